@@ -1,0 +1,26 @@
+"""Migration operations for a table that serves traffic.
+
+A DDL statement that waits for its lock makes every later query on the table wait behind it. These
+operations wait at most ``ROTATION_DDL_LOCK_TIMEOUT_MS`` (default 100) at a time, give way, and try
+again for ``ROTATION_DDL_RETRY_SECONDS`` (default 600), saying every few seconds whom they wait for.
+100 ms is far longer than a web request holds a lock and short enough to be one slow request.
+"""
+
+from tickets.rotation.ddl.attempts import LockNotGranted
+from tickets.rotation.ddl.index import AddIndexConcurrentlyPolitely, IndexNotAsExpected
+from tickets.rotation.ddl.operations import (
+    AddFieldPolitely,
+    AddTriggerPolitely,
+    AlterFieldPolitely,
+    RemoveTriggerPolitely,
+)
+
+__all__ = [
+    "AddFieldPolitely",
+    "AddIndexConcurrentlyPolitely",
+    "AddTriggerPolitely",
+    "AlterFieldPolitely",
+    "IndexNotAsExpected",
+    "LockNotGranted",
+    "RemoveTriggerPolitely",
+]

@@ -1,0 +1,118 @@
+"""Take a lock in short attempts, so that the traffic behind each of them waits only that long."""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+from django.db import OperationalError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from tickets.rotation import ddl_sql
+from tickets.rotation.ddl import holders
+from tickets.rotation.ddl.settings import lock_timeout_ms, retry_seconds
+
+LOCK_NOT_AVAILABLE = "55P03"
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+SECONDS_BETWEEN_NOTICES = 3.0
+
+
+class LockNotGranted(CommandError):
+    """The table was locked by others for the whole time that a migration may try."""
+
+
+def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], None]) -> None:
+    """Run ``change``, DDL on ``table``, under a short lock_timeout; try again while others hold it.
+
+    Each attempt is a transaction, or a savepoint in an atomic migration, and leaves nothing behind
+    when it gets no lock. SQL that ``change`` defers runs with it.
+
+    Raises ``LockNotGranted`` after ``ROTATION_DDL_RETRY_SECONDS``; any other error at once.
+    """
+    if editor.collect_sql or editor.connection.vendor != "postgresql":
+        change()
+        return
+    started = time.monotonic()
+    notices = Notices()
+    attempts = 0
+    while not _attempt(editor, change):
+        attempts += 1
+        left_seconds = started + retry_seconds() - time.monotonic()
+        if left_seconds <= 0:
+            raise LockNotGranted(_gave_up(editor.connection, table, attempts))
+        if notices.due():
+            notices.show(
+                f"{table}: waiting for a lock since {time.monotonic() - started:.0f} s, traffic"
+                f" goes on; held by {_holders_in_words(editor.connection, table)}"
+            )
+        time.sleep(min(pause_seconds(attempts), left_seconds))
+
+
+def pause_seconds(attempts: int) -> float:
+    """The pause after the n-th attempt: 0.1 s, doubled each time up to 2 s, less up to a half."""
+    longest = min(FIRST_PAUSE_SECONDS * 2 ** min(attempts - 1, 10), LONGEST_PAUSE_SECONDS)
+    return longest * random.uniform(0.5, 1.0)
+
+
+class Notices:
+    """Lines for the person who watches ``migrate`` wait: one every few seconds, on stderr."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._first = True
+
+    def due(self) -> bool:
+        """Whether the last line is long enough ago; nothing is due in the first seconds."""
+        return time.monotonic() - self._last >= SECONDS_BETWEEN_NOTICES
+
+    def show(self, line: str) -> None:
+        # migrate has left its "Applying ..." line open.
+        line_break = "\n" if self._first and sys.stderr.isatty() else ""
+        print(f"{line_break}{line}", file=sys.stderr, flush=True)
+        self._first = False
+        self._last = time.monotonic()
+
+
+def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bool:
+    """Whether the lock was granted and the change made."""
+    deferred_before = len(editor.deferred_sql)
+    try:
+        with transaction.atomic(using=editor.connection.alias), _lock_timeout(editor.connection):
+            change()
+            for statement in editor.deferred_sql[deferred_before:]:
+                editor.execute(statement, None)
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    finally:
+        del editor.deferred_sql[deferred_before:]
+    return True
+
+
+@contextmanager
+def _lock_timeout(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute(ddl_sql.read_timeout("lock_timeout"))
+        (before,) = cursor.fetchone()
+        cursor.execute(ddl_sql.set_timeout("lock_timeout", f"{lock_timeout_ms()}ms", local=True))
+        yield
+        # Released savepoints keep SET LOCAL: without this the rest of the migration would inherit
+        # the short timeout, and not the retries. A failed attempt's rollback restores it too.
+        cursor.execute(ddl_sql.set_timeout("lock_timeout", before, local=True))
+
+
+def _holders_in_words(connection: BaseDatabaseWrapper, table: str) -> str:
+    return holders.in_words(holders.table_lock_holders(connection, table))
+
+
+def _gave_up(connection: BaseDatabaseWrapper, table: str, attempts: int) -> str:
+    return (
+        f"{table}: no lock in {retry_seconds():g} s ({attempts} attempts of {lock_timeout_ms()} ms);"
+        f" held by {_holders_in_words(connection, table)}. This step changed nothing, and the"
+        " application goes on as before. End what holds the table, then run migrate again."
+    )

@@ -1,0 +1,81 @@
+"""Statements that wait long and disturb nobody: CREATE and DROP INDEX CONCURRENTLY."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tickets.rotation import ddl_sql
+from tickets.rotation.ddl import holders
+from tickets.rotation.ddl.attempts import SECONDS_BETWEEN_NOTICES, Notices
+
+# lock_timeout would also end CONCURRENTLY's waits for old transactions. Those harm nobody: its
+# SHARE UPDATE EXCLUSIVE lock stops no read and no write, not even while it is waited for. A
+# statement_timeout meant for web requests would kill the build of a large index over and over.
+TIMEOUTS = ("lock_timeout", "statement_timeout", "transaction_timeout")
+
+
+@contextmanager
+def in_the_background(connection: BaseDatabaseWrapper, what: str) -> Iterator[None]:
+    """Run one CONCURRENTLY statement in this block without timeouts, saying whom it waits for.
+
+    ``what`` begins each line, e.g. the index's name. Not inside a transaction.
+    """
+    with _without_timeouts(connection), _notices(connection, what):
+        yield
+
+
+@contextmanager
+def _without_timeouts(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    # CONCURRENTLY cannot run in a transaction, so SET LOCAL is not to be had. Session settings are
+    # touched only where they are not the default, and put back.
+    before: dict[str, str] = {}
+    try:
+        with connection.cursor() as cursor:
+            for name in TIMEOUTS:
+                cursor.execute(ddl_sql.read_timeout(name))
+                (value,) = cursor.fetchone()
+                if value not in (None, "0"):
+                    cursor.execute(ddl_sql.set_timeout(name, "0", local=False))
+                    before[name] = value
+        yield
+    finally:
+        if before and connection.is_usable():
+            with connection.cursor() as cursor:
+                for name, value in before.items():
+                    cursor.execute(ddl_sql.set_timeout(name, value, local=False))
+
+
+@contextmanager
+def _notices(connection: BaseDatabaseWrapper, what: str) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute(ddl_sql.backend_pid())
+        (pid,) = cursor.fetchone()
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(connection, pid, what, done), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _watch(connection: BaseDatabaseWrapper, pid: int, what: str, done: threading.Event) -> None:
+    # The statement occupies the migration's connection, so the watcher looks through one of its
+    # own. Not being able to look (too many connections, say) must not fail the migration.
+    notices = Notices()
+    with suppress(DatabaseError):
+        while not done.wait(SECONDS_BETWEEN_NOTICES):
+            own = connection.copy()
+            try:
+                in_the_way = holders.blockers(own, pid)
+            finally:
+                own.close()
+            if in_the_way:
+                notices.show(
+                    f"{what}: waiting for older transactions, reads and writes go on:"
+                    f" {holders.in_words(in_the_way)}"
+                )

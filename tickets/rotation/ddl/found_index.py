@@ -1,0 +1,79 @@
+"""What the database says about an index that a migration is about to build."""
+
+import time
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import Index, Model
+
+from tickets.rotation import ddl_sql
+from tickets.rotation.ddl import holders
+from tickets.rotation.ddl.attempts import LockNotGranted, Notices
+from tickets.rotation.ddl.settings import retry_seconds
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class FoundIndex(NamedTuple):
+    """An index as the catalogue has it; ``builder_pid`` is the session that builds it right now."""
+
+    table: str
+    valid: bool
+    definition: str
+    builder_pid: int | None
+
+    def is_like(self, other: "FoundIndex") -> bool:
+        """Whether both index the same columns in the same way, wherever their tables live."""
+        return self.table == other.table and self._essence() == other._essence()
+
+    def _essence(self) -> tuple[bool, str]:
+        return self.definition.startswith("CREATE UNIQUE"), self.definition.partition(" USING ")[2]
+
+
+def find_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
+    """The index of that name, None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(ddl_sql.index_state(name))
+        row = cursor.fetchone()
+    return FoundIndex(*row) if row else None
+
+
+def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
+    """The index of that name, as soon as no session is building it.
+
+    A ``migrate`` killed with SIGKILL leaves its server session at work: what looks INVALID may
+    become valid. Raises ``LockNotGranted`` after ``ROTATION_DDL_RETRY_SECONDS``.
+    """
+    deadline = time.monotonic() + retry_seconds()
+    notices = Notices()
+    while (found := find_index(connection, name)) and found.builder_pid is not None:
+        waits_for = holders.in_words(holders.blockers(connection, found.builder_pid))
+        line = f"{name}: pid {found.builder_pid} is building it and waits for {waits_for}"
+        if time.monotonic() >= deadline:
+            raise LockNotGranted(
+                f"{line}. Nothing was changed, the application goes on as before. End one of"
+                " them, then run migrate again."
+            )
+        if notices.due():
+            notices.show(line)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return found
+
+
+def expected_index(
+    editor: BaseDatabaseSchemaEditor, model: type[Model], index: Index
+) -> FoundIndex | None:
+    """What PostgreSQL makes of the model's index, tried on an empty temporary table.
+
+    The server's own words are the only ones that compare exactly with a stored definition.
+    """
+    alias = editor.connection.alias
+    with transaction.atomic(using=alias):
+        with editor.connection.cursor() as cursor:
+            cursor.execute(ddl_sql.create_shadow_table(model._meta.db_table))
+            cursor.execute(str(index.create_sql(model, editor)), None)
+        expected = find_index(editor.connection, index.name)
+        transaction.set_rollback(True, using=alias)
+    return expected

@@ -1,0 +1,46 @@
+"""Who a migration waits for: what a person needs in order to end the wait, and no query text."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2.sql import Composed
+
+from tickets.rotation import ddl_sql
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """A session in the way. ``pid`` is None for a prepared transaction."""
+
+    pid: int | None
+    state: str | None
+    age_seconds: float | None
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return "a prepared transaction (see pg_prepared_xacts)"
+        age = "" if self.age_seconds is None else f" for {self.age_seconds:.0f} s"
+        return f"pid {self.pid} ({self.state or 'state hidden'}, in transaction{age})"
+
+
+def table_lock_holders(connection: BaseDatabaseWrapper, table: str) -> list[LockHolder]:
+    """Up to 5 sessions that hold a lock on the table, oldest transaction first."""
+    return _look(connection, ddl_sql.table_lock_holders(table))
+
+
+def blockers(connection: BaseDatabaseWrapper, pid: int) -> list[LockHolder]:
+    """Up to 5 sessions that the backend ``pid`` waits for at this moment."""
+    return _look(connection, ddl_sql.blockers(pid))
+
+
+def in_words(holders: Iterable[LockHolder]) -> str:
+    """The holders in one line; they may have gone by the time one looks."""
+    return ", ".join(map(str, holders)) or "short transactions, none of them there now"
+
+
+def _look(connection: BaseDatabaseWrapper, query: Composed) -> list[LockHolder]:
+    with connection.cursor() as cursor:
+        cursor.execute(ddl_sql.forget_activity())
+        cursor.execute(query)
+        return [LockHolder(*row) for row in cursor.fetchall()]

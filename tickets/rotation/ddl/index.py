@@ -1,0 +1,77 @@
+"""Build an index beside the traffic, and mend what a killed build left behind."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.core.management.base import CommandError
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState
+from django.db.models import Model
+
+from tickets.rotation import ddl_sql
+from tickets.rotation.ddl.background import in_the_background
+from tickets.rotation.ddl.found_index import FoundIndex, expected_index, settled_index
+
+
+class IndexNotAsExpected(CommandError):
+    """An index of that name exists, and it is another one."""
+
+
+class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
+    """Create an index with CREATE INDEX CONCURRENTLY, whatever an earlier, killed attempt left.
+
+    A valid index of that name and definition is kept. One that another session is building is
+    waited for; one left INVALID is dropped concurrently and built again. An index of that name with
+    another definition is an error and is not touched. Needs ``atomic = False`` on the migration.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if schema_editor.collect_sql or not self.allow_migrate_model(
+            schema_editor.connection.alias, model
+        ):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        self._ensure_not_in_transaction(schema_editor)
+        found = settled_index(schema_editor.connection, self.index.name)
+        if found and found.valid:
+            self._check(schema_editor, model, found)
+            return
+        if found:
+            self._drop_invalid(schema_editor)
+        with in_the_background(schema_editor.connection, self.index.name):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if schema_editor.collect_sql:
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        self._ensure_not_in_transaction(schema_editor)
+        with in_the_background(schema_editor.connection, self.index.name):
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+
+    def _drop_invalid(self, editor: BaseDatabaseSchemaEditor) -> None:
+        with in_the_background(editor.connection, self.index.name):
+            editor.execute(ddl_sql.drop_index_concurrently(self.index.name), None)
+
+    def _check(
+        self, editor: BaseDatabaseSchemaEditor, model: type[Model], found: FoundIndex
+    ) -> None:
+        expected = expected_index(editor, model, self.index)
+        if expected and found.is_like(expected):
+            return
+        raise IndexNotAsExpected(
+            f"{model._meta.db_table}: there is another index named {self.index.name}"
+            f" ({found.definition}). Nothing was changed. Rename or drop that index, then run"
+            " migrate again."
+        )
