@@ -5,7 +5,10 @@ from django.contrib import admin
 from tickets.models import Ticket
 
 # At run time ModelAdmin takes no type argument; only its type stubs do.
-TicketAdminBase = admin.ModelAdmin[Ticket] if TYPE_CHECKING else admin.ModelAdmin
+if TYPE_CHECKING:
+    TicketAdminBase = admin.ModelAdmin[Ticket]
+else:
+    TicketAdminBase = admin.ModelAdmin
 
 
 @admin.register(Ticket)

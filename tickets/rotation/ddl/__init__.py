@@ -6,8 +6,8 @@ again for ``ROTATION_DDL_RETRY_SECONDS`` (default 600), saying every few seconds
 100 ms is far longer than a web request holds a lock and short enough to be one slow request.
 """
 
-from tickets.rotation.ddl.attempts import LockNotGranted
-from tickets.rotation.ddl.index import AddIndexConcurrentlyPolitely, IndexNotAsExpected
+from tickets.rotation.ddl.attempts import LockNotGrantedError
+from tickets.rotation.ddl.index import AddIndexConcurrentlyPolitely, UnexpectedIndexError
 from tickets.rotation.ddl.operations import (
     AddFieldPolitely,
     AddTriggerPolitely,
@@ -20,7 +20,7 @@ __all__ = [
     "AddIndexConcurrentlyPolitely",
     "AddTriggerPolitely",
     "AlterFieldPolitely",
-    "IndexNotAsExpected",
-    "LockNotGranted",
+    "LockNotGrantedError",
     "RemoveTriggerPolitely",
+    "UnexpectedIndexError",
 ]

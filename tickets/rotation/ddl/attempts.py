@@ -21,7 +21,7 @@ LONGEST_PAUSE_SECONDS = 2.0
 SECONDS_BETWEEN_NOTICES = 3.0
 
 
-class LockNotGranted(CommandError):
+class LockNotGrantedError(CommandError):
     """The table was locked by others for the whole time that a migration may try."""
 
 
@@ -31,7 +31,7 @@ def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
     Each attempt is a transaction, or a savepoint in an atomic migration, and leaves nothing behind
     when it gets no lock. SQL that ``change`` defers runs with it.
 
-    Raises ``LockNotGranted`` after ``ROTATION_DDL_RETRY_SECONDS``; any other error at once.
+    Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``; any other error at once.
     """
     if editor.collect_sql or editor.connection.vendor != "postgresql":
         change()
@@ -43,7 +43,7 @@ def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
         attempts += 1
         left_seconds = started + retry_seconds() - time.monotonic()
         if left_seconds <= 0:
-            raise LockNotGranted(_gave_up(editor.connection, table, attempts))
+            raise LockNotGrantedError(_gave_up(editor.connection, table, attempts))
         if notices.due():
             notices.show(
                 f"{table}: waiting for a lock since {time.monotonic() - started:.0f} s, traffic"
@@ -55,7 +55,7 @@ def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
 def pause_seconds(attempts: int) -> float:
     """The pause after the n-th attempt: 0.1 s, doubled each time up to 2 s, less up to a half."""
     longest = min(FIRST_PAUSE_SECONDS * 2 ** min(attempts - 1, 10), LONGEST_PAUSE_SECONDS)
-    return longest * random.uniform(0.5, 1.0)
+    return longest * (0.5 + random.random() / 2)
 
 
 class Notices:
@@ -72,7 +72,8 @@ class Notices:
     def show(self, line: str) -> None:
         # migrate has left its "Applying ..." line open.
         line_break = "\n" if self._first and sys.stderr.isatty() else ""
-        print(f"{line_break}{line}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"{line_break}{line}\n")
+        sys.stderr.flush()
         self._first = False
         self._last = time.monotonic()
 
@@ -112,7 +113,7 @@ def _holders_in_words(connection: BaseDatabaseWrapper, table: str) -> str:
 
 def _gave_up(connection: BaseDatabaseWrapper, table: str, attempts: int) -> str:
     return (
-        f"{table}: no lock in {retry_seconds():g} s ({attempts} attempts of {lock_timeout_ms()} ms);"
+        f"{table}: no lock in {retry_seconds():g} s, {attempts} attempts of {lock_timeout_ms()} ms;"
         f" held by {_holders_in_words(connection, table)}. This step changed nothing, and the"
         " application goes on as before. End what holds the table, then run migrate again."
     )

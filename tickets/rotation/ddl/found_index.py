@@ -10,7 +10,7 @@ from django.db.models import Index, Model
 
 from tickets.rotation import ddl_sql
 from tickets.rotation.ddl import holders
-from tickets.rotation.ddl.attempts import LockNotGranted, Notices
+from tickets.rotation.ddl.attempts import LockNotGrantedError, Notices
 from tickets.rotation.ddl.settings import retry_seconds
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -26,10 +26,20 @@ class FoundIndex(NamedTuple):
 
     def is_like(self, other: "FoundIndex") -> bool:
         """Whether both index the same columns in the same way, wherever their tables live."""
-        return self.table == other.table and self._essence() == other._essence()
+        return (
+            self.table == other.table
+            and self.is_unique == other.is_unique
+            and self.method_and_columns == other.method_and_columns
+        )
 
-    def _essence(self) -> tuple[bool, str]:
-        return self.definition.startswith("CREATE UNIQUE"), self.definition.partition(" USING ")[2]
+    @property
+    def is_unique(self) -> bool:
+        return self.definition.startswith("CREATE UNIQUE ")
+
+    @property
+    def method_and_columns(self) -> str:
+        """The definition after its names, e.g. "btree (id) WHERE (token_rotated_at IS NULL)"."""
+        return self.definition.partition(" USING ")[2]
 
 
 def find_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
@@ -44,7 +54,7 @@ def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | No
     """The index of that name, as soon as no session is building it.
 
     A ``migrate`` killed with SIGKILL leaves its server session at work: what looks INVALID may
-    become valid. Raises ``LockNotGranted`` after ``ROTATION_DDL_RETRY_SECONDS``.
+    become valid. Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``.
     """
     deadline = time.monotonic() + retry_seconds()
     notices = Notices()
@@ -52,7 +62,7 @@ def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | No
         waits_for = holders.in_words(holders.blockers(connection, found.builder_pid))
         line = f"{name}: pid {found.builder_pid} is building it and waits for {waits_for}"
         if time.monotonic() >= deadline:
-            raise LockNotGranted(
+            raise LockNotGrantedError(
                 f"{line}. Nothing was changed, the application goes on as before. End one of"
                 " them, then run migrate again."
             )

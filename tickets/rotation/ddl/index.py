@@ -11,7 +11,7 @@ from tickets.rotation.ddl.background import in_the_background
 from tickets.rotation.ddl.found_index import FoundIndex, expected_index, settled_index
 
 
-class IndexNotAsExpected(CommandError):
+class UnexpectedIndexError(CommandError):
     """An index of that name exists, and it is another one."""
 
 
@@ -61,8 +61,9 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
             super().database_backwards(app_label, schema_editor, from_state, to_state)
 
     def _drop_invalid(self, editor: BaseDatabaseSchemaEditor) -> None:
-        with in_the_background(editor.connection, self.index.name):
-            editor.execute(ddl_sql.drop_index_concurrently(self.index.name), None)
+        connection = editor.connection
+        with in_the_background(connection, self.index.name), connection.cursor() as cursor:
+            cursor.execute(ddl_sql.drop_index_concurrently(self.index.name))
 
     def _check(
         self, editor: BaseDatabaseSchemaEditor, model: type[Model], found: FoundIndex
@@ -70,7 +71,7 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
         expected = expected_index(editor, model, self.index)
         if expected and found.is_like(expected):
             return
-        raise IndexNotAsExpected(
+        raise UnexpectedIndexError(
             f"{model._meta.db_table}: there is another index named {self.index.name}"
             f" ({found.definition}). Nothing was changed. Rename or drop that index, then run"
             " migrate again."

@@ -37,7 +37,8 @@ class PoliteOperation(Operation):
         politely(schema_editor, self._table(app_label, to_state), change)
 
     def _table(self, app_label: str, state: ProjectState) -> str:
-        return state.apps.get_model(app_label, self.model_name)._meta.db_table
+        table: str = state.apps.get_model(app_label, self.model_name)._meta.db_table
+        return table
 
 
 class AddFieldPolitely(PoliteOperation, AddField):
