@@ -14,12 +14,12 @@ def run(argv: Sequence[str]) -> int:
     """
     try:
         execute_from_command_line(list(argv))
-    except ImproperlyConfigured as error:
-        return _fail(argv, str(error))
-    except OperationalError as error:
-        if not is_connection_failure(error):
+    except (ImproperlyConfigured, OperationalError) as error:
+        message = _one_line(error)
+        if message is None or "--traceback" in argv:
             raise
-        return _fail(argv, f"cannot reach the database: {error}")
+        sys.stderr.write(f"manage.py: {message}\n")
+        return 1
     return 0
 
 
@@ -28,9 +28,10 @@ def is_connection_failure(error: OperationalError) -> bool:
     return getattr(error.__cause__, "pgcode", None) is None
 
 
-def _fail(argv: Sequence[str], message: str) -> int:
-    """Print `message` as one line, whatever line breaks the driver put into it."""
-    if "--traceback" in argv:
-        raise
-    sys.stderr.write(f"manage.py: {' '.join(message.split())}\n")
-    return 1
+def _one_line(error: Exception) -> str | None:
+    """Return what to tell about `error` without a traceback, or None if it needs one."""
+    if isinstance(error, OperationalError):
+        if not is_connection_failure(error):
+            return None
+        return " ".join(f"cannot reach the database: {error}".split())
+    return " ".join(f"{error}".split())

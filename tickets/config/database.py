@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from tickets.config.embedded import DATABASE_NAME
 from tickets.config.embedded.cluster import PostgresCluster
 
-EMBEDDED_DATABASE = "tickets"
 CONNECT_TIMEOUT_SECONDS = 10
 
 _EXPECTED = "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -35,7 +35,7 @@ def _embedded(directory: Path) -> dict[str, Any]:
     return {
         "ENGINE": "tickets.config.embedded",
         "DIRECTORY": directory,
-        "NAME": EMBEDDED_DATABASE,
+        "NAME": DATABASE_NAME,
         "USER": cluster.user,
         "HOST": str(cluster.socket_directory),
         "PORT": str(cluster.port),
@@ -46,7 +46,9 @@ def _from_url(url: str) -> dict[str, Any]:
     try:
         scheme, netloc = urlsplit(url)[:2]
         if scheme not in ("postgres", "postgresql"):
-            raise ImproperlyConfigured(f"DATABASE_URL does not name a PostgreSQL server: {_EXPECTED}")
+            raise ImproperlyConfigured(
+                f"DATABASE_URL does not name a PostgreSQL server: {_EXPECTED}"
+            )
         # dj_database_url's types know its result as a TypedDict with optional keys only.
         settings: dict[str, Any] = {**dj_database_url.parse(url)}
     except ValueError:

@@ -47,6 +47,12 @@ class ServerAccount:
         if self.other is not None:
             os.chown(path, self.other.pw_uid, self.other.pw_gid, follow_symlinks=False)
 
+    def is_trusted(self, directory: Path) -> bool:
+        """Tell whether a real directory belongs to this process's account or the server's."""
+        status = directory.lstat()
+        owners = {os.geteuid()} | ({self.other.pw_uid} if self.other else set())
+        return stat.S_ISDIR(status.st_mode) and status.st_uid in owners
+
     def allow_search(self, path: Path) -> None:
         """Let the account reach `path` through the directories above it, and no one else.
 

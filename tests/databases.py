@@ -1,0 +1,69 @@
+"""Databases for tests: cloned from templates that are migrated once."""
+
+import uuid
+from urllib.parse import urlsplit
+
+import psycopg2
+from psycopg2 import sql
+
+from tests.manage import Manage
+
+
+def unique_name(purpose: str) -> str:
+    """Return a database name that no other run uses."""
+    return f"tickets_test_{purpose}_{uuid.uuid4().hex[:12]}"
+
+
+class DatabaseFactory:
+    """Creates databases on the server of `server_url`, migrated to a state of app "tickets"."""
+
+    def __init__(self, server_url: str, manage: Manage) -> None:
+        self._server_url = server_url
+        self._manage = manage
+        self._templates: dict[str, str] = {}
+
+    def create(self, migrated_to: str) -> str:
+        if migrated_to not in self._templates:
+            self._templates[migrated_to] = self._make_template(migrated_to)
+        name = unique_name("clone")
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, _name(self._templates[migrated_to]))
+        return self._url(name)
+
+    def drop(self, url: str) -> None:
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", _name(url))
+
+    def drop_all(self) -> None:
+        for url in self._templates.values():
+            self.drop(url)
+
+    def _make_template(self, migrated_to: str) -> str:
+        name = unique_name("template")
+        self._execute("CREATE DATABASE {}", name)
+        url = self._url(name)
+        if migrated_to == "latest":
+            self._migrate(url)
+        elif migrated_to != "zero":
+            self._migrate(url, "tickets", migrated_to)
+        return url
+
+    def _migrate(self, url: str, *target: str) -> None:
+        result = self._manage("migrate", *target, database_url=url)
+        assert result.returncode == 0, result.stderr
+
+    def _execute(self, statement: str, *names: str) -> None:
+        connection = psycopg2.connect(self._server_url)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        finally:
+            connection.close()
+
+    def _url(self, name: str) -> str:
+        parts = urlsplit(self._server_url)
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{parts.scheme}://{parts.netloc}/{name}{query}"
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.lstrip("/")

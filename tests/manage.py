@@ -1,0 +1,81 @@
+"""Run manage.py as a real process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import CompletedProcess, Popen
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+class Manage:
+    """Starts manage.py; without a database URL it gets an embedded server of the test run's."""
+
+    def __init__(self, *, embedded_directory: Path) -> None:
+        self._embedded_directory = embedded_directory
+        self._started: list[Popen[str]] = []
+
+    def __call__(
+        self,
+        *args: str,
+        database_url: str | None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 120,
+        traceback_expected: bool = False,
+    ) -> CompletedProcess[str]:
+        """Run a command to its end. A traceback in its output fails the test."""
+        result = subprocess.run(
+            _command(args),
+            cwd=PROJECT,
+            env=self._environment(database_url, env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert traceback_expected or "Traceback" not in result.stderr, result.stderr
+        return result
+
+    def start(
+        self,
+        *args: str,
+        database_url: str | None,
+        env: Mapping[str, str] | None = None,
+    ) -> Popen[str]:
+        """Start a command with its output in pipes; it is killed at the end of the run."""
+        process = Popen(
+            _command(args),
+            cwd=PROJECT,
+            env=self._environment(database_url, env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+    def _environment(
+        self, database_url: str | None, env: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DJANGO_", "TICKETS_")) and name != "DATABASE_URL"
+        }
+        if database_url is not None:
+            inherited["DATABASE_URL"] = database_url
+        return {**inherited, "TICKETS_VAR_DIR": str(self._embedded_directory), **(env or {})}
+
+
+def _command(args: tuple[str, ...]) -> list[str]:
+    return [sys.executable, str(PROJECT / "manage.py"), *args]

@@ -1,0 +1,24 @@
+"""Django's PostgreSQL backend, starting the embedded server with the first connection.
+
+Besides Django's own settings a database needs DIRECTORY, the server's directory.
+"""
+
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.postgresql import base
+
+from tickets.config.embedded.cluster import ClusterError
+from tickets.config.embedded.lease import ensure_server
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection whose server runs while this process, or another one, uses it."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return psycopg2's parameters, after having started the server if it does not run."""
+        try:
+            ensure_server(self.settings_dict["DIRECTORY"])
+        except (ClusterError, OSError) as error:
+            raise OperationalError(f"the embedded server does not start: {error}") from error
+        return super().get_connection_params()
