@@ -1,0 +1,4 @@
+"""Rotate a leaked secret token column on a live PostgreSQL table.
+
+A reusable Django app: it knows targets, batches and guards, and no particular model.
+"""

@@ -1,0 +1,124 @@
+"""One batch: rotate the pending rows of one key range, whoever else is using them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+
+from tickets.rotation import sql
+from tickets.rotation.connection import Connection, Values, fault_of
+from tickets.rotation.key_range import Key, KeyRange
+from tickets.rotation.retry import Fault
+from tickets.rotation.target import Target
+
+TRIES_OF_ONE_ROW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What committed: rows rotated, and rows left pending because others held them."""
+
+    rotated_rows: int
+    skipped_rows: int = 0
+
+    def __add__(self, other: BatchOutcome) -> BatchOutcome:
+        return BatchOutcome(
+            self.rotated_rows + other.rotated_rows, self.skipped_rows + other.skipped_rows
+        )
+
+
+class BatchRunner:
+    """Finds key ranges and rotates them on one connection, each in one short transaction.
+
+    Driver errors other than those handled here pass through, with the transaction rolled back.
+    """
+
+    def __init__(self, connection: Connection, target: Target, *, lock_timeout_ms: int) -> None:
+        self._connection = connection
+        self._target = target
+        self._lock_timeout_ms = lock_timeout_ms
+
+    def upper_key(self, after: Key | None, batch_rows: int) -> Key | None:
+        """The last of the next ``batch_rows`` pending keys above ``after``; None: no more."""
+        keys = KeyRange(after=after)
+        values = {**sql.range_values(keys), "batch_rows": batch_rows}
+        found: Key | None = self._look_up(sql.batch_upper_key(self._target, keys), values)
+        return found
+
+    def any_pending(self) -> bool:
+        """Whether the data, looked at afresh, holds a pending row."""
+        return bool(self._look_up(sql.any_pending(self._target), {}))
+
+    def pending_rows(self, keys: KeyRange) -> int:
+        """How many rows of the range are pending now."""
+        return int(self._look_up(sql.count_pending(self._target, keys), sql.range_values(keys)))
+
+    def rotate(self, keys: KeyRange) -> BatchOutcome:
+        """Rotate the range; rows that others hold for longer than the lock timeout are skipped.
+
+        The plain UPDATE comes first because it is the fastest. A duplicate token fails a whole
+        statement, so the range is halved until the row is alone, and that row is tried again.
+        """
+        try:
+            return BatchOutcome(self._update(sql.rotate_range(self._target, keys), keys))
+        except psycopg2.Error as error:
+            fault = fault_of(error)
+            if fault is Fault.LOCKED:
+                return self._rotate_free(keys)
+            if fault is Fault.DUPLICATE_TOKEN:
+                return self._rotate_halves(keys)
+            raise
+
+    def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
+        """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""
+        rotated = self._update(sql.rotate_free_rows(self._target, keys), keys, batch_rows)
+        return BatchOutcome(rotated, self.pending_rows(keys))
+
+    def _rotate_free(self, keys: KeyRange) -> BatchOutcome:
+        try:
+            return self.rotate_at_most(keys, batch_rows=None)
+        except psycopg2.Error as error:
+            if fault_of(error) is Fault.DUPLICATE_TOKEN:
+                return self._rotate_halves(keys)
+            raise
+
+    def _rotate_halves(self, keys: KeyRange) -> BatchOutcome:
+        rows = self.pending_rows(keys)
+        if rows <= 1:
+            return self._rotate_alone(keys)
+        middle = self.upper_key(keys.after, rows // 2)
+        lower = self.rotate(KeyRange(keys.after, middle))
+        return lower + self.rotate(KeyRange(middle, keys.upper))
+
+    def _rotate_alone(self, keys: KeyRange) -> BatchOutcome:
+        """One row whose fresh token was taken: another fresh token, a few times."""
+        query = sql.rotate_free_rows(self._target, keys)
+        for attempt in range(1, TRIES_OF_ONE_ROW + 1):
+            try:
+                rotated = self._update(query, keys, batch_rows=1)
+            except psycopg2.Error as error:
+                if fault_of(error) is not Fault.DUPLICATE_TOKEN or attempt == TRIES_OF_ONE_ROW:
+                    raise
+            else:
+                return BatchOutcome(rotated, self.pending_rows(keys))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _update(self, query: sql.Statement, keys: KeyRange, batch_rows: int | None = None) -> int:
+        values = {**sql.range_values(keys), "batch_rows": batch_rows}
+        with self._short_transaction():
+            return self._connection.change(query, values)
+
+    def _look_up(self, query: sql.Statement, values: Values) -> Any:
+        with self._short_transaction():
+            return self._connection.value(query, values)
+
+    def _short_transaction(self) -> AbstractContextManager[None]:
+        """Reads are bounded too: behind an ALTER TABLE even a SELECT waits for its lock."""
+        return self._connection.transaction(
+            sql.LIMIT_LOCK_WAIT,
+            sql.AVOID_FULL_SCANS,
+            values={"lock_timeout_ms": self._lock_timeout_ms},
+        )

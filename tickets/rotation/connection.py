@@ -1,0 +1,138 @@
+"""A database connection of the rotation's own; the only place that touches the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from django.db import connections
+from psycopg2 import sql
+
+from tickets.rotation import sql as statements
+from tickets.rotation.errors import DatabaseGoneError, StatementError
+from tickets.rotation.retry import Fault, classify
+
+Row = tuple[Any, ...]
+Values = Mapping[str, Any]
+
+
+class Connection:
+    """One server connection, opened on first use and again after it was lost.
+
+    It is not the connection of the current thread in ``django.db.connections``: nothing else
+    runs in its transactions, and query logging under DEBUG cannot grow with the rotation. Options,
+    role and time zone are those of the alias. No session state is kept between transactions, so a
+    transaction-pooling proxy may sit in between.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self._raw: Any = None
+
+    def _open(self) -> Any:
+        if self._raw is None or self._raw.closed:
+            wrapper = connections[self._alias].copy()
+            wrapper.inc_thread_sharing()
+            wrapper.connect()
+            self._raw = wrapper.connection
+            self._raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
+            self._raw.autocommit = True
+        return self._raw
+
+    def rows(self, query: sql.Composable, values: Values | None = None) -> list[Row]:
+        """All rows of the answer."""
+        with self._open().cursor() as cursor:
+            cursor.execute(query, values)
+            return list(cursor.fetchall())
+
+    def row(self, query: sql.Composable, values: Values | None = None) -> Row | None:
+        """The first row of the answer, or None when it has none."""
+        with self._open().cursor() as cursor:
+            cursor.execute(query, values)
+            found: Row | None = cursor.fetchone()
+            return found
+
+    def value(self, query: sql.Composable, values: Values | None = None) -> Any:
+        """The first column of the first row; None when there is no row."""
+        found = self.row(query, values)
+        return None if found is None else found[0]
+
+    def change(self, query: sql.Composable, values: Values | None = None) -> int:
+        """Run a statement without an answer; the number of rows that it changed."""
+        with self._open().cursor() as cursor:
+            cursor.execute(query, values)
+            return int(cursor.rowcount)
+
+    @contextmanager
+    def transaction(
+        self, *settings: sql.Composable, values: Values | None = None
+    ) -> Iterator[None]:
+        """BEGIN with ``settings`` (SET LOCAL statements), then COMMIT, or ROLLBACK on any error."""
+        self.change(sql.SQL("; ").join([statements.BEGIN, *settings]), values)
+        try:
+            yield
+            self.change(statements.COMMIT)
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        """Leave the transaction; a connection that cannot even do that is thrown away."""
+        try:
+            self.change(statements.ROLLBACK)
+        except psycopg2.Error:
+            self.close()
+
+    def cancel(self) -> None:
+        """Cancel the statement in flight, from any thread."""
+        if self._raw is not None and not self._raw.closed:
+            self._raw.cancel()
+
+    def close(self) -> None:
+        """Close; the next use opens again. What was not committed is rolled back."""
+        if self._raw is not None and not self._raw.closed:
+            self._raw.close()
+        self._raw = None
+
+
+@contextmanager
+def reading(alias: str) -> Iterator[Connection]:
+    """A connection for a few look-ups, tried once and closed at the end.
+
+    Raises DatabaseGoneError or StatementError in place of the driver's errors.
+    """
+    connection = Connection(alias)
+    try:
+        yield connection
+    except psycopg2.Error as error:
+        if fault_of(error) is Fault.CONNECTION:
+            raise DatabaseGoneError(f"cannot reach the database: {describe(error)}") from None
+        raise StatementError(f"PostgreSQL refused the statement: {describe(error)}") from None
+    finally:
+        connection.close()
+
+
+def fault_of(error: psycopg2.Error) -> Fault:
+    """What a driver error means for the rotation."""
+    return classify(error.pgcode)
+
+
+def describe(error: psycopg2.Error) -> str:
+    """One line about a driver error that holds no value from a row.
+
+    PostgreSQL puts values into DETAIL ("Key (token)=(...) already exists") and, for data errors,
+    into the message itself; so only the condition's name and the objects involved are kept, and
+    the message only of errors whose class cannot quote data.
+    """
+    if error.pgcode is None:
+        return " ".join(str(error).split()) or type(error).__name__
+    parts = [f"{type(error).__name__} ({error.pgcode})"]
+    if error.pgcode[:2] in {"08", "25", "28", "42", "53", "55", "57", "58"}:
+        parts.append(error.diag.message_primary or "")
+    for kind in ("constraint_name", "column_name", "table_name"):
+        name = getattr(error.diag, kind)
+        if name:
+            parts.append(f"{kind.removesuffix('_name')} {name}")
+    return ": ".join([parts[0], ", ".join(filter(None, parts[1:]))]).removesuffix(": ")

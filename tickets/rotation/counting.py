@@ -1,0 +1,83 @@
+"""How many rows there are and how many are pending, exactly or, where that takes long, roughly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg2
+
+from tickets.rotation import sql
+from tickets.rotation.connection import Connection, Row, fault_of
+from tickets.rotation.key_range import EVERY_KEY
+from tickets.rotation.retry import Fault
+from tickets.rotation.target import Target
+
+COUNT_AT_MOST_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCount:
+    """``rows`` is exact unless said; it is 0 only when nothing at all is pending."""
+
+    rows: int
+    is_estimate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The table at one instant. The times are None when unknown, or when no row is rotated."""
+
+    total_rows: int
+    total_is_estimate: bool
+    pending: PendingCount
+    first_rotated_at: datetime | None
+    last_rotated_at: datetime | None
+
+
+def count_pending(
+    connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
+) -> PendingCount:
+    """Count what is pending; after ``at_most_seconds`` (None: no bound) settle for an estimate."""
+    if not connection.value(sql.any_pending(target)):
+        return PendingCount(0, is_estimate=False)
+    row = _count(connection, sql.count_pending(target, EVERY_KEY), at_most_seconds)
+    if row is not None:
+        return PendingCount(int(row[0]), is_estimate=False)
+    total, pending = _estimates(connection, target)
+    return PendingCount(max(1, total if pending is None else pending), is_estimate=True)
+
+
+def count_rows(
+    connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
+) -> Counts:
+    """Count everything in one scan; after ``at_most_seconds`` settle for an estimated total."""
+    row = _count(connection, sql.count_rows(target), at_most_seconds)
+    if row is not None:
+        total, pending, first, last = row
+        return Counts(total, False, PendingCount(pending, is_estimate=False), first, last)
+    pending_count = count_pending(connection, target, at_most_seconds=at_most_seconds)
+    total, _ = _estimates(connection, target)
+    return Counts(max(total, pending_count.rows), True, pending_count, None, None)
+
+
+def _count(
+    connection: Connection, query: sql.Statement, at_most_seconds: float | None
+) -> Row | None:
+    """The answer, or None when it took too long."""
+    timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
+    try:
+        with connection.transaction(
+            sql.LIMIT_STATEMENT, values={"statement_timeout_ms": timeout_ms}
+        ):
+            return connection.row(query)
+    except psycopg2.Error as error:
+        if at_most_seconds is not None and fault_of(error) is Fault.TIMED_OUT:
+            return None
+        raise
+
+
+def _estimates(connection: Connection, target: Target) -> tuple[int, int | None]:
+    values = {"table": target.table, "marker": target.marker_column}
+    total, pending = connection.row(sql.estimate_rows(), values) or (None, None)
+    return total or 0, pending

@@ -1,0 +1,56 @@
+"""Which models have a rotating token."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.apps import apps
+from django.db.models import Field, Model
+
+from tickets.rotation.errors import UnknownTargetError
+from tickets.rotation.guard import InsertGuard, UpdateGuard
+from tickets.rotation.target import Target
+
+
+def find_targets(database: str) -> list[Target]:
+    """The targets on a database alias, one for each model with both guards.
+
+    Raises UnknownTargetError when no installed model has them.
+    """
+    targets = [
+        target for model in apps.get_models() if (target := target_of(model, database)) is not None
+    ]
+    if not targets:
+        raise UnknownTargetError("no installed model has the guard triggers in Meta.triggers")
+    return targets
+
+
+def target_of(model: type[Model], database: str) -> Target | None:
+    """The target that a model's guards describe; None for a model without them."""
+    triggers = getattr(model._meta, "triggers", [])
+    insert = next((each for each in triggers if isinstance(each, InsertGuard)), None)
+    update = next((each for each in triggers if isinstance(each, UpdateGuard)), None)
+    if insert is None or update is None:
+        return None
+    token, marker = _field(model, update.token), _field(model, update.marker)
+    return Target(
+        label=model._meta.label,
+        database=database,
+        table=model._meta.db_table,
+        key_column=_field(model, model._meta.pk.name).column,
+        token_column=token.column,
+        marker_column=marker.column,
+        fresh_token_sql=insert.fresh_token,
+        token_is_unique=token.unique,
+        guard_triggers=tuple(
+            (each.get_pgid(cast(Any, model)), f"{model._meta.label}:{each.name}")
+            for each in (insert, update)
+        ),
+    )
+
+
+def _field(model: type[Model], name: str) -> Field[Any, Any]:
+    field = model._meta.get_field(name)
+    if not isinstance(field, Field):
+        raise TypeError(f"{model._meta.label}.{name} is not stored in a column of its own")
+    return field

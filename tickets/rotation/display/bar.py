@@ -1,0 +1,51 @@
+"""A tqdm bar for terminals."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from tqdm import tqdm
+
+from tickets.rotation import wording
+from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+from tickets.rotation.progress import Progress
+
+
+class Bar:
+    """Done, total, rate, remaining time, skipped rows; what it waits for while it waits.
+
+    tqdm draws; the rate and the remaining time are the progress's own, from the recent past.
+    """
+
+    def __init__(self, progress: Progress, stream: TextIO) -> None:
+        self._progress = progress
+        self._bar = tqdm(
+            total=progress.total_rows,
+            file=stream,
+            desc="rotating",
+            dynamic_ncols=True,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {n:,}/{total:,}{postfix}",
+        )
+
+    def show(self, event: Event) -> None:
+        progress = self._progress
+        match event:
+            case BatchDone():
+                parts = [
+                    wording.rate(progress.rows_per_second()),
+                    f"{wording.duration(progress.remaining_seconds())} left",
+                    f"batch {event.next_batch_rows:,}",
+                ]
+                if progress.skipped_rows:
+                    parts.append(f"{progress.skipped_rows:,} skipped")
+            case Waiting():
+                parts = [f"waiting: {event.reason}"]
+            case Retrying():
+                parts = [f"retry {event.attempt} in {event.delay_seconds:.1f} s: {event.reason}"]
+        self._bar.total = progress.total_rows
+        self._bar.n = progress.done_rows
+        self._bar.set_postfix_str(", ".join(parts), refresh=not isinstance(event, BatchDone))
+        self._bar.update(0)
+
+    def close(self) -> None:
+        self._bar.close()

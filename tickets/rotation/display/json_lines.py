@@ -1,0 +1,56 @@
+"""One JSON object a line, for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+from tickets.rotation.progress import Progress
+
+
+class JsonLines:
+    """A line an event. Seconds and rows in the names; unknown is null."""
+
+    def __init__(self, progress: Progress, stream: TextIO) -> None:
+        self._progress = progress
+        self._stream = stream
+
+    def show(self, event: Event) -> None:
+        match event:
+            case BatchDone():
+                self._write(
+                    "batch",
+                    batch_rotated_rows=event.rotated_rows,
+                    batch_skipped_rows=event.skipped_rows,
+                    batch_seconds=round(event.seconds, 4),
+                    next_batch_rows=event.next_batch_rows,
+                )
+            case Waiting():
+                self._write("waiting", reason=event.reason)
+            case Retrying():
+                self._write(
+                    "retry",
+                    reason=event.reason,
+                    attempt=event.attempt,
+                    delay_seconds=round(event.delay_seconds, 3),
+                )
+
+    def close(self) -> None:
+        """Lines leave nothing open."""
+
+    def _write(self, kind: str, **fields: Any) -> None:
+        progress = self._progress
+        rate, remaining = progress.rows_per_second(), progress.remaining_seconds()
+        line = {
+            "event": kind,
+            "done_rows": progress.done_rows,
+            "total_rows": progress.total_rows,
+            "total_is_estimate": progress.total_is_estimate,
+            "percent": round(progress.percent, 2),
+            "rows_per_second": None if rate is None else round(rate, 1),
+            "remaining_seconds": None if remaining is None else round(remaining, 1),
+            "skipped_rows": progress.skipped_rows,
+            **fields,
+        }
+        print(json.dumps(line), file=self._stream, flush=True)

@@ -1,0 +1,60 @@
+"""Plain lines every few seconds, for logs and pipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from tickets.rotation import wording
+from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+from tickets.rotation.progress import Progress
+
+EVERY_SECONDS = 5.0
+
+
+class Lines:
+    """The first batch and then a line every five seconds; each new reason to wait or retry."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        stream: TextIO,
+        *,
+        clock: Callable[[], float],
+        every_seconds: float = EVERY_SECONDS,
+    ) -> None:
+        self._progress = progress
+        self._stream = stream
+        self._clock = clock
+        self._every_seconds = every_seconds
+        self._next_at = clock()
+
+    def show(self, event: Event) -> None:
+        match event:
+            case BatchDone():
+                if self._clock() >= self._next_at:
+                    self._write(self._where(event))
+            case Waiting():
+                if self._clock() >= self._next_at:
+                    self._write(f"waiting: {event.reason}")
+            case Retrying():
+                self._write(
+                    f"retry {event.attempt} in {event.delay_seconds:.1f} s: {event.reason}",
+                )
+
+    def close(self) -> None:
+        """Lines leave nothing open."""
+
+    def _where(self, event: BatchDone) -> str:
+        progress = self._progress
+        total = wording.count(progress.total_rows, is_estimate=progress.total_is_estimate)
+        return (
+            f"rotated {progress.done_rows:,} of {total} ({progress.percent:.1f} %), "
+            f"{wording.rate(progress.rows_per_second())}, "
+            f"{wording.duration(progress.remaining_seconds())} left, "
+            f"{progress.skipped_rows:,} skipped, batch {event.next_batch_rows:,} rows"
+        )
+
+    def _write(self, line: str) -> None:
+        self._next_at = self._clock() + self._every_seconds
+        print(line, file=self._stream, flush=True)

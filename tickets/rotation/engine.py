@@ -1,0 +1,176 @@
+"""The loop that rotates a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from tickets.rotation.batch import BatchOutcome, BatchRunner
+from tickets.rotation.connection import Connection
+from tickets.rotation.errors import UnyieldingRowsError
+from tickets.rotation.events import BatchDone, Observer, Waiting
+from tickets.rotation.key_range import Key, KeyRange
+from tickets.rotation.lock_wait import LockWait
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
+from tickets.rotation.persistence import Persistence
+from tickets.rotation.result import Outcome, Result
+from tickets.rotation.retry import Backoff
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+
+LOCK_LOOK_SECONDS = 1.0
+FRUITLESS_PASSES = 3
+
+
+class Rotation:
+    """Rotates every pending row of a target.
+
+    1. Find the key range of the next batch: the n-th pending key above the last one.
+    2. Rotate the range in one short transaction; rows that others hold are left for later.
+    3. At the end of a pass look afresh: nothing pending means complete. The data decides, never
+       the loop's own count, and a batch without rows is not the end.
+    4. Rows still pending start another pass; when all of them are locked, wait for them a bounded
+       time.
+
+    Between any two statements the process may die: what committed is done, the rest is pending.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        options: RotationOptions,
+        *,
+        observe: Observer,
+        stop: StopSignal,
+        clock: Callable[[], float],
+    ) -> None:
+        self._target = target
+        self._options = options
+        self._observe = observe
+        self._stop = stop
+        self._clock = clock
+        self._connection = Connection(target.database)
+        self._batches = BatchRunner(
+            self._connection, target, lock_timeout_ms=options.lock_timeout_ms
+        )
+        self._persistence = Persistence(
+            self._connection,
+            backoff=Backoff(options.retry_seconds),
+            stop=stop,
+            observe=observe,
+            clock=clock,
+        )
+        self._size: BatchSize = (
+            AdaptiveBatchSize(options.target_batch_seconds)
+            if options.batch_rows is None
+            else FixedBatchSize(options.batch_rows)
+        )
+        self._locked_since: float | None = None
+        self.result = Result()
+
+    def run(self) -> Result:
+        """Rotate until nothing is pending, the limit is reached, or the end is asked for.
+
+        Raises a RotationError when it cannot go on; ``result`` then says how far it came.
+        """
+        started_at = self._clock()
+        self._stop.on_abort(self._connection.cancel)
+        try:
+            self.result.outcome = self._passes()
+        finally:
+            self.result.seconds = self._clock() - started_at
+            self.result.retries = self._persistence.retries
+            self._connection.close()
+        return self.result
+
+    def _passes(self) -> Outcome:
+        fruitless = 0
+        while not self._ended():
+            before = self.result.rotated_rows
+            skipped_rows, mended = self._one_pass()
+            if self._ended():
+                break
+            if not self._persistence.run(self._batches.any_pending):
+                self.result.skipped_rows = 0
+                return Outcome.COMPLETE
+            if mended and self.result.rotated_rows > before:
+                fruitless = 0
+                self._locked_since = None
+            elif skipped_rows:
+                if not self._wait_for_locks():
+                    self.result.skipped_rows = skipped_rows
+                    return Outcome.ROWS_LOCKED
+            else:
+                fruitless += 1
+            if fruitless == FRUITLESS_PASSES:
+                raise UnyieldingRowsError(
+                    f"rows of {self._target.table} stay pending after an UPDATE without an error: "
+                    "another trigger, a rule or a row-security policy undoes it"
+                )
+        return Outcome.STOPPED if self._stop.requested else Outcome.LIMIT_REACHED
+
+    def _ended(self) -> bool:
+        return self._stop.requested or self._rows_allowed() == 0
+
+    def _rows_allowed(self) -> int | None:
+        limit_rows = self._options.limit_rows
+        return None if limit_rows is None else max(0, limit_rows - self.result.rotated_rows)
+
+    def _one_pass(self) -> tuple[int, bool]:
+        """Every key range once, in order: rows skipped, and whether the first batch held."""
+        after: Key | None = None
+        skipped_rows = 0
+        mended = True
+        while not self._ended():
+            batch_rows = min(filter(None, (self._size.rows, self._rows_allowed())))
+            upper = self._persistence.run(partial(self._batches.upper_key, after, batch_rows))
+            if upper is None:
+                break
+            keys = KeyRange(after, upper)
+            outcome = self._rotate(keys, batch_rows)
+            skipped_rows += outcome.skipped_rows
+            if after is None and not outcome.skipped_rows:
+                mended = not self._persistence.run(partial(self._batches.pending_rows, keys))
+            if not mended:
+                break
+            after = upper
+        return skipped_rows, mended
+
+    def _rotate(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
+        started_at = self._clock()
+        if self._options.limit_rows is None:
+            outcome = self._persistence.run(partial(self._batches.rotate, keys))
+        else:
+            outcome = self._persistence.run(partial(self._batches.rotate_at_most, keys, batch_rows))
+        seconds = self._clock() - started_at
+        self._size.record(outcome.rotated_rows, seconds)
+        self.result.rotated_rows += outcome.rotated_rows
+        self.result.batches += 1
+        self._observe(
+            BatchDone(keys, outcome.rotated_rows, outcome.skipped_rows, seconds, self._size.rows)
+        )
+        return outcome
+
+    def _wait_for_locks(self) -> bool:
+        """True as soon as a row is free; False after the bounded wait, with the blockers named."""
+        looking = Connection(self._target.database)
+        lock_wait = LockWait(self._connection, looking, self._target)
+        if self._locked_since is None:
+            self._locked_since = self._clock()
+        deadline = self._locked_since + self._options.wait_for_locks_seconds
+        try:
+            while not self._stop.requested:
+                left_seconds = deadline - self._clock()
+                if left_seconds <= 0:
+                    return False
+                wait_seconds = min(LOCK_LOOK_SECONDS, left_seconds)
+                free, blockers = self._persistence.run(partial(lock_wait.try_for, wait_seconds))
+                if free:
+                    return True
+                self.result.blockers = blockers or self.result.blockers
+                names = ", ".join(map(str, blockers)) or "others"
+                self._observe(Waiting(f"row locks held by {names}"))
+            return True
+        finally:
+            looking.close()

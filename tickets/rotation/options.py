@@ -1,0 +1,23 @@
+"""How to rotate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RotationOptions:
+    """The operator's choices.
+
+    ``batch_rows`` fixes the batch size, which else adapts to ``target_batch_seconds``;
+    ``limit_rows`` ends the run after that many rows. ``lock_timeout_ms`` bounds each wait for a
+    lock inside a batch, ``wait_for_locks_seconds`` the wait at the end for rows that others hold,
+    ``retry_seconds`` the time a fault may last.
+    """
+
+    target_batch_seconds: float = 0.2
+    batch_rows: int | None = None
+    limit_rows: int | None = None
+    lock_timeout_ms: int = 50
+    wait_for_locks_seconds: float = 30.0
+    retry_seconds: float = 60.0

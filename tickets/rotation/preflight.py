@@ -1,0 +1,138 @@
+"""Is the table ready: columns, guard triggers, indexes. Reads the catalogs, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tickets.rotation import sql
+from tickets.rotation.connection import Connection, Row
+from tickets.rotation.target import Target
+
+MIGRATE = "python manage.py migrate"
+PGTRIGGER = "python manage.py pgtrigger"
+_FIRES = {"O", "A"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as it must be, and the command that mends it."""
+
+    code: str
+    sentence: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence}. Run: {self.mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardState:
+    """What guards the table now.
+
+    ``triggers`` gives each guard trigger "enabled", "disabled" or "missing"; ``indexes`` gives
+    "valid", "invalid" or "missing" for the pending index and, where tokens are unique, for theirs.
+    """
+
+    triggers: dict[str, str]
+    indexes: dict[str, str]
+    problems: tuple[Problem, ...]
+
+    @property
+    def intact(self) -> bool:
+        return not self.problems
+
+    @property
+    def holds(self) -> bool:
+        """Whether both triggers fire, so that no leaked token can come back."""
+        return bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
+
+
+def inspect(connection: Connection, target: Target) -> GuardState:
+    """Look at the table's column, triggers and indexes."""
+    missing = _missing_columns(connection, target)
+    if missing is not None:
+        return GuardState({}, {}, (missing,))
+    names = [name for name, _ in target.guard_triggers]
+    found: dict[str, str] = dict(
+        connection.rows(sql.trigger_states(), {"table": target.table, "triggers": names})
+    )
+    triggers = {
+        uri: ("enabled" if found[name] in _FIRES else "disabled") if name in found else "missing"
+        for name, uri in target.guard_triggers
+    }
+    indexes = _index_states(connection, target)
+    problems = (*_trigger_problems(target, triggers), *_index_problems(target, indexes))
+    return GuardState(triggers, {name: state for name, (state, _) in indexes.items()}, problems)
+
+
+def _missing_columns(connection: Connection, target: Target) -> Problem | None:
+    columns = [target.key_column, target.token_column, target.marker_column]
+    row = connection.row(sql.column_exists(), {"table": target.table, "columns": columns})
+    table_exists, found = row or (False, [])
+    if not table_exists:
+        return Problem("rotation.E001", f"There is no table {target.table} yet", MIGRATE)
+    missing = [column for column in columns if column not in found]
+    if missing:
+        sentence = f"{target.table} has no column {', '.join(missing)} yet; nothing was changed"
+        return Problem("rotation.E002", sentence, MIGRATE)
+    return None
+
+
+def _trigger_problems(target: Target, triggers: dict[str, str]) -> Iterator[Problem]:
+    for uri, state in triggers.items():
+        name = uri.partition(":")[2]
+        if state == "missing":
+            yield Problem(
+                "rotation.E003",
+                f"The guard trigger {name} is missing on {target.table}; nothing was changed",
+                f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {uri})",
+            )
+        elif state == "disabled":
+            yield Problem(
+                "rotation.E004",
+                f"The guard trigger {name} is disabled on {target.table}; nothing was changed",
+                f"{PGTRIGGER} enable {uri}",
+            )
+
+
+def _index_states(connection: Connection, target: Target) -> dict[str, tuple[str, str]]:
+    """State and name of each needed index. Of several that fit, a valid one counts."""
+    rows = connection.rows(sql.index_states(), {"table": target.table})
+    rows.sort(key=lambda row: row[3])
+    states = {"pending": ("missing", "")}
+    if target.token_is_unique:
+        states["token"] = ("missing", "")
+    for row in rows:
+        kind = _kind_of_index(target, row)
+        if kind in states:
+            states[kind] = ("valid" if row[3] else "invalid", row[0])
+    return states
+
+
+def _kind_of_index(target: Target, row: Row) -> str | None:
+    _, unique, predicate, _, columns = row
+    if columns == [target.key_column] and predicate is not None:
+        marker = target.marker_column
+        if predicate in {f"({marker} IS NULL)", f'("{marker}" IS NULL)'}:
+            return "pending"
+    if columns == [target.token_column] and unique and predicate is None:
+        return "token"
+    return None
+
+
+def _index_problems(target: Target, indexes: dict[str, tuple[str, str]]) -> Iterator[Problem]:
+    for kind, (state, name) in indexes.items():
+        if state == "missing":
+            yield Problem(
+                "rotation.E005",
+                f"{target.table} has no {kind} index yet; nothing was changed",
+                MIGRATE,
+            )
+        elif state == "invalid":
+            yield Problem(
+                "rotation.E006",
+                f"The {kind} index {name} of {target.table} is invalid; nothing was changed",
+                f"{MIGRATE} (if nothing is left to migrate, in psql: "
+                f'REINDEX INDEX CONCURRENTLY "{name}")',
+            )

@@ -1,0 +1,76 @@
+"""How far a rotation is, how fast it goes, and when it will be done."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+WINDOW_SECONDS = 30.0
+
+
+class Progress:
+    """Done, total, recent rate and remaining time of one rotation.
+
+    The rate is that of the last 30 seconds, waits included, so the remaining time recovers soon
+    after a pause; the mean over the whole run would stay wrong for as long as the pause was.
+    ``total_rows`` is corrected upwards when more rows turn out to be pending than were counted.
+    """
+
+    def __init__(
+        self,
+        total_rows: int,
+        *,
+        total_is_estimate: bool = False,
+        clock: Callable[[], float],
+    ) -> None:
+        self._clock = clock
+        self._started_at = clock()
+        self._recent: deque[tuple[float, int]] = deque([(self._started_at, 0)])
+        self._counted_rows = total_rows
+        self.total_is_estimate = total_is_estimate
+        self.done_rows = 0
+        self.skipped_rows = 0
+        self.batches = 0
+
+    @property
+    def total_rows(self) -> int:
+        return max(self._counted_rows, self.done_rows)
+
+    @property
+    def pending_rows(self) -> int:
+        return self.total_rows - self.done_rows
+
+    @property
+    def percent(self) -> float:
+        """Between 0 and 100; 100 only when nothing is known to be pending."""
+        return 100.0 * self.done_rows / self.total_rows if self.total_rows else 100.0
+
+    @property
+    def elapsed_seconds(self) -> float:
+        return self._clock() - self._started_at
+
+    def record(self, rows: int, skipped_rows: int = 0) -> None:
+        """Count one batch that just committed."""
+        now = self._clock()
+        self.done_rows += rows
+        self.skipped_rows += skipped_rows
+        self.batches += 1
+        self._recent.append((now, self.done_rows))
+        while len(self._recent) > 2 and self._recent[1][0] <= now - WINDOW_SECONDS:
+            self._recent.popleft()
+
+    def rows_per_second(self) -> float | None:
+        """The rate of the last 30 seconds; None when nothing was done in them."""
+        now = self._clock()
+        since, rows_then = self._recent[0]
+        for since, rows_then in self._recent:  # noqa: B007 (the last one before the window counts)
+            if since >= now - WINDOW_SECONDS:
+                break
+        rows = self.done_rows - rows_then
+        seconds = now - since
+        return rows / seconds if rows > 0 and seconds > 0 else None
+
+    def remaining_seconds(self) -> float | None:
+        """Seconds until done at the recent rate; None when the rate is unknown."""
+        rate = self.rows_per_second()
+        return None if rate is None else self.pending_rows / rate

@@ -1,0 +1,86 @@
+"""Where a target stands: a read-only snapshot for the command and for every other reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tickets.rotation import wording
+from tickets.rotation.connection import reading
+from tickets.rotation.counting import COUNT_AT_MOST_SECONDS, Counts, count_rows
+from tickets.rotation.errors import NotReadyError
+from tickets.rotation.preflight import GuardState, inspect
+from tickets.rotation.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Counts and guard of one target.
+
+    ``complete`` means that nothing is pending and that both guard triggers fire: no leaked token
+    opens anything, and none can come back.
+    """
+
+    target: Target
+    counts: Counts
+    guard: GuardState
+
+    @property
+    def rotated(self) -> int:
+        return self.counts.total_rows - self.counts.pending.rows
+
+    @property
+    def percent(self) -> float:
+        return wording.percent(self.rotated, self.counts.total_rows)
+
+    @property
+    def complete(self) -> bool:
+        return self.counts.pending.rows == 0 and self.guard.holds
+
+    @property
+    def next_command(self) -> str | None:
+        """What to type next; None when there is nothing to do."""
+        if self.guard.problems:
+            return self.guard.problems[0].mend
+        return None if self.complete else self.target.command
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; times as ISO 8601, unknown as None."""
+        return {
+            "model": self.target.label,
+            "database": self.target.database,
+            "total": self.counts.total_rows,
+            "total_is_estimate": self.counts.total_is_estimate,
+            "rotated": self.rotated,
+            "pending": self.counts.pending.rows,
+            "pending_is_estimate": self.counts.pending.is_estimate,
+            "percent": self.percent,
+            "complete": self.complete,
+            "first_rotated_at": _iso(self.counts.first_rotated_at),
+            "last_rotated_at": _iso(self.counts.last_rotated_at),
+            "guard": {
+                "ok": self.guard.intact,
+                "triggers": self.guard.triggers,
+                "indexes": self.guard.indexes,
+                "problems": [str(problem) for problem in self.guard.problems],
+            },
+            "next_command": self.next_command,
+        }
+
+
+def make_report(target: Target, *, exact: bool) -> Report:
+    """Look at the target now. ``exact`` counts however long it takes.
+
+    Raises NotReadyError when the table or one of its columns is not there to be counted.
+    """
+    bound = None if exact else COUNT_AT_MOST_SECONDS
+    with reading(target.database) as connection:
+        guard = inspect(connection, target)
+        if not guard.triggers:
+            raise NotReadyError(tuple(str(problem) for problem in guard.problems))
+        return Report(target, count_rows(connection, target, at_most_seconds=bound), guard)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

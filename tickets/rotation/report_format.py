@@ -1,0 +1,60 @@
+"""Reports as text, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from tickets.rotation import wording
+from tickets.rotation.report import Report
+
+
+def as_text(reports: Sequence[Report]) -> str:
+    """A block of lines a target, for people."""
+    return "\n\n".join(_block(report) for report in reports)
+
+
+def as_json(reports: Sequence[Report]) -> str:
+    """One object for one target; a list of objects for several."""
+    objects = [report.as_dict() for report in reports]
+    return json.dumps(objects[0] if len(objects) == 1 else objects, indent=2)
+
+
+def as_csv(reports: Sequence[Report]) -> str:
+    """A header and a line a target; the guard is "ok" or its problems; unknown is empty."""
+    lines = io.StringIO()
+    rows = [{**report.as_dict(), "guard": _guard(report)} for report in reports]
+    writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return lines.getvalue().rstrip("\n")
+
+
+FORMATS = {"text": as_text, "json": as_json, "csv": as_csv}
+
+
+def _block(report: Report) -> str:
+    counts, values = report.counts, report.as_dict()
+    total = wording.count(counts.total_rows, is_estimate=counts.total_is_estimate)
+    rotated = wording.count(report.rotated, is_estimate=counts.total_is_estimate)
+    pending = wording.count(counts.pending.rows, is_estimate=counts.pending.is_estimate)
+    lines = {
+        report.target.label: f"on database {report.target.database!r}",
+        "total": total,
+        "rotated": f"{rotated} ({report.percent:.2f} %)",
+        "pending": pending,
+        "complete": "yes" if report.complete else "no",
+        "first rotated at": values["first_rotated_at"] or wording.UNKNOWN,
+        "last rotated at": values["last_rotated_at"] or wording.UNKNOWN,
+        "guard": _guard(report),
+        "next": report.next_command or "nothing to do",
+    }
+    return "\n".join(f"{name:<17} {value}" for name, value in lines.items())
+
+
+def _guard(report: Report) -> str:
+    if report.guard.intact:
+        return "ok (triggers enabled, indexes valid)"
+    return "; ".join(problem.sentence for problem in report.guard.problems)

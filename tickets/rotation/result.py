@@ -1,0 +1,28 @@
+"""How a rotation ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tickets.rotation.lock_wait import Blocker
+
+
+class Outcome(Enum):
+    COMPLETE = "nothing is pending"
+    STOPPED = "stopped on request"
+    LIMIT_REACHED = "the limit was reached"
+    ROWS_LOCKED = "rows stayed locked by others"
+
+
+@dataclass(slots=True)
+class Result:
+    """How a rotation ended. ``rotated_rows`` counts the commits that were confirmed."""
+
+    outcome: Outcome = Outcome.COMPLETE
+    rotated_rows: int = 0
+    batches: int = 0
+    skipped_rows: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    blockers: tuple[Blocker, ...] = field(default=())

@@ -1,0 +1,68 @@
+"""Which faults are worth another try, and how long to wait before it.
+
+The one place that knows what an SQLSTATE means for a rotation.
+Source of the codes: PostgreSQL documentation, Appendix A, "PostgreSQL Error Codes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Fault(Enum):
+    """What went wrong, as far as the rotation cares."""
+
+    LOCKED = "a row was locked for longer than the lock timeout"
+    CONTENTION = "a deadlock or a serialization failure"
+    TIMED_OUT = "a statement was cancelled or timed out"
+    CONNECTION = "the connection was lost or refused"
+    DUPLICATE_TOKEN = "a fresh token collided with a stored one"
+    FATAL = "not mended by trying again"
+
+
+_BY_SQLSTATE = {
+    "55P03": Fault.LOCKED,
+    "40001": Fault.CONTENTION,
+    "40P01": Fault.CONTENTION,
+    "57014": Fault.TIMED_OUT,
+    "25P04": Fault.TIMED_OUT,  # transaction_timeout
+    "25P03": Fault.CONNECTION,  # idle_in_transaction_session_timeout: the server hung up
+    "57P01": Fault.CONNECTION,
+    "57P02": Fault.CONNECTION,
+    "57P03": Fault.CONNECTION,
+    "57P05": Fault.CONNECTION,
+    "53300": Fault.CONNECTION,
+    "25006": Fault.CONNECTION,  # read-only: this server is a standby until the fail-over is over
+    "23505": Fault.DUPLICATE_TOKEN,
+}
+
+
+def classify(sqlstate: str | None) -> Fault:
+    """The fault that an SQLSTATE stands for.
+
+    None is what the driver gives when there was no answer from a server at all.
+    """
+    if sqlstate is None or sqlstate.startswith("08"):
+        return Fault.CONNECTION
+    return _BY_SQLSTATE.get(sqlstate, Fault.FATAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential waits with full jitter, bounded one by one and all together.
+
+    Attempt 1, 2, 3, ... waits a random time up to ``first_seconds`` times 1, 2, 4, ..., at least
+    half of that, and never more than ``longest_seconds``. ``give_up_after_seconds`` counts from
+    the first failure after the last success.
+    """
+
+    give_up_after_seconds: float
+    first_seconds: float = 0.1
+    longest_seconds: float = 5.0
+
+    def delay_seconds(self, attempt: int, random: Callable[[], float]) -> float:
+        """The wait before the next try; ``random`` gives a number in [0, 1)."""
+        full = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 30))
+        return full * (0.5 + 0.5 * random())

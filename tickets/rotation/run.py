@@ -1,0 +1,134 @@
+"""Run one rotation for an operator: check, count, rotate, show, sum up."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TextIO
+
+from tickets.rotation import wording
+from tickets.rotation.connection import reading
+from tickets.rotation.counting import PendingCount, count_pending
+from tickets.rotation.display import Display, make_display
+from tickets.rotation.engine import Rotation
+from tickets.rotation.errors import AbortedError, NotReadyError, RotationError
+from tickets.rotation.events import BatchDone, Event
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.preflight import inspect
+from tickets.rotation.progress import Progress
+from tickets.rotation.result import Outcome, Result
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.stop_on_signal import stop_on_signal
+from tickets.rotation.target import Target
+
+
+class Run:
+    """One rotation of one target, shown on ``out`` and ``err``.
+
+    With progress as JSON, ``out`` holds nothing but JSON lines and the sentences go to ``err``.
+    """
+
+    def __init__(self, target: Target, *, progress_mode: str, out: TextIO, err: TextIO) -> None:
+        self._target = target
+        self._mode = progress_mode
+        self._out = out
+        self._err = err
+
+    def look(self) -> PendingCount:
+        """How much is pending.
+
+        Raises NotReadyError, before anything is written, when guard, columns or indexes are not
+        as they must be.
+        """
+        with reading(self._target.database) as connection:
+            guard = inspect(connection, self._target)
+            if guard.problems:
+                raise NotReadyError(tuple(str(problem) for problem in guard.problems))
+            return count_pending(connection, self._target)
+
+    def rotate(self, options: RotationOptions) -> bool:
+        """Rotate; whether nothing is pending any more.
+
+        Raises RotationError, its message completed with what is safe and how to go on.
+        """
+        pending = self.look()
+        if pending.rows == 0:
+            self._sum_up(Result(), pending)
+            return True
+        rotated_at_most = pending.rows
+        if options.limit_rows is not None:
+            rotated_at_most = min(rotated_at_most, options.limit_rows)
+        progress = Progress(
+            rotated_at_most, total_is_estimate=pending.is_estimate, clock=time.monotonic
+        )
+        display = make_display(
+            self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
+        )
+        result = self._rotate_in_thread(options, progress, display)
+        left = PendingCount(0, is_estimate=False)
+        if result.outcome is not Outcome.COMPLETE:
+            left = self.look()
+        self._sum_up(result, left)
+        return left.rows == 0
+
+    def _rotate_in_thread(
+        self, options: RotationOptions, progress: Progress, display: Display
+    ) -> Result:
+        """The engine works in a thread so that the main thread can answer signals at once."""
+
+        def observe(event: Event) -> None:
+            if isinstance(event, BatchDone):
+                progress.record(event.rotated_rows, event.skipped_rows)
+            display.show(event)
+
+        stop = StopSignal()
+        rotation = Rotation(self._target, options, observe=observe, stop=stop, clock=time.monotonic)
+        try:
+            with stop_on_signal(stop), ThreadPoolExecutor(max_workers=1) as pool:
+                return pool.submit(rotation.run).result()
+        except AbortedError:
+            rotation.result.outcome = Outcome.STOPPED
+            return rotation.result
+        except RotationError as error:
+            rows = rotation.result.rotated_rows
+            message = (
+                f"{error}. The {rows:,} rows rotated by this run are safe, nothing is half done. "
+                f"To go on: {self._target.command}"
+            )
+            raise type(error)(message) from None
+        finally:
+            display.close()
+
+    def _sum_up(self, result: Result, left: PendingCount) -> None:
+        if self._mode == "json":
+            summary = {
+                "event": "end",
+                "outcome": result.outcome.name.lower(),
+                "rotated_rows": result.rotated_rows,
+                "pending_rows": left.rows,
+                "pending_is_estimate": left.is_estimate,
+                "batches": result.batches,
+                "retries": result.retries,
+                "seconds": round(result.seconds, 3),
+            }
+            print(json.dumps(summary), file=self._out, flush=True)
+        print(self._sentence(result, left), file=self._err if self._mode == "json" else self._out)
+
+    def _sentence(self, result: Result, left: PendingCount) -> str:
+        label = self._target.label
+        if left.rows == 0 and result.batches == 0:
+            return f"{label}: nothing is pending; nothing was written."
+        rate = result.rotated_rows / result.seconds if result.seconds else None
+        work = (
+            f"{label}: {result.rotated_rows:,} tokens rotated in "
+            f"{wording.duration(result.seconds)} ({wording.rate(rate)}, "
+            f"{result.batches:,} batches, {result.retries:,} retries)"
+        )
+        if left.rows == 0:
+            return f"{work}. Nothing is pending."
+        reason = result.outcome.value
+        if result.blockers:
+            reason += ": " + ", ".join(map(str, result.blockers))
+        pending = wording.count(left.rows, is_estimate=left.is_estimate)
+        return f"{work}. {reason.capitalize()}; {pending} pending. To go on: {self._target.command}"

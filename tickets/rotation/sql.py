@@ -1,0 +1,209 @@
+"""Every SQL text of a rotation, one builder a statement.
+
+A builder takes a target (and which bounds are in play) and returns a ``psycopg2.sql.Composed``;
+identifiers are quoted here and nowhere else, values stay named parameters for the caller:
+``after`` and ``upper`` (primary keys), ``batch_rows``, ``lock_timeout_ms``. Each docstring names
+the lock that the statement takes on the target's table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg2 import sql
+
+from tickets.rotation.key_range import KeyRange
+from tickets.rotation.target import Target
+
+Statement = sql.Composable
+
+BEGIN = sql.SQL("BEGIN")
+COMMIT = sql.SQL("COMMIT")
+ROLLBACK = sql.SQL("ROLLBACK")
+
+LIMIT_LOCK_WAIT = sql.SQL("SET LOCAL lock_timeout = %(lock_timeout_ms)s")
+LIMIT_STATEMENT = sql.SQL("SET LOCAL statement_timeout = %(statement_timeout_ms)s")
+AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
+"""A batch is a stretch of an index, whatever stale statistics make the planner believe."""
+
+BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
+
+
+def range_values(keys: KeyRange) -> dict[str, Any]:
+    """The parameters of a statement over ``keys``."""
+    return {"after": keys.after, "upper": keys.upper}
+
+
+def _table(target: Target) -> sql.Identifier:
+    return sql.Identifier(target.table)
+
+
+def _pending(target: Target, keys: KeyRange) -> sql.Composed:
+    """The one definition of pending, within a key range."""
+    key = sql.Identifier(target.key_column)
+    terms: list[sql.Composable] = [
+        sql.SQL("{marker} IS NULL").format(marker=sql.Identifier(target.marker_column))
+    ]
+    if keys.after is not None:
+        terms.append(sql.SQL("{key} > %(after)s").format(key=key))
+    if keys.upper is not None:
+        terms.append(sql.SQL("{key} <= %(upper)s").format(key=key))
+    return sql.SQL(" AND ").join(terms)
+
+
+def _rotated_columns(target: Target) -> sql.Composed:
+    return sql.SQL("{token} = {fresh_token}, {marker} = clock_timestamp()").format(
+        token=sql.Identifier(target.token_column),
+        fresh_token=sql.SQL(target.fresh_token_sql),
+        marker=sql.Identifier(target.marker_column),
+    )
+
+
+def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
+    """The last of the next ``batch_rows`` pending keys; no row when none is pending.
+
+    ACCESS SHARE. An index-only scan of the partial index. Works for any ordered key type: there
+    is no max() for uuid before PostgreSQL 18.
+    """
+    return sql.SQL(
+        "SELECT {key} FROM ("
+        "SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(batch_rows)s"
+        ") AS batch ORDER BY {key} DESC LIMIT 1"
+    ).format(
+        key=sql.Identifier(target.key_column),
+        table=_table(target),
+        pending=_pending(target, keys),
+    )
+
+
+def rotate_range(target: Target, keys: KeyRange) -> sql.Composed:
+    """Rotate every pending row of a range.
+
+    ROW EXCLUSIVE on the table, FOR UPDATE on each row; waits for rows locked by others, so it
+    runs under a lock timeout.
+    """
+    return sql.SQL("UPDATE {table} SET {rotated} WHERE {pending}").format(
+        table=_table(target), rotated=_rotated_columns(target), pending=_pending(target, keys)
+    )
+
+
+def rotate_free_rows(target: Target, keys: KeyRange) -> sql.Composed:
+    """Rotate at most ``batch_rows`` pending rows of a range, passing over locked ones.
+
+    ROW EXCLUSIVE on the table, FOR UPDATE on each row, never a wait. FOR UPDATE and not FOR NO KEY
+    UPDATE: the token stands in a unique index, so the UPDATE conflicts even with the FOR KEY SHARE
+    of a foreign-key check and would wait for it. ``= ANY(ARRAY(...))`` and not a join: the planner
+    then looks each key up in the primary key, whatever the statistics say.
+    """
+    return sql.SQL(
+        "UPDATE {table} SET {rotated} WHERE {key} = ANY(ARRAY("
+        "SELECT {key} FROM {table} WHERE {pending} "
+        "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
+        ")) AND {marker} IS NULL"
+    ).format(
+        table=_table(target),
+        rotated=_rotated_columns(target),
+        key=sql.Identifier(target.key_column),
+        marker=sql.Identifier(target.marker_column),
+        pending=_pending(target, keys),
+    )
+
+
+def lock_first_pending(target: Target) -> sql.Composed:
+    """Wait for the first pending row, to see who holds it.
+
+    ROW SHARE on the table, FOR UPDATE on one row; waits, so it runs under a lock timeout.
+    """
+    return sql.SQL("SELECT FROM {table} WHERE {pending} ORDER BY {key} LIMIT 1 FOR UPDATE").format(
+        table=_table(target),
+        pending=_pending(target, KeyRange()),
+        key=sql.Identifier(target.key_column),
+    )
+
+
+def any_pending(target: Target) -> sql.Composed:
+    """Whether anything is pending. ACCESS SHARE; the first entry of the partial index answers."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {pending})").format(
+        table=_table(target), pending=_pending(target, KeyRange())
+    )
+
+
+def count_pending(target: Target, keys: KeyRange) -> sql.Composed:
+    """How many rows of a range are pending. ACCESS SHARE; costs what is left, not what is done."""
+    return sql.SQL("SELECT count(*) FROM {table} WHERE {pending}").format(
+        table=_table(target), pending=_pending(target, keys)
+    )
+
+
+def count_rows(target: Target) -> sql.Composed:
+    """Total, pending, first and last rotation time, of one instant. ACCESS SHARE; a full scan."""
+    return sql.SQL(
+        "SELECT count(*), count(*) FILTER (WHERE {pending}), min({marker}), max({marker}) "
+        "FROM {table}"
+    ).format(
+        table=_table(target),
+        marker=sql.Identifier(target.marker_column),
+        pending=_pending(target, KeyRange()),
+    )
+
+
+def estimate_rows() -> sql.SQL:
+    """Rows of the table and of its pending index, as VACUUM, ANALYZE or CREATE INDEX last saw them.
+
+    No lock. Takes ``table`` and ``marker``. NULL where nothing was measured yet.
+    """
+    return sql.SQL(
+        "SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END, "
+        "(SELECT min(i.reltuples)::bigint FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
+        "WHERE x.indrelid = c.oid AND x.indisvalid AND i.reltuples >= 0 "
+        "AND pg_get_expr(x.indpred, x.indrelid) = '(' || quote_ident(%(marker)s) || ' IS NULL)') "
+        "FROM pg_class c WHERE c.oid = to_regclass(quote_ident(%(table)s))"
+    )
+
+
+def blocking_backends() -> sql.SQL:
+    """Who the backend ``pid`` waits for: pid, state, age of the transaction in seconds.
+
+    No lock on the table. State and age are NULL for other roles' backends where the role may not
+    see them. The query text is left out on purpose: it may hold a token.
+    """
+    return sql.SQL(
+        "SELECT blocker, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 "
+        "FROM unnest(pg_blocking_pids(%(pid)s)) AS blocker "
+        "LEFT JOIN pg_stat_activity a ON a.pid = blocker"
+    )
+
+
+def column_exists() -> sql.SQL:
+    """Whether the table is there, and each of ``columns`` in it. No lock."""
+    return sql.SQL(
+        "SELECT to_regclass(quote_ident(%(table)s)) IS NOT NULL, "
+        "ARRAY(SELECT attname::text FROM pg_attribute "
+        "WHERE attrelid = to_regclass(quote_ident(%(table)s)) "
+        "AND attname = ANY(%(columns)s::name[]) AND NOT attisdropped)"
+    )
+
+
+def trigger_states() -> sql.SQL:
+    """Name and firing mode of those of ``triggers`` that the table has. No lock.
+
+    The mode is pg_trigger.tgenabled: O fires for ordinary sessions, A always, R only for
+    replication, D never.
+    """
+    return sql.SQL(
+        "SELECT tgname::text, tgenabled::text FROM pg_trigger "
+        "WHERE tgrelid = to_regclass(quote_ident(%(table)s)) "
+        "AND NOT tgisinternal AND tgname = ANY(%(triggers)s::name[])"
+    )
+
+
+def index_states() -> sql.SQL:
+    """Indexes of the table: name, unique, predicate, valid, columns. No lock."""
+    return sql.SQL(
+        "SELECT c.relname::text, x.indisunique, pg_get_expr(x.indpred, x.indrelid), "
+        "x.indisvalid AND x.indisready, "
+        "ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY AS k(attnum, place) "
+        "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum ORDER BY place) "
+        "FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid "
+        "WHERE x.indrelid = to_regclass(quote_ident(%(table)s))"
+    )

@@ -1,0 +1,31 @@
+"""What is rotated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One token column of one model on one database.
+
+    Names are as stored in the database, unquoted. ``fresh_token_sql`` is an SQL expression that
+    gives a new token for each row it is evaluated on. ``guard_triggers`` are the triggers that
+    must be enabled while the table is rotated: name in the database, name to django-pgtrigger.
+    """
+
+    label: str
+    database: str
+    table: str
+    key_column: str
+    token_column: str
+    marker_column: str
+    fresh_token_sql: str
+    token_is_unique: bool
+    guard_triggers: tuple[tuple[str, str], ...]
+
+    @property
+    def command(self) -> str:
+        """The command that rotates this target, as an operator types it."""
+        suffix = "" if self.database == "default" else f" --database {self.database}"
+        return f"python manage.py rotate_tokens{suffix}"

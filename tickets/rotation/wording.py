@@ -1,0 +1,33 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+UNKNOWN = "–"
+
+
+def count(rows: int | None, *, is_estimate: bool = False) -> str:
+    """``1,234,567``, ``about 1,234,567`` for an estimate, ``–`` for unknown."""
+    if rows is None:
+        return UNKNOWN
+    return f"about {rows:,}" if is_estimate else f"{rows:,}"
+
+
+def rate(rows_per_second: float | None) -> str:
+    """``81,234 rows/s``."""
+    return f"{UNKNOWN} rows/s" if rows_per_second is None else f"{rows_per_second:,.0f} rows/s"
+
+
+def duration(seconds: float | None) -> str:
+    """``0:01:05``, with days in front when there are any: ``2 d 3:00:00``."""
+    if seconds is None:
+        return UNKNOWN
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    clock = f"{hour}:{minute:02}:{second:02}"
+    return f"{days} d {clock}" if days else clock
+
+
+def percent(part: int, whole: int) -> float:
+    """Percent rounded down to two places, so that 100 is said only when it is so."""
+    return 100.0 if part >= whole else (10_000 * part // whole) / 100
