@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 
@@ -15,10 +15,13 @@ else:
 class TicketAdmin(TicketAdminBase):
     """Tickets without their tokens: a token opens its ticket."""
 
-    list_display: ClassVar = ["id", "subject", "status", "created_at", "token_rotated_at"]
-    list_filter: ClassVar = ["status"]
-    search_fields: ClassVar = ["subject"]
-    readonly_fields: ClassVar = ["created_at", "token_rotated_at"]
-    ordering: ClassVar = ["-id"]
+    list_display = ("id", "subject", "status", "created_at", "token_rotated_at")
+    list_filter = ("status",)
+    search_fields = ("subject",)
+    readonly_fields = (
+        "created_at",
+        "token_rotated_at",
+    )
+    ordering = ("-id",)
     # Counting every ticket for each page of the list would scan the table.
     show_full_result_count = False

@@ -16,6 +16,7 @@ class InsertGuard(pgtrigger.Trigger):
     of the token column's type.
     """
 
+    name = "guard_insert"
     when = pgtrigger.Before
     operation = pgtrigger.Insert
 
@@ -24,8 +25,8 @@ class InsertGuard(pgtrigger.Trigger):
         *,
         token: str,
         marker: str,
-        fresh_token: str = "gen_random_uuid()",  # noqa: S107 - an SQL expression
-        name: str = "guard_insert",
+        fresh_token: str = "gen_random_uuid()",
+        name: str | None = None,
     ) -> None:
         self.token = token
         self.marker = marker
@@ -46,10 +47,11 @@ class UpdateGuard(pgtrigger.Trigger):
     stored token and marker; its other columns go through. ``token`` and ``marker`` are field names.
     """
 
+    name = "guard_update"
     when = pgtrigger.Before
     operation = pgtrigger.Update
 
-    def __init__(self, *, token: str, marker: str, name: str = "guard_update") -> None:
+    def __init__(self, *, token: str, marker: str, name: str | None = None) -> None:
         self.token = token
         self.marker = marker
         super().__init__(name=name)
@@ -74,9 +76,9 @@ class UpdateGuard(pgtrigger.Trigger):
 
 
 def guard(
-    token: str = "token",  # noqa: S107 - a field name
+    token: str = "token",
     marker: str = "token_rotated_at",
-    fresh_token: str = "gen_random_uuid()",  # noqa: S107 - an SQL expression
+    fresh_token: str = "gen_random_uuid()",
 ) -> list[pgtrigger.Trigger]:
     """Both triggers of one token column, for a model's ``Meta.triggers``."""
     return [

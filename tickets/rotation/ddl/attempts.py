@@ -54,7 +54,8 @@ def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
 
 def pause_seconds(attempts: int) -> float:
     """The pause after the n-th attempt: 0.1 s, doubled each time up to 2 s, less up to a half."""
-    longest = min(FIRST_PAUSE_SECONDS * 2 ** min(attempts - 1, 10), LONGEST_PAUSE_SECONDS)
+    doublings = min(attempts - 1, 10)
+    longest: float = min(FIRST_PAUSE_SECONDS * 2**doublings, LONGEST_PAUSE_SECONDS)
     return longest * (0.5 + random.random() / 2)
 
 
