@@ -7,7 +7,6 @@ several runs at once do not meet.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import psycopg2
 import pytest
 from django.db import connections
 
-from tests.databases import DatabaseFactory, unique_name
+from tests.databases import DatabaseFactory, make_server_directory, unique_name
 from tests.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
 
@@ -28,10 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the server before Django reads its settings; it starts when a test needs it."""
     global _cluster  # noqa: PLW0603  (this hook comes before any fixture)
     if "DATABASE_URL" not in os.environ:
-        directory = Path(tempfile.mkdtemp(prefix="tickets-tests-"))
-        directory.chmod(0o755)  # the server may run as another account
         _cluster = PostgresCluster(
-            directory,
+            make_server_directory(),
             settings={"fsync": "off", "full_page_writes": "off", "max_connections": "200"},
         )
         os.environ["DATABASE_URL"] = _cluster.url()
@@ -60,11 +57,21 @@ def django_db_modify_db_settings(server_url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def manage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manage]:
+def manage() -> Iterator[Manage]:
     """Run manage.py as a real process: manage(...) waits, manage.start(...) returns at once."""
-    manage = Manage(embedded_directory=tmp_path_factory.mktemp("var"))
+    directory = make_server_directory()
+    manage = Manage(embedded_directory=directory)
     yield manage
     manage.end_all()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def server_directory() -> Iterator[Path]:
+    """A new directory for a server of the test's own, removed at the test's end."""
+    directory = make_server_directory()
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")

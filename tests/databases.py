@@ -1,6 +1,8 @@
 """Databases for tests: cloned from templates that are migrated once."""
 
+import tempfile
 import uuid
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -12,6 +14,16 @@ from tests.manage import Manage
 def unique_name(purpose: str) -> str:
     """Return a database name that no other run uses."""
     return f"tickets_test_{purpose}_{uuid.uuid4().hex[:12]}"
+
+
+def make_server_directory() -> Path:
+    """Return a new directory that a server running as another account can reach.
+
+    pytest closes its own temporary directories to other accounts whenever a run starts.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="tickets-tests-"))
+    directory.chmod(0o755)
+    return directory
 
 
 class DatabaseFactory:

@@ -94,7 +94,7 @@ class PostgresCluster:
         self._prepare_directories()
         deadline = time.monotonic() + timeout_seconds
         while not self.accepts_connections():
-            self._remove_stale_pid_file()
+            self._remove_misleading_lock_files()
             try:
                 self.run(
                     *("pg_ctl", "start", "--wait", f"--timeout={timeout_seconds:.0f}"),
@@ -128,14 +128,16 @@ class PostgresCluster:
 
     def server_pid(self) -> int | None:
         """Return the process id of the running server; a stale postmaster.pid does not count."""
+        pid = self._recorded_pid()
+        if pid is None:
+            return None
         try:
-            pid = int((self.data_directory / "postmaster.pid").read_text().split("\n", 1)[0])
             # The number may belong to another program by now; a zombie has no command line.
             mine = str(self.data_directory) in psutil.Process(pid).cmdline()
         except psutil.AccessDenied:
             mine = True  # unknown: rather wait for it than start a second server
-        except (FileNotFoundError, ValueError, psutil.Error):
-            return None
+        except psutil.Error:
+            mine = False
         return pid if mine else None
 
     def accepts_connections(self, database: str = "postgres") -> bool:
@@ -164,6 +166,7 @@ class PostgresCluster:
         """
         path = (self._bin_directory or _wheel_bin_directory()) / program
         self._account.allow_search(path)
+        self._account.allow_search(self.data_directory)
         # A file instead of a pipe: the server that pg_ctl leaves behind would keep a pipe open.
         with tempfile.TemporaryFile("w+", errors="replace") as output:
             try:
@@ -186,7 +189,6 @@ class PostgresCluster:
 
     def _prepare_directories(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._account.allow_search(self.data_directory)
         self.log_file.touch()
         self._account.own(self.log_file)
         self.socket_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -194,10 +196,23 @@ class PostgresCluster:
             raise ClusterError(f"{self.socket_directory} belongs to someone else")
         self._account.own(self.socket_directory)
 
-    def _remove_stale_pid_file(self) -> None:
-        """The server only looks whether some process has the number in its postmaster.pid."""
-        if self.server_pid() is None:
+    def _remove_misleading_lock_files(self) -> None:
+        """Remove a dead server's lock files whose number another process has now, or its zombie.
+
+        PostgreSQL would take that process for the server. When no process has the number it sees
+        that by itself; and it finds processes left by a dead server through their shared memory.
+        """
+        pid = self._recorded_pid()
+        if pid is not None and psutil.pid_exists(pid) and self.server_pid() is None:
             (self.data_directory / "postmaster.pid").unlink(missing_ok=True)
+            for leftover in self.socket_directory.glob(f".s.PGSQL.{self.port}*"):
+                leftover.unlink(missing_ok=True)
+
+    def _recorded_pid(self) -> int | None:
+        try:
+            return int((self.data_directory / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _command_line_settings(self) -> str:
         settings = {
