@@ -1,0 +1,16 @@
+"""In which order things are measured."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def rotated(things: Sequence[T], by: int) -> list[T]:
+    """The same things, starting `by` places later, so that none is always the first one.
+
+    >>> rotated(["a", "b", "c"], 1)
+    ['b', 'c', 'a']
+    """
+    start = by % len(things)
+    return [*things[start:], *things[:start]]

@@ -1,0 +1,31 @@
+"""A server for one benchmark, with default settings."""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmark.programs import program_directory
+from tickets.config.embedded.cluster import PostgresCluster
+
+
+@contextmanager
+def temporary_server() -> Iterator[PostgresCluster]:
+    """A running server in a temporary directory; both are gone afterwards, however it ends."""
+    directory = Path(tempfile.mkdtemp(prefix="tickets-benchmark-"))
+    directory.chmod(0o755)  # the server may run as another account
+    cluster = PostgresCluster(directory, bin_directory=program_directory())
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        # A second Ctrl-C must not leave a server behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            cluster.stop("immediate")
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(cluster.socket_directory, ignore_errors=True)
