@@ -1,9 +1,7 @@
 """Usage: scripts/bench [--rows N] [--rounds N] [--json FILE] [--speed | --latency]"""
 
 import json
-import signal
 import sys
-from typing import NoReturn
 
 import psycopg2
 from psycopg2.extensions import set_wait_callback
@@ -14,6 +12,7 @@ from benchmark.arguments import Arguments, parse_arguments
 from benchmark.databases import Databases
 from benchmark.errors import BenchmarkError
 from benchmark.findings import Findings
+from benchmark.interruption import Interruption
 from benchmark.latency import Latency
 from benchmark.server import temporary_server
 from benchmark.speed import Speed
@@ -25,16 +24,15 @@ PASSED, FAILED, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 130
 def main() -> int:
     arguments = parse_arguments()
     set_wait_callback(wait_select)  # else Ctrl-C waits for the end of a statement
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interruption = Interruption()
     try:
         if arguments.json:
             arguments.json.touch()  # better now than after minutes of work
         findings = _measure(arguments)
-    except KeyboardInterrupt:
-        announce("scripts/bench: interrupted; the temporary server is gone")
-        return INTERRUPTED
-    except (BenchmarkError, ClusterError, psycopg2.Error, OSError) as error:
+    except (KeyboardInterrupt, BenchmarkError, ClusterError, psycopg2.Error, OSError) as error:
+        if interruption.asked:
+            announce("scripts/bench: interrupted; the temporary server is gone")
+            return INTERRUPTED
         announce(f"scripts/bench: {' '.join(f'{error}'.split())}")
         return NOT_MEASURED
     print(findings)
@@ -54,10 +52,6 @@ def _measure(arguments: Arguments) -> Findings:
             speed=Speed(databases, rounds=arguments.rounds) if arguments.speed else None,
             latency=Latency(databases, rounds=arguments.rounds) if arguments.latency else None,
         )
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -100,10 +100,11 @@ class Latency:
         fewest = min(felt.transactions for runs in self.runs.values() for felt in runs)
         if fewest >= ENOUGH_TRANSACTIONS:
             return []
-        return [
+        doubt = (
             f"Only {fewest:,} transactions in the shortest run: such a p99 says little; a run needs"
             f" {ENOUGH_TRANSACTIONS:,}, so take more rows."
-        ]
+        )
+        return [doubt]
 
 
 def _felt(transactions: Sequence[Transaction], seconds: float, activity: Activity) -> Felt:

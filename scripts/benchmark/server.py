@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.interruption import SIGNALS
 from benchmark.programs import program_directory
 from tickets.config.embedded.cluster import PostgresCluster
 
@@ -21,8 +22,7 @@ def temporary_server() -> Iterator[PostgresCluster]:
         cluster.start()
         yield cluster
     finally:
-        # A second Ctrl-C must not leave a server behind.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:  # a Ctrl-C now must not leave a server behind
             signal.signal(number, signal.SIG_IGN)
         try:
             cluster.stop("immediate")
