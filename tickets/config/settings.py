@@ -14,8 +14,8 @@ env = Env()
 
 try:
     DEBUG = env.bool("DJANGO_DEBUG", default=False)
-    ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=[])
-    CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
+    ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", default=[])
+    CSRF_TRUSTED_ORIGINS: list[str] = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
     # Empty is enough for management commands; wsgi.py refuses to serve with it.
     SECRET_KEY = env.str("DJANGO_SECRET_KEY", default=get_random_secret_key() if DEBUG else "")
     SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)

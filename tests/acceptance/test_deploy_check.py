@@ -1,0 +1,58 @@
+"""The documented variables are all that a deployment needs, and the public defaults are safe."""
+
+import pytest
+
+from tests.manage import Manage
+
+DEPLOYED = {
+    "DJANGO_SECRET_KEY": "only-for-this-test-" + "".join(map(chr, range(48, 91))),
+    "DJANGO_ALLOWED_HOSTS": "tickets.example.com",
+}
+
+
+def test_check_deploy_is_clean_with_the_documented_variables(manage: Manage) -> None:
+    result = manage(
+        *("check", "--deploy", "--fail-level", "WARNING"), database_url=None, env=DEPLOYED
+    )
+    assert result.returncode == 0, result.stderr
+    assert "no issues" in result.stdout
+
+
+def test_check_deploy_complains_in_debug_mode(manage: Manage) -> None:
+    result = manage(
+        *("check", "--deploy", "--fail-level", "WARNING"),
+        database_url=None,
+        env={**DEPLOYED, "DJANGO_DEBUG": "1"},
+    )
+    assert result.returncode == 1
+    assert "security.W018" in result.stderr
+
+
+def test_management_commands_need_no_variable_at_all(manage: Manage, database_url: str) -> None:
+    assert manage("showmigrations", database_url=database_url).returncode == 0
+
+
+LOAD_THE_SITE = "import tickets.config.wsgi"
+
+
+def test_serving_needs_a_secret_key(manage: Manage) -> None:
+    result = manage("shell", "-c", LOAD_THE_SITE, database_url=None)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "manage.py: DJANGO_SECRET_KEY is not set: set it, or DJANGO_DEBUG=1 for development\n"
+    )
+
+
+@pytest.mark.parametrize("env", [DEPLOYED, {"DJANGO_DEBUG": "1"}])
+def test_serving_works_with_a_secret_key_or_in_debug_mode(
+    manage: Manage, env: dict[str, str]
+) -> None:
+    result = manage("shell", "-c", LOAD_THE_SITE, database_url=None, env=env)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_malformed_variable_is_one_clear_line(manage: Manage) -> None:
+    result = manage("check", database_url=None, env={"DJANGO_DEBUG": "perhaps"})
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "DJANGO_DEBUG" in result.stderr

@@ -1,0 +1,24 @@
+"""Which database errors are one line, and which keep their traceback."""
+
+import psycopg2
+from django.db import OperationalError
+from psycopg2 import errors
+
+from tickets.config.command_line import is_connection_failure
+
+
+def caused_by(cause: Exception) -> OperationalError:
+    error = OperationalError("message")
+    error.__cause__ = cause
+    return error
+
+
+def test_a_failed_connection_has_no_sqlstate() -> None:
+    assert is_connection_failure(caused_by(psycopg2.OperationalError("refused")))
+
+
+def test_a_refused_statement_is_no_connection_failure() -> None:
+    class Refused(errors.LockNotAvailable):
+        pgcode = "55P03"
+
+    assert not is_connection_failure(caused_by(Refused("lock timeout")))

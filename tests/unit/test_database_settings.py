@@ -1,0 +1,60 @@
+"""DATABASE_URL becomes Django's settings."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tickets.config.database import database_settings
+
+
+def settings_of(url: str | None) -> dict[str, Any]:
+    return database_settings(url, embedded_directory=Path("/nowhere/postgres"))
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_every_part_of_the_url_is_used(scheme: str) -> None:
+    settings = settings_of(f"{scheme}://us%40er:p%2Fw@db.example:6543/tickets?sslmode=require")
+    assert settings["ENGINE"] == "django.db.backends.postgresql"
+    assert settings["USER"] == "us@er"
+    assert settings["PASSWORD"] == "p/w"
+    assert settings["HOST"] == "db.example"
+    assert settings["PORT"] == 6543
+    assert settings["NAME"] == "tickets"
+    assert settings["OPTIONS"]["sslmode"] == "require"
+
+
+def test_an_unreachable_host_is_given_up_in_seconds_unless_told_otherwise() -> None:
+    assert settings_of("postgres://host/name")["OPTIONS"]["connect_timeout"] == 10
+    longer = settings_of("postgres://host/name?connect_timeout=60")
+    assert longer["OPTIONS"]["connect_timeout"] == 60
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me@/name?host=/Run/PostgreSQL&port=6543",
+        "postgresql://me@%2FRun%2FPostgreSQL/name?port=6543",
+    ],
+)
+def test_a_socket_directory_keeps_its_case(url: str) -> None:
+    settings = settings_of(url)
+    assert (settings["HOST"], settings["PORT"]) == ("/Run/PostgreSQL", "6543")
+    assert {"host", "port"}.isdisjoint(settings["OPTIONS"])
+
+
+@pytest.mark.parametrize("url", ["postgres://user:hush@host:x/name", "mysql://user:hush@host/name"])
+def test_a_refused_url_appears_in_no_part_of_the_error(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        settings_of(url)
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert "hush" not in repr(caught.value.__context__)
+
+
+def test_without_a_url_the_embedded_server_is_used_and_nothing_is_created() -> None:
+    settings = settings_of(None)
+    assert settings["ENGINE"] == "tickets.config.embedded"
+    assert settings["HOST"] == "/nowhere/postgres/socket"
+    assert not Path("/nowhere").exists()
