@@ -37,11 +37,12 @@ def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
         change()
         return
     started = time.monotonic()
+    deadline = started + retry_seconds()
     notices = Notices()
     attempts = 0
     while not _attempt(editor, change):
         attempts += 1
-        left_seconds = started + retry_seconds() - time.monotonic()
+        left_seconds = deadline - time.monotonic()
         if left_seconds <= 0:
             raise LockNotGrantedError(_gave_up(editor.connection, table, attempts))
         if notices.due():

@@ -1,0 +1,46 @@
+"""Wait until another process waits for a lock, seen from the server."""
+
+from typing import Any
+
+from psycopg2 import sql
+
+TABLE = "tickets_ticket"
+
+# In one statement, since the pause must not be a guess about how fast this machine is: the server
+# looks again until there is something to see.
+UNTIL_SOMEBODY_WAITS = """
+DO $$
+BEGIN
+    FOR look IN 1..3000 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN EXISTS (
+            SELECT FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND datname = current_database() AND {condition}
+        );
+        PERFORM pg_sleep(0.01);
+        IF look = 3000 THEN RAISE 'nobody waited within 30 s'; END IF;
+    END LOOP;
+END $$
+"""
+
+
+def until_a_statement_waits(connection: Any, beginning: str) -> None:
+    """Return when a session's statement that begins so waits for a lock."""
+    condition = sql.SQL("ltrim(query, E' \\n') ILIKE {}").format(sql.Literal(f"{beginning}%"))
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL(UNTIL_SOMEBODY_WAITS).format(condition=condition))
+
+
+def hold_table(connection: Any) -> None:
+    """Hold the table as a writer in an open transaction does. Ends with a ROLLBACK."""
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(
+            f"INSERT INTO {TABLE} (subject, status, created_at, token)"
+            " VALUES ('uncommitted', 'open', now(), gen_random_uuid())"
+        )
+
+
+def let_go(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ROLLBACK")

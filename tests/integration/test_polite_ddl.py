@@ -1,0 +1,344 @@
+"""DDL gives way to the traffic on its table, and mends what a killed attempt left."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+from django.db import DatabaseError, ProgrammingError, connection, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import CreateModel
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+from tickets.rotation.ddl import (
+    AddFieldPolitely,
+    AddIndexConcurrentlyPolitely,
+    AlterFieldPolitely,
+    LockNotGrantedError,
+    UnexpectedIndexError,
+)
+from tickets.rotation.ddl.attempts import politely
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TABLE = "polite_parcel"
+INDEX = "polite_parcel_unweighed"
+LOCK_TIMEOUT_MS = 50
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(settings: Any) -> None:
+    settings.ROTATION_DDL_LOCK_TIMEOUT_MS = LOCK_TIMEOUT_MS
+    settings.ROTATION_DDL_RETRY_SECONDS = 60
+
+
+@pytest.fixture
+def parcels() -> Iterator[ProjectState]:
+    """The state of an app with one model, whose table exists."""
+    create = CreateModel(
+        "Parcel",
+        [("id", models.BigAutoField(primary_key=True)), ("weight", models.IntegerField(null=True))],
+    )
+    empty, state = ProjectState(), ProjectState()
+    create.state_forwards("polite", state)
+    with connection.schema_editor() as editor:
+        create.database_forwards("polite", editor, empty, state)
+    yield state
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+
+
+@pytest.fixture
+def other() -> Iterator[BaseDatabaseWrapper]:
+    """The application's session: a second connection to the same database."""
+    session = connection.copy()
+    yield session
+    session.close()
+
+
+def read_in_open_transaction(session: BaseDatabaseWrapper) -> Callable[[], None]:
+    """Hold the table as a reader does; returns what ends the transaction."""
+    session.set_autocommit(False)
+    with session.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {TABLE}")
+    return session.rollback
+
+
+def apply(operation: Operation, before: ProjectState, *, atomic: bool = True) -> ProjectState:
+    after = before.clone()
+    operation.state_forwards("polite", after)
+    with connection.schema_editor(atomic=atomic) as editor:
+        operation.database_forwards("polite", editor, before, after)
+    return after
+
+
+def unapply(operation: Operation, after: ProjectState, before: ProjectState) -> None:
+    with connection.schema_editor(atomic=operation.atomic is not False) as editor:
+        operation.database_backwards("polite", editor, after, before)
+
+
+def value(query: str, *values: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def columns() -> set[str]:
+    with connection.cursor() as cursor:
+        description = connection.introspection.get_table_description(cursor, TABLE)
+    return {column.name for column in description}
+
+
+def add_colour() -> AddFieldPolitely:
+    return AddFieldPolitely("parcel", "colour", models.TextField(null=True))
+
+
+# Locks
+
+
+def test_a_locked_table_is_given_up_after_the_retry_time_and_nothing_has_changed(
+    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+) -> None:
+    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    read_in_open_transaction(other)
+    holder = other.connection.info.backend_pid
+
+    with pytest.raises(LockNotGrantedError) as raised:
+        apply(add_colour(), parcels)
+
+    assert "colour" not in columns()
+    message = str(raised.value)
+    assert message.startswith(f"{TABLE}: no lock in 0.2 s")
+    assert f"pid {holder} (idle in transaction, in transaction for 0 s)" in message
+    assert "run migrate again" in message
+    assert "SELECT" not in message
+    assert "\n" not in message
+
+
+def test_the_change_is_made_as_soon_as_an_attempt_gets_its_lock(
+    parcels: ProjectState, other: BaseDatabaseWrapper
+) -> None:
+    let_go = read_in_open_transaction(other)
+    attempts = []
+
+    def change() -> None:
+        attempts.append(value("SHOW lock_timeout"))
+        if len(attempts) == 3:
+            let_go()
+        editor.execute(f"ALTER TABLE {TABLE} ADD COLUMN colour text")
+
+    with connection.schema_editor() as editor:
+        politely(editor, TABLE, change)
+
+    assert "colour" in columns()
+    assert attempts == [f"{LOCK_TIMEOUT_MS}ms"] * 3
+
+
+def test_the_lock_timeout_ends_with_the_change(parcels: ProjectState) -> None:
+    with transaction.atomic():
+        before = value("SHOW lock_timeout")
+        apply(add_colour(), parcels)
+        assert value("SHOW lock_timeout") == before
+
+
+def test_an_error_that_is_no_lock_is_raised_at_once(parcels: ProjectState) -> None:
+    attempts = []
+
+    def change() -> None:
+        attempts.append(1)
+        editor.execute("ALTER TABLE polite_missing ADD COLUMN colour text")
+
+    with pytest.raises(ProgrammingError), connection.schema_editor() as editor:
+        politely(editor, "polite_missing", change)
+
+    assert len(attempts) == 1
+
+
+def test_deferred_statements_run_once_and_within_the_attempt(
+    parcels: ProjectState, other: BaseDatabaseWrapper
+) -> None:
+    let_go = read_in_open_transaction(other)
+    attempts = []
+
+    def change() -> None:
+        attempts.append(1)
+        editor.deferred_sql.append(f"ALTER TABLE {TABLE} ADD COLUMN deferred int")
+        if len(attempts) == 2:
+            let_go()
+        editor.execute(f"ALTER TABLE {TABLE} ADD COLUMN colour text")
+
+    with connection.schema_editor() as editor:
+        politely(editor, TABLE, change)
+        assert not editor.deferred_sql
+        assert "deferred" in columns()
+
+    assert len(attempts) == 2
+
+
+def test_going_backwards_is_polite_too(
+    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+) -> None:
+    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    operation = add_colour()
+    after = apply(operation, parcels)
+    let_go = read_in_open_transaction(other)
+
+    with pytest.raises(LockNotGrantedError):
+        unapply(operation, after, parcels)
+    assert "colour" in columns()
+
+    let_go()
+    unapply(operation, after, parcels)
+    assert "colour" not in columns()
+
+
+def test_altering_a_field_is_polite(
+    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+) -> None:
+    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    operation = AlterFieldPolitely(
+        "parcel", "weight", models.IntegerField(null=True, db_default=models.Value(7))
+    )
+    let_go = read_in_open_transaction(other)
+
+    with pytest.raises(LockNotGrantedError):
+        apply(operation, parcels)
+    let_go()
+    apply(operation, parcels)
+
+    assert value(f"INSERT INTO {TABLE} DEFAULT VALUES RETURNING weight") == 7
+
+
+@pytest.mark.parametrize("name", ["ROTATION_DDL_LOCK_TIMEOUT_MS", "ROTATION_DDL_RETRY_SECONDS"])
+@pytest.mark.parametrize("wrong", [0, -1, "100", None])
+def test_a_setting_that_cannot_be_is_named_and_nothing_changes(
+    name: str, wrong: object, parcels: ProjectState, settings: Any
+) -> None:
+    setattr(settings, name, wrong)
+
+    with pytest.raises(CommandError, match=f"{name} is .*above 0"):
+        apply(add_colour(), parcels)
+
+    assert "colour" not in columns()
+
+
+# Indexes
+
+
+def add_index(*fields: str) -> AddIndexConcurrentlyPolitely:
+    index = models.Index(
+        fields=fields or ("id",), name=INDEX, condition=models.Q(weight__isnull=True)
+    )
+    return AddIndexConcurrentlyPolitely("parcel", index)
+
+
+def index_row() -> tuple[int, bool] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexrelid, indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)",
+            [INDEX],
+        )
+        found: tuple[int, bool] | None = cursor.fetchone()
+    return found
+
+
+def leave_invalid_index(holder: BaseDatabaseWrapper) -> None:
+    """What a CREATE INDEX CONCURRENTLY leaves that ends while it waits for an old transaction."""
+    let_go = read_in_open_transaction(holder)
+    with holder.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {TABLE} DEFAULT VALUES")
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(DatabaseError):
+            cursor.execute(f"CREATE INDEX CONCURRENTLY {INDEX} ON {TABLE} (id)")
+        cursor.execute("RESET lock_timeout")
+    let_go()
+    found = index_row()
+    assert found is not None
+    assert not found[1]
+
+
+def test_an_index_is_built_and_dropped_again(parcels: ProjectState) -> None:
+    operation = add_index()
+
+    after = apply(operation, parcels, atomic=False)
+    found = index_row()
+    assert found is not None
+    assert found[1]
+
+    unapply(operation, after, parcels)
+    assert index_row() is None
+
+
+def test_an_index_left_invalid_is_built_again(
+    parcels: ProjectState, other: BaseDatabaseWrapper
+) -> None:
+    leave_invalid_index(other)
+
+    apply(add_index(), parcels, atomic=False)
+
+    found = index_row()
+    assert found is not None
+    assert found[1]
+    assert "WHERE (weight IS NULL)" in value("SELECT pg_get_indexdef(%s)", found[0])
+
+
+def test_an_index_left_invalid_is_dropped_when_going_backwards(
+    parcels: ProjectState, other: BaseDatabaseWrapper
+) -> None:
+    leave_invalid_index(other)
+    operation = add_index()
+    after = parcels.clone()
+    operation.state_forwards("polite", after)
+
+    unapply(operation, after, parcels)
+
+    assert index_row() is None
+
+
+def test_a_valid_index_of_the_right_definition_is_kept(parcels: ProjectState) -> None:
+    apply(add_index(), parcels, atomic=False)
+    before = index_row()
+
+    apply(add_index(), parcels, atomic=False)
+
+    assert index_row() == before
+
+
+def test_a_valid_index_of_another_definition_is_an_error_and_stays(parcels: ProjectState) -> None:
+    apply(add_index("weight"), parcels, atomic=False)
+    before = index_row()
+
+    with pytest.raises(UnexpectedIndexError, match=f"another index named {INDEX}"):
+        apply(add_index("id"), parcels, atomic=False)
+
+    assert index_row() == before
+
+
+def test_a_concurrent_index_is_built_without_the_sessions_timeouts_which_then_come_back(
+    parcels: ProjectState,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '7s'")
+        cursor.execute("SET statement_timeout = '9s'")
+        seen: list[tuple[str, str]] = []
+
+        def note(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+            if "CREATE INDEX" in str(sql):
+                with connection.connection.cursor() as raw:
+                    raw.execute(
+                        "SELECT current_setting('lock_timeout'),"
+                        " current_setting('statement_timeout')"
+                    )
+                    seen.append(raw.fetchone())
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(note):
+            apply(add_index(), parcels, atomic=False)
+
+        assert seen == [("0", "0")]
+        assert (value("SHOW lock_timeout"), value("SHOW statement_timeout")) == ("7s", "9s")
+        cursor.execute("RESET lock_timeout")
+        cursor.execute("RESET statement_timeout")
