@@ -2,8 +2,10 @@
 
 import statistics
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from benchmark.verdict import Verdict
 
 RATIO_AT_MOST = 1.5
 ENOUGH_TRANSACTIONS = 1_000
+ACTIVITIES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class Latency:
             *("transactions", "cores busy"),
         )
         rows = [_row(name, runs) for name, runs in self.runs.items()]
-        return "\n".join((table(heads, rows), *self._doubts(), str(self.verdict)))
+        meanwhile = [_meanwhile(name, runs) for name, runs in self.runs.items()]
+        return "\n".join((table(heads, rows), *meanwhile, *self._doubts(), str(self.verdict)))
 
     def _doubts(self) -> list[str]:
         fewest = min(felt.transactions for runs in self.runs.values() for felt in runs)
@@ -139,3 +143,14 @@ def _row(name: str, runs: Sequence[Felt]) -> tuple[str, ...]:
     transactions = sum(felt.transactions for felt in runs)
     busy = statistics.median(felt.cpu_busy_percent for felt in runs)
     return (name, *milliseconds, f"{transactions:,}", f"{busy:.0f} %")
+
+
+def _meanwhile(name: str, runs: Sequence[Felt]) -> str:
+    """What the server's processes were doing: how many, averaged over the runs' samples."""
+    backends: defaultdict[str, float] = defaultdict(float)
+    for felt in runs:
+        for doing, average in felt.average_backends.items():
+            backends[doing] += average / len(runs)
+    most = sorted(backends.items(), key=itemgetter(1), reverse=True)[:ACTIVITIES_SHOWN]
+    shown = [f"{doing} {average:.2f}" for doing, average in most]
+    return f"backends during {name}: {', '.join(shown) or 'too short to say'}"
