@@ -1,0 +1,88 @@
+"""Bad input gets one clear line, exit code 1, and nothing is written."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.leaked import leak, pending
+from tests.manage import Manage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--database", "nowhere"], "there is no database 'nowhere'; configured: default"),
+        (["--batch-rows", "0"], "'0' is not a whole number of at least 1"),
+        (["--batch-rows", "-5"], "'-5' is not a whole number of at least 1"),
+        (["--limit", "many"], "'many' is not a whole number of at least 1"),
+        (["--limit", "0"], "'0' is not a whole number of at least 1"),
+        (["--target-batch-seconds", "0"], "'0' is not above 0"),
+        (["--target-batch-seconds", "nan"], "'nan' is not a number of seconds"),
+        (["--wait-for-locks", "-1"], "'-1' is not a number of seconds"),
+        (["--retry-seconds", "inf"], "'inf' is not a number of seconds"),
+        (["--progress", "loud"], "invalid choice: 'loud'"),
+        (["--format", "xml"], "invalid choice: 'xml'"),
+        (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_exit_code_1(
+    manage: Manage,
+    database_url: str,
+    connect: Callable[[str], Any],
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 10)
+    refused = manage("rotate_tokens", *arguments, database_url=database_url)
+    assert refused.returncode == 1
+    assert complaint in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stdout == ""
+    assert pending(tickets) == 10
+
+
+@pytest.mark.parametrize("state", ["zero", "0001", "0004"])
+@pytest.mark.parametrize("mode", [[], ["--report"], ["--dry-run"]])
+def test_before_the_migrations_it_says_which_command_to_type(
+    manage: Manage, make_database: Callable[..., str], state: str, mode: list[str]
+) -> None:
+    early = manage("rotate_tokens", *mode, database_url=make_database(migrated_to=state))
+    if (state, mode) == ("0004", ["--report"]):  # an empty table with both triggers is safe already
+        assert early.returncode == 0
+        assert "python manage.py migrate" in early.stdout
+    else:
+        assert early.returncode == 1
+        assert len(early.stderr.splitlines()) == 1
+        assert "Run: python manage.py migrate" in early.stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "mend"),
+    [
+        ("DROP FUNCTION {} CASCADE", "pgtrigger install tickets.Ticket:guard_update"),
+        ("ALTER TABLE tickets_ticket DISABLE TRIGGER {}", "pgtrigger enable tickets.Ticket"),
+    ],
+)
+def test_without_its_guard_nothing_is_rotated(
+    manage: Manage, database_url: str, connect: Callable[[str], Any], damage: str, mend: str
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 10)
+    with tickets.cursor() as cursor:
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'pgtrigger_guard_update%'")
+        cursor.execute(damage.format(cursor.fetchone()[0]))
+    refused = manage("rotate_tokens", database_url=database_url)
+    assert refused.returncode == 1
+    assert mend in refused.stderr
+    assert "nothing was changed" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert pending(tickets) == 10
+
+
+def test_an_unreachable_server_is_one_line(manage: Manage) -> None:
+    refused = manage("rotate_tokens", database_url="postgres://nobody@127.0.0.1:1/nothing")
+    assert refused.returncode == 1
+    assert "cannot reach the database" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1

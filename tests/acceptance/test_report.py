@@ -1,0 +1,101 @@
+"""manage.py rotate_tokens --report tells where things stand and writes nothing."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.leaked import leak, value
+from tests.manage import Manage
+
+KEYS = [
+    "model",
+    "database",
+    "total",
+    "total_is_estimate",
+    "rotated",
+    "pending",
+    "percent",
+    "complete",
+    "first_rotated_at",
+    "last_rotated_at",
+    "guard",
+]
+
+
+@pytest.fixture
+def tickets(database_url: str, connect: Callable[[str], Any]) -> Any:
+    connection = connect(database_url)
+    leak(connection, 1000)
+    return connection
+
+
+def report(manage: Manage, database_url: str) -> tuple[int, dict[str, Any]]:
+    done = manage("rotate_tokens", "--report", "--format", "json", database_url=database_url)
+    values: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, values
+
+
+def test_before_in_the_middle_and_after(manage: Manage, database_url: str, tickets: Any) -> None:
+    code, before = report(manage, database_url)
+    assert [key for key in before if key in KEYS] == KEYS
+    assert (code, before["total"], before["rotated"], before["pending"]) == (3, 1000, 0, 1000)
+    assert (before["percent"], before["complete"], before["first_rotated_at"]) == (0.0, False, None)
+    assert before["next_command"] == "python manage.py rotate_tokens"
+
+    manage("rotate_tokens", "--limit", "250", database_url=database_url)
+    code, middle = report(manage, database_url)
+    assert (code, middle["rotated"], middle["pending"], middle["percent"]) == (3, 250, 750, 25.0)
+    assert middle["first_rotated_at"] <= middle["last_rotated_at"]
+
+    manage("rotate_tokens", database_url=database_url)
+    code, after = report(manage, database_url)
+    assert (code, after["rotated"], after["pending"], after["complete"]) == (0, 1000, 0, True)
+    assert after["guard"]["ok"] is True
+    assert after["next_command"] is None
+    assert after["total_is_estimate"] is False
+
+
+def test_text_and_csv_say_the_same(manage: Manage, database_url: str, tickets: Any) -> None:
+    text = manage("rotate_tokens", "--report", database_url=database_url)
+    assert text.returncode == 3
+    assert "pending           1,000" in text.stdout
+    assert "next              python manage.py rotate_tokens" in text.stdout
+    table = manage("rotate_tokens", "--report", "--format", "csv", database_url=database_url)
+    (row,) = csv.DictReader(io.StringIO(table.stdout))
+    assert (row["total"], row["pending"], row["guard"]) == (
+        "1000",
+        "1000",
+        "ok (triggers enabled, indexes valid)",
+    )
+
+
+def test_a_disabled_guard_makes_it_incomplete_and_names_the_mend(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    manage("rotate_tokens", database_url=database_url)
+    tickets.cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
+    code, values = report(manage, database_url)
+    assert (code, values["pending"], values["complete"]) == (3, 0, False)
+    assert values["guard"]["triggers"]["tickets.Ticket:guard_update"] == "disabled"
+    mend = values["next_command"].removeprefix("python manage.py ").split()
+    manage(*mend, database_url=database_url)
+    assert report(manage, database_url)[1]["guard"]["triggers"] == {
+        "tickets.Ticket:guard_insert": "enabled",
+        "tickets.Ticket:guard_update": "disabled",
+    }
+
+
+def test_a_report_writes_nothing(manage: Manage, database_url: str, tickets: Any) -> None:
+    versions = "SELECT md5(string_agg(xmin::text, ',' ORDER BY id)) FROM tickets_ticket"
+    before = value(tickets, versions)
+    manage("rotate_tokens", "--report", "--exact", database_url=database_url)
+    assert value(tickets, versions) == before
+
+
+def test_an_empty_table_is_complete(manage: Manage, database_url: str) -> None:
+    code, values = report(manage, database_url)
+    assert (code, values["total"], values["percent"], values["complete"]) == (0, 0, 100.0, True)

@@ -1,0 +1,70 @@
+"""The database server restarts, or goes away, in the middle of a rotation."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak, pending
+from tests.manage import Manage
+from tests.waiting import until
+from tickets.config.embedded.cluster import PostgresCluster
+
+ROWS = 20_000
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresCluster]:
+    """A server of this test's own, that it may crash."""
+    directory = Path(tempfile.mkdtemp(prefix="tickets-faults-"))
+    directory.chmod(0o755)  # the server may run as another account
+    cluster = PostgresCluster(directory)
+    cluster.start()
+    yield cluster
+    cluster.stop("immediate")
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def leaked(server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]) -> None:
+    manage("migrate", database_url=server.url())
+    leak(connect(server.url()), ROWS)
+
+
+@pytest.mark.usefixtures("leaked")
+def test_a_crash_and_restart_of_the_server_in_mid_run_is_survived(
+    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=server.url())
+    tickets = connect(server.url())
+    until(lambda: pending(tickets) < ROWS)
+    server.restart("immediate")
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stdout + stderr
+    assert "retry 1 in" in stdout
+    assert_each_token_changed_once(connect(server.url()))
+
+
+@pytest.mark.usefixtures("leaked")
+def test_a_server_that_stays_away_ends_the_run_in_bounded_time_and_a_later_run_goes_on(
+    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    process = manage.start(
+        "rotate_tokens", "--batch-rows", "100", "--retry-seconds", "2", database_url=server.url()
+    )
+    tickets = connect(server.url())
+    until(lambda: pending(tickets) < ROWS)
+    server.stop("immediate")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in stderr
+    (line,) = stderr.splitlines()
+    assert "gave up after" in line
+    assert "rows rotated by this run are safe" in line
+    assert line.endswith("To go on: python manage.py rotate_tokens")
+    server.start()
+    assert manage("rotate_tokens", database_url=server.url()).returncode == 0
+    assert_each_token_changed_once(connect(server.url()))

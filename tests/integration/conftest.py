@@ -1,0 +1,62 @@
+"""A target on a database of its own, for tests that call the rotation in this process."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import dj_database_url
+import pytest
+from django.db import connections
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.rotations import RotationFactory
+from tickets.rotation.discovery import find_targets
+from tickets.rotation.engine import Rotation
+from tickets.rotation.events import Event
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+
+ALIAS = "rotated"
+
+
+@pytest.fixture
+def target(database_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Target]:
+    """The tickets of a new database, under an alias of its own."""
+    settings = connections.configure_settings(
+        {**connections.settings, ALIAS: dict(dj_database_url.parse(database_url))}
+    )
+    connections.settings[ALIAS] = settings[ALIAS]
+    with django_db_blocker.unblock():
+        yield find_targets(ALIAS)[0]
+    with suppress(AttributeError):  # no connection was made under the alias
+        del connections[ALIAS]
+    del connections.settings[ALIAS]
+
+
+@pytest.fixture
+def tickets(database_url: str, connect: Callable[[str], Any], target: Target) -> Any:
+    """An autocommit connection to the target's database: the application, or an onlooker."""
+    return connect(database_url)
+
+
+@pytest.fixture
+def rotation(target: Target) -> RotationFactory:
+    """rotation(observe=..., stop=..., target=..., **options) makes an engine."""
+
+    def make(
+        observe: Callable[[Event], None] = lambda _: None,
+        stop: StopSignal | None = None,
+        target: Target = target,
+        **options: Any,
+    ) -> Rotation:
+        return Rotation(
+            target,
+            RotationOptions(**options),
+            observe=observe,
+            stop=stop or StopSignal(),
+            clock=time.monotonic,
+        )
+
+    return make

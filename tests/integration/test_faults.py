@@ -1,0 +1,139 @@
+"""Every fault is retried for a bounded time or ends the run; none is taken for progress."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.rotations import RotationFactory
+from tickets.rotation.errors import AbortedError, DatabaseGoneError, StatementError
+from tickets.rotation.events import BatchDone, Event, Retrying
+from tickets.rotation.result import Outcome
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+
+FAIL_TWICE = """
+CREATE SEQUENCE failures;
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('failures') <= 2 THEN
+        RAISE EXCEPTION 'made for a test' USING ERRCODE = '{sqlstate}';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER fail BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (OLD.id = 50) EXECUTE FUNCTION fail();
+"""
+
+
+@pytest.mark.parametrize("sqlstate", ["40P01", "40001", "57014", "57P03", "08006"])
+def test_a_passing_fault_is_retried_and_nothing_is_lost(
+    tickets: Any, rotation: RotationFactory, sqlstate: str
+) -> None:
+    leak(tickets, 100)
+    tickets.cursor().execute(FAIL_TWICE.format(sqlstate=sqlstate))
+    retries: list[Retrying] = []
+    result = rotation(
+        lambda event: retries.append(event) if isinstance(event, Retrying) else None, batch_rows=40
+    ).run()
+    assert (result.outcome, result.rotated_rows, result.retries) == (Outcome.COMPLETE, 100, 2)
+    assert [(retry.attempt, sqlstate in retry.reason) for retry in retries] == [
+        (1, True),
+        (2, True),
+    ]
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_killed_connection_is_opened_again(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 100)
+    kill = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    killed = []
+
+    def kill_after_the_first_batch(event: Event) -> None:
+        if isinstance(event, BatchDone) and not killed:
+            killed.append(value(tickets, kill))
+
+    result = rotation(kill_after_the_first_batch, batch_rows=30).run()
+    assert killed == [1]
+    assert (result.outcome, result.retries) == (Outcome.COMPLETE, 1)
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_fault_that_lasts_ends_the_run_after_the_bounded_time(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 100)
+    tickets.cursor().execute(FAIL_TWICE.format(sqlstate="40P01").replace("<= 2", "> 0"))
+    engine = rotation(batch_rows=20, retry_seconds=0.3)
+    with pytest.raises(DatabaseGoneError, match="40P01"):
+        engine.run()
+    assert engine.result.rotated_rows == 40
+    assert pending(tickets) == 60
+
+
+def test_a_table_locked_by_others_is_waited_for_with_bound(
+    tickets: Any, database_url: str, connect: Callable[[str], Any], rotation: RotationFactory
+) -> None:
+    leak(tickets, 10)
+    other = connect(database_url)
+    other.autocommit = False
+    other.cursor().execute("LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
+    with pytest.raises(DatabaseGoneError, match="55P03"):
+        rotation(retry_seconds=0.3).run()
+    other.rollback()
+    assert rotation().run().rotated_rows == 10
+
+
+@pytest.mark.parametrize("sqlstate", ["22P02", "42501", "XX001", "23514"])
+def test_any_other_error_ends_the_run_and_keeps_what_was_done(
+    tickets: Any, rotation: RotationFactory, sqlstate: str
+) -> None:
+    leak(tickets, 100)
+    tickets.cursor().execute(FAIL_TWICE.format(sqlstate=sqlstate).replace("<= 2", "<= 1"))
+    with pytest.raises(StatementError, match=sqlstate):
+        rotation(batch_rows=20).run()
+    assert pending(tickets) == 60
+    rotation().run()
+    assert_each_token_changed_once(tickets)
+
+
+def test_an_error_that_quotes_a_token_is_passed_on_without_it(
+    tickets: Any, rotation: RotationFactory, target: Target
+) -> None:
+    leak(tickets, 10)
+    secret = value(tickets, "SELECT token::text FROM leaked WHERE id = 5")
+    quoting = f"(token::text || '-not-a-uuid-{secret}')::uuid"
+    with pytest.raises(StatementError) as raised:
+        rotation(target=replace(target, fresh_token_sql=quoting)).run()
+    assert "22P02" in str(raised.value)
+    assert secret[:8] not in str(raised.value)
+
+
+def test_a_token_that_always_collides_ends_the_run_without_naming_it(
+    tickets: Any, rotation: RotationFactory, target: Target
+) -> None:
+    leak(tickets, 10)
+    secret = value(tickets, "SELECT token::text FROM leaked WHERE id = 5")
+    same_for_all = f"'{secret}'::uuid"
+    with pytest.raises(StatementError) as raised:
+        rotation(target=replace(target, fresh_token_sql=same_for_all)).run()
+    assert "23505" in str(raised.value)
+    assert secret[:8] not in str(raised.value)
+
+
+def test_an_abort_rolls_the_batch_in_flight_back(
+    tickets: Any, rotation: RotationFactory, target: Target
+) -> None:
+    leak(tickets, 10)
+    stop = StopSignal()
+    slow = replace(target, fresh_token_sql="(SELECT gen_random_uuid() FROM pg_sleep(60 + id * 0))")
+    threading.Timer(0.5, stop.abort).start()
+    with pytest.raises(AbortedError):
+        rotation(stop=stop, target=slow).run()
+    assert pending(tickets) == 10

@@ -1,0 +1,87 @@
+"""What is wrong is said before anything is written, with the command that mends it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tickets.rotation.connection import reading
+from tickets.rotation.preflight import GuardState, inspect
+from tickets.rotation.target import Target
+
+
+@pytest.fixture
+def look(target: Target) -> Callable[[], GuardState]:
+    def look() -> GuardState:
+        with reading(target.database) as connection:
+            return inspect(connection, target)
+
+    return look
+
+
+def test_a_migrated_table_is_in_order(tickets: Any, look: Callable[[], GuardState]) -> None:
+    state = look()
+    assert state.intact
+    assert state.triggers == {
+        "tickets.Ticket:guard_insert": "enabled",
+        "tickets.Ticket:guard_update": "enabled",
+    }
+    assert state.indexes == {"pending": "valid", "token": "valid"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "mend"),
+    [
+        ("DROP TABLE tickets_ticket", "rotation.E001", "manage.py migrate"),
+        (
+            "ALTER TABLE tickets_ticket DROP COLUMN token_rotated_at CASCADE",
+            "rotation.E002",
+            "manage.py migrate",
+        ),
+        (
+            "DROP FUNCTION {update_guard} CASCADE",
+            "rotation.E003",
+            "pgtrigger install tickets.Ticket:guard_update",
+        ),
+        (
+            "ALTER TABLE tickets_ticket DISABLE TRIGGER {insert_guard}",
+            "rotation.E004",
+            "pgtrigger enable tickets.Ticket:guard_insert",
+        ),
+        (
+            "ALTER TABLE tickets_ticket ENABLE REPLICA TRIGGER {update_guard}",
+            "rotation.E004",
+            "pgtrigger enable tickets.Ticket:guard_update",
+        ),
+        ("DROP INDEX tickets_ticket_pending", "rotation.E005", "manage.py migrate"),
+        (
+            (
+                "UPDATE pg_index SET indisvalid = false "
+                "WHERE indexrelid = 'tickets_ticket_pending'::regclass"
+            ),
+            "rotation.E006",
+            'REINDEX INDEX CONCURRENTLY "tickets_ticket_pending"',
+        ),
+    ],
+)
+def test_damage_is_named_with_the_command_that_mends_it(
+    tickets: Any,
+    look: Callable[[], GuardState],
+    target: Target,
+    damage: str,
+    code: str,
+    mend: str,
+) -> None:
+    names = {uri.rpartition("guard_")[2] + "_guard": name for name, uri in target.guard_triggers}
+    tickets.cursor().execute(damage.format(**names))
+    problems = look().problems
+    assert [problem.code for problem in problems] == [code]
+    assert mend in problems[0].mend
+
+
+def test_an_always_firing_trigger_counts_as_enabled(
+    tickets: Any, look: Callable[[], GuardState], target: Target
+) -> None:
+    name = target.guard_triggers[1][0]
+    tickets.cursor().execute(f"ALTER TABLE tickets_ticket ENABLE ALWAYS TRIGGER {name}")
+    assert look().intact

@@ -1,0 +1,116 @@
+"""The engine rotates every pending row once, whatever the keys look like."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.rotations import RotationFactory
+from tickets.rotation.errors import UnyieldingRowsError
+from tickets.rotation.events import BatchDone, Event
+from tickets.rotation.result import Outcome
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+
+
+def test_every_pending_token_is_rotated_exactly_once(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 1000)
+    result = rotation(batch_rows=70).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 1000)
+    assert_each_token_changed_once(tickets)
+
+
+def test_sparse_and_negative_keys_are_all_found(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 500, first=-(10**15), step=7 * 10**12)
+    result = rotation(batch_rows=33).run()
+    assert (result.rotated_rows, result.batches) == (500, 16)
+    assert_each_token_changed_once(tickets)
+
+
+def test_rotated_rows_are_never_rotated_again(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 300)
+    rotation(batch_rows=100, limit_rows=200).run()
+    rotated = "SELECT array_agg(token ORDER BY id) FROM tickets_ticket WHERE id <= 200"
+    before = value(tickets, rotated)
+    rotation(batch_rows=100).run()
+    assert value(tickets, rotated) == before
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_run_with_nothing_pending_writes_nothing(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 10)
+    rotation().run()
+    versions = "SELECT array_agg(xmin::text ORDER BY id) FROM tickets_ticket"
+    before = value(tickets, versions)
+    assert rotation().run().rotated_rows == 0
+    assert value(tickets, versions) == before
+
+
+def test_the_limit_is_never_exceeded(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 100)
+    result = rotation(batch_rows=30, limit_rows=50).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.LIMIT_REACHED, 50)
+    assert pending(tickets) == 50
+
+
+def test_rows_that_become_pending_behind_the_cursor_are_rotated_in_the_same_run(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 200)
+    asked_again = []
+
+    def ask_again(event: Event) -> None:
+        if isinstance(event, BatchDone) and not asked_again:
+            tickets.cursor().execute(
+                "UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id <= 5"
+            )
+            asked_again.append(event)
+
+    result = rotation(ask_again, batch_rows=50).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 205)
+    assert pending(tickets) == 0
+
+
+def test_a_request_to_stop_lets_the_running_batch_commit(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 100)
+    stop = StopSignal()
+    result = rotation(lambda _: stop.request(), stop, batch_rows=40).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.STOPPED, 40)
+    assert pending(tickets) == 60
+
+
+def test_rows_that_another_trigger_keeps_pending_end_the_run_with_an_error(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 100)
+    tickets.cursor().execute(
+        """
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.token_rotated_at := NULL; RETURN NEW; END $$;
+        CREATE TRIGGER zz_undo BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+        WHEN (OLD.id = 20) EXECUTE FUNCTION undo();
+        """
+    )
+    with pytest.raises(UnyieldingRowsError, match="stay pending"):
+        rotation(batch_rows=10).run()
+    assert pending(tickets) == 1
+
+
+def test_a_duplicate_token_isolates_its_row_and_tries_it_again(
+    tickets: Any, rotation: RotationFactory, target: Target
+) -> None:
+    leak(tickets, 64)
+    tickets.cursor().execute("CREATE SEQUENCE tries")
+    colliding = (
+        "(CASE WHEN id = 37 AND nextval('tries') < 10 "
+        "THEN (SELECT token FROM leaked WHERE leaked.id = 64) ELSE gen_random_uuid() END)"
+    )
+    result = rotation(target=replace(target, fresh_token_sql=colliding), batch_rows=64).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 64)
+    assert value(tickets, "SELECT nextval('tries')") == 11
+    assert_each_token_changed_once(tickets)

@@ -1,0 +1,83 @@
+"""The whole text of each statement that the hot path sends."""
+
+from typing import Any
+
+import pytest
+from psycopg2 import sql
+
+from tickets.rotation import sql as statements
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.target import Target
+
+TARGET = Target(
+    label="shop.Order",
+    database="default",
+    table='order"s',
+    key_column="Key",
+    token_column="secret",
+    marker_column="rotated_at",
+    fresh_token_sql="gen_random_uuid()",
+    token_is_unique=True,
+    guard_triggers=(),
+)
+BOTH = KeyRange(1, 2)
+WITHIN = '"rotated_at" IS NULL AND "Key" > %(after)s AND "Key" <= %(upper)s'
+ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        (
+            statements.rotate_range(TARGET, BOTH),
+            f'UPDATE "order""s" SET {ROTATED} WHERE {WITHIN}',
+        ),
+        (
+            statements.rotate_free_rows(TARGET, BOTH),
+            (
+                f'UPDATE "order""s" SET {ROTATED} WHERE "Key" = ANY(ARRAY('
+                f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
+                'ORDER BY "Key" LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED)) '
+                'AND "rotated_at" IS NULL'
+            ),
+        ),
+        (
+            statements.batch_upper_key(TARGET, KeyRange(after=1)),
+            (
+                'SELECT "Key" FROM (SELECT "Key" FROM "order""s" '
+                'WHERE "rotated_at" IS NULL AND "Key" > %(after)s '
+                'ORDER BY "Key" LIMIT %(batch_rows)s) AS batch ORDER BY "Key" DESC LIMIT 1'
+            ),
+        ),
+        (
+            statements.count_pending(TARGET, EVERY_KEY),
+            'SELECT count(*) FROM "order""s" WHERE "rotated_at" IS NULL',
+        ),
+        (
+            statements.any_pending(TARGET),
+            'SELECT EXISTS (SELECT FROM "order""s" WHERE "rotated_at" IS NULL)',
+        ),
+    ],
+)
+def test_statement(tickets: Any, statement: sql.Composed, text: str) -> None:
+    assert statement.as_string(tickets) == text
+
+
+def test_a_batch_reads_a_stretch_of_an_index_however_wrong_the_statistics_are(
+    tickets: Any, target: Target
+) -> None:
+    for statement in (
+        statements.rotate_range(target, BOTH),
+        statements.rotate_free_rows(target, BOTH),
+        statements.batch_upper_key(target, KeyRange(after=1)),
+    ):
+        with tickets.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(statements.AVOID_FULL_SCANS)
+            cursor.execute(
+                sql.SQL("EXPLAIN ") + statement, {"after": 1, "upper": 2, "batch_rows": 10}
+            )
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            cursor.execute("ROLLBACK")
+        assert "Seq Scan" not in plan
+        assert "Index" in plan

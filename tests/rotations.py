@@ -1,0 +1,7 @@
+"""The shape of the fixture that makes engines."""
+
+from collections.abc import Callable
+
+from tickets.rotation.engine import Rotation
+
+RotationFactory = Callable[..., Rotation]
