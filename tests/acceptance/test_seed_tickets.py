@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -87,9 +88,9 @@ def test_fresh_tickets_come_from_the_insert_guard(
 def test_more_than_one_chunk_is_added_completely(
     database_url: str, connect: Connect, manage: Manage
 ) -> None:
-    manage("seed_tickets", "--size", "50001", database_url=database_url)
+    manage("seed_tickets", "--size", "25001", database_url=database_url)
 
-    assert tickets(connect(database_url)) == (50_001, 50_001)
+    assert tickets(connect(database_url)) == (25_001, 25_001)
 
 
 def test_the_guard_is_at_work_again_after_seeding(
@@ -201,6 +202,20 @@ def test_fresh_tickets_need_the_guard(
 
     assert_one_line(result, "--fresh needs the insert guard", "Nothing was added")
     assert all_tickets(connect(url)) == 0
+
+
+def test_what_the_database_refuses_is_one_line_without_the_row(
+    database_url: str, connect: Connect, manage: Manage
+) -> None:
+    connection = connect(database_url)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tickets_ticket ADD CONSTRAINT no_row CHECK (subject = '')")
+
+    result = manage("seed_tickets", "--size", "5", database_url=database_url)
+
+    assert_one_line(result, "the database refused", "no_row", "0 tickets were added")
+    assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}", result.stderr)
+    assert tickets(connection) == (0, 0)
 
 
 def test_ctrl_c_says_how_many_tickets_stay(

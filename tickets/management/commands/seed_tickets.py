@@ -1,6 +1,7 @@
 """Fill the ticket table with leaked tickets, to rehearse a rotation on."""
 
-from typing import Any
+import signal
+from typing import Any, Self
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
@@ -50,8 +51,10 @@ class Command(OneLineCommand):
         self._check_schema(alias, fresh)
         self._check_reset(alias, reset=options["reset"], yes=options["yes"])
         # disable=None: no bar when stderr is not a terminal.
-        with tqdm(total=size + fresh, unit=" tickets", unit_scale=True, disable=None) as bar:
-            counted = Counted(bar)
+        with (
+            tqdm(total=size + fresh, unit=" tickets", unit_scale=True, disable=None) as bar,
+            Counted(bar) as counted,
+        ):
             try:
                 if options["reset"]:
                     seeding.delete_all(alias)
@@ -92,15 +95,32 @@ class Command(OneLineCommand):
 
 
 class Counted:
-    """Counts the rows that are committed, and shows them."""
+    """Counts the rows that are committed, shows them, and puts off Ctrl-C until they are counted.
+
+    A second Ctrl-C ends the chunk in flight at once.
+    """
 
     def __init__(self, bar: "tqdm[Any]") -> None:
         self.rows = 0
         self._bar = bar
+        self._interrupted = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
 
     def __call__(self, rows: int) -> None:
         self.rows += rows
         self._bar.update(rows)
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, *_: object) -> None:
+        self._interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _reason(error: DatabaseError) -> str:
