@@ -9,17 +9,17 @@ from tickets.rotation.batch import BatchOutcome, BatchRunner
 from tickets.rotation.connection import Connection
 from tickets.rotation.errors import UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Observer, Waiting
+from tickets.rotation.health import make_throttle
 from tickets.rotation.key_range import Key, KeyRange
-from tickets.rotation.lock_wait import LockWait
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
+from tickets.rotation.patience import Patience
 from tickets.rotation.persistence import Persistence
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.retry import Backoff
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 
-LOCK_LOOK_SECONDS = 1.0
 FRUITLESS_PASSES = 3
 
 
@@ -66,7 +66,16 @@ class Rotation:
             if options.batch_rows is None
             else FixedBatchSize(options.batch_rows)
         )
-        self._locked_since: float | None = None
+        self._throttle = make_throttle(options, self._connection, clock)
+        self._patience = Patience(
+            target,
+            self._connection,
+            at_most_seconds=options.wait_for_locks_seconds,
+            persistence=self._persistence,
+            stop=stop,
+            observe=observe,
+            clock=clock,
+        )
         self.result = Result()
 
     def run(self) -> Result:
@@ -81,6 +90,8 @@ class Rotation:
         finally:
             self.result.seconds = self._clock() - started_at
             self.result.retries = self._persistence.retries
+            if self._patience.waited_seconds:
+                self.result.waited_seconds["row locks"] = self._patience.waited_seconds
             self._connection.close()
         return self.result
 
@@ -96,10 +107,11 @@ class Rotation:
                 return Outcome.COMPLETE
             if mended and self.result.rotated_rows > before:
                 fruitless = 0
-                self._locked_since = None
+                self._patience.renew()
             elif skipped_rows:
-                if not self._wait_for_locks():
+                if not self._patience.wait():
                     self.result.skipped_rows = skipped_rows
+                    self.result.blockers = self._patience.blockers
                     return Outcome.ROWS_LOCKED
             else:
                 fruitless += 1
@@ -123,7 +135,10 @@ class Rotation:
         skipped_rows = 0
         mended = True
         while not self._ended():
-            batch_rows = min(filter(None, (self._size.rows, self._rows_allowed())))
+            self._give_way()
+            if self._ended():
+                break
+            batch_rows = self._next_batch_rows()
             upper = self._persistence.run(partial(self._batches.upper_key, after, batch_rows))
             if upper is None:
                 break
@@ -137,40 +152,40 @@ class Rotation:
             after = upper
         return skipped_rows, mended
 
+    def _next_batch_rows(self) -> int:
+        rows = self._throttle.batch_rows(self._size.rows)
+        allowed = self._rows_allowed()
+        return rows if allowed is None else min(rows, allowed)
+
+    def _give_way(self) -> None:
+        """Hold nothing and wait for as long as the throttle says so."""
+        while not self._stop.requested:
+            wait = self._persistence.run(self._throttle.next_wait)
+            if wait is None:
+                return
+            if wait.is_trouble:
+                self._observe(Waiting(wait.reason))
+            self._wait(wait.kind, wait.seconds)
+
+    def _wait(self, kind: str, seconds: float) -> None:
+        started_at = self._clock()
+        self._stop.wait(seconds)
+        waited = self.result.waited_seconds
+        waited[kind] = waited.get(kind, 0.0) + self._clock() - started_at
+
     def _rotate(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
         started_at = self._clock()
+        self._throttle.batch_starts()
         if self._options.limit_rows is None:
             outcome = self._persistence.run(partial(self._batches.rotate, keys))
         else:
             outcome = self._persistence.run(partial(self._batches.rotate_at_most, keys, batch_rows))
         seconds = self._clock() - started_at
         self._size.record(outcome.rotated_rows, seconds)
+        self._throttle.batch_done(outcome.rotated_rows)
         self.result.rotated_rows += outcome.rotated_rows
         self.result.batches += 1
         self._observe(
             BatchDone(keys, outcome.rotated_rows, outcome.skipped_rows, seconds, self._size.rows)
         )
         return outcome
-
-    def _wait_for_locks(self) -> bool:
-        """True as soon as a row is free; False after the bounded wait, with the blockers named."""
-        looking = Connection(self._target.database)
-        lock_wait = LockWait(self._connection, looking, self._target)
-        if self._locked_since is None:
-            self._locked_since = self._clock()
-        deadline = self._locked_since + self._options.wait_for_locks_seconds
-        try:
-            while not self._stop.requested:
-                left_seconds = deadline - self._clock()
-                if left_seconds <= 0:
-                    return False
-                wait_seconds = min(LOCK_LOOK_SECONDS, left_seconds)
-                free, blockers = self._persistence.run(partial(lock_wait.try_for, wait_seconds))
-                if free:
-                    return True
-                self.result.blockers = blockers or self.result.blockers
-                names = ", ".join(map(str, blockers)) or "others"
-                self._observe(Waiting(f"row locks held by {names}"))
-            return True
-        finally:
-            looking.close()

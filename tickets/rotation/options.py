@@ -12,7 +12,8 @@ class RotationOptions:
     ``batch_rows`` fixes the batch size, which else adapts to ``target_batch_seconds``;
     ``limit_rows`` ends the run after that many rows. ``lock_timeout_ms`` bounds each wait for a
     lock inside a batch, ``wait_for_locks_seconds`` the wait at the end for rows that others hold,
-    ``retry_seconds`` the time a fault may last.
+    ``retry_seconds`` the time a fault may last. The last four slow the rotation down for the sake
+    of others; None means no bound.
     """
 
     target_batch_seconds: float = 0.2
@@ -21,3 +22,7 @@ class RotationOptions:
     lock_timeout_ms: int = 50
     wait_for_locks_seconds: float = 30.0
     retry_seconds: float = 60.0
+    pause_seconds: float = 0.0
+    max_rows_per_second: int | None = None
+    max_replica_lag_seconds: float | None = None
+    max_active_queries: int | None = None

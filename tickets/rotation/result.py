@@ -17,7 +17,11 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Result:
-    """How a rotation ended. ``rotated_rows`` counts the commits that were confirmed."""
+    """How a rotation ended.
+
+    ``rotated_rows`` counts the commits that were confirmed; ``waited_seconds`` the time that the
+    rotation held back, by kind of wait.
+    """
 
     outcome: Outcome = Outcome.COMPLETE
     rotated_rows: int = 0
@@ -26,3 +30,4 @@ class Result:
     retries: int = 0
     seconds: float = 0.0
     blockers: tuple[Blocker, ...] = field(default=())
+    waited_seconds: dict[str, float] = field(default_factory=dict)

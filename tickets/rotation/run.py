@@ -72,6 +72,25 @@ class Run:
         self._sum_up(result, left)
         return left.rows == 0
 
+    def dry_run(self, options: RotationOptions) -> bool:
+        """Say what ``rotate`` would do; whether nothing is pending. Raises as ``look`` does."""
+        pending = self.look()
+        rows = pending.rows
+        if options.limit_rows is not None:
+            rows = min(rows, options.limit_rows)
+        size = (
+            f"sized to {options.target_batch_seconds:g} s each"
+            if options.batch_rows is None
+            else f"of {options.batch_rows:,} rows"
+        )
+        print(
+            f"{self._target.label}: would rotate {wording.count(rows)} of "
+            f"{wording.count(pending.rows, is_estimate=pending.is_estimate)} pending rows in "
+            f"batches {size}. Guard and indexes are in order. Nothing was written.",
+            file=self._out,
+        )
+        return pending.rows == 0
+
     def _rotate_in_thread(
         self, options: RotationOptions, progress: Progress, display: Display
     ) -> Result:
@@ -96,7 +115,7 @@ class Run:
                 f"{error}. The {rows:,} rows rotated by this run are safe, nothing is half done. "
                 f"To go on: {self._target.command}"
             )
-            raise type(error)(message) from None
+            raise RotationError(message) from None
         finally:
             display.close()
 
@@ -111,6 +130,7 @@ class Run:
                 "batches": result.batches,
                 "retries": result.retries,
                 "seconds": round(result.seconds, 3),
+                "waited_seconds": {k: round(v, 3) for k, v in result.waited_seconds.items()},
             }
             print(json.dumps(summary), file=self._out, flush=True)
         print(self._sentence(result, left), file=self._err if self._mode == "json" else self._out)
@@ -125,6 +145,9 @@ class Run:
             f"{wording.duration(result.seconds)} ({wording.rate(rate)}, "
             f"{result.batches:,} batches, {result.retries:,} retries)"
         )
+        if result.waited_seconds:
+            waits = (f"{wait:.1f} s for {kind}" for kind, wait in result.waited_seconds.items())
+            work += f", having waited {', '.join(waits)}"
         if left.rows == 0:
             return f"{work}. Nothing is pending."
         reason = result.outcome.value

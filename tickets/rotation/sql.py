@@ -174,6 +174,30 @@ def blocking_backends() -> sql.SQL:
     )
 
 
+def replica_lag() -> sql.SQL:
+    """Of the connected standbys: how many are hidden from this role, how many do not know their
+    lag although they are behind, and the longest lag in seconds. No lock.
+
+    pg_stat_replication keeps replay_lag growing while replay stands still, and NULL once caught up.
+    """
+    return sql.SQL(
+        "SELECT count(*) FILTER (WHERE state IS NULL), "
+        "count(*) FILTER (WHERE behind AND replay_lag IS NULL AND state = 'catchup'), "
+        "coalesce(max(extract(epoch FROM replay_lag)) FILTER (WHERE behind), 0)::float8 "
+        "FROM (SELECT state, replay_lag, replay_lsn < pg_current_wal_lsn() AS behind "
+        "FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup') AS standby"
+    )
+
+
+def active_queries() -> sql.SQL:
+    """Other client backends: how many are hidden from this role, how many are active. No lock."""
+    return sql.SQL(
+        "SELECT count(*) FILTER (WHERE state IS NULL), count(*) FILTER (WHERE state = 'active') "
+        "FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+
 def column_exists() -> sql.SQL:
     """Whether the table is there, and each of ``columns`` in it. No lock."""
     return sql.SQL(

@@ -29,17 +29,18 @@ class Bar:
 
     def show(self, event: Event) -> None:
         progress = self._progress
+        remaining = wording.duration(progress.remaining_seconds())
         match event:
             case BatchDone():
                 parts = [
                     wording.rate(progress.rows_per_second()),
-                    f"{wording.duration(progress.remaining_seconds())} left",
+                    f"{remaining} left",
                     f"batch {event.next_batch_rows:,}",
                 ]
                 if progress.skipped_rows:
                     parts.append(f"{progress.skipped_rows:,} skipped")
             case Waiting():
-                parts = [f"waiting: {event.reason}"]
+                parts = [f"waiting: {event.reason}", f"{remaining} left"]
             case Retrying():
                 parts = [f"retry {event.attempt} in {event.delay_seconds:.1f} s: {event.reason}"]
         self._bar.total = progress.total_rows

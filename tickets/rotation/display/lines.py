@@ -13,7 +13,7 @@ EVERY_SECONDS = 5.0
 
 
 class Lines:
-    """The first batch and then a line every five seconds; each new reason to wait or retry."""
+    """The first batch, then a line every five seconds; each retry and each wait's start at once."""
 
     def __init__(
         self,
@@ -28,15 +28,18 @@ class Lines:
         self._clock = clock
         self._every_seconds = every_seconds
         self._next_at = clock()
+        self._waiting = False
 
     def show(self, event: Event) -> None:
         match event:
             case BatchDone():
+                self._waiting = False
                 if self._clock() >= self._next_at:
                     self._write(self._where(event))
             case Waiting():
-                if self._clock() >= self._next_at:
-                    self._write(f"waiting: {event.reason}")
+                if not self._waiting or self._clock() >= self._next_at:
+                    self._write(f"waiting: {event.reason}, {self._left()}")
+                self._waiting = True
             case Retrying():
                 self._write(
                     f"retry {event.attempt} in {event.delay_seconds:.1f} s: {event.reason}",
@@ -51,9 +54,12 @@ class Lines:
         return (
             f"rotated {progress.done_rows:,} of {total} ({progress.percent:.1f} %), "
             f"{wording.rate(progress.rows_per_second())}, "
-            f"{wording.duration(progress.remaining_seconds())} left, "
+            f"{self._left()}, "
             f"{progress.skipped_rows:,} skipped, batch {event.next_batch_rows:,} rows"
         )
+
+    def _left(self) -> str:
+        return f"{wording.duration(self._progress.remaining_seconds())} left"
 
     def _write(self, line: str) -> None:
         self._next_at = self._clock() + self._every_seconds

@@ -1,0 +1,138 @@
+"""The options of ``rotate_tokens``, and what they are turned into."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from tickets.rotation.display import MODES
+from tickets.rotation.management.one_line import database_alias, positive_int
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.report_format import FORMATS
+
+DEFAULTS = RotationOptions()
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Declare every option, grouped as --help shows them."""
+    parser.add_argument(
+        "--database",
+        type=database_alias,
+        default="default",
+        metavar="ALIAS",
+        help="database to rotate on (default: default)",
+    )
+    _add_rotation(parser.add_argument_group("rotation"))
+    _add_gentleness(parser.add_argument_group("giving way to others"))
+    _add_report(parser.add_argument_group("report"))
+
+
+def rotation_options(options: dict[str, Any]) -> RotationOptions:
+    """The engine's options from the parsed command line."""
+    return RotationOptions(
+        target_batch_seconds=options["target_batch_seconds"],
+        batch_rows=options["batch_rows"],
+        limit_rows=options["limit"],
+        wait_for_locks_seconds=options["wait_for_locks"],
+        retry_seconds=options["retry_seconds"],
+        pause_seconds=options["pause_seconds"],
+        max_rows_per_second=options["max_rows_per_second"],
+        max_replica_lag_seconds=options["max_replica_lag"],
+        max_active_queries=options["max_active_queries"],
+    )
+
+
+def _add_rotation(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--target-batch-seconds",
+        type=positive_seconds,
+        default=DEFAULTS.target_batch_seconds,
+        metavar="SECONDS",
+        help="how long a batch may hold its row locks; the batch size adapts (default: 0.2)",
+    )
+    group.add_argument(
+        "--batch-rows", type=positive_int, metavar="N", help="fix the batch size instead"
+    )
+    group.add_argument(
+        "--limit", type=positive_int, metavar="N", help="rotate at most N rows, as a canary"
+    )
+    group.add_argument(
+        "--retry-seconds",
+        type=seconds,
+        default=DEFAULTS.retry_seconds,
+        metavar="SECONDS",
+        help="how long the database may fail before the run gives up (default: 60)",
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what would be done and write nothing"
+    )
+    group.add_argument(
+        "--progress",
+        choices=MODES,
+        default="auto",
+        help="auto: a bar on a terminal, a line every few seconds elsewhere",
+    )
+
+
+def _add_gentleness(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--wait-for-locks",
+        type=seconds,
+        default=DEFAULTS.wait_for_locks_seconds,
+        metavar="SECONDS",
+        help="how long to wait at the end for rows that others hold (default: 30)",
+    )
+    group.add_argument(
+        "--pause-seconds",
+        type=seconds,
+        default=DEFAULTS.pause_seconds,
+        metavar="SECONDS",
+        help="pause between two batches (default: 0)",
+    )
+    group.add_argument(
+        "--max-rows-per-second", type=positive_int, metavar="N", help="rotate no faster than this"
+    )
+    group.add_argument(
+        "--max-replica-lag",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="pause while a standby is further behind, until it is below half of that",
+    )
+    group.add_argument(
+        "--max-active-queries",
+        type=positive_int,
+        metavar="N",
+        help="pause while more backends than this are active",
+    )
+
+
+def _add_report(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--report", action="store_true", help="say where things stand and write nothing"
+    )
+    group.add_argument("--format", choices=tuple(FORMATS), default="text")
+    group.add_argument(
+        "--exact", action="store_true", help="count every row, however long that takes"
+    )
+
+
+def seconds(text: str) -> float:
+    """Argument type: a finite number of seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return number
+
+
+def positive_seconds(text: str) -> float:
+    """Argument type: a finite number of seconds above 0."""
+    number = seconds(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number

@@ -1,0 +1,75 @@
+"""How long a rotation waits, for rows that others hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from tickets.rotation.connection import Connection
+from tickets.rotation.events import Observer, Waiting
+from tickets.rotation.lock_wait import Blocker, LockWait
+from tickets.rotation.persistence import Persistence
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+
+LOOK_EVERY_SECONDS = 1.0
+
+
+class Patience:
+    """Waits for locked rows up to ``at_most_seconds`` since the last progress, and remembers who
+    held them.
+
+    It uses a second connection while it waits, and closes it afterwards.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        connection: Connection,
+        *,
+        at_most_seconds: float,
+        persistence: Persistence,
+        stop: StopSignal,
+        observe: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._target = target
+        self._connection = connection
+        self._at_most_seconds = at_most_seconds
+        self._persistence = persistence
+        self._stop = stop
+        self._observe = observe
+        self._clock = clock
+        self._since: float | None = None
+        self.blockers: tuple[Blocker, ...] = ()
+        self.waited_seconds = 0.0
+
+    def renew(self) -> None:
+        """Rows were rotated: the wait may last its full time again."""
+        self._since = None
+
+    def wait(self) -> bool:
+        """True as soon as a row is free, or the end is asked for; False when the time is up."""
+        started_at = self._clock()
+        self._since = started_at if self._since is None else self._since
+        looking = Connection(self._target.database)
+        try:
+            return self._wait_until(self._since + self._at_most_seconds, looking)
+        finally:
+            looking.close()
+            self.waited_seconds += self._clock() - started_at
+
+    def _wait_until(self, deadline: float, looking: Connection) -> bool:
+        lock_wait = LockWait(self._connection, looking, self._target)
+        while not self._stop.requested:
+            left_seconds = deadline - self._clock()
+            if left_seconds <= 0:
+                return False
+            wait_seconds = min(LOOK_EVERY_SECONDS, left_seconds)
+            free, blockers = self._persistence.run(partial(lock_wait.try_for, wait_seconds))
+            if free:
+                return True
+            self.blockers = blockers or self.blockers
+            names = ", ".join(map(str, blockers)) or "others"
+            self._observe(Waiting(f"row locks held by {names}"))
+        return True

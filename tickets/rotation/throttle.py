@@ -1,0 +1,113 @@
+"""Whether to wait before the next batch, for how long, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+HEALTH_EVERY_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait ``seconds``, then ask again. ``kind`` names the cause, ``reason`` tells it to people.
+
+    ``is_trouble`` is False for waits that the operator asked for, which need no announcement.
+    """
+
+    seconds: float
+    kind: str
+    reason: str
+    is_trouble: bool = True
+
+
+class Gate:
+    """Closes above one threshold and opens again at a lower one, so that it does not flutter."""
+
+    def __init__(self, *, close_above: float, open_at: float) -> None:
+        self._close_above = close_above
+        self._open_at = open_at
+        self.closed = False
+
+    def update(self, reading: float) -> bool:
+        """Take a reading; whether the gate is closed now."""
+        self.closed = reading > (self._open_at if self.closed else self._close_above)
+        return self.closed
+
+
+@dataclass(slots=True)
+class HealthSignal:
+    """A reading of the server with its gate; ``tell`` puts the reading into words."""
+
+    kind: str
+    gate: Gate
+    read: Callable[[], float]
+    tell: Callable[[float], str]
+
+
+def replica_lag_signal(max_lag_seconds: float, read: Callable[[], float]) -> HealthSignal:
+    """Pause above ``max_lag_seconds``, resume below half of it."""
+    gate = Gate(close_above=max_lag_seconds, open_at=max_lag_seconds / 2)
+    return HealthSignal("replica lag", gate, read, lambda lag: f"replica lag {lag:.1f} s")
+
+
+def active_queries_signal(max_queries: int, read: Callable[[], float]) -> HealthSignal:
+    """Pause while more than ``max_queries`` other backends are active."""
+    gate = Gate(close_above=max_queries, open_at=max_queries)
+    return HealthSignal("active queries", gate, read, lambda count: f"{count:.0f} active queries")
+
+
+class Throttle:
+    """Asked before each batch, told after each.
+
+    ``pause_seconds`` lie between two batches. With ``max_rows_per_second`` a batch starts no sooner
+    than the rows before it allow, and takes no more rows than one second's worth. Health signals
+    are read at most once a second while all is well, twice a second while one says wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        pause_seconds: float = 0.0,
+        max_rows_per_second: int | None = None,
+        signals: tuple[HealthSignal, ...] = (),
+    ) -> None:
+        self._clock = clock
+        self._pause_seconds = pause_seconds
+        self._max_rows_per_second = max_rows_per_second
+        self._signals = signals
+        self._started_at = clock()
+        self._not_before = clock()
+        self._read_again_at = clock()
+
+    def batch_rows(self, rows: int) -> int:
+        """The rows of a batch that would else take ``rows``."""
+        return rows if self._max_rows_per_second is None else min(rows, self._max_rows_per_second)
+
+    def batch_starts(self) -> None:
+        """Note when a batch begins: its time counts towards the rate."""
+        self._started_at = self._clock()
+
+    def batch_done(self, rows: int) -> None:
+        """Note a committed batch of ``rows`` rows."""
+        now = self._clock()
+        self._not_before = now + self._pause_seconds
+        if self._max_rows_per_second is not None:
+            allowed_at = self._started_at + rows / self._max_rows_per_second
+            self._not_before = max(self._not_before, allowed_at)
+
+    def next_wait(self) -> Wait | None:
+        """The wait before the next batch; None when it may start now."""
+        now = self._clock()
+        if now < self._not_before:
+            left_seconds = self._not_before - now
+            return Wait(left_seconds, "pace", "the pace asked for", is_trouble=False)
+        if self._signals and now >= self._read_again_at:
+            for signal in self._signals:
+                reading = signal.read()
+                if signal.gate.update(reading):
+                    return Wait(LOOK_AGAIN_SECONDS, signal.kind, signal.tell(reading))
+            self._read_again_at = self._clock() + HEALTH_EVERY_SECONDS
+        return None
