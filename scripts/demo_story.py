@@ -24,7 +24,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 from tickets.config.embedded import DATABASE_NAME  # noqa: E402
-from tickets.config.embedded.cluster import ClusterError, PostgresCluster  # noqa: E402
+from tickets.config.embedded.cluster import PostgresCluster  # noqa: E402
+from tickets.config.embedded.errors import ClusterError  # noqa: E402
 from tickets.config.embedded.lease import ensure_server, keeper_lives  # noqa: E402
 
 AUDIT = """

@@ -276,3 +276,16 @@ def test_its_data_survive_a_crash_and_a_restart(server_directory: Path) -> None:
         connection.close()
     finally:
         cluster.stop("immediate")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another account")
+def test_a_directory_closed_to_others_stays_closed_to_them(server_directory: Path) -> None:
+    closed = server_directory / "closed"
+    closed.mkdir(mode=0o700)
+    cluster = PostgresCluster(closed / "cluster")
+    cluster.start()
+    cluster.stop("immediate")
+    assert closed.stat().st_mode & 0o007 == 0
+    # Another object, as in another process, finds its way too.
+    PostgresCluster(closed / "cluster").start()
+    PostgresCluster(closed / "cluster").stop()

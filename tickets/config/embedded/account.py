@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,21 @@ class ServerAccount:
             self.groups.add(status.st_gid)
             if not status.st_mode & stat.S_IXGRP:
                 directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXGRP)
+
+    def allow_use(self, program: Path, trees: Iterable[Path]) -> None:
+        """Let the account run `program` and read what is installed with it in `trees`.
+
+        Only a strict umask at installation makes this necessary; again it is the group's way.
+        """
+        self.allow_search(program)
+        status = program.stat()
+        if self.other is None or status.st_mode & stat.S_IROTH:
+            return
+        self.groups.add(status.st_gid)
+        if status.st_mode & stat.S_IRGRP:
+            return
+        inside = (path for tree in trees for path in (tree, *tree.rglob("*")) if tree.is_dir())
+        for path in inside:
+            if not path.is_symlink():
+                mode = stat.S_IMODE(path.stat().st_mode)
+                path.chmod(mode | (mode & (stat.S_IRUSR | stat.S_IXUSR)) >> 3)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.postgresql import base
 
-from tickets.config.embedded.cluster import ClusterError
+from tickets.config.embedded.errors import ClusterError
 from tickets.config.embedded.lease import ensure_server
 
 

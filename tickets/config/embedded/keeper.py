@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from tickets.config.embedded import DATABASE_NAME
-from tickets.config.embedded.cluster import ClusterError, PostgresCluster
+from tickets.config.embedded.cluster import PostgresCluster
+from tickets.config.embedded.errors import ClusterError
 from tickets.config.embedded.lease import READY, keeper_lock, open_lock, start_lock, users_lock
 
 _LOCK_ATTEMPTS = 5

@@ -17,7 +17,8 @@ import threading
 from pathlib import Path
 
 from tickets.config.embedded import DATABASE_NAME
-from tickets.config.embedded.cluster import ClusterError, PostgresCluster
+from tickets.config.embedded.cluster import PostgresCluster
+from tickets.config.embedded.errors import ClusterError
 
 _PROJECT_DIRECTORY = Path(__file__).resolve().parents[3]
 _KEEPER_ATTEMPTS = 5

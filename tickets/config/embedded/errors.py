@@ -1,0 +1,5 @@
+"""What can go wrong with an embedded server."""
+
+
+class ClusterError(Exception):
+    """The server could not be set up, started or stopped."""
