@@ -32,11 +32,13 @@ class GuardState:
 
     ``triggers`` gives each guard trigger "enabled", "disabled" or "missing"; ``indexes`` gives
     "valid", "invalid" or "missing" for the pending index and, where tokens are unique, for theirs.
+    ``problems`` stop a rotation; ``warnings`` do not.
     """
 
     triggers: dict[str, str]
     indexes: dict[str, str]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def intact(self) -> bool:
@@ -62,8 +64,17 @@ def inspect(connection: Connection, target: Target) -> GuardState:
         for name, uri in target.guard_triggers
     }
     indexes = _index_states(connection, target)
-    problems = (*_trigger_problems(target, triggers), *_index_problems(target, indexes))
-    return GuardState(triggers, {name: state for name, (state, _) in indexes.items()}, problems)
+    role, exempt = connection.row(sql.replication_role()) or ("origin", [])
+    return GuardState(
+        triggers,
+        {name: state for name, (state, _) in indexes.items()},
+        problems=(
+            *_trigger_problems(target, triggers),
+            *_index_problems(target, indexes),
+            *_role_problems(role),
+        ),
+        warnings=tuple(_exemption(target, who) for who in exempt),
+    )
 
 
 def _missing_columns(connection: Connection, target: Target) -> Problem | None:
@@ -136,3 +147,23 @@ def _index_problems(target: Target, indexes: dict[str, tuple[str, str]]) -> Iter
                 f"{MIGRATE} (if nothing is left to migrate, in psql: "
                 f'REINDEX INDEX CONCURRENTLY "{name}")',
             )
+
+
+def _role_problems(role: str) -> Iterator[Problem]:
+    if role == "replica":
+        yield Problem(
+            "rotation.E007",
+            "session_replication_role is replica on this connection, so that no guard trigger "
+            "fires for it; nothing was changed",
+            "ALTER ROLE ... RESET session_replication_role in psql, and look at the connection's "
+            "OPTIONS",
+        )
+
+
+def _exemption(target: Target, who: str) -> Problem:
+    return Problem(
+        "rotation.W001",
+        f"The guard of {target.table} does not fire for {who}, whose session_replication_role is "
+        "replica: a leaked token could come back through it",
+        "ALTER ROLE (or DATABASE) ... RESET session_replication_role in psql",
+    )

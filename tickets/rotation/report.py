@@ -64,6 +64,7 @@ class Report:
                 "triggers": self.guard.triggers,
                 "indexes": self.guard.indexes,
                 "problems": [str(problem) for problem in self.guard.problems],
+                "warnings": [str(warning) for warning in self.guard.warnings],
             },
             "next_command": self.next_command,
         }

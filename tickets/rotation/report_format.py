@@ -55,6 +55,7 @@ def _block(report: Report) -> str:
 
 
 def _guard(report: Report) -> str:
+    said = [each.sentence for each in (*report.guard.problems, *report.guard.warnings)]
     if report.guard.intact:
-        return "ok (triggers enabled, indexes valid)"
-    return "; ".join(problem.sentence for problem in report.guard.problems)
+        said.insert(0, "ok (triggers enabled, indexes valid)")
+    return "; ".join(said)

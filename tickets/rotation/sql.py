@@ -198,6 +198,19 @@ def active_queries() -> sql.SQL:
     )
 
 
+def replication_role() -> sql.SQL:
+    """This session's replication role, and for whom it is set to replica in advance. No lock."""
+    return sql.SQL(
+        "SELECT current_setting('session_replication_role'), "
+        "ARRAY(SELECT coalesce('role ' || r.rolname, 'every role') "
+        "|| coalesce(' in database ' || d.datname, '') "
+        "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole "
+        "LEFT JOIN pg_database d ON d.oid = s.setdatabase "
+        "WHERE 'session_replication_role=replica' = ANY(s.setconfig) "
+        "AND (s.setdatabase = 0 OR d.datname = current_database()))"
+    )
+
+
 def column_exists() -> sql.SQL:
     """Whether the table is there, and each of ``columns`` in it. No lock."""
     return sql.SQL(

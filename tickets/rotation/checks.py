@@ -1,0 +1,48 @@
+"""``manage.py check --database ALIAS``: the guard and the indexes of every target."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+
+from tickets.rotation.connection import reading
+from tickets.rotation.discovery import find_targets
+from tickets.rotation.errors import RotationError, UnknownTargetError
+from tickets.rotation.preflight import Problem, inspect
+
+
+@register(Tags.database)
+def check_targets(
+    databases: Sequence[str] | None = None,
+    **_: Any,
+) -> list[CheckMessage]:
+    """One message a problem: its id, its hint the command that mends it.
+
+    Silent while ``migrate`` runs: it runs the checks before its own work, is the mend for most of
+    what they find, and would refuse to do it.
+    """
+    if sys.argv[1:2] == ["migrate"]:
+        return []
+    return [message for alias in databases or () for message in _messages(alias)]
+
+
+def _messages(alias: str) -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    try:
+        for target in find_targets(alias):
+            with reading(alias) as connection:
+                state = inspect(connection, target)
+            messages += [_message(Error, problem, target.label) for problem in state.problems]
+            messages += [_message(Warning, warning, target.label) for warning in state.warnings]
+    except UnknownTargetError:
+        return []
+    except RotationError as error:
+        return [Error(str(error), hint=f"Database {alias!r}.", id="rotation.E000")]
+    return messages
+
+
+def _message(kind: type[Error | Warning], problem: Problem, label: str) -> CheckMessage:
+    return kind(f"{label}: {problem.sentence}.", hint=f"Run: {problem.mend}", id=problem.code)
