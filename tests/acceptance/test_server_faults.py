@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,4 +68,19 @@ def test_a_server_that_stays_away_ends_the_run_in_bounded_time_and_a_later_run_g
     assert line.endswith("To go on: python manage.py rotate_tokens")
     server.start()
     assert manage("rotate_tokens", database_url=server.url()).returncode == 0
+    assert_each_token_changed_once(connect(server.url()))
+
+
+@pytest.mark.usefixtures("leaked")
+def test_a_server_that_is_down_for_ten_seconds_is_waited_for(
+    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=server.url())
+    tickets = connect(server.url())
+    until(lambda: pending(tickets) < ROWS)
+    server.stop("immediate")
+    time.sleep(10)  # the length of the outage is what is tested
+    server.start()
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stdout + stderr
     assert_each_token_changed_once(connect(server.url()))

@@ -66,7 +66,9 @@ def test_a_batch_that_found_few_rows_teaches_nothing() -> None:
     assert size.rows == 1000
 
 
-def test_fixed_size_stays() -> None:
+def test_fixed_size_stays_until_a_time_out_cuts_it() -> None:
     size = FixedBatchSize(700)
     size.record(700, 60.0)
     assert size.rows == 700
+    size.cut()
+    assert size.rows == 70

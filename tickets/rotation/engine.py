@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import psycopg2
+
 from tickets.rotation.batch import BatchOutcome, BatchRunner
-from tickets.rotation.connection import Connection
+from tickets.rotation.connection import Connection, fault_of
 from tickets.rotation.errors import UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Observer, Waiting
 from tickets.rotation.health import make_throttle
@@ -16,7 +18,7 @@ from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
 from tickets.rotation.patience import Patience
 from tickets.rotation.persistence import Persistence
 from tickets.rotation.result import Outcome, Result
-from tickets.rotation.retry import Backoff
+from tickets.rotation.retry import Backoff, Fault
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 
@@ -138,18 +140,16 @@ class Rotation:
             self._give_way()
             if self._ended():
                 break
-            batch_rows = self._next_batch_rows()
-            upper = self._persistence.run(partial(self._batches.upper_key, after, batch_rows))
-            if upper is None:
+            batch = self._persistence.run(partial(self._one_batch, after))
+            if batch is None:
                 break
-            keys = KeyRange(after, upper)
-            outcome = self._rotate(keys, batch_rows)
+            keys, outcome = batch
             skipped_rows += outcome.skipped_rows
             if after is None and not outcome.skipped_rows:
                 mended = not self._persistence.run(partial(self._batches.pending_rows, keys))
             if not mended:
                 break
-            after = upper
+            after = keys.upper
         return skipped_rows, mended
 
     def _next_batch_rows(self) -> int:
@@ -173,14 +173,31 @@ class Rotation:
         waited = self.result.waited_seconds
         waited[kind] = waited.get(kind, 0.0) + self._clock() - started_at
 
-    def _rotate(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
+    def _one_batch(self, after: Key | None) -> tuple[KeyRange, BatchOutcome] | None:
+        """Rotate the next range above ``after``; None when nothing is pending there.
+
+        A batch that runs into a time-out is tried again smaller.
+        """
+        batch_rows = self._next_batch_rows()
         started_at = self._clock()
         self._throttle.batch_starts()
-        if self._options.limit_rows is None:
-            outcome = self._persistence.run(partial(self._batches.rotate, keys))
-        else:
-            outcome = self._persistence.run(partial(self._batches.rotate_at_most, keys, batch_rows))
-        seconds = self._clock() - started_at
+        try:
+            upper = self._batches.upper_key(after, batch_rows)
+            if upper is None:
+                return None
+            keys = KeyRange(after, upper)
+            if self._options.limit_rows is None:
+                outcome = self._batches.rotate(keys)
+            else:
+                outcome = self._batches.rotate_at_most(keys, batch_rows)
+        except psycopg2.Error as error:
+            if fault_of(error) is Fault.TIMED_OUT:
+                self._size.cut()
+            raise
+        self._count(keys, outcome, self._clock() - started_at)
+        return keys, outcome
+
+    def _count(self, keys: KeyRange, outcome: BatchOutcome, seconds: float) -> None:
         self._size.record(outcome.rotated_rows, seconds)
         self._throttle.batch_done(outcome.rotated_rows)
         self.result.rotated_rows += outcome.rotated_rows
@@ -188,4 +205,3 @@ class Rotation:
         self._observe(
             BatchDone(keys, outcome.rotated_rows, outcome.skipped_rows, seconds, self._size.rows)
         )
-        return outcome

@@ -20,9 +20,11 @@ class BatchSize(Protocol):
 
     def record(self, rows: int, seconds: float) -> None: ...
 
+    def cut(self) -> None: ...
+
 
 class FixedBatchSize:
-    """Always the same number of rows, as the operator asked."""
+    """The number of rows that the operator asked for, or less where that runs into time-outs."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
@@ -32,7 +34,11 @@ class FixedBatchSize:
         return self._rows
 
     def record(self, rows: int, seconds: float) -> None:
-        """A fixed size learns nothing."""
+        """A fixed size learns nothing from a batch that went well."""
+
+    def cut(self) -> None:
+        """A batch ran into a time-out: take a tenth from now on."""
+        self._rows = max(1, self._rows // CUT_DIVISOR)
 
 
 class AdaptiveBatchSize:
@@ -76,12 +82,16 @@ class AdaptiveBatchSize:
         teaches only when it was slow.
         """
         if seconds > CUT_WHEN_TIMES_OVER * self._target_seconds:
-            self._seconds_per_row.clear()
-            self._set_rows(self._rows / CUT_DIVISOR)
+            self.cut()
         elif rows * 2 >= self._rows:
             self._seconds_per_row.append(seconds / rows)
             fitting_rows = self._target_seconds / max(self._p90(), 1e-9)
             self._set_rows(min(fitting_rows, self._rows * GROWTH_AT_MOST))
+
+    def cut(self) -> None:
+        """A batch was far too long or ran into a time-out: a tenth, and learn anew from there."""
+        self._seconds_per_row.clear()
+        self._set_rows(self._rows / CUT_DIVISOR)
 
     def _p90(self) -> float:
         ordered = sorted(self._seconds_per_row)
