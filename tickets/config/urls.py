@@ -1,8 +1,9 @@
 """URLs of the whole site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
+    path("", include("tickets.urls")),
     path("admin/", admin.site.urls),
 ]

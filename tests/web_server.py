@@ -1,0 +1,85 @@
+"""Run a site under gunicorn, as it is deployed."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from pathlib import Path
+
+from tests.manage import PROJECT
+from tests.waiting import until
+
+SERVED = {
+    "DJANGO_SECRET_KEY": "only-for-tests-" + "".join(map(chr, range(48, 91))),
+    "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
+    "DJANGO_SSL_REDIRECT": "0",
+}
+
+
+class WebServer:
+    """gunicorn with 2 workers on a free port; its logs are files in `directory`."""
+
+    def __init__(
+        self, directory: Path, database_url: str, env: Mapping[str, str] | None = None
+    ) -> None:
+        self._requests, self._events = directory / "requests.log", directory / "events.log"
+        command = ["-m", "gunicorn", "--config", "python:tickets.config.gunicorn"]
+        # A transaction of the test may outlast gunicorn's default of 30 s.
+        options = ["--workers", "2", "--bind", "127.0.0.1:0", "--timeout", "120"]
+        with self._requests.open("w") as requests, self._events.open("w") as events:
+            self._process = subprocess.Popen(
+                [sys.executable, *command, *options],
+                cwd=PROJECT,
+                env={**_environment(), **SERVED, "DATABASE_URL": database_url, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=requests,
+                stderr=events,
+            )
+        self.port = self._find_port()
+
+    def logs(self) -> str:
+        return self._requests.read_text() + self._events.read_text()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, str]:
+        """Return the status and the text of the answer."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def send(self, line: str) -> None:
+        """Send one line as it is, and wait until the server hangs up."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+            connection.sendall(f"{line}\r\n\r\n".encode())
+            while connection.recv(4096):
+                pass
+
+    def stop(self) -> int:
+        """Let the workers finish what they are at, and return the exit code."""
+        self._process.terminate()  # does nothing when it has ended
+        return self._process.wait(timeout=60)
+
+    def _find_port(self) -> int:
+        listening = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
+        until(lambda: listening.search(self.logs()) or self._process.poll() is not None)
+        found = listening.search(self.logs())
+        assert found, self.logs()
+        return int(found[1])
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "GUN"))
+    }

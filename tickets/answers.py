@@ -1,0 +1,74 @@
+"""Requests and responses of pages that people read as HTML and programs as JSON."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+View = Callable[..., HttpResponse]
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def answer(
+    request: HttpRequest, template: str, context: dict[str, Any], data: Any, status: int = 200
+) -> HttpResponse:
+    """Show `template` with `context`, or `data` as JSON, as the Accept header asks."""
+    response: HttpResponse
+    if wants_json(request):
+        response = JsonResponse(data, status=status)
+    else:
+        response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+def submitted(request: HttpRequest) -> dict[str, str]:
+    """Return the fields of a form or of a JSON object of strings; raise BadRequest for others."""
+    if request.content_type != "application/json":
+        return {name: str(value) for name, value in request.POST.items()}
+    try:
+        fields = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON.") from error
+    if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
+        raise BadRequest("The body is not a JSON object of strings.")
+    return fields
+
+
+def explain_bad_request(view: View) -> View:
+    """Answer a BadRequest of `view` with its text as JSON; people's browsers send no such thing."""
+
+    @wraps(view)
+    def explained(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except BadRequest as error:
+            return JsonResponse({"error": str(error)}, status=400)
+
+    return explained
+
+
+def secret(response: HttpResponse) -> HttpResponse:
+    """Mark a response that shows a token, or was found by one: keep it and pass it on nowhere."""
+    response["Cache-Control"] = "private, no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def secret_page(view: View) -> View:
+    """Mark every response of `view` as secret()."""
+
+    @wraps(view)
+    def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return secret(view(request, *args, **kwargs))
+
+    return marked

@@ -1,0 +1,38 @@
+"""How gunicorn serves the site: ``gunicorn --config python:tickets.config.gunicorn``.
+
+Bind address, workers and the rest come from gunicorn's own options and variables. Its logs hold no
+token and no Referer.
+"""
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
+
+wsgi_app = "tickets.config.wsgi"
+access_log_format = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'
+control_socket_disable = True  # its default path is one for all servers of an account
+
+
+def _logger(handler: str) -> dict[str, Any]:
+    return {"level": "INFO", "handlers": [handler], "propagate": False}
+
+
+def _stream(name: str) -> dict[str, Any]:
+    return {
+        "class": "logging.StreamHandler",
+        "stream": f"ext://sys.{name}",
+        "formatter": "line",
+        "filters": ["mask_tokens"],
+    }
+
+
+logconfig_dict: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"mask_tokens": {"()": "tickets.config.masking.MaskTokens"}},
+    "formatters": {"line": {"format": "%(asctime)s [%(process)d] %(levelname)s %(message)s"}},
+    "handlers": {"requests": _stream("stdout"), "events": _stream("stderr")},
+    "loggers": {"gunicorn.access": _logger("requests"), "gunicorn.error": _logger("events")},
+    "root": {"level": "INFO", "handlers": ["events"]},
+}
