@@ -154,4 +154,4 @@ class Run:
         if result.blockers:
             reason += ": " + ", ".join(map(str, result.blockers))
         pending = wording.count(left.rows, is_estimate=left.is_estimate)
-        return f"{work}. {reason.capitalize()}; {pending} pending. To go on: {self._target.command}"
+        return f"{work}. {reason[0].upper()}{reason[1:]}; {pending} pending. To go on: {self._target.command}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TextIO
 
@@ -24,7 +25,7 @@ def make_display(
 ) -> Display:
     """The display for one of ``MODES``; auto means a bar on a terminal and lines elsewhere."""
     if mode == "auto":
-        mode = "bar" if err.isatty() else "lines"
+        mode = "bar" if _can_draw(err) else "lines"
     if mode == "bar":
         return Bar(progress, err)
     if mode == "lines":
@@ -32,6 +33,11 @@ def make_display(
     if mode == "json":
         return JsonLines(progress, out)
     return NoDisplay()
+
+
+def _can_draw(stream: TextIO) -> bool:
+    """A terminal that knows its size; one without it (``docker exec -t``) would stay empty."""
+    return stream.isatty() and 0 not in os.get_terminal_size(stream.fileno())
 
 
 __all__ = ["MODES", "Display", "make_display"]
