@@ -154,4 +154,5 @@ class Run:
         if result.blockers:
             reason += ": " + ", ".join(map(str, result.blockers))
         pending = wording.count(left.rows, is_estimate=left.is_estimate)
-        return f"{work}. {reason[0].upper()}{reason[1:]}; {pending} pending. To go on: {self._target.command}"
+        reason = reason[0].upper() + reason[1:]
+        return f"{work}. {reason}; {pending} pending. To go on: {self._target.command}"
