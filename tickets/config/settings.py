@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "tickets",
     "tickets.rotation",
+    "tickets.batch",
 ]
 
 MIDDLEWARE = [

@@ -1,0 +1,41 @@
+"""The table is made and dropped without making log-ins wait."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.manage import Manage
+from tests.waiting import until
+
+
+@pytest.mark.parametrize("target", ["0001", "zero"])
+def test_the_migration_does_not_stand_in_the_way_of_log_ins(
+    target: str, make_database: Callable[..., str], connect: Callable[[str], Any], manage: Manage
+) -> None:
+    url = make_database()
+    if target != "zero":
+        assert manage("migrate", "batch", "zero", database_url=url).returncode == 0
+    holder, application = connect(url).cursor(), connect(url).cursor()
+    holder.execute("BEGIN")
+    holder.execute("UPDATE auth_user SET last_login = now() WHERE false")
+
+    migrate = manage.start("migrate", "batch", target, database_url=url)
+    until(lambda: attempts(application) > 1)
+    # Queued behind a waiting LOCK TABLE this would fail.
+    application.execute("SET lock_timeout = '2s'")
+    application.execute("UPDATE auth_user SET last_login = now() WHERE false")
+    assert migrate.poll() is None
+    holder.execute("COMMIT")
+
+    _, errors = migrate.communicate(timeout=60)
+    assert migrate.returncode == 0, errors
+    application.execute("SELECT to_regclass('batch_batchoperation') IS NULL")
+    assert application.fetchone() == (target == "zero",)
+
+
+def attempts(cursor: Any) -> int:
+    """How many sessions wait for, or have asked for, the lock on the users right now."""
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE relation = 'auth_user'::regclass")
+    (locks,) = cursor.fetchone()
+    return int(locks)

@@ -1,0 +1,202 @@
+"""The stored record of one bulk or background operation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connections, models, router
+from django.db.models.functions import Now
+
+from tickets.batch.constraints import CONSTRAINTS
+from tickets.batch.errors import NotRunningError, StatusChangeError
+from tickets.batch.lifecycle import Result, State, Status, stored_changes
+from tickets.batch.queryset import BatchOperationQuerySet
+from tickets.batch.sql import BEAT
+
+
+class BatchOperation(models.Model):
+    """Who started what, when, how far it is and how it ended.
+
+    Change it through its methods: each is one conditional statement on the stored row, so that of
+    two callers only one gets its way, and each may be repeated after a COMMIT whose answer was
+    lost. All times are the database's clock. They are not checked to be in order: after a fail-over
+    the clock is another one.
+    """
+
+    key = models.UUIDField(unique=True, default=uuid4, editable=False)
+    operation_type = models.CharField(max_length=100)
+    status = models.CharField(max_length=20, choices=Status.choices)
+    result = models.CharField(max_length=20, choices=Result.choices, default=Result.NOT_AVAILABLE)
+
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    os_user = models.CharField("OS user", max_length=255, blank=True, default="")
+    host = models.CharField(max_length=255, blank=True, default="")
+    runner = models.CharField(max_length=255, blank=True, default="")
+
+    # The record outlives its context's model: remove_stale_contenttypes leaves it in place.
+    context_type = models.ForeignKey(
+        ContentType,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,  # the index of the context begins with it
+    )
+    # NULL and not "" when there is no context: GenericForeignKey assigns None.
+    context_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    context_object = GenericForeignKey("context_type", "context_id")
+
+    input_data = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
+    output_data = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
+    progress_done = models.PositiveBigIntegerField(default=0)
+    progress_total = models.PositiveBigIntegerField(null=True, blank=True)
+
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True, editable=False)
+    heartbeat_at = models.DateTimeField(null=True, editable=False)
+    stop_requested_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    objects = BatchOperationQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+        get_latest_by: ClassVar = ["created_at", "id"]
+        constraints: ClassVar = CONSTRAINTS
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at", "-id"], name="batch_latest"),
+            models.Index(
+                fields=["operation_type", "-created_at", "-id"], name="batch_latest_of_type"
+            ),
+            models.Index(
+                fields=["operation_type"],
+                name="batch_running",
+                condition=models.Q(status=Status.RUNNING),
+            ),
+            models.Index(
+                fields=["context_type", "context_id"],
+                name="batch_context",
+                condition=models.Q(context_id__isnull=False),
+            ),
+        ]
+        # A stale save(), or SQL by hand, does not get past the table of edges either.
+        triggers: ClassVar = [
+            pgtrigger.FSM(
+                name="allowed_status_changes",
+                field="status",
+                transitions=stored_changes(),
+                condition=pgtrigger.AnyChange("status"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"batch operation {self.pk} ({self.operation_type})"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From start to end; None as long as it has not ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
+
+    def mark_as_running(self, *, runner: str = "") -> None:
+        """Take this unprocessed operation: of any number of callers one returns, the others raise.
+
+        ``runner`` names this attempt at the work, e.g. the id of a Celery task. The same runner may
+        call again, after a lost answer or when its task is delivered again after a crash.
+
+        Raises StatusChangeError when somebody else has started, finished or cancelled it.
+        """
+        taken = (
+            self._stored()
+            .filter(status=Status.UNPROCESSED)
+            .update(status=Status.RUNNING, started_at=Now(), heartbeat_at=Now(), runner=runner)
+        )
+        self._reload(Status.RUNNING)
+        is_own = self.status == Status.RUNNING and runner != "" and self.runner == runner
+        if not taken and not is_own:
+            raise StatusChangeError(str(self), Status(self.status), Status.RUNNING)
+
+    def finish(self, *, failed: bool = False, output_data: Any = None) -> None:
+        """End this running operation. Repeated with the same result it changes nothing.
+
+        Raises StatusChangeError when it is not running, or has finished with the other result.
+        """
+        result = Result.FAILED if failed else Result.SUCCESSFUL
+        ended = (
+            self._stored()
+            .filter(status=Status.RUNNING)
+            .update(
+                status=Status.FINISHED, result=result, finished_at=Now(), output_data=output_data
+            )
+        )
+        self._reload(Status.FINISHED)
+        if not ended and (self.status != Status.FINISHED or self.result != result):
+            detail = "" if self.status != Status.FINISHED else f" (it is {self.result})"
+            raise StatusChangeError(str(self), Status(self.status), Status.FINISHED, detail=detail)
+
+    def cancel(self) -> None:
+        """Remove this unprocessed operation. When it is gone already there is nothing to do.
+
+        Raises StatusChangeError when it has been started.
+        """
+        if not self._stored().cancel():
+            status = self._stored_status()
+            if status is not None:
+                raise StatusChangeError(str(self), status, None)
+
+    def request_stop(self) -> None:
+        """Ask whoever runs this operation to end it: its next ``beat`` says so.
+
+        Repeated, it keeps the first request's time, also when the operation has ended since.
+
+        Raises NotRunningError when it has not been started, or ended before anybody asked.
+        """
+        self._stored().request_stop()
+        self._reload(Status.RUNNING)
+        if self.stop_requested_at is None:
+            raise NotRunningError(str(self), Status(self.status))
+
+    def beat(self, done: int | None = None, total: int | None = None) -> bool:
+        """Write the heartbeat and the progress; whether a stop was asked for. One statement.
+
+        ``done`` and ``total`` are whole figures, not differences; None leaves what is stored.
+
+        Raises NotRunningError.
+        """
+        with connections[self._database()].cursor() as cursor:
+            cursor.execute(BEAT, {"id": self.pk, "done": done, "total": total})
+            row = cursor.fetchone()
+        if row is None:
+            raise NotRunningError(str(self), self._stored_status())
+        self.heartbeat_at, self.progress_done, self.progress_total, self.stop_requested_at = row
+        return self.stop_requested_at is not None
+
+    def _database(self) -> str:
+        return router.db_for_write(type(self), instance=self)
+
+    def _stored(self) -> BatchOperationQuerySet:
+        return BatchOperation.objects.using(self._database()).filter(pk=self.pk)
+
+    def _stored_status(self) -> State:
+        found = self._stored().values_list("status", flat=True).first()
+        return None if found is None else Status(found)
+
+    def _reload(self, wanted: Status) -> None:
+        try:
+            self.refresh_from_db(using=self._database())
+        except BatchOperation.DoesNotExist:
+            raise StatusChangeError(str(self), None, wanted) from None
