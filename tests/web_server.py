@@ -33,7 +33,7 @@ class WebServer:
             self._process = subprocess.Popen(
                 [sys.executable, *command, *options],
                 cwd=PROJECT,
-                env={**_environment(), **SERVED, "DATABASE_URL": database_url, **(env or {})},
+                env=environment(database_url, env),
                 stdin=subprocess.DEVNULL,
                 stdout=requests,
                 stderr=events,
@@ -79,7 +79,9 @@ class WebServer:
         return int(found[1])
 
 
-def _environment() -> dict[str, str]:
-    return {
+def environment(database_url: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables of a deployed process that uses this database."""
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "GUN"))
     }
+    return {**inherited, **SERVED, "DATABASE_URL": database_url, **(env or {})}

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class OldTicketsConfig(AppConfig):
+    name = "tests.old_application"
+    label = "tickets"
+    default_auto_field = "django.db.models.BigAutoField"
