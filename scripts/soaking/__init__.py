@@ -1,0 +1,1 @@
+"""Rotation after rotation under random faults, with the promises checked after each."""

@@ -1,0 +1,110 @@
+"""Runs of ``manage.py rotate_tokens``, as an operator types it until it says that all is done."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from benchmark.environment import environment
+
+from soaking.violation import Violation
+
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+APPLICATION_NAME = "rotate_tokens"
+LONGEST_RUN_SECONDS = 300.0
+
+DONE, FAILED, PENDING = 0, 1, 3
+_CLEAN = (DONE, FAILED, PENDING, -signal.SIGKILL, -signal.SIGTERM)
+_UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One run: its exit code (negative: the signal), when it ran, and how often it retried."""
+
+    exit_code: int
+    started_at: float
+    ended_at: float
+    retries: int
+
+
+class Command:
+    """One run of rotate_tokens, which others may signal while it lasts."""
+
+    def __init__(self, database_url: str, *options: str) -> None:
+        self.started_at = time.monotonic()
+        self._as_json = "json" in options
+        self.process = subprocess.Popen(
+            [sys.executable, str(MANAGE), "rotate_tokens", *options],
+            env=environment(DATABASE_URL=database_url, PGAPPNAME=APPLICATION_NAME),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self) -> Ended:
+        """Wait for the end. Raises Violation when code or output are not as promised."""
+        try:
+            stdout, stderr = self.process.communicate(timeout=LONGEST_RUN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise Violation(f"a run did not end within {LONGEST_RUN_SECONDS:.0f} s") from None
+        code = self.process.returncode
+        if code not in _CLEAN:
+            raise Violation(f"exit code {code}: {_last_line(stderr)}")
+        if "Traceback" in stdout + stderr:
+            raise Violation(f"a traceback, exit code {code}: {_last_line(stderr)}")
+        if _UUID.search(stdout + stderr):
+            raise Violation("the output holds something that looks like a token")
+        if self._as_json and code >= 0:
+            _check_json(stdout)
+        retries = stdout.count('"event": "retry"') if self._as_json else stdout.count("retry ")
+        return Ended(code, self.started_at, time.monotonic(), retries)
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Whether it still ran."""
+        if self.process.poll() is not None:
+            return False
+        self.process.send_signal(number)
+        return True
+
+
+def random_options(random: Random) -> list[str]:
+    """Any way in which an operator might run it."""
+    options = ["--wait-for-locks", random.choice(["0", "0.5", "2", "30"])]
+    if random.random() < 0.8:
+        options += ["--batch-rows", random.choice(["20", "100", "300", "1000", "5000"])]
+    else:
+        options += ["--target-batch-seconds", random.choice(["0.01", "0.05", "0.2"])]
+    if random.random() < 0.5:
+        options += ["--progress", "json"]
+    if random.random() < 0.2:
+        options += ["--limit", random.choice(["50", "2000", "10000"])]
+    if random.random() < 0.2:
+        options += ["--max-rows-per-second", random.choice(["5000", "20000"])]
+    if random.random() < 0.2:
+        options += ["--pause-seconds", random.choice(["0.005", "0.02"])]
+    if random.random() < 0.2:
+        options += ["--max-active-queries", random.choice(["2", "4"])]
+    return options
+
+
+def _check_json(stdout: str) -> None:
+    try:
+        for line in stdout.splitlines():
+            json.loads(line)
+    except ValueError:
+        raise Violation("a line of --progress json is not JSON") from None
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["nothing on stderr"])[-1]

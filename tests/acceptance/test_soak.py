@@ -1,0 +1,83 @@
+"""scripts/soak plays rounds of rotation under faults, and ends in order."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SOAK = Path(__file__).resolve().parents[2] / "scripts" / "soak"
+
+
+def soak_environment(directory: Path) -> dict[str, str]:
+    """A DATABASE_URL that must not be used, and a place in which leftovers show."""
+    return {
+        **os.environ,
+        "DATABASE_URL": "postgresql://nobody@192.0.2.1/x",
+        "TMPDIR": f"{directory}",
+    }
+
+
+def test_rounds_of_rotation_under_random_faults_are_clean(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    result = subprocess.run(
+        [str(SOAK), "--minutes", "0.1", "--rows", "5000", "--seed", "7"],
+        env=soak_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "seed 7, 5,000 rows"
+    assert lines[1].startswith("round 1: ")
+    figures = dict(line.rsplit(maxsplit=1) for line in lines[lines.index("") + 1 :])
+    assert int(figures["rounds, each clean"]) >= 1
+    assert int(figures["tokens changed"].replace(",", "")) >= 5000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_soak_leaves_nothing_behind(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    process = subprocess.Popen(
+        [str(SOAK), "--minutes", "10", "--rows", "1000"],
+        env=soak_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("round 1: "):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--rows", "9"), ("--minutes", "0"), ("--minutes", "nan"), ("--seed", "x")]
+)
+def test_bad_input_is_refused_before_anything_starts(
+    wrong: tuple[str, str], tmp_path: Path
+) -> None:
+    result = subprocess.run(
+        [str(SOAK), "--minutes", "1", *wrong],
+        env=soak_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert repr(wrong[1]) in result.stderr
+    assert list(tmp_path.iterdir()) == []
