@@ -17,10 +17,13 @@ from tickets.rotation.events import BatchDone, Event
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.preflight import inspect
 from tickets.rotation.progress import Progress
+from tickets.rotation.record import Record
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.stop_on_signal import stop_on_signal
 from tickets.rotation.target import Target
+
+NO_RECORD = "This run leaves no record and --stop cannot reach it: run python manage.py migrate"
 
 
 class Run:
@@ -65,7 +68,10 @@ class Run:
         display = make_display(
             self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
         )
-        result = self._rotate_in_thread(options, progress, display)
+        record = Record(self._target)
+        if not record.begin(options, rotated_at_most):
+            print(NO_RECORD, file=self._err)
+        result = self._rotate_in_thread(options, progress, display, record)
         left = PendingCount(0, is_estimate=False)
         if result.outcome is not Outcome.COMPLETE:
             left = self.look()
@@ -92,9 +98,9 @@ class Run:
         return pending.rows == 0
 
     def _rotate_in_thread(
-        self, options: RotationOptions, progress: Progress, display: Display
+        self, options: RotationOptions, progress: Progress, display: Display, record: Record
     ) -> Result:
-        """The engine works in a thread so that the main thread can answer signals at once."""
+        """The engine works in a thread, so that the main thread can answer signals at once."""
 
         def observe(event: Event) -> None:
             if isinstance(event, BatchDone):
@@ -105,11 +111,14 @@ class Run:
         rotation = Rotation(self._target, options, observe=observe, stop=stop, clock=time.monotonic)
         try:
             with stop_on_signal(stop), ThreadPoolExecutor(max_workers=1) as pool:
-                return pool.submit(rotation.run).result()
+                running = pool.submit(rotation.run)
+                with record.kept(progress, stop):
+                    result = running.result()
         except AbortedError:
-            rotation.result.outcome = Outcome.STOPPED
-            return rotation.result
+            result = rotation.result
+            result.outcome = Outcome.STOPPED
         except RotationError as error:
+            record.end(rotation.result, error=str(error))
             rows = rotation.result.rotated_rows
             message = (
                 f"{error}. The {rows:,} rows rotated by this run are safe, nothing is half done. "
@@ -118,6 +127,8 @@ class Run:
             raise RotationError(message) from None
         finally:
             display.close()
+        record.end(result)
+        return result
 
     def _sum_up(self, result: Result, left: PendingCount) -> None:
         if self._mode == "json":

@@ -27,6 +27,11 @@ def add_arguments(parser: CommandParser) -> None:
     )
     _add_rotation(parser.add_argument_group("rotation"))
     _add_gentleness(parser.add_argument_group("giving way to others"))
+    parser.add_argument(
+        "--stop",
+        action="store_true",
+        help="ask every running rotation of the database to end after its batch",
+    )
     _add_report(parser.add_argument_group("report"))
 
 

@@ -11,6 +11,7 @@ from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import RotationError
 from tickets.rotation.management.arguments import add_arguments, rotation_options
 from tickets.rotation.management.one_line import OneLineCommand
+from tickets.rotation.record import request_stop
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
@@ -32,6 +33,9 @@ class Command(OneLineCommand):
     def handle(self, **options: Any) -> None:
         try:
             targets = find_targets(options["database"])
+            if options["stop"]:
+                self._stop(options["database"])
+                return
             if options["report"]:
                 complete = self._report(targets, options)
             else:
@@ -45,6 +49,16 @@ class Command(OneLineCommand):
         reports = [make_report(target, exact=options["exact"]) for target in targets]
         self.stdout.write(FORMATS[options["format"]](reports))
         return all(report.complete for report in reports)
+
+    def _stop(self, database: str) -> None:
+        """Whether anything is pending is not looked at: the exit code is 0."""
+        alive, silent = request_stop(database)
+        line = f"Asked {alive} running rotation{'' if alive == 1 else 's'} to end after its batch."
+        if not alive:
+            line = f"No rotation is running on database {database!r}."
+        if silent:
+            line += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
+        self.stdout.write(line)
 
     def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
         complete = True
