@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.waiting import hold_table, let_go, until_a_statement_waits
+from tests.held_table import hold_table, let_go, until_a_statement_waits
 from tests.manage import Manage
 
 INDEX = "tickets_ticket_pending"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.waiting import hold_table, let_go
+from tests.held_table import hold_table, let_go
 from tests.manage import Manage
 
 LOCK_TIMEOUT_MS = 100  # the default of ROTATION_DDL_LOCK_TIMEOUT_MS

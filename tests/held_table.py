@@ -1,4 +1,4 @@
-"""Wait until another process waits for a lock, seen from the server."""
+"""Hold the table as traffic does, and wait until somebody waits for it."""
 
 from typing import Any
 
