@@ -16,7 +16,10 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (it is t
 from soaking.command import APPLICATION_NAME, Command
 from tickets.config.embedded.cluster import PostgresCluster
 
-LONGEST_PAUSE_SECONDS = 1.5
+LONGEST_PAUSE_SECONDS = 0.3
+LONGEST_START_SECONDS = 3.0
+LONGEST_HEADWAY_SECONDS = 0.7
+LOOK_SECONDS = 0.01
 SOME_ROWS = 20
 # A lost connection is noticed by the next statement only.
 AFTERMATH_SECONDS = 5.0
@@ -26,6 +29,7 @@ _TERMINATE = (
     "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
     "ORDER BY application_name = %s AND random() < 0.7 DESC, random() LIMIT 1) AS victim"
 )
+_ROTATING = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
 _LOCK = "SELECT FROM tickets_ticket WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED"
 _ASK_AGAIN = "UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id = ANY(%s)"
 
@@ -73,10 +77,13 @@ class Faults(Thread):
             for _ in range(self._count):
                 if self._stop_asked.wait(self._random.uniform(0, LONGEST_PAUSE_SECONDS)):
                     break
+                if self._random.random() < 0.8:
+                    self._await_rotation()
                 if self._random.random() < 0.5:
                     self._let_go()
                 kind = self._random.choice(list(kinds))
-                self.done[kind] += kinds[kind]()
+                if kinds[kind]():
+                    self.done[kind] += 1
         except Exception as failure:  # noqa: BLE001  (handed to the round, which reports it)
             self.failure = failure
         finally:
@@ -90,6 +97,16 @@ class Faults(Thread):
     def excuse(self, since: float) -> bool:
         """Whether the server had trouble later than ``since``: a run may have failed for it."""
         return self._server_troubled_until > since
+
+    def _await_rotation(self) -> None:
+        """Until one is connected, for a short time: a run spends half of its life starting up."""
+        deadline = time.monotonic() + LONGEST_START_SECONDS
+        with connected(self._cluster.url()) as connection, connection.cursor() as cursor:
+            while time.monotonic() < deadline:
+                cursor.execute(_ROTATING, [APPLICATION_NAME])
+                if cursor.fetchone() or self._stop_asked.wait(LOOK_SECONDS):
+                    break
+        self._stop_asked.wait(self._random.uniform(0, LONGEST_HEADWAY_SECONDS))
 
     def _kill(self) -> bool:
         return self._signal(signal.SIGKILL)

@@ -19,7 +19,7 @@ from soaking.writer import Writer
 from tickets.config.embedded.cluster import PostgresCluster
 
 WRITERS = 3
-MOST_FAULTS = 8
+MOST_FAULTS = 10
 ASKABLE_STEP = 50  # every 50th row: asked for again in mid-run, and so never saved from the past
 
 
@@ -47,7 +47,7 @@ class Round:
             rows,
             askable,
             self._new_random(),
-            self._random.randint(0, MOST_FAULTS),
+            self._random.randint(1, MOST_FAULTS),
         )
         self._under_traffic(ledger, faults)
         self._finish_in_quiet()
