@@ -1,0 +1,248 @@
+"""Behind PgBouncer in transaction pooling a rotation works, and leaves no state in a session."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.databases import make_server_directory
+from tests.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.manage import Manage
+from tests.waiting import until
+from tickets.config.embedded.account import ServerAccount
+
+ROWS = 20_000
+POOL_SIZE = 2
+RUNS = 3
+
+# Debian keeps it out of an ordinary account's path.
+PGBOUNCER = shutil.which(
+    "pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+)
+
+pytestmark = pytest.mark.skipif(
+    PGBOUNCER is None, reason="pgbouncer is not installed: apt-get install pgbouncer"
+)
+
+SERVED = """
+CREATE TABLE served (pid int NOT NULL, client text NOT NULL);
+CREATE FUNCTION note_server_connection() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO served VALUES (pg_backend_pid(), current_setting('application_name'));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER served AFTER UPDATE ON tickets_ticket
+FOR EACH STATEMENT EXECUTE FUNCTION note_server_connection();
+"""
+
+ADVISORY_LOCKS = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+# PgBouncer itself follows these from client to client.
+FOLLOWED = {
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "IntervalStyle",
+    "standard_conforming_strings",
+    "TimeZone",
+}
+
+LEFT_IN_A_SESSION = """
+SELECT (SELECT count(*) FROM pg_prepared_statements),
+       (SELECT count(*) FROM pg_cursors WHERE name <> ''),
+       (SELECT count(*) FROM pg_listening_channels()),
+       (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema())
+"""
+
+TIMEOUTS = "SELECT name, setting FROM pg_settings WHERE name ~ '_timeout$|^enable_' ORDER BY name"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def pooled_url(database_url: str) -> Iterator[str]:
+    """URL of the same database through a PgBouncer with two server connections."""
+    directory = make_server_directory()
+    port = free_port()
+    process, log = start_pgbouncer(directory, port, database_url)
+    url = f"postgresql://whoever@127.0.0.1:{port}/pooled"
+    try:
+        until(lambda: process.poll() is not None or accepts_connections(url))
+        assert process.poll() is None, log.read_text()
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        shutil.rmtree(directory)
+
+
+def start_pgbouncer(
+    directory: Path, port: int, database_url: str
+) -> tuple["subprocess.Popen[bytes]", Path]:
+    """As the account that may reach the server's socket; it refuses to run as root."""
+    account = ServerAccount.for_this_process()
+    # Everybody at this port becomes the test server's user.
+    server = psycopg2.extensions.parse_dsn(database_url)
+    known = ("host", "port", "dbname", "user", "password")
+    target = " ".join(f"{name}='{server[name]}'" for name in known if name in server)
+    configuration = directory / "pgbouncer.ini"
+    configuration.write_text(
+        f"""
+        [databases]
+        pooled = {target}
+        [pgbouncer]
+        listen_addr = 127.0.0.1
+        listen_port = {port}
+        unix_socket_dir =
+        auth_type = any
+        pool_mode = transaction
+        default_pool_size = {POOL_SIZE}
+        max_client_conn = 100
+        """.replace("        ", "")
+    )
+    log = directory / "log"
+    log.touch()
+    for path in (directory, configuration, log):
+        account.own(path)
+    configuration.chmod(0o600)  # it may hold a password
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            [str(PGBOUNCER), str(configuration)],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            cwd="/",
+            **account.process_options(),
+        )
+    return process, log
+
+
+def accepts_connections(url: str) -> bool:
+    try:
+        psycopg2.connect(url).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def on_every_server_connection(url: str, query: str) -> list[Any]:
+    """The rows of a query on each of the pool's connections: each is held by a transaction."""
+    clients = [psycopg2.connect(url) for _ in range(POOL_SIZE)]
+    try:
+        answers = {}
+        for client in clients:
+            with client.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                (pid,) = cursor.fetchone()
+                cursor.execute(query)
+                answers[pid] = cursor.fetchall()
+        assert len(answers) == POOL_SIZE
+        return list(answers.values())
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_several_runs_at_once_share_two_server_connections_and_leave_nothing_in_them(
+    pooled_url: str, database_url: str, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, ROWS)
+    tickets.cursor().execute(SERVED)
+    with tickets.cursor() as cursor:
+        cursor.execute(TIMEOUTS)
+        defaults = cursor.fetchall()
+    started = [
+        manage.start(
+            *("rotate_tokens", "--batch-rows", "50", "--pause-seconds", "0.002"),
+            database_url=pooled_url,
+            env={"PGAPPNAME": f"run {number}"},
+        )
+        for number in range(RUNS)
+    ]
+    advisory_locks = 0
+    reports = 0
+    while any(process.poll() is None for process in started):
+        advisory_locks += value(tickets, ADVISORY_LOCKS)
+        if reports == 0 and pending(tickets) < ROWS:
+            report = manage("rotate_tokens", "--report", database_url=pooled_url)
+            assert report.returncode in (0, 3), report.stderr
+            reports += 1
+    for process in started:
+        stdout, stderr = process.communicate()
+        assert process.returncode == 0, stdout + stderr
+    assert reports == 1
+    assert advisory_locks == 0
+    assert_each_token_changed_once(tickets)
+
+    served = "SELECT pid, count(DISTINCT client) FROM served GROUP BY pid"
+    with tickets.cursor() as cursor:
+        cursor.execute(served)
+        clients_by_connection = dict(cursor.fetchall())
+    assert len(clients_by_connection) <= POOL_SIZE
+    assert max(clients_by_connection.values()) > 1  # one connection did the batches of several
+
+    for settings in on_every_server_connection(pooled_url, TIMEOUTS):
+        assert settings == defaults
+    changed = "SELECT name FROM pg_settings WHERE source = 'session'"
+    for names in on_every_server_connection(pooled_url, changed):
+        assert {name for (name,) in names} <= FOLLOWED
+    assert on_every_server_connection(pooled_url, LEFT_IN_A_SESSION) == [[(0, 0, 0, 0)]] * POOL_SIZE
+
+
+def test_rows_that_others_hold_are_waited_for_and_their_holder_is_named(
+    pooled_url: str, database_url: str, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    leak(connect(database_url), 100)
+    holder = connect(database_url)
+    holder.autocommit = False
+    value(holder, "SELECT id FROM tickets_ticket WHERE id = 7 FOR UPDATE")
+    ended = manage("rotate_tokens", "--wait-for-locks", "1.5", database_url=pooled_url)
+    assert ended.returncode == 3, ended.stderr
+    assert f"pid {holder.info.backend_pid} (idle in transaction" in ended.stdout
+    assert pending(connect(database_url)) == 1
+
+
+def test_a_holder_that_takes_up_half_of_the_pool_does_not_block_the_run(
+    pooled_url: str, database_url: str, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    leak(connect(database_url), 100)
+    holder = connect(pooled_url)
+    holder.autocommit = False
+    value(holder, "SELECT id FROM tickets_ticket WHERE id = 7 FOR UPDATE")
+    ended = manage("rotate_tokens", "--wait-for-locks", "1", database_url=pooled_url)
+    assert ended.returncode == 3, ended.stderr
+    assert "1 pending" in ended.stdout
+    holder.rollback()
+    assert manage("rotate_tokens", database_url=pooled_url).returncode == 0
+    assert_each_token_changed_once(connect(database_url))
+
+
+def test_a_run_is_stopped_through_the_pool(
+    pooled_url: str, database_url: str, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, ROWS)
+    process = manage.start(
+        *("rotate_tokens", "--batch-rows", "10", "--pause-seconds", "0.05"),
+        database_url=pooled_url,
+    )
+    until(lambda: pending(tickets) < ROWS)
+    assert manage("rotate_tokens", "--stop", database_url=pooled_url).returncode == 0
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3, stdout + stderr
+    assert 0 < pending(tickets) < ROWS
