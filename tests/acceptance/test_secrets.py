@@ -1,0 +1,209 @@
+"""Nothing that a rotation prints or stores holds a token: not through any fault either."""
+
+import re
+import signal
+from collections.abc import Callable, Iterable
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+from psycopg2 import sql
+
+from tests.leaked import pending, value
+from tests.manage import Manage
+from tests.waiting import until
+
+ROWS = 3_000
+OWN_TABLES = {"tickets_ticket", "secrets"}
+
+# Every token that was ever valid.
+SECRETS = """
+CREATE TABLE secrets (token uuid NOT NULL);
+INSERT INTO secrets SELECT token FROM tickets_ticket;
+CREATE FUNCTION note_secret() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO secrets VALUES (NEW.token);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_secret AFTER INSERT OR UPDATE ON tickets_ticket
+FOR EACH ROW EXECUTE FUNCTION note_secret();
+"""
+
+# Its name lets it fire after the guard, in alphabetical order. The first pending row is the one.
+BREAK = """
+CREATE FUNCTION zz_break() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    {body}
+    RETURN NEW;
+END $$;
+CREATE TRIGGER zz_break BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (OLD.id = {row}) EXECUTE FUNCTION zz_break();
+"""
+MEND = "DROP FUNCTION zz_break CASCADE"
+
+COLLIDE = "NEW.token := (SELECT token FROM tickets_ticket WHERE id <> OLD.id LIMIT 1);"
+BREAKDOWNS = {
+    "a token that is taken": COLLIDE,
+    "a CHECK that fails, with the row in its DETAIL": "NEW.subject := 'forbidden';",
+    "a NOT NULL that fails, with the row in its DETAIL": "NEW.status := NULL;",
+    "text that is no token, in the message": "NEW.token := OLD.token::text || 'x';",
+    "a trigger that quotes the token": "RAISE EXCEPTION 'ticket % is frozen', OLD.token;",
+    "one that quotes it in DETAIL and HINT": (
+        "RAISE EXCEPTION 'frozen' USING DETAIL = OLD.token::text, HINT = OLD.token::text;"
+    ),
+}
+BAD_INPUT = (
+    ("--batch-rows", "0"),
+    ("--limit", "many"),
+    ("--wait-for-locks", "-1"),
+    ("--database", "nowhere"),
+    ("--format", "xml"),
+    ("--no-such-option",),
+)
+
+
+class Story:
+    """Runs commands on one database and keeps all that they say."""
+
+    def __init__(self, manage: Manage, database_url: str, tickets: Any) -> None:
+        self._manage = manage
+        self._database_url = database_url
+        self.tickets = tickets
+        self.said: list[str] = []
+
+    def run(self, *args: str) -> "CompletedProcess[str]":
+        done = self._manage(*args, database_url=self._database_url)
+        self.said += [done.stdout, done.stderr]
+        return done
+
+    def rotate(self, *args: str, expecting: int) -> None:
+        done = self.run("rotate_tokens", *args)
+        assert done.returncode == expecting, done.stdout + done.stderr
+
+    def interrupt(self, interruption: Callable[[Any], object], *args: str) -> int:
+        """Do something to a run that is at work; its exit code."""
+        before = pending(self.tickets)
+        process = self._manage.start(
+            *("rotate_tokens", "--batch-rows", "20", "--pause-seconds", "0.05", *args),
+            database_url=self._database_url,
+        )
+        until(lambda: pending(self.tickets) < before)
+        interruption(process)
+        self.said += process.communicate(timeout=120)
+        return int(process.returncode)
+
+    def execute(self, statements: str) -> None:
+        with self.tickets.cursor() as cursor:
+            cursor.execute(statements)
+
+    def first_pending(self) -> int:
+        row: int = value(
+            self.tickets, "SELECT min(id) FROM tickets_ticket WHERE token_rotated_at IS NULL"
+        )
+        return row
+
+
+@pytest.fixture
+def story(
+    manage: Manage, make_database: Callable[..., str], connect: Callable[[str], Any]
+) -> Story:
+    url = make_database("0001")
+    return Story(manage, url, connect(url))
+
+
+def kill_backends(story: Story) -> None:
+    story.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+def play_to_the_end(story: Story, connect: Callable[[str], Any]) -> None:
+    assert story.run("seed_tickets", "--size", str(ROWS)).returncode == 0
+    story.execute(SECRETS)
+    story.rotate(expecting=1)  # not migrated yet
+    assert story.run("migrate").returncode == 0
+    story.run("check", "--database", "default")
+    story.rotate("--dry-run", expecting=3)
+    for format_ in ("text", "json", "csv"):
+        story.rotate("--report", "--format", format_, "--exact", expecting=3)
+    for wrong in BAD_INPUT:
+        story.rotate(*wrong, expecting=1)
+    story.rotate("--limit", "100", "--progress", "json", expecting=3)
+
+    assert story.interrupt(lambda process: process.kill()) == -signal.SIGKILL
+    assert story.interrupt(lambda process: process.terminate()) == 3
+    stop_twice = [signal.SIGTERM, signal.SIGINT]
+    assert story.interrupt(lambda process: [process.send_signal(one) for one in stop_twice]) == 3
+    assert story.interrupt(lambda _: kill_backends(story), "--limit", "200") == 3
+    assert story.interrupt(lambda _: story.run("rotate_tokens", "--stop")) == 3
+
+    break_down(story)
+
+    holder = connect(story.tickets.dsn)
+    holder.autocommit = False
+    value(holder, "SELECT id FROM tickets_ticket WHERE id = %s FOR UPDATE", story.first_pending())
+    story.rotate("--wait-for-locks", "0.5", "--progress", "json", expecting=3)
+    story.rotate("--wait-for-locks", "0.5", "--progress", "lines", expecting=3)
+    holder.rollback()
+    twice = f"IF nextval('failures') <= 2 THEN {COLLIDE} END IF;"
+    story.execute("CREATE SEQUENCE failures;" + BREAK.format(body=twice, row=story.first_pending()))
+    story.rotate("--progress", "json", expecting=0)  # the row is found by halving, and mended
+    story.rotate(expecting=0)
+    story.rotate("--report", expecting=0)
+
+
+def break_down(story: Story) -> None:
+    """Errors that end a run, for each of which PostgreSQL quotes the token or could do so."""
+    story.execute(
+        "ALTER TABLE tickets_ticket ADD CONSTRAINT allowed CHECK (subject <> 'forbidden') NOT VALID"
+    )
+    for body in BREAKDOWNS.values():
+        story.execute(BREAK.format(body=body, row=story.first_pending()))
+        story.rotate("--batch-rows", "20", expecting=1)
+        story.execute(MEND)
+
+
+def stored_elsewhere(tickets: Any) -> list[str]:
+    """Every row of every table but the tickets', as text."""
+    tables = (
+        "SELECT relname::text FROM pg_class "
+        "WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+    )
+    with tickets.cursor() as cursor:
+        cursor.execute(tables)
+        names = {name for (name,) in cursor.fetchall()} - OWN_TABLES
+        assert "batch_batchoperation" in names
+        rows: list[str] = []
+        for name in names:
+            cursor.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(name)))
+            rows += [row for (row,) in cursor.fetchall()]
+        return rows
+
+
+def tokens_in(texts: Iterable[str], secrets: set[str]) -> list[str]:
+    """What holds the first twelve digits of a token, with or without hyphens, in any case."""
+    return [
+        text
+        for text in texts
+        if not secrets.isdisjoint(
+            re.findall(r"(?=([0-9a-f]{12}))", text.replace("-", "").lower()),
+        )
+    ]
+
+
+def test_no_token_in_anything_printed_or_stored_through_a_whole_story_of_faults(
+    story: Story, connect: Callable[[str], Any]
+) -> None:
+    play_to_the_end(story, connect)
+
+    with story.tickets.cursor() as cursor:
+        cursor.execute("SELECT token::text FROM secrets")
+        tokens = [token for (token,) in cursor.fetchall()]
+    assert len(set(tokens)) >= 2 * ROWS
+    secrets = {token.replace("-", "")[:12] for token in tokens}
+    assert tokens_in([f"Key (token)=({tokens[0]})", tokens[-1].replace("-", "")[:20]], secrets)
+
+    assert sum(map(bool, story.said)) > 20
+    assert tokens_in(story.said, secrets) == []
+    assert tokens_in(stored_elsewhere(story.tickets), secrets) == []
