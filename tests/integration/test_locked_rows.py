@@ -61,6 +61,24 @@ def test_rows_that_stay_locked_end_the_run_with_their_holders_named(
     assert pending(tickets) == 5
 
 
+def test_a_locked_row_among_rows_that_a_trigger_undoes_does_not_keep_the_run_going_for_ever(
+    tickets: Any, other: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 10)
+    tickets.cursor().execute(
+        """
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.token_rotated_at := NULL; RETURN NEW; END $$;
+        CREATE TRIGGER zz_undo BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+        WHEN (OLD.id = 2) EXECUTE FUNCTION undo();
+        """
+    )
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 1 FOR UPDATE")
+    result = rotation(wait_for_locks_seconds=0.5).run()
+    assert result.outcome is Outcome.ROWS_LOCKED
+    assert pending(tickets) == 2
+
+
 def test_a_row_that_only_a_foreign_key_check_holds_is_skipped_too(
     tickets: Any, other: Any, rotation: RotationFactory
 ) -> None:

@@ -80,6 +80,8 @@ class Connection:
 
     def _roll_back(self) -> None:
         """Leave the transaction; a connection that cannot even do that is thrown away."""
+        if self._raw is None or self._raw.closed:
+            return
         try:
             self.change(statements.ROLLBACK)
         except psycopg2.Error:

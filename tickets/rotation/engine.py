@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -99,6 +100,7 @@ class Rotation:
 
     def _passes(self) -> Outcome:
         fruitless = 0
+        fewest_left = math.inf
         while not self._ended():
             before = self.result.rotated_rows
             skipped_rows, mended = self._one_pass()
@@ -107,7 +109,9 @@ class Rotation:
             if not self._persistence.run(self._batches.any_pending):
                 self.result.skipped_rows = 0
                 return Outcome.COMPLETE
-            if mended and self.result.rotated_rows > before:
+            fewer = skipped_rows == 0 or skipped_rows < fewest_left
+            fewest_left = min(fewest_left, skipped_rows or math.inf)
+            if mended and fewer and self.result.rotated_rows > before:
                 fruitless = 0
                 self._patience.renew()
             elif skipped_rows:
