@@ -18,9 +18,14 @@ from tests.manage import Manage
         (["--limit", "many"], "'many' is not a whole number of at least 1"),
         (["--limit", "0"], "'0' is not a whole number of at least 1"),
         (["--target-batch-seconds", "0"], "'0' is not above 0"),
-        (["--target-batch-seconds", "nan"], "'nan' is not a number of seconds"),
-        (["--wait-for-locks", "-1"], "'-1' is not a number of seconds"),
-        (["--retry-seconds", "inf"], "'inf' is not a number of seconds"),
+        (["--target-batch-seconds", "nan"], "'nan' is not a number of seconds up to a year"),
+        (["--wait-for-locks", "-1"], "'-1' is not a number of seconds up to a year"),
+        (["--retry-seconds", "inf"], "'inf' is not a number of seconds up to a year"),
+        (["--pause-seconds", "1e10"], "'1e10' is not a number of seconds up to a year"),
+        (["--batch-rows", "9" * 20], "is not a whole number of at least 1"),
+        (["--format", "json"], "--format and --exact go with --report"),
+        (["--exact"], "--format and --exact go with --report"),
+        (["--dry-run", "--stop"], "--stop: not allowed with argument --dry-run"),
         (["--progress", "loud"], "invalid choice: 'loud'"),
         (["--format", "xml"], "invalid choice: 'xml'"),
         (["--no-such-option"], "unrecognized arguments: --no-such-option"),
@@ -76,7 +81,7 @@ def test_without_its_guard_nothing_is_rotated(
     refused = manage("rotate_tokens", database_url=database_url)
     assert refused.returncode == 1
     assert mend in refused.stderr
-    assert "nothing was changed" in refused.stderr
+    assert "Nothing was changed." in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert pending(tickets) == 10
 

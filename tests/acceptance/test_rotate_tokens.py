@@ -1,15 +1,18 @@
 """manage.py rotate_tokens, as an operator runs it."""
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.manage import Manage
+from tests.manage import PROJECT, Manage
 from tests.waiting import until
 
 VERSIONS = "SELECT md5(string_agg(xmin::text, ',' ORDER BY id)) FROM tickets_ticket"
@@ -133,6 +136,59 @@ def test_a_signal_lets_the_batch_commit_and_says_how_to_go_on(
     assert "Traceback" not in stderr
     assert manage("rotate_tokens", database_url=database_url).returncode == 0
     assert_each_token_changed_once(tickets)
+
+
+def test_a_hang_up_that_nohup_ignores_stays_ignored(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    leak(tickets, 5000)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = manage.start("rotate_tokens", "--batch-rows", "50", database_url=database_url)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    until(lambda: pending(tickets) < 5000)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert_each_token_changed_once(tickets)
+
+
+@pytest.mark.parametrize("output", ["a pipe that is closed", "/dev/full"])
+def test_output_that_cannot_be_written_does_not_end_the_rotation(
+    manage: Manage, database_url: str, tickets: Any, output: str
+) -> None:
+    leak(tickets, 1000)
+    if output == "/dev/full":
+        write_end = os.open(output, os.O_WRONLY)
+    else:
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "rotate_tokens", "--batch-rows", "50", "--progress", "json"],
+        cwd=PROJECT,
+        env={**os.environ, "DATABASE_URL": database_url},
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write_end)
+    _, stderr = process.communicate(timeout=60)
+    assert "Traceback" not in stderr
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_guard_disabled_in_mid_run_is_named_at_the_end(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    leak(tickets, 5000)
+    process = manage.start("rotate_tokens", "--batch-rows", "50", database_url=database_url)
+    until(lambda: pending(tickets) < 5000)
+    tickets.cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "Nothing is pending, but the guard is not whole" in stdout
+    assert "pgtrigger enable tickets.Ticket:guard_update" in stdout
 
 
 def test_a_second_signal_ends_at_once_and_rolls_the_batch_back(

@@ -72,6 +72,25 @@ def test_a_server_that_stays_away_ends_the_run_in_bounded_time_and_a_later_run_g
 
 
 @pytest.mark.usefixtures("leaked")
+def test_a_stop_while_the_server_is_away_still_says_how_far_it_came(
+    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=server.url())
+    tickets = connect(server.url())
+    until(lambda: pending(tickets) < ROWS)
+    server.stop("immediate")
+    assert process.stdout is not None
+    until(lambda: process.stdout.readline().startswith("retry"))  # type: ignore[union-attr]
+    process.terminate()
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "Traceback" not in stderr
+    assert "tokens rotated in" in stdout
+    assert "how much is pending is unknown" in stdout
+    assert stdout.endswith("To go on: python manage.py rotate_tokens\n")
+
+
+@pytest.mark.usefixtures("leaked")
 def test_a_server_that_is_down_for_ten_seconds_is_waited_for(
     server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
 ) -> None:

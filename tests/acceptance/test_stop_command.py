@@ -126,6 +126,29 @@ def test_without_the_table_of_records_a_rotation_runs_and_says_so(
     assert_each_token_changed_once(tickets)
 
 
+def test_a_locked_table_of_records_holds_no_rotation_up(
+    manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
+) -> None:
+    blocker = connect(database_url)
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE batch_batchoperation IN ACCESS EXCLUSIVE MODE")
+    done = manage("rotate_tokens", database_url=database_url)
+    assert done.returncode == 0
+    assert "leaves no record" in done.stderr
+    assert "55P03" in done.stderr
+    blocker.rollback()
+    assert_each_token_changed_once(tickets)
+
+
+def test_stop_without_the_table_of_records_is_one_line(
+    manage: Manage, make_database: Callable[..., str]
+) -> None:
+    refused = manage("rotate_tokens", "--stop", database_url=make_database(migrated_to="zero"))
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert "Nothing was stopped" in line
+
+
 def test_a_signal_is_answered_while_the_record_cannot_be_written(
     manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
 ) -> None:

@@ -131,6 +131,39 @@ def test_an_error_that_quotes_a_token_is_passed_on_without_it(
     assert secret[:8] not in str(raised.value)
 
 
+def test_a_message_that_the_sites_own_trigger_raised_is_not_passed_on(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 10)
+    tickets.cursor().execute(
+        """
+        CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'ticket % is frozen', OLD.token USING ERRCODE = '42501';
+        END $$;
+        CREATE TRIGGER tell BEFORE UPDATE ON tickets_ticket FOR EACH ROW EXECUTE FUNCTION tell();
+        """
+    )
+    with pytest.raises(StatementError) as raised:
+        rotation().run()
+    assert "42501" in str(raised.value)
+    assert "frozen" not in str(raised.value)
+
+
+def test_a_limited_run_gives_a_row_another_token_too_when_one_is_taken(
+    tickets: Any, rotation: RotationFactory, target: Target
+) -> None:
+    leak(tickets, 20)
+    tickets.cursor().execute("CREATE SEQUENCE tries")
+    colliding = (
+        "(CASE WHEN id = 5 AND nextval('tries') < 4 "
+        "THEN (SELECT token FROM leaked WHERE leaked.id = 20) ELSE gen_random_uuid() END)"
+    )
+    result = rotation(target=replace(target, fresh_token_sql=colliding), limit_rows=8).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.LIMIT_REACHED, 8)
+    assert pending(tickets) == 12
+
+
 def test_a_token_that_always_collides_ends_the_run_without_naming_it(
     tickets: Any, rotation: RotationFactory, target: Target
 ) -> None:

@@ -101,6 +101,29 @@ def test_rows_that_another_trigger_keeps_pending_end_the_run_with_an_error(
     assert pending(tickets) == 1
 
 
+@pytest.mark.parametrize("options", [{"limit_rows": 50}, {"wait_for_locks_seconds": 30}])
+@pytest.mark.parametrize(
+    "body",
+    ["NEW.token_rotated_at := NULL; RETURN NEW;", "RETURN NULL;"],
+    ids=["undone", "suppressed"],
+)
+def test_a_change_that_never_holds_is_not_taken_for_progress(
+    tickets: Any, rotation: RotationFactory, body: str, options: dict[str, Any]
+) -> None:
+    leak(tickets, 100)
+    tickets.cursor().execute(
+        f"""
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
+        CREATE TRIGGER zz_undo BEFORE UPDATE ON tickets_ticket FOR EACH ROW EXECUTE FUNCTION undo();
+        """
+    )
+    engine = rotation(**options)
+    with pytest.raises(UnyieldingRowsError, match="nobody holds them"):
+        engine.run()
+    assert engine.result.rotated_rows == 0
+    assert pending(tickets) == 100
+
+
 def test_a_duplicate_token_isolates_its_row_and_tries_it_again(
     tickets: Any, rotation: RotationFactory, target: Target
 ) -> None:

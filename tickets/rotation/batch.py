@@ -19,10 +19,14 @@ TRIES_OF_ONE_ROW = 10
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What committed: rows rotated, and rows left pending because others held them."""
+    """What committed: rows rotated, and rows left pending because others held them.
+
+    ``held`` is False when rows that the UPDATE reported as changed were found pending again.
+    """
 
     rotated_rows: int
     skipped_rows: int = 0
+    held: bool = True
 
     def __add__(self, other: BatchOutcome) -> BatchOutcome:
         return BatchOutcome(
@@ -56,34 +60,45 @@ class BatchRunner:
         """How many rows of the range are pending now."""
         return int(self._look_up(sql.count_pending(self._target, keys), sql.range_values(keys)))
 
-    def rotate(self, keys: KeyRange) -> BatchOutcome:
+    def rotate_and_look(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
+        """Rotate as ``rotate`` does and look whether the change held: count what really changed."""
+        before = self.pending_rows(keys)
+        outcome = self.rotate(keys, limit_rows)
+        changed = before - self.pending_rows(keys)
+        if changed >= outcome.rotated_rows:
+            return outcome
+        return BatchOutcome(max(0, changed), outcome.skipped_rows, held=False)
+
+    def rotate(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         """Rotate the range; rows that others hold for longer than the lock timeout are skipped.
 
-        The plain UPDATE comes first because it is the fastest. A duplicate token fails a whole
-        statement, so the range is halved until the row is alone, and that row is tried again.
+        With ``limit_rows`` no more rows than that change, even when others have become pending in
+        the range since. Without it the plain UPDATE comes first because it is the fastest. A
+        duplicate token fails a whole statement, so the range is halved until the row is alone, and
+        that row is tried again.
         """
+        if limit_rows is not None:
+            return self.rotate_at_most(keys, limit_rows)
         try:
             return BatchOutcome(self._update(sql.rotate_range(self._target, keys), keys))
         except psycopg2.Error as error:
             fault = fault_of(error)
             if fault is Fault.LOCKED:
-                return self._rotate_free(keys)
+                return self.rotate_at_most(keys, batch_rows=None)
             if fault is Fault.DUPLICATE_TOKEN:
                 return self._rotate_halves(keys)
             raise
 
     def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""
-        rotated = self._update(sql.rotate_free_rows(self._target, keys), keys, batch_rows)
-        return BatchOutcome(rotated, self.pending_rows(keys))
-
-    def _rotate_free(self, keys: KeyRange) -> BatchOutcome:
+        query = sql.rotate_free_rows(self._target, keys)
         try:
-            return self.rotate_at_most(keys, batch_rows=None)
+            rotated = self._update(query, keys, batch_rows)
         except psycopg2.Error as error:
             if fault_of(error) is Fault.DUPLICATE_TOKEN:
                 return self._rotate_halves(keys)
             raise
+        return BatchOutcome(rotated, self.pending_rows(keys))
 
     def _rotate_halves(self, keys: KeyRange) -> BatchOutcome:
         rows = self.pending_rows(keys)

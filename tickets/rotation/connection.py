@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -88,9 +88,11 @@ class Connection:
             self.close()
 
     def cancel(self) -> None:
-        """Cancel the statement in flight, from any thread."""
-        if self._raw is not None and not self._raw.closed:
-            self._raw.cancel()
+        """Cancel the statement in flight, from any thread. Nothing happens when there is none."""
+        raw = self._raw  # the working thread may close it at this moment
+        if raw is not None:
+            with suppress(psycopg2.Error):
+                raw.cancel()
 
     def close(self) -> None:
         """Close; the next use opens again. What was not committed is rolled back."""
@@ -121,17 +123,33 @@ def fault_of(error: psycopg2.Error) -> Fault:
     return classify(error.pgcode)
 
 
+def reason_of(error: Exception) -> str:
+    """``describe`` for an error that Django has wrapped."""
+    cause = error.__cause__
+    return describe(cause) if isinstance(cause, psycopg2.Error) else str(error)
+
+
 def describe(error: psycopg2.Error) -> str:
     """One line about a driver error that holds no value from a row.
 
     PostgreSQL puts values into DETAIL ("Key (token)=(...) already exists") and, for data errors,
     into the message itself; so only the condition's name and the objects involved are kept, and
-    the message only of errors whose class cannot quote data.
+    the message only of errors whose class cannot quote data. What a function raised (its error has
+    a context) may hold anything, whatever class it claims.
     """
     if error.pgcode is None:
         return " ".join(str(error).split()) or type(error).__name__
     parts = [f"{type(error).__name__} ({error.pgcode})"]
-    if error.pgcode[:2] in {"08", "25", "28", "42", "53", "55", "57", "58"}:
+    if not error.diag.context and error.pgcode[:2] in {
+        "08",
+        "25",
+        "28",
+        "42",
+        "53",
+        "55",
+        "57",
+        "58",
+    }:
         parts.append(error.diag.message_primary or "")
     for kind in ("constraint_name", "column_name", "table_name"):
         name = getattr(error.diag, kind)

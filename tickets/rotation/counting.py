@@ -39,9 +39,11 @@ def count_pending(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> PendingCount:
     """Count what is pending; after ``at_most_seconds`` (None: no bound) settle for an estimate."""
-    if not connection.value(sql.any_pending(target)):
-        return PendingCount(0, is_estimate=False)
-    row = _count(connection, sql.count_pending(target, EVERY_KEY), at_most_seconds)
+    with connection.transaction(sql.AVOID_FULL_SCANS):
+        if not connection.value(sql.any_pending(target)):
+            return PendingCount(0, is_estimate=False)
+    query = sql.count_pending(target, EVERY_KEY)
+    row = _count(connection, query, at_most_seconds, sql.AVOID_FULL_SCANS)
     if row is not None:
         return PendingCount(int(row[0]), is_estimate=False)
     total, pending = _estimates(connection, target)
@@ -62,13 +64,16 @@ def count_rows(
 
 
 def _count(
-    connection: Connection, query: sql.Statement, at_most_seconds: float | None
+    connection: Connection,
+    query: sql.Statement,
+    at_most_seconds: float | None,
+    *settings: sql.Statement,
 ) -> Row | None:
     """The answer, or None when it took too long."""
     timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     try:
         with connection.transaction(
-            sql.LIMIT_STATEMENT, values={"statement_timeout_ms": timeout_ms}
+            sql.LIMIT_STATEMENT, *settings, values={"statement_timeout_ms": timeout_ms}
         ):
             return connection.row(query)
     except psycopg2.Error as error:

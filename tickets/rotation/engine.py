@@ -24,6 +24,7 @@ from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 
 FRUITLESS_PASSES = 3
+PASSES_IN_VAIN = 20
 
 
 class Rotation:
@@ -99,11 +100,11 @@ class Rotation:
         return self.result
 
     def _passes(self) -> Outcome:
-        fruitless = 0
+        fruitless = in_vain = 0
         fewest_left = math.inf
         while not self._ended():
             before = self.result.rotated_rows
-            skipped_rows, mended = self._one_pass()
+            skipped_rows, held = self._one_pass()
             if self._ended():
                 break
             if not self._persistence.run(self._batches.any_pending):
@@ -111,22 +112,29 @@ class Rotation:
                 return Outcome.COMPLETE
             fewer = skipped_rows == 0 or skipped_rows < fewest_left
             fewest_left = min(fewest_left, skipped_rows or math.inf)
-            if mended and fewer and self.result.rotated_rows > before:
-                fruitless = 0
+            if held and fewer and self.result.rotated_rows > before:
+                fruitless = in_vain = 0
                 self._patience.renew()
             elif skipped_rows:
-                if not self._patience.wait():
+                in_vain += 1
+                if not self._patience.wait() or in_vain == PASSES_IN_VAIN:
                     self.result.skipped_rows = skipped_rows
                     self.result.blockers = self._patience.blockers
+                    if not self.result.blockers:
+                        raise self._unyielding()
                     return Outcome.ROWS_LOCKED
             else:
                 fruitless += 1
             if fruitless == FRUITLESS_PASSES:
-                raise UnyieldingRowsError(
-                    f"rows of {self._target.table} stay pending after an UPDATE without an error: "
-                    "another trigger, a rule or a row-security policy undoes it"
-                )
+                raise self._unyielding()
         return Outcome.STOPPED if self._stop.requested else Outcome.LIMIT_REACHED
+
+    def _unyielding(self) -> UnyieldingRowsError:
+        return UnyieldingRowsError(
+            f"rows of {self._target.table} stay pending after an UPDATE without an error, and "
+            "nobody holds them: another trigger, a rule or a row-security policy undoes or "
+            f"suppresses it. Look at the table's definition, then: {self._target.command}"
+        )
 
     def _ended(self) -> bool:
         return self._stop.requested or self._rows_allowed() == 0
@@ -136,10 +144,9 @@ class Rotation:
         return None if limit_rows is None else max(0, limit_rows - self.result.rotated_rows)
 
     def _one_pass(self) -> tuple[int, bool]:
-        """Every key range once, in order: rows skipped, and whether the first batch held."""
+        """Every key range once, in order: rows skipped, and whether the change held."""
         after: Key | None = None
         skipped_rows = 0
-        mended = True
         while not self._ended():
             self._give_way()
             if self._ended():
@@ -149,12 +156,10 @@ class Rotation:
                 break
             keys, outcome = batch
             skipped_rows += outcome.skipped_rows
-            if after is None and not outcome.skipped_rows:
-                mended = not self._persistence.run(partial(self._batches.pending_rows, keys))
-            if not mended:
-                break
+            if not outcome.held:
+                return skipped_rows, False
             after = keys.upper
-        return skipped_rows, mended
+        return skipped_rows, True
 
     def _next_batch_rows(self) -> int:
         rows = self._throttle.batch_rows(self._size.rows)
@@ -190,10 +195,11 @@ class Rotation:
             if upper is None:
                 return None
             keys = KeyRange(after, upper)
-            if self._options.limit_rows is None:
-                outcome = self._batches.rotate(keys)
+            limit_rows = None if self._options.limit_rows is None else batch_rows
+            if after is None:
+                outcome = self._batches.rotate_and_look(keys, limit_rows)
             else:
-                outcome = self._batches.rotate_at_most(keys, batch_rows)
+                outcome = self._batches.rotate(keys, limit_rows)
         except psycopg2.Error as error:
             if fault_of(error) is Fault.TIMED_OUT:
                 self._size.cut()

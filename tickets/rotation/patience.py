@@ -13,6 +13,7 @@ from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 
 LOOK_EVERY_SECONDS = 1.0
+SHORTEST_LOOK_SECONDS = 0.2
 
 
 class Patience:
@@ -62,9 +63,7 @@ class Patience:
     def _wait_until(self, deadline: float, looking: Connection) -> bool:
         lock_wait = LockWait(self._connection, looking, self._target)
         while not self._stop.requested:
-            left_seconds = deadline - self._clock()
-            if left_seconds <= 0:
-                return False
+            left_seconds = max(SHORTEST_LOOK_SECONDS, deadline - self._clock())
             wait_seconds = min(LOOK_EVERY_SECONDS, left_seconds)
             free, blockers = self._persistence.run(partial(lock_wait.try_for, wait_seconds))
             if free:
@@ -72,4 +71,6 @@ class Patience:
             self.blockers = blockers or self.blockers
             names = ", ".join(map(str, blockers)) or "others"
             self._observe(Waiting(f"row locks held by {names}"))
+            if self._clock() >= deadline:
+                return False
         return True

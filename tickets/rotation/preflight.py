@@ -85,7 +85,7 @@ def _missing_columns(connection: Connection, target: Target) -> Problem | None:
         return Problem("rotation.E001", f"There is no table {target.table} yet", MIGRATE)
     missing = [column for column in columns if column not in found]
     if missing:
-        sentence = f"{target.table} has no column {', '.join(missing)} yet; nothing was changed"
+        sentence = f"{target.table} has no column {', '.join(missing)} yet"
         return Problem("rotation.E002", sentence, MIGRATE)
     return None
 
@@ -96,13 +96,13 @@ def _trigger_problems(target: Target, triggers: dict[str, str]) -> Iterator[Prob
         if state == "missing":
             yield Problem(
                 "rotation.E003",
-                f"The guard trigger {name} is missing on {target.table}; nothing was changed",
+                f"The guard trigger {name} is missing on {target.table}",
                 f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {uri})",
             )
         elif state == "disabled":
             yield Problem(
                 "rotation.E004",
-                f"The guard trigger {name} is disabled on {target.table}; nothing was changed",
+                f"The guard trigger {name} is disabled on {target.table}",
                 f"{PGTRIGGER} enable {uri}",
             )
 
@@ -137,13 +137,13 @@ def _index_problems(target: Target, indexes: dict[str, tuple[str, str]]) -> Iter
         if state == "missing":
             yield Problem(
                 "rotation.E005",
-                f"{target.table} has no {kind} index yet; nothing was changed",
+                f"{target.table} has no {kind} index yet",
                 MIGRATE,
             )
         elif state == "invalid":
             yield Problem(
                 "rotation.E006",
-                f"The {kind} index {name} of {target.table} is invalid; nothing was changed",
+                f"The {kind} index {name} of {target.table} is invalid",
                 f"{MIGRATE} (if nothing is left to migrate, in psql: "
                 f'REINDEX INDEX CONCURRENTLY "{name}")',
             )
@@ -154,7 +154,7 @@ def _role_problems(role: str) -> Iterator[Problem]:
         yield Problem(
             "rotation.E007",
             "session_replication_role is replica on this connection, so that no guard trigger "
-            "fires for it; nothing was changed",
+            "fires for it",
             "ALTER ROLE ... RESET session_replication_role in psql, and look at the connection's "
             "OPTIONS",
         )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
-from tickets.rotation import wording
+from tickets.rotation import summary, wording
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import PendingCount, count_pending
-from tickets.rotation.display import Display, make_display
+from tickets.rotation.display import make_display
 from tickets.rotation.engine import Rotation
-from tickets.rotation.errors import AbortedError, NotReadyError, RotationError
+from tickets.rotation.errors import (
+    AbortedError,
+    NotReadyError,
+    RotationError,
+    UnyieldingRowsError,
+)
 from tickets.rotation.events import BatchDone, Event
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.preflight import inspect
@@ -21,9 +25,8 @@ from tickets.rotation.record import Record
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.stop_on_signal import stop_on_signal
+from tickets.rotation.summary import Aftermath, say
 from tickets.rotation.target import Target
-
-NO_RECORD = "This run leaves no record and --stop cannot reach it: run python manage.py migrate"
 
 
 class Run:
@@ -47,123 +50,103 @@ class Run:
         with reading(self._target.database) as connection:
             guard = inspect(connection, self._target)
             if guard.problems:
-                raise NotReadyError(tuple(str(problem) for problem in guard.problems))
+                raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
             return count_pending(connection, self._target)
 
     def rotate(self, options: RotationOptions) -> bool:
-        """Rotate; whether nothing is pending any more.
+        """Rotate; whether nothing is pending any more and the guard keeps it so.
 
         Raises RotationError, its message completed with what is safe and how to go on.
         """
-        pending = self.look()
-        if pending.rows == 0:
-            self._sum_up(Result(), pending)
-            return True
-        rotated_at_most = pending.rows
-        if options.limit_rows is not None:
-            rotated_at_most = min(rotated_at_most, options.limit_rows)
-        progress = Progress(
-            rotated_at_most, total_is_estimate=pending.is_estimate, clock=time.monotonic
-        )
-        display = make_display(
-            self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
-        )
-        record = Record(self._target)
-        if not record.begin(options, rotated_at_most):
-            print(NO_RECORD, file=self._err)
-        result = self._rotate_in_thread(options, progress, display, record)
-        left = PendingCount(0, is_estimate=False)
-        if result.outcome is not Outcome.COMPLETE:
-            left = self.look()
-        self._sum_up(result, left)
-        return left.rows == 0
+        stop = StopSignal()
+        with stop_on_signal(stop):
+            pending = self.look()
+            result = Result()
+            if pending.rows:
+                result = self._rotate(options, pending, stop)
+            after = self._look_after()
+            if self._mode == "json":
+                say(summary.as_json(result, after, None), self._out)
+            stream = self._err if self._mode == "json" else self._out
+            say(summary.as_sentence(self._target, result, after), stream)
+        return after.complete
 
     def dry_run(self, options: RotationOptions) -> bool:
         """Say what ``rotate`` would do; whether nothing is pending. Raises as ``look`` does."""
         pending = self.look()
-        rows = pending.rows
-        if options.limit_rows is not None:
-            rows = min(rows, options.limit_rows)
+        rows = _rows_to_rotate(options, pending)
         size = (
             f"sized to {options.target_batch_seconds:g} s each"
             if options.batch_rows is None
             else f"of {options.batch_rows:,} rows"
         )
-        print(
+        say(
             f"{self._target.label}: would rotate {wording.count(rows)} of "
             f"{wording.count(pending.rows, is_estimate=pending.is_estimate)} pending rows in "
             f"batches {size}. Guard and indexes are in order. Nothing was written.",
-            file=self._out,
+            self._out,
         )
         return pending.rows == 0
 
-    def _rotate_in_thread(
-        self, options: RotationOptions, progress: Progress, display: Display, record: Record
-    ) -> Result:
+    def _rotate(self, options: RotationOptions, pending: PendingCount, stop: StopSignal) -> Result:
         """The engine works in a thread, so that the main thread can answer signals at once."""
+        rows = _rows_to_rotate(options, pending)
+        progress = Progress(rows, total_is_estimate=pending.is_estimate, clock=time.monotonic)
+        display = make_display(
+            self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
+        )
 
         def observe(event: Event) -> None:
             if isinstance(event, BatchDone):
                 progress.record(event.rotated_rows, event.skipped_rows)
             display.show(event)
 
-        stop = StopSignal()
         rotation = Rotation(self._target, options, observe=observe, stop=stop, clock=time.monotonic)
-        try:
-            with stop_on_signal(stop), ThreadPoolExecutor(max_workers=1) as pool:
-                running = pool.submit(rotation.run)
-                with record.kept(progress, stop):
-                    result = running.result()
-        except AbortedError:
-            result = rotation.result
-            result.outcome = Outcome.STOPPED
-        except RotationError as error:
-            record.end(rotation.result, error=str(error))
-            rows = rotation.result.rotated_rows
-            message = (
-                f"{error}. The {rows:,} rows rotated by this run are safe, nothing is half done. "
-                f"To go on: {self._target.command}"
+        record = Record(self._target)
+        unrecorded_because = record.begin(options, rows)
+        if unrecorded_because:
+            say(
+                f"This run leaves no record, and --stop cannot reach it: {unrecorded_because}",
+                self._err,
             )
-            raise RotationError(message) from None
+        error: str | None = "ended by an error that was not foreseen"
+        try:
+            with ThreadPoolExecutor(max_workers=1) as pool, record.kept(progress, stop):
+                pool.submit(rotation.run).result()
+            error = None
+        except AbortedError:
+            rotation.result.outcome = Outcome.STOPPED
+            error = None
+        except RotationError as ended_by:
+            error = str(ended_by)
+            raise self._completed(ended_by, rotation.result) from None
         finally:
             display.close()
-        record.end(result)
-        return result
+            record.end(rotation.result, error=error)
+        return rotation.result
 
-    def _sum_up(self, result: Result, left: PendingCount) -> None:
+    def _completed(self, error: RotationError, result: Result) -> RotationError:
+        """The error, with what is safe and how to go on; in JSON mode the last line is written."""
         if self._mode == "json":
-            summary = {
-                "event": "end",
-                "outcome": result.outcome.name.lower(),
-                "rotated_rows": result.rotated_rows,
-                "pending_rows": left.rows,
-                "pending_is_estimate": left.is_estimate,
-                "batches": result.batches,
-                "retries": result.retries,
-                "seconds": round(result.seconds, 3),
-                "waited_seconds": {k: round(v, 3) for k, v in result.waited_seconds.items()},
-            }
-            print(json.dumps(summary), file=self._out, flush=True)
-        print(self._sentence(result, left), file=self._err if self._mode == "json" else self._out)
-
-    def _sentence(self, result: Result, left: PendingCount) -> str:
-        label = self._target.label
-        if left.rows == 0 and result.batches == 0:
-            return f"{label}: nothing is pending; nothing was written."
-        rate = result.rotated_rows / result.seconds if result.seconds else None
-        work = (
-            f"{label}: {result.rotated_rows:,} tokens rotated in "
-            f"{wording.duration(result.seconds)} ({wording.rate(rate)}, "
-            f"{result.batches:,} batches, {result.retries:,} retries)"
+            say(summary.as_json(result, None, str(error)), self._out)
+        if isinstance(error, UnyieldingRowsError):
+            return error
+        return RotationError(
+            f"{error}. The {result.rotated_rows:,} rows rotated by this run are safe, nothing is "
+            f"half done. To go on: {self._target.command}"
         )
-        if result.waited_seconds:
-            waits = (f"{wait:.1f} s for {kind}" for kind, wait in result.waited_seconds.items())
-            work += f", having waited {', '.join(waits)}"
-        if left.rows == 0:
-            return f"{work}. Nothing is pending."
-        reason = result.outcome.value
-        if result.blockers:
-            reason += ": " + ", ".join(map(str, result.blockers))
-        pending = wording.count(left.rows, is_estimate=left.is_estimate)
-        reason = reason[0].upper() + reason[1:]
-        return f"{work}. {reason}; {pending} pending. To go on: {self._target.command}"
+
+    def _look_after(self) -> Aftermath:
+        """The table at the end; the guard may have been damaged meanwhile, the server be gone."""
+        try:
+            with reading(self._target.database) as connection:
+                guard = inspect(connection, self._target)
+                return Aftermath(count_pending(connection, self._target), guard)
+        except RotationError as error:
+            return Aftermath(None, None, unknown_because=str(error))
+
+
+def _rows_to_rotate(options: RotationOptions, pending: PendingCount) -> int:
+    if options.limit_rows is None:
+        return pending.rows
+    return min(options.limit_rows, pending.rows)

@@ -26,6 +26,9 @@ LIMIT_STATEMENT = sql.SQL("SET LOCAL statement_timeout = %(statement_timeout_ms)
 AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
 """A batch is a stretch of an index, whatever stale statistics make the planner believe."""
 
+KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
+"""For the statements on a run's record, which must never hold a rotation up. Milliseconds."""
+
 BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
 
 

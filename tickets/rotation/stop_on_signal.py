@@ -19,8 +19,8 @@ ABORTING = "\nEnding at once; the batch in flight is rolled back.\n"
 def stop_on_signal(stop: StopSignal) -> Iterator[None]:
     """While inside: the first signal lets the running batch commit, the second rolls it back.
 
-    A third one has the system's own effect, for a server that no longer answers. Main thread
-    only.
+    A third one has the system's own effect, for a server that no longer answers. A signal that was
+    ignored before (nohup, a job in the background) stays ignored. Main thread only.
     """
 
     def handle(signum: int, _frame: FrameType | None) -> None:
@@ -33,7 +33,8 @@ def stop_on_signal(stop: StopSignal) -> Iterator[None]:
             stop.abort()
 
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {signum: signal.signal(signum, handle) for signum in caught}
+    heeded = [signum for signum in caught if signal.getsignal(signum) is not signal.SIG_IGN]
+    before = {signum: signal.signal(signum, handle) for signum in heeded}
     try:
         yield
     finally:
@@ -43,5 +44,7 @@ def stop_on_signal(stop: StopSignal) -> Iterator[None]:
 
 def _say(line: str) -> None:
     """Straight to the descriptor: a handler may interrupt a buffered write half-way."""
-    with suppress(OSError, ValueError):  # nobody may be there to read it; the wish counts
+    with suppress(
+        OSError, ValueError, AttributeError
+    ):  # nobody may be there to read it; the wish counts
         os.write(sys.stderr.fileno(), line.encode())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from tickets.rotation.display.bar import Bar
-from tickets.rotation.display.display import Display, NoDisplay
+from tickets.rotation.display.display import Display, NoDisplay, WhileItWorks
 from tickets.rotation.display.json_lines import JsonLines
 from tickets.rotation.display.lines import Lines
 from tickets.rotation.progress import Progress
@@ -24,6 +24,17 @@ def make_display(
     clock: Callable[[], float],
 ) -> Display:
     """The display for one of ``MODES``; auto means a bar on a terminal and lines elsewhere."""
+    return WhileItWorks(_make(mode, progress, out=out, err=err, clock=clock))
+
+
+def _make(
+    mode: str,
+    progress: Progress,
+    *,
+    out: TextIO,
+    err: TextIO,
+    clock: Callable[[], float],
+) -> Display:
     if mode == "auto":
         mode = "bar" if _can_draw(err) else "lines"
     if mode == "bar":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from tickets.rotation.events import Event
@@ -14,6 +15,26 @@ class Display(Protocol):
 
     def close(self) -> None:
         """Leave the terminal ready for ordinary lines."""
+
+
+class WhileItWorks:
+    """Another display until its output cannot be written any more, then nothing.
+
+    A closed pipe or a full disk must not end a rotation.
+    """
+
+    def __init__(self, display: Display) -> None:
+        self._display: Display = display
+
+    def show(self, event: Event) -> None:
+        try:
+            self._display.show(event)
+        except (OSError, ValueError):
+            self._display = NoDisplay()
+
+    def close(self) -> None:
+        with suppress(OSError, ValueError):
+            self._display.close()
 
 
 class NoDisplay:

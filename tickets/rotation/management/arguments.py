@@ -14,6 +14,7 @@ from tickets.rotation.options import RotationOptions
 from tickets.rotation.report_format import FORMATS
 
 DEFAULTS = RotationOptions()
+A_YEAR_SECONDS = 365 * 86_400
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -27,10 +28,17 @@ def add_arguments(parser: CommandParser) -> None:
     )
     _add_rotation(parser.add_argument_group("rotation"))
     _add_gentleness(parser.add_argument_group("giving way to others"))
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--dry-run", action="store_true", help="say what would be done and write nothing"
+    )
+    instead.add_argument(
         "--stop",
         action="store_true",
         help="ask every running rotation of the database to end after its batch",
+    )
+    instead.add_argument(
+        "--report", action="store_true", help="say where things stand and write nothing"
     )
     _add_report(parser.add_argument_group("report"))
 
@@ -70,9 +78,6 @@ def _add_rotation(group: argparse._ArgumentGroup) -> None:
         default=DEFAULTS.retry_seconds,
         metavar="SECONDS",
         help="how long the database may fail before the run gives up (default: 60)",
-    )
-    group.add_argument(
-        "--dry-run", action="store_true", help="say what would be done and write nothing"
     )
     group.add_argument(
         "--progress",
@@ -115,10 +120,7 @@ def _add_gentleness(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_report(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--report", action="store_true", help="say where things stand and write nothing"
-    )
-    group.add_argument("--format", choices=tuple(FORMATS), default="text")
+    group.add_argument("--format", choices=tuple(FORMATS), help="of the report (default: text)")
     group.add_argument(
         "--exact", action="store_true", help="count every row, however long that takes"
     )
@@ -130,8 +132,8 @@ def seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    if not (math.isfinite(number) and 0 <= number <= A_YEAR_SECONDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to a year")
     return number
 
 

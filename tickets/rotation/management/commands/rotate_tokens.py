@@ -31,6 +31,8 @@ class Command(OneLineCommand):
         add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
+        if (options["format"] or options["exact"]) and not options["report"]:
+            raise CommandError("--format and --exact go with --report. Nothing was done.")
         try:
             targets = find_targets(options["database"])
             if options["stop"]:
@@ -47,7 +49,7 @@ class Command(OneLineCommand):
 
     def _report(self, targets: list[Target], options: dict[str, Any]) -> bool:
         reports = [make_report(target, exact=options["exact"]) for target in targets]
-        self.stdout.write(FORMATS[options["format"]](reports))
+        self.stdout.write(FORMATS[options["format"] or "text"](reports))
         return all(report.complete for report in reports)
 
     def _stop(self, database: str) -> None:
