@@ -72,7 +72,9 @@ def test_damage_is_named_with_the_command_that_mends_it(
     code: str,
     mend: str,
 ) -> None:
-    names = {uri.rpartition("guard_")[2] + "_guard": name for name, uri in target.guard_triggers}
+    names = {
+        each.uri.rpartition("guard_")[2] + "_guard": each.name for each in target.guard_triggers
+    }
     tickets.cursor().execute(damage.format(**names))
     problems = look().problems
     assert [problem.code for problem in problems] == [code]
@@ -82,6 +84,18 @@ def test_damage_is_named_with_the_command_that_mends_it(
 def test_an_always_firing_trigger_counts_as_enabled(
     tickets: Any, look: Callable[[], GuardState], target: Target
 ) -> None:
-    name = target.guard_triggers[1][0]
+    name = target.guard_triggers[1].name
     tickets.cursor().execute(f"ALTER TABLE tickets_ticket ENABLE ALWAYS TRIGGER {name}")
     assert look().intact
+
+
+def test_a_guard_of_another_definition_is_a_warning(
+    tickets: Any, look: Callable[[], GuardState], target: Target
+) -> None:
+    name = target.guard_triggers[1].name
+    tickets.cursor().execute(
+        f"COMMENT ON TRIGGER {name} ON tickets_ticket IS 'of an older release'"
+    )
+    state = look()
+    assert state.intact
+    assert [warning.code for warning in state.warnings] == ["rotation.W002"]

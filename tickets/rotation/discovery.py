@@ -9,7 +9,7 @@ from django.db.models import Field, Model
 
 from tickets.rotation.errors import UnknownTargetError
 from tickets.rotation.guard import InsertGuard, UpdateGuard
-from tickets.rotation.target import Target
+from tickets.rotation.target import GuardTrigger, Target
 
 
 def find_targets(database: str) -> list[Target]:
@@ -42,10 +42,15 @@ def target_of(model: type[Model], database: str) -> Target | None:
         marker_column=marker.column,
         fresh_token_sql=insert.fresh_token,
         token_is_unique=token.unique,
-        guard_triggers=tuple(
-            (each.get_pgid(cast(Any, model)), f"{model._meta.label}:{each.name}")
-            for each in (insert, update)
-        ),
+        guard_triggers=(_guard_trigger(model, insert), _guard_trigger(model, update)),
+    )
+
+
+def _guard_trigger(model: type[Model], trigger: InsertGuard | UpdateGuard) -> GuardTrigger:
+    return GuardTrigger(
+        name=trigger.get_pgid(cast(Any, model)),
+        uri=f"{model._meta.label}:{trigger.name}",
+        digest=trigger.compile(cast(Any, model)).hash,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tickets.rotation import sql
 from tickets.rotation.connection import Connection, Row
-from tickets.rotation.target import Target
+from tickets.rotation.target import GuardTrigger, Target
 
 MIGRATE = "python manage.py migrate"
 PGTRIGGER = "python manage.py pgtrigger"
@@ -55,14 +55,10 @@ def inspect(connection: Connection, target: Target) -> GuardState:
     missing = _missing_columns(connection, target)
     if missing is not None:
         return GuardState({}, {}, (missing,))
-    names = [name for name, _ in target.guard_triggers]
-    found: dict[str, str] = dict(
-        connection.rows(sql.trigger_states(), {"table": target.table, "triggers": names})
-    )
-    triggers = {
-        uri: ("enabled" if found[name] in _FIRES else "disabled") if name in found else "missing"
-        for name, uri in target.guard_triggers
-    }
+    names = [trigger.name for trigger in target.guard_triggers]
+    rows = connection.rows(sql.trigger_states(), {"table": target.table, "triggers": names})
+    found = {name: (mode, digest) for name, mode, digest in rows}
+    triggers = {each.uri: _trigger_state(found.get(each.name)) for each in target.guard_triggers}
     indexes = _index_states(connection, target)
     role, exempt = connection.row(sql.replication_role()) or ("origin", [])
     return GuardState(
@@ -73,8 +69,21 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *_index_problems(target, indexes),
             *_role_problems(role),
         ),
-        warnings=tuple(_exemption(target, who) for who in exempt),
+        warnings=(
+            *(_exemption(target, who) for who in exempt),
+            *(
+                _outdated(target, each)
+                for each in target.guard_triggers
+                if each.name in found and found[each.name][1] != each.digest
+            ),
+        ),
     )
+
+
+def _trigger_state(found: tuple[str, str | None] | None) -> str:
+    if found is None:
+        return "missing"
+    return "enabled" if found[0] in _FIRES else "disabled"
 
 
 def _missing_columns(connection: Connection, target: Target) -> Problem | None:
@@ -166,4 +175,13 @@ def _exemption(target: Target, who: str) -> Problem:
         f"The guard of {target.table} does not fire for {who}, whose session_replication_role is "
         "replica: a leaked token could come back through it",
         "ALTER ROLE (or DATABASE) ... RESET session_replication_role in psql",
+    )
+
+
+def _outdated(target: Target, trigger: GuardTrigger) -> Problem:
+    return Problem(
+        "rotation.W002",
+        f"The guard trigger {trigger.uri.partition(':')[2]} on {target.table} is not the one that "
+        "the model describes",
+        f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {trigger.uri})",
     )

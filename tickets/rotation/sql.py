@@ -225,13 +225,13 @@ def column_exists() -> sql.SQL:
 
 
 def trigger_states() -> sql.SQL:
-    """Name and firing mode of those of ``triggers`` that the table has. No lock.
+    """Name, firing mode and comment of those of ``triggers`` that the table has. No lock.
 
     The mode is pg_trigger.tgenabled: O fires for ordinary sessions, A always, R only for
     replication, D never.
     """
     return sql.SQL(
-        "SELECT tgname::text, tgenabled::text FROM pg_trigger "
+        "SELECT tgname::text, tgenabled::text, obj_description(oid, 'pg_trigger') FROM pg_trigger "
         "WHERE tgrelid = to_regclass(quote_ident(%(table)s)) "
         "AND NOT tgisinternal AND tgname = ANY(%(triggers)s::name[])"
     )

@@ -6,12 +6,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class GuardTrigger:
+    """A trigger that must be enabled while the table is rotated.
+
+    ``name`` in the database, ``uri`` to django-pgtrigger; ``digest`` of its definition, which
+    django-pgtrigger keeps as the trigger's comment.
+    """
+
+    name: str
+    uri: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One token column of one model on one database.
 
     Names are as stored in the database, unquoted. ``fresh_token_sql`` is an SQL expression that
-    gives a new token for each row it is evaluated on. ``guard_triggers`` are the triggers that
-    must be enabled while the table is rotated: name in the database, name to django-pgtrigger.
+    gives a new token for each row it is evaluated on. ``guard_triggers`` are the insert and
+    the update guard.
     """
 
     label: str
@@ -22,7 +35,7 @@ class Target:
     marker_column: str
     fresh_token_sql: str
     token_is_unique: bool
-    guard_triggers: tuple[tuple[str, str], ...]
+    guard_triggers: tuple[GuardTrigger, ...]
 
     @property
     def command(self) -> str:
