@@ -33,6 +33,7 @@ def assert_one_clear_line(manage: Manage, *command: str, database_url: str) -> s
         (f"mysql://user:{PASSWORD}@localhost/tickets", "does not name a PostgreSQL server"),
         (f"postgres://user:{PASSWORD}@localhost:port/tickets", "malformed"),
         (f"postgres://user:{PASSWORD}@[::1/tickets", "malformed"),
+        (f"postgres://user:{PASSWORD}@localhost/tick%00ets", "malformed"),
         (f"postgres://user:{PASSWORD}@localhost/", "names no database"),
     ],
 )
@@ -86,6 +87,21 @@ def test_a_database_url_starts_no_embedded_server(
     )
     assert result.returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("TICKETS_VAR_DIR", "", "TICKETS_VAR_DIR is set but empty"),
+        ("TICKETS_VAR_DIR", "/nowhere/a$b", "PostgreSQL cannot run in '/nowhere/a$b/postgres'"),
+        ("DATABASE_DISABLE_SERVER_SIDE_CURSORS", "perhaps", "Not a valid boolean"),
+    ],
+)
+def test_a_wrong_variable_is_one_line(manage: Manage, variable: str, value: str, says: str) -> None:
+    result = manage("migrate", database_url=None, env={variable: value})
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert says in result.stderr
 
 
 @pytest.fixture(scope="module")

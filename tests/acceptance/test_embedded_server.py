@@ -4,17 +4,20 @@ import contextlib
 import fcntl
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import Popen
+from subprocess import CompletedProcess, Popen
 
 import psutil
 import psycopg2
 import pytest
 
-from tests.manage import Manage
+from tests.manage import PROJECT, Manage
 from tickets.config.embedded.cluster import PostgresCluster
+from tickets.config.embedded.errors import ClusterError
 from tickets.config.embedded.lease import keeper_lives, keeper_lock, open_lock
 
 USE = """
@@ -51,8 +54,11 @@ class Embedded:
         wait_until_connected(process)
         return process
 
+    def attempt(self, *args: str) -> CompletedProcess[str]:
+        return self._manage(*args, database_url=None, env=self._env)
+
     def run(self, *args: str) -> str:
-        result = self._manage(*args, database_url=None, env=self._env)
+        result = self.attempt(*args)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
@@ -258,6 +264,70 @@ def test_a_directory_with_a_long_path_gets_a_short_socket_path(
     embedded.assert_stops()
     assert embedded.cluster.socket_directory.parent != embedded.directory
     embedded.cluster.socket_directory.rmdir()
+
+
+@pytest.mark.parametrize("name", ["with a space", "100%+1 'quoted' {a}&b?c#d"])
+def test_a_directory_may_have_special_characters_in_its_name(
+    server_directory: Path, manage: Manage, name: str
+) -> None:
+    embedded = Embedded(server_directory / name, manage)
+    embedded.run("showmigrations")
+    embedded.assert_stops()
+    assert embedded.cluster.socket_directory.parent == embedded.directory
+
+
+def test_a_relative_directory_is_relative_to_where_the_command_is_typed(
+    server_directory: Path,
+) -> None:
+    result = subprocess.run(
+        [sys.executable, str(PROJECT / "manage.py"), "showmigrations"],
+        cwd=server_directory,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+            "TICKETS_VAR_DIR": "relative",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    directory = server_directory / "relative" / "postgres"
+    wait_until(lambda: not keeper_lives(directory))
+    assert (directory / "data" / "PG_VERSION").exists()
+
+
+def test_a_running_server_that_cannot_be_reached_is_not_waited_for(
+    server_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = PostgresCluster(server_directory)
+    cluster.start()
+    try:
+        (cluster.socket_directory / f".s.PGSQL.{cluster.port}").unlink()
+        monkeypatch.setattr("tickets.config.embedded.cluster.READY_PATIENCE_SECONDS", 0.0)
+        with pytest.raises(ClusterError, match="the server runs, but cannot be reached"):
+            cluster.start()
+    finally:
+        cluster.stop("immediate")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_roots_command_changes_nothing_in_another_accounts_directory(
+    embedded: Embedded, manage: Manage
+) -> None:
+    owner = 54321
+    embedded.run("showmigrations")
+    embedded.assert_stops()
+    for path in [embedded.directory, *embedded.directory.rglob("*")]:
+        os.chown(path, owner, owner)
+    keeper_lock(embedded.directory).unlink()
+    before = set(embedded.directory.rglob("*"))
+    result = embedded.attempt("showmigrations")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert f"{embedded.directory} belongs to someone else, the account {owner}" in result.stderr
+    assert set(embedded.directory.rglob("*")) == before
+    assert {path.stat().st_uid for path in before} == {owner}
 
 
 def test_its_data_survive_a_crash_and_a_restart(server_directory: Path) -> None:

@@ -44,7 +44,15 @@ def test_a_socket_directory_keeps_its_case(url: str) -> None:
     assert {"host", "port"}.isdisjoint(settings["OPTIONS"])
 
 
-@pytest.mark.parametrize("url", ["postgres://user:hush@host:x/name", "mysql://user:hush@host/name"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://user:hush@host:x/name",
+        "mysql://user:hush@host/name",
+        "postgres://user:hush@host/na%00me",
+        "postgres://user:hush\udcff@host/name",
+    ],
+)
 def test_a_refused_url_appears_in_no_part_of_the_error(url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as caught:
         settings_of(url)
@@ -58,3 +66,21 @@ def test_without_a_url_the_embedded_server_is_used_and_nothing_is_created() -> N
     assert settings["ENGINE"] == "tickets.config.embedded"
     assert settings["HOST"] == "/nowhere/postgres/socket"
     assert not Path("/nowhere").exists()
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_server_side_cursors_can_be_disabled_for_a_pooler(disabled: bool) -> None:  # noqa: FBT001
+    settings = database_settings(
+        "postgres://host/name",
+        embedded_directory=Path("/nowhere/postgres"),
+        disable_server_side_cursors=disabled,
+    )
+    assert settings["DISABLE_SERVER_SIDE_CURSORS"] is disabled
+
+
+@pytest.mark.parametrize("name", ['a"b', "a,b", "a$b", "a`b", "a\\b", "a\nb", "a\rb", "a\udcffb"])
+def test_a_directory_that_postgresql_cannot_use_is_refused_on_one_line(name: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="TICKETS_VAR_DIR") as caught:
+        database_settings(None, embedded_directory=Path("/nowhere") / name / "postgres")
+    assert str(caught.value).isprintable()
+    assert str(caught.value).isascii()

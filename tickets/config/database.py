@@ -9,14 +9,20 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tickets.config.embedded import DATABASE_NAME
 from tickets.config.embedded.cluster import PostgresCluster
+from tickets.config.embedded.errors import ClusterError
 
 CONNECT_TIMEOUT_SECONDS = 10
 
 _EXPECTED = "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+_MALFORMED = f"DATABASE_URL is malformed: {_EXPECTED}, with special characters percent-encoded"
 
 
-def database_settings(url: str | None, *, embedded_directory: Path) -> dict[str, Any]:
+def database_settings(
+    url: str | None, *, embedded_directory: Path, disable_server_side_cursors: bool = False
+) -> dict[str, Any]:
     """Return one entry of DATABASES, without connecting or starting anything.
+
+    `disable_server_side_cursors` is for a pooler between Django and the server in `url`.
 
     Raises ImproperlyConfigured, whose message never holds a part of `url`.
     """
@@ -27,11 +33,14 @@ def database_settings(url: str | None, *, embedded_directory: Path) -> dict[str,
             "DATABASE_URL is set but empty: unset it to use the embedded server, or fill it in;"
             f" {_EXPECTED}"
         )
-    return _from_url(url.strip())
+    return _from_url(url.strip(), disable_server_side_cursors=disable_server_side_cursors)
 
 
 def _embedded(directory: Path) -> dict[str, Any]:
-    cluster = PostgresCluster(directory)
+    try:
+        cluster = PostgresCluster(directory)
+    except ClusterError as error:
+        raise ImproperlyConfigured(str(error)) from error
     return {
         "ENGINE": "tickets.config.embedded",
         "DIRECTORY": directory,
@@ -42,7 +51,10 @@ def _embedded(directory: Path) -> dict[str, Any]:
     }
 
 
-def _from_url(url: str) -> dict[str, Any]:
+def _from_url(url: str, *, disable_server_side_cursors: bool) -> dict[str, Any]:
+    # NUL, or bytes that are not UTF-8: libpq takes neither, and the error would hold the URL.
+    if "\0" in unquote(url) or url.encode(errors="ignore").decode() != url:
+        raise ImproperlyConfigured(_MALFORMED)
     try:
         scheme, netloc = urlsplit(url)[:2]
         if scheme not in ("postgres", "postgresql"):
@@ -50,12 +62,12 @@ def _from_url(url: str) -> dict[str, Any]:
                 f"DATABASE_URL does not name a PostgreSQL server: {_EXPECTED}"
             )
         # dj_database_url's types know its result as a TypedDict with optional keys only.
-        settings: dict[str, Any] = {**dj_database_url.parse(url)}
+        settings: dict[str, Any] = {
+            **dj_database_url.parse(url, disable_server_side_cursors=disable_server_side_cursors)
+        }
     except ValueError:
         # Neither the message nor the cause may be shown: both can hold the password.
-        raise ImproperlyConfigured(
-            f"DATABASE_URL is malformed: {_EXPECTED}, with special characters percent-encoded"
-        ) from None
+        raise ImproperlyConfigured(_MALFORMED) from None
     options = settings.setdefault("OPTIONS", {})
     host = unquote(netloc.rpartition("@")[2])
     if host.startswith("/"):  # a socket directory, which URL parsing has put into lower case

