@@ -4,11 +4,14 @@
 import os
 import sys
 
-from tickets.config.command_line import run
-
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
+    try:
+        from tickets.config.command_line import run  # noqa: PLC0415  (it takes a while)
+    except KeyboardInterrupt:
+        sys.stderr.write("manage.py: interrupted\n")
+        sys.exit(130)
     sys.exit(run(sys.argv))
 
 
