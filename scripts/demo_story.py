@@ -5,6 +5,7 @@ what the database says: an audit trigger outside the application counts every to
 """
 
 import argparse
+import fcntl
 import os
 import shlex
 import shutil
@@ -215,14 +216,33 @@ def new_var_directory() -> Iterator[Path]:
     var = PROJECT / "var"
     var.mkdir(exist_ok=True)
     for killed in var.glob("demo-*"):
-        if not keeper_lives(killed / "postgres"):
-            shutil.rmtree(killed)
+        if is_abandoned(killed):
+            shutil.rmtree(killed, ignore_errors=True)
     directory = Path(tempfile.mkdtemp(prefix="demo-", dir=var))
+    lock = os.open(directory, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)  # see is_abandoned
     try:
         yield directory
     finally:
         PostgresCluster(directory / "postgres").stop("immediate")
         shutil.rmtree(directory)
+        os.close(lock)
+
+
+def is_abandoned(directory: Path) -> bool:
+    """Tell whether neither a demo nor a keeper lives in this demo's directory."""
+    try:
+        lock = os.open(directory, os.O_RDONLY)
+    except OSError:  # another account's
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    postgres = directory / "postgres"  # not there yet when the demo was killed very early
+    return not postgres.exists() or not keeper_lives(postgres)
 
 
 def number_of_tickets(text: str) -> int:

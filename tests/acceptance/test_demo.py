@@ -1,13 +1,26 @@
 """The demo keeps its own promises, and leaves everything else alone."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from tests.manage import PROJECT
+
+
+@pytest.fixture
+def killed_very_early() -> Iterator[Path]:
+    """What a demo leaves that is killed before it has a server."""
+    (PROJECT / "var").mkdir(exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="demo-", dir=PROJECT / "var"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def demo(*args: str) -> CompletedProcess[str]:
@@ -22,8 +35,11 @@ def demo(*args: str) -> CompletedProcess[str]:
     )
 
 
-def test_the_demo_kills_a_rotation_resumes_it_and_proves_the_result() -> None:
+def test_the_demo_kills_a_rotation_resumes_it_and_proves_the_result(
+    killed_very_early: Path,
+) -> None:
     result = demo("2000")
+    assert not killed_very_early.exists()
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     proven = {" ".join(line.split()) for line in result.stdout.splitlines()}
