@@ -10,6 +10,8 @@ GROWTH_AT_MOST = 1.5
 CUT_WHEN_TIMES_OVER = 5.0
 CUT_DIVISOR = 10
 SAMPLES = 10
+LARGEST_BATCH_ROWS = 4_000
+ROWS_PER_TARGET_SECOND = 20_000
 
 
 class BatchSize(Protocol):
@@ -50,6 +52,9 @@ class AdaptiveBatchSize:
       a run of quick batches in a quiet second must not end in a long one.
     - A batch that took five times the target cuts the size by ten at once and forgets what was
       learned before: the server is in another state now.
+    - ``maximum_rows`` is 20,000 rows per second of target, at least 4,000, unless given. A fast
+      server could do more in that time, but larger batches are no faster and the WAL of each is
+      flushed at once, which traffic feels: docs/measurements/traffic.md.
 
     >>> size = AdaptiveBatchSize(target_seconds=0.2, first_rows=1000)
     >>> size.record(1000, 0.01)  # 20,000 rows would fit; growth stops at 1.5 times
@@ -63,11 +68,13 @@ class AdaptiveBatchSize:
         *,
         first_rows: int = 1_000,
         minimum_rows: int = 10,
-        maximum_rows: int = 100_000,
+        maximum_rows: int | None = None,
     ) -> None:
         self._target_seconds = target_seconds
         self._minimum_rows = minimum_rows
-        self._maximum_rows = maximum_rows
+        self._maximum_rows = maximum_rows or max(
+            LARGEST_BATCH_ROWS, int(ROWS_PER_TARGET_SECOND * target_seconds)
+        )
         self._rows = first_rows
         self._seconds_per_row: deque[float] = deque(maxlen=SAMPLES)
 
