@@ -117,11 +117,12 @@ class Rotation:
                 self._patience.renew()
             elif skipped_rows:
                 in_vain += 1
-                if not self._patience.wait() or in_vain == PASSES_IN_VAIN:
+                locked = not self._patience.wait()
+                if not locked and in_vain == PASSES_IN_VAIN and not self._patience.blockers:
+                    raise self._unyielding()
+                if locked or in_vain == PASSES_IN_VAIN:
                     self.result.skipped_rows = skipped_rows
                     self.result.blockers = self._patience.blockers
-                    if not self.result.blockers:
-                        raise self._unyielding()
                     return Outcome.ROWS_LOCKED
             else:
                 fruitless += 1

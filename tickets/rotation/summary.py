@@ -89,5 +89,5 @@ def _work(result: Result) -> str:
 def _reason(result: Result) -> str:
     reason = result.outcome.value
     if result.outcome is Outcome.ROWS_LOCKED:
-        reason += ": " + ", ".join(map(str, result.blockers))
+        reason += ": " + (", ".join(map(str, result.blockers)) or "who holds them is unknown")
     return reason[0].upper() + reason[1:]
