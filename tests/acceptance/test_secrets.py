@@ -134,8 +134,7 @@ def play_to_the_end(story: Story, connect: Callable[[str], Any]) -> None:
     assert story.interrupt(lambda process: process.kill()) == -signal.SIGKILL
     assert story.interrupt(lambda process: process.terminate()) == 3
     stop_twice = [signal.SIGTERM, signal.SIGINT]
-    # What is searched here is the output; exit codes have tests of their own.
-    story.interrupt(lambda process: [process.send_signal(one) for one in stop_twice])
+    assert story.interrupt(lambda process: [process.send_signal(one) for one in stop_twice]) == 3
     assert story.interrupt(lambda _: kill_backends(story), "--limit", "200") == 3
     assert story.interrupt(lambda _: story.run("rotate_tokens", "--stop")) == 3
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TextIO
 
 from tickets.rotation import summary, wording
@@ -27,6 +27,8 @@ from tickets.rotation.stop import StopSignal
 from tickets.rotation.stop_on_signal import stop_on_signal
 from tickets.rotation.summary import Aftermath, say
 from tickets.rotation.target import Target
+
+ANSWER_WITHIN_SECONDS = 0.1
 
 
 class Run:
@@ -112,7 +114,11 @@ class Run:
         error: str | None = "ended by an error that was not foreseen"
         try:
             with ThreadPoolExecutor(max_workers=1) as pool, record.kept(progress, stop):
-                pool.submit(rotation.run).result()
+                running = pool.submit(rotation.run)
+                # A signal that comes just before an unbounded wait would be answered after it.
+                while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
+                    pass
+                running.result()
             error = None
         except AbortedError:
             rotation.result.outcome = Outcome.STOPPED
