@@ -1,5 +1,7 @@
 """When a rotation holds back, and when it goes on."""
 
+import pytest
+
 from tickets.rotation.throttle import (
     Gate,
     Throttle,
@@ -17,9 +19,9 @@ class Clock:
 
 
 def batch(throttle: Throttle, clock: Clock, *, rows: int, seconds: float) -> None:
-    throttle.batch_starts()
+    started_at = clock.now
     clock.now += seconds
-    throttle.batch_done(rows)
+    throttle.batch_done(rows, started_at)
 
 
 def seconds(wait: Wait | None) -> float:
@@ -105,3 +107,43 @@ def test_health_is_read_at_most_once_a_second_while_all_is_well() -> None:
         throttle.next_wait()
         clock.now += 0.1
     assert len(readings) == 3
+
+
+def test_batches_at_the_same_time_share_one_rate() -> None:
+    clock = Clock()
+    throttle = Throttle(clock=clock, max_rows_per_second=1000)
+    started_at = clock.now
+    clock.now += 0.1
+    throttle.batch_done(500, started_at)
+    throttle.batch_done(500, started_at)
+    assert seconds(throttle.next_wait()) == pytest.approx(0.9)
+
+
+def test_while_others_work_batches_are_small_and_five_seconds_longer() -> None:
+    clock = Clock()
+    others = [True, False, False]
+    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda: others.pop(0))
+    assert throttle.next_wait() is None
+    assert throttle.batch_rows(4000) == 25
+    assert throttle.batch_rows(10) == 10
+    clock.now += 4.9
+    assert throttle.next_wait() is None
+    assert throttle.batch_rows(4000) == 25
+    clock.now += 0.1
+    assert throttle.batch_rows(4000) == 4000
+
+
+def test_others_are_looked_for_once_a_second() -> None:
+    clock = Clock()
+    looks = 0
+
+    def look() -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=look)
+    for _ in range(25):
+        throttle.next_wait()
+        clock.now += 0.125
+    assert looks == 4

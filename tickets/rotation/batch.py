@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,12 +44,22 @@ class BatchRunner:
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
 
-    def upper_key(self, after: Key | None, batch_rows: int) -> Key | None:
-        """The last of the next ``batch_rows`` pending keys above ``after``; None: no more."""
-        keys = KeyRange(after=after)
+    def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
+        """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
         values = {**sql.range_values(keys), "batch_rows": batch_rows}
-        found: Key | None = self._look_up(sql.batch_upper_key(self._target, keys), values)
-        return found
+        found = self._look_up(sql.batch_upper_key(self._target, keys), values)
+        return keys if found is None else KeyRange(keys.after, found)
+
+    def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> list[Key]:
+        """The last keys of the next batches above ``after``, over ``ahead_rows``; []: no more."""
+        keys = KeyRange(after=after)
+        query = sql.batch_upper_keys(self._target, keys)
+        values = {
+            **sql.range_values(keys),
+            "batch_rows": batch_rows,
+            "ahead_rows": ahead_rows,
+        }
+        return [key for (key,) in self._connection.rows(sql.bounded(query), self._bounds(values))]
 
     def any_pending(self) -> bool:
         """Whether the data, looked at afresh, holds a pending row."""
@@ -104,9 +113,8 @@ class BatchRunner:
         rows = self.pending_rows(keys)
         if rows <= 1:
             return self._rotate_alone(keys)
-        middle = self.upper_key(keys.after, rows // 2)
-        lower = self.rotate(KeyRange(keys.after, middle))
-        return lower + self.rotate(KeyRange(middle, keys.upper))
+        lower = self.first_part(keys, rows // 2)
+        return self.rotate(lower) + self.rotate(KeyRange(lower.upper, keys.upper))
 
     def _rotate_alone(self, keys: KeyRange) -> BatchOutcome:
         """One row whose fresh token was taken: another fresh token, a few times."""
@@ -123,17 +131,10 @@ class BatchRunner:
 
     def _update(self, query: sql.Statement, keys: KeyRange, batch_rows: int | None = None) -> int:
         values = {**sql.range_values(keys), "batch_rows": batch_rows}
-        with self._short_transaction():
-            return self._connection.change(query, values)
+        return self._connection.change(sql.bounded(query), self._bounds(values))
 
     def _look_up(self, query: sql.Statement, values: Values) -> Any:
-        with self._short_transaction():
-            return self._connection.value(query, values)
+        return self._connection.value(sql.bounded(query), self._bounds(values))
 
-    def _short_transaction(self) -> AbstractContextManager[None]:
-        """Reads are bounded too: behind an ALTER TABLE even a SELECT waits for its lock."""
-        return self._connection.transaction(
-            sql.LIMIT_LOCK_WAIT,
-            sql.AVOID_FULL_SCANS,
-            values={"lock_timeout_ms": self._lock_timeout_ms},
-        )
+    def _bounds(self, values: Values) -> Values:
+        return {**values, "lock_timeout_ms": self._lock_timeout_ms}

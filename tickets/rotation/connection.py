@@ -8,14 +8,24 @@ from typing import Any
 
 import psycopg2
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from tickets.rotation import sql as statements
 from tickets.rotation.errors import DatabaseGoneError, StatementError
 from tickets.rotation.retry import Fault, classify
 
+APPLICATION_NAME = "rotate_tokens"
+
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
+
+
+def own_wrapper(alias: str) -> BaseDatabaseWrapper:
+    """A new wrapper of the alias, not connected, whose sessions bear the rotation's name."""
+    wrapper = connections[alias].copy()
+    wrapper.settings_dict["OPTIONS"]["application_name"] = APPLICATION_NAME
+    return wrapper
 
 
 class Connection:
@@ -33,7 +43,7 @@ class Connection:
 
     def _open(self) -> Any:
         if self._raw is None or self._raw.closed:
-            wrapper = connections[self._alias].copy()
+            wrapper = own_wrapper(self._alias)
             wrapper.inc_thread_sharing()
             wrapper.connect()
             self._raw = wrapper.connection

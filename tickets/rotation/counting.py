@@ -39,9 +39,8 @@ def count_pending(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> PendingCount:
     """Count what is pending; after ``at_most_seconds`` (None: no bound) settle for an estimate."""
-    with connection.transaction(sql.AVOID_FULL_SCANS):
-        if not connection.value(sql.any_pending(target)):
-            return PendingCount(0, is_estimate=False)
+    if not connection.value(sql.together(sql.AVOID_FULL_SCANS, sql.any_pending(target))):
+        return PendingCount(0, is_estimate=False)
     query = sql.count_pending(target, EVERY_KEY)
     row = _count(connection, query, at_most_seconds, sql.AVOID_FULL_SCANS)
     if row is not None:
@@ -72,10 +71,8 @@ def _count(
     """The answer, or None when it took too long."""
     timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     try:
-        with connection.transaction(
-            sql.LIMIT_STATEMENT, *settings, values={"statement_timeout_ms": timeout_ms}
-        ):
-            return connection.row(query)
+        bounded = sql.together(sql.LIMIT_STATEMENT, *settings, query)
+        return connection.row(bounded, {"statement_timeout_ms": timeout_ms})
     except psycopg2.Error as error:
         if at_most_seconds is not None and fault_of(error) is Fault.TIMED_OUT:
             return None

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
-import psycopg2
-
-from tickets.rotation.batch import BatchOutcome, BatchRunner
-from tickets.rotation.connection import Connection, fault_of
+from tickets.rotation.allocator import Allocator
+from tickets.rotation.allowance import Allowance
+from tickets.rotation.connection import Connection
 from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.events import BatchDone, Observer, Waiting
+from tickets.rotation.events import BatchDone, Event, Observer
 from tickets.rotation.health import make_throttle
-from tickets.rotation.key_range import Key, KeyRange
 from tickets.rotation.options import RotationOptions
-from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
 from tickets.rotation.patience import Patience
-from tickets.rotation.persistence import Persistence
 from tickets.rotation.result import Outcome, Result
-from tickets.rotation.retry import Backoff, Fault
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
+from tickets.rotation.worker import PassOutcome, Worker
 
 FRUITLESS_PASSES = 3
 PASSES_IN_VAIN = 20
@@ -30,8 +27,9 @@ PASSES_IN_VAIN = 20
 class Rotation:
     """Rotates every pending row of a target.
 
-    1. Find the key range of the next batch: the n-th pending key above the last one.
-    2. Rotate the range in one short transaction; rows that others hold are left for later.
+    1. An allocator hands out key ranges in order: the next n pending keys above the last one.
+    2. Workers, each with a connection of its own, rotate a range in one short transaction; rows
+       that others hold are left for later.
     3. At the end of a pass look afresh: nothing pending means complete. The data decides, never
        the loop's own count, and a batch without rows is not the end.
     4. Rows still pending start another pass; when all of them are locked, wait for them a bounded
@@ -50,34 +48,34 @@ class Rotation:
         clock: Callable[[], float],
     ) -> None:
         self._target = target
-        self._options = options
-        self._observe = observe
+        self._observer = observe
+        self._observing = Lock()
         self._stop = stop
         self._clock = clock
-        self._connection = Connection(target.database)
-        self._batches = BatchRunner(
-            self._connection, target, lock_timeout_ms=options.lock_timeout_ms
-        )
-        self._persistence = Persistence(
-            self._connection,
-            backoff=Backoff(options.retry_seconds),
-            stop=stop,
-            observe=observe,
-            clock=clock,
-        )
-        self._size: BatchSize = (
-            AdaptiveBatchSize(options.target_batch_seconds)
-            if options.batch_rows is None
-            else FixedBatchSize(options.batch_rows)
-        )
-        self._throttle = make_throttle(options, self._connection, clock)
+        self._allowance = Allowance(options.limit_rows)
+        self._health = Connection(target.database)
+        throttle = make_throttle(options, self._health, clock)
+        self._workers = [
+            Worker(
+                target,
+                options,
+                throttle=throttle,
+                allowance=self._allowance,
+                observe=self._observe,
+                stop=stop,
+                clock=clock,
+            )
+            for _ in range(options.workers)
+        ]
+        # Between passes the workers rest, and the first one's connection looks and waits.
+        self._first = self._workers[0]
         self._patience = Patience(
             target,
-            self._connection,
+            self._first.connection,
             at_most_seconds=options.wait_for_locks_seconds,
-            persistence=self._persistence,
+            persistence=self._first.persistence,
             stop=stop,
-            observe=observe,
+            observe=self._observe,
             clock=clock,
         )
         self.result = Result()
@@ -88,40 +86,54 @@ class Rotation:
         Raises a RotationError when it cannot go on; ``result`` then says how far it came.
         """
         started_at = self._clock()
-        self._stop.on_abort(self._connection.cancel)
+        self._stop.on_abort(self._cancel)
         try:
             self.result.outcome = self._passes()
         finally:
             self.result.seconds = self._clock() - started_at
-            self.result.retries = self._persistence.retries
-            if self._patience.waited_seconds:
-                self.result.waited_seconds["row locks"] = self._patience.waited_seconds
-            self._connection.close()
+            self._sum_up()
+            self._health.close()
+            for worker in self._workers:
+                worker.connection.close()
         return self.result
+
+    def _cancel(self) -> None:
+        for worker in self._workers:
+            worker.connection.cancel()
+        self._health.cancel()
+
+    def _sum_up(self) -> None:
+        waited_seconds = self.result.waited_seconds
+        for worker in self._workers:
+            self.result.retries += worker.persistence.retries
+            for kind, seconds in worker.waited_seconds.items():
+                waited_seconds[kind] = waited_seconds.get(kind, 0.0) + seconds
+        if self._patience.waited_seconds:
+            waited_seconds["row locks"] = self._patience.waited_seconds
 
     def _passes(self) -> Outcome:
         fruitless = in_vain = 0
         fewest_left = math.inf
         while not self._ended():
             before = self.result.rotated_rows
-            skipped_rows, held = self._one_pass()
+            left = self._one_pass()
             if self._ended():
                 break
-            if not self._persistence.run(self._batches.any_pending):
+            if not self._first.persistence.run(self._first.batches.any_pending):
                 self.result.skipped_rows = 0
                 return Outcome.COMPLETE
-            fewer = skipped_rows == 0 or skipped_rows < fewest_left
-            fewest_left = min(fewest_left, skipped_rows or math.inf)
-            if held and fewer and self.result.rotated_rows > before:
+            fewer = left.skipped_rows == 0 or left.skipped_rows < fewest_left
+            fewest_left = min(fewest_left, left.skipped_rows or math.inf)
+            if left.held and fewer and self.result.rotated_rows > before:
                 fruitless = in_vain = 0
                 self._patience.renew()
-            elif skipped_rows:
+            elif left.skipped_rows:
                 in_vain += 1
                 locked = not self._patience.wait()
                 if not locked and in_vain == PASSES_IN_VAIN and not self._patience.blockers:
                     raise self._unyielding()
                 if locked or in_vain == PASSES_IN_VAIN:
-                    self.result.skipped_rows = skipped_rows
+                    self.result.skipped_rows = left.skipped_rows
                     self.result.blockers = self._patience.blockers
                     return Outcome.ROWS_LOCKED
             else:
@@ -138,81 +150,29 @@ class Rotation:
         )
 
     def _ended(self) -> bool:
-        return self._stop.requested or self._rows_allowed() == 0
+        return self._stop.requested or self._allowance.used_up
 
-    def _rows_allowed(self) -> int | None:
-        limit_rows = self._options.limit_rows
-        return None if limit_rows is None else max(0, limit_rows - self.result.rotated_rows)
+    def _one_pass(self) -> PassOutcome:
+        """Every key range once: what was left. With one worker there is no thread to wait for."""
+        allocator = Allocator(self._clock)
+        if len(self._workers) == 1:
+            return self._first.one_pass(allocator)
+        with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:
+            running = [pool.submit(self._share, worker, allocator) for worker in self._workers]
+        return sum((one.result() for one in running), PassOutcome())
 
-    def _one_pass(self) -> tuple[int, bool]:
-        """Every key range once, in order: rows skipped, and whether the change held."""
-        after: Key | None = None
-        skipped_rows = 0
-        while not self._ended():
-            self._give_way()
-            if self._ended():
-                break
-            batch = self._persistence.run(partial(self._one_batch, after))
-            if batch is None:
-                break
-            keys, outcome = batch
-            skipped_rows += outcome.skipped_rows
-            if not outcome.held:
-                return skipped_rows, False
-            after = keys.upper
-        return skipped_rows, True
-
-    def _next_batch_rows(self) -> int:
-        rows = self._throttle.batch_rows(self._size.rows)
-        allowed = self._rows_allowed()
-        return rows if allowed is None else min(rows, allowed)
-
-    def _give_way(self) -> None:
-        """Hold nothing and wait for as long as the throttle says so."""
-        while not self._stop.requested:
-            wait = self._persistence.run(self._throttle.next_wait)
-            if wait is None:
-                return
-            if wait.is_trouble:
-                self._observe(Waiting(wait.reason))
-            self._wait(wait.kind, wait.seconds)
-
-    def _wait(self, kind: str, seconds: float) -> None:
-        started_at = self._clock()
-        self._stop.wait(seconds)
-        waited = self.result.waited_seconds
-        waited[kind] = waited.get(kind, 0.0) + self._clock() - started_at
-
-    def _one_batch(self, after: Key | None) -> tuple[KeyRange, BatchOutcome] | None:
-        """Rotate the next range above ``after``; None when nothing is pending there.
-
-        A batch that runs into a time-out is tried again smaller.
-        """
-        batch_rows = self._next_batch_rows()
-        started_at = self._clock()
-        self._throttle.batch_starts()
+    def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
+        """A worker that cannot go on ends the pass: the others finish their batch."""
         try:
-            upper = self._batches.upper_key(after, batch_rows)
-            if upper is None:
-                return None
-            keys = KeyRange(after, upper)
-            limit_rows = None if self._options.limit_rows is None else batch_rows
-            if after is None:
-                outcome = self._batches.rotate_and_look(keys, limit_rows)
-            else:
-                outcome = self._batches.rotate(keys, limit_rows)
-        except psycopg2.Error as error:
-            if fault_of(error) is Fault.TIMED_OUT:
-                self._size.cut()
+            return worker.one_pass(allocator)
+        except BaseException:
+            allocator.close()
             raise
-        self._count(keys, outcome, self._clock() - started_at)
-        return keys, outcome
 
-    def _count(self, keys: KeyRange, outcome: BatchOutcome, seconds: float) -> None:
-        self._size.record(outcome.rotated_rows, seconds)
-        self._throttle.batch_done(outcome.rotated_rows)
-        self.result.rotated_rows += outcome.rotated_rows
-        self.result.batches += 1
-        self._observe(
-            BatchDone(keys, outcome.rotated_rows, outcome.skipped_rows, seconds, self._size.rows)
-        )
+    def _observe(self, event: Event) -> None:
+        """Count and pass on, one event at a time whatever the number of workers."""
+        with self._observing:
+            if isinstance(event, BatchDone):
+                self.result.rotated_rows += event.rotated_rows
+                self.result.batches += 1
+            self._observer(event)

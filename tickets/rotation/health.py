@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from tickets.rotation import sql
-from tickets.rotation.connection import Connection
+from tickets.rotation.connection import APPLICATION_NAME, Connection
 from tickets.rotation.errors import NotReadyError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.throttle import Throttle, active_queries_signal, replica_lag_signal
@@ -40,6 +40,14 @@ def active_queries(connection: Connection) -> Callable[[], float]:
     return read
 
 
+def others_at_work(connection: Connection) -> Callable[[], bool]:
+    """Reads whether a session that is no rotation ran a statement in the last 200 ms.
+
+    Sessions that the role may not see count: better gentle for nothing than rough unknowingly.
+    """
+    return lambda: bool(connection.value(sql.others_at_work(), {"own": APPLICATION_NAME}))
+
+
 def make_throttle(
     options: RotationOptions, connection: Connection, clock: Callable[[], float]
 ) -> Throttle:
@@ -51,11 +59,14 @@ def make_throttle(
     if options.max_active_queries is not None:
         read_active = active_queries(connection)
         signals.append(active_queries_signal(options.max_active_queries, read_active))
+    regards_traffic = options.traffic_batch_rows > 0 and options.batch_rows is None
     return Throttle(
         clock=clock,
         pause_seconds=options.pause_seconds,
         max_rows_per_second=options.max_rows_per_second,
         signals=tuple(signals),
+        traffic_batch_rows=options.traffic_batch_rows,
+        others_at_work=others_at_work(connection) if regards_traffic else None,
     )
 
 

@@ -12,16 +12,20 @@ class RotationOptions:
     ``batch_rows`` fixes the batch size, which else adapts to ``target_batch_seconds``;
     ``limit_rows`` ends the run after that many rows. ``lock_timeout_ms`` bounds each wait for a
     lock inside a batch, ``wait_for_locks_seconds`` the wait at the end for rows that others hold,
-    ``retry_seconds`` the time a fault may last. The last four slow the rotation down for the sake
-    of others; None means no bound.
+    ``retry_seconds`` the time a fault may last. The others slow the rotation down for the sake of
+    traffic; None means no bound. ``traffic_batch_rows`` bounds a batch whose size is not fixed
+    while other sessions work on the server; 0: it pays no regard to them. ``workers`` batches are
+    rotated at the same time.
     """
 
+    workers: int = 1
     target_batch_seconds: float = 0.2
     batch_rows: int | None = None
     limit_rows: int | None = None
     lock_timeout_ms: int = 50
     wait_for_locks_seconds: float = 30.0
     retry_seconds: float = 60.0
+    traffic_batch_rows: int = 25
     pause_seconds: float = 0.0
     max_rows_per_second: int | None = None
     max_replica_lag_seconds: float | None = None

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 WINDOW_SECONDS = 30.0
+STEP_SECONDS = 0.1
 
 
 class Progress:
@@ -55,7 +56,10 @@ class Progress:
         self.done_rows += rows
         self.skipped_rows += skipped_rows
         self.batches += 1
-        self._recent.append((now, self.done_rows))
+        if len(self._recent) < 2 or now - self._recent[-2][0] >= STEP_SECONDS:
+            self._recent.append((now, self.done_rows))
+        else:
+            self._recent[-1] = (now, self.done_rows)
         while len(self._recent) > 2 and self._recent[1][0] <= now - WINDOW_SECONDS:
             self._recent.popleft()
 

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
-from tickets.rotation.connection import reason_of
+from tickets.rotation.connection import own_wrapper, reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.progress import Progress
@@ -99,6 +99,7 @@ class Record:
         finished = Event()
 
         def keep() -> None:
+            connections[self._database] = own_wrapper(self._database)  # this thread's alone
             while not finished.wait(BEAT_EVERY_SECONDS):
                 if self.beat(progress.done_rows, progress.total_rows):
                     stop.request()

@@ -37,6 +37,24 @@ def range_values(keys: KeyRange) -> dict[str, Any]:
     return {"after": keys.after, "upper": keys.upper}
 
 
+def together(*statements: Statement) -> sql.Composed:
+    """Statements that are one message and one transaction; the answer is that of the last one.
+
+    PostgreSQL runs the statements of one message as one transaction, which ends with them:
+    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT.
+    Small batches would feel the round trips of BEGIN and COMMIT.
+    """
+    return sql.SQL("; ").join(statements)
+
+
+def bounded(statement: Statement) -> sql.Composed:
+    """A statement in a transaction of its own whose waits for locks are bounded.
+
+    Reads are bounded too: behind an ALTER TABLE even a SELECT waits for its lock.
+    """
+    return together(LIMIT_LOCK_WAIT, AVOID_FULL_SCANS, statement)
+
+
 def _table(target: Target) -> sql.Identifier:
     return sql.Identifier(target.table)
 
@@ -72,6 +90,24 @@ def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
         "SELECT {key} FROM ("
         "SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(batch_rows)s"
         ") AS batch ORDER BY {key} DESC LIMIT 1"
+    ).format(
+        key=sql.Identifier(target.key_column),
+        table=_table(target),
+        pending=_pending(target, keys),
+    )
+
+
+def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
+    """The upper keys of the next batches of ``batch_rows`` rows, over ``ahead_rows`` pending keys.
+
+    ACCESS SHARE. One index-only scan of the partial index. The last batch may be smaller.
+    """
+    return sql.SQL(
+        "SELECT {key} FROM ("
+        "SELECT {key}, row_number() OVER (ORDER BY {key}) AS place, count(*) OVER () AS places "
+        "FROM (SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(ahead_rows)s) "
+        "AS ahead"
+        ") AS batch WHERE place %% %(batch_rows)s = 0 OR place = places ORDER BY {key}"
     ).format(
         key=sql.Identifier(target.key_column),
         table=_table(target),
@@ -198,6 +234,21 @@ def active_queries() -> sql.SQL:
         "SELECT count(*) FILTER (WHERE state IS NULL), count(*) FILTER (WHERE state = 'active') "
         "FROM pg_stat_activity "
         "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+
+def others_at_work() -> sql.SQL:
+    """Whether a session of another program ran a statement in the last 200 ms. No lock.
+
+    Takes ``own``, the application name of rotations. A session whose state this role may not see
+    counts as one at work.
+    """
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND coalesce(backend_type, 'client backend') = 'client backend' AND datname IS NOT NULL "
+        "AND application_name IS DISTINCT FROM %(own)s "
+        "AND (state IS NULL OR state IN ('active', 'disabled') "
+        "OR state_change > clock_timestamp() - interval '200 ms'))"
     )
 
 

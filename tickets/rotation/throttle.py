@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 HEALTH_EVERY_SECONDS = 1.0
+TRAFFIC_LASTS_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.5
 
 
@@ -59,11 +62,13 @@ def active_queries_signal(max_queries: int, read: Callable[[], float]) -> Health
 
 
 class Throttle:
-    """Asked before each batch, told after each.
+    """Asked before each batch, told after each, by any number of threads.
 
     ``pause_seconds`` lie between two batches. With ``max_rows_per_second`` a batch starts no sooner
     than the rows before it allow, and takes no more rows than one second's worth. Health signals
-    are read at most once a second while all is well, twice a second while one says wait.
+    are read at most once a second while all is well, twice a second while one says wait. While
+    ``others_at_work`` says yes, and for five seconds after, no batch takes more than
+    ``traffic_batch_rows``.
     """
 
     def __init__(
@@ -73,41 +78,50 @@ class Throttle:
         pause_seconds: float = 0.0,
         max_rows_per_second: int | None = None,
         signals: tuple[HealthSignal, ...] = (),
+        traffic_batch_rows: int = 0,
+        others_at_work: Callable[[], bool] | None = None,
     ) -> None:
         self._clock = clock
+        self._lock = Lock()
         self._pause_seconds = pause_seconds
         self._max_rows_per_second = max_rows_per_second
         self._signals = signals
-        self._started_at = clock()
-        self._not_before = clock()
-        self._read_again_at = clock()
+        self._traffic_batch_rows = traffic_batch_rows
+        self._others_at_work = others_at_work
+        self._traffic_until = -math.inf
+        self._pause_until = self._allowed_at = self._read_again_at = clock()
 
     def batch_rows(self, rows: int) -> int:
         """The rows of a batch that would else take ``rows``."""
-        return rows if self._max_rows_per_second is None else min(rows, self._max_rows_per_second)
-
-    def batch_starts(self) -> None:
-        """Note when a batch begins: its time counts towards the rate."""
-        self._started_at = self._clock()
-
-    def batch_done(self, rows: int) -> None:
-        """Note a committed batch of ``rows`` rows."""
-        now = self._clock()
-        self._not_before = now + self._pause_seconds
         if self._max_rows_per_second is not None:
-            allowed_at = self._started_at + rows / self._max_rows_per_second
-            self._not_before = max(self._not_before, allowed_at)
+            rows = min(rows, self._max_rows_per_second)
+        if self._clock() < self._traffic_until:
+            rows = min(rows, self._traffic_batch_rows)
+        return rows
+
+    def batch_done(self, rows: int, started_at: float) -> None:
+        """Note a committed batch of ``rows`` rows; its own time counts towards the rate."""
+        with self._lock:
+            self._pause_until = self._clock() + self._pause_seconds
+            if self._max_rows_per_second is not None:
+                since = max(self._allowed_at, started_at)
+                self._allowed_at = since + rows / self._max_rows_per_second
 
     def next_wait(self) -> Wait | None:
         """The wait before the next batch; None when it may start now."""
-        now = self._clock()
-        if now < self._not_before:
-            left_seconds = self._not_before - now
-            return Wait(left_seconds, "pace", "the pace asked for", is_trouble=False)
-        if self._signals and now >= self._read_again_at:
-            for signal in self._signals:
-                reading = signal.read()
-                if signal.gate.update(reading):
-                    return Wait(LOOK_AGAIN_SECONDS, signal.kind, signal.tell(reading))
-            self._read_again_at = self._clock() + HEALTH_EVERY_SECONDS
+        with self._lock:
+            now = self._clock()
+            left_seconds = max(self._pause_until, self._allowed_at) - now
+            if left_seconds > 0:
+                return Wait(left_seconds, "pace", "the pace asked for", is_trouble=False)
+            return self._read() if now >= self._read_again_at else None
+
+    def _read(self) -> Wait | None:
+        for signal in self._signals:
+            reading = signal.read()
+            if signal.gate.update(reading):
+                return Wait(LOOK_AGAIN_SECONDS, signal.kind, signal.tell(reading))
+        if self._others_at_work is not None and self._others_at_work():
+            self._traffic_until = self._clock() + TRAFFIC_LASTS_SECONDS
+        self._read_again_at = self._clock() + HEALTH_EVERY_SECONDS
         return None

@@ -10,6 +10,7 @@ from tickets.rotation.display.bar import Bar
 from tickets.rotation.display.display import Display, NoDisplay, WhileItWorks
 from tickets.rotation.display.json_lines import JsonLines
 from tickets.rotation.display.lines import Lines
+from tickets.rotation.display.unhurried import Unhurried
 from tickets.rotation.progress import Progress
 
 MODES = ("auto", "bar", "lines", "json", "none")
@@ -24,7 +25,8 @@ def make_display(
     clock: Callable[[], float],
 ) -> Display:
     """The display for one of ``MODES``; auto means a bar on a terminal and lines elsewhere."""
-    return WhileItWorks(_make(mode, progress, out=out, err=err, clock=clock))
+    display = _make(mode, progress, out=out, err=err, clock=clock)
+    return WhileItWorks(Unhurried(display, clock))
 
 
 def _make(

@@ -9,11 +9,16 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tickets.rotation.display import MODES
-from tickets.rotation.management.one_line import database_alias, positive_int
+from tickets.rotation.management.one_line import (
+    database_alias,
+    non_negative_int,
+    positive_int,
+)
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.report_format import FORMATS
 
 DEFAULTS = RotationOptions()
+MOST_WORKERS = 64
 A_YEAR_SECONDS = 365 * 86_400
 
 
@@ -46,11 +51,13 @@ def add_arguments(parser: CommandParser) -> None:
 def rotation_options(options: dict[str, Any]) -> RotationOptions:
     """The engine's options from the parsed command line."""
     return RotationOptions(
+        workers=options["workers"],
         target_batch_seconds=options["target_batch_seconds"],
         batch_rows=options["batch_rows"],
         limit_rows=options["limit"],
         wait_for_locks_seconds=options["wait_for_locks"],
         retry_seconds=options["retry_seconds"],
+        traffic_batch_rows=options["traffic_batch_rows"],
         pause_seconds=options["pause_seconds"],
         max_rows_per_second=options["max_rows_per_second"],
         max_replica_lag_seconds=options["max_replica_lag"],
@@ -59,6 +66,13 @@ def rotation_options(options: dict[str, Any]) -> RotationOptions:
 
 
 def _add_rotation(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--workers",
+        type=worker_count,
+        default=DEFAULTS.workers,
+        metavar="N",
+        help="batches at the same time, each on a connection of its own (default: 1, the gentlest)",
+    )
     group.add_argument(
         "--target-batch-seconds",
         type=positive_seconds,
@@ -96,6 +110,14 @@ def _add_gentleness(group: argparse._ArgumentGroup) -> None:
         help="how long to wait at the end for rows that others hold (default: 30)",
     )
     group.add_argument(
+        "--traffic-batch-rows",
+        type=non_negative_int,
+        default=DEFAULTS.traffic_batch_rows,
+        metavar="N",
+        help="largest batch while other sessions work on the server; 0: pay no regard to them "
+        f"(default: {DEFAULTS.traffic_batch_rows})",
+    )
+    group.add_argument(
         "--pause-seconds",
         type=seconds,
         default=DEFAULTS.pause_seconds,
@@ -124,6 +146,14 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--exact", action="store_true", help="count every row, however long that takes"
     )
+
+
+def worker_count(text: str) -> int:
+    """Argument type: a whole number from 1 to 64; each worker is a server connection."""
+    number = positive_int(text)
+    if number > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_WORKERS} workers")
+    return number
 
 
 def seconds(text: str) -> float:

@@ -35,12 +35,21 @@ def positive_int(text: str) -> int:
 
     Raises ``argparse.ArgumentTypeError``, which argparse shows with the option's name.
     """
+    return _whole_number(text, at_least=1)
+
+
+def non_negative_int(text: str) -> int:
+    """Argument type: a whole number of at least 0; raises as ``positive_int`` does."""
+    return _whole_number(text, at_least=0)
+
+
+def _whole_number(text: str, *, at_least: int) -> int:
     try:
         number = int(text)
     except ValueError:
-        number = 0
-    if not 1 <= number < 2**63:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+        number = -1
+    if not at_least <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {at_least}")
     return number
 
 

@@ -1,0 +1,146 @@
+"""One connection that rotates key ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import psycopg2
+
+from tickets.rotation.allocator import Allocator
+from tickets.rotation.allowance import Allowance
+from tickets.rotation.batch import BatchOutcome, BatchRunner
+from tickets.rotation.connection import Connection, fault_of
+from tickets.rotation.events import BatchDone, Observer, Waiting
+from tickets.rotation.key_range import KeyRange
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
+from tickets.rotation.persistence import Persistence
+from tickets.rotation.retry import Backoff, Fault
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+from tickets.rotation.throttle import Throttle
+
+
+@dataclass(frozen=True, slots=True)
+class PassOutcome:
+    """What was left in a worker's share of a pass.
+
+    ``held`` is False when rows that an UPDATE reported as changed were found pending again.
+    """
+
+    skipped_rows: int = 0
+    held: bool = True
+
+    def __add__(self, other: PassOutcome) -> PassOutcome:
+        return PassOutcome(self.skipped_rows + other.skipped_rows, self.held and other.held)
+
+
+class Worker:
+    """Takes ranges from the allocator until there are none, and rotates them one by one.
+
+    It has a connection, a batch size and retries of its own; throttle and allowance are shared.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        options: RotationOptions,
+        *,
+        throttle: Throttle,
+        allowance: Allowance,
+        observe: Observer,
+        stop: StopSignal,
+        clock: Callable[[], float],
+    ) -> None:
+        self._throttle = throttle
+        self._allowance = allowance
+        self._observe = observe
+        self._stop = stop
+        self._clock = clock
+        self.connection = Connection(target.database)
+        self.batches = BatchRunner(self.connection, target, lock_timeout_ms=options.lock_timeout_ms)
+        self.persistence = Persistence(
+            self.connection,
+            backoff=Backoff(options.retry_seconds),
+            stop=stop,
+            observe=observe,
+            clock=clock,
+        )
+        self._size: BatchSize = (
+            AdaptiveBatchSize(options.target_batch_seconds)
+            if options.batch_rows is None
+            else FixedBatchSize(options.batch_rows)
+        )
+        self.waited_seconds: dict[str, float] = {}
+
+    def one_pass(self, allocator: Allocator) -> PassOutcome:
+        """Rotate ranges until none is left, the limit is reached, or the end is asked for.
+
+        Raises what Persistence raises.
+        """
+        total = PassOutcome()
+        while self._give_way():
+            batch_rows = self._allowance.take(self._throttle.batch_rows(self._size.rows))
+            if batch_rows == 0:
+                break
+            look_up = partial(allocator.next_range, batch_rows, self.batches.upper_keys)
+            keys = self.persistence.run(look_up)
+            if keys is None:
+                self._allowance.give_back(batch_rows)
+                break
+            outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
+            total += PassOutcome(outcome.skipped_rows, outcome.held)
+            if not outcome.held:
+                allocator.close()
+        return total
+
+    def _one_batch(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
+        """Rotate a range of about ``batch_rows`` rows.
+
+        When it is tried again after a time-out, the batch size was cut: then only the first part,
+        and the rest is left to the next pass.
+        """
+        if self._size.rows < batch_rows:
+            keys = self.batches.first_part(keys, self._size.rows)
+        limit_rows = batch_rows if self._allowance.is_limited else None
+        rotate = self.batches.rotate if keys.after is not None else self.batches.rotate_and_look
+        started_at = self._clock()
+        try:
+            outcome = rotate(keys, limit_rows)
+        except psycopg2.Error as error:
+            if fault_of(error) is Fault.TIMED_OUT:
+                self._size.cut()
+            raise
+        seconds = self._clock() - started_at
+        self._allowance.give_back(batch_rows - outcome.rotated_rows)
+        self._size.record(outcome.rotated_rows, seconds)
+        self._throttle.batch_done(outcome.rotated_rows, started_at)
+        self._observe(
+            BatchDone(
+                keys,
+                outcome.rotated_rows,
+                outcome.skipped_rows,
+                seconds,
+                next_batch_rows=self._throttle.batch_rows(self._size.rows),
+            )
+        )
+        return outcome
+
+    def _give_way(self) -> bool:
+        """Hold nothing and wait while the throttle says so; False when the end is asked for."""
+        while not self._stop.requested:
+            wait = self.persistence.run(self._throttle.next_wait)
+            if wait is None:
+                return True
+            if wait.is_trouble:
+                self._observe(Waiting(wait.reason))
+            self._wait(wait.kind, wait.seconds)
+        return False
+
+    def _wait(self, kind: str, seconds: float) -> None:
+        started_at = self._clock()
+        self._stop.wait(seconds)
+        waited_seconds = self._clock() - started_at
+        self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + waited_seconds
