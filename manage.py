@@ -2,16 +2,17 @@
 """Django's command line for this project."""
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
-    try:
-        from tickets.config.command_line import run  # noqa: PLC0415  (it takes a while)
-    except KeyboardInterrupt:
-        sys.stderr.write("manage.py: interrupted\n")
-        sys.exit(130)
+    # Python raises KeyboardInterrupt wherever it is, even while it imports: a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from tickets.config.command_line import run  # noqa: PLC0415  (it takes a while)
+
     sys.exit(run(sys.argv))
 
 

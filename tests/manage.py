@@ -46,8 +46,17 @@ class Manage:
         env: Mapping[str, str] | None = None,
     ) -> Popen[str]:
         """Start a command with its output in pipes; it is killed at the end of the run."""
+        return self.start_program(*_command(args), database_url=database_url, env=env)
+
+    def start_program(
+        self,
+        *command: str,
+        database_url: str | None,
+        env: Mapping[str, str] | None = None,
+    ) -> Popen[str]:
+        """Start another program in the same way."""
         process = Popen(
-            _command(args),
+            command,
             cwd=PROJECT,
             env=self._environment(database_url, env),
             stdin=subprocess.DEVNULL,

@@ -44,6 +44,23 @@ def test_a_disabled_trigger_is_named_with_the_command_that_enables_it(
     assert manage("check", "--database", "default", database_url=database_url).returncode == 0
 
 
+def test_an_invalid_index_is_named_with_the_command_that_mends_it(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    tickets.cursor().execute(
+        "UPDATE pg_index SET indisvalid = false "
+        "WHERE indexrelid = 'tickets_ticket_pending'::regclass"
+    )
+    for command in (("check", "--database", "default"), ("rotate_tokens",)):
+        refused = manage(*command, database_url=database_url)
+        assert refused.returncode == 1
+        assert "tickets_ticket_pending" in refused.stderr
+        assert 'REINDEX INDEX CONCURRENTLY "tickets_ticket_pending"' in refused.stderr
+    tickets.cursor().execute('REINDEX INDEX CONCURRENTLY "tickets_ticket_pending"')
+    assert manage("check", "--database", "default", database_url=database_url).returncode == 0
+
+
 def test_a_connection_for_which_no_trigger_fires_is_refused(
     manage: Manage, database_url: str, connect: Callable[[str], Any]
 ) -> None:

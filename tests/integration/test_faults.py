@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.held_table import until_a_statement_waits
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tickets.rotation.errors import AbortedError, DatabaseGoneError, StatementError
@@ -41,6 +42,43 @@ def test_a_passing_fault_is_retried_and_nothing_is_lost(
     ).run()
     assert (result.outcome, result.rotated_rows, result.retries) == (Outcome.COMPLETE, 100, 2)
     assert [sqlstate in retry.reason for retry in retries] == [True, True]
+    assert_each_token_changed_once(tickets)
+
+
+REPEATABLE_READ = """
+DO $$ BEGIN
+    EXECUTE format(
+        'ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''',
+        current_database()
+    );
+END $$;
+"""
+
+
+def test_a_real_serialization_failure_is_retried_and_nothing_is_lost(
+    tickets: Any, database_url: str, connect: Callable[[str], Any], rotation: RotationFactory
+) -> None:
+    leak(tickets, 100)
+    tickets.cursor().execute(REPEATABLE_READ)
+    traffic = connect(database_url)
+    traffic.autocommit = False
+    traffic.cursor().execute("UPDATE tickets_ticket SET subject = 'written' WHERE id = 50")
+
+    def commit_while_it_is_waited_for() -> None:
+        until_a_statement_waits(tickets, "UPDATE")
+        traffic.commit()
+
+    committer = threading.Thread(target=commit_while_it_is_waited_for)
+    committer.start()
+    retries: list[Retrying] = []
+    result = rotation(
+        lambda event: retries.append(event) if isinstance(event, Retrying) else None,
+        lock_timeout_ms=60_000,
+    ).run()
+    committer.join()
+    assert ["40001" in retry.reason for retry in retries] == [True]
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 100)
+    assert value(tickets, "SELECT subject FROM tickets_ticket WHERE id = 50") == "written"
     assert_each_token_changed_once(tickets)
 
 

@@ -81,6 +81,73 @@ def test_an_update_changes_token_and_marker_only_as_the_truth_table_says(
     assert stored(ticket) == ("as written", *kept)
 
 
+def write_by_save(ticket: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(ticket, name, value)
+    ticket.save()
+
+
+def write_by_update(ticket: Any, values: dict[str, Any]) -> None:
+    type(ticket).objects.filter(pk=ticket.pk).update(**values)
+
+
+def write_by_bulk_update(ticket: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(ticket, name, value)
+    type(ticket).objects.bulk_update([ticket], list(values))
+
+
+def write_by_update_or_create(ticket: Any, values: dict[str, Any]) -> None:
+    type(ticket).objects.update_or_create(pk=ticket.pk, defaults=values)
+
+
+ORM_WRITES = [write_by_save, write_by_update, write_by_bulk_update, write_by_update_or_create]
+
+
+@pytest.mark.parametrize("write", ORM_WRITES)
+@pytest.mark.parametrize(
+    ("marker", "new_token", "new_marker", "passes"), TRUTH_TABLE.values(), ids=TRUTH_TABLE.keys()
+)
+def test_the_truth_table_holds_through_the_orm(
+    marker: datetime | None,
+    new_token: UUID,
+    new_marker: datetime | None,
+    write: Callable[[Any, dict[str, Any]], None],
+    *,
+    passes: bool,
+) -> None:
+    ticket = store(OLD_TOKEN, marker)
+
+    write(ticket, {"subject": "as written", "token": new_token, "token_rotated_at": new_marker})
+
+    kept = (new_token, new_marker) if passes else (OLD_TOKEN, marker)
+    assert stored(ticket) == ("as written", *kept)
+
+
+MARKER_NOT_WRITTEN = {name: row for name, row in TRUTH_TABLE.items() if row[0] == row[2]}
+
+
+@pytest.mark.parametrize("write", ORM_WRITES)
+@pytest.mark.parametrize(
+    ("marker", "new_token", "new_marker", "passes"),
+    MARKER_NOT_WRITTEN.values(),
+    ids=MARKER_NOT_WRITTEN.keys(),
+)
+def test_the_truth_table_holds_for_old_code_that_knows_no_marker(
+    marker: datetime | None,
+    new_token: UUID,
+    new_marker: datetime | None,
+    write: Callable[[Any, dict[str, Any]], None],
+    *,
+    passes: bool,
+) -> None:
+    old = old_ticket_model().objects.get(pk=store(OLD_TOKEN, marker).pk)
+
+    write(old, {"subject": "as written", "token": new_token})
+
+    assert stored(old) == ("as written", new_token if passes else OLD_TOKEN, marker)
+
+
 @pytest.mark.parametrize(
     ("marker", "new_token", "new_marker", "passes"), TRUTH_TABLE.values(), ids=TRUTH_TABLE.keys()
 )
@@ -211,15 +278,14 @@ def test_an_inserted_row_is_born_fresh_whatever_token_was_sent(
     assert marker >= before
 
 
-def test_copied_rows_are_born_fresh() -> None:
+@pytest.mark.parametrize("marker", [["token_rotated_at"], []], ids=["new code", "old code"])
+def test_copied_rows_are_born_fresh(marker: list[str]) -> None:
     sent = uuid4()
-    line = f"x\topen\t2020-01-01\t{sent}\t\\N\n"
+    columns = ", ".join(["subject", "status", "created_at", "token", *marker])
+    line = "\t".join(["x", "open", "2020-01-01", str(sent), *(r"\N" for _ in marker)])
 
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.copy_expert(
-            "COPY tickets_ticket (subject, status, created_at, token, token_rotated_at) FROM STDIN",
-            io.StringIO(line),
-        )
+        cursor.copy_expert(f"COPY tickets_ticket ({columns}) FROM STDIN", io.StringIO(f"{line}\n"))
 
     ticket = Ticket.objects.get()
     assert ticket.token != sent

@@ -1,6 +1,13 @@
-"""The wish to stop reaches a waiting rotation at once."""
+"""The wish to stop reaches a waiting rotation at once, and cannot get stuck on its way."""
 
+import itertools
+import sys
 import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
 
 from tickets.rotation.stop import StopSignal
 
@@ -10,6 +17,17 @@ def test_request_ends_a_wait() -> None:
     threading.Timer(0.01, stop.request).start()
     assert stop.wait(60)
     assert not stop.aborted
+
+
+def test_request_ends_every_wait() -> None:
+    stop = StopSignal()
+    waiting = [threading.Thread(target=stop.wait, args=(60,), daemon=True) for _ in range(3)]
+    for thread in waiting:
+        thread.start()
+    stop.request()
+    for thread in waiting:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 def test_abort_cancels_the_statement_in_flight() -> None:
@@ -25,3 +43,39 @@ def test_abort_cancels_the_statement_in_flight() -> None:
 
 def test_without_a_request_a_wait_lasts_its_time() -> None:
     assert not StopSignal().wait(0.0)
+
+
+def interrupted_at(moment: int, first: Callable[[], None], second: Callable[[], None]) -> bool:
+    """Call ``first``, and ``second`` within it as a signal handler would be: before the line of
+    that number, on the same thread. Whether ``first`` has so many lines.
+    """
+    lines = itertools.count()
+    reached = threading.Event()
+
+    def trace(_frame: FrameType, event: str, _argument: Any) -> Any:
+        if event == "line" and next(lines) == moment:
+            reached.set()
+            second()
+        return trace
+
+    def call() -> None:
+        sys.settrace(trace)
+        first()
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(timeout=10)
+    assert not thread.is_alive(), "the second waits for the first, for ever"
+    return reached.is_set()
+
+
+@pytest.mark.parametrize("first", ["request", "abort"])
+@pytest.mark.parametrize("second", ["request", "abort"])
+def test_a_signal_handler_may_interrupt_another_anywhere(first: str, second: str) -> None:
+    for moment in itertools.count():
+        stop = StopSignal()
+        if not interrupted_at(moment, getattr(stop, first), getattr(stop, second)):
+            break
+        assert stop.wait(60)
+        assert stop.aborted == ("abort" in (first, second))
+    assert moment > 0

@@ -1,12 +1,16 @@
 """Run a manage.py command; what an operator can cause or mend is one line, not a traceback."""
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from django.core.management import BaseCommand, ManagementUtility
 from django.db import OperationalError
+
+from tickets.rotation.management.one_line import OneLineCommand
 
 INTERRUPTED = 130  # what shells report after SIGINT
 OUTPUT_CLOSED = 141  # and after SIGPIPE
@@ -16,12 +20,14 @@ def run(argv: Sequence[str]) -> int:
     """Run the command named in `argv` and return its exit code.
 
     One clear line stands for a bad configuration or an unreachable database (1; a traceback with
-    --traceback) and for Ctrl-C (130). When nobody reads the output any more it ends silently (141).
-    Every other exception keeps its traceback.
+    --traceback) and for Ctrl-C in Django's own commands (130). When nobody reads the output any
+    more it ends silently (141). Every other exception keeps its traceback. Afterwards SIGINT has
+    the system's own effect, as the process has nothing left to do.
     """
     try:
         try:
-            return _execute(argv)
+            with _quiet_start_and_end():
+                return _execute(argv)
         except KeyboardInterrupt:
             sys.stderr.write("manage.py: interrupted\n")
             return INTERRUPTED
@@ -30,6 +36,34 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         _discard_output()
         return OUTPUT_CLOSED
+
+
+class _Utility(ManagementUtility):
+    """Ctrl-C just ends the process, until there is a command that wants to hear of it.
+
+    The commands of this project arrange it for themselves. Raised while Python imports, or a second
+    time, KeyboardInterrupt can show a traceback from anywhere.
+    """
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        command = super().fetch_command(subcommand)
+        ours = isinstance(command, OneLineCommand)
+        if not ours and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return command
+
+
+@contextmanager
+def _quiet_start_and_end() -> Iterator[None]:
+    """On both sides of the command SIGINT has the system's own effect, or stays ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nohup, or a job in the background
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _flush() -> None:
@@ -52,7 +86,7 @@ def _discard_output() -> None:
 
 def _execute(argv: Sequence[str]) -> int:
     try:
-        execute_from_command_line(list(argv))
+        _Utility(list(argv)).execute()
     except (ImproperlyConfigured, OperationalError) as error:
         message = _one_line(error)
         if message is None or "--traceback" in argv:

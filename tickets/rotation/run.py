@@ -117,7 +117,8 @@ class Run:
                 running = pool.submit(rotation.run)
                 # A signal that comes just before an unbounded wait would be answered after it.
                 while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
-                    pass
+                    if stop.aborted:
+                        stop.abort()  # the first time may have fallen between two statements
                 running.result()
             error = None
         except AbortedError:

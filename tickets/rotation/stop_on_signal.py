@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from types import FrameType
 
 from tickets.rotation.stop import StopSignal
@@ -19,21 +20,25 @@ ABORTING = "\nEnding at once; the batch in flight is rolled back.\n"
 def stop_on_signal(stop: StopSignal) -> Iterator[None]:
     """While inside: the first signal lets the running batch commit, the second rolls it back.
 
-    A third one has the system's own effect, for a server that no longer answers. A signal that was
-    ignored before (nohup, a job in the background) stays ignored. Main thread only.
+    A third one has the system's own effect, for a server that no longer answers, whichever of them
+    came before. A signal that was ignored before (nohup, a job in the background) stays ignored.
+    Main thread only.
     """
+    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heeded = [signum for signum in caught if signal.getsignal(signum) is not signal.SIG_IGN]
+    earlier_signals = count()
 
-    def handle(signum: int, _frame: FrameType | None) -> None:
-        if not stop.requested:
-            _say(STOPPING)
+    def handle(_signum: int, _frame: FrameType | None) -> None:
+        # Another signal may interrupt this handler anywhere, so counting must be one step.
+        if next(earlier_signals) == 0:
             stop.request()
+            _say(STOPPING)
         else:
-            signal.signal(signum, signal.SIG_DFL)
+            for each in heeded:
+                signal.signal(each, signal.SIG_DFL)
             _say(ABORTING)
             stop.abort()
 
-    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heeded = [signum for signum in caught if signal.getsignal(signum) is not signal.SIG_IGN]
     before = {signum: signal.signal(signum, handle) for signum in heeded}
     try:
         yield
