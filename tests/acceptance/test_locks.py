@@ -55,10 +55,15 @@ def test_a_write_to_a_row_of_the_running_batch_waits_for_that_batch_and_no_other
     assert_each_token_changed_once(tickets)
 
 
+@pytest.mark.parametrize("batch_seconds", [0.3, 1.5])  # deadlock_timeout is 1 s
 def test_traffic_that_locks_rows_in_another_order_gets_its_rows_and_no_deadlock(
-    manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
+    manage: Manage,
+    database_url: str,
+    tickets: Any,
+    connect: Callable[[str], Any],
+    batch_seconds: float,
 ) -> None:
-    tickets.cursor().execute(SLEEP.format(seconds=0.3, when="WHEN (OLD.id = 1)"))
+    tickets.cursor().execute(SLEEP.format(seconds=batch_seconds, when="WHEN (OLD.id = 1)"))
     traffic = connect(database_url)
     traffic.autocommit = False
     traffic.cursor().execute(WRITE, [2])

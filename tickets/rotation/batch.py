@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from tickets.rotation.retry import Fault
 from tickets.rotation.target import Target
 
 TRIES_OF_ONE_ROW = 10
+PLAIN_UPDATE_AT_MOST_MS = 500
+BATCHES_WITHOUT_A_WAIT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,23 @@ class BatchOutcome:
 class BatchRunner:
     """Finds key ranges and rotates them on one connection, each in one short transaction.
 
-    Driver errors other than those handled here pass through, with the transaction rolled back.
+    ``aborted`` tells a statement that the operator cancelled from one that took too long. Driver
+    errors other than those handled here pass through, with the transaction rolled back.
     """
 
-    def __init__(self, connection: Connection, target: Target, *, lock_timeout_ms: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        target: Target,
+        *,
+        lock_timeout_ms: int,
+        aborted: Callable[[], bool],
+    ) -> None:
         self._connection = connection
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
+        self._aborted = aborted
+        self._never_waiting = 0
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
@@ -82,21 +95,32 @@ class BatchRunner:
         """Rotate the range; rows that others hold for longer than the lock timeout are skipped.
 
         With ``limit_rows`` no more rows than that change, even when others have become pending in
-        the range since. Without it the plain UPDATE comes first because it is the fastest. A
+        the range since. Without it the plain UPDATE comes first because it is the fastest. It waits
+        for one row after the other, so its time is bounded too, well below the deadlock_timeout of
+        traffic that waits for it: a statement that may take longer must not wait for anybody. A
         duplicate token fails a whole statement, so the range is halved until the row is alone, and
         that row is tried again.
         """
-        if limit_rows is not None:
+        if limit_rows is not None or self._never_waiting > 0:
+            self._never_waiting = max(0, self._never_waiting - 1)
             return self.rotate_at_most(keys, limit_rows)
         try:
-            return BatchOutcome(self._update(sql.rotate_range(self._target, keys), keys))
+            return BatchOutcome(self._update_plainly(keys))
         except psycopg2.Error as error:
             fault = fault_of(error)
+            if fault is Fault.TIMED_OUT and not self._aborted():
+                self._never_waiting = BATCHES_WITHOUT_A_WAIT
+                return self.rotate_at_most(keys, batch_rows=None)
             if fault is Fault.LOCKED:
                 return self.rotate_at_most(keys, batch_rows=None)
             if fault is Fault.DUPLICATE_TOKEN:
                 return self._rotate_halves(keys)
             raise
+
+    def _update_plainly(self, keys: KeyRange) -> int:
+        query = sql.together(sql.LIMIT_STATEMENT, sql.bounded(sql.rotate_range(self._target, keys)))
+        values = {**sql.range_values(keys), "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS}
+        return self._connection.change(query, self._bounds(values))
 
     def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""

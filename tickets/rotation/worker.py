@@ -60,7 +60,12 @@ class Worker:
         self._stop = stop
         self._clock = clock
         self.connection = Connection(target.database)
-        self.batches = BatchRunner(self.connection, target, lock_timeout_ms=options.lock_timeout_ms)
+        self.batches = BatchRunner(
+            self.connection,
+            target,
+            lock_timeout_ms=options.lock_timeout_ms,
+            aborted=lambda: stop.aborted,
+        )
         self.persistence = Persistence(
             self.connection,
             backoff=Backoff(options.retry_seconds),
