@@ -1,4 +1,4 @@
-"""Messages of tickets. The foreign key locks the tickets for a moment, and waits for it politely."""
+"""Messages of tickets. The foreign key locks the tickets for a moment, asked for politely."""
 
 import django.db.models.deletion
 from django.db import migrations, models

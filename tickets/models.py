@@ -24,7 +24,9 @@ class Ticket(models.Model):
         WAITING = "waiting"
         CLOSED = "closed"
 
-    subject = models.CharField(max_length=200)
+    SUBJECT_LENGTH = 200
+
+    subject = models.CharField(max_length=SUBJECT_LENGTH)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
     # The insert guard overrules both defaults. They are here because Django reads fields with a
