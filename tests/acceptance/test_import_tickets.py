@@ -227,6 +227,24 @@ def test_a_stop_asked_for_through_the_record_ends_it(
     assert last_operation(connect(database_url))["output_data"]["outcome"] == "stopped"
 
 
+def test_an_import_whose_record_somebody_ended_adds_nothing_to_it(
+    endless: Start, database_url: str, connect: Connect
+) -> None:
+    process = endless()
+
+    with connect(database_url).cursor() as cursor:
+        cursor.execute(
+            "UPDATE batch_batchoperation"
+            " SET status = 'finished', result = 'failed', finished_at = now()"
+        )
+    _, errors = process.communicate(timeout=60)
+
+    (line,) = errors.splitlines()
+    assert process.returncode == 1
+    assert "somebody else ended this import's record" in line
+    assert stored(connect(database_url)) == 10
+
+
 def test_while_nothing_comes_it_gives_signs_of_life(
     endless: Start, database_url: str, connect: Connect
 ) -> None:

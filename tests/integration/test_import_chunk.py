@@ -112,7 +112,7 @@ def test_within_a_chunk_the_first_of_a_reference_counts(operation: BatchOperatio
 def test_strict_imports_only_what_stands_before_a_clash(operation: BatchOperation) -> None:
     done = write(operation, [*rows(2), *rows(1, body="other"), *rows(1, first=2)], strict=True)
 
-    assert (done.imported, len(done.clashes)) == (2, 1)
+    assert (done.imported, len(done.clashes), done.last_line) == (2, 1, 2)
 
 
 def test_a_ticket_that_was_deleted_stays_deleted(operation: BatchOperation) -> None:

@@ -25,11 +25,15 @@ ONCE = "tickets_imported_once"
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """What has become of a chunk's rows. ``clashes`` are references with other contents."""
+    """What has become of a chunk's rows, up to the one that begins in ``last_line``.
+
+    ``clashes`` are references with other contents.
+    """
 
     imported: int
     already_there: int
     clashes: tuple[BadLine, ...]
+    last_line: int
 
 
 def import_chunk(
@@ -56,7 +60,9 @@ def import_chunk(
         new: list[Row] = []
         clashes: list[BadLine] = []
         already_there = 0
+        last_line = 0
         for row in rows:
+            last_line = row.line
             if row.reference not in known:
                 known[row.reference] = row.digest
                 new.append(row)
@@ -67,7 +73,7 @@ def import_chunk(
                 if strict:
                     break
         _insert(database, operation, new)
-        done = ChunkDone(len(new), already_there, tuple(clashes))
+        done = ChunkDone(len(new), already_there, tuple(clashes), last_line)
         transaction.on_commit(lambda: committed(done), using=database)
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
+import psycopg2
 from django.db import DatabaseError, InterfaceError, connections
 
 from tickets.batch.errors import NotRunningError
@@ -54,14 +58,14 @@ class Work:
         """Import until the end of the file or of the operator's patience.
 
         ``finished`` then tells whether all was read that was to be, with ``strict`` up to the
-        first bad line; ``line`` tells how far the committed chunks reach.
+        first bad line; ``line`` tells how far what is committed reaches.
 
         Raises UnreadableFileError and RefusedError. What was committed before stays.
         """
         connection = connections[self._options.database]
         try:
             connection.ensure_connection()
-            self._stop.on_abort(connection.connection.cancel)
+            self._stop.on_abort(partial(_cancel, connection.connection))
             self._import_all()
         except Stopped:
             pass
@@ -83,7 +87,6 @@ class Work:
         )
         for chunk in chunks:
             self._import(chunk)
-            self.line = chunk[-1].line
             self._display.progress()
             if self._stop.requested:
                 return
@@ -112,6 +115,7 @@ class Work:
 
     def _committed(self, done: ChunkDone) -> None:
         self.tally.add_chunk(done.imported, done.already_there)
+        self.line = done.last_line
         for clash in done.clashes:
             self._refused(clash)
 
@@ -124,6 +128,12 @@ class Work:
         if self._heartbeat.tick(self.tally.records):
             self._stop.request()
         return self._stop.requested
+
+
+def _cancel(raw: Any) -> None:
+    """End the statement in flight, from another thread; there may be none any more."""
+    with suppress(psycopg2.Error):
+        raw.cancel()
 
 
 def _passes(error: DatabaseError) -> bool:
