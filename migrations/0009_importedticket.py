@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                     "operation",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="imported_tickets",
+                        related_name="+",
                         to="batch.batchoperation",
                     ),
                 ),

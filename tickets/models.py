@@ -88,9 +88,7 @@ class ImportedTicket(models.Model):
     ticket = models.OneToOneField(
         Ticket, on_delete=models.SET_NULL, null=True, related_name="imported"
     )
-    operation = models.ForeignKey(
-        BatchOperation, on_delete=models.PROTECT, related_name="imported_tickets"
-    )
+    operation = models.ForeignKey(BatchOperation, on_delete=models.PROTECT, related_name="+")
     reference = models.CharField(max_length=REFERENCE_LENGTH)
     # SHA-256 of what was imported: the ticket itself may have been edited since.
     digest = models.BinaryField(max_length=32)
