@@ -28,7 +28,7 @@ def one_request(traffic: Any) -> None:
         cursor.execute("UPDATE tickets_ticket SET subject = 'y' WHERE id = %s", [ticket_id])
 
 
-@pytest.mark.parametrize("before", ["0001", "0003", "0005"])
+@pytest.mark.parametrize("before", ["0001", "0003", "0005", "0007"])
 def test_migrate_waits_for_a_held_table_and_makes_no_query_wait_behind_it(
     before: str, make_database: MakeDatabase, connect: Connect, manage: Manage
 ) -> None:
@@ -77,14 +77,15 @@ def test_migrate_that_gets_no_lock_ends_with_one_line_and_can_be_run_again(
     assert manage("migrate", database_url=url).returncode == 0
 
 
+@pytest.mark.parametrize(("before", "target"), [("0006", "0005"), ("latest", "0008")])
 def test_going_backwards_waits_politely_too(
-    make_database: MakeDatabase, connect: Connect, manage: Manage
+    before: str, target: str, make_database: MakeDatabase, connect: Connect, manage: Manage
 ) -> None:
-    url = make_database("0006")
+    url = make_database(before)
     holder = connect(url)
     hold_table(holder)
 
-    gave_up = manage("migrate", "tickets", "0005", database_url=url, env=IMPATIENT)
+    gave_up = manage("migrate", "tickets", target, database_url=url, env=IMPATIENT)
     assert gave_up.returncode == 1
     assert "tickets_ticket: no lock in 1 s" in gave_up.stderr
     let_go(holder)
