@@ -1,14 +1,21 @@
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from tickets.models import Ticket
+from tickets.errors import MessageChangedError
+from tickets.models import ImportedTicket, Message, Ticket
 
-# At run time ModelAdmin takes no type argument; only its type stubs do.
+# At run time ModelAdmin and ModelForm take no type argument; only their type stubs do.
 if TYPE_CHECKING:
     TicketAdminBase = admin.ModelAdmin[Ticket]
+    MessageAdminBase = admin.ModelAdmin[Message]
+    MessageFormBase = forms.ModelForm[Message]
+    ImportedTicketAdminBase = admin.ModelAdmin[ImportedTicket]
 else:
-    TicketAdminBase = admin.ModelAdmin
+    TicketAdminBase = MessageAdminBase = ImportedTicketAdminBase = admin.ModelAdmin
+    MessageFormBase = forms.ModelForm
 
 
 @admin.register(Ticket)
@@ -25,3 +32,83 @@ class TicketAdmin(TicketAdminBase):
     ordering = ("-id",)
     # Counting every ticket for each page of the list would scan the table.
     show_full_result_count = False
+
+
+class MessageForm(MessageFormBase):
+    """The text, and which version of it the person at the form has read."""
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen_version"].initial = self.instance.version
+
+
+@admin.register(Message)
+class MessageAdmin(MessageAdminBase):
+    """Messages to blacken out words in, such as a password that a customer has sent."""
+
+    form = MessageForm
+    fields = ("ticket", "body", "seen_version", "created_at")
+    readonly_fields = ("ticket", "created_at")
+    list_display = ("id", "ticket", "created_at")
+    list_select_related = ("ticket",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def save_model(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Message,
+        form: Any,
+        change: bool,  # noqa: ARG002, FBT001
+    ) -> None:
+        obj.version = form.cleaned_data["seen_version"]
+        obj.rewrite(form.cleaned_data["body"])
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A refused change shows what is stored now; the transaction of the page is rolled back."""
+        try:
+            return super().change_view(request, object_id, form_url, extra_context)
+        except MessageChangedError as error:
+            text = f"Not saved: {error}. This is the message as it is now."
+            self.message_user(request, text, messages.ERROR)
+            return HttpResponseRedirect(request.path)
+
+
+@admin.register(ImportedTicket)
+class ImportedTicketAdmin(ImportedTicketAdminBase):
+    """Which import a ticket came with. Read only, like every record."""
+
+    list_display = ("reference", "ticket", "operation")
+    list_select_related = ("ticket", "operation")
+    search_fields = ("=reference",)
+    fields = ("reference", "ticket", "operation")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: ImportedTicket | None = None,  # noqa: ARG002
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: ImportedTicket | None = None,  # noqa: ARG002
+    ) -> bool:
+        return False

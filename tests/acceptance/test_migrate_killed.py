@@ -16,6 +16,8 @@ STEPS = {
     "0005": "ALTER TABLE",
     "0006": "ALTER TABLE",
     "0007": "CREATE INDEX CONCURRENTLY",
+    "0008": "ALTER TABLE",
+    "0009": "ALTER TABLE",
 }
 
 Connect = Callable[[str], Any]
@@ -62,7 +64,9 @@ def test_killed_while_it_waits_for_a_lock(
     kill_while_it_waits(manage, url, onlooker, step)
     let_go(holder)
     recorded = value(
-        onlooker, "SELECT count(*) FROM django_migrations WHERE name LIKE %s", f"{step}_ticket%"
+        onlooker,
+        "SELECT count(*) FROM django_migrations WHERE app = 'tickets' AND name LIKE %s",
+        f"{step}%",
     )
     again = manage("migrate", database_url=url)
 
@@ -117,7 +121,7 @@ def test_an_index_that_the_killed_migrates_session_is_still_building_is_waited_f
 def test_killed_between_the_index_and_its_record(
     make_database: MakeDatabase, connect: Connect, manage: Manage
 ) -> None:
-    url = make_database()
+    url = make_database("0007")
     onlooker = connect(url)
     with onlooker.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'tickets' AND name LIKE '0007%'")
@@ -133,7 +137,7 @@ def test_killed_between_the_index_and_its_record(
 def test_killed_while_it_goes_back_over_the_index(
     make_database: MakeDatabase, connect: Connect, manage: Manage
 ) -> None:
-    url = make_database()
+    url = make_database("0007")
     holder, onlooker = connect(url), connect(url)
     hold_table(holder)
     migrate = manage.start("migrate", "tickets", "0006", database_url=url)

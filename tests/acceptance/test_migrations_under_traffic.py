@@ -93,8 +93,8 @@ def longest_wait_seconds(onlooker: Any, pids: list[int]) -> float:
 def test_with_the_table_held_for_20_seconds_no_query_waits_longer_than_the_lock_timeout(
     make_database: MakeDatabase, connect: Connect, manage: Manage
 ) -> None:
-    """At once on three databases, so that each kind of step is the one that has to wait."""
-    urls = [make_database(before) for before in ("0001", "0003", "0005")]
+    """At once on four databases, so that each kind of step is the one that has to wait."""
+    urls = [make_database(before) for before in ("0001", "0003", "0005", "0007")]
     onlooker = connect(urls[0])
     migrations = [Migration(url, connect, manage) for url in urls]
     pids = [migration.traffic.pid for migration in migrations]
@@ -134,14 +134,15 @@ def test_migrate_that_gets_no_lock_ends_with_one_line_and_can_be_run_again(
     assert manage("migrate", database_url=url).returncode == 0
 
 
+@pytest.mark.parametrize(("before", "target"), [("0006", "0005"), ("latest", "0008")])
 def test_going_backwards_waits_politely_too(
-    make_database: MakeDatabase, connect: Connect, manage: Manage
+    before: str, target: str, make_database: MakeDatabase, connect: Connect, manage: Manage
 ) -> None:
-    url = make_database("0006")
+    url = make_database(before)
     holder = connect(url)
     hold_table(holder)
 
-    gave_up = manage("migrate", "tickets", "0005", database_url=url, env=IMPATIENT)
+    gave_up = manage("migrate", "tickets", target, database_url=url, env=IMPATIENT)
     assert gave_up.returncode == 1
     assert "tickets_ticket: no lock in 1 s" in gave_up.stderr
     let_go(holder)

@@ -119,7 +119,7 @@ def test_a_failed_run_leaves_a_record_of_why(
 def test_without_the_table_of_records_a_rotation_runs_and_says_so(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
-    tickets.cursor().execute("DROP TABLE batch_batchoperation")
+    tickets.cursor().execute("DROP TABLE batch_batchoperation CASCADE")
     done = manage("rotate_tokens", database_url=database_url)
     assert done.returncode == 0
     assert "leaves no record" in done.stderr

@@ -86,7 +86,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @initialize(leaked=st.integers(1, 5), fresh=st.integers(0, 2))
     def start(self, leaked: int, fresh: int) -> None:
-        self.sql("TRUNCATE tickets_ticket RESTART IDENTITY")
+        self.sql("TRUNCATE tickets_ticket RESTART IDENTITY CASCADE")
         for _ in range(leaked + fresh):
             self.insert_as_old_code()
         self.sql("UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id <= %s", leaked)

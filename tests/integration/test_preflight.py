@@ -32,7 +32,7 @@ def test_a_migrated_table_is_in_order(tickets: Any, look: Callable[[], GuardStat
 @pytest.mark.parametrize(
     ("damage", "code", "mend"),
     [
-        ("DROP TABLE tickets_ticket", "rotation.E001", "manage.py migrate"),
+        ("DROP TABLE tickets_ticket CASCADE", "rotation.E001", "manage.py migrate"),
         (
             "ALTER TABLE tickets_ticket DROP COLUMN token_rotated_at CASCADE",
             "rotation.E002",

@@ -56,9 +56,9 @@ def issues_fresh_tokens(alias: str) -> bool:
 
 
 def delete_all(alias: str) -> None:
-    """Empty the table.
+    """Empty the table, and those that refer to its rows.
 
-    Locks it ACCESS EXCLUSIVE, and gives up after 2 s in which it cannot: readers would queue up.
+    Locks them ACCESS EXCLUSIVE, and gives up after 2 s in which it cannot: readers would queue up.
     """
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute(
@@ -66,7 +66,7 @@ def delete_all(alias: str) -> None:
                 timeout=Literal(f"{RESET_LOCK_TIMEOUT_MS}ms")
             )
         )
-        cursor.execute(SQL("TRUNCATE {table}").format(table=Identifier(TABLE)))
+        cursor.execute(SQL("TRUNCATE {table} CASCADE").format(table=Identifier(TABLE)))
 
 
 def add_leaked(alias: str, rows: int, added: Callable[[int], None]) -> None:

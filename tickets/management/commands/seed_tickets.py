@@ -34,7 +34,9 @@ class Command(OneLineCommand):
             metavar="N",
             help="also add N tickets whose token is not leaked (default: none)",
         )
-        parser.add_argument("--reset", action="store_true", help="empty the table first")
+        parser.add_argument(
+            "--reset", action="store_true", help="empty the table first, messages and all"
+        )
         parser.add_argument(
             "--yes", action="store_true", help="with --reset: do delete the tickets that are there"
         )

@@ -12,6 +12,7 @@ from tickets.rotation.ddl.operations import (
     AddFieldPolitely,
     AddTriggerPolitely,
     AlterFieldPolitely,
+    CreateModelPolitely,
     RemoveTriggerPolitely,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "AddIndexConcurrentlyPolitely",
     "AddTriggerPolitely",
     "AlterFieldPolitely",
+    "CreateModelPolitely",
     "LockNotGrantedError",
     "RemoveTriggerPolitely",
     "UnexpectedIndexError",

@@ -1,0 +1,30 @@
+"""docs/practices.md points at code and tests that exist."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+TEXT = (PROJECT / "docs" / "practices.md").read_text()
+REFERENCES = sorted(set(re.findall(r"`([\w/]+\.py)::([\w.]+)`", TEXT)))
+
+
+def names(tree: ast.AST, prefix: str = "") -> set[str]:
+    """Functions and classes, the methods with their class in front."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found |= {prefix + node.name, *names(node, f"{prefix}{node.name}.")}
+    return found
+
+
+@pytest.mark.parametrize(("path", "name"), REFERENCES)
+def test_what_is_pointed_at_exists(path: str, name: str) -> None:
+    assert name in names(ast.parse((PROJECT / path).read_text()))
+
+
+def test_every_practice_points_at_code_and_at_a_test() -> None:
+    assert any(path.startswith("tickets/") for path, _ in REFERENCES)
+    assert any(path.startswith("tests/") for path, _ in REFERENCES)

@@ -1,0 +1,132 @@
+"""One chunk of rows in one transaction: a constant number of statements for any number of rows.
+
+1. Lock the operation, so that it cannot be ended while something is added to it.
+2. Look up which references are stored.
+3. INSERT the tickets that are new, whose tokens come from the database.
+4. INSERT their references; the unique constraint decides between two imports.
+5. INSERT their messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from django.db import DatabaseError, transaction
+
+from tickets.batch.errors import NotRunningError
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.importing.row import BadLine, Row
+from tickets.models import ImportedTicket, Message, Ticket
+
+ONCE = "tickets_imported_once"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDone:
+    """What has become of a chunk's rows, up to the one that begins in ``last_line``.
+
+    ``clashes`` are references with other contents.
+    """
+
+    imported: int
+    already_there: int
+    clashes: tuple[BadLine, ...]
+    last_line: int
+
+
+def import_chunk(
+    database: str,
+    operation: BatchOperation,
+    rows: Sequence[Row],
+    committed: Callable[[ChunkDone], None],
+    *,
+    strict: bool = False,
+) -> None:
+    """Import those rows that are not stored yet; all of them or, on any error, none.
+
+    With ``strict`` only the rows before the first clash.
+
+    ``committed`` is called as soon as the outermost transaction has committed, and never for one
+    that was rolled back.
+
+    Raises NotRunningError when the operation was ended meanwhile, and IntegrityError, about the
+    constraint ``ONCE``, when another import was faster with a reference: try again.
+    """
+    with transaction.atomic(using=database):
+        _lock_running(database, operation)
+        known = _stored_digests(database, rows)
+        new: list[Row] = []
+        clashes: list[BadLine] = []
+        already_there = 0
+        last_line = 0
+        for row in rows:
+            last_line = row.line
+            if row.reference not in known:
+                known[row.reference] = row.digest
+                new.append(row)
+            elif known[row.reference] == row.digest:
+                already_there += 1
+            else:
+                clashes.append(_clash(row))
+                if strict:
+                    break
+        _insert(database, operation, new)
+        done = ChunkDone(len(new), already_there, tuple(clashes), last_line)
+        transaction.on_commit(lambda: committed(done), using=database)
+
+
+def lost_a_race(error: DatabaseError) -> bool:
+    """Whether another import stored one of the references between the look-up and the INSERT."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) == ONCE
+
+
+def _lock_running(database: str, operation: BatchOperation) -> None:
+    """Hold the operation's row: whoever ends it waits for this transaction, or was first.
+
+    NO KEY: foreign keys to the operation, such as those written below, do not wait for it.
+    """
+    locked = (
+        BatchOperation.objects.using(database)
+        .select_for_update(no_key=True)
+        .filter(pk=operation.pk)
+        .values_list("status", flat=True)
+        .first()
+    )
+    if locked != Status.RUNNING:
+        raise NotRunningError(str(operation), Status(locked) if locked else None)
+
+
+def _stored_digests(database: str, rows: Sequence[Row]) -> dict[str, bytes]:
+    found = (
+        ImportedTicket.objects.using(database)
+        .filter(reference__in=[row.reference for row in rows])
+        .values_list("reference", "digest")
+    )
+    return {reference: bytes(digest) for reference, digest in found}
+
+
+def _insert(database: str, operation: BatchOperation, rows: Sequence[Row]) -> None:
+    tickets = Ticket.objects.using(database).bulk_create(
+        [Ticket(subject=row.subject, status=row.status) for row in rows]
+    )
+    pairs = list(zip(tickets, rows, strict=True))
+    # In one order for all: two imports then wait for each other, and do not deadlock.
+    ImportedTicket.objects.using(database).bulk_create(
+        [
+            ImportedTicket(
+                ticket=ticket, operation=operation, reference=row.reference, digest=row.digest
+            )
+            for ticket, row in sorted(pairs, key=lambda pair: pair[1].reference)
+        ]
+    )
+    Message.objects.using(database).bulk_create(
+        [Message(ticket=ticket, body=row.body) for ticket, row in pairs]
+    )
+
+
+def _clash(row: Row) -> BadLine:
+    reason = "the reference was imported already with other contents, which were left as they are"
+    return BadLine(row.line, row.line, reason)

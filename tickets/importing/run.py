@@ -1,0 +1,134 @@
+"""Run one import for an operator: record it, show it, answer signals, sum up."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import TextIO
+
+from django.db import connections
+
+from tickets.batch.errors import BatchError
+from tickets.batch.models import BatchOperation
+from tickets.importing.display import Display
+from tickets.importing.errors import ImportTicketsError, RefusedError
+from tickets.importing.options import ImportOptions
+from tickets.importing.source import Source, opened
+from tickets.importing.tally import Tally
+from tickets.importing.work import DATABASE_ERRORS, Work
+from tickets.models import ImportedTicket
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.stop_on_signal import stop_on_signal
+
+OPERATION_TYPE = "import_tickets"
+ANSWER_WITHIN_SECONDS = 0.1
+GO_ON = "Run the same command again to go on: what is imported is passed over."
+
+
+def run_import(options: ImportOptions, *, out: TextIO, err: TextIO) -> bool:
+    """Import a file; whether all of it is in the database now.
+
+    The first SIGINT or SIGTERM ends it after the running chunk, the second rolls that back.
+
+    Raises ImportTicketsError.
+    """
+    stop = StopSignal()
+    with opened(options.file) as source, stop_on_signal(stop):
+        _check_schema(options.database)
+        operation = BatchOperation.objects.using(options.database).create_synchronous(
+            OPERATION_TYPE,
+            input_data={
+                "file": options.file,
+                "size_bytes": source.size_bytes,
+                "chunk_rows": options.chunk_rows,
+                "strict": options.strict,
+            },
+        )
+        return _run(operation, source, options, stop, out=out, err=err)
+
+
+def _run(
+    operation: BatchOperation,
+    source: Source,
+    options: ImportOptions,
+    stop: StopSignal,
+    *,
+    out: TextIO,
+    err: TextIO,
+) -> bool:
+    tally = Tally()
+    display = Display(source, tally, out=out, err=err, clock=time.monotonic)
+    work = Work(source, options, operation, tally, display, stop)
+    error: str | None = "ended by an error that was not foreseen"
+    try:
+        _in_a_thread(work)
+        error = None
+    except ImportTicketsError as ended_by:
+        error = str(ended_by)
+    finally:
+        display.close()
+        _finish(operation, options, work, error)
+    if error:
+        raise ImportTicketsError(
+            f"{error}. {tally.imported:,} tickets were imported. {GO_ON}"
+            if tally.imported
+            else f"{error}. Nothing was imported."
+        )
+    print(_sentence(operation, options, work), file=out, flush=True)
+    return work.finished and not tally.bad
+
+
+def _in_a_thread(work: Work) -> None:
+    """The main thread answers signals, also while the database does not answer."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(work.run)
+        while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
+            pass
+        running.result()
+
+
+def _check_schema(database: str) -> None:
+    table = ImportedTicket._meta.db_table
+    if table not in connections[database].introspection.table_names():
+        raise RefusedError(
+            f"database {database!r} has no table {table}. Nothing was imported. Run migrate first."
+        )
+
+
+def _finish(
+    operation: BatchOperation, options: ImportOptions, work: Work, error: str | None
+) -> None:
+    """Write how it ended. Where that fails too, the record stays as one without a sign of life.
+
+    The tickets are counted in the table: the answer to a COMMIT may have been lost.
+    """
+    connections[options.database].close()  # it may be lost; the next statement opens another
+    stopped_at_bad_line = options.strict and work.tally.bad > 0
+    with suppress(*DATABASE_ERRORS, BatchError):
+        imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
+        work.tally.imported = imported.count()
+        operation.beat(work.tally.records)
+        operation.finish(
+            failed=error is not None or stopped_at_bad_line,
+            output_data={
+                "outcome": "error" if error else "complete" if work.finished else "stopped",
+                "error": error,
+                "last_line": work.line,
+                **work.tally.as_data(),
+            },
+        )
+
+
+def _sentence(operation: BatchOperation, options: ImportOptions, work: Work) -> str:
+    tally = work.tally
+    if options.strict and tally.bad:
+        beginning = "Stopped at the first bad line; the good ones before it are in. "
+    elif work.finished:
+        beginning = ""
+    else:
+        beginning = f"Stopped after line {work.line:,}. {GO_ON} "
+    return (
+        f"{beginning}Imported {tally.imported:,} tickets; {tally.already_there:,} were there"
+        f" already, {tally.bad:,} bad lines. Batch operation {operation.pk}."
+    )

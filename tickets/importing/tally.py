@@ -1,0 +1,47 @@
+"""What has become of the records so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tickets.importing.row import BadLine
+
+KEPT_BAD_LINES = 100
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of committed work. A record is imported, there already, or bad."""
+
+    imported: int = 0
+    already_there: int = 0
+    bad: int = 0
+    chunks: int = 0
+    retries: int = 0
+    first_bad: list[str] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        return self.imported + self.already_there + self.bad
+
+    def add_chunk(self, imported: int, already_there: int) -> None:
+        self.imported += imported
+        self.already_there += already_there
+        self.chunks += 1
+
+    def add_bad(self, bad: BadLine) -> None:
+        self.bad += 1
+        if len(self.first_bad) < KEPT_BAD_LINES:
+            self.first_bad.append(str(bad))
+
+    def as_data(self) -> dict[str, Any]:
+        """For the stored record; of the bad lines the first hundred, without what they say."""
+        return {
+            "imported": self.imported,
+            "already_there": self.already_there,
+            "bad_lines": self.bad,
+            "first_bad_lines": self.first_bad,
+            "chunks": self.chunks,
+            "retries": self.retries,
+        }
