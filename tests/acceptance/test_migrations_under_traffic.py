@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
+import pytest
+
 from tests.held_table import hold_table, let_go
 from tests.manage import Manage
 

@@ -1,5 +1,6 @@
 """The engine rotates every pending row once, whatever the keys look like."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -136,4 +137,48 @@ def test_a_duplicate_token_isolates_its_row_and_tries_it_again(
     result = rotation(target=replace(target, fresh_token_sql=colliding), batch_rows=64).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 64)
     assert value(tickets, "SELECT nextval('tries')") == 11
+    assert_each_token_changed_once(tickets)
+
+
+def test_batches_are_small_while_others_work_and_large_when_they_do_not(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 3000)
+    sizes: list[int] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            sizes.append(event.rotated_rows)
+
+    tickets.cursor().execute("SELECT 'the application at work'")
+    rotation(note, limit_rows=1000, traffic_batch_rows=20).run()
+    assert sizes == [20] * 50
+    sizes.clear()
+    time.sleep(0.3)  # nobody works: sessions at rest for 200 ms are no traffic
+    rotation(note).run()
+    assert max(sizes) >= 1000
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_batch_size_that_was_asked_for_is_kept_while_others_work(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 1000)
+    tickets.cursor().execute("SELECT 'the application at work'")
+    assert rotation(batch_rows=500).run().batches == 2
+
+
+def test_another_rotation_at_work_is_no_traffic(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 3000)
+    time.sleep(0.3)
+    sizes: list[int] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            sizes.append(event.rotated_rows)
+            if len(sizes) == 1:
+                rotation(limit_rows=10, batch_rows=5).run()
+
+    rotation(note).run()
+    assert max(sizes) >= 1000
     assert_each_token_changed_once(tickets)

@@ -1,0 +1,147 @@
+"""Several workers do what one does, and no row twice."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.rotations import RotationFactory
+from tests.waiting import until
+from tickets.rotation.errors import AbortedError, StatementError
+from tickets.rotation.events import BatchDone, Event, Retrying
+from tickets.rotation.result import Outcome
+from tickets.rotation.stop import StopSignal
+
+NOTE_BACKEND = """
+CREATE TABLE backend (pid int);
+CREATE FUNCTION note_backend() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN INSERT INTO backend VALUES (pg_backend_pid()); RETURN NULL; END $$;
+CREATE TRIGGER note_backend AFTER UPDATE ON tickets_ticket FOR EACH STATEMENT
+EXECUTE FUNCTION note_backend();
+"""
+ON_ROW = """
+CREATE FUNCTION on_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NEW; END $$;
+CREATE TRIGGER on_row BEFORE UPDATE ON tickets_ticket FOR EACH ROW WHEN ({when})
+EXECUTE FUNCTION on_row();
+"""
+ASLEEP = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
+
+
+def test_several_workers_share_the_rows_and_each_token_changes_once(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 3000, first=-5000, step=7)
+    tickets.cursor().execute(NOTE_BACKEND)
+    result = rotation(workers=4, batch_rows=10).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 3000)
+    assert value(tickets, "SELECT count(DISTINCT pid) FROM backend") == 4
+    assert_each_token_changed_once(tickets)
+
+
+def test_the_limit_holds_for_all_workers_together(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 500)
+    result = rotation(workers=4, batch_rows=30, limit_rows=100).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.LIMIT_REACHED, 100)
+    assert pending(tickets) == 400
+
+
+def test_a_worker_that_loses_its_connection_tries_again_and_the_others_go_on(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 2000)
+    tickets.cursor().execute(NOTE_BACKEND)
+    retries: list[Event] = []
+    killed: list[int] = []
+
+    def kill_one(event: Event) -> None:
+        if isinstance(event, Retrying):
+            retries.append(event)
+        elif not killed:
+            killed.append(value(tickets, "SELECT max(pid) FROM backend"))
+            tickets.cursor().execute("SELECT pg_terminate_backend(%s)", killed)
+
+    result = rotation(kill_one, workers=3, batch_rows=10).run()
+    assert result.outcome is Outcome.COMPLETE
+    assert len(retries) == result.retries == 1
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_worker_that_cannot_go_on_ends_the_run_and_what_was_done_stays_done(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 1000)
+    tickets.cursor().execute(ON_ROW.format(when="OLD.id = 500", body="RAISE 'no'"))
+    engine = rotation(workers=3, batch_rows=10)
+    with pytest.raises(StatementError, match="P0001"):
+        engine.run()
+    assert 0 < engine.result.rotated_rows == 1000 - pending(tickets)
+    tickets.cursor().execute("DROP TRIGGER on_row ON tickets_ticket")
+    rotation(workers=3, batch_rows=10).run()
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_request_to_stop_lets_every_running_batch_commit(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 1000)
+    stop = StopSignal()
+    result = rotation(lambda _: stop.request(), stop, workers=3, batch_rows=40).run()
+    assert result.outcome is Outcome.STOPPED
+    assert result.rotated_rows in {40, 80, 120}
+    assert pending(tickets) == 1000 - result.rotated_rows
+
+
+def test_an_abort_rolls_every_running_batch_back(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 1000)
+    tickets.cursor().execute(ON_ROW.format(when="OLD.id % 10 = 5", body="PERFORM pg_sleep(60)"))
+    stop = StopSignal()
+    engine = rotation(stop=stop, workers=3, batch_rows=10, limit_rows=1000)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(engine.run)
+        until(lambda: value(tickets, ASLEEP) == 3)
+        stop.abort()
+        with pytest.raises(AbortedError):
+            running.result(timeout=30)
+    assert pending(tickets) == 1000
+
+
+def test_a_row_that_stays_locked_is_left_by_all_workers_and_its_holder_is_named(
+    tickets: Any,
+    database_url: str,
+    connect: Callable[[str], Any],
+    rotation: RotationFactory,
+) -> None:
+    leak(tickets, 500)
+    holder = connect(database_url)
+    holder.autocommit = False
+    holder.cursor().execute("SELECT FROM tickets_ticket WHERE id = 77 FOR UPDATE")
+    result = rotation(workers=3, batch_rows=10, wait_for_locks_seconds=0.5).run()
+    assert (result.outcome, result.rotated_rows, result.skipped_rows) == (
+        Outcome.ROWS_LOCKED,
+        499,
+        1,
+    )
+    assert [blocker.pid for blocker in result.blockers] == [holder.info.backend_pid]
+    holder.rollback()
+    rotation(workers=3).run()
+    assert_each_token_changed_once(tickets)
+
+
+def test_batches_in_the_same_time_keep_to_one_rate(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 300)
+    batches: list[BatchDone] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            batches.append(event)
+
+    result = rotation(note, workers=3, batch_rows=10, max_rows_per_second=200).run()
+    assert sum(batch.rotated_rows for batch in batches) == 300
+    # Each of the three may begin a batch before the first one has told what it did.
+    assert result.seconds >= (300 - 3 * 10) / 200
+    assert_each_token_changed_once(tickets)
