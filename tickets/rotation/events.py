@@ -10,13 +10,14 @@ from tickets.rotation.key_range import KeyRange
 
 @dataclass(frozen=True, slots=True)
 class BatchDone:
-    """A batch committed."""
+    """A batch committed. ``is_giving_way``: the next one is small for the sake of traffic."""
 
     keys: KeyRange
     rotated_rows: int
     skipped_rows: int
     seconds: float
     next_batch_rows: int
+    is_giving_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +36,12 @@ class Retrying:
     delay_seconds: float
 
 
-Event = BatchDone | Waiting | Retrying
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to know that changes nothing for the rows."""
+
+    text: str
+
+
+Event = BatchDone | Waiting | Retrying | Remark
 Observer = Callable[[Event], None]

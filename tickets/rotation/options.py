@@ -30,3 +30,9 @@ class RotationOptions:
     max_rows_per_second: int | None = None
     max_replica_lag_seconds: float | None = None
     max_active_queries: int | None = None
+
+    @property
+    def most_connections(self) -> int:
+        """Server connections in use at the same time: one for each worker, one each to look at the
+        server, to keep the record, to vacuum, and to see who holds locked rows."""
+        return self.workers + 4

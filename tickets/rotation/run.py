@@ -85,7 +85,8 @@ class Run:
         say(
             f"{self._target.label}: would rotate {wording.count(rows)} of "
             f"{wording.count(pending.rows, is_estimate=pending.is_estimate)} pending rows in "
-            f"batches {size}. Guard and indexes are in order. Nothing was written.",
+            f"batches {size}, {options.workers} at a time, on up to {options.most_connections} "
+            "connections. Guard and indexes are in order. Nothing was written.",
             self._out,
         )
         return pending.rows == 0

@@ -95,9 +95,12 @@ class Throttle:
         """The rows of a batch that would else take ``rows``."""
         if self._max_rows_per_second is not None:
             rows = min(rows, self._max_rows_per_second)
-        if self._clock() < self._traffic_until:
-            rows = min(rows, self._traffic_batch_rows)
-        return rows
+        return min(rows, self._traffic_batch_rows) if self.meets_traffic else rows
+
+    @property
+    def meets_traffic(self) -> bool:
+        """Whether others were at work on the server a moment ago."""
+        return self._clock() < self._traffic_until
 
     def batch_done(self, rows: int, started_at: float) -> None:
         """Note a committed batch of ``rows`` rows; its own time counts towards the rate."""

@@ -122,13 +122,15 @@ class Worker:
         self._allowance.give_back(batch_rows - outcome.rotated_rows)
         self._size.record(outcome.rotated_rows, seconds)
         self._throttle.batch_done(outcome.rotated_rows, started_at)
+        next_batch_rows = self._throttle.batch_rows(self._size.rows)
         self._observe(
             BatchDone(
                 keys,
                 outcome.rotated_rows,
                 outcome.skipped_rows,
                 seconds,
-                next_batch_rows=self._throttle.batch_rows(self._size.rows),
+                next_batch_rows,
+                is_giving_way=next_batch_rows < self._size.rows and self._throttle.meets_traffic,
             )
         )
         return outcome

@@ -7,7 +7,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from tickets.rotation import wording
-from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
 from tickets.rotation.progress import Progress
 
 
@@ -19,6 +19,7 @@ class Bar:
 
     def __init__(self, progress: Progress, stream: TextIO) -> None:
         self._progress = progress
+        self._stream = stream
         self._bar = tqdm(
             total=progress.total_rows,
             file=stream,
@@ -28,6 +29,9 @@ class Bar:
         )
 
     def show(self, event: Event) -> None:
+        if isinstance(event, Remark):
+            self._bar.write(event.text, file=self._stream)
+            return
         progress = self._progress
         remaining = wording.duration(progress.remaining_seconds())
         match event:
@@ -37,6 +41,8 @@ class Bar:
                     f"{remaining} left",
                     f"batch {event.next_batch_rows:,}",
                 ]
+                if event.is_giving_way:
+                    parts.append("giving way to traffic")
                 if progress.skipped_rows:
                     parts.append(f"{progress.skipped_rows:,} skipped")
             case Waiting():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
 from tickets.rotation.progress import Progress
 
 
@@ -25,6 +25,7 @@ class JsonLines:
                     batch_skipped_rows=event.skipped_rows,
                     batch_seconds=round(event.seconds, 4),
                     next_batch_rows=event.next_batch_rows,
+                    is_giving_way=event.is_giving_way,
                 )
             case Waiting():
                 self._write("waiting", reason=event.reason)
@@ -35,6 +36,8 @@ class JsonLines:
                     attempt=event.attempt,
                     delay_seconds=round(event.delay_seconds, 3),
                 )
+            case Remark():
+                self._write("remark", text=event.text)
 
     def close(self) -> None:
         """Lines leave nothing open."""

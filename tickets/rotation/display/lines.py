@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from tickets.rotation import wording
-from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
 from tickets.rotation.progress import Progress
 
 EVERY_SECONDS = 5.0
@@ -44,6 +44,8 @@ class Lines:
                 self._write(
                     f"retry {event.attempt} in {event.delay_seconds:.1f} s: {event.reason}",
                 )
+            case Remark():
+                self._write(event.text)
 
     def close(self) -> None:
         """Lines leave nothing open."""
@@ -56,6 +58,7 @@ class Lines:
             f"{wording.rate(progress.rows_per_second())}, "
             f"{self._left()}, "
             f"{progress.skipped_rows:,} skipped, batch {event.next_batch_rows:,} rows"
+            f"{', giving way to traffic' if event.is_giving_way else ''}"
         )
 
     def _left(self) -> str:
