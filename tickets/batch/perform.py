@@ -63,7 +63,8 @@ def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
     except ClaimLostError:
         raise
     except Exception as error:
-        connection.close_if_unusable_or_obsolete()
+        if not connection.in_atomic_block:  # there it would be closed in any case
+            connection.close_if_unusable_or_obsolete()
         failure = result(FAILED, error=describe(error))
         if may_retry(action, error):
             claim.hand_back(failure)

@@ -12,10 +12,17 @@ from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
 from tickets.batch.action import Action
+from tickets.batch.action_group import ActionGroup
 from tickets.batch.alerts import alert_failure
 from tickets.batch.claim import WAITING, Claim, take
 from tickets.batch.dispatch import RUN_OPERATION, WATCH_OPERATIONS
-from tickets.batch.errors import ClaimLostError, GoneError, HeldError, RetryableError
+from tickets.batch.errors import (
+    ClaimLostError,
+    GoneError,
+    HeldError,
+    RetryableError,
+    UnknownGroupError,
+)
 from tickets.batch.lifecycle import Result, Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
@@ -68,6 +75,18 @@ class OperationTask(TaskBase):
             alert_failure(operation)
 
 
+def _group_of(claim: Claim) -> ActionGroup:
+    """The operation's group; when this worker's code has none the operation is failed at once.
+
+    Celery hands on_failure a base class of an error that it cannot pickle.
+    """
+    try:
+        return registry.get(claim.operation.operation_type)
+    except UnknownGroupError as error:
+        claim.fail(error=error)
+        raise
+
+
 def _may_retry(action: Action, error: Exception) -> bool:
     # An action may name Exception: the soft time limit is one, and trying again would not help.
     return isinstance(error, action.retry_for) and not isinstance(error, SoftTimeLimitExceeded)
@@ -107,8 +126,9 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
         ).apply_async()
         return
     try:
+        group = _group_of(claim)
         with Pulse(claim, interval_seconds=lease_seconds / 4):
-            perform(claim, registry.get(claim.operation.operation_type), may_retry=_may_retry)
+            perform(claim, group, may_retry=_may_retry)
     except ClaimLostError as error:
         logger.warning("given up: %s", error)
 

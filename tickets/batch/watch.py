@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from tickets.batch.alerts import mail, reason
@@ -43,14 +43,15 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
         record.mark_as_running()
     except StatusChangeError:
         return None
-    report = {"sent again": _send_again(), **_news(record)}
-    troubles = {kind: lines for kind, lines in report.items() if lines}
-    if troubles:
-        text = "\n\n".join(f"{kind}:\n" + "\n".join(troubles[kind]) for kind in troubles)
+    told = _told()
+    report = {"sent again": _send_again(), **_troubles(record)}
+    news = {kind: [line for line in report[kind] if line not in told] for kind in report}
+    if any(news.values()):
+        text = "\n\n".join(_section(kind, lines) for kind, lines in news.items() if lines)
         logger.error("batch operations need a look: %s", text)
         mail("batch operations need a look", text)
     # After the report: told twice is better than never.
-    record.finish(output_data=report)
+    record.finish(output_data={**news, "sent again": report["sent again"]})
     BatchOperation.objects.of_type(WATCH).filter(
         status=Status.FINISHED, created_at__lt=record.created_at - KEPT_FOR
     ).delete()
@@ -90,29 +91,34 @@ def _overdue() -> Q:
     return Q(status=Status.UNPROCESSED, created_at__lt=long_ago)
 
 
-def _news(record: BatchOperation) -> Report:
-    """What no earlier round has reported."""
-    rounds = BatchOperation.objects.of_type(WATCH).filter(status=Status.FINISHED)
-    last = rounds.filter(created_at__lt=record.created_at).first()
+def _section(kind: str, lines: list[str]) -> str:
+    more = len(lines) - MOST_IN_A_ROUND
+    shown = lines[:MOST_IN_A_ROUND] + ([f"and {more} more"] if more > 0 else [])
+    return "\n".join([f"{kind}:", *shown])
+
+
+def _rounds() -> QuerySet[BatchOperation]:
+    return BatchOperation.objects.of_type(WATCH).filter(status=Status.FINISHED)
+
+
+def _told() -> set[str]:
+    """The lines that earlier rounds have reported."""
+    outputs = _rounds().values_list("output_data", flat=True)
+    return {line for output in outputs for lines in (output or {}).values() for line in lines}
+
+
+def _troubles(record: BatchOperation) -> Report:
+    """What is wrong now, and what has failed since the last round or so; a line each."""
+    last = _rounds().filter(created_at__lt=record.created_at).first()
     since = (last or record).created_at - LATE_COMMITS
     silent_for = timedelta(seconds=option("BATCH_STALLED_SECONDS"))
     stalled = BatchOperation.objects.stalled(silent_for).exclude(operation_type=WATCH)
     failed = BatchOperation.objects.filter(
         status=Status.FINISHED, result=Result.FAILED, finished_at__gte=since
-    ).order_by(F("finished_at"))
+    ).order_by("finished_at")
     overdue = BatchOperation.objects.filter(_overdue(), operation_type__in=registry.names())
-    report = {
-        "stalled": [f"{each}: silent since {each.heartbeat_at}" for each in stalled],
-        "failed": [f"{each}: {reason(each)}" for each in failed],
-        "not started": [f"{each}: waits since {each.created_at}" for each in overdue],
-    }
-    told = {
-        line
-        for output in rounds.values_list("output_data", flat=True)
-        for lines in (output or {}).values()
-        for line in lines
-    }
     return {
-        kind: [line for line in lines if line not in told][:MOST_IN_A_ROUND]
-        for kind, lines in report.items()
+        "stalled": [f"{each}: silent since {each.heartbeat_at}" for each in stalled.iterator()],
+        "failed": [f"{each}: {reason(each)}" for each in failed.iterator()],
+        "not started": [f"{each}: waits since {each.created_at}" for each in overdue.iterator()],
     }

@@ -93,7 +93,7 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
 def test_an_attempt_that_stood_still_too_long_changes_nothing_any_more(
     directory: str, worker: Worker, journal: Journal, finished: Finished, settings: Any
 ) -> None:
-    settings.BATCH_LEASE_SECONDS = 5
+    settings.BATCH_LEASE_SECONDS = 4
     operation = run("three steps", directory=directory)
     until(lambda: journal.pids("gate"))
     sleeper = journal.pids("gate")[0]
