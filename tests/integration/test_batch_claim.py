@@ -6,10 +6,11 @@ import pytest
 from django.db.models.functions import Now
 
 from tests.racing import at_once
-from tickets.batch.claim import WAITING, Claim, take
+from tickets.batch.claim import WAITING, Claim
 from tickets.batch.errors import ClaimLostError, GoneError, HeldError, WorkersLostError
 from tickets.batch.lifecycle import Result, Status
 from tickets.batch.models import BatchOperation
+from tickets.batch.take import take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,6 +72,16 @@ def test_an_operation_that_was_handed_back_is_free_at_once() -> None:
     assert operations.get().runner == WAITING
     again = take(claim.operation.pk, "second")
     assert again.results == [{"action": "a", "status": "failed"}]
+
+
+def test_a_failure_does_not_replace_a_success_whose_commit_got_no_answer() -> None:
+    claim = taken()
+    claim.store({"action": "a", "status": "successful", "value": 1})
+
+    claim.hand_back({"action": "a", "status": "failed"})
+
+    again = take(claim.operation.pk, "second")
+    assert again.results == [{"action": "a", "status": "successful", "value": 1}]
 
 
 def test_the_same_attempt_may_take_it_again() -> None:

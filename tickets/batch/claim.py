@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 from django.db import router, transaction
 from django.db.models.functions import Now
 
-from tickets.batch.errors import ClaimLostError, GoneError, HeldError, WorkersLostError
+from tickets.batch.errors import ClaimLostError
 from tickets.batch.failure import describe
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.batch.queryset import BatchOperationQuerySet
+
+# How an action ended.
+SUCCESSFUL = "successful"
+FAILED = "failed"
 
 # The runner of an operation that has begun and is between two attempts.
 WAITING = "(waiting for its next attempt)"
@@ -56,18 +57,18 @@ class Claim:
     def store(self, result: dict[str, Any]) -> None:
         """Store an action's result, in the place of its former one."""
         with self.locked() as stored:
-            _write(stored, result)
+            write(stored, result)
         self.operation.output_data = stored.output_data
 
     def hand_back(self, result: dict[str, Any] | None = None) -> None:
         """Leave the operation to the next attempt, with the result of the action that failed."""
         with self.locked() as stored:
-            _write(stored, result, runner=WAITING)
+            write(stored, result, runner=WAITING)
 
     def lose(self) -> None:
         """Leave it to the next attempt after this one's worker has died."""
         with self.locked() as stored:
-            _write(stored, None, runner=WAITING, more_losses=1)
+            write(stored, None, runner=WAITING, more_losses=1)
 
     def succeed(self) -> None:
         with self.locked() as stored:
@@ -79,7 +80,7 @@ class Claim:
     ) -> None:
         """Finish as failed, with an action's result or with an error of the run as a whole."""
         with self.locked() as stored:
-            _write(stored, result)
+            write(stored, result)
             output = dict(stored.output_data or {})
             if error is not None:
                 output["error"] = describe(error)
@@ -101,67 +102,35 @@ class Claim:
             yield stored
 
 
-def take(operation_id: int, runner: str) -> Claim:
-    """Start the operation, or go on with it where its last attempt handed it back or died.
-
-    ``runner`` names this attempt: no two that may be alive at once have the same. The same one may
-    call again after a lost answer.
-
-    Raises GoneError, HeldError; WorkersLostError when it has finished the operation as failed,
-    because it has lost more than BATCH_MAX_LOSSES workers.
-    """
-    database = router.db_for_write(BatchOperation)
-    with transaction.atomic(using=database):
-        found = BatchOperation.objects.using(database).filter(pk=operation_id)
-        stored = found.select_for_update(no_key=True).first()
-        if stored is None or stored.status == Status.FINISHED:
-            raise GoneError(f"batch operation {operation_id} was cancelled or has finished")
-        if stored.status == Status.UNPROCESSED:
-            stored.mark_as_running(runner=runner)
-            return Claim(stored, runner)
-        losses = _losses_of(stored, runner, found)
-        if losses <= option("BATCH_MAX_LOSSES"):
-            _write(stored, None, runner=runner, more_losses=losses - _losses(stored))
-            return Claim(stored, runner)
-        error = WorkersLostError(f"{stored} has lost {losses} workers and is not tried again")
-        output = {**(stored.output_data or {}), "losses": losses, "error": describe(error)}
-        _write(stored, None, runner=runner)
-        stored.finish(failed=True, output_data=output)
-    raise error
+def successes(output: dict[str, Any] | None) -> set[str]:
+    """The actions that need not be executed again."""
+    results = (output or {}).get("actions", [])
+    return {result["action"] for result in results if result["status"] == SUCCESSFUL}
 
 
-def _losses_of(stored: BatchOperation, runner: str, found: BatchOperationQuerySet) -> int:
-    """How many workers the running operation has lost; whoever may not take it gets an error."""
-    if stored.runner in {runner, WAITING}:
-        return _losses(stored)
-    if not stored.runner:
-        raise GoneError(f"{stored} is run by the process that created it")
-    lease = timedelta(seconds=option("BATCH_LEASE_SECONDS"))
-    if not found.stalled(lease).exists():
-        raise HeldError(f"{stored} is held by {stored.runner!r}")
-    return _losses(stored) + 1
-
-
-def _losses(stored: BatchOperation) -> int:
+def losses(stored: BatchOperation) -> int:
     return int((stored.output_data or {}).get("losses", 0))
 
 
-def _write(
+def write(
     stored: BatchOperation,
     result: dict[str, Any] | None,
     *,
     runner: str | None = None,
     more_losses: int = 0,
 ) -> None:
-    """Change the locked row: a result, who has it, and a sign of life."""
+    """Change the locked row: a result, who has it, and a sign of life.
+
+    A success stays: its COMMIT may have been taken for a failure, because the answer was lost.
+    """
     output = dict(stored.output_data or {})
-    if result is not None:
+    if result is not None and result["action"] not in successes(output):
         others = [
             known for known in output.get("actions", []) if known["action"] != result["action"]
         ]
         output["actions"] = [*others, result]
     if more_losses:
-        output["losses"] = _losses(stored) + more_losses
+        output["losses"] = losses(stored) + more_losses
     stored.output_data = output or None
     stored.runner = stored.runner if runner is None else runner
     stored.heartbeat_at = Now()

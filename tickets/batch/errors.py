@@ -92,7 +92,8 @@ class ActionsFailedError(BatchError):
     def __init__(self, operation: BatchOperation, results: list[dict[str, Any]]) -> None:
         self.operation = operation
         self.results = results
-        super().__init__(f"{operation} failed in action {results[-1]['action']!r}")
+        failed = [result["action"] for result in results if result["status"] != "successful"]
+        super().__init__(f"{operation} failed" + "".join(f" in action {name!r}" for name in failed))
 
 
 class ClaimError(BatchError):

@@ -13,12 +13,9 @@ from django.db import connections, transaction
 
 from tickets.batch.action import Action
 from tickets.batch.action_group import ActionGroup
-from tickets.batch.claim import Claim
+from tickets.batch.claim import FAILED, SUCCESSFUL, Claim, successes
 from tickets.batch.errors import ClaimLostError, RetryableError, StoppedError
 from tickets.batch.failure import describe
-
-SUCCESSFUL = "successful"
-FAILED = "failed"
 
 MayRetry = Callable[[Action, Exception], bool]
 
@@ -30,7 +27,7 @@ def perform(claim: Claim, group: ActionGroup, *, may_retry: MayRetry) -> None:
     ``may_retry`` says so it is handed back instead and RetryableError raised. Raises StoppedError
     when a stop was asked for between two actions, ClaimLostError.
     """
-    done = {result["action"] for result in claim.results if result["status"] == SUCCESSFUL}
+    done = successes(claim.operation.output_data)
     for kind in group.actions:
         if kind.name not in done:
             _fail_if_stopped(claim)

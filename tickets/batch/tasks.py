@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError
 from tickets.batch.action import Action
 from tickets.batch.action_group import ActionGroup
 from tickets.batch.alerts import alert_failure
-from tickets.batch.claim import WAITING, Claim, take
+from tickets.batch.claim import WAITING, Claim
 from tickets.batch.dispatch import RUN_OPERATION, WATCH_OPERATIONS
 from tickets.batch.errors import (
     ClaimLostError,
@@ -29,6 +29,7 @@ from tickets.batch.options import option
 from tickets.batch.perform import perform
 from tickets.batch.pulse import Pulse
 from tickets.batch.registry import registry
+from tickets.batch.take import take
 from tickets.batch.task_request import OperationRequest, runner_name
 from tickets.batch.watch import watch
 
