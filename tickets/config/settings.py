@@ -25,6 +25,7 @@ try:
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
     CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
+    BATCH_ALWAYS_SYNCHRONOUS = env.bool("BATCH_ALWAYS_SYNCHRONOUS", default=False)
     _DISABLE_CURSORS = env.bool("DATABASE_DISABLE_SERVER_SIDE_CURSORS", default=False)
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error
