@@ -76,7 +76,6 @@ class Worker:
         env: Mapping[str, str],
         *,
         concurrency: int = 2,
-        queues: tuple[str, ...] = QUEUES,
     ) -> None:
         self._log = directory / "worker.log"
         self.mails = directory / "mails"
@@ -84,7 +83,7 @@ class Worker:
             *[sys.executable, "-m", "celery", "--app", "tickets.config.celery", "worker"],
             *["--pool", "prefork", "--concurrency", str(concurrency), "--loglevel", "INFO"],
             *["--without-gossip", "--without-mingle", "--without-heartbeat"],
-            *["--queues", ",".join(queues), "--hostname", f"{directory.name}@%h"],
+            *["--queues", ",".join(QUEUES), "--hostname", f"{directory.name}@%h"],
         ]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(

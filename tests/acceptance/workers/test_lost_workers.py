@@ -11,14 +11,14 @@ import pytest
 from tests.batch_actions.journal import Journal
 from tests.celery_workers import RedisServer, Worker
 from tests.waiting import until
+from tickets.batch.dispatch import RUN_OPERATION
 from tickets.batch.lifecycle import Result
 from tickets.batch.models import BatchOperation
 from tickets.batch.run import run
 from tickets.batch.watch import watch
+from tickets.config.celery import app
 
 Finished = Callable[[BatchOperation], BatchOperation]
-
-DOOMED = "batch-doomed"
 
 operations = BatchOperation.objects
 
@@ -71,18 +71,23 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
     broker: RedisServer,
     journal: Journal,
     finished: Finished,
-    settings: Any,
 ) -> None:
-    """All processes of the worker at once, so that nobody is left who could tell the broker."""
-    settings.BATCH_QUEUE_DEFAULT = DOOMED
-    environment = {"TEST_VISIBILITY_SECONDS": "1"}
-    doomed = make_worker("doomed", environment, queues=(DOOMED,), concurrency=1)
-    operation = run("three steps", directory=directory)
+    """All processes of the worker at once, so that nobody is left who could tell the broker.
+
+    In another database of the broker, since only one worker at a time looks for what to restore. It
+    does so when it starts and then rarely, so the visibility timeout is over by then.
+    """
+    url = broker.url.removesuffix("/0") + "/1"
+    environment = {"TEST_VISIBILITY_SECONDS": "0.1", "CELERY_BROKER_URL": url}
+    doomed = make_worker("doomed", environment, concurrency=1)
+    operation = operations.create_asynchronous("three steps", input_data={"directory": directory})
+    with app.connection(url) as connection:
+        app.send_task(RUN_OPERATION, [operation.pk], queue="batch-default", connection=connection)
     until(lambda: journal.pids("gate"))
 
     doomed.kill()
 
-    heir = make_worker("heir", environment, queues=(DOOMED,), concurrency=1)
+    heir = make_worker("heir", environment, concurrency=1)
     until(lambda: len(journal.pids("gate")) == 2)
     journal.open_gate()
     assert finished(operation).result == Result.SUCCESSFUL
