@@ -8,6 +8,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "docs" / "practices.md").read_text()
+USES = re.findall(r"\| `([\w/]+\.py)`: `([^`]+)` \|$", TEXT, re.MULTILINE)
 REFERENCES = sorted(set(re.findall(r"`([\w/]+\.py)::([\w.]+)`", TEXT)))
 
 
@@ -28,3 +29,14 @@ def test_what_is_pointed_at_exists(path: str, name: str) -> None:
 def test_every_practice_points_at_code_and_at_a_test() -> None:
     assert any(path.startswith("tickets/") for path, _ in REFERENCES)
     assert any(path.startswith("tests/") for path, _ in REFERENCES)
+
+
+@pytest.mark.parametrize(("path", "line"), USES)
+def test_the_line_that_uses_a_recipe_for_tasks_is_there(path: str, line: str) -> None:
+    assert line in (PROJECT / path).read_text()
+
+
+def test_each_recipe_for_tasks_names_its_line() -> None:
+    section = TEXT[TEXT.index("## Celery tasks") :]
+    heading = 1
+    assert len(USES) == section.count("\n| ") - heading > 0

@@ -24,6 +24,8 @@ try:
     _BEHIND_TLS_PROXY = env.bool("DJANGO_BEHIND_TLS_PROXY", default=False)
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
+    CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
+    BATCH_ALWAYS_SYNCHRONOUS = env.bool("BATCH_ALWAYS_SYNCHRONOUS", default=False)
     _DISABLE_CURSORS = env.bool("DATABASE_DISABLE_SERVER_SIDE_CURSORS", default=False)
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error
@@ -102,6 +104,43 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+BATCH_CELERY_APP = "tickets.config.celery.app"
+BATCH_MASK = "tickets.config.masking.mask"
+
+# Every task is short, or cut into parts that are. All times are seconds. How they depend on each
+# other is checked by manage.py check (batch.E001 to E003).
+CELERY_TASK_SOFT_TIME_LIMIT = 25 * 60
+CELERY_TASK_TIME_LIMIT = 30 * 60
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    "visibility_timeout": 60 * 60,
+    # Without these a publisher waits for an unreachable broker for ever.
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "socket_connect_timeout": 3,
+    "socket_timeout": 10,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_RESULT_BACKEND = None  # the database has the results
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A task goes on without its broker. When it is delivered again, it finds that it has finished.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TASK_QUEUES: dict[str, Any] = {"batch-high": {}, "batch-default": {}}
+CELERY_TASK_DEFAULT_QUEUE = "batch-default"
+CELERY_BEAT_SCHEDULE = {
+    "watch operations": {
+        "task": "tickets.batch.watch_operations",
+        "schedule": 60.0,
+        "options": {"queue": "batch-high", "priority": 0, "expires": 60},
+    },
+}
+
 # Everything goes to stderr, and errors to ADMINS as well, without the tokens in links.
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -123,6 +162,8 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"]},
     "loggers": {
         "django": {"handlers": ["mail_admins"], "level": "INFO"},
+        "celery": {"level": "INFO"},
+        "tickets.batch": {"level": "INFO"},
         # runserver's request lines, which Django would print through a handler of its own
         "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },

@@ -1,0 +1,56 @@
+"""Celery is not installed: everything but asynchronous work is as it was."""
+
+import subprocess
+import sys
+
+from tests.manage import PROJECT
+from tests.web_server import environment
+
+PROGRAM = """
+import sys
+sys.modules["celery"] = sys.modules["redis"] = sys.modules["kombu"] = None
+
+import django
+django.setup()
+from django.core.management import call_command
+from tickets.batch.action import Action
+from tickets.batch.action_group import ActionGroup
+from tickets.batch.errors import UnavailableError
+from tickets.batch.models import BatchOperation
+from tickets.batch.registry import registry
+from tickets.batch.run import run_asynchronous, run_synchronous
+
+class Add(Action):
+    def execute(self, operation):
+        return sum(operation.input_data["numbers"])
+
+registry.register(ActionGroup("add", actions=[Add]))
+call_command("check")
+print(run_synchronous("add", numbers=[1, 2]).output_data["actions"][0]["value"])
+try:
+    run_asynchronous("add", numbers=[1, 2])
+except UnavailableError as error:
+    print(error)
+print(BatchOperation.objects.count())
+"""
+
+
+def test_everything_but_asynchronous_work_runs_without_celery(database_url: str) -> None:
+    env = environment(database_url, {"DJANGO_SETTINGS_MODULE": "tickets.config.settings"})
+
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=PROJECT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    checked, three, sentence, count = result.stdout.splitlines()
+    assert checked.startswith("System check identified no issues")
+    assert (three, count) == ("3", "1")
+    assert sentence.startswith("asynchronous work needs Celery: ")
+    assert sentence.endswith("pip install -r requirements-celery.txt")

@@ -1,0 +1,100 @@
+"""One Redis server and one worker for all tests here, on pytest-django's own database."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connections
+
+from tests.batch_actions.journal import Journal
+from tests.celery_workers import RedisServer, Worker
+from tests.databases import make_server_directory
+from tests.waiting import until
+from tickets.batch.lifecycle import Status
+
+
+@pytest.fixture(scope="session")
+def session_directory() -> Iterator[Path]:
+    directory = make_server_directory()
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def broker(session_directory: Path) -> Iterator[RedisServer]:
+    from tickets.config.celery import app  # noqa: PLC0415  (after Django was set up)
+
+    server = RedisServer(session_directory)
+    app.conf.update(broker_url=server.url, broker_read_url=server.url, broker_write_url=server.url)
+    yield server
+    app.pool.force_close_all()
+    server.client.close()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def make_worker(
+    django_db_setup: None, server_url: str, broker: RedisServer, session_directory: Path
+) -> Iterator[Callable[..., Worker]]:
+    """make_worker(name, env={}, **options) returns a worker that is ready."""
+    name = connections["default"].settings_dict["NAME"]
+    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    made: list[Worker] = []
+
+    def make(name: str, env: dict[str, str] | None = None, **options: Any) -> Worker:
+        directory = session_directory / name
+        directory.mkdir()
+        variables = {"DATABASE_URL": url, "CELERY_BROKER_URL": broker.url, **(env or {})}
+        made.append(Worker(directory, variables, **options))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_worker(make_worker: Callable[..., Worker]) -> Worker:
+    return make_worker("shared")
+
+
+@pytest.fixture(scope="session")
+def groups() -> None:
+    """The action groups are known to this process, too."""
+    import_module("tests.batch_actions.actions")
+
+
+@pytest.fixture
+def worker(
+    shared_worker: Worker, broker: RedisServer, transactional_db: None, groups: None
+) -> Iterator[Worker]:
+    """The shared worker, with nothing to do, and with nothing to do again at the test's end."""
+    yield shared_worker
+    until(lambda: broker.holds() == 0)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """Its gate is opened at the end, so that no action of a failed test stays behind."""
+    journal = Journal(tmp_path)
+    yield journal
+    journal.open_gate()
+
+
+@pytest.fixture
+def finished() -> Callable[[Any], Any]:
+    """finished(operation) returns it as soon as it has finished."""
+
+    def wait(operation: Any) -> Any:
+        def has_finished() -> bool:
+            operation.refresh_from_db()
+            return operation.status == Status.FINISHED
+
+        until(has_finished)
+        return operation
+
+    return wait

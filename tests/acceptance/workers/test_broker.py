@@ -1,0 +1,90 @@
+"""The broker is restarted, or is not there."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import transaction
+
+from tests.batch_actions.journal import Journal
+from tests.celery_workers import RedisServer, Worker
+from tests.waiting import until
+from tickets.batch.errors import UnavailableError
+from tickets.batch.lifecycle import Result, Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.run import run
+
+Finished = Callable[[BatchOperation], BatchOperation]
+
+operations = BatchOperation.objects
+
+
+@pytest.fixture
+def directory(tmp_path: Path, worker: Worker) -> str:
+    return str(tmp_path)
+
+
+@pytest.fixture
+def stopped(broker: RedisServer) -> Any:
+    """stopped() stops the broker until the end of the test."""
+    yield broker.stop
+    broker.start()
+
+
+def test_a_broker_restarted_in_mid_task_changes_nothing(
+    directory: str, broker: RedisServer, journal: Journal, finished: Finished
+) -> None:
+    operation = run("three steps", directory=directory)
+    until(lambda: journal.pids("gate"))
+
+    broker.stop()
+    broker.start()
+
+    journal.open_gate()
+    assert finished(operation).result == Result.SUCCESSFUL
+    assert finished(run("one step", directory=directory)).result == Result.SUCCESSFUL
+    assert journal.words() == ["first", "gate", "last", "first"]
+
+
+def test_a_task_in_the_queue_outlives_the_brokers_restart(
+    directory: str, broker: RedisServer, finished: Finished
+) -> None:
+    operation = run("one step", directory=directory)
+
+    broker.stop()
+    broker.start()
+
+    assert finished(operation).result == Result.SUCCESSFUL
+
+
+def test_without_a_broker_one_line_says_so_and_nothing_is_stored(
+    directory: str, settings: Any
+) -> None:
+    settings.BATCH_CELERY_APP = "tests.batch_actions.unreachable.app"
+
+    with pytest.raises(UnavailableError) as raised:
+        run("one step", directory=directory)
+
+    assert str(raised.value).startswith("the Celery broker redis://127.0.0.1:1/0 cannot be reached")
+    assert "\n" not in str(raised.value)
+    assert operations.count() == 0
+
+
+def test_a_broker_lost_before_the_commit_leaves_no_operation_that_waits(
+    directory: str, stopped: Callable[[], None], settings: Any
+) -> None:
+    settings.ADMINS = [("On call", "on-call@example.com")]
+    others: list[str] = []
+
+    with transaction.atomic():
+        operation = run("one step", directory=directory)
+        transaction.on_commit(lambda: others.append("another callback"))
+        stopped()
+
+    operation.refresh_from_db()
+    assert (operation.status, operation.result) == (Status.FINISHED, Result.FAILED)
+    assert "cannot be reached" in operation.output_data["error"]["message"]
+    assert [message.subject for message in mail.outbox] == [f"[Django] {operation} failed"]
+    assert others == ["another callback"]

@@ -1,0 +1,1 @@
+"""An app with action groups for tests, and the settings of workers that run them."""

@@ -1,0 +1,17 @@
+from typing import Any
+
+from django.apps import AppConfig
+
+from tests.batch_actions.journal import Journal
+from tickets.batch.signals import operation_failed
+
+
+class BatchActionsConfig(AppConfig):
+    name = "tests.batch_actions"
+
+    def ready(self) -> None:
+        operation_failed.connect(_note)
+
+
+def _note(operation: Any, **_: object) -> None:
+    Journal.of(operation).write("signal")

@@ -1,0 +1,27 @@
+"""The project's settings with short times, for real workers that tests do things to."""
+
+import os
+from typing import Any
+
+from tickets.config.settings import *  # noqa: F403
+from tickets.config.settings import CELERY_BROKER_TRANSPORT_OPTIONS, INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.batch_actions"]
+
+LEASE_SECONDS = 4
+MAX_RETRIES = 2
+
+BATCH_LEASE_SECONDS = LEASE_SECONDS
+BATCH_MAX_RETRIES = MAX_RETRIES
+BATCH_MAX_LOSSES = 2
+BATCH_RETRY_BACKOFF_SECONDS = 1
+BATCH_RETRY_BACKOFF_MAX_SECONDS = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 60
+CELERY_TASK_TIME_LIMIT = 70
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    **CELERY_BROKER_TRANSPORT_OPTIONS,
+    "visibility_timeout": float(os.environ.get("TEST_VISIBILITY_SECONDS", "100")),
+}
+ADMINS = [("On call", "on-call@example.com")]
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = os.environ["TEST_MAIL_DIRECTORY"]

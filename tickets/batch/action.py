@@ -1,0 +1,48 @@
+"""One step of an operation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import InterfaceError, OperationalError
+
+if TYPE_CHECKING:
+    from tickets.batch.models import BatchOperation
+
+
+class Action(ABC):
+    """Override ``execute``. An instance serves one attempt.
+
+    Workers die: an action whose result was not stored is executed again. Either it does no harm
+    twice (is idempotent), or it is ``atomic``.
+    """
+
+    # What the result is stored under; the name of the class when it is left out.
+    name: ClassVar[str] = ""
+
+    # Errors that may pass: in a worker the action is tried again later, with growing pauses.
+    retry_for: ClassVar[tuple[type[Exception], ...]] = (
+        OperationalError,
+        InterfaceError,
+        ConnectionError,
+        TimeoutError,
+    )
+
+    # One transaction for what it writes to the operations' database and for its stored result: both
+    # happen once or not at all. Not for work that is long or that commits by itself.
+    atomic: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
+
+    @abstractmethod
+    def execute(self, operation: BatchOperation) -> Any:
+        """Do the work and return its result, a JSON value, which people can read: no secrets.
+
+        ``operation.input_data`` holds what was passed to ``run``. Long work calls
+        ``operation.beat(done=, total=)`` and ends early when that returns True. A broad ``except``
+        must let Celery's SoftTimeLimitExceeded, an Exception, through.
+        """

@@ -1,0 +1,137 @@
+"""One attempt's hold on an operation: of any number of attempts one has it at a time.
+
+The hold is a lease. The attempt's name is in ``runner`` and its heartbeat renews the lease; one
+that was silent for longer may be replaced. Whatever an attempt then writes is refused, because each
+write is made under a lock on the row that still names the attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import router, transaction
+from django.db.models.functions import Now
+
+from tickets.batch.errors import ClaimLostError
+from tickets.batch.failure import describe
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+
+# How an action ended.
+SUCCESSFUL = "successful"
+FAILED = "failed"
+
+# The runner of an operation that has begun and is between two attempts.
+WAITING = "(waiting for its next attempt)"
+
+
+class Claim:
+    """An attempt that has the operation. Every method raises ClaimLostError when it no longer has.
+
+    What is stored is the operation's ``output_data``: ``actions``, the result of each action in the
+    order of the group, and ``losses``, how many workers it has lost.
+    """
+
+    def __init__(self, operation: BatchOperation, runner: str) -> None:
+        self.operation = operation
+        self.runner = runner
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        return list((self.operation.output_data or {}).get("actions", []))
+
+    @property
+    def database(self) -> str:
+        return router.db_for_write(BatchOperation)
+
+    def beat(self) -> None:
+        """Renew the lease."""
+        held = BatchOperation.objects.using(self.database).filter(
+            pk=self.operation.pk, status=Status.RUNNING, runner=self.runner
+        )
+        if not held.update(heartbeat_at=Now()):
+            raise ClaimLostError(f"{self.operation} is no longer held by {self.runner!r}")
+
+    def store(self, result: dict[str, Any]) -> None:
+        """Store an action's result, in the place of its former one."""
+        with self.locked() as stored:
+            write(stored, result)
+        self.operation.output_data = stored.output_data
+
+    def hand_back(self, result: dict[str, Any] | None = None) -> None:
+        """Leave the operation to the next attempt, with the result of the action that failed."""
+        with self.locked() as stored:
+            write(stored, result, runner=WAITING)
+
+    def lose(self) -> None:
+        """Leave it to the next attempt after this one's worker has died."""
+        with self.locked() as stored:
+            write(stored, None, runner=WAITING, more_losses=1)
+
+    def succeed(self) -> None:
+        with self.locked() as stored:
+            stored.finish(output_data=stored.output_data)
+        self.operation.refresh_from_db()
+
+    def fail(
+        self, result: dict[str, Any] | None = None, error: BaseException | None = None
+    ) -> None:
+        """Finish as failed, with an action's result or with an error of the run as a whole."""
+        with self.locked() as stored:
+            write(stored, result)
+            output = dict(stored.output_data or {})
+            if error is not None:
+                output["error"] = describe(error)
+            stored.finish(failed=True, output_data=output)
+        self.operation.refresh_from_db()
+
+    @contextmanager
+    def locked(self) -> Iterator[BatchOperation]:
+        """The stored row, locked until the end of the transaction."""
+        with transaction.atomic(using=self.database):
+            stored = (
+                BatchOperation.objects.using(self.database)
+                .select_for_update(no_key=True)
+                .filter(pk=self.operation.pk, status=Status.RUNNING, runner=self.runner)
+                .first()
+            )
+            if stored is None:
+                raise ClaimLostError(f"{self.operation} is no longer held by {self.runner!r}")
+            yield stored
+
+
+def successes(output: dict[str, Any] | None) -> set[str]:
+    """The actions that need not be executed again."""
+    results = (output or {}).get("actions", [])
+    return {result["action"] for result in results if result["status"] == SUCCESSFUL}
+
+
+def losses(stored: BatchOperation) -> int:
+    return int((stored.output_data or {}).get("losses", 0))
+
+
+def write(
+    stored: BatchOperation,
+    result: dict[str, Any] | None,
+    *,
+    runner: str | None = None,
+    more_losses: int = 0,
+) -> None:
+    """Change the locked row: a result, who has it, and a sign of life.
+
+    A success stays: its COMMIT may have been taken for a failure, because the answer was lost.
+    """
+    output = dict(stored.output_data or {})
+    if result is not None and result["action"] not in successes(output):
+        others = [
+            known for known in output.get("actions", []) if known["action"] != result["action"]
+        ]
+        output["actions"] = [*others, result]
+    if more_losses:
+        output["losses"] = losses(stored) + more_losses
+    stored.output_data = output or None
+    stored.runner = stored.runner if runner is None else runner
+    stored.heartbeat_at = Now()
+    stored.save(update_fields=["output_data", "runner", "heartbeat_at"])

@@ -1,0 +1,41 @@
+"""The app's Django settings, all of them optional. docs/batch.md has the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+DEFAULTS: dict[str, Any] = {
+    # Run everything in the calling process, at once: for tests and debugging.
+    "BATCH_ALWAYS_SYNCHRONOUS": False,
+    # Dotted path of the Celery application; None: no asynchronous work.
+    "BATCH_CELERY_APP": None,
+    # Dotted path of str -> str that hides secrets; None: no error's text is stored at all.
+    "BATCH_MASK": None,
+    # A running attempt that was silent for that long is dead, and another may take its place.
+    "BATCH_LEASE_SECONDS": 60,
+    # How many workers an operation may lose before it is taken for what kills them.
+    "BATCH_MAX_LOSSES": 3,
+    # Silent for that long: people are told.
+    "BATCH_STALLED_SECONDS": 900,
+    "BATCH_MAX_RETRIES": 5,
+    "BATCH_RETRY_BACKOFF_SECONDS": 2,
+    "BATCH_RETRY_BACKOFF_MAX_SECONDS": 300,
+    "BATCH_QUEUE_DEFAULT": "batch-default",
+    "BATCH_QUEUE_HIGH": "batch-high",
+}
+
+
+def option(name: str) -> Any:
+    """The setting, or its default. Raises KeyError for a name that is no setting of this app."""
+    default = DEFAULTS[name]
+    return getattr(settings, name, default)
+
+
+def mask() -> Callable[[str], str] | None:
+    """What hides secrets in the text of errors; None when the project names nothing that does."""
+    path = option("BATCH_MASK")
+    return None if path is None else import_string(path)

@@ -1,0 +1,78 @@
+"""Execute the actions of an operation, each once, and store how each of them went."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connections, transaction
+
+from tickets.batch.action import Action
+from tickets.batch.action_group import ActionGroup
+from tickets.batch.claim import FAILED, SUCCESSFUL, Claim, successes
+from tickets.batch.errors import ClaimLostError, RetryableError, StoppedError
+from tickets.batch.failure import describe
+
+MayRetry = Callable[[Action, Exception], bool]
+
+
+def perform(claim: Claim, group: ActionGroup, *, may_retry: MayRetry) -> None:
+    """Go on with the first action that has no successful result, and finish the operation.
+
+    The operation is finished as failed when an action fails, and the action's error raised. Where
+    ``may_retry`` says so it is handed back instead and RetryableError raised. Raises StoppedError
+    when a stop was asked for between two actions, ClaimLostError.
+    """
+    done = successes(claim.operation.output_data)
+    for kind in group.actions:
+        if kind.name not in done:
+            _fail_if_stopped(claim)
+            _attempt(claim, kind(), may_retry)
+    claim.succeed()
+
+
+def _fail_if_stopped(claim: Claim) -> None:
+    with claim.locked() as stored:
+        stopped = stored.stop_requested_at is not None
+    if stopped:
+        error = StoppedError(f"{claim.operation} was asked to stop")
+        claim.fail(error=error)
+        raise error
+
+
+def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
+    connection = connections[claim.database]
+    whole = action.atomic or connection.in_atomic_block
+    started = time.monotonic()
+
+    def result(status: str, **more: Any) -> dict[str, Any]:
+        seconds = round(time.monotonic() - started, 3)
+        return {"action": action.name, "status": status, "seconds": seconds, **more}
+
+    try:
+        with transaction.atomic(using=claim.database) if whole else nullcontext():
+            value = _json_value(action.execute(claim.operation))
+            claim.store(result(SUCCESSFUL, value=value))
+    except ClaimLostError:
+        raise
+    except Exception as error:
+        if not connection.in_atomic_block:  # there it would be closed in any case
+            connection.close_if_unusable_or_obsolete()
+        failure = result(FAILED, error=describe(error))
+        if may_retry(action, error):
+            claim.hand_back(failure)
+            raise RetryableError(f"{claim.operation}: {action.name} is tried again") from error
+        claim.fail(failure)
+        raise
+
+
+def _json_value(value: Any) -> Any:
+    """The value as it is read back. Raises TypeError or ValueError when it cannot be stored."""
+    text = json.dumps(value, cls=DjangoJSONEncoder, allow_nan=False)
+    if "\\u0000" in text:
+        raise ValueError("a NUL character cannot be stored as JSON")
+    return json.loads(text)

@@ -1,0 +1,54 @@
+"""The heartbeat of a worker at work, whatever its action is busy with."""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Thread
+from types import TracebackType
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from tickets.batch.claim import Claim
+from tickets.batch.errors import ClaimLostError
+
+logger = logging.getLogger(__name__)
+
+
+class Pulse:
+    """A context manager with a thread that renews the claim's lease as long as the process lives.
+
+    A lost connection costs a beat, and the next one gets a new connection. A lost claim ends the
+    pulse: the attempt notices when it stores its next result.
+    """
+
+    def __init__(self, claim: Claim, *, interval_seconds: float) -> None:
+        self._claim = claim
+        self._interval_seconds = interval_seconds
+        self._ended = Event()
+        self._thread = Thread(target=self._beat, name="batch-pulse", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        try:
+            while not self._ended.wait(self._interval_seconds):
+                try:
+                    self._claim.beat()
+                except (DatabaseError, InterfaceError) as error:
+                    logger.warning("no heartbeat of %s: %s", self._claim.operation, error)
+                    connections[self._claim.database].close()
+        except ClaimLostError as error:
+            if not self._ended.is_set():
+                logger.warning("%s", error)
+        finally:
+            connections.close_all()

@@ -1,0 +1,109 @@
+"""Start an operation: in this process, or in a worker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model
+
+from tickets.batch.action_group import Mode
+from tickets.batch.claim import Claim
+from tickets.batch.dispatch import Dispatch, check_countdown, ensure_broker
+from tickets.batch.errors import ActionsFailedError, ClaimLostError, InputError
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.options import option
+from tickets.batch.perform import perform
+from tickets.batch.registry import registry
+
+
+def run(
+    name: str, *, context_object: Model | None = None, started_by: Any = None, **kwargs: Any
+) -> BatchOperation:
+    """Run the group in the mode that its ``get_mode(**kwargs)`` chooses.
+
+    ``kwargs``, JSON values, are the operation's ``input_data``.
+
+    Raises UnknownGroupError, InputError, and what ``run_synchronous`` or ``run_asynchronous`` does.
+    """
+    chosen = registry.get(name).get_mode(**kwargs)
+    start = run_synchronous if chosen is Mode.SYNCHRONOUS else run_asynchronous
+    return start(name, context_object=context_object, started_by=started_by, **kwargs)
+
+
+def run_synchronous(
+    name: str, *, context_object: Model | None = None, started_by: Any = None, **kwargs: Any
+) -> BatchOperation:
+    """Run the group in this process, at once and without retries; the finished operation.
+
+    In a transaction that the caller rolls back, the record goes with it.
+
+    Raises ActionsFailedError with the results, UnknownGroupError, InputError.
+    """
+    group = registry.get(name)
+    operation = BatchOperation.objects.create_synchronous(
+        group.name,
+        context_object=context_object,
+        started_by=started_by,
+        input_data=_input_data(kwargs),
+    )
+    claim = Claim(operation, runner="")
+    try:
+        perform(claim, group, may_retry=lambda action, error: False)  # noqa: ARG005
+    except Exception as error:
+        if not claim.results:  # nothing of it has run, so there is nothing to attach
+            raise
+        raise ActionsFailedError(operation, claim.results) from error
+    except BaseException as error:  # Ctrl-C
+        _fail_if_running(claim, error)
+        raise
+    return operation
+
+
+def run_asynchronous(
+    name: str,
+    *,
+    context_object: Model | None = None,
+    started_by: Any = None,
+    countdown: float = 0,
+    **kwargs: Any,
+) -> BatchOperation:
+    """Let a worker run the group, ``countdown`` seconds from now; the operation, not finished.
+
+    The task is sent when the caller's transaction is committed. Its only argument is the
+    operation's id. With BATCH_ALWAYS_SYNCHRONOUS it is run in this process at once.
+
+    Raises UnavailableError when Celery or its broker is missing: before anything is stored; or,
+    when the broker is lost between that and the COMMIT, with the operation finished as failed.
+    Inside a transaction nobody is left to catch this last one, and an alert is sent instead.
+    Raises UnknownGroupError, InputError.
+    """
+    group = registry.get(name)
+    if option("BATCH_ALWAYS_SYNCHRONOUS"):
+        return run_synchronous(name, context_object=context_object, started_by=started_by, **kwargs)
+    input_data = _input_data(kwargs)
+    check_countdown(group, countdown)
+    ensure_broker()
+    operation = BatchOperation.objects.create_asynchronous(
+        group.name, context_object=context_object, started_by=started_by, input_data=input_data
+    )
+    Dispatch(operation, group, countdown).on_commit()
+    return operation
+
+
+def _input_data(kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        json.dumps(kwargs, cls=DjangoJSONEncoder, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"arguments are JSON values and ids, never objects: {error}") from None
+    return kwargs or None
+
+
+def _fail_if_running(claim: Claim, error: BaseException) -> None:
+    try:
+        if claim.operation.status == Status.RUNNING:
+            claim.fail(error=error)
+    except ClaimLostError:
+        pass

@@ -1,0 +1,57 @@
+"""Getting a claim: a lock on the row decides whether this attempt may run the operation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import router, transaction
+
+from tickets.batch.claim import WAITING, Claim, losses, write
+from tickets.batch.errors import GoneError, HeldError, WorkersLostError
+from tickets.batch.failure import describe
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.options import option
+from tickets.batch.queryset import BatchOperationQuerySet
+
+
+def take(operation_id: int, runner: str) -> Claim:
+    """Start the operation, or go on with it where its last attempt handed it back or died.
+
+    ``runner`` names this attempt: no two that may be alive at once have the same. The same one may
+    call again after a lost answer.
+
+    Raises GoneError, HeldError; WorkersLostError when it has finished the operation as failed,
+    because it has lost more than BATCH_MAX_LOSSES workers.
+    """
+    database = router.db_for_write(BatchOperation)
+    with transaction.atomic(using=database):
+        found = BatchOperation.objects.using(database).filter(pk=operation_id)
+        stored = found.select_for_update(no_key=True).first()
+        if stored is None or stored.status == Status.FINISHED:
+            raise GoneError(f"batch operation {operation_id} was cancelled or has finished")
+        if stored.status == Status.UNPROCESSED:
+            stored.mark_as_running(runner=runner)
+            return Claim(stored, runner)
+        lost = _losses_of(stored, runner, found)
+        if lost <= option("BATCH_MAX_LOSSES"):
+            write(stored, None, runner=runner, more_losses=lost - losses(stored))
+            stored.refresh_from_db()  # the time of the database's clock
+            return Claim(stored, runner)
+        error = WorkersLostError(f"{stored} has lost {lost} workers and is not tried again")
+        output = {**(stored.output_data or {}), "losses": lost, "error": describe(error)}
+        write(stored, None, runner=runner)
+        stored.finish(failed=True, output_data=output)
+    raise error
+
+
+def _losses_of(stored: BatchOperation, runner: str, found: BatchOperationQuerySet) -> int:
+    """How many workers the running operation has lost; whoever may not take it gets an error."""
+    if stored.runner in {runner, WAITING}:
+        return losses(stored)
+    if not stored.runner:
+        raise GoneError(f"{stored} is run by the process that created it")
+    lease = timedelta(seconds=option("BATCH_LEASE_SECONDS"))
+    if not found.stalled(lease).exists():
+        raise HeldError(f"{stored} is held by {stored.runner!r}")
+    return losses(stored) + 1
