@@ -34,5 +34,6 @@ class RotationOptions:
     @property
     def most_connections(self) -> int:
         """Server connections in use at the same time: one for each worker, one each to look at the
-        server, to keep the record, to vacuum, and to see who holds locked rows."""
+        server, to keep the record, to vacuum, and to see who holds locked rows.
+        """
         return self.workers + 4
