@@ -1,9 +1,9 @@
 """The database server, databases and processes that the tests share.
 
 DATABASE_URL names the server to test on. Without it a cluster of the embedded binaries is started
-for this run, in a temporary directory; with pytest-xdist each process has one, since what a rotation
-does depends on who else is at work on the server. Either is only touched in databases with unique
-names, so several runs at once do not meet.
+for this run, in a temporary directory; with pytest-xdist each process has one, since what a
+rotation does depends on who else is at work on the server. Either is only touched in databases with
+unique names, so several runs at once do not meet.
 """
 
 import os
