@@ -8,6 +8,7 @@ from psycopg2 import sql
 from tickets.rotation import sql as statements
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.target import Target
+from tickets.rotation.token_source import SqlTokens
 
 TARGET = Target(
     label="shop.Order",
@@ -16,7 +17,7 @@ TARGET = Target(
     key_column="Key",
     token_column="secret",
     marker_column="rotated_at",
-    fresh_token_sql="gen_random_uuid()",
+    token_source=SqlTokens("gen_random_uuid()"),
     token_is_unique=True,
     guard_triggers=(),
 )

@@ -10,9 +10,11 @@ import psycopg2
 
 from tickets.rotation import sql
 from tickets.rotation.connection import Connection, Values, fault_of
+from tickets.rotation.free_rows import FreeRows
 from tickets.rotation.key_range import Key, KeyRange
 from tickets.rotation.retry import Fault
 from tickets.rotation.target import Target
+from tickets.rotation.token_source import PythonTokens
 
 TRIES_OF_ONE_ROW = 10
 PLAIN_UPDATE_AT_MOST_MS = 500
@@ -56,6 +58,7 @@ class BatchRunner:
         self._lock_timeout_ms = lock_timeout_ms
         self._aborted = aborted
         self._never_waiting = 0
+        self._free_rows = FreeRows(connection, target, lock_timeout_ms=lock_timeout_ms)
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
@@ -97,10 +100,13 @@ class BatchRunner:
         With ``limit_rows`` no more rows than that change, even when others have become pending in
         the range since. Without it the plain UPDATE comes first because it is the fastest. It waits
         for one row after the other, so its time is bounded too, well below the deadlock_timeout of
-        traffic that waits for it: a statement that may take longer must not wait for anybody. A
+        traffic that waits for it: a statement that may take longer must not wait for anybody.
+        Tokens made in Python are only ever given to rows that are free. A
         duplicate token fails a whole statement, so the range is halved until the row is alone, and
         that row is tried again.
         """
+        if isinstance(self._target.token_source, PythonTokens):
+            return self.rotate_at_most(keys, limit_rows)
         if limit_rows is not None or self._never_waiting > 0:
             self._never_waiting = max(0, self._never_waiting - 1)
             return self.rotate_at_most(keys, limit_rows)
@@ -124,9 +130,8 @@ class BatchRunner:
 
     def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""
-        query = sql.rotate_free_rows(self._target, keys)
         try:
-            rotated = self._update(query, keys, batch_rows)
+            rotated = self._free_rows.rotate(keys, batch_rows)
         except psycopg2.Error as error:
             if fault_of(error) is Fault.DUPLICATE_TOKEN:
                 return self._rotate_halves(keys)
@@ -142,20 +147,15 @@ class BatchRunner:
 
     def _rotate_alone(self, keys: KeyRange) -> BatchOutcome:
         """One row whose fresh token was taken: another fresh token, a few times."""
-        query = sql.rotate_free_rows(self._target, keys)
         for attempt in range(1, TRIES_OF_ONE_ROW + 1):
             try:
-                rotated = self._update(query, keys, batch_rows=1)
+                rotated = self._free_rows.rotate(keys, batch_rows=1)
             except psycopg2.Error as error:
                 if fault_of(error) is not Fault.DUPLICATE_TOKEN or attempt == TRIES_OF_ONE_ROW:
                     raise
             else:
                 return BatchOutcome(rotated, self.pending_rows(keys))
         raise AssertionError("the last attempt returns or raises")
-
-    def _update(self, query: sql.Statement, keys: KeyRange, batch_rows: int | None = None) -> int:
-        values = {**sql.range_values(keys), "batch_rows": batch_rows}
-        return self._connection.change(sql.bounded(query), self._bounds(values))
 
     def _look_up(self, query: sql.Statement, values: Values) -> Any:
         return self._connection.value(sql.bounded(query), self._bounds(values))
