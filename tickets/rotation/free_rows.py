@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tickets.rotation import sql
+from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.target import Target
@@ -19,36 +20,56 @@ class FreeRows:
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
         self._token_type: str | None = None
+        self._prepared: list[str] = []
 
-    def rotate(self, keys: KeyRange, batch_rows: int | None) -> int:
-        """Rotate the first ``batch_rows`` free pending rows, None: all of them; how many it were.
+    def pending_rows(self, keys: KeyRange) -> int:
+        """How many rows of the range are pending now."""
+        query = sql.bounded(sql.count_pending(self._target, keys))
+        return int(self._connection.value(query, self._bounds(sql.range_values(keys))))
 
-        Driver errors pass through, and TokenSourceError; nothing was written then.
+    def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
+        """Make the tokens that the next ``rotate`` of this range needs already now.
+
+        The function may take its time: no row is locked yet, and no transaction open. Raises
+        TokenSourceError.
         """
         source = self._target.token_source
         if isinstance(source, PythonTokens):
-            return self._with_tokens_of(source, keys, batch_rows)
+            pending = self.pending_rows(keys)
+            rows = pending if batch_rows is None else min(pending, batch_rows)
+            self._prepared = source.take(rows) if rows else []
+
+    def rotate(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
+        """Rotate the first ``batch_rows`` free pending rows of the range; None: all of them.
+
+        Driver errors pass through, and TokenSourceError; nothing was written then.
+        """
+        if isinstance(self._target.token_source, PythonTokens):
+            return self._rotate_with_made_tokens(keys, batch_rows)
         query = sql.bounded(sql.rotate_free_rows(self._target, keys))
         values = {**sql.range_values(keys), "batch_rows": batch_rows}
-        return self._connection.change(query, self._bounds(values))
+        rotated = self._connection.change(query, self._bounds(values))
+        return BatchOutcome(rotated, self.pending_rows(keys))
 
-    def _with_tokens_of(self, source: PythonTokens, keys: KeyRange, batch_rows: int | None) -> int:
-        """Make the tokens first, with no row locked: the function may take its time."""
-        pending = sql.bounded(sql.count_pending(self._target, keys))
-        rows = int(self._connection.value(pending, self._bounds(sql.range_values(keys))))
-        rows = rows if batch_rows is None else min(rows, batch_rows)
-        if rows == 0:
-            return 0
-        token_type = self._type_of_tokens()
-        tokens = _array(source.take(rows))
-        query = sql.rotate_free_rows_with_tokens(self._target, keys, token_type)
-        values = {**sql.range_values(keys), "batch_rows": rows}
+    def _rotate_with_made_tokens(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
+        if not self._prepared:
+            self.prepare(keys, batch_rows)
+        tokens, self._prepared = self._prepared, []  # never used twice, whatever becomes of them
+        rotated = self._give(tokens, keys) if tokens else 0
+        if batch_rows is None and rotated == len(tokens):
+            return BatchOutcome(rotated)
+        return BatchOutcome(rotated, self.pending_rows(keys))
+
+    def _give(self, tokens: Sequence[str], keys: KeyRange) -> int:
+        """Give one token each to as many free rows; how many there were."""
+        query = sql.rotate_free_rows_with_tokens(self._target, keys, self._type_of_tokens())
+        values = {**sql.range_values(keys), "batch_rows": len(tokens)}
         with self._connection.transaction(
             sql.LIMIT_LOCK_WAIT,
             sql.AVOID_FULL_SCANS,
             sql.AVOID_NESTED_LOOPS,
             sql.KEEP_TOKENS,
-            values=self._bounds({"tokens": tokens}),
+            values=self._bounds({"tokens": _array(tokens)}),
         ):
             return self._connection.change(query, values)
 
