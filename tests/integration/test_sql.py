@@ -43,6 +43,22 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
+            statements.rotate_free_rows_with_tokens(TARGET, BOTH, "character varying"),
+            (
+                "WITH free AS MATERIALIZED (SELECT key, row_number() OVER () AS place FROM ("
+                f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
+                'ORDER BY "Key" LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED) AS locked (key)), '
+                "made AS (SELECT token, place "
+                "FROM unnest(current_setting('rotation.tokens')::character varying[]) "
+                "WITH ORDINALITY AS made (token, place)) "
+                'UPDATE "order""s" AS stored '
+                'SET "secret" = made.token, "rotated_at" = clock_timestamp() '
+                'FROM free JOIN made USING (place) WHERE "stored"."Key" = free.key '
+                'AND "stored"."rotated_at" IS NULL '
+                'AND "stored"."Key" > %(after)s AND "stored"."Key" <= %(upper)s'
+            ),
+        ),
+        (
             statements.batch_upper_key(TARGET, KeyRange(after=1)),
             (
                 'SELECT "Key" FROM (SELECT "Key" FROM "order""s" '

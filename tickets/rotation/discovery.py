@@ -62,8 +62,8 @@ def _token_source(model: type[Model], insert: InsertGuard, update: UpdateGuard) 
             ) from None
     if not callable(make):
         raise TokenSourceError(
-            f"{model._meta.label}: make_tokens of its guard is no function but a "
-            f"{type(make).__name__}"
+            f"{model._meta.label}: make_tokens of its guard is of type {type(make).__name__}, "
+            "not a function"
         )
     return PythonTokens(make)
 
