@@ -15,6 +15,7 @@ from tickets.rotation.events import BatchDone, Event, Retrying
 from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
+from tickets.rotation.token_source import SqlTokens
 
 FAIL_TWICE = """
 CREATE SEQUENCE failures;
@@ -172,7 +173,7 @@ def test_an_error_that_quotes_a_token_is_passed_on_without_it(
     secret = value(tickets, "SELECT token::text FROM leaked WHERE id = 5")
     quoting = f"(token::text || '-not-a-uuid-{secret}')::uuid"
     with pytest.raises(StatementError) as raised:
-        rotation(target=replace(target, fresh_token_sql=quoting)).run()
+        rotation(target=replace(target, token_source=SqlTokens(quoting))).run()
     assert "22P02" in str(raised.value)
     assert secret[:8] not in str(raised.value)
 
@@ -205,7 +206,7 @@ def test_a_limited_run_gives_a_row_another_token_too_when_one_is_taken(
         "(CASE WHEN id = 5 AND nextval('tries') < 4 "
         "THEN (SELECT token FROM leaked WHERE leaked.id = 20) ELSE gen_random_uuid() END)"
     )
-    result = rotation(target=replace(target, fresh_token_sql=colliding), limit_rows=8).run()
+    result = rotation(target=replace(target, token_source=SqlTokens(colliding)), limit_rows=8).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.LIMIT_REACHED, 8)
     assert pending(tickets) == 12
 
@@ -217,7 +218,7 @@ def test_a_token_that_always_collides_ends_the_run_without_naming_it(
     secret = value(tickets, "SELECT token::text FROM leaked WHERE id = 5")
     same_for_all = f"'{secret}'::uuid"
     with pytest.raises(StatementError) as raised:
-        rotation(target=replace(target, fresh_token_sql=same_for_all)).run()
+        rotation(target=replace(target, token_source=SqlTokens(same_for_all))).run()
     assert "23505" in str(raised.value)
     assert secret[:8] not in str(raised.value)
 
@@ -227,7 +228,9 @@ def test_an_abort_rolls_the_batch_in_flight_back(
 ) -> None:
     leak(tickets, 10)
     stop = StopSignal()
-    slow = replace(target, fresh_token_sql="(SELECT gen_random_uuid() FROM pg_sleep(60 + id * 0))")
+    slow = replace(
+        target, token_source=SqlTokens("(SELECT gen_random_uuid() FROM pg_sleep(60 + id * 0))")
+    )
     threading.Timer(0.5, stop.abort).start()
     with pytest.raises(AbortedError):
         rotation(stop=stop, target=slow).run()
