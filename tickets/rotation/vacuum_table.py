@@ -33,17 +33,19 @@ class Vacuumed:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotHolder:
-    """Who keeps dead rows alive; state and age are None where there are none, or hidden."""
+    """Who keeps dead rows alive; state and seconds are None where there are none, or hidden."""
 
     kind: str
     name: str
     state: str | None
     seconds: float | None
+    transactions: int
 
     def __str__(self) -> str:
-        said = [self.state or "", "" if self.seconds is None else f"open for {self.seconds:.0f} s"]
-        details = ", ".join(filter(None, said))
-        return f"{self.kind} {self.name}" + (f" ({details})" if details else "")
+        age = f"{self.transactions:,} transactions old"
+        if self.seconds is not None:
+            age = f"open for {self.seconds:.0f} s"
+        return f"{self.kind} {self.name} ({', '.join(filter(None, (self.state, age)))})"
 
 
 class TableVacuum:
