@@ -39,7 +39,7 @@ class Storage:
     """Sizes and dead rows; None where unknown.
 
     ``token_index`` is None also where the target has none, or its rows were never counted.
-    ``leftover_indexes`` were left invalid by a REINDEX CONCURRENTLY, or are being built by one.
+    ``leftover_indexes`` were left invalid by a REINDEX CONCURRENTLY that was ended.
     """
 
     table_bytes: int | None = None

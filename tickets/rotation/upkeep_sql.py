@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
+from tickets.rotation.target import Target
+
 
 def storage() -> sql.SQL:
     """Bytes of the table, bytes of its indexes, dead rows (NULL where nobody counts). Takes
@@ -44,13 +46,16 @@ def leftover_indexes() -> sql.SQL:
     """Names of the invalid indexes that ended REINDEX CONCURRENTLYs of the token's index left.
 
     Takes ``table`` and ``token``. PostgreSQL names them ``..._ccnew`` and ``..._ccold``, with a
-    number from the second on. One that is being built looks the same. No lock.
+    number from the second on. One that is being built now is left out. No lock.
     """
     return sql.SQL(
         "SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
         "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0] "
         "WHERE x.indrelid = to_regclass(quote_ident(%(table)s)) AND a.attname = %(token)s "
         "AND x.indnatts = 1 AND NOT x.indisvalid AND i.relname ~ '_cc(new|old)[0-9]*$' "
+        "AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.relation = i.oid AND l.granted "
+        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND l.mode = 'ShareUpdateExclusiveLock') "
         "ORDER BY i.relname"
     )
 
@@ -65,12 +70,29 @@ def reindex(index: str) -> sql.Composed:
 
 
 def upkeep_progress() -> sql.SQL:
-    """What backend ``pid`` is doing at a table: phase, and blocks done and in all. No lock."""
+    """What a VACUUM or REINDEX at ``table`` does now: phase, blocks done and in all, and the pid
+    that it waits for, NULL if none. No lock. Those of other roles are hidden.
+    """
     return sql.SQL(
-        "SELECT phase, heap_blks_scanned, heap_blks_total FROM pg_stat_progress_vacuum "
-        "WHERE pid = %(pid)s "
-        "UNION ALL SELECT phase, blocks_done, blocks_total FROM pg_stat_progress_create_index "
-        "WHERE pid = %(pid)s LIMIT 1"
+        "SELECT phase, heap_blks_scanned, heap_blks_total, NULL FROM pg_stat_progress_vacuum "
+        "WHERE relid = to_regclass(quote_ident(%(table)s)) AND datname = current_database() "
+        "UNION ALL SELECT phase, blocks_done, blocks_total, nullif(current_locker_pid, 0) "
+        "FROM pg_stat_progress_create_index "
+        "WHERE relid = to_regclass(quote_ident(%(table)s)) AND datname = current_database() LIMIT 1"
+    )
+
+
+def oldest_rotation(target: Target) -> sql.Composed:
+    """The transaction (xid) of the oldest of the first rotated rows: no row of the rotation died
+    long before it. NULL where none is rotated. ACCESS SHARE; a hundred rows by the primary key.
+    """
+    return sql.SQL(
+        "SELECT (array_agg(xmin::text::bigint ORDER BY age(xmin) DESC))[1] FROM ("
+        "SELECT xmin FROM {table} WHERE {marker} IS NOT NULL ORDER BY {key} LIMIT 100) AS first"
+    ).format(
+        table=sql.Identifier(target.table),
+        marker=sql.Identifier(target.marker_column),
+        key=sql.Identifier(target.key_column),
     )
 
 
