@@ -406,14 +406,16 @@ def next_transaction() -> sql.SQL:
 
 
 def oldest_snapshot() -> sql.SQL:
-    """Who keeps every row alive that died since the transaction ``since_xid``, the oldest first.
+    """Who keeps every row alive that died since the transaction ``since_xid``: the oldest.
 
-    Kind, name, state, and age in seconds; state and age are NULL where there are none. Sessions
+    Kind, name, state, age in seconds and in transactions; state and seconds are NULL where there
+    are none. With a ``since_xid`` of NULL: who keeps any dead row alive. Sessions
     of other roles are seen only by members of pg_read_all_stats. No lock. VACUUM pays no regard to
     sessions of other databases, nor to other VACUUMs.
     """
     return sql.SQL(
-        "SELECT kind, name, state, extract(epoch FROM clock_timestamp() - since)::float8 FROM ("
+        "SELECT kind, name, state, extract(epoch FROM clock_timestamp() - since)::float8, xids "
+        "FROM ("
         "SELECT 'pid' AS kind, pid::text AS name, state, xact_start AS since, "
         "greatest(age(backend_xid), age(backend_xmin)) AS xids FROM pg_stat_activity "
         "WHERE (datname = current_database() OR datname IS NULL) AND pid <> pg_backend_pid() "
@@ -423,5 +425,5 @@ def oldest_snapshot() -> sql.SQL:
         "FROM pg_prepared_xacts WHERE database = current_database() "
         "UNION ALL SELECT 'replication slot', slot_name, NULL, NULL, age(xmin) "
         "FROM pg_replication_slots) AS holder "
-        "WHERE xids >= age(%(since_xid)s::text::xid) ORDER BY xids DESC LIMIT 1"
+        "WHERE xids >= coalesce(age(%(since_xid)s::text::xid), 0) ORDER BY xids DESC LIMIT 1"
     )

@@ -88,6 +88,12 @@ def _add_rotation(group: argparse._ArgumentGroup) -> None:
         "--limit", type=positive_int, metavar="N", help="rotate at most N rows, as a canary"
     )
     group.add_argument(
+        "--finish",
+        action="store_true",
+        help="when nothing is pending, clean up: VACUUM the table, and build the token's index "
+        "anew if it has grown; traffic goes on",
+    )
+    group.add_argument(
         "--retry-seconds",
         type=seconds,
         default=DEFAULTS.retry_seconds,

@@ -24,7 +24,8 @@ class Command(OneLineCommand):
     help = (
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
-        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending."
+        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
+        "--finish was stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,6 +34,10 @@ class Command(OneLineCommand):
     def handle(self, **options: Any) -> None:
         if (options["format"] or options["exact"]) and not options["report"]:
             raise CommandError("--format and --exact go with --report. Nothing was done.")
+        if options["finish"] and (options["report"] or options["stop"] or options["dry_run"]):
+            raise CommandError(
+                "--finish goes with none of --report, --stop and --dry-run. Nothing was done."
+            )
         try:
             targets = find_targets(options["database"])
             if options["stop"]:
@@ -71,6 +76,10 @@ class Command(OneLineCommand):
                 out=cast(TextIO, self.stdout._out),
                 err=cast(TextIO, self.stderr._out),
             )
-            work = run.dry_run if options["dry_run"] else run.rotate
-            complete = work(rotation_options(options)) and complete
+            asked = rotation_options(options)
+            if options["dry_run"]:
+                done = run.dry_run(asked)
+            else:
+                done = run.rotate(asked, finish=options["finish"])
+            complete = done and complete
         return complete
