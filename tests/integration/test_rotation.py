@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
@@ -184,4 +185,31 @@ def test_another_rotation_at_work_is_no_traffic(tickets: Any, rotation: Rotation
 
     rotation(note).run()
     assert max(sizes) >= 1000
+    assert_each_token_changed_once(tickets)
+
+
+def test_one_connection_is_enough_for_a_rotation(
+    tickets: Any, database_url: str, connect: Any, rotation: RotationFactory, target: Target
+) -> None:
+    leak(tickets, 500)
+    role = f"limited_{value(tickets, 'SELECT pg_backend_pid()')}"
+    tickets.cursor().execute(
+        f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1 PASSWORD 'limited';"
+        f"GRANT SELECT, UPDATE ON tickets_ticket TO {role};"
+        f"GRANT INSERT ON token_change TO {role}"
+    )
+    settings = connections[target.database].settings_dict
+    settings.update(USER=role, PASSWORD="limited")
+    sizes: list[int] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            sizes.append(event.rotated_rows)
+
+    try:
+        result = rotation(note, vacuum_every_percent=0).run()
+    finally:
+        tickets.cursor().execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    assert (result.outcome, result.retries) == (Outcome.COMPLETE, 0)
+    assert sum(sizes) == 500
     assert_each_token_changed_once(tickets)

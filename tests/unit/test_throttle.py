@@ -71,7 +71,7 @@ def test_waits_that_were_asked_for_are_no_trouble() -> None:
 def test_replica_lag_pauses_above_the_bound_and_resumes_below_half_of_it() -> None:
     clock = Clock()
     lag = 4.0
-    throttle = Throttle(clock=clock, signals=(replica_lag_signal(4.0, lambda: lag),))
+    throttle = Throttle(clock=clock, signals=(replica_lag_signal(4.0, lambda _: lag),))
     assert throttle.next_wait() is None
     reasons = []
     for lag in (4.2, 3.0, 2.1, 1.9):  # noqa: B007 (the signal reads it)
@@ -101,7 +101,7 @@ def test_a_gate_does_not_flutter_between_its_thresholds() -> None:
 def test_health_is_read_at_most_once_a_second_while_all_is_well() -> None:
     clock = Clock()
     readings = []
-    signal = active_queries_signal(10, lambda: readings.append(1) or 0)
+    signal = active_queries_signal(10, lambda _: readings.append(1) or 0)
     throttle = Throttle(clock=clock, signals=(signal,))
     for _ in range(30):
         throttle.next_wait()
@@ -122,7 +122,7 @@ def test_batches_at_the_same_time_share_one_rate() -> None:
 def test_while_others_work_batches_are_small_and_five_seconds_longer() -> None:
     clock = Clock()
     others = [True, False, False]
-    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda: others.pop(0))
+    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda _: others.pop(0))
     assert throttle.next_wait() is None
     assert throttle.batch_rows(4000) == 25
     assert throttle.batch_rows(10) == 10
@@ -137,7 +137,7 @@ def test_others_are_looked_for_once_a_second() -> None:
     clock = Clock()
     looks = 0
 
-    def look() -> bool:
+    def look(_: object) -> bool:
         nonlocal looks
         looks += 1
         return False

@@ -9,7 +9,6 @@ from threading import Lock
 
 from tickets.rotation.allocator import Allocator
 from tickets.rotation.allowance import Allowance
-from tickets.rotation.connection import Connection
 from tickets.rotation.errors import UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Event, Observer
 from tickets.rotation.health import make_throttle
@@ -54,8 +53,7 @@ class Rotation:
         self._stop = stop
         self._clock = clock
         self._allowance = Allowance(options.limit_rows)
-        self._health = Connection(target.database)
-        throttle = make_throttle(options, self._health, clock)
+        throttle = make_throttle(options, clock)
         self._workers = [
             Worker(
                 target,
@@ -101,7 +99,6 @@ class Rotation:
             self.result.seconds = self._clock() - started_at
             self._upkeep.close()
             self._sum_up()
-            self._health.close()
             for worker in self._workers:
                 worker.connection.close()
         return self.result
@@ -109,7 +106,6 @@ class Rotation:
     def _cancel(self) -> None:
         for worker in self._workers:
             worker.connection.cancel()
-        self._health.cancel()
 
     def _sum_up(self) -> None:
         waited_seconds = self.result.waited_seconds

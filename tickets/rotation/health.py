@@ -12,54 +12,41 @@ from tickets.rotation.options import RotationOptions
 from tickets.rotation.throttle import Throttle, active_queries_signal, replica_lag_signal
 
 
-def replica_lag_seconds(connection: Connection) -> Callable[[], float]:
-    """Reads how far the slowest connected standby is behind, in seconds; 0 without standbys.
+def replica_lag_seconds(connection: Connection) -> float:
+    """How far the slowest connected standby is behind, in seconds; 0 without standbys.
 
-    Infinite for a standby that is catching up and has not told its lag yet. The reading raises
-    NotReadyError when the role may not see it: an unseen lag must not pass for none.
+    Infinite for a standby that is catching up and has not told its lag yet. Raises NotReadyError
+    when the role may not see it: an unseen lag must not pass for none.
     """
-
-    def read() -> float:
-        hidden, unknown, lag = connection.row(sql.replica_lag()) or (0, 0, 0.0)
-        if hidden:
-            raise _hidden("the lag of replicas", "--max-replica-lag")
-        return math.inf if unknown else float(lag)
-
-    return read
+    hidden, unknown, lag = connection.row(sql.replica_lag()) or (0, 0, 0.0)
+    if hidden:
+        raise _hidden("the lag of replicas", "--max-replica-lag")
+    return math.inf if unknown else float(lag)
 
 
-def active_queries(connection: Connection) -> Callable[[], float]:
-    """Reads how many other client backends run a statement now."""
-
-    def read() -> float:
-        hidden, active = connection.row(sql.active_queries()) or (0, 0)
-        if hidden:
-            raise _hidden("what other roles' backends do", "--max-active-queries")
-        return float(active)
-
-    return read
+def active_queries(connection: Connection) -> float:
+    """How many other client backends run a statement now. Raises as ``replica_lag_seconds``."""
+    hidden, active = connection.row(sql.active_queries()) or (0, 0)
+    if hidden:
+        raise _hidden("what other roles' backends do", "--max-active-queries")
+    return float(active)
 
 
-def others_at_work(connection: Connection) -> Callable[[], bool]:
-    """Reads whether a session that is no rotation ran a statement in the last 200 ms.
+def others_at_work(connection: Connection) -> bool:
+    """Whether a session that is no rotation ran a statement in the last 200 ms.
 
     Sessions that the role may not see count: better gentle for nothing than rough unknowingly.
     """
-    return lambda: bool(connection.value(sql.others_at_work(), {"own": APPLICATION_NAME}))
+    return bool(connection.value(sql.others_at_work(), {"own": APPLICATION_NAME}))
 
 
-def make_throttle(
-    options: RotationOptions, connection: Connection, clock: Callable[[], float]
-) -> Throttle:
-    """The throttle that the options ask for; it reads through ``connection``, between batches."""
+def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throttle:
+    """The throttle that the options ask for; it reads from connections, between batches."""
     signals = []
     if options.max_replica_lag_seconds is not None:
-        read_lag = replica_lag_seconds(connection)
-        signals.append(replica_lag_signal(options.max_replica_lag_seconds, read_lag))
+        signals.append(replica_lag_signal(options.max_replica_lag_seconds, replica_lag_seconds))
     if options.max_active_queries is not None:
-        read_active = active_queries(connection)
-        signals.append(active_queries_signal(options.max_active_queries, read_active))
-    regards_traffic = options.traffic_batch_rows > 0
+        signals.append(active_queries_signal(options.max_active_queries, active_queries))
     size_is_fixed = options.batch_rows is not None
     return Throttle(
         clock=clock,
@@ -67,7 +54,7 @@ def make_throttle(
         max_rows_per_second=options.max_rows_per_second,
         signals=tuple(signals),
         traffic_batch_rows=None if size_is_fixed else options.traffic_batch_rows,
-        others_at_work=others_at_work(connection) if regards_traffic else None,
+        others_at_work=others_at_work if options.traffic_batch_rows > 0 else None,
     )
 
 

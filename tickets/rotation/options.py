@@ -35,7 +35,8 @@ class RotationOptions:
 
     @property
     def most_connections(self) -> int:
-        """Server connections in use at the same time: one for each worker, one each to look at the
-        server, to keep the record, to vacuum, and to see who holds locked rows.
+        """Server connections in use at the same time.
+
+        One for each worker; one each to keep the record, to vacuum, to see who holds locked rows.
         """
-        return self.workers + 4
+        return self.workers + 3

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 HEALTH_EVERY_SECONDS = 1.0
 TRAFFIC_LASTS_SECONDS = 5.0
@@ -45,17 +46,17 @@ class HealthSignal:
 
     kind: str
     gate: Gate
-    read: Callable[[], float]
+    read: Callable[[Any], float]
     tell: Callable[[float], str]
 
 
-def replica_lag_signal(max_lag_seconds: float, read: Callable[[], float]) -> HealthSignal:
+def replica_lag_signal(max_lag_seconds: float, read: Callable[[Any], float]) -> HealthSignal:
     """Pause above ``max_lag_seconds``, resume below half of it."""
     gate = Gate(close_above=max_lag_seconds, open_at=max_lag_seconds / 2)
     return HealthSignal("replica lag", gate, read, lambda lag: f"replica lag {lag:.1f} s")
 
 
-def active_queries_signal(max_queries: int, read: Callable[[], float]) -> HealthSignal:
+def active_queries_signal(max_queries: int, read: Callable[[Any], float]) -> HealthSignal:
     """Pause while more than ``max_queries`` other backends are active."""
     gate = Gate(close_above=max_queries, open_at=max_queries)
     return HealthSignal("active queries", gate, read, lambda count: f"{count:.0f} active queries")
@@ -79,7 +80,7 @@ class Throttle:
         max_rows_per_second: int | None = None,
         signals: tuple[HealthSignal, ...] = (),
         traffic_batch_rows: int | None = None,
-        others_at_work: Callable[[], bool] | None = None,
+        others_at_work: Callable[[Any], bool] | None = None,
     ) -> None:
         self._clock = clock
         self._lock = Lock()
@@ -112,21 +113,24 @@ class Throttle:
                 since = max(self._allowed_at, started_at)
                 self._allowed_at = since + rows / self._max_rows_per_second
 
-    def next_wait(self) -> Wait | None:
-        """The wait before the next batch; None when it may start now."""
+    def next_wait(self, source: Any = None) -> Wait | None:
+        """The wait before the next batch; None when it may start now.
+
+        Readings are taken from ``source``, such as the connection of the worker that asks.
+        """
         with self._lock:
             now = self._clock()
             left_seconds = max(self._pause_until, self._allowed_at) - now
             if left_seconds > 0:
                 return Wait(left_seconds, "pace", "the pace asked for", is_trouble=False)
-            return self._read() if now >= self._read_again_at else None
+            return self._read(source) if now >= self._read_again_at else None
 
-    def _read(self) -> Wait | None:
+    def _read(self, source: Any) -> Wait | None:
         for signal in self._signals:
-            reading = signal.read()
+            reading = signal.read(source)
             if signal.gate.update(reading):
                 return Wait(LOOK_AGAIN_SECONDS, signal.kind, signal.tell(reading))
-        if self._others_at_work is not None and self._others_at_work():
+        if self._others_at_work is not None and self._others_at_work(source):
             self._traffic_until = self._clock() + TRAFFIC_LASTS_SECONDS
         self._read_again_at = self._clock() + HEALTH_EVERY_SECONDS
         return None

@@ -139,7 +139,7 @@ class Worker:
     def _give_way(self) -> bool:
         """Hold nothing and wait while the throttle says so; False when the end is asked for."""
         while not self._stop.requested:
-            wait = self.persistence.run(self._throttle.next_wait)
+            wait = self.persistence.run(partial(self._throttle.next_wait, self.connection))
             if wait is None:
                 return True
             if wait.is_trouble:
