@@ -31,10 +31,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 SERVED = """
-CREATE TABLE served (pid int NOT NULL, client text NOT NULL);
+CREATE TABLE served (pid int NOT NULL);
 CREATE FUNCTION note_server_connection() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO served VALUES (pg_backend_pid(), current_setting('application_name'));
+    INSERT INTO served VALUES (pg_backend_pid());
     RETURN NULL;
 END $$;
 CREATE TRIGGER served AFTER UPDATE ON tickets_ticket
@@ -170,9 +170,8 @@ def test_several_runs_at_once_share_two_server_connections_and_leave_nothing_in_
         manage.start(
             *("rotate_tokens", "--batch-rows", "50", "--pause-seconds", "0.002"),
             database_url=pooled_url,
-            env={"PGAPPNAME": f"run {number}"},
         )
-        for number in range(RUNS)
+        for _ in range(RUNS)
     ]
     advisory_locks = 0
     reports = 0
@@ -189,12 +188,8 @@ def test_several_runs_at_once_share_two_server_connections_and_leave_nothing_in_
     assert advisory_locks == 0
     assert_each_token_changed_once(tickets)
 
-    served = "SELECT pid, count(DISTINCT client) FROM served GROUP BY pid"
-    with tickets.cursor() as cursor:
-        cursor.execute(served)
-        clients_by_connection = dict(cursor.fetchall())
-    assert len(clients_by_connection) <= POOL_SIZE
-    assert max(clients_by_connection.values()) > 1  # one connection did the batches of several
+    # Fewer than there were runs, so one connection did the batches of several.
+    assert 1 <= value(tickets, "SELECT count(DISTINCT pid) FROM served") <= POOL_SIZE < RUNS
 
     for settings in on_every_server_connection(pooled_url, TIMEOUTS):
         assert settings == defaults

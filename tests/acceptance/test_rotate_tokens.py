@@ -69,8 +69,11 @@ def test_json_progress_is_nothing_but_json_lines(
         "rotate_tokens", "--batch-rows", "100", "--progress", "json", database_url=database_url
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["event"] for line in lines] == ["batch", "batch", "batch", "end"]
-    assert [line["done_rows"] for line in lines[:3]] == [100, 200, 300]
+    *batches, end = lines
+    assert {line["event"] for line in batches} == {"batch"}
+    # Not every batch has a line, at most ten a second do; the first and the last always.
+    assert (batches[0]["done_rows"], batches[-1]["done_rows"]) == (100, 300)
+    assert end["event"] == "end"
     assert lines[-1]["pending_rows"] == 0
 
 

@@ -30,9 +30,13 @@ WHEN (OLD.id = 50) EXECUTE FUNCTION fail();
 """
 
 
-@pytest.mark.parametrize("sqlstate", ["40P01", "40001", "57014", "57P03", "08006"])
+@pytest.mark.parametrize(
+    ("sqlstate", "retried"),
+    # After a statement that was cancelled, the range is first tried without waiting for anybody.
+    [("40P01", 2), ("40001", 2), ("57014", 1), ("57P03", 2), ("08006", 2)],
+)
 def test_a_passing_fault_is_retried_and_nothing_is_lost(
-    tickets: Any, rotation: RotationFactory, sqlstate: str
+    tickets: Any, rotation: RotationFactory, sqlstate: str, retried: int
 ) -> None:
     leak(tickets, 100)
     tickets.cursor().execute(FAIL_TWICE.format(sqlstate=sqlstate))
@@ -40,8 +44,12 @@ def test_a_passing_fault_is_retried_and_nothing_is_lost(
     result = rotation(
         lambda event: retries.append(event) if isinstance(event, Retrying) else None, batch_rows=40
     ).run()
-    assert (result.outcome, result.rotated_rows, result.retries) == (Outcome.COMPLETE, 100, 2)
-    assert [sqlstate in retry.reason for retry in retries] == [True, True]
+    assert (result.outcome, result.rotated_rows, result.retries) == (
+        Outcome.COMPLETE,
+        100,
+        retried,
+    )
+    assert [sqlstate in retry.reason for retry in retries] == [True] * retried
     assert_each_token_changed_once(tickets)
 
 
@@ -65,7 +73,7 @@ def test_a_real_serialization_failure_is_retried_and_nothing_is_lost(
     traffic.cursor().execute("UPDATE tickets_ticket SET subject = 'written' WHERE id = 50")
 
     def commit_while_it_is_waited_for() -> None:
-        until_a_statement_waits(tickets, "UPDATE")
+        until_a_statement_waits(tickets, "SET LOCAL%UPDATE")
         traffic.commit()
 
     committer = threading.Thread(target=commit_while_it_is_waited_for)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -21,10 +22,17 @@ Row = tuple[Any, ...]
 Values = Mapping[str, Any]
 
 
-def own_wrapper(alias: str) -> BaseDatabaseWrapper:
-    """A new wrapper of the alias, not connected, whose sessions bear the rotation's name."""
+def own_wrapper(alias: str, startup_options: str = "") -> BaseDatabaseWrapper:
+    """A new wrapper of the alias, not connected, whose sessions bear the rotation's name.
+
+    ``startup_options`` ("-c name=value ...") come after those that the alias or PGOPTIONS has.
+    """
     wrapper = connections[alias].copy()
-    wrapper.settings_dict["OPTIONS"]["application_name"] = APPLICATION_NAME
+    options = wrapper.settings_dict["OPTIONS"]
+    options["application_name"] = APPLICATION_NAME
+    if startup_options:
+        before = options.get("options") or os.environ.get("PGOPTIONS", "")
+        options["options"] = f"{before} {startup_options}".lstrip()
     return wrapper
 
 
@@ -34,16 +42,18 @@ class Connection:
     It is not the connection of the current thread in ``django.db.connections``: nothing else
     runs in its transactions, and query logging under DEBUG cannot grow with the rotation. Options,
     role and time zone are those of the alias. No session state is kept between transactions, so a
-    transaction-pooling proxy may sit in between.
+    transaction-pooling proxy may sit in between. ``startup_options`` are for statements that must
+    not run in a transaction; a proxy may refuse or ignore them, so look whether they took effect.
     """
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, *, startup_options: str = "") -> None:
         self._alias = alias
+        self._startup_options = startup_options
         self._raw: Any = None
 
     def _open(self) -> Any:
         if self._raw is None or self._raw.closed:
-            wrapper = own_wrapper(self._alias)
+            wrapper = own_wrapper(self._alias, self._startup_options)
             wrapper.inc_thread_sharing()
             wrapper.connect()
             self._raw = wrapper.connection
@@ -87,6 +97,11 @@ class Connection:
         except BaseException:
             self._roll_back()
             raise
+
+    @property
+    def notices(self) -> list[str]:
+        """What the server said beside its answers since the connection was opened."""
+        return [] if self._raw is None else list(self._raw.notices)
 
     def _roll_back(self) -> None:
         """Leave the transaction; a connection that cannot even do that is thrown away."""

@@ -1,0 +1,155 @@
+"""A gentle VACUUM cleans the table, or says why it does not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.db import connections
+from psycopg2 import sql
+
+from tests.databases import unique_name
+from tests.leaked import leak, value
+from tests.waiting import until
+from tickets.rotation.connection import Connection
+from tickets.rotation.target import Target
+from tickets.rotation.vacuum_table import CANCELLED, TableVacuum, Vacuumed, next_transaction
+
+ROWS = 5_000
+TOUCH = "UPDATE tickets_ticket SET subject = subject || '!'"
+
+
+def pages(tickets: Any) -> int:
+    size: int = value(tickets, "SELECT pg_relation_size('tickets_ticket') / 8192")
+    return size
+
+
+@contextmanager
+def as_role(target: Target, tickets: Any, privilege: str) -> Iterator[None]:
+    """Connections of the target's alias act as a new role that has this one privilege."""
+    role = unique_name("role")
+    names = {"role": sql.Identifier(role), "privilege": sql.SQL(privilege)}
+    options = connections[target.database].settings_dict["OPTIONS"]
+    cursor = tickets.cursor()
+    cursor.execute(sql.SQL("CREATE ROLE {role}").format(**names))
+    try:
+        cursor.execute(sql.SQL("GRANT {privilege} ON tickets_ticket TO {role}").format(**names))
+        options["assume_role"] = role
+        yield
+    finally:
+        options.pop("assume_role", None)
+        cursor.execute(sql.SQL("DROP OWNED BY {role}; DROP ROLE {role}").format(**names))
+
+
+def mark(target: Target) -> int:
+    connection = Connection(target.database)
+    try:
+        return next_transaction(connection)
+    finally:
+        connection.close()
+
+
+def test_the_space_of_dead_rows_is_used_again_and_the_table_is_not_truncated(
+    target: Target, tickets: Any
+) -> None:
+    leak(tickets, ROWS)
+    since_xid = mark(target)
+    tickets.cursor().execute(TOUCH)
+    grown = pages(tickets)
+    assert TableVacuum(target).run(since_xid=since_xid, analyze=True).done
+    assert pages(tickets) == grown
+    tickets.cursor().execute(TOUCH)
+    assert pages(tickets) == grown
+
+
+def test_it_runs_at_the_pace_that_it_was_given(target: Target, tickets: Any) -> None:
+    leak(tickets, ROWS)
+    tickets.cursor().execute(TOUCH)
+    slow = TableVacuum(target, cost_limit=1).run()
+    tickets.cursor().execute(TOUCH)
+    assert slow.done
+    assert slow.seconds > 2 * TableVacuum(target, cost_limit=10_000).run().seconds
+
+
+def test_a_snapshot_older_than_the_dead_rows_is_named(
+    target: Target, tickets: Any, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    leak(tickets, 10)
+    reader = connect(database_url)
+    reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    value(reader, "SELECT count(*) FROM tickets_ticket")
+    since_xid = mark(target)
+    tickets.cursor().execute(TOUCH)
+    reason = TableVacuum(target).run(since_xid=since_xid).skipped_because
+    assert reason is not None
+    assert f"pid {reader.get_backend_pid()} (idle in transaction, open for " in reason
+    reader.cursor().execute("ROLLBACK")
+    assert TableVacuum(target).run(since_xid=since_xid).done
+
+
+def test_a_snapshot_younger_than_some_dead_rows_is_no_reason(
+    target: Target, tickets: Any, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    leak(tickets, 10)
+    since_xid = mark(target)
+    tickets.cursor().execute(TOUCH)
+    reader = connect(database_url)
+    reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    value(reader, "SELECT count(*) FROM tickets_ticket")
+    assert TableVacuum(target).run(since_xid=since_xid).done
+
+
+def test_whoever_is_at_the_table_already_is_not_waited_for(
+    target: Target, tickets: Any, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    other = connect(database_url)
+    other.cursor().execute("BEGIN; LOCK TABLE tickets_ticket IN SHARE UPDATE EXCLUSIVE MODE")
+    reason = TableVacuum(target).run().skipped_because
+    assert reason == (
+        f"another session (pid {other.get_backend_pid()}) is at work on tickets_ticket already"
+    )
+
+
+def test_a_table_locked_in_another_way_is_passed_over(
+    target: Target, tickets: Any, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    other = connect(database_url)
+    other.cursor().execute("BEGIN; LOCK TABLE tickets_ticket IN SHARE MODE")
+    reason = TableVacuum(target).run().skipped_because
+    assert reason == "another session has locked tickets_ticket"
+
+
+def test_a_role_that_may_not_vacuum_is_told_so(target: Target, tickets: Any) -> None:
+    with as_role(target, tickets, "SELECT"):
+        reason = TableVacuum(target).run().skipped_because
+    assert reason is not None
+    assert reason.startswith("this role may not vacuum tickets_ticket")
+
+
+def test_a_role_with_maintain_may(target: Target, tickets: Any) -> None:
+    if tickets.server_version < 170000:
+        pytest.skip("MAINTAIN came with PostgreSQL 17")
+    with as_role(target, tickets, "MAINTAIN"):
+        assert TableVacuum(target).run().done
+
+
+def test_cancelled_from_another_thread_it_ends_at_once(target: Target, tickets: Any) -> None:
+    leak(tickets, ROWS)
+    tickets.cursor().execute(TOUCH)
+    vacuum = TableVacuum(target, cost_limit=1)
+    ended: list[Vacuumed] = []
+    thread = Thread(target=lambda: ended.append(vacuum.run()))
+    thread.start()
+    at_work = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
+    until(lambda: value(tickets, at_work))
+    vacuum.cancel()
+    thread.join(timeout=60)
+    assert ended[0].skipped_because == CANCELLED
+
+
+def test_a_server_that_does_not_answer_is_a_reason(target: Target, tickets: Any) -> None:
+    connections[target.database].settings_dict["NAME"] = "no_such_database"
+    reason = TableVacuum(target).run().skipped_because
+    assert reason is not None
+    assert "no_such_database" in reason
