@@ -21,21 +21,20 @@ from tests.databases import DatabaseFactory, make_server_directory, unique_name
 from tests.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
 
-OWN_SERVER = "TICKETS_TESTS_OWN_SERVER"
-
 _cluster: PostgresCluster | None = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the server before Django reads its settings; it starts when a test needs it."""
     global _cluster  # noqa: PLW0603  (this hook comes before any fixture)
-    if "DATABASE_URL" not in os.environ or OWN_SERVER in os.environ:
+    if config.getoption("numprocesses", None):
+        return  # the processes that pytest-xdist starts run the tests; they inherit the environment
+    if "DATABASE_URL" not in os.environ:
         _cluster = PostgresCluster(
             make_server_directory(),
             settings={"fsync": "off", "full_page_writes": "off", "max_connections": "200"},
         )
         os.environ["DATABASE_URL"] = _cluster.url()
-        os.environ[OWN_SERVER] = "yes"  # for the processes of pytest-xdist, which inherit it
     os.environ["DJANGO_SETTINGS_MODULE"] = "tickets.config.settings"
     django.setup()
 

@@ -19,6 +19,7 @@ from tickets.rotation.patience import Patience
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
+from tickets.rotation.upkeep import Upkeep
 from tickets.rotation.worker import PassOutcome, Worker
 
 FRUITLESS_PASSES = 3
@@ -75,6 +76,12 @@ class Rotation:
         ]
         # Between passes the workers rest, and the first one's connection looks and waits.
         self._first = self._workers[0]
+        self._upkeep = Upkeep(
+            target,
+            options.vacuum_every_percent,
+            meets_traffic=lambda: throttle.meets_traffic,
+            observe=self._observe,
+        )
         self._patience = Patience(
             target,
             self._first.connection,
@@ -94,10 +101,12 @@ class Rotation:
         """
         started_at = self._clock()
         self._stop.on_abort(self._cancel)
+        self._upkeep.begin()
         try:
             self.result.outcome = self._passes()
         finally:
             self.result.seconds = self._clock() - started_at
+            self._upkeep.close()
             self._sum_up()
             self._health.close()
             for worker in self._workers:
@@ -115,6 +124,8 @@ class Rotation:
             self.result.retries += worker.persistence.retries
             for kind, seconds in worker.waited_seconds.items():
                 waited_seconds[kind] = waited_seconds.get(kind, 0.0) + seconds
+        self.result.vacuums = self._upkeep.vacuums
+        self.result.vacuum_seconds = self._upkeep.seconds
         if self._patience.waited_seconds:
             waited_seconds["row locks"] = self._patience.waited_seconds
 
@@ -182,4 +193,5 @@ class Rotation:
             if isinstance(event, BatchDone):
                 self.result.rotated_rows += event.rotated_rows
                 self.result.batches += 1
+                self._upkeep.rotated(event.rotated_rows)
             self._observer(event)

@@ -59,13 +59,14 @@ def make_throttle(
     if options.max_active_queries is not None:
         read_active = active_queries(connection)
         signals.append(active_queries_signal(options.max_active_queries, read_active))
-    regards_traffic = options.traffic_batch_rows > 0 and options.batch_rows is None
+    regards_traffic = options.traffic_batch_rows > 0
+    size_is_fixed = options.batch_rows is not None
     return Throttle(
         clock=clock,
         pause_seconds=options.pause_seconds,
         max_rows_per_second=options.max_rows_per_second,
         signals=tuple(signals),
-        traffic_batch_rows=options.traffic_batch_rows,
+        traffic_batch_rows=None if size_is_fixed else options.traffic_batch_rows,
         others_at_work=others_at_work(connection) if regards_traffic else None,
     )
 

@@ -15,7 +15,8 @@ class RotationOptions:
     ``retry_seconds`` the time a fault may last. The others slow the rotation down for the sake of
     traffic; None means no bound. ``traffic_batch_rows`` bounds a batch whose size is not fixed
     while other sessions work on the server; 0: it pays no regard to them. ``workers`` batches are
-    rotated at the same time.
+    rotated at the same time. A VACUUM runs after each ``vacuum_every_percent`` of the table's rows;
+    0: never.
     """
 
     workers: int = 1
@@ -26,6 +27,7 @@ class RotationOptions:
     wait_for_locks_seconds: float = 30.0
     retry_seconds: float = 60.0
     traffic_batch_rows: int = 25
+    vacuum_every_percent: float = 10.0
     pause_seconds: float = 0.0
     max_rows_per_second: int | None = None
     max_replica_lag_seconds: float | None = None

@@ -29,5 +29,7 @@ class Result:
     skipped_rows: int = 0
     retries: int = 0
     seconds: float = 0.0
+    vacuums: int = 0
+    vacuum_seconds: float = 0.0
     blockers: tuple[Blocker, ...] = field(default=())
     waited_seconds: dict[str, float] = field(default_factory=dict)

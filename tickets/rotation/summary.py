@@ -48,6 +48,8 @@ def as_json(result: Result, after: Aftermath | None, error: str | None) -> str:
             "batches": result.batches,
             "retries": result.retries,
             "seconds": round(result.seconds, 3),
+            "vacuums": result.vacuums,
+            "vacuum_seconds": round(result.vacuum_seconds, 3),
             "waited_seconds": {kind: round(s, 3) for kind, s in result.waited_seconds.items()},
         }
     )
@@ -80,6 +82,8 @@ def _work(result: Result) -> str:
         f"{result.rotated_rows:,} tokens rotated in {wording.duration(result.seconds)} "
         f"({wording.rate(rate)}, {result.batches:,} batches, {result.retries:,} retries)"
     )
+    if result.vacuums:
+        work += f", {result.vacuums:,} VACUUM{'' if result.vacuums == 1 else 's'} beside it"
     if result.waited_seconds:
         waits = (f"{wait:.1f} s for {kind}" for kind, wait in result.waited_seconds.items())
         work += f", having waited {', '.join(waits)}"

@@ -67,8 +67,8 @@ class Throttle:
     ``pause_seconds`` lie between two batches. With ``max_rows_per_second`` a batch starts no sooner
     than the rows before it allow, and takes no more rows than one second's worth. Health signals
     are read at most once a second while all is well, twice a second while one says wait. While
-    ``others_at_work`` says yes, and for five seconds after, no batch takes more than
-    ``traffic_batch_rows``.
+    ``others_at_work`` says yes, and for five seconds after, the rotation meets traffic: no batch
+    takes more than ``traffic_batch_rows``.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Throttle:
         pause_seconds: float = 0.0,
         max_rows_per_second: int | None = None,
         signals: tuple[HealthSignal, ...] = (),
-        traffic_batch_rows: int = 0,
+        traffic_batch_rows: int | None = None,
         others_at_work: Callable[[], bool] | None = None,
     ) -> None:
         self._clock = clock
@@ -95,7 +95,9 @@ class Throttle:
         """The rows of a batch that would else take ``rows``."""
         if self._max_rows_per_second is not None:
             rows = min(rows, self._max_rows_per_second)
-        return min(rows, self._traffic_batch_rows) if self.meets_traffic else rows
+        if self._traffic_batch_rows is not None and self.meets_traffic:
+            rows = min(rows, self._traffic_batch_rows)
+        return rows
 
     @property
     def meets_traffic(self) -> bool:

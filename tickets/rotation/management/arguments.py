@@ -58,6 +58,7 @@ def rotation_options(options: dict[str, Any]) -> RotationOptions:
         wait_for_locks_seconds=options["wait_for_locks"],
         retry_seconds=options["retry_seconds"],
         traffic_batch_rows=options["traffic_batch_rows"],
+        vacuum_every_percent=options["vacuum_every"],
         pause_seconds=options["pause_seconds"],
         max_rows_per_second=options["max_rows_per_second"],
         max_replica_lag_seconds=options["max_replica_lag"],
@@ -118,6 +119,14 @@ def _add_gentleness(group: argparse._ArgumentGroup) -> None:
         f"(default: {DEFAULTS.traffic_batch_rows})",
     )
     group.add_argument(
+        "--vacuum-every",
+        type=percent,
+        default=DEFAULTS.vacuum_every_percent,
+        metavar="PERCENT",
+        help="VACUUM the table beside the batches whenever so many percent of its rows were done,"
+        " so that it hardly grows; 0: never (default: 10)",
+    )
+    group.add_argument(
         "--pause-seconds",
         type=seconds,
         default=DEFAULTS.pause_seconds,
@@ -153,6 +162,17 @@ def worker_count(text: str) -> int:
     number = positive_int(text)
     if number > MOST_WORKERS:
         raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_WORKERS} workers")
+    return number
+
+
+def percent(text: str) -> float:
+    """Argument type: a number from 0 to 100."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
     return number
 
 

@@ -1,0 +1,110 @@
+"""Keeps the table from growing while it is rotated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+
+import psycopg2
+from django.db import OperationalError
+
+from tickets.rotation import sql
+from tickets.rotation.connection import Connection
+from tickets.rotation.events import Observer, Remark
+from tickets.rotation.target import Target
+from tickets.rotation.vacuum_table import TableVacuum, next_transaction
+
+FEWEST_ROWS = 50_000
+GENTLE_COST_LIMIT = 200
+BRISK_COST_LIMIT = 4_000
+CANCEL_EVERY_SECONDS = 0.2
+CANCEL_TIMES = 25
+
+
+class Upkeep:
+    """Vacuums the table beside the batches, so that they reuse the space of what they replaced.
+
+    A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
+    50,000; one at a time, at autovacuum's pace while ``meets_traffic`` says that others work on the
+    server and faster when they do not. One that cannot or need not run is left out with a remark,
+    the same remark once; no fault of it ends a rotation.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        every_percent: float,
+        *,
+        meets_traffic: Callable[[], bool],
+        observe: Observer,
+    ) -> None:
+        self._target = target
+        self._every_percent = every_percent
+        self._meets_traffic = meets_traffic
+        self._observe = observe
+        self._thread: Thread | None = None
+        self._vacuum: TableVacuum | None = None
+        self._closed = False
+        self._since_xid: int | None = None
+        self._rows_since = 0
+        self._due_rows: float = float("inf")
+        self._remark = ""
+        self.vacuums = 0
+        self.seconds = 0.0
+
+    def begin(self) -> None:
+        """Look at the table before the first batch."""
+        if self._every_percent:
+            self._start(self._look)
+
+    def rotated(self, rows: int) -> None:
+        """Count rows that were rotated; begin a VACUUM when it is due. Returns at once."""
+        self._rows_since += rows
+        if self._rows_since >= self._due_rows and not self._closed and not self._is_busy:
+            self._rows_since = 0
+            self._start(self._clean)
+
+    def close(self) -> None:
+        """End the VACUUM that runs, if any; what it has cleaned stays so."""
+        self._closed = True
+        for _ in range(CANCEL_TIMES):
+            if self._thread is None or not self._is_busy:
+                return
+            if self._vacuum is not None:
+                self._vacuum.cancel()
+            self._thread.join(timeout=CANCEL_EVERY_SECONDS)
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _start(self, work: Callable[[], None]) -> None:
+        """In a daemon thread: a server that does not answer must not keep the process alive."""
+        self._thread = Thread(target=work, name="rotation-vacuum", daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        """Note how many rows make a VACUUM due, and from when on rows die."""
+        connection = Connection(self._target.database)
+        with suppress(psycopg2.Error, OperationalError):
+            values = {"table": self._target.table, "marker": self._target.marker_column}
+            total_rows, _ = connection.row(sql.estimate_rows(), values) or (None, None)
+            self._due_rows = max(FEWEST_ROWS, (total_rows or 0) * self._every_percent / 100)
+            self._since_xid = next_transaction(connection)
+        connection.close()
+
+    def _clean(self) -> None:
+        limit = GENTLE_COST_LIMIT if self._meets_traffic() else BRISK_COST_LIMIT
+        self._vacuum = TableVacuum(self._target, cost_limit=limit)
+        since_xid = self._since_xid
+        self._look()
+        vacuumed = self._vacuum.run(since_xid=since_xid)
+        self.seconds += vacuumed.seconds
+        if vacuumed.done:
+            self.vacuums += 1
+            return
+        self._since_xid = since_xid  # what died since then is still there
+        if not self._closed and vacuumed.skipped_because != self._remark:
+            self._remark = vacuumed.skipped_because or ""
+            self._observe(Remark(f"no VACUUM of {self._target.table}: {self._remark}"))
