@@ -66,11 +66,15 @@ class Run:
             result = Result()
             if pending.rows:
                 result = self._rotate(options, pending, stop)
-            after = self._look_after()
-            if self._mode == "json":
-                say(summary.as_json(result, after, None), self._out)
-            stream = self._err if self._mode == "json" else self._out
-            say(summary.as_sentence(self._target, result, after), stream)
+            return self.sum_up(result)
+
+    def sum_up(self, result: Result) -> bool:
+        """Say how a rotation ended; whether nothing is pending and the guard keeps it so."""
+        after = self._look_after()
+        if self._mode == "json":
+            say(summary.as_json(result, after, None), self._out)
+        stream = self._err if self._mode == "json" else self._out
+        say(summary.as_sentence(self._target, result, after), stream)
         return after.complete
 
     def dry_run(self, options: RotationOptions) -> bool:
@@ -127,13 +131,13 @@ class Run:
             error = None
         except RotationError as ended_by:
             error = str(ended_by)
-            raise self._completed(ended_by, rotation.result) from None
+            raise self.completed(ended_by, rotation.result) from None
         finally:
             display.close()
             record.end(rotation.result, error=error)
         return rotation.result
 
-    def _completed(self, error: RotationError, result: Result) -> RotationError:
+    def completed(self, error: RotationError, result: Result) -> RotationError:
         """The error, with what is safe and how to go on; in JSON mode the last line is written."""
         if self._mode == "json":
             say(summary.as_json(result, None, str(error)), self._out)

@@ -9,12 +9,18 @@ from django.core.management.base import CommandError, CommandParser
 
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import RotationError
-from tickets.rotation.management.arguments import add_arguments, rotation_options
+from tickets.rotation.management.arguments import (
+    add_arguments,
+    check_together,
+    rotation_options,
+)
 from tickets.rotation.management.one_line import OneLineCommand
 from tickets.rotation.record import request_stop
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
+from tickets.rotation.spread.halt import halt_requested
+from tickets.rotation.spread.operator import Operator
 from tickets.rotation.target import Target
 
 ROWS_PENDING = 3
@@ -31,8 +37,9 @@ class Command(OneLineCommand):
         add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        if (options["format"] or options["exact"]) and not options["report"]:
-            raise CommandError("--format and --exact go with --report. Nothing was done.")
+        unfit = check_together(options)
+        if unfit:
+            raise CommandError(f"{unfit} Nothing was done.")
         try:
             targets = find_targets(options["database"])
             if options["stop"]:
@@ -40,6 +47,8 @@ class Command(OneLineCommand):
                 return
             if options["report"]:
                 complete = self._report(targets, options)
+            elif options["async"] or options["follow"]:
+                complete = self._spread(targets, options)
             else:
                 complete = self._rotate(targets, options)
         except RotationError as error:
@@ -55,6 +64,7 @@ class Command(OneLineCommand):
     def _stop(self, database: str) -> None:
         """Whether anything is pending is not looked at: the exit code is 0."""
         alive, silent = request_stop(database)
+        halt_requested(database)
         line = f"Asked {alive} running rotation{'' if alive == 1 else 's'} to end after its batch."
         if not alive:
             line = f"No rotation is running on database {database!r}."
@@ -65,12 +75,31 @@ class Command(OneLineCommand):
     def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
         complete = True
         for target in targets:
-            run = Run(
+            run = self._run(target, options)
+            work = run.dry_run if options["dry_run"] else run.rotate
+            complete = work(rotation_options(options)) and complete
+        return complete
+
+    def _spread(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        complete = True
+        for target in targets:
+            operator = Operator(
                 target,
+                self._run(target, options),
                 progress_mode=options["progress"],
                 out=cast(TextIO, self.stdout._out),
                 err=cast(TextIO, self.stderr._out),
             )
-            work = run.dry_run if options["dry_run"] else run.rotate
-            complete = work(rotation_options(options)) and complete
+            done = operator.begin(rotation_options(options)) if options["async"] else False
+            if options["follow"] and not done:
+                done = operator.follow()
+            complete = done and complete
         return complete
+
+    def _run(self, target: Target, options: dict[str, Any]) -> Run:
+        return Run(
+            target,
+            progress_mode=options["progress"],
+            out=cast(TextIO, self.stdout._out),
+            err=cast(TextIO, self.stderr._out),
+        )
