@@ -19,12 +19,13 @@ class Report:
     """Counts and guard of one target.
 
     ``complete`` means that nothing is pending and that both guard triggers fire: no leaked token
-    opens anything, and none can come back.
+    opens anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
     """
 
     target: Target
     counts: Counts
     guard: GuardState
+    runs: tuple[dict[str, Any], ...] = ()
 
     @property
     def rotated(self) -> int:
@@ -66,6 +67,7 @@ class Report:
                 "problems": [str(problem) for problem in self.guard.problems],
                 "warnings": [str(warning) for warning in self.guard.warnings],
             },
+            "runs": list(self.runs),
             "next_command": self.next_command,
         }
 

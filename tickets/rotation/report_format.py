@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 
 from tickets.rotation import wording
+from tickets.rotation.history import as_line
 from tickets.rotation.report import Report
 
 
@@ -26,6 +27,8 @@ def as_csv(reports: Sequence[Report]) -> str:
     """A header and a line a target; the guard is "ok" or its problems; unknown is empty."""
     lines = io.StringIO()
     rows = [{**report.as_dict(), "guard": _guard(report)} for report in reports]
+    for row in rows:
+        del row["runs"]  # a table of its own
     writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -51,7 +54,8 @@ def _block(report: Report) -> str:
         "guard": _guard(report),
         "next": report.next_command or "nothing to do",
     }
-    return "\n".join(f"{name:<17} {value}" for name, value in lines.items())
+    runs = (("last run", as_line(run)) for run in report.runs)
+    return "\n".join(f"{name:<17} {value}" for name, value in (*lines.items(), *runs))
 
 
 def _guard(report: Report) -> str:

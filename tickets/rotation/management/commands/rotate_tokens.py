@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import RotationError
+from tickets.rotation.history import last_runs
 from tickets.rotation.management.arguments import (
     add_arguments,
     check_together,
@@ -57,7 +59,10 @@ class Command(OneLineCommand):
             sys.exit(ROWS_PENDING)
 
     def _report(self, targets: list[Target], options: dict[str, Any]) -> bool:
-        reports = [make_report(target, exact=options["exact"]) for target in targets]
+        reports = [
+            replace(make_report(target, exact=options["exact"]), runs=last_runs(target))
+            for target in targets
+        ]
         self.stdout.write(FORMATS[options["format"] or "text"](reports))
         return all(report.complete for report in reports)
 
