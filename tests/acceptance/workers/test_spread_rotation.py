@@ -13,7 +13,7 @@ import redis
 
 from tests.celery_workers import RedisServer, Worker
 from tests.databases import DatabaseFactory
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
 from tickets.batch.dispatch import RUN_OPERATION, WATCH_OPERATIONS
@@ -23,16 +23,16 @@ NUMBERS = count(2)  # databases of the broker; the first two are those of other 
 
 ROTATION = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation'"
 RANGES = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation.range'"
-AT_WORK = RANGES.format("count(*)") + " AND status = 'running' AND progress_done > 0"
+AT_WORK = RANGES.format("count(*)") + " AND status = 'running' AND progress_total > 0"
 
 ROWS = 20_000
 SLOWLY = ("--batch-rows", "100", "--pause-seconds", "0.01")
 FOR_LONG = ("--batch-rows", "50", "--pause-seconds", "0.1")
-CLEAR = """
-TRUNCATE tickets_ticket, batch_batchoperation CASCADE;
-DROP TABLE leaked, token_change;
-DROP FUNCTION note_token_change CASCADE;
-"""
+HAS_JUST_BEGUN = (
+    RANGES.format("count(*)")
+    + " AND runner LIKE %s AND status = 'running' AND progress_total > 0"
+    + " AND started_at > clock_timestamp() - interval '0.2 s'"
+)
 
 
 class Site:
@@ -142,8 +142,9 @@ def test_200_000_rows_by_two_workers_one_of_them_killed(make_site: Callable[[], 
     leak(site.tickets, 200_000)
     _, doomed = site.worker(), site.worker()
 
-    handed_out = site.rotate("--async", "--batch-rows", "500")
-    until(lambda: value(site.tickets, AT_WORK) == 2)
+    handed_out = site.rotate("--async", "--batch-rows", "500", "--pause-seconds", "0.02")
+    until(lambda: pending(site.tickets) < 150_000)
+    until(lambda: value(site.tickets, HAS_JUST_BEGUN, f"%{doomed.name}%"))
     doomed.kill()
 
     def is_over() -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
-from threading import Event as Waiter
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TextIO
 
 from django.db import connections
@@ -20,10 +20,24 @@ from tickets.rotation.progress import Progress
 from tickets.rotation.record import DATABASE_ERRORS
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.spread.family import records_database, shares_of
+from tickets.rotation.stop import StopSignal
 
 LOOK_EVERY_SECONDS = 0.5
 WORKERS_MISSED_AFTER_SECONDS = 5.0
 GIVE_UP_AFTER_SECONDS = 60.0
+
+
+@contextmanager
+def stopping_on_ctrl_c() -> Iterator[StopSignal]:
+    """While inside, SIGINT requests a stop. Where it is ignored (nohup), it stays ignored."""
+    stop = StopSignal()
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: stop.request())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Follower:
@@ -35,24 +49,24 @@ class Follower:
         self._out = out
         self._err = err
 
-    def watch(self, clock: Callable[[], float]) -> None:
-        """Return when the rotation has finished; ``rotation`` is as it was stored then.
+    def watch(self, clock: Callable[[], float]) -> bool:
+        """True when the rotation has finished: ``rotation`` is as it was stored then. False after
+        Ctrl-C.
 
         Raises DatabaseGoneError when the database does not answer for a minute, RotationError when
         the record was removed. The workers go on.
         """
         progress = Progress(self.rotation.progress_total or 0, clock=clock)
         display = make_display(self._mode, progress, out=self._out, err=self._err, clock=clock)
-        pause = Waiter()
         seen_at = worked_at = clock()
-        with closing(display):
-            while True:
+        with closing(display), stopping_on_ctrl_c() as stop:
+            while not stop.wait(LOOK_EVERY_SECONDS):
                 try:
                     worked = self._look(progress, display)
                     seen_at = clock()
                     worked_at = seen_at if worked else worked_at
                     if self.rotation.status == Status.FINISHED:
-                        return
+                        return True
                     if seen_at - worked_at > WORKERS_MISSED_AFTER_SECONDS:
                         display.show(Waiting("no worker takes a range"))
                 except DATABASE_ERRORS as error:
@@ -62,7 +76,7 @@ class Follower:
                             f"the record cannot be read: {reason_of(error)}. The workers go on"
                         ) from None
                     display.show(Waiting(f"the record cannot be read: {reason_of(error)}"))
-                pause.wait(LOOK_EVERY_SECONDS)
+        return False
 
     def _look(self, progress: Progress, display: Display) -> bool:
         """Show how far it is; whether a worker is at it."""

@@ -74,9 +74,7 @@ class Operator:
         complete = True
         for rotation in rotations:
             follower = Follower(rotation, mode=self._mode, out=self._out, err=self._err)
-            try:
-                follower.watch(time.monotonic)
-            except KeyboardInterrupt:
+            if not follower.watch(time.monotonic):
                 say(
                     f"\nNo longer following; the workers go on. {self._target.command} --follow "
                     "follows again, --stop stops them.",
