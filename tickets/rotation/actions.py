@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.dispatch import receiver
@@ -17,6 +20,8 @@ from tickets.rotation.spread.family import END_OF_ROUND, RANGE, ROTATE, rotation
 from tickets.rotation.spread.rounds import end_round_if_over
 from tickets.rotation.spread.settle import settle_part
 from tickets.rotation.spread.share import rotate_range
+
+logger = logging.getLogger(__name__)
 
 
 class RotateRange(Action):
@@ -59,14 +64,25 @@ registry.register(ActionGroup(END_OF_ROUND, actions=[Settle]))
 def _after_a_failure(operation: BatchOperation, **_: Any) -> None:
     """A range that has failed for good may have been the last one of its round."""
     if operation.operation_type in {RANGE, END_OF_ROUND}:
-        _look_for_the_end(operation)
+        with _logged():
+            _look_for_the_end(operation)
 
 
 @receiver(operations_watched)
 def _at_every_watch(**_: Any) -> None:
     """For ends that nobody noticed, because a process died just then."""
-    for rotation in running_spreads():
-        end_round_if_over(rotation)
+    with _logged():
+        for rotation in running_spreads():
+            end_round_if_over(rotation)
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Whatever goes wrong in a receiver, the next round of the periodic task makes up for it."""
+    try:
+        yield
+    except Exception:
+        logger.exception("no end of a round was looked for")
 
 
 def _look_for_the_end(part: BatchOperation) -> None:

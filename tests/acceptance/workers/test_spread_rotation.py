@@ -35,6 +35,22 @@ HAS_JUST_BEGUN = (
 )
 
 
+FORGET = """
+from dataclasses import asdict
+from tests.racing import at_once
+from tickets.batch.models import BatchOperation
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.spread.settle import settle
+
+rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
+    "model": "tickets.Ticket", "database": "default", "spread": True,
+    "options": asdict(RotationOptions()),
+})
+"""
+SETTLE = "print(at_once(10, lambda _: settle(BatchOperation.objects.get(pk=rotation.pk), 0)))"
+ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM batch_batchoperation WHERE {}"
+
+
 class Site:
     """A database, a queue, and workers of both."""
 
@@ -72,6 +88,11 @@ class Site:
     def start(self, *options: str) -> Any:
         return self._manage.start(
             "rotate_tokens", *options, database_url=self.database_url, env=self.env
+        )
+
+    def run(self, program: str) -> Any:
+        return self._manage(
+            "shell", "--command", program, database_url=self.database_url, env=self.env
         )
 
     def send(self, name: str, *args: int) -> None:
@@ -316,3 +337,24 @@ def test_without_a_broker_async_says_so_in_one_line_and_the_rest_works(site: Sit
     assert "Nothing was rotated" in line
     assert value(site.tickets, ROTATION.format("count(*)")) == 0
     assert site.rotate(env=nowhere).returncode == 0
+
+
+def test_of_ten_ends_of_one_round_one_begins_the_next(site: Site) -> None:
+    """A rotation with rows pending and no range left is settled by ten at once."""
+    answers = site.run(FORGET + SETTLE)
+
+    assert answers.stdout.count("'next_round': 1") == 10, answers.stdout + answers.stderr
+    output = site.until_finished()
+    assert value(site.tickets, ROUNDS.format("operation_type = 'rotation.range'")) == [1]
+    assert output["rotated_rows"] == ROWS
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_the_periodic_task_ends_a_round_whose_end_nobody_noticed(site: Site) -> None:
+    site.run(FORGET)
+
+    site.send(WATCH_OPERATIONS)
+
+    assert site.until_finished()["outcome"] == "complete"
+    assert value(site.tickets, ROUNDS.format("operation_type LIKE 'rotation.end%'")) == [0, 1]
+    assert_each_token_changed_once(site.tickets)
