@@ -98,6 +98,9 @@ def random_options(random: Random) -> list[str]:
     if random.random() < 0.2:
         options += ["--limit", random.choice(["50", "2000", "10000"])]
     options += random.choice(_SLOWER)
+    options += ["--workers", random.choice(["1", "1", "2", "4"])]
+    if random.random() < 0.3:
+        options += ["--vacuum-every", random.choice(["0", "1", "50"])]
     if random.random() < 0.2:
         options += ["--max-active-queries", random.choice(["2", "4"])]
     return options

@@ -241,3 +241,17 @@ def test_a_run_is_stopped_through_the_pool(
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 3, stdout + stderr
     assert 0 < pending(tickets) < ROWS
+
+
+def test_a_clean_up_that_the_pool_would_make_rough_is_left_out(
+    pooled_url: str, database_url: str, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 100)
+    vacuums = "SELECT vacuum_count FROM pg_stat_all_tables WHERE relname = 'tickets_ticket'"
+    vacuumed_before = value(tickets, vacuums)
+    ended = manage("rotate_tokens", "--finish", database_url=pooled_url)
+    assert ended.returncode == 0, ended.stderr
+    assert "Skipped: a connection pooler drops the start-up options" in ended.stdout
+    assert pending(tickets) == 0
+    assert value(tickets, vacuums) == vacuumed_before

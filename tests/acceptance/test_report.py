@@ -116,3 +116,32 @@ def test_the_last_runs_are_listed_with_the_latest_first(
     ]
     assert ": complete, 750 rows in 0:00:0" in text
     assert text.count("last run") == 2
+
+
+def test_sizes_and_dead_rows_are_told_in_every_format(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    _, values = report(manage, database_url)
+    assert values["table_bytes"] == value(tickets, "SELECT pg_table_size('tickets_ticket')")
+    assert values["index_bytes"] == value(tickets, "SELECT pg_indexes_size('tickets_ticket')")
+    assert values["dead_rows"] >= 0
+    text = manage("rotate_tokens", "--report", database_url=database_url).stdout
+    for name in ("table size", "index size", "dead rows"):
+        assert f"\n{name} " in text
+    done = manage("rotate_tokens", "--report", "--format", "csv", database_url=database_url)
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert row["table_bytes"] == str(values["table_bytes"])
+
+
+def test_what_will_hurt_the_rotation_is_advised_until_it_is_complete(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    with tickets.cursor() as cursor:
+        cursor.execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
+    _, before = report(manage, database_url)
+    advice = [line for line in before["advice"] if "autovacuum is off for tickets_ticket" in line]
+    assert len(advice) == 1
+    text = manage("rotate_tokens", "--report", database_url=database_url).stdout
+    assert f"advice            {advice[0]}" in text
+    manage("rotate_tokens", database_url=database_url)
+    assert report(manage, database_url)[1]["advice"] == []

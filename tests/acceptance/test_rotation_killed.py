@@ -5,22 +5,27 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.leaked import assert_each_token_changed_once, leak, pending
 from tests.manage import Manage
 from tests.waiting import until
 
 ROWS = 40_000
-KILLS = 10
 
 
-def test_killed_at_ten_random_moments_each_token_changes_exactly_once(
-    manage: Manage, database_url: str, connect: Callable[[str], Any]
+@pytest.mark.parametrize(("workers", "kills"), [(1, 10), (3, 5)])
+def test_killed_at_random_moments_each_token_changes_exactly_once(
+    manage: Manage, database_url: str, connect: Callable[[str], Any], workers: int, kills: int
 ) -> None:
     tickets = connect(database_url)
     leak(tickets, ROWS)
     left = ROWS
-    for _ in range(KILLS):
-        process = manage.start("rotate_tokens", "--batch-rows", "300", database_url=database_url)
+    for _ in range(kills):
+        process = manage.start(
+            *("rotate_tokens", "--batch-rows", "300", "--workers", str(workers)),
+            database_url=database_url,
+        )
         before = left
         until(lambda before=before: pending(tickets) < before)
         time.sleep(random.uniform(0, 0.05))  # the moment of the kill, not a wait for anything

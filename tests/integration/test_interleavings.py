@@ -11,10 +11,13 @@ counts as new. There are two ways to do that, and neither is a stale save of a r
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import pytest
 from django.db.models.functions import Now
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -30,7 +33,10 @@ from hypothesis.stateful import (
 from tests.integration.conftest import ALIAS
 from tests.rotations import RotationFactory
 from tickets.models import Ticket
+from tickets.rotation.random_uuids import random_uuids
 from tickets.rotation.result import Outcome
+from tickets.rotation.target import Target
+from tickets.rotation.token_source import PythonTokens, SqlTokens, TokenSource
 
 LOCK_TIMEOUT_MS = 5
 MOST_OPEN_TRANSACTIONS = 2
@@ -397,9 +403,20 @@ class Interleavings(RuleBasedStateMachine):
             )
 
 
+@pytest.mark.parametrize(
+    ("source", "examples"),
+    [(SqlTokens("gen_random_uuid()"), 100), (PythonTokens(random_uuids), 40)],
+)
 def test_no_interleaving_of_writes_and_rotations_breaks_a_promise(
-    tickets: Any, database_url: str, connect: Callable[[str], Any], rotation: RotationFactory
+    tickets: Any,
+    database_url: str,
+    connect: Callable[[str], Any],
+    rotation: RotationFactory,
+    target: Target,
+    source: TokenSource,
+    examples: int,
 ) -> None:
+    make_rotation = partial(rotation, target=replace(target, token_source=source))
     # Two connections at most are in a transaction at a time; they are used again and again.
     pool = [connect(database_url) for _ in range(MOST_OPEN_TRANSACTIONS)]
     for connection in pool:
@@ -409,9 +426,9 @@ def test_no_interleaving_of_writes_and_rotations_breaks_a_promise(
         return next(one for one in pool if one.info.transaction_status == 0)
 
     run_state_machine_as_test(
-        lambda: Interleavings(tickets, begin, rotation),
+        lambda: Interleavings(tickets, begin, make_rotation),
         settings=settings(
-            max_examples=100,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             derandomize="CI" in os.environ,

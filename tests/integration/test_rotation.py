@@ -13,6 +13,7 @@ from tickets.rotation.events import BatchDone, Event
 from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
+from tickets.rotation.token_source import SqlTokens
 
 
 def test_every_pending_token_is_rotated_exactly_once(
@@ -134,7 +135,9 @@ def test_a_duplicate_token_isolates_its_row_and_tries_it_again(
         "(CASE WHEN id = 37 AND nextval('tries') < 10 "
         "THEN (SELECT token FROM leaked WHERE leaked.id = 64) ELSE gen_random_uuid() END)"
     )
-    result = rotation(target=replace(target, fresh_token_sql=colliding), batch_rows=64).run()
+    result = rotation(
+        target=replace(target, token_source=SqlTokens(colliding)), batch_rows=64
+    ).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 64)
     assert value(tickets, "SELECT nextval('tries')") == 11
     assert_each_token_changed_once(tickets)

@@ -8,6 +8,7 @@ from psycopg2 import sql
 from tickets.rotation import sql as statements
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.target import Target
+from tickets.rotation.token_source import SqlTokens
 
 TARGET = Target(
     label="shop.Order",
@@ -16,7 +17,7 @@ TARGET = Target(
     key_column="Key",
     token_column="secret",
     marker_column="rotated_at",
-    fresh_token_sql="gen_random_uuid()",
+    token_source=SqlTokens("gen_random_uuid()"),
     token_is_unique=True,
     guard_triggers=(),
 )
@@ -39,6 +40,22 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
                 f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
                 'ORDER BY "Key" LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED)) '
                 'AND "rotated_at" IS NULL'
+            ),
+        ),
+        (
+            statements.rotate_free_rows_with_tokens(TARGET, BOTH, "character varying"),
+            (
+                "WITH free AS MATERIALIZED (SELECT key, row_number() OVER () AS place FROM ("
+                f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
+                'ORDER BY "Key" LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED) AS locked (key)), '
+                "made AS (SELECT token, place "
+                "FROM unnest(current_setting('rotation.tokens')::character varying[]) "
+                "WITH ORDINALITY AS made (token, place)) "
+                'UPDATE "order""s" AS stored '
+                'SET "secret" = made.token, "rotated_at" = clock_timestamp() '
+                'FROM free JOIN made USING (place) WHERE "stored"."Key" = free.key '
+                'AND "stored"."rotated_at" IS NULL '
+                'AND "stored"."Key" > %(after)s AND "stored"."Key" <= %(upper)s'
             ),
         ),
         (

@@ -13,8 +13,9 @@ from tests.databases import unique_name
 from tests.leaked import leak, value
 from tests.waiting import until
 from tickets.rotation.connection import Connection
+from tickets.rotation.gentle_session import CANCELLED
 from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import CANCELLED, TableVacuum, Vacuumed, next_transaction
+from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
 
 ROWS = 5_000
 TOUCH = "UPDATE tickets_ticket SET subject = subject || '!'"

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
 
 from tickets.rotation import sql
+from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values, fault_of
+from tickets.rotation.free_rows import FreeRows
 from tickets.rotation.key_range import EVERY_KEY, Key, KeyRange
 from tickets.rotation.retry import Fault
 from tickets.rotation.target import Target
+from tickets.rotation.token_source import PythonTokens
 
 TRIES_OF_ONE_ROW = 10
 PLAIN_UPDATE_AT_MOST_MS = 500
 BATCHES_WITHOUT_A_WAIT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOutcome:
-    """What committed: rows rotated, and rows left pending because others held them.
-
-    ``held`` is False when rows that the UPDATE reported as changed were found pending again.
-    """
-
-    rotated_rows: int
-    skipped_rows: int = 0
-    held: bool = True
-
-    def __add__(self, other: BatchOutcome) -> BatchOutcome:
-        return BatchOutcome(
-            self.rotated_rows + other.rotated_rows, self.skipped_rows + other.skipped_rows
-        )
 
 
 class BatchRunner:
@@ -59,6 +44,7 @@ class BatchRunner:
         self._aborted = aborted
         self.bounds = bounds
         self._never_waiting = 0
+        self._free_rows = FreeRows(connection, target, lock_timeout_ms=lock_timeout_ms)
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
@@ -84,10 +70,11 @@ class BatchRunner:
 
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""
-        return int(self._look_up(sql.count_pending(self._target, keys), sql.range_values(keys)))
+        return self._free_rows.pending_rows(keys)
 
     def rotate_and_look(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         """Rotate as ``rotate`` does and look whether the change held: count what really changed."""
+        self._free_rows.prepare(keys, limit_rows)
         before = self.pending_rows(keys)
         outcome = self.rotate(keys, limit_rows)
         changed = before - self.pending_rows(keys)
@@ -101,10 +88,13 @@ class BatchRunner:
         With ``limit_rows`` no more rows than that change, even when others have become pending in
         the range since. Without it the plain UPDATE comes first because it is the fastest. It waits
         for one row after the other, so its time is bounded too, well below the deadlock_timeout of
-        traffic that waits for it: a statement that may take longer must not wait for anybody. A
+        traffic that waits for it: a statement that may take longer must not wait for anybody.
+        Tokens made in Python are only ever given to rows that are free. A
         duplicate token fails a whole statement, so the range is halved until the row is alone, and
         that row is tried again.
         """
+        if isinstance(self._target.token_source, PythonTokens):
+            return self.rotate_at_most(keys, limit_rows)
         if limit_rows is not None or self._never_waiting > 0:
             self._never_waiting = max(0, self._never_waiting - 1)
             return self.rotate_at_most(keys, limit_rows)
@@ -128,38 +118,34 @@ class BatchRunner:
 
     def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""
-        query = sql.rotate_free_rows(self._target, keys)
         try:
-            rotated = self._update(query, keys, batch_rows)
+            return self._free_rows.rotate(keys, batch_rows)
         except psycopg2.Error as error:
             if fault_of(error) is Fault.DUPLICATE_TOKEN:
-                return self._rotate_halves(keys)
+                return self._rotate_halves(keys, batch_rows)
             raise
-        return BatchOutcome(rotated, self.pending_rows(keys))
 
-    def _rotate_halves(self, keys: KeyRange) -> BatchOutcome:
+    def _rotate_halves(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         rows = self.pending_rows(keys)
         if rows <= 1:
             return self._rotate_alone(keys)
         lower = self.first_part(keys, rows // 2)
-        return self.rotate(lower) + self.rotate(KeyRange(lower.upper, keys.upper))
+        done = self.rotate(lower, limit_rows)
+        if limit_rows is not None:
+            limit_rows -= done.rotated_rows
+            if limit_rows == 0:
+                return done
+        return done + self.rotate(KeyRange(lower.upper, keys.upper), limit_rows)
 
     def _rotate_alone(self, keys: KeyRange) -> BatchOutcome:
         """One row whose fresh token was taken: another fresh token, a few times."""
-        query = sql.rotate_free_rows(self._target, keys)
         for attempt in range(1, TRIES_OF_ONE_ROW + 1):
             try:
-                rotated = self._update(query, keys, batch_rows=1)
+                return self._free_rows.rotate(keys, batch_rows=1)
             except psycopg2.Error as error:
                 if fault_of(error) is not Fault.DUPLICATE_TOKEN or attempt == TRIES_OF_ONE_ROW:
                     raise
-            else:
-                return BatchOutcome(rotated, self.pending_rows(keys))
         raise AssertionError("the last attempt returns or raises")
-
-    def _update(self, query: sql.Statement, keys: KeyRange, batch_rows: int | None = None) -> int:
-        values = {**sql.range_values(keys), "batch_rows": batch_rows}
-        return self._connection.change(sql.bounded(query), self._bounds(values))
 
     def _look_up(self, query: sql.Statement, values: Values) -> Any:
         return self._connection.value(sql.bounded(query), self._bounds(values))

@@ -68,6 +68,11 @@ def count_rows(
     return Counts(max(total, pending_count.rows), True, pending_count, None, None)
 
 
+def estimated_rows(connection: Connection, target: Target) -> int:
+    """The rows of the table as the server last estimated them, at no cost; 0 when it never did."""
+    return _estimates(connection, target)[0]
+
+
 def _count(
     connection: Connection,
     query: sql.Statement,

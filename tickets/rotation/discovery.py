@@ -6,16 +6,19 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.db.models import Field, Model
+from django.utils.module_loading import import_string
 
-from tickets.rotation.errors import UnknownTargetError
+from tickets.rotation.errors import TokenSourceError, UnknownTargetError
 from tickets.rotation.guard import InsertGuard, UpdateGuard
 from tickets.rotation.target import GuardTrigger, Target
+from tickets.rotation.token_source import PythonTokens, SqlTokens, TokenSource
 
 
 def find_targets(database: str) -> list[Target]:
     """The targets on a database alias, one for each model with both guards.
 
-    Raises UnknownTargetError when no installed model has them.
+    Raises UnknownTargetError when no installed model has them, TokenSourceError when the
+    function that one of them names for making tokens is not there.
     """
     targets = [
         target for model in apps.get_models() if (target := target_of(model, database)) is not None
@@ -40,10 +43,29 @@ def target_of(model: type[Model], database: str) -> Target | None:
         key_column=_field(model, model._meta.pk.name).column,
         token_column=token.column,
         marker_column=marker.column,
-        fresh_token_sql=insert.fresh_token,
+        token_source=_token_source(model, insert, update),
         token_is_unique=token.unique,
         guard_triggers=(_guard_trigger(model, insert), _guard_trigger(model, update)),
     )
+
+
+def _token_source(model: type[Model], insert: InsertGuard, update: UpdateGuard) -> TokenSource:
+    make = update.make_tokens
+    if make is None:
+        return SqlTokens(insert.fresh_token)
+    if isinstance(make, str):
+        try:
+            make = import_string(make)
+        except ImportError as error:
+            raise TokenSourceError(
+                f"{model._meta.label}: make_tokens of its guard names no function: {error}"
+            ) from None
+    if not callable(make):
+        raise TokenSourceError(
+            f"{model._meta.label}: make_tokens of its guard is of type {type(make).__name__}, "
+            "not a function"
+        )
+    return PythonTokens(make)
 
 
 def _guard_trigger(model: type[Model], trigger: InsertGuard | UpdateGuard) -> GuardTrigger:

@@ -34,6 +34,10 @@ class StatementError(RotationError):
     """PostgreSQL refused a statement for a reason that a retry does not mend."""
 
 
+class TokenSourceError(RotationError):
+    """The function that makes tokens cannot be found, or did not make what it was asked for."""
+
+
 class UnyieldingRowsError(RotationError):
     """Rows stay pending although the rotation's UPDATE reports them as changed."""
 

@@ -8,6 +8,8 @@ import pgtrigger
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, Model
 
+from tickets.rotation.token_source import MakeTokens
+
 
 class InsertGuard(pgtrigger.Trigger):
     """Every inserted row is born with a fresh token and a marker, whatever its writer sent.
@@ -45,15 +47,24 @@ class UpdateGuard(pgtrigger.Trigger):
 
     A write that would bring an older token back, or claim a rotation that did not happen, keeps the
     stored token and marker; its other columns go through. ``token`` and ``marker`` are field names.
+    ``make_tokens`` is not part of the trigger: see ``guard``.
     """
 
     name = "guard_update"
     when = pgtrigger.Before
     operation = pgtrigger.Update
 
-    def __init__(self, *, token: str, marker: str, name: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        token: str,
+        marker: str,
+        make_tokens: str | MakeTokens | None = None,
+        name: str | None = None,
+    ) -> None:
         self.token = token
         self.marker = marker
+        self.make_tokens = make_tokens
         super().__init__(name=name)
 
     def get_condition(self, model: Model) -> pgtrigger.Condition:
@@ -79,11 +90,16 @@ def guard(
     token: str = "token",
     marker: str = "token_rotated_at",
     fresh_token: str = "gen_random_uuid()",
+    make_tokens: str | MakeTokens | None = None,
 ) -> list[pgtrigger.Trigger]:
-    """Both triggers of one token column, for a model's ``Meta.triggers``."""
+    """Both triggers of one token column, for a model's ``Meta.triggers``.
+
+    ``make_tokens`` is a function, or its dotted path, that makes n tokens at a time for the
+    rotation; without it the rotation uses ``fresh_token``, as inserts always do.
+    """
     return [
         InsertGuard(token=token, marker=marker, fresh_token=fresh_token),
-        UpdateGuard(token=token, marker=marker),
+        UpdateGuard(token=token, marker=marker, make_tokens=make_tokens),
     ]
 
 

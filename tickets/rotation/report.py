@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tickets.rotation import wording
-from tickets.rotation.connection import reading
+from tickets.rotation import advice, wording
+from tickets.rotation.connection import Connection, reading
 from tickets.rotation.counting import COUNT_AT_MOST_SECONDS, Counts, count_rows
 from tickets.rotation.errors import NotReadyError
 from tickets.rotation.preflight import GuardState, inspect
+from tickets.rotation.readings import read_server, read_storage
+from tickets.rotation.storage import Storage
 from tickets.rotation.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts and guard of one target.
+    """Counts, sizes and guard of one target, and what to mend before going on.
 
     ``complete`` means that nothing is pending and that both guard triggers fire: no leaked token
     opens anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
@@ -24,7 +26,9 @@ class Report:
 
     target: Target
     counts: Counts
+    storage: Storage
     guard: GuardState
+    advice: tuple[str, ...] = ()
     runs: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -60,6 +64,9 @@ class Report:
             "complete": self.complete,
             "first_rotated_at": _iso(self.counts.first_rotated_at),
             "last_rotated_at": _iso(self.counts.last_rotated_at),
+            "table_bytes": self.storage.table_bytes,
+            "index_bytes": self.storage.index_bytes,
+            "dead_rows": self.storage.dead_rows,
             "guard": {
                 "ok": self.guard.intact,
                 "triggers": self.guard.triggers,
@@ -67,6 +74,7 @@ class Report:
                 "problems": [str(problem) for problem in self.guard.problems],
                 "warnings": [str(warning) for warning in self.guard.warnings],
             },
+            "advice": list(self.advice),
             "runs": list(self.runs),
             "next_command": self.next_command,
         }
@@ -82,7 +90,17 @@ def make_report(target: Target, *, exact: bool) -> Report:
         guard = inspect(connection, target)
         if not guard.triggers:
             raise NotReadyError(tuple(str(problem) for problem in guard.problems))
-        return Report(target, count_rows(connection, target, at_most_seconds=bound), guard)
+        counts = count_rows(connection, target, at_most_seconds=bound)
+        storage = read_storage(connection, target, rows=counts.total_rows)
+        said = _advice(connection, target, counts, storage)
+        return Report(target, counts, storage, guard, tuple(said))
+
+
+def _advice(connection: Connection, target: Target, counts: Counts, storage: Storage) -> list[str]:
+    pending = counts.pending.rows
+    if pending:
+        return advice.before_rotation(read_server(connection, target), target.table, pending)
+    return advice.after_rotation(storage, counts.total_rows, target.command)
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -26,7 +26,10 @@ def as_json(reports: Sequence[Report]) -> str:
 def as_csv(reports: Sequence[Report]) -> str:
     """A header and a line a target; the guard is "ok" or its problems; unknown is empty."""
     lines = io.StringIO()
-    rows = [{**report.as_dict(), "guard": _guard(report)} for report in reports]
+    rows = [
+        {**report.as_dict(), "guard": _guard(report), "advice": "; ".join(report.advice)}
+        for report in reports
+    ]
     for row in rows:
         del row["runs"]  # a table of its own
     writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
@@ -39,7 +42,7 @@ FORMATS = {"text": as_text, "json": as_json, "csv": as_csv}
 
 
 def _block(report: Report) -> str:
-    counts, values = report.counts, report.as_dict()
+    counts, storage, values = report.counts, report.storage, report.as_dict()
     total = wording.count(counts.total_rows, is_estimate=counts.total_is_estimate)
     rotated = wording.count(report.rotated, is_estimate=counts.total_is_estimate)
     pending = wording.count(counts.pending.rows, is_estimate=counts.pending.is_estimate)
@@ -51,11 +54,16 @@ def _block(report: Report) -> str:
         "complete": "yes" if report.complete else "no",
         "first rotated at": values["first_rotated_at"] or wording.UNKNOWN,
         "last rotated at": values["last_rotated_at"] or wording.UNKNOWN,
+        "table size": wording.size(storage.table_bytes),
+        "index size": wording.size(storage.index_bytes),
+        "dead rows": wording.count(storage.dead_rows),
         "guard": _guard(report),
         "next": report.next_command or "nothing to do",
     }
+    advice = (("advice", line) for line in report.advice)
     runs = (("last run", as_line(run)) for run in report.runs)
-    return "\n".join(f"{name:<17} {value}" for name, value in (*lines.items(), *runs))
+    more = (*advice, *runs)
+    return "\n".join(f"{name:<17} {value}" for name, value in (*lines.items(), *more))
 
 
 def _guard(report: Report) -> str:

@@ -6,9 +6,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TextIO
 
-from tickets.rotation import summary, wording
+from tickets.rotation import advice, summary, wording
 from tickets.rotation.connection import reading
-from tickets.rotation.counting import PendingCount, count_pending
+from tickets.rotation.counting import PendingCount, count_pending, estimated_rows
 from tickets.rotation.display import make_display
 from tickets.rotation.engine import Rotation
 from tickets.rotation.errors import (
@@ -18,9 +18,11 @@ from tickets.rotation.errors import (
     UnyieldingRowsError,
 )
 from tickets.rotation.events import BatchDone, Event
+from tickets.rotation.finish import ENDING, STOPPING, Finish
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.preflight import inspect
 from tickets.rotation.progress import Progress
+from tickets.rotation.readings import read_storage
 from tickets.rotation.record import Record
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.stop import StopSignal
@@ -42,6 +44,7 @@ class Run:
         self._mode = progress_mode
         self._out = out
         self._err = err
+        self._stop = StopSignal()
 
     def look(self) -> PendingCount:
         """How much is pending.
@@ -55,27 +58,37 @@ class Run:
                 raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
             return count_pending(connection, self._target)
 
-    def rotate(self, options: RotationOptions) -> bool:
+    def rotate(self, options: RotationOptions, *, finish: bool = False) -> bool:
         """Rotate; whether nothing is pending any more and the guard keeps it so.
 
-        Raises RotationError, its message completed with what is safe and how to go on.
+        With ``finish``, clean up after that; False also when the clean-up was stopped. Raises
+        RotationError, its message completed with what is safe and how to go on.
         """
-        stop = StopSignal()
-        with stop_on_signal(stop):
+        with stop_on_signal(self._stop):
             pending = self.look()
             result = Result()
             if pending.rows:
-                result = self._rotate(options, pending, stop)
-            return self.sum_up(result)
+                result = self._rotate(options, pending, self._stop)
+            after = self.sum_up(result, offer_finish=not finish and result.batches > 0)
+        return self._finish(after) if finish else after.complete
 
-    def sum_up(self, result: Result) -> bool:
-        """Say how a rotation ended; whether nothing is pending and the guard keeps it so."""
-        after = self._look_after()
+    def sum_up(self, result: Result, *, offer_finish: bool) -> Aftermath:
+        """Say how a rotation ended; the table as it is now."""
+        after = self._look_after(offer_finish=offer_finish)
         if self._mode == "json":
             say(summary.as_json(result, after, None), self._out)
-        stream = self._err if self._mode == "json" else self._out
-        say(summary.as_sentence(self._target, result, after), stream)
-        return after.complete
+        self._say(summary.as_sentence(self._target, result, after))
+        return after
+
+    def _finish(self, after: Aftermath) -> bool:
+        if not after.complete:
+            self._say("The clean-up was left out: it comes when nothing is pending.")
+            return False
+        with stop_on_signal(self._stop, stopping=STOPPING, aborting=ENDING):
+            return Finish(self._target, say=self._say, stop=self._stop).run()
+
+    def _say(self, sentence: str) -> None:
+        say(sentence, self._err if self._mode == "json" else self._out)
 
     def dry_run(self, options: RotationOptions) -> bool:
         """Say what ``rotate`` would do; whether nothing is pending. Raises as ``look`` does."""
@@ -148,12 +161,18 @@ class Run:
             f"half done. To go on: {self._target.command}"
         )
 
-    def _look_after(self) -> Aftermath:
+    def _look_after(self, *, offer_finish: bool) -> Aftermath:
         """The table at the end; the guard may have been damaged meanwhile, the server be gone."""
         try:
             with reading(self._target.database) as connection:
                 guard = inspect(connection, self._target)
-                return Aftermath(count_pending(connection, self._target), guard)
+                pending = count_pending(connection, self._target)
+                found: list[str] = []
+                if offer_finish and pending.rows == 0:
+                    rows = estimated_rows(connection, self._target)
+                    storage = read_storage(connection, self._target, rows=rows)
+                    found = advice.after_rotation(storage, rows, self._target.command)
+                return Aftermath(pending, guard, advice=tuple(found))
         except RotationError as error:
             return Aftermath(None, None, unknown_because=str(error))
 

@@ -14,6 +14,7 @@ from psycopg2 import sql
 
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.target import Target
+from tickets.rotation.token_source import SqlTokens
 
 Statement = sql.Composable
 
@@ -25,6 +26,14 @@ LIMIT_LOCK_WAIT = sql.SQL("SET LOCAL lock_timeout = %(lock_timeout_ms)s")
 LIMIT_STATEMENT = sql.SQL("SET LOCAL statement_timeout = %(statement_timeout_ms)s")
 AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
 """A batch is a stretch of an index, whatever stale statistics make the planner believe."""
+
+AVOID_NESTED_LOOPS = sql.SQL("SET LOCAL enable_nestloop = off")
+"""Rows and tokens of a batch meet in a hash or a merge. The planner prefers a nested loop where the
+statistics know of no pending row, and that compares every row with every token."""
+
+KEEP_TOKENS = sql.SQL("SELECT set_config('rotation.tokens', %(tokens)s, true) IS NULL")
+"""For the statements of this transaction; ``tokens`` is an array in its text form. The server may
+log the text of a statement that fails, and this one does not fail where an UPDATE may."""
 
 KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
 """For the statements on a run's record, which must never hold a rotation up. Milliseconds."""
@@ -59,11 +68,11 @@ def _table(target: Target) -> sql.Identifier:
     return sql.Identifier(target.table)
 
 
-def _pending(target: Target, keys: KeyRange) -> sql.Composed:
+def _pending(target: Target, keys: KeyRange, *alias: str) -> sql.Composed:
     """The one definition of pending, within a key range."""
-    key = sql.Identifier(target.key_column)
+    key = sql.Identifier(*alias, target.key_column)
     terms: list[sql.Composable] = [
-        sql.SQL("{marker} IS NULL").format(marker=sql.Identifier(target.marker_column))
+        sql.SQL("{marker} IS NULL").format(marker=sql.Identifier(*alias, target.marker_column))
     ]
     if keys.after is not None:
         terms.append(sql.SQL("{key} > %(after)s").format(key=key))
@@ -73,9 +82,16 @@ def _pending(target: Target, keys: KeyRange) -> sql.Composed:
 
 
 def _rotated_columns(target: Target) -> sql.Composed:
-    return sql.SQL("{token} = {fresh_token}, {marker} = clock_timestamp()").format(
-        token=sql.Identifier(target.token_column),
-        fresh_token=sql.SQL(target.fresh_token_sql),
+    source = target.token_source
+    if not isinstance(source, SqlTokens):
+        raise TypeError(f"the tokens of {target.label} are not made in SQL")
+    return _rotated_to(target, sql.SQL(source.expression))
+
+
+def _rotated_to(target: Target, token: sql.Composable) -> sql.Composed:
+    return sql.SQL("{column} = {token}, {marker} = clock_timestamp()").format(
+        column=sql.Identifier(target.token_column),
+        token=token,
         marker=sql.Identifier(target.marker_column),
     )
 
@@ -164,6 +180,45 @@ def rotate_free_rows(target: Target, keys: KeyRange) -> sql.Composed:
         key=sql.Identifier(target.key_column),
         marker=sql.Identifier(target.marker_column),
         pending=_pending(target, keys),
+    )
+
+
+def rotate_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str) -> sql.Composed:
+    """Rotate at most ``batch_rows`` pending rows of a range to the tokens that KEEP_TOKENS left.
+
+    ROW EXCLUSIVE on the table, FOR UPDATE on each row, never a wait. The n-th free row gets the
+    n-th token; keys never leave the server, so they may be of any type. The range bounds the scan
+    of both sides, whatever the statistics say. ``token_type`` is what ``column_type`` answered.
+    """
+    return sql.SQL(
+        "WITH free AS MATERIALIZED ("
+        "SELECT key, row_number() OVER () AS place FROM ("
+        "SELECT {key} FROM {table} WHERE {pending} "
+        "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
+        ") AS locked (key)), made AS ("
+        "SELECT token, place FROM unnest(current_setting('rotation.tokens')::{type}[]) "
+        "WITH ORDINALITY AS made (token, place)) "
+        "UPDATE {table} AS stored SET {rotated} FROM free JOIN made USING (place) "
+        "WHERE {stored_key} = free.key AND {stored_pending}"
+    ).format(
+        table=_table(target),
+        key=sql.Identifier(target.key_column),
+        pending=_pending(target, keys),
+        type=sql.SQL(token_type),
+        rotated=_rotated_to(target, sql.SQL("made.token")),
+        stored_key=sql.Identifier("stored", target.key_column),
+        stored_pending=_pending(target, keys, "stored"),
+    )
+
+
+def column_type() -> sql.SQL:
+    """The type of ``column`` as SQL names it, without its length. No lock.
+
+    A cast to varchar(8) would cut what is too long; an assignment refuses it.
+    """
+    return sql.SQL(
+        "SELECT format_type(atttypid, -1) FROM pg_attribute "
+        "WHERE attrelid = to_regclass(quote_ident(%(table)s)) AND attname = %(column)s"
     )
 
 
@@ -370,14 +425,16 @@ def next_transaction() -> sql.SQL:
 
 
 def oldest_snapshot() -> sql.SQL:
-    """Who keeps every row alive that died since the transaction ``since_xid``, the oldest first.
+    """Who keeps every row alive that died since the transaction ``since_xid``: the oldest.
 
-    Kind, name, state, and age in seconds; state and age are NULL where there are none. Sessions
+    Kind, name, state, age in seconds and in transactions; state and seconds are NULL where there
+    are none. With a ``since_xid`` of NULL: who keeps any dead row alive. Sessions
     of other roles are seen only by members of pg_read_all_stats. No lock. VACUUM pays no regard to
     sessions of other databases, nor to other VACUUMs.
     """
     return sql.SQL(
-        "SELECT kind, name, state, extract(epoch FROM clock_timestamp() - since)::float8 FROM ("
+        "SELECT kind, name, state, extract(epoch FROM clock_timestamp() - since)::float8, xids "
+        "FROM ("
         "SELECT 'pid' AS kind, pid::text AS name, state, xact_start AS since, "
         "greatest(age(backend_xid), age(backend_xmin)) AS xids FROM pg_stat_activity "
         "WHERE (datname = current_database() OR datname IS NULL) AND pid <> pg_backend_pid() "
@@ -387,5 +444,5 @@ def oldest_snapshot() -> sql.SQL:
         "FROM pg_prepared_xacts WHERE database = current_database() "
         "UNION ALL SELECT 'replication slot', slot_name, NULL, NULL, age(xmin) "
         "FROM pg_replication_slots) AS holder "
-        "WHERE xids >= age(%(since_xid)s::text::xid) ORDER BY xids DESC LIMIT 1"
+        "WHERE xids >= coalesce(age(%(since_xid)s::text::xid), 0) ORDER BY xids DESC LIMIT 1"
     )

@@ -17,12 +17,14 @@ ABORTING = "\nEnding at once; the batch in flight is rolled back.\n"
 
 
 @contextmanager
-def stop_on_signal(stop: StopSignal) -> Iterator[None]:
+def stop_on_signal(
+    stop: StopSignal, *, stopping: str = STOPPING, aborting: str = ABORTING
+) -> Iterator[None]:
     """While inside: the first signal lets the running batch commit, the second rolls it back.
 
     A third one has the system's own effect, for a server that no longer answers, whichever of them
-    came before. A signal that was ignored before (nohup, a job in the background) stays ignored.
-    Main thread only.
+    came before. ``stopping`` and ``aborting`` tell the person what the first two do. A signal that
+    was ignored before (nohup, a job in the background) stays ignored. Main thread only.
     """
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     heeded = [signum for signum in caught if signal.getsignal(signum) is not signal.SIG_IGN]
@@ -32,11 +34,11 @@ def stop_on_signal(stop: StopSignal) -> Iterator[None]:
         # Another signal may interrupt this handler anywhere, so counting must be one step.
         if next(earlier_signals) == 0:
             stop.request()
-            _say(STOPPING)
+            _say(stopping)
         else:
             for each in heeded:
                 signal.signal(each, signal.SIG_DFL)
-            _say(ABORTING)
+            _say(aborting)
             stop.abort()
 
     before = {signum: signal.signal(signum, handle) for signum in heeded}

@@ -16,11 +16,15 @@ from tickets.rotation.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """The table after a run; ``pending`` and ``guard`` are None when it could not be looked at."""
+    """The table after a run; ``pending`` and ``guard`` are None when it could not be looked at.
+
+    ``advice`` is about the clean-up, when it is worth it.
+    """
 
     pending: PendingCount | None
     guard: GuardState | None
     unknown_because: str = ""
+    advice: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -68,12 +72,16 @@ def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
             f"To go on: {target.command}"
         )
     if after.complete:
-        return f"{work}. Nothing is pending."
+        return " ".join((f"{work}. Nothing is pending.", *(_sentence(a) for a in after.advice)))
     if pending.rows == 0 and after.guard is not None:
         problems = " Also: ".join(str(problem) for problem in after.guard.problems)
         return f"{work}. Nothing is pending, but the guard is not whole: {problems}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
     return f"{work}. {_reason(result)}; {left} pending. To go on: {target.command}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _work(result: Result) -> str:
@@ -94,4 +102,4 @@ def _reason(result: Result) -> str:
     reason = result.outcome.value
     if result.outcome is Outcome.ROWS_LOCKED:
         reason += ": " + (", ".join(map(str, result.blockers)) or "who holds them is unknown")
-    return reason[0].upper() + reason[1:]
+    return _sentence(reason)

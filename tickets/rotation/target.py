@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tickets.rotation.token_source import TokenSource
+
 
 @dataclass(frozen=True, slots=True)
 class GuardTrigger:
@@ -22,9 +24,8 @@ class GuardTrigger:
 class Target:
     """One token column of one model on one database.
 
-    Names are as stored in the database, unquoted. ``fresh_token_sql`` is an SQL expression that
-    gives a new token for each row it is evaluated on. ``guard_triggers`` are the insert and
-    the update guard.
+    Names are as stored in the database, unquoted. ``guard_triggers`` are the insert and the
+    update guard.
     """
 
     label: str
@@ -33,7 +34,7 @@ class Target:
     key_column: str
     token_column: str
     marker_column: str
-    fresh_token_sql: str
+    token_source: TokenSource
     token_is_unique: bool
     guard_triggers: tuple[GuardTrigger, ...]
 

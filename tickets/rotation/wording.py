@@ -17,6 +17,18 @@ def rate(rows_per_second: float | None) -> str:
     return f"{UNKNOWN} rows/s" if rows_per_second is None else f"{rows_per_second:,.0f} rows/s"
 
 
+def size(number: int | None) -> str:
+    """Bytes as ``117 MB``, as PostgreSQL says it: 1 MB is 1024 kB. ``–`` for unknown."""
+    if number is None:
+        return UNKNOWN
+    amount, units = float(number), ["TB", "GB", "MB", "kB"]
+    if amount < 1024:
+        return f"{number} bytes"
+    while amount >= 1024 and units:
+        amount, unit = amount / 1024, units.pop()
+    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
+
+
 def duration(seconds: float | None) -> str:
     """``0:01:05``, with days in front when there are any: ``2 d 3:00:00``."""
     if seconds is None:

@@ -10,7 +10,8 @@ import psycopg2
 
 from tickets.rotation.allocator import Allocator
 from tickets.rotation.allowance import Allowance
-from tickets.rotation.batch import BatchOutcome, BatchRunner
+from tickets.rotation.batch import BatchRunner
+from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, fault_of
 from tickets.rotation.events import BatchDone, Observer, Waiting
 from tickets.rotation.key_range import EVERY_KEY, KeyRange

@@ -26,8 +26,9 @@ def refuse_unusable(directory: Path) -> None:
 
 def socket_directory(directory: Path, port: int) -> Path:
     """Return directory/socket, or a short path when the socket's would be too long for libpq."""
+    name = f"postgres-{hashlib.sha256(bytes(directory)).hexdigest()[:16]}"
     wanted = directory / "socket"
-    if len(bytes(wanted / f".s.PGSQL.{port}")) <= _SOCKET_PATH_LIMIT:
-        return wanted
-    name = hashlib.sha256(bytes(directory)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"postgres-{name}"
+    for short in (wanted, Path(tempfile.gettempdir()) / name):
+        if len(bytes(short / f".s.PGSQL.{port}")) <= _SOCKET_PATH_LIMIT:
+            return short
+    return Path("/tmp") / name  # noqa: S108  (whose it is, is looked at before it is used)

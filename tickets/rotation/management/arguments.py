@@ -71,9 +71,13 @@ def check_together(options: dict[str, Any]) -> str | None:
     """What does not go together on the command line, in a sentence; None when all does."""
     if (options["format"] or options["exact"]) and not options["report"]:
         return "--format and --exact go with --report."
+    if options["finish"] and (options["report"] or options["stop"] or options["dry_run"]):
+        return "--finish goes with none of --report, --stop and --dry-run."
     spread = "--async" if options["async"] else "--follow" if options["follow"] else None
     if spread and (options["dry_run"] or options["stop"] or options["report"]):
         return f"{spread} goes with none of --dry-run, --stop and --report."
+    if spread and options["finish"]:
+        return f"--finish does not go with {spread}: it is for when nothing is pending."
     if options["async"] and options["limit"] is not None:
         return "--limit does not go with --async: take the canary here, without it."
     if options["async"] and options["max_rows_per_second"] is not None:
@@ -104,6 +108,12 @@ def _add_rotation(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--limit", type=positive_int, metavar="N", help="rotate at most N rows, as a canary"
+    )
+    group.add_argument(
+        "--finish",
+        action="store_true",
+        help="when nothing is pending, clean up: VACUUM the table, and build the token's index "
+        "anew if it has grown; traffic goes on",
     )
     group.add_argument(
         "--retry-seconds",

@@ -88,7 +88,7 @@ class Operator:
         result, error = result_of(follower.rotation)
         if error is not None:
             raise self._run.completed(RotationError(error), result)
-        return self._run.sum_up(result)
+        return self._run.sum_up(result, offer_finish=True).complete
 
     def _say(self, line: str) -> None:
         say(line, self._err if self._mode == "json" else self._out)

@@ -32,7 +32,8 @@ class Command(OneLineCommand):
     help = (
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
-        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending."
+        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
+        "--finish was stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -81,8 +82,12 @@ class Command(OneLineCommand):
         complete = True
         for target in targets:
             run = self._run(target, options)
-            work = run.dry_run if options["dry_run"] else run.rotate
-            complete = work(rotation_options(options)) and complete
+            asked = rotation_options(options)
+            if options["dry_run"]:
+                done = run.dry_run(asked)
+            else:
+                done = run.rotate(asked, finish=options["finish"])
+            complete = done and complete
         return complete
 
     def _spread(self, targets: list[Target], options: dict[str, Any]) -> bool:

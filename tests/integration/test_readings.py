@@ -1,0 +1,80 @@
+"""What the report's advice and sizes are read from, on a real server."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.leaked import leak, value
+from tests.rotations import RotationFactory
+from tickets.rotation.connection import Connection
+from tickets.rotation.readings import read_server, read_storage
+from tickets.rotation.target import Target
+
+ROWS = 20_000
+
+
+@pytest.fixture
+def connection(target: Target) -> Any:
+    connection = Connection(target.database)
+    yield connection
+    connection.close()
+
+
+def test_sizes_are_those_of_the_server(
+    target: Target, tickets: Any, connection: Connection
+) -> None:
+    leak(tickets, ROWS)
+    storage = read_storage(connection, target)
+    sizes = "SELECT ARRAY[pg_table_size('tickets_ticket'), pg_indexes_size('tickets_ticket')]"
+    assert [storage.table_bytes, storage.index_bytes] == value(tickets, sizes)
+    assert storage.dead_rows is not None
+
+
+def test_a_freshly_filled_token_index_has_its_natural_size_and_a_rotated_one_twice_that(
+    target: Target, tickets: Any, connection: Connection, rotation: RotationFactory
+) -> None:
+    tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
+    leak(tickets, ROWS)
+    before = read_storage(connection, target).token_index
+    assert before is not None
+    assert before.bytes_now == pytest.approx(before.natural_bytes, rel=0.2)
+    rotation().run()
+    after = read_storage(connection, target).token_index
+    assert after is not None
+    assert after.bytes_now > 1.7 * after.natural_bytes
+
+
+def test_a_table_locked_by_others_is_not_waited_for_long(
+    target: Target,
+    connection: Connection,
+    database_url: str,
+    connect: Callable[[str], Any],
+) -> None:
+    other = connect(database_url)
+    other.cursor().execute("BEGIN; LOCK TABLE tickets_ticket")
+    assert read_storage(connection, target).table_bytes is None
+
+
+def test_the_servers_settings_and_the_tables_own_are_read(
+    target: Target, tickets: Any, connection: Connection
+) -> None:
+    server = read_server(connection, target)
+    shown = value(tickets, "SELECT pg_size_bytes(current_setting('max_wal_size'))")
+    assert server.max_wal_bytes == shown
+    assert server.table_autovacuum
+    assert server.checkpoints_timed + server.checkpoints_requested >= 0
+    tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = off)")
+    assert not read_server(connection, target).table_autovacuum
+
+
+def test_an_old_snapshot_is_named_and_a_young_one_is_not(
+    target: Target, connection: Connection, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    reader = connect(database_url)
+    reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    value(reader, "SELECT count(*) FROM tickets_ticket")
+    assert read_server(connection, target, long_seconds=3600).snapshot_holder is None
+    holder = read_server(connection, target, long_seconds=0).snapshot_holder
+    assert holder is not None
+    assert holder.startswith(f"pid {reader.get_backend_pid()} (idle in transaction, open for")

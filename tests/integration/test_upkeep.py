@@ -1,0 +1,101 @@
+"""The table hardly grows while it is rotated, and no VACUUM stands in anybody's way."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak, value
+from tests.rotations import RotationFactory
+from tickets.rotation import upkeep
+from tickets.rotation.events import BatchDone, Event, Remark
+from tickets.rotation.result import Outcome
+
+TABLE_BYTES = "SELECT pg_table_size('tickets_ticket')"
+ROWS = 20_000
+
+
+@pytest.fixture(autouse=True)
+def small_tables_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "FEWEST_ROWS", 1)
+
+
+class Remarks:
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Remark):
+            self.texts.append(event.text)
+
+
+def rotate(rotation: RotationFactory, **options: Any) -> tuple[Any, list[str]]:
+    remarks = Remarks()
+    result = rotation(remarks, batch_rows=500, **options).run()
+    return result, remarks.texts
+
+
+def test_the_space_of_replaced_rows_is_used_again(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, ROWS)
+    tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
+    before = value(tickets, TABLE_BYTES)
+    # A pause, so that each VACUUM has ended before the next is due.
+    result, remarks = rotate(rotation, vacuum_every_percent=10, pause_seconds=0.05)
+    assert (result.outcome, remarks) == (Outcome.COMPLETE, [])
+    assert result.vacuums >= 3
+    assert value(tickets, TABLE_BYTES) < 1.6 * before
+    assert_each_token_changed_once(tickets)
+
+
+def test_without_upkeep_nothing_is_vacuumed(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, ROWS)
+    result, remarks = rotate(rotation, vacuum_every_percent=0)
+    assert (result.vacuums, remarks) == (0, [])
+
+
+def test_an_old_snapshot_is_named_and_no_vacuum_is_tried_in_vain(
+    tickets: Any, database_url: str, connect: Callable[[str], Any], rotation: RotationFactory
+) -> None:
+    leak(tickets, ROWS)
+    holder = connect(database_url)
+    holder.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    holder.cursor().execute("SELECT count(*) FROM tickets_ticket")
+    result, remarks = rotate(rotation, vacuum_every_percent=20, pause_seconds=0.02)
+    assert (result.outcome, result.vacuums) == (Outcome.COMPLETE, 0)
+    assert f"pid {holder.info.backend_pid} (idle in transaction, open for" in remarks[0]
+    assert "still needs the dead rows" in remarks[0]
+
+
+def test_a_vacuum_of_somebody_else_is_left_alone(
+    tickets: Any, database_url: str, connect: Callable[[str], Any], rotation: RotationFactory
+) -> None:
+    leak(tickets, ROWS)
+    other = connect(database_url)
+    other.cursor().execute("BEGIN")
+    other.cursor().execute("LOCK TABLE tickets_ticket IN SHARE UPDATE EXCLUSIVE MODE")
+    result, remarks = rotate(rotation, vacuum_every_percent=20, pause_seconds=0.02)
+    assert (result.outcome, result.vacuums) == (Outcome.COMPLETE, 0)
+    (remark,) = remarks
+    assert remark.endswith(
+        f"another session (pid {other.info.backend_pid}) is at work on tickets_ticket already"
+    )
+
+
+def test_a_request_to_stop_ends_a_running_vacuum(
+    tickets: Any, rotation: RotationFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak(tickets, ROWS)
+    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take minutes
+    monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 1)
+    at_work = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
+    seen: list[int] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            seen.append(value(tickets, at_work))
+
+    result = rotation(note, batch_rows=500, vacuum_every_percent=5, pause_seconds=0.02).run()
+    assert max(seen) == 1, "no VACUUM was running"
+    assert value(tickets, at_work) == 0
+    assert (result.outcome, result.vacuums) == (Outcome.COMPLETE, 0)
+    assert_each_token_changed_once(tickets)

@@ -1,0 +1,136 @@
+"""The clean-up after a rotation: dead rows, statistics, the token's index."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from tickets.rotation import upkeep_sql, wording
+from tickets.rotation.connection import reading
+from tickets.rotation.errors import RotationError
+from tickets.rotation.gentle_session import CANCELLED
+from tickets.rotation.readings import read_storage
+from tickets.rotation.reindex_token import TokenReindex
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.storage import IndexBloat, Storage
+from tickets.rotation.target import Target
+from tickets.rotation.vacuum_table import TableVacuum
+
+STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
+ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
+LOOK_EVERY_SECONDS = 0.1
+TELL_EVERY_SECONDS = 5.0
+
+Answer = TypeVar("Answer")
+
+
+class Finish:
+    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's index if worth it.
+
+    Each step may end by itself, be skipped with a reason, or be stopped; none of them undoes what
+    another did, and a later run does what is left. Call it when nothing is pending.
+    """
+
+    def __init__(self, target: Target, *, say: Callable[[str], None], stop: StopSignal) -> None:
+        self._target = target
+        self._say = say
+        self._stop = stop
+        self._command = f"{target.command} --finish"
+
+    def run(self) -> bool:
+        """Clean up; False when it was stopped. A step that is skipped says so.
+
+        Raises RotationError when the database is out of reach.
+        """
+        before, since_xid = self._look()
+        reason = (
+            self._vacuum(before, since_xid)
+            or self._drop_leftovers(before)
+            or self._reindex(self._look()[0].token_index)
+        )
+        if reason is None:
+            after, _ = self._look()
+            self._say(f"Cleaned up: {_sizes(before)} before, {_sizes(after)} now.")
+            return True
+        if reason == CANCELLED:
+            self._say(f"The clean-up was stopped; the tokens are safe. To go on: {self._command}")
+            return False
+        self._say(f"Skipped: {reason}. The tokens are safe. To clean up later: {self._command}")
+        return True
+
+    def _look(self) -> tuple[Storage, int | None]:
+        """Sizes, and the transaction of the first rotated rows."""
+        with reading(self._target.database) as connection:
+            since_xid = connection.value(upkeep_sql.oldest_rotation(self._target))
+            return read_storage(connection, self._target), since_xid
+
+    def _vacuum(self, before: Storage, since_xid: int | None) -> str | None:
+        dead = wording.count(before.dead_rows)
+        self._say(
+            f"Vacuuming {self._target.table} ({wording.size(before.table_bytes)}, {dead} dead "
+            "rows) at a pace that traffic does not feel ..."
+        )
+        vacuum = TableVacuum(self._target)
+        ended = self._watch(lambda: vacuum.run(since_xid=since_xid, analyze=True), vacuum.cancel)
+        if ended.done:
+            self._say(f"Vacuumed and analyzed in {wording.duration(ended.seconds)}.")
+        return ended.skipped_because
+
+    def _drop_leftovers(self, before: Storage) -> str | None:
+        if not before.leftover_indexes:
+            return None
+        names = ", ".join(before.leftover_indexes)
+        self._say(f"Dropping {names}, which an interrupted REINDEX left invalid ...")
+        reindex = TokenReindex(self._target)
+        return self._watch(reindex.drop_leftovers, reindex.cancel)
+
+    def _reindex(self, index: IndexBloat | None) -> str | None:
+        if index is None:
+            return None
+        sizes = (
+            f"{wording.size(index.bytes_now)}, where random tokens take "
+            f"{wording.size(index.natural_bytes)}"
+        )
+        if not index.worth_reindex:
+            self._say(f"The index {index.name} has {sizes}: not worth building it anew.")
+            return None
+        self._say(f"Building the index {index.name} anew beside the old one ({sizes}) ...")
+        reindex = TokenReindex(self._target)
+        return self._watch(lambda: reindex.run(index.name), reindex.cancel)
+
+    def _watch(self, work: Callable[[], Answer], cancel: Callable[[], None]) -> Answer:
+        """Work in a thread, so that signals are answered and the waiting person is told."""
+        tell_at = time.monotonic() + TELL_EVERY_SECONDS
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            if self._stop.requested:
+                cancel()
+            running = pool.submit(work)
+            while not wait([running], timeout=LOOK_EVERY_SECONDS).done:
+                if self._stop.requested:
+                    cancel()
+                elif time.monotonic() >= tell_at:
+                    self._tell()
+                    tell_at = time.monotonic() + TELL_EVERY_SECONDS
+            return running.result()
+
+    def _tell(self) -> None:
+        """What the server does now; not being able to look is no reason to end the work."""
+        try:
+            with reading(self._target.database) as connection:
+                row = connection.row(upkeep_sql.upkeep_progress(), {"table": self._target.table})
+        except RotationError:
+            return
+        if row is not None:
+            phase, done, total, waits_for = row
+            share = f", {100 * done // total} %" if total else ""
+            wait_for = f", for pid {waits_for}; traffic goes on" if waits_for else ""
+            self._say(f"... {phase}{share}{wait_for}")
+
+
+def _sizes(storage: Storage) -> str:
+    return (
+        f"table {wording.size(storage.table_bytes)}, indexes {wording.size(storage.index_bytes)}, "
+        f"{wording.count(storage.dead_rows)} dead rows"
+    )

@@ -1,0 +1,90 @@
+"""Rotate rows of a range that nobody else has locked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tickets.rotation import sql
+from tickets.rotation.batch_outcome import BatchOutcome
+from tickets.rotation.connection import Connection, Values
+from tickets.rotation.key_range import KeyRange
+from tickets.rotation.target import Target
+from tickets.rotation.token_source import PythonTokens
+
+
+class FreeRows:
+    """One short transaction that never waits for a row, whatever the tokens come from."""
+
+    def __init__(self, connection: Connection, target: Target, *, lock_timeout_ms: int) -> None:
+        self._connection = connection
+        self._target = target
+        self._lock_timeout_ms = lock_timeout_ms
+        self._token_type: str | None = None
+        self._prepared: list[str] = []
+
+    def pending_rows(self, keys: KeyRange) -> int:
+        """How many rows of the range are pending now."""
+        query = sql.bounded(sql.count_pending(self._target, keys))
+        return int(self._connection.value(query, self._bounds(sql.range_values(keys))))
+
+    def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
+        """Make the tokens that the next ``rotate`` of this range needs already now.
+
+        The function may take its time: no row is locked yet, and no transaction open. Raises
+        TokenSourceError.
+        """
+        source = self._target.token_source
+        if isinstance(source, PythonTokens):
+            pending = self.pending_rows(keys)
+            rows = pending if batch_rows is None else min(pending, batch_rows)
+            self._prepared = source.take(rows) if rows else []
+
+    def rotate(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
+        """Rotate the first ``batch_rows`` free pending rows of the range; None: all of them.
+
+        Driver errors pass through, and TokenSourceError; nothing was written then.
+        """
+        if isinstance(self._target.token_source, PythonTokens):
+            return self._rotate_with_made_tokens(keys, batch_rows)
+        query = sql.bounded(sql.rotate_free_rows(self._target, keys))
+        values = {**sql.range_values(keys), "batch_rows": batch_rows}
+        rotated = self._connection.change(query, self._bounds(values))
+        return BatchOutcome(rotated, self.pending_rows(keys))
+
+    def _rotate_with_made_tokens(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
+        if not self._prepared:
+            self.prepare(keys, batch_rows)
+        tokens, self._prepared = self._prepared, []  # never used twice, whatever becomes of them
+        rotated = self._give(tokens, keys) if tokens else 0
+        if batch_rows is None and rotated == len(tokens):
+            return BatchOutcome(rotated)
+        return BatchOutcome(rotated, self.pending_rows(keys))
+
+    def _give(self, tokens: Sequence[str], keys: KeyRange) -> int:
+        """Give one token each to as many free rows; how many there were."""
+        query = sql.rotate_free_rows_with_tokens(self._target, keys, self._type_of_tokens())
+        values = {**sql.range_values(keys), "batch_rows": len(tokens)}
+        with self._connection.transaction(
+            sql.LIMIT_LOCK_WAIT,
+            sql.AVOID_FULL_SCANS,
+            sql.AVOID_NESTED_LOOPS,
+            sql.KEEP_TOKENS,
+            values=self._bounds({"tokens": _array(tokens)}),
+        ):
+            return self._connection.change(query, values)
+
+    def _type_of_tokens(self) -> str:
+        if self._token_type is None:
+            column = {"table": self._target.table, "column": self._target.token_column}
+            query = sql.bounded(sql.column_type())
+            self._token_type = str(self._connection.value(query, self._bounds(column)))
+        return self._token_type
+
+    def _bounds(self, values: Values) -> Values:
+        return {**values, "lock_timeout_ms": self._lock_timeout_ms}
+
+
+def _array(texts: Sequence[str]) -> str:
+    """An array as PostgreSQL reads it; the driver would write, and the server parse, each alone."""
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return '{"' + '","'.join(escaped) + '"}'

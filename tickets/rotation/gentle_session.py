@@ -1,0 +1,63 @@
+"""A connection for long statements that must run outside a transaction, at a pace of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg2
+
+from tickets.rotation import sql
+from tickets.rotation.connection import Connection, describe
+
+COST_DELAY_MS = 2
+COST_LIMIT = 200
+"""With the delay, the pace that autovacuum has by default: at most 40 MB/s made dirty."""
+
+CANCELLED = "it was cancelled"
+POOLER = (
+    "a connection pooler drops the start-up options that keep it from disturbing traffic; give it "
+    "a DATABASE_URL that leads straight to the server"
+)
+
+
+class GentleSession:
+    """VACUUM and REINDEX CONCURRENTLY, with a low cost limit and without parallel workers.
+
+    The settings come as start-up options, since these statements cannot run in a transaction and
+    a session's settings would stay behind in a pooled one. No timeout: one meant for requests
+    would kill the work on a large table over and over, and their locks stop no read and no write,
+    not even while they are waited for.
+    """
+
+    def __init__(self, database: str, *, cost_limit: int = COST_LIMIT) -> None:
+        self.cancelled = False
+        self._cost = (COST_DELAY_MS, cost_limit)
+        self._connection = Connection(
+            database,
+            startup_options=f"-c vacuum_cost_delay={COST_DELAY_MS}ms "
+            f"-c vacuum_cost_limit={cost_limit} -c max_parallel_maintenance_workers=0 "
+            "-c statement_timeout=0 -c lock_timeout=0 -c client_min_messages=warning",
+        )
+
+    def attempt(self, work: Callable[[Connection], str | None]) -> str | None:
+        """Do ``work`` and close the connection: None when it is done, else the reason in words.
+
+        Errors of the database become reasons; ``work`` may return one of its own.
+        """
+        try:
+            if tuple(self._connection.row(sql.vacuum_cost()) or ()) != self._cost:
+                return POOLER
+            return CANCELLED if self.cancelled else work(self._connection)
+        except psycopg2.Error as error:
+            if self.cancelled:
+                return CANCELLED
+            return POOLER if "startup parameter" in str(error) else describe(error)
+        finally:
+            self._connection.close()
+
+    def cancel(self) -> None:
+        """End the work, from any thread; again if it goes on: it may have been between two
+        statements.
+        """
+        self.cancelled = True
+        self._connection.cancel()

@@ -1,0 +1,77 @@
+"""Reads what ``storage`` and ``advice`` judge."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from tickets.rotation import sql, upkeep_sql
+from tickets.rotation.advice import Readings
+from tickets.rotation.connection import Connection, Row, fault_of
+from tickets.rotation.retry import Fault
+from tickets.rotation.storage import IndexBloat, Storage, natural_index_bytes
+from tickets.rotation.target import Target
+from tickets.rotation.vacuum_table import SnapshotHolder
+
+LOOK_AT_MOST_MS = 1000
+LONG_SECONDS = 60.0
+MANY_TRANSACTIONS = 10_000
+
+
+def read_storage(connection: Connection, target: Target, *, rows: int | None = None) -> Storage:
+    """Measure the target; all unknown where others keep the table locked.
+
+    ``rows`` is how many the table has; without it the server's own estimate is taken.
+    """
+    values = {"table": target.table, "token": target.token_column}
+    try:
+        sizes = _look(connection, upkeep_sql.storage(), values)
+        index = _look(connection, upkeep_sql.token_index(), values)
+    except psycopg2.Error as error:
+        if fault_of(error) is Fault.TIMED_OUT:
+            return Storage()
+        raise
+    leftovers = connection.rows(upkeep_sql.leftover_indexes(), values)
+    table_bytes, index_bytes, dead_rows = sizes or (None, None, None)
+    return Storage(
+        table_bytes,
+        index_bytes,
+        dead_rows,
+        token_index=_bloat(index, rows) if index else None,
+        leftover_indexes=tuple(name for (name,) in leftovers),
+    )
+
+
+def read_server(
+    connection: Connection, target: Target, *, long_seconds: float = LONG_SECONDS
+) -> Readings:
+    """Look at the server. A snapshot counts when it is older than ``long_seconds``; one without a
+    time, that of a replication slot, when 10,000 transactions have begun since.
+    """
+    version = connection.value(upkeep_sql.server_version())
+    row = connection.row(sql.oldest_snapshot(), {"since_xid": None})
+    holder = SnapshotHolder(*row) if row else None
+    seen: Row = (
+        *(connection.row(upkeep_sql.server_settings(), {"table": target.table}) or ()),
+        *(connection.row(upkeep_sql.checkpoints(version)) or ()),
+        str(holder) if holder and _is_old(holder, long_seconds) else None,
+    )
+    return Readings(*seen)
+
+
+def _look(connection: Connection, query: sql.Statement, values: dict[str, str]) -> Row | None:
+    bounded = sql.together(sql.LIMIT_STATEMENT, query)
+    return connection.row(bounded, {**values, "statement_timeout_ms": LOOK_AT_MOST_MS})
+
+
+def _bloat(index: Row, rows: int | None) -> IndexBloat | None:
+    name, bytes_now, token_bytes, estimated_rows = index
+    rows = estimated_rows if rows is None else rows
+    if rows is None or token_bytes is None:
+        return None
+    return IndexBloat(name, bytes_now, natural_index_bytes(rows, token_bytes))
+
+
+def _is_old(holder: SnapshotHolder, long_seconds: float) -> bool:
+    if holder.seconds is None:
+        return holder.transactions >= MANY_TRANSACTIONS
+    return holder.seconds >= long_seconds

@@ -1,0 +1,65 @@
+"""Build the token's index anew beside the traffic, and remove what an earlier attempt left."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from tickets.rotation import ddl_sql, upkeep_sql
+from tickets.rotation.connection import Connection, fault_of
+from tickets.rotation.gentle_session import CANCELLED, GentleSession
+from tickets.rotation.retry import Fault
+from tickets.rotation.target import Target
+from tickets.rotation.vacuum_table import upkeep_in_progress
+
+ATTEMPTS = 3
+
+
+class TokenReindex:
+    """REINDEX INDEX CONCURRENTLY, on a connection of its own that ends with each call.
+
+    Both methods return None when done, else the reason in words, and raise nothing that the
+    database does. Killed half-way it leaves an invalid index, named ..._ccnew or ..._ccold, that
+    is of no use and slows every write until ``drop_leftovers``.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._session = GentleSession(target.database)
+
+    def drop_leftovers(self) -> str | None:
+        """Remove what ended REINDEXes left; one that is at work now is left alone."""
+        return self._session.attempt(self._drop)
+
+    def run(self, index: str) -> str | None:
+        """Build ``index`` anew. A deadlock with another DDL is tried again, without leftovers."""
+
+        def work(connection: Connection) -> str | None:
+            for attempt in range(1, ATTEMPTS + 1):
+                reason = self._drop(connection)
+                if reason is not None:
+                    return reason
+                try:
+                    connection.change(upkeep_sql.reindex(index))
+                except psycopg2.Error as error:
+                    if fault_of(error) is not Fault.CONTENTION or attempt == ATTEMPTS:
+                        raise
+                else:
+                    return None
+            return CANCELLED
+
+        return self._session.attempt(work)
+
+    def cancel(self) -> None:
+        """As ``GentleSession.cancel``. The old index stays in use."""
+        self._session.cancel()
+
+    def _drop(self, connection: Connection) -> str | None:
+        at_work = upkeep_in_progress(connection, self._target)
+        if at_work is not None:
+            return f"{at_work} is at work on {self._target.table} already"
+        values = {"table": self._target.table, "token": self._target.token_column}
+        for (name,) in connection.rows(upkeep_sql.leftover_indexes(), values):
+            if self._session.cancelled:
+                return CANCELLED
+            connection.change(ddl_sql.drop_index_concurrently(name))
+        return CANCELLED if self._session.cancelled else None

@@ -1,0 +1,131 @@
+"""Every SQL text about sizes, server settings and the token's index, one builder a statement."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from tickets.rotation.target import Target
+
+
+def storage() -> sql.SQL:
+    """Bytes of the table, bytes of its indexes, dead rows (NULL where nobody counts). Takes
+    ``table``; ACCESS SHARE on it.
+    """
+    return sql.SQL(
+        "SELECT pg_table_size(t.oid), pg_indexes_size(t.oid), "
+        "CASE WHEN current_setting('track_counts')::bool THEN s.n_dead_tup END "
+        "FROM (SELECT to_regclass(quote_ident(%(table)s)) AS oid) AS t "
+        "LEFT JOIN pg_stat_all_tables s ON s.relid = t.oid"
+    )
+
+
+def token_index() -> sql.SQL:
+    """The valid unique index of the token alone: name, bytes, bytes of a token, live rows.
+
+    Takes ``table`` and ``token``. The width is the type's, or for types without one what ANALYZE
+    saw; that and the rows are NULL where unknown. Several such indexes: the largest. No lock but
+    ACCESS SHARE on the index for a moment.
+    """
+    return sql.SQL(
+        "SELECT i.relname::text, pg_relation_size(i.oid), "
+        "CASE WHEN a.attlen > 0 THEN a.attlen ELSE s.avg_width END, "
+        "CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END "
+        "FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
+        "JOIN pg_class c ON c.oid = x.indrelid "
+        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0] "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "LEFT JOIN pg_stats s ON s.schemaname = n.nspname "
+        "AND s.tablename = c.relname AND s.attname = a.attname "
+        "WHERE c.oid = to_regclass(quote_ident(%(table)s)) AND a.attname = %(token)s "
+        "AND x.indnatts = 1 AND x.indisunique AND x.indisvalid AND x.indpred IS NULL "
+        "ORDER BY 2 DESC LIMIT 1"
+    )
+
+
+def leftover_indexes() -> sql.SQL:
+    """Names of the invalid indexes that ended REINDEX CONCURRENTLYs of the token's index left.
+
+    Takes ``table`` and ``token``. PostgreSQL names them ``..._ccnew`` and ``..._ccold``, with a
+    number from the second on. One that is being built now is left out. No lock.
+    """
+    return sql.SQL(
+        "SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
+        "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0] "
+        "WHERE x.indrelid = to_regclass(quote_ident(%(table)s)) AND a.attname = %(token)s "
+        "AND x.indnatts = 1 AND NOT x.indisvalid AND i.relname ~ '_cc(new|old)[0-9]*$' "
+        "AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.relation = i.oid AND l.granted "
+        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND l.mode = 'ShareUpdateExclusiveLock') "
+        "ORDER BY i.relname"
+    )
+
+
+def reindex(index: str) -> sql.Composed:
+    """Build the index anew beside the old one, then swap them. Cannot run in a transaction.
+
+    SHARE UPDATE EXCLUSIVE: reads and writes go on. Waits for the transactions that may still use
+    the old one.
+    """
+    return sql.SQL("REINDEX INDEX CONCURRENTLY {index}").format(index=sql.Identifier(index))
+
+
+def upkeep_progress() -> sql.SQL:
+    """What a VACUUM or REINDEX at ``table`` does now: phase, blocks done and in all, and the pid
+    that it waits for, NULL if none. No lock. Those of other roles are hidden.
+    """
+    return sql.SQL(
+        "SELECT phase, heap_blks_scanned, heap_blks_total, NULL FROM pg_stat_progress_vacuum "
+        "WHERE relid = to_regclass(quote_ident(%(table)s)) AND datname = current_database() "
+        "UNION ALL SELECT phase, blocks_done, blocks_total, nullif(current_locker_pid, 0) "
+        "FROM pg_stat_progress_create_index "
+        "WHERE relid = to_regclass(quote_ident(%(table)s)) AND datname = current_database() LIMIT 1"
+    )
+
+
+def oldest_rotation(target: Target) -> sql.Composed:
+    """The transaction (xid) of the oldest of the first rotated rows: no row of the rotation died
+    long before it. NULL where none is rotated. ACCESS SHARE; a hundred rows by the primary key.
+    """
+    return sql.SQL(
+        "SELECT (array_agg(xmin::text::bigint ORDER BY age(xmin) DESC))[1] FROM ("
+        "SELECT xmin FROM {table} WHERE {marker} IS NOT NULL ORDER BY {key} LIMIT 100) AS first"
+    ).format(
+        table=sql.Identifier(target.table),
+        marker=sql.Identifier(target.marker_column),
+        key=sql.Identifier(target.key_column),
+    )
+
+
+def server_settings() -> sql.SQL:
+    """What a rotation may suffer from. No lock. Takes ``table``.
+
+    max_wal_size in bytes, full_page_writes, whether wal_compression is on, whether autovacuum is on
+    for the server, and for the table; the unused replication slot that keeps most WAL, if nothing
+    limits how much.
+    """
+    return sql.SQL(
+        "SELECT pg_size_bytes(current_setting('max_wal_size')), "
+        "current_setting('full_page_writes')::bool, current_setting('wal_compression') <> 'off', "
+        "current_setting('autovacuum')::bool, "
+        "coalesce((SELECT option_value::bool FROM pg_class, pg_options_to_table(reloptions) "
+        "WHERE oid = to_regclass(quote_ident(%(table)s)) "
+        "AND option_name = 'autovacuum_enabled'), true), "
+        "(SELECT slot_name::text FROM pg_replication_slots WHERE NOT active "
+        "AND restart_lsn IS NOT NULL AND current_setting('max_slot_wal_keep_size') = '-1' "
+        "ORDER BY restart_lsn LIMIT 1)"
+    )
+
+
+def checkpoints(server_version: int) -> sql.SQL:
+    """How many checkpoints came by time, and how many were asked for: by WAL or by hand. No lock.
+
+    ``server_version`` is server_version_num: the view is another one from PostgreSQL 17 on.
+    """
+    if server_version >= 170000:
+        return sql.SQL("SELECT num_timed, num_requested FROM pg_stat_checkpointer")
+    return sql.SQL("SELECT checkpoints_timed, checkpoints_req FROM pg_stat_bgwriter")
+
+
+def server_version() -> sql.SQL:
+    """server_version_num, e.g. 140011. No lock."""
+    return sql.SQL("SELECT current_setting('server_version_num')::int")
