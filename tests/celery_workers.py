@@ -82,6 +82,7 @@ class Worker:
         *,
         concurrency: int = 2,
     ) -> None:
+        self.name = directory.name
         self._log = directory / "worker.log"
         self.mails = directory / "mails"
         command = [

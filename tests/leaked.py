@@ -15,6 +15,13 @@ CREATE TRIGGER audit AFTER UPDATE ON tickets_ticket FOR EACH ROW
 WHEN (OLD.token IS DISTINCT FROM NEW.token) EXECUTE FUNCTION note_token_change();
 """
 
+CLEAR = """
+TRUNCATE tickets_ticket, batch_batchoperation CASCADE;
+DROP TABLE leaked, token_change;
+DROP FUNCTION note_token_change CASCADE;
+"""
+"""For a database that another test leaks tickets in after this one."""
+
 
 def leak(connection: Any, rows: int, *, step: int = 1, first: int = 1) -> None:
     """Add tickets with a NULL marker, with ids first, first + step, ..., past the insert guard.

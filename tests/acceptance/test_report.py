@@ -101,6 +101,23 @@ def test_an_empty_table_is_complete(manage: Manage, database_url: str) -> None:
     assert (code, values["total"], values["percent"], values["complete"]) == (0, 0, 100.0, True)
 
 
+def test_the_last_runs_are_listed_with_the_latest_first(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    manage("rotate_tokens", "--limit", "250", database_url=database_url)
+    manage("rotate_tokens", database_url=database_url)
+
+    runs = report(manage, database_url)[1]["runs"]
+    text = manage("rotate_tokens", "--report", database_url=database_url).stdout
+
+    assert [(run["outcome"], run["rotated_rows"]) for run in runs] == [
+        ("complete", 750),
+        ("limit_reached", 250),
+    ]
+    assert ": complete, 750 rows in 0:00:0" in text
+    assert text.count("last run") == 2
+
+
 def test_sizes_and_dead_rows_are_told_in_every_format(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:

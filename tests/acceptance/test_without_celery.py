@@ -12,7 +12,7 @@ sys.modules["celery"] = sys.modules["redis"] = sys.modules["kombu"] = None
 
 import django
 django.setup()
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from tickets.batch.action import Action
 from tickets.batch.action_group import ActionGroup
 from tickets.batch.errors import UnavailableError
@@ -32,6 +32,13 @@ try:
 except UnavailableError as error:
     print(error)
 print(BatchOperation.objects.count())
+try:
+    call_command("rotate_tokens", "--async")
+except CommandError as error:
+    print(error)
+call_command("rotate_tokens", "--stop")
+call_command("rotate_tokens", "--follow")
+call_command("rotate_tokens")
 """
 
 
@@ -49,8 +56,11 @@ def test_everything_but_asynchronous_work_runs_without_celery(database_url: str)
     )
 
     assert result.returncode == 0, result.stderr
-    checked, three, sentence, count = result.stdout.splitlines()
+    checked, three, sentence, count, refused, *rest = result.stdout.splitlines()
     assert checked.startswith("System check identified no issues")
     assert (three, count) == ("3", "1")
     assert sentence.startswith("asynchronous work needs Celery: ")
     assert sentence.endswith("pip install -r requirements-celery.txt")
+    assert refused.startswith("asynchronous work needs Celery: ")
+    assert "Nothing was rotated. python manage.py rotate_tokens without --async" in refused
+    assert len(rest) == 3

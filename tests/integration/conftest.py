@@ -14,6 +14,7 @@ from tests.rotations import RotationFactory
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.engine import Rotation
 from tickets.rotation.events import Event
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
@@ -43,12 +44,13 @@ def tickets(database_url: str, connect: Callable[[str], Any], target: Target) ->
 
 @pytest.fixture
 def rotation(target: Target) -> RotationFactory:
-    """rotation(observe=..., stop=..., target=..., **options) makes an engine."""
+    """rotation(observe=..., stop=..., target=..., bounds=..., **options) makes an engine."""
 
     def make(
         observe: Callable[[Event], None] = lambda _: None,
         stop: StopSignal | None = None,
         target: Target = target,
+        bounds: KeyRange = EVERY_KEY,
         **options: Any,
     ) -> Rotation:
         return Rotation(
@@ -57,6 +59,7 @@ def rotation(target: Target) -> RotationFactory:
             observe=observe,
             stop=stop or StopSignal(),
             clock=time.monotonic,
+            bounds=bounds,
         )
 
     return make

@@ -21,6 +21,7 @@ from tickets.batch.lifecycle import Result, Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
 from tickets.batch.registry import registry
+from tickets.batch.signals import operations_watched
 
 WATCH = "tickets.batch.watch"
 MOST_IN_A_ROUND = 100
@@ -52,6 +53,9 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
         mail("batch operations need a look", text)
     # After the report: told twice is better than never.
     record.finish(output_data={**news, "sent again": report["sent again"]})
+    for receiver, answer in operations_watched.send_robust(BatchOperation):
+        if isinstance(answer, Exception):
+            logger.error("%r failed", receiver, exc_info=answer)
     BatchOperation.objects.of_type(WATCH).filter(
         status=Status.FINISHED, created_at__lt=record.created_at - KEPT_FOR
     ).delete()

@@ -20,13 +20,13 @@ class Allocator:
     """Hands out the key ranges of one pass in order, each once, to any number of threads.
 
     Several small batches are looked up at once. What was looked up is used only soon and for
-    batches of the same size, since others write and rotate meanwhile.
+    batches of the same size, since others write and rotate meanwhile. It begins above ``after``.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, after: Key | None = None) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._after: Key | None = None
+        self._after = after
         self._ahead: deque[Key] = deque()
         self._ahead_batch_rows = 0
         self._ahead_until = 0.0

@@ -11,7 +11,7 @@ from tickets.rotation import sql
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values, fault_of
 from tickets.rotation.free_rows import FreeRows
-from tickets.rotation.key_range import Key, KeyRange
+from tickets.rotation.key_range import EVERY_KEY, Key, KeyRange
 from tickets.rotation.retry import Fault
 from tickets.rotation.target import Target
 from tickets.rotation.token_source import PythonTokens
@@ -24,8 +24,9 @@ BATCHES_WITHOUT_A_WAIT = 20
 class BatchRunner:
     """Finds key ranges and rotates them on one connection, each in one short transaction.
 
-    ``aborted`` tells a statement that the operator cancelled from one that took too long. Driver
-    errors other than those handled here pass through, with the transaction rolled back.
+    ``aborted`` tells a statement that the operator cancelled from one that took too long. Only keys
+    within ``bounds`` are looked for. Driver errors other than those handled here pass through, with
+    the transaction rolled back.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class BatchRunner:
         *,
         lock_timeout_ms: int,
         aborted: Callable[[], bool],
+        bounds: KeyRange = EVERY_KEY,
     ) -> None:
         self._connection = connection
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
         self._aborted = aborted
+        self.bounds = bounds
         self._never_waiting = 0
         self._free_rows = FreeRows(connection, target, lock_timeout_ms=lock_timeout_ms)
 
@@ -51,7 +54,7 @@ class BatchRunner:
 
     def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> list[Key]:
         """The last keys of the next batches above ``after``, over ``ahead_rows``; []: no more."""
-        keys = KeyRange(after=after)
+        keys = KeyRange(after, self.bounds.upper)
         query = sql.batch_upper_keys(self._target, keys)
         values = {
             **sql.range_values(keys),
@@ -62,7 +65,8 @@ class BatchRunner:
 
     def any_pending(self) -> bool:
         """Whether the data, looked at afresh, holds a pending row."""
-        return bool(self._look_up(sql.any_pending(self._target), {}))
+        query = sql.any_pending(self._target, self.bounds)
+        return bool(self._look_up(query, sql.range_values(self.bounds)))
 
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""

@@ -9,7 +9,7 @@ import psycopg2
 
 from tickets.rotation import sql
 from tickets.rotation.connection import Connection, Row, fault_of
-from tickets.rotation.key_range import EVERY_KEY
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.retry import Fault
 from tickets.rotation.target import Target
 
@@ -47,6 +47,12 @@ def count_pending(
         return PendingCount(int(row[0]), is_estimate=False)
     total, pending = _estimates(connection, target)
     return PendingCount(max(1, total if pending is None else pending), is_estimate=True)
+
+
+def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
+    """Count what is pending in a range, exactly and however long it takes."""
+    query = sql.together(sql.AVOID_FULL_SCANS, sql.count_pending(target, keys))
+    return int(connection.value(query, sql.range_values(keys)))
 
 
 def count_rows(

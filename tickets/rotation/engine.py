@@ -12,6 +12,7 @@ from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Event, Observer
 from tickets.rotation.health import make_throttle
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.patience import Patience
 from tickets.rotation.result import Outcome, Result
@@ -36,6 +37,8 @@ class Rotation:
        time.
 
     Between any two statements the process may die: what committed is done, the rest is pending.
+
+    With ``bounds`` it knows nothing of keys outside of them; the bounds may be given as text.
     """
 
     def __init__(
@@ -46,8 +49,10 @@ class Rotation:
         observe: Observer,
         stop: StopSignal,
         clock: Callable[[], float],
+        bounds: KeyRange = EVERY_KEY,
     ) -> None:
         self._target = target
+        self._bounds = bounds
         self._observer = observe
         self._observing = Lock()
         self._stop = stop
@@ -63,6 +68,7 @@ class Rotation:
                 observe=self._observe,
                 stop=stop,
                 clock=clock,
+                bounds=bounds,
             )
             for _ in range(options.workers)
         ]
@@ -82,6 +88,7 @@ class Rotation:
             stop=stop,
             observe=self._observe,
             clock=clock,
+            bounds=bounds,
         )
         self.result = Result()
 
@@ -161,7 +168,7 @@ class Rotation:
 
     def _one_pass(self) -> PassOutcome:
         """Every key range once: what was left. With one worker there is no thread to wait for."""
-        allocator = Allocator(self._clock)
+        allocator = Allocator(self._clock, after=self._bounds.after)
         if len(self._workers) == 1:
             return self._first.one_pass(allocator)
         with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:

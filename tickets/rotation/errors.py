@@ -42,5 +42,9 @@ class UnyieldingRowsError(RotationError):
     """Rows stay pending although the rotation's UPDATE reports them as changed."""
 
 
+class NotSpreadableError(RotationError):
+    """Ranges cannot be given to workers: something is missing, or does not go together."""
+
+
 class AbortedError(RotationError):
     """The operator asked for an end at once; the batch in flight was rolled back."""

@@ -43,5 +43,14 @@ class Remark:
     text: str
 
 
-Event = BatchDone | Waiting | Retrying | Remark
+@dataclass(frozen=True, slots=True)
+class RangesSeen:
+    """How many ranges of a spread rotation wait for a worker, are at work, and have finished."""
+
+    waiting: int
+    at_work: int
+    finished: int
+
+
+Event = BatchDone | Waiting | Retrying | Remark | RangesSeen
 Observer = Callable[[Event], None]

@@ -10,6 +10,7 @@ import psycopg2
 
 from tickets.rotation import sql
 from tickets.rotation.connection import Connection, fault_of
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.retry import Fault
 from tickets.rotation.target import Target
 
@@ -32,14 +33,21 @@ class Blocker:
 class LockWait:
     """Queues for the first pending row on one connection and looks from a second who is ahead.
 
-    Only a backend that really waits is told by PostgreSQL whom it waits for. The row is let go of
-    as soon as it is had.
+    Only rows within ``bounds`` count. Only a backend that really waits is told by PostgreSQL whom
+    it waits for. The row is let go of as soon as it is had.
     """
 
-    def __init__(self, waiting: Connection, looking: Connection, target: Target) -> None:
+    def __init__(
+        self,
+        waiting: Connection,
+        looking: Connection,
+        target: Target,
+        bounds: KeyRange = EVERY_KEY,
+    ) -> None:
         self._waiting = waiting
         self._looking = looking
         self._target = target
+        self._bounds = bounds
 
     def try_for(self, wait_seconds: float) -> tuple[bool, tuple[Blocker, ...]]:
         """Wait up to ``wait_seconds``; whether the row was had, and who was seen in the way."""
@@ -52,12 +60,13 @@ class LockWait:
 
     def _lock_row(self, wait_seconds: float, tell_pid: Callable[[int], None]) -> bool:
         settings = {"lock_timeout_ms": max(1, int(wait_seconds * 1000))}
+        query = sql.lock_first_pending(self._target, self._bounds)
         try:
             with self._waiting.transaction(
                 sql.LIMIT_LOCK_WAIT, sql.AVOID_FULL_SCANS, values=settings
             ):
                 tell_pid(self._waiting.value(sql.BACKEND_PID))
-                self._waiting.row(sql.lock_first_pending(self._target))
+                self._waiting.row(query, sql.range_values(self._bounds))
         except psycopg2.Error as error:
             if fault_of(error) is Fault.LOCKED:
                 return False

@@ -7,6 +7,7 @@ from functools import partial
 
 from tickets.rotation.connection import Connection
 from tickets.rotation.events import Observer, Waiting
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.lock_wait import Blocker, LockWait
 from tickets.rotation.persistence import Persistence
 from tickets.rotation.stop import StopSignal
@@ -33,8 +34,10 @@ class Patience:
         stop: StopSignal,
         observe: Observer,
         clock: Callable[[], float],
+        bounds: KeyRange = EVERY_KEY,
     ) -> None:
         self._target = target
+        self._bounds = bounds
         self._connection = connection
         self._at_most_seconds = at_most_seconds
         self._persistence = persistence
@@ -61,7 +64,7 @@ class Patience:
             self.waited_seconds += self._clock() - started_at
 
     def _wait_until(self, deadline: float, looking: Connection) -> bool:
-        lock_wait = LockWait(self._connection, looking, self._target)
+        lock_wait = LockWait(self._connection, looking, self._target, self._bounds)
         while not self._stop.requested:
             left_seconds = max(SHORTEST_LOOK_SECONDS, deadline - self._clock())
             wait_seconds = min(LOOK_EVERY_SECONDS, left_seconds)

@@ -75,7 +75,7 @@ class Record:
             return
         # Where this fails too, the record stays as a rotation without a sign of life.
         with suppress(*DATABASE_ERRORS, BatchError), self._briefly():
-            self._operation.finish(failed=error is not None, output_data=_output(result, error))
+            self._operation.finish(failed=error is not None, output_data=as_output(result, error))
         self.close()
 
     @contextmanager
@@ -114,7 +114,8 @@ class Record:
             keeper.join(timeout=JOIN_AT_MOST_SECONDS)
 
 
-def _output(result: Result, error: str | None) -> dict[str, Any]:
+def as_output(result: Result, error: str | None) -> dict[str, Any]:
+    """What a record keeps of a rotation that has ended: JSON values, seconds and rows."""
     return {
         "outcome": "error" if error else result.outcome.name.lower(),
         "error": error,

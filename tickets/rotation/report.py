@@ -21,7 +21,7 @@ class Report:
     """Counts, sizes and guard of one target, and what to mend before going on.
 
     ``complete`` means that nothing is pending and that both guard triggers fire: no leaked token
-    opens anything, and none can come back.
+    opens anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
     """
 
     target: Target
@@ -29,6 +29,7 @@ class Report:
     storage: Storage
     guard: GuardState
     advice: tuple[str, ...] = ()
+    runs: tuple[dict[str, Any], ...] = ()
 
     @property
     def rotated(self) -> int:
@@ -74,6 +75,7 @@ class Report:
                 "warnings": [str(warning) for warning in self.guard.warnings],
             },
             "advice": list(self.advice),
+            "runs": list(self.runs),
             "next_command": self.next_command,
         }
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 
 from tickets.rotation import wording
+from tickets.rotation.history import as_line
 from tickets.rotation.report import Report
 
 
@@ -29,6 +30,8 @@ def as_csv(reports: Sequence[Report]) -> str:
         {**report.as_dict(), "guard": _guard(report), "advice": "; ".join(report.advice)}
         for report in reports
     ]
+    for row in rows:
+        del row["runs"]  # a table of its own
     writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -58,7 +61,9 @@ def _block(report: Report) -> str:
         "next": report.next_command or "nothing to do",
     }
     advice = (("advice", line) for line in report.advice)
-    return "\n".join(f"{name:<17} {value}" for name, value in (*lines.items(), *advice))
+    runs = (("last run", as_line(run)) for run in report.runs)
+    more = (*advice, *runs)
+    return "\n".join(f"{name:<17} {value}" for name, value in (*lines.items(), *more))
 
 
 def _guard(report: Report) -> str:

@@ -69,11 +69,16 @@ class Run:
             result = Result()
             if pending.rows:
                 result = self._rotate(options, pending, self._stop)
-            after = self._look_after(offer_finish=not finish and result.batches > 0)
-            if self._mode == "json":
-                say(summary.as_json(result, after, None), self._out)
-            self._say(summary.as_sentence(self._target, result, after))
+            after = self.sum_up(result, offer_finish=not finish and result.batches > 0)
         return self._finish(after) if finish else after.complete
+
+    def sum_up(self, result: Result, *, offer_finish: bool) -> Aftermath:
+        """Say how a rotation ended; the table as it is now."""
+        after = self._look_after(offer_finish=offer_finish)
+        if self._mode == "json":
+            say(summary.as_json(result, after, None), self._out)
+        self._say(summary.as_sentence(self._target, result, after))
+        return after
 
     def _finish(self, after: Aftermath) -> bool:
         if not after.complete:
@@ -139,13 +144,13 @@ class Run:
             error = None
         except RotationError as ended_by:
             error = str(ended_by)
-            raise self._completed(ended_by, rotation.result) from None
+            raise self.completed(ended_by, rotation.result) from None
         finally:
             display.close()
             record.end(rotation.result, error=error)
         return rotation.result
 
-    def _completed(self, error: RotationError, result: Result) -> RotationError:
+    def completed(self, error: RotationError, result: Result) -> RotationError:
         """The error, with what is safe and how to go on; in JSON mode the last line is written."""
         if self._mode == "json":
             say(summary.as_json(result, None, str(error)), self._out)

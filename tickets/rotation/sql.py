@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg2 import sql
 
-from tickets.rotation.key_range import KeyRange
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.target import Target
 from tickets.rotation.token_source import SqlTokens
 
@@ -131,6 +131,25 @@ def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
+def range_upper_keys(target: Target) -> sql.Composed:
+    """Every ``range_rows``-th of the first ``ahead_rows`` pending keys, as text.
+
+    ACCESS SHARE. One index-only scan of the partial index. A key's text, sent back as a literal
+    without a type, is the key again, whatever its type; and any JSON can hold it.
+    """
+    return sql.SQL(
+        "SELECT {key}::text FROM ("
+        "SELECT {key}, row_number() OVER (ORDER BY {key}) AS place "
+        "FROM (SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(ahead_rows)s) "
+        "AS ahead"
+        ") AS numbered WHERE place %% %(range_rows)s = 0 ORDER BY place"
+    ).format(
+        key=sql.Identifier(target.key_column),
+        table=_table(target),
+        pending=_pending(target, EVERY_KEY),
+    )
+
+
 def rotate_range(target: Target, keys: KeyRange) -> sql.Composed:
     """Rotate every pending row of a range.
 
@@ -203,22 +222,22 @@ def column_type() -> sql.SQL:
     )
 
 
-def lock_first_pending(target: Target) -> sql.Composed:
-    """Wait for the first pending row, to see who holds it.
+def lock_first_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
+    """Wait for the first pending row of a range, to see who holds it.
 
     ROW SHARE on the table, FOR UPDATE on one row; waits, so it runs under a lock timeout.
     """
     return sql.SQL("SELECT FROM {table} WHERE {pending} ORDER BY {key} LIMIT 1 FOR UPDATE").format(
         table=_table(target),
-        pending=_pending(target, KeyRange()),
+        pending=_pending(target, keys),
         key=sql.Identifier(target.key_column),
     )
 
 
-def any_pending(target: Target) -> sql.Composed:
-    """Whether anything is pending. ACCESS SHARE; the first entry of the partial index answers."""
+def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
+    """Whether a range has a pending row. ACCESS SHARE; one entry of the partial index answers."""
     return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {pending})").format(
-        table=_table(target), pending=_pending(target, KeyRange())
+        table=_table(target), pending=_pending(target, keys)
     )
 
 

@@ -43,3 +43,8 @@ def duration(seconds: float | None) -> str:
 def percent(part: int, whole: int) -> float:
     """Percent rounded down to two places, so that 100 is said only when it is so."""
     return 100.0 if part >= whole else (10_000 * part // whole) / 100
+
+
+def ranges(at_work: int, waiting: int) -> str:
+    """``2 ranges at work, 14 waiting``."""
+    return f"{at_work:,} range{'' if at_work == 1 else 's'} at work, {waiting:,} waiting"

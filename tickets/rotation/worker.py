@@ -14,7 +14,7 @@ from tickets.rotation.batch import BatchRunner
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, fault_of
 from tickets.rotation.events import BatchDone, Observer, Waiting
-from tickets.rotation.key_range import KeyRange
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
 from tickets.rotation.persistence import Persistence
@@ -54,6 +54,7 @@ class Worker:
         observe: Observer,
         stop: StopSignal,
         clock: Callable[[], float],
+        bounds: KeyRange = EVERY_KEY,
     ) -> None:
         self._throttle = throttle
         self._allowance = allowance
@@ -66,6 +67,7 @@ class Worker:
             target,
             lock_timeout_ms=options.lock_timeout_ms,
             aborted=lambda: stop.aborted,
+            bounds=bounds,
         )
         self.persistence = Persistence(
             self.connection,
@@ -111,7 +113,8 @@ class Worker:
         if self._size.rows < batch_rows:
             keys = self.batches.first_part(keys, self._size.rows)
         limit_rows = batch_rows if self._allowance.is_limited else None
-        rotate = self.batches.rotate if keys.after is not None else self.batches.rotate_and_look
+        is_first = keys.after == self.batches.bounds.after
+        rotate = self.batches.rotate_and_look if is_first else self.batches.rotate
         started_at = self._clock()
         try:
             outcome = rotate(keys, limit_rows)

@@ -7,7 +7,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from tickets.rotation import wording
-from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
+from tickets.rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
 from tickets.rotation.progress import Progress
 
 
@@ -45,6 +45,12 @@ class Bar:
                     parts.append("giving way to traffic")
                 if progress.skipped_rows:
                     parts.append(f"{progress.skipped_rows:,} skipped")
+            case RangesSeen():
+                parts = [
+                    wording.rate(progress.rows_per_second()),
+                    f"{remaining} left",
+                    wording.ranges(event.at_work, event.waiting),
+                ]
             case Waiting():
                 parts = [f"waiting: {event.reason}", f"{remaining} left"]
             case Retrying():

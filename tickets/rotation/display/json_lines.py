@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
+from tickets.rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
 from tickets.rotation.progress import Progress
 
 
@@ -26,6 +26,13 @@ class JsonLines:
                     batch_seconds=round(event.seconds, 4),
                     next_batch_rows=event.next_batch_rows,
                     is_giving_way=event.is_giving_way,
+                )
+            case RangesSeen():
+                self._write(
+                    "ranges",
+                    ranges_waiting=event.waiting,
+                    ranges_at_work=event.at_work,
+                    ranges_finished=event.finished,
                 )
             case Waiting():
                 self._write("waiting", reason=event.reason)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from tickets.rotation import wording
-from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
+from tickets.rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
 from tickets.rotation.progress import Progress
 
 EVERY_SECONDS = 5.0
@@ -36,6 +36,10 @@ class Lines:
                 self._waiting = False
                 if self._clock() >= self._next_at:
                     self._write(self._where(event))
+            case RangesSeen():
+                if self._clock() >= self._next_at:
+                    where = wording.ranges(event.at_work, event.waiting)
+                    self._write(f"{self._done()}, {self._left()}, {where}")
             case Waiting():
                 if not self._waiting or self._clock() >= self._next_at:
                     self._write(f"waiting: {event.reason}, {self._left()}")
@@ -50,14 +54,18 @@ class Lines:
     def close(self) -> None:
         """Lines leave nothing open."""
 
-    def _where(self, event: BatchDone) -> str:
+    def _done(self) -> str:
         progress = self._progress
         total = wording.count(progress.total_rows, is_estimate=progress.total_is_estimate)
         return (
             f"rotated {progress.done_rows:,} of {total} ({progress.percent:.1f} %), "
-            f"{wording.rate(progress.rows_per_second())}, "
-            f"{self._left()}, "
-            f"{progress.skipped_rows:,} skipped, batch {event.next_batch_rows:,} rows"
+            f"{wording.rate(progress.rows_per_second())}"
+        )
+
+    def _where(self, event: BatchDone) -> str:
+        return (
+            f"{self._done()}, {self._left()}, "
+            f"{self._progress.skipped_rows:,} skipped, batch {event.next_batch_rows:,} rows"
             f"{', giving way to traffic' if event.is_giving_way else ''}"
         )
 

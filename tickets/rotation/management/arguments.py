@@ -46,6 +46,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--report", action="store_true", help="say where things stand and write nothing"
     )
     _add_report(parser.add_argument_group("report"))
+    _add_spread(parser.add_argument_group("many machines"))
 
 
 def rotation_options(options: dict[str, Any]) -> RotationOptions:
@@ -64,6 +65,27 @@ def rotation_options(options: dict[str, Any]) -> RotationOptions:
         max_replica_lag_seconds=options["max_replica_lag"],
         max_active_queries=options["max_active_queries"],
     )
+
+
+def check_together(options: dict[str, Any]) -> str | None:
+    """What does not go together on the command line, in a sentence; None when all does."""
+    if (options["format"] or options["exact"]) and not options["report"]:
+        return "--format and --exact go with --report."
+    if options["finish"] and (options["report"] or options["stop"] or options["dry_run"]):
+        return "--finish goes with none of --report, --stop and --dry-run."
+    spread = "--async" if options["async"] else "--follow" if options["follow"] else None
+    if spread and (options["dry_run"] or options["stop"] or options["report"]):
+        return f"{spread} goes with none of --dry-run, --stop and --report."
+    if spread and options["finish"]:
+        return f"--finish does not go with {spread}: it is for when nothing is pending."
+    if options["async"] and options["limit"] is not None:
+        return "--limit does not go with --async: take the canary here, without it."
+    if options["async"] and options["max_rows_per_second"] is not None:
+        return (
+            "--max-rows-per-second does not go with --async: nobody counts for all workers. "
+            "--pause-seconds and --max-active-queries hold each of them back."
+        )
+    return None
 
 
 def _add_rotation(group: argparse._ArgumentGroup) -> None:
@@ -160,6 +182,19 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", choices=tuple(FORMATS), help="of the report (default: text)")
     group.add_argument(
         "--exact", action="store_true", help="count every row, however long that takes"
+    )
+
+
+def _add_spread(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--async",
+        action="store_true",
+        help="let Celery workers rotate, on any number of machines, and return at once",
+    )
+    group.add_argument(
+        "--follow",
+        action="store_true",
+        help="show the progress of all workers together, to the end; Ctrl-C ends only the showing",
     )
 
 

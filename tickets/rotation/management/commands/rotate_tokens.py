@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import RotationError
-from tickets.rotation.management.arguments import add_arguments, rotation_options
+from tickets.rotation.history import last_runs
+from tickets.rotation.management.arguments import (
+    add_arguments,
+    check_together,
+    rotation_options,
+)
 from tickets.rotation.management.one_line import OneLineCommand
 from tickets.rotation.record import request_stop
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
+from tickets.rotation.spread.halt import halt_requested
+from tickets.rotation.spread.operator import Operator
 from tickets.rotation.target import Target
 
 ROWS_PENDING = 3
@@ -32,12 +40,9 @@ class Command(OneLineCommand):
         add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        if (options["format"] or options["exact"]) and not options["report"]:
-            raise CommandError("--format and --exact go with --report. Nothing was done.")
-        if options["finish"] and (options["report"] or options["stop"] or options["dry_run"]):
-            raise CommandError(
-                "--finish goes with none of --report, --stop and --dry-run. Nothing was done."
-            )
+        unfit = check_together(options)
+        if unfit:
+            raise CommandError(f"{unfit} Nothing was done.")
         try:
             targets = find_targets(options["database"])
             if options["stop"]:
@@ -45,6 +50,8 @@ class Command(OneLineCommand):
                 return
             if options["report"]:
                 complete = self._report(targets, options)
+            elif options["async"] or options["follow"]:
+                complete = self._spread(targets, options)
             else:
                 complete = self._rotate(targets, options)
         except RotationError as error:
@@ -53,13 +60,17 @@ class Command(OneLineCommand):
             sys.exit(ROWS_PENDING)
 
     def _report(self, targets: list[Target], options: dict[str, Any]) -> bool:
-        reports = [make_report(target, exact=options["exact"]) for target in targets]
+        reports = [
+            replace(make_report(target, exact=options["exact"]), runs=last_runs(target))
+            for target in targets
+        ]
         self.stdout.write(FORMATS[options["format"] or "text"](reports))
         return all(report.complete for report in reports)
 
     def _stop(self, database: str) -> None:
         """Whether anything is pending is not looked at: the exit code is 0."""
         alive, silent = request_stop(database)
+        halt_requested(database)
         line = f"Asked {alive} running rotation{'' if alive == 1 else 's'} to end after its batch."
         if not alive:
             line = f"No rotation is running on database {database!r}."
@@ -70,12 +81,7 @@ class Command(OneLineCommand):
     def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
         complete = True
         for target in targets:
-            run = Run(
-                target,
-                progress_mode=options["progress"],
-                out=cast(TextIO, self.stdout._out),
-                err=cast(TextIO, self.stderr._out),
-            )
+            run = self._run(target, options)
             asked = rotation_options(options)
             if options["dry_run"]:
                 done = run.dry_run(asked)
@@ -83,3 +89,27 @@ class Command(OneLineCommand):
                 done = run.rotate(asked, finish=options["finish"])
             complete = done and complete
         return complete
+
+    def _spread(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        complete = True
+        for target in targets:
+            operator = Operator(
+                target,
+                self._run(target, options),
+                progress_mode=options["progress"],
+                out=cast(TextIO, self.stdout._out),
+                err=cast(TextIO, self.stderr._out),
+            )
+            done = operator.begin(rotation_options(options)) if options["async"] else False
+            if options["follow"] and not done:
+                done = operator.follow()
+            complete = done and complete
+        return complete
+
+    def _run(self, target: Target, options: dict[str, Any]) -> Run:
+        return Run(
+            target,
+            progress_mode=options["progress"],
+            out=cast(TextIO, self.stdout._out),
+            err=cast(TextIO, self.stderr._out),
+        )

@@ -1,0 +1,360 @@
+"""A rotation spread over real workers: what happens to them changes nothing in the end."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+
+from tests.celery_workers import RedisServer, Worker
+from tests.databases import DatabaseFactory
+from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
+from tests.manage import Manage
+from tests.waiting import until
+from tickets.batch.dispatch import RUN_OPERATION, WATCH_OPERATIONS
+from tickets.config.celery import app
+
+NUMBERS = count(2)  # databases of the broker; the first two are those of other tests
+
+ROTATION = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation'"
+RANGES = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation.range'"
+AT_WORK = RANGES.format("count(*)") + " AND status = 'running' AND progress_total > 0"
+
+ROWS = 20_000
+SLOWLY = ("--batch-rows", "100", "--pause-seconds", "0.01")
+FOR_LONG = ("--batch-rows", "50", "--pause-seconds", "0.1")
+HAS_JUST_BEGUN = (
+    RANGES.format("count(*)")
+    + " AND runner LIKE %s AND status = 'running' AND progress_total > 0"
+    + " AND started_at > clock_timestamp() - interval '0.2 s'"
+)
+
+
+FORGET = """
+from dataclasses import asdict
+from tests.racing import at_once
+from tickets.batch.models import BatchOperation
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.spread.settle import settle
+
+rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
+    "model": "tickets.Ticket", "database": "default", "spread": True,
+    "options": asdict(RotationOptions()),
+})
+"""
+SETTLE = "print(at_once(10, lambda _: settle(BatchOperation.objects.get(pk=rotation.pk), 0)))"
+ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM batch_batchoperation WHERE {}"
+
+
+class Site:
+    """A database, a queue, and workers of both."""
+
+    def __init__(
+        self,
+        database_url: str,
+        broker: RedisServer,
+        manage: Manage,
+        make_worker: Callable[..., Worker],
+        connection: Any,
+    ) -> None:
+        number = next(NUMBERS)
+        self.broker_url = broker.url.removesuffix("/0") + f"/{number}"
+        self.env = {"DATABASE_URL": database_url, "CELERY_BROKER_URL": self.broker_url}
+        self.database_url = database_url
+        self.tickets = connection
+        self._manage = manage
+        self._make_worker = make_worker
+        self._workers: list[Worker] = []
+
+    def worker(self, concurrency: int = 1, **env: str) -> Worker:
+        name = f"{self.broker_url[-1]}-{len(self._workers)}-of-spread"
+        made = self._make_worker(name, {**self.env, **env}, concurrency=concurrency)
+        self._workers.append(made)
+        return made
+
+    def rotate(self, *options: str, env: Mapping[str, str] | None = None) -> Any:
+        return self._manage(
+            "rotate_tokens",
+            *options,
+            database_url=self.database_url,
+            env={**self.env, **(env or {})},
+        )
+
+    def start(self, *options: str) -> Any:
+        return self._manage.start(
+            "rotate_tokens", *options, database_url=self.database_url, env=self.env
+        )
+
+    def run(self, program: str) -> Any:
+        return self._manage(
+            "shell", "--command", program, database_url=self.database_url, env=self.env
+        )
+
+    def send(self, name: str, *args: int) -> None:
+        with app.connection(self.broker_url) as connection:
+            app.send_task(name, list(args), queue="batch-high", connection=connection)
+
+    def rotation(self, columns: str) -> Any:
+        return value(self.tickets, ROTATION.format(columns))
+
+    def until_finished(self) -> dict[str, Any]:
+        until(lambda: self.rotation("status") == "finished")
+        output: dict[str, Any] = self.rotation("output_data")
+        return output
+
+    def holds(self) -> int:
+        """How many tasks the broker has for this site."""
+        with redis.Redis.from_url(self.broker_url) as client:
+            queues = client.keys("batch-*")
+            return sum(int(client.llen(key)) for key in queues) + int(client.hlen("unacked"))
+
+    def stop(self) -> None:
+        self.tickets.close()
+        for worker in self._workers:
+            worker.stop()
+
+
+@pytest.fixture(scope="module")
+def make_site(
+    database_factory: DatabaseFactory,
+    broker: RedisServer,
+    manage: Manage,
+    make_worker: Callable[..., Worker],
+) -> Iterator[Callable[[], Site]]:
+    """make_site() returns one with a database of its own and no worker."""
+    sites: list[Site] = []
+
+    def make() -> Site:
+        url = database_factory.create("latest")
+        connection = psycopg2.connect(url)
+        connection.autocommit = True
+        sites.append(Site(url, broker, manage, make_worker, connection))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.stop()
+        database_factory.drop(site.database_url)
+
+
+@pytest.fixture(scope="module")
+def busy_site(make_site: Callable[[], Site]) -> Site:
+    site = make_site()
+    site.worker(concurrency=2)
+    return site
+
+
+@pytest.fixture
+def site(busy_site: Site) -> Iterator[Site]:
+    """The shared one with two processes at work, 20,000 leaked tickets, and no records."""
+    leak(busy_site.tickets, ROWS)
+    yield busy_site
+    busy_site.tickets.cursor().execute(CLEAR)
+
+
+def test_200_000_rows_by_two_workers_one_of_them_killed(make_site: Callable[[], Site]) -> None:
+    """All processes of one worker at once, so that nobody tells the broker that it is gone."""
+    site = make_site()
+    leak(site.tickets, 200_000)
+    _, doomed = site.worker(), site.worker()
+
+    handed_out = site.rotate("--async", "--batch-rows", "500", "--pause-seconds", "0.02")
+    until(lambda: pending(site.tickets) < 150_000)
+    until(lambda: value(site.tickets, HAS_JUST_BEGUN, f"%{doomed.name}%"))
+    doomed.kill()
+
+    def is_over() -> bool:
+        site.send(WATCH_OPERATIONS)  # as the scheduler does every minute
+        return bool(site.rotation("status") == "finished")
+
+    until(is_over, pause_seconds=0.5)
+    assert handed_out.returncode == 3
+    assert_each_token_changed_once(site.tickets)
+    output = site.until_finished()
+    assert (site.rotation("result"), output["outcome"]) == ("successful", "complete")
+    assert (output["rotated_rows"], site.rotation("progress_done")) == (200_000, 200_000)
+    assert output["losses"] == 1
+
+
+def test_a_killed_process_costs_nothing_and_its_rows_are_counted(site: Site) -> None:
+    site.rotate("--async", *SLOWLY)
+    until(lambda: value(site.tickets, AT_WORK) == 2)
+    pid = value(site.tickets, RANGES.format("min(substring(runner from 'pid (.*)')::int)"))
+
+    os.kill(pid, signal.SIGKILL)
+
+    output = site.until_finished()
+    assert_each_token_changed_once(site.tickets)
+    assert (output["outcome"], output["rotated_rows"], output["losses"]) == ("complete", ROWS, 1)
+
+
+def test_following_shows_all_workers_together_and_ends_with_them(site: Site) -> None:
+    followed = site.rotate("--async", "--follow", "--progress", "json")
+
+    assert followed.returncode == 0, followed.stderr
+    lines = [json.loads(line) for line in followed.stdout.splitlines()]
+    assert lines[0]["event"] == "handed_out"
+    assert {line["event"] for line in lines[1:-1]} == {"ranges"}
+    assert (lines[-1]["outcome"], lines[-1]["rotated_rows"]) == ("complete", ROWS)
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None:
+    site.rotate("--async", *FOR_LONG)
+    follower = site.start("--follow", "--progress", "lines")
+    assert follower.stdout is not None
+    until(lambda: "at work" in follower.stdout.readline())
+
+    follower.send_signal(signal.SIGINT)
+
+    _, errors = follower.communicate(timeout=60)
+    assert follower.returncode == 3
+    assert "the workers go on" in errors
+    until(lambda: site.rotation("progress_done") > 0)
+    site.rotate("--stop")
+    assert site.until_finished()["outcome"] == "stopped"
+    assert "no rotation is with the workers" in site.rotate("--follow").stdout
+
+
+def test_every_task_delivered_three_times_changes_nothing(site: Site) -> None:
+    site.rotate("--async", *SLOWLY)
+    numbers = "SELECT array_agg(id) FROM batch_batchoperation WHERE operation_type <> 'rotation'"
+    for number in value(site.tickets, numbers) * 2:
+        site.send(RUN_OPERATION, number)
+
+    output = site.until_finished()
+    for number in value(site.tickets, numbers) * 2:
+        site.send(RUN_OPERATION, number)
+
+    until(lambda: site.holds() == 0)
+    assert_each_token_changed_once(site.tickets)
+    assert output["rotated_rows"] == ROWS
+    assert site.rotation("output_data") == output
+
+
+def test_a_restart_of_redis_changes_nothing(site: Site, broker: RedisServer) -> None:
+    site.rotate("--async", *SLOWLY)
+    until(lambda: value(site.tickets, AT_WORK) == 2)
+
+    broker.stop()
+    broker.start()
+
+    assert site.until_finished()["rotated_rows"] == ROWS
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_stop_stops_all_workers_and_a_later_run_goes_on(site: Site) -> None:
+    site.rotate("--async", *FOR_LONG)
+    until(lambda: value(site.tickets, AT_WORK) == 2)
+
+    stopped = site.rotate("--stop")
+
+    assert stopped.stdout == "Asked 1 running rotation to end after its batch.\n"
+    output = site.until_finished()
+    assert (site.rotation("result"), output["outcome"]) == ("successful", "stopped")
+    assert 0 < output["rotated_rows"] == ROWS - pending(site.tickets) < ROWS
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_without_a_worker_stop_ends_it_at_once(site: Site) -> None:
+    nobody_listens = {"CELERY_BROKER_URL": site.broker_url.rpartition("/")[0] + "/15"}
+    site.rotate("--async", env=nobody_listens)
+
+    site.rotate("--stop", env=nobody_listens)
+
+    assert site.rotation("output_data")["outcome"] == "stopped"
+    assert value(site.tickets, RANGES.format("count(*)")) == 0
+
+
+def test_rows_that_stay_locked_end_it_with_their_holder_named(
+    site: Site, connect: Callable[[str], Any]
+) -> None:
+    holder = connect(site.database_url)
+    holder.autocommit = False
+    holder.cursor().execute("SELECT FROM tickets_ticket WHERE id = 77 FOR UPDATE")
+
+    followed = site.rotate("--async", "--follow", "--wait-for-locks", "0.5")
+
+    holder.rollback()
+    assert followed.returncode == 3
+    assert f"pid {holder.info.backend_pid}" in followed.stdout
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"]) == ("rows_locked", ROWS - 1)
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_what_no_worker_can_do_fails_it_in_one_line(site: Site) -> None:
+    site.tickets.cursor().execute(
+        """
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'made for a test' USING ERRCODE = '42501'; END $$;
+        CREATE TRIGGER fail BEFORE UPDATE ON tickets_ticket FOR EACH ROW WHEN (OLD.id = 15000)
+        EXECUTE FUNCTION fail();
+        """
+    )
+    followed = site.rotate("--async", "--follow")
+
+    site.tickets.cursor().execute("DROP FUNCTION fail CASCADE")
+    assert followed.returncode == 1
+    (line,) = followed.stderr.splitlines()
+    assert "42501" in line
+    output = site.until_finished()
+    assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
+    assert output["rotated_rows"] == ROWS - pending(site.tickets)
+
+
+def test_what_is_not_done_in_a_workers_time_is_shared_out_again(
+    make_site: Callable[[], Site],
+) -> None:
+    site = make_site()
+    leak(site.tickets, ROWS)
+    site.worker(concurrency=2, TEST_SOFT_LIMIT_SECONDS="2")
+
+    followed = site.rotate("--async", "--follow", "--batch-rows", "200", "--pause-seconds", "0.05")
+
+    assert followed.returncode == 0, followed.stderr
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"]) == ("complete", ROWS)
+    assert output["rounds"] > 1
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_without_a_broker_async_says_so_in_one_line_and_the_rest_works(site: Site) -> None:
+    nowhere = {"CELERY_BROKER_URL": "redis://127.0.0.1:1/0"}
+
+    refused = site.rotate("--async", env=nowhere)
+
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert "cannot be reached" in line
+    assert "Nothing was rotated" in line
+    assert value(site.tickets, ROTATION.format("count(*)")) == 0
+    assert site.rotate(env=nowhere).returncode == 0
+
+
+def test_of_ten_ends_of_one_round_one_begins_the_next(site: Site) -> None:
+    """A rotation with rows pending and no range left is settled by ten at once."""
+    answers = site.run(FORGET + SETTLE)
+
+    assert answers.stdout.count("'next_round': 1") == 10, answers.stdout + answers.stderr
+    output = site.until_finished()
+    assert value(site.tickets, ROUNDS.format("operation_type = 'rotation.range'")) == [1]
+    assert output["rotated_rows"] == ROWS
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_the_periodic_task_ends_a_round_whose_end_nobody_noticed(site: Site) -> None:
+    site.run(FORGET)
+
+    site.send(WATCH_OPERATIONS)
+
+    assert site.until_finished()["outcome"] == "complete"
+    assert value(site.tickets, ROUNDS.format("operation_type LIKE 'rotation.end%'")) == [0, 1]
+    assert_each_token_changed_once(site.tickets)

@@ -1,0 +1,42 @@
+"""What does not go together on the command line of rotate_tokens is said in one sentence."""
+
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandParser
+
+from tickets.rotation.management.arguments import add_arguments, check_together
+
+
+def parsed(*words: str) -> dict[str, Any]:
+    parser = CommandParser()
+    add_arguments(parser)
+    return vars(parser.parse_args(words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--async", "--limit", "5"),
+        ("--async", "--max-rows-per-second", "5"),
+        ("--async", "--dry-run"),
+        ("--async", "--report"),
+        ("--async", "--stop"),
+        ("--follow", "--dry-run"),
+        ("--exact",),
+        ("--format", "csv"),
+    ],
+)
+def test_what_does_not_go_together_is_named(words: tuple[str, ...]) -> None:
+    sentence = check_together(parsed(*words))
+    assert sentence is not None
+    assert words[0] in sentence
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--async",), ("--async", "--follow"), ("--follow",), ("--async", "--workers", "2")],
+)
+def test_the_rest_does(words: tuple[str, ...]) -> None:
+    assert check_together(parsed(*words)) is None

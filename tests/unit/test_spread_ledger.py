@@ -1,0 +1,59 @@
+"""The figures of a range are true also after an attempt was killed."""
+
+from typing import Any, cast
+
+from tickets.rotation.spread.ledger import Ledger, rows_of_failed
+
+
+class Part:
+    """A range's record, as far as the ledger sees it."""
+
+    def __init__(self, done: int = 0, total: int | None = None) -> None:
+        self.progress_done = done
+        self.progress_total = total
+
+    def beat(self, done: int | None = None, total: int | None = None) -> bool:
+        self.progress_done, self.progress_total = done or 0, total
+        return False
+
+
+def ledger(part: Part, pending_rows: int) -> Ledger:
+    return Ledger(cast(Any, part), pending_rows)
+
+
+def test_the_first_attempt_counts_what_it_has_committed_and_not_what_others_did() -> None:
+    first = ledger(Part(), 100)
+
+    assert first.final_rows(confirmed_rows=60, pending_rows=0) == 60
+
+
+def test_what_was_pending_is_stored_before_anything_is_rotated() -> None:
+    part = Part()
+
+    ledger(part, 100)
+
+    assert (part.progress_done, part.progress_total) == (0, 100)
+
+
+def test_the_rows_of_a_killed_attempt_are_those_that_are_gone() -> None:
+    second = ledger(Part(done=30, total=100), pending_rows=55)
+
+    assert second.done_rows(confirmed_rows=5) == 50
+    assert second.final_rows(confirmed_rows=55, pending_rows=0) == 100
+
+
+def test_an_attempt_that_was_taken_for_dead_may_have_gone_on() -> None:
+    second = ledger(Part(done=30, total=100), pending_rows=60)
+
+    assert second.final_rows(confirmed_rows=40, pending_rows=0) == 100
+
+
+def test_rows_asked_for_again_take_nothing_away() -> None:
+    second = ledger(Part(done=30, total=100), pending_rows=120)
+
+    assert second.final_rows(confirmed_rows=120, pending_rows=0) == 150
+
+
+def test_the_rows_of_a_range_that_failed_for_good_are_counted() -> None:
+    assert rows_of_failed(cast(Any, Part(done=30, total=100)), pending_rows=40) == 60
+    assert rows_of_failed(cast(Any, Part()), pending_rows=40) == 0

@@ -1,0 +1,41 @@
+"""When a spread rotation goes on after a round, and how it ends."""
+
+import pytest
+
+from tickets.rotation.result import Outcome
+from tickets.rotation.spread.settle import RoundEnd, Verdict, verdict
+
+NOTHING = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=False, error=None)
+SOME = RoundEnd(rotated_rows=5, any_out_of_time=False, was_patient=False, error=None)
+THROTTLED = RoundEnd(rotated_rows=0, any_out_of_time=True, was_patient=True, error=None)
+PATIENT = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=True, error=None)
+BROKEN = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=False, error="it broke")
+HALF_BROKEN = RoundEnd(rotated_rows=5, any_out_of_time=False, was_patient=False, error="it broke")
+
+
+@pytest.mark.parametrize("end", [NOTHING, SOME, PATIENT, BROKEN])
+def test_nothing_pending_is_complete_however_it_came_about(end: RoundEnd) -> None:
+    for stop_requested in (False, True):
+        assert verdict(0, end, stop_requested=stop_requested) == Verdict(Outcome.COMPLETE)
+
+
+@pytest.mark.parametrize("end", [NOTHING, SOME, THROTTLED, HALF_BROKEN])
+def test_with_rows_pending_it_goes_on(end: RoundEnd) -> None:
+    assert verdict(1, end, stop_requested=False) is None
+
+
+@pytest.mark.parametrize("end", [NOTHING, SOME, THROTTLED, PATIENT])
+def test_a_stop_ends_it(end: RoundEnd) -> None:
+    assert verdict(1, end, stop_requested=True) == Verdict(Outcome.STOPPED)
+
+
+def test_rows_that_the_lone_range_waited_for_in_vain_end_it() -> None:
+    assert verdict(1, PATIENT, stop_requested=False) == Verdict(Outcome.ROWS_LOCKED)
+
+
+def test_a_round_that_only_failed_ends_it_with_the_error() -> None:
+    assert verdict(1, BROKEN, stop_requested=False) == Verdict(Outcome.STOPPED, "it broke")
+
+
+def test_a_range_that_stops_all_others_gives_the_reason() -> None:
+    assert verdict(1, HALF_BROKEN, stop_requested=True) == Verdict(Outcome.STOPPED, "it broke")

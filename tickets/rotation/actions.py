@@ -1,0 +1,100 @@
+"""What Celery workers do for a spread rotation. Imported when Django starts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django.dispatch import receiver
+
+from tickets.batch.action import Action
+from tickets.batch.action_group import ActionGroup
+from tickets.batch.errors import NotRunningError, UnavailableError
+from tickets.batch.models import BatchOperation
+from tickets.batch.registry import registry
+from tickets.batch.signals import operation_failed, operations_watched
+from tickets.rotation.errors import DatabaseGoneError, RotationError
+from tickets.rotation.spread.family import END_OF_ROUND, RANGE, ROTATE, rotation_of, running_spreads
+from tickets.rotation.spread.rounds import end_round_if_over
+from tickets.rotation.spread.settle import settle_part
+from tickets.rotation.spread.share import rotate_range
+
+logger = logging.getLogger(__name__)
+
+
+class RotateRange(Action):
+    """Rotate a range. Repeated it finds less to do, or nothing, and harms nothing."""
+
+    name = ROTATE
+    retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError)
+
+    def execute(self, operation: BatchOperation) -> dict[str, Any]:
+        try:
+            return rotate_range(operation)
+        except DatabaseGoneError:
+            raise
+        except RotationError:  # what one worker cannot do, another cannot either
+            _ask_all_to_stop(operation)
+            raise
+
+
+class LookForTheEnd(Action):
+    """After the range's result is stored: was it the last one of its round?"""
+
+    retry_for: ClassVar = (*Action.retry_for, UnavailableError)
+
+    def execute(self, operation: BatchOperation) -> None:
+        _look_for_the_end(operation)
+
+
+class Settle(Action):
+    retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError, UnavailableError)
+
+    def execute(self, operation: BatchOperation) -> dict[str, Any]:
+        return settle_part(operation)
+
+
+registry.register(ActionGroup(RANGE, actions=[RotateRange, LookForTheEnd]))
+registry.register(ActionGroup(END_OF_ROUND, actions=[Settle]))
+
+
+@receiver(operation_failed)
+def _after_a_failure(operation: BatchOperation, **_: Any) -> None:
+    """A range that has failed for good may have been the last one of its round."""
+    if operation.operation_type in {RANGE, END_OF_ROUND}:
+        with _logged():
+            _look_for_the_end(operation)
+
+
+@receiver(operations_watched)
+def _at_every_watch(**_: Any) -> None:
+    """For ends that nobody noticed, because a process died just then."""
+    with _logged():
+        for rotation in running_spreads():
+            end_round_if_over(rotation)
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Whatever goes wrong in a receiver, the next round of the periodic task makes up for it."""
+    try:
+        yield
+    except Exception:
+        logger.exception("no end of a round was looked for")
+
+
+def _look_for_the_end(part: BatchOperation) -> None:
+    rotation = rotation_of(part)
+    if rotation is not None:
+        end_round_if_over(rotation)
+
+
+def _ask_all_to_stop(part: BatchOperation) -> None:
+    rotation = rotation_of(part)
+    try:
+        if rotation is not None:
+            rotation.request_stop()
+    except NotRunningError:
+        pass

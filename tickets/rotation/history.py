@@ -1,0 +1,69 @@
+"""The last runs of a target, from the records that they left."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, transaction
+
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.rotation import wording
+from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE
+from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
+from tickets.rotation.target import Target
+
+LAST_RUNS = 5
+
+
+def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
+    """Up to five, the latest first, as plain values for JSON; none where there are no records.
+
+    A run that was killed stays "running", with the time of its last sign of life.
+    """
+    records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
+    found = records.filter(input_data__contains={"model": target.label})[:LAST_RUNS]
+    try:
+        with transaction.atomic(using=target.database):
+            with connections[target.database].cursor() as cursor:
+                cursor.execute(KEEP_RECORD_BRIEFLY)
+            return tuple(_values(operation) for operation in found)
+    except DATABASE_ERRORS:  # records are for people to read: a report is one without them, too
+        return ()
+    finally:
+        connections[target.database].close()
+
+
+def as_line(run: dict[str, Any]) -> str:
+    """``operation 7, started 2026-01-05 10:00 by ann@db1: complete, 1,000 rows in 0:00:02``."""
+    started = datetime.fromisoformat(run["started_at"]).strftime("%Y-%m-%d %H:%M")
+    line = (
+        f"operation {run['operation']}, started {started} by {run['started_by'] or wording.UNKNOWN}"
+        f"{', spread' if run['spread'] else ''}: {run['outcome'].replace('_', ' ')}, "
+        f"{run['rotated_rows']:,} rows"
+    )
+    if run["seconds"] is None:
+        return f"{line}, last sign of life {run['heartbeat_at']}"
+    return f"{line} in {wording.duration(run['seconds'])}"
+
+
+def _values(operation: BatchOperation) -> dict[str, Any]:
+    output = (operation.output_data or {}) if operation.status == Status.FINISHED else {}
+    origin = f"{operation.os_user}@{operation.host}".strip("@")
+    return {
+        "operation": operation.pk,
+        "started_by": str(operation.started_by or origin),
+        "started_at": _iso(operation.started_at),
+        "heartbeat_at": _iso(operation.heartbeat_at),
+        "finished_at": _iso(operation.finished_at),
+        "spread": bool((operation.input_data or {}).get("spread")),
+        "outcome": output.get("outcome", str(operation.status)),
+        "error": output.get("error"),
+        "rotated_rows": output.get("rotated_rows", operation.progress_done),
+        "seconds": output.get("seconds"),
+    }
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

@@ -1,0 +1,111 @@
+"""Finish a spread rotation's record, with the figures of all its ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from tickets.batch.alerts import alert_failure
+from tickets.batch.claim import SUCCESSFUL, losses
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.rotation.connection import reading
+from tickets.rotation.counting import pending_rows_of
+from tickets.rotation.record import as_output
+from tickets.rotation.result import Outcome, Result
+from tickets.rotation.spread.family import (
+    ROTATE,
+    current_round,
+    keys_of,
+    ranges_of,
+    records_database,
+    target_of_rotation,
+)
+from tickets.rotation.spread.ledger import rows_of_failed
+
+
+@contextmanager
+def in_round(rotation: BatchOperation, number: int) -> Iterator[BatchOperation | None]:
+    """The stored rotation, locked; None when it has ended or is in another round by now."""
+    database = records_database()
+    with transaction.atomic(using=database):
+        records = BatchOperation.objects.using(database).filter(pk=rotation.pk)
+        stored = records.select_for_update(no_key=True).filter(status=Status.RUNNING).first()
+        yield stored if stored is not None and current_round(stored) == number else None
+
+
+def finish(
+    rotation: BatchOperation, number: int, outcome: Outcome, *, error: str | None = None
+) -> bool:
+    """End the rotation in this round; whether it was this call that did.
+
+    ``outcome`` counts only without an ``error``, with which it has failed and people are told.
+    """
+    output = {**_sum_of_ranges(rotation, outcome, error), "rounds": number + 1}
+    with in_round(rotation, number) as stored:
+        if stored is None:
+            return False
+        stored.beat(output["rotated_rows"])
+        stored.finish(failed=error is not None, output_data=output)
+    if error is not None:
+        alert_failure(stored)
+    return True
+
+
+def give_up(rotation: BatchOperation, error: str) -> None:
+    """Fail the rotation because nobody can tell how its round ended."""
+    finish(rotation, current_round(rotation), Outcome.STOPPED, error=error)
+
+
+def value_of(part: BatchOperation) -> dict[str, Any] | None:
+    """What the range's work has returned; None when it has not, because every attempt failed."""
+    results = (part.output_data or {}).get("actions", [])
+    values = [
+        result["value"]
+        for result in results
+        if result["action"] == ROTATE and result["status"] == SUCCESSFUL
+    ]
+    return values[0] if values else None
+
+
+def rotated_rows_of(part: BatchOperation, rotation: BatchOperation) -> int:
+    """Rows that all attempts at the range have rotated, however they ended."""
+    value = value_of(part)
+    if value is not None:
+        return int(value["rotated_rows"])
+    target = target_of_rotation(rotation)
+    with reading(target.database) as connection:
+        return rows_of_failed(part, pending_rows_of(connection, target, keys_of(part)))
+
+
+def _sum_of_ranges(rotation: BatchOperation, outcome: Outcome, error: str | None) -> dict[str, Any]:
+    total = Result(outcome)
+    lost, ranges = 0, 0
+    blockers: list[Any] = []
+    for part in ranges_of(rotation).order_by("id").iterator():
+        ranges, lost = ranges + 1, lost + losses(part)
+        total.rotated_rows += rotated_rows_of(part, rotation)
+        value = value_of(part)
+        if value is None or "batches" not in value:
+            continue
+        total.batches += value["batches"]
+        total.retries += value["retries"]
+        for kind, seconds in value["waited_seconds"].items():
+            total.waited_seconds[kind] = total.waited_seconds.get(kind, 0.0) + seconds
+        total.skipped_rows = value["skipped_rows"]  # of the lone range that waited for them
+        blockers = value["blockers"]
+    total.seconds = _seconds_since_start(rotation)
+    if outcome is not Outcome.ROWS_LOCKED:
+        total.skipped_rows, blockers = 0, []
+    return {**as_output(total, error), "ranges": ranges, "losses": lost, "blockers": blockers}
+
+
+def _seconds_since_start(rotation: BatchOperation) -> float:
+    """By the database's clock."""
+    records = BatchOperation.objects.using(records_database()).filter(pk=rotation.pk)
+    started_at, now = records.values_list("started_at", Now()).get()
+    return float((now - started_at).total_seconds())

@@ -1,0 +1,130 @@
+"""How a spread rotation and its ranges find each other among the stored operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.apps import apps
+from django.db import router
+from django.db.models import Count, Q, Sum
+
+from tickets.batch.claim import successes
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.queryset import BatchOperationQuerySet
+from tickets.rotation.discovery import target_of
+from tickets.rotation.errors import UnknownTargetError
+from tickets.rotation.key_range import KeyRange
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.record import OPERATION_TYPE
+from tickets.rotation.target import Target
+
+# The types of the operations, and of the action that does a range's work.
+RANGE = "rotation.range"
+END_OF_ROUND = "rotation.end of round"
+ROTATE = "RotateRange"
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The ranges of a rotation, of all its rounds: rows rotated so far, ranges by status."""
+
+    rotated_rows: int
+    waiting: int
+    at_work: int
+    finished: int
+
+
+def records_database() -> str:
+    """The alias that holds the records which workers go by."""
+    return router.db_for_write(BatchOperation)
+
+
+def running_spreads() -> BatchOperationQuerySet:
+    """The spread rotations that have not finished."""
+    records = BatchOperation.objects.using(records_database()).of_type(OPERATION_TYPE)
+    return records.running().filter(input_data__contains={"spread": True}).order_by("id")
+
+
+def input_of(operation: BatchOperation) -> dict[str, Any]:
+    """What the operation was created with."""
+    return dict(operation.input_data or {})
+
+
+def rotation_of(part: BatchOperation) -> BatchOperation | None:
+    """The rotation that a range, or the end of a round, belongs to."""
+    records = BatchOperation.objects.using(records_database())
+    return records.filter(pk=input_of(part)["rotation"]).first()
+
+
+def ranges_of(rotation: BatchOperation) -> BatchOperationQuerySet:
+    """The ranges of all rounds."""
+    records = BatchOperation.objects.using(records_database()).of_type(RANGE)
+    return records.for_context(rotation)
+
+
+def round_of(rotation: BatchOperation, number: int) -> list[BatchOperation]:
+    """The ranges of one round, of which there are few."""
+    return list(ranges_of(rotation).filter(input_data__contains={"round": number}).order_by("id"))
+
+
+def current_round(rotation: BatchOperation) -> int:
+    """The number of the round that the loaded record was in."""
+    return int((rotation.output_data or {}).get("rounds", 0))
+
+
+def is_worked_off(part: BatchOperation) -> bool:
+    """Whether no attempt will rotate this range any more: it is done, or has failed for good."""
+    return part.status == Status.FINISHED or ROTATE in successes(part.output_data)
+
+
+def all_worked_off(ranges: Sequence[BatchOperation]) -> bool:
+    return all(is_worked_off(part) for part in ranges)
+
+
+def shares_of(rotation: BatchOperation) -> Shares:
+    """How far all ranges together are, in one query."""
+    found = ranges_of(rotation).aggregate(
+        rotated_rows=Sum("progress_done", default=0),
+        waiting=Count("pk", filter=Q(status=Status.UNPROCESSED)),
+        at_work=Count("pk", filter=Q(status=Status.RUNNING)),
+        finished=Count("pk", filter=Q(status=Status.FINISHED)),
+    )
+    return Shares(**found)
+
+
+def range_key(rotation: BatchOperation, number: int, place: int) -> UUID:
+    """The same for whoever creates this range, so that it is created once."""
+    return uuid5(rotation.key, f"round {number} range {place}")
+
+
+def end_key(rotation: BatchOperation, number: int) -> UUID:
+    """The same for whoever finds the round at its end, so that there is one."""
+    return uuid5(rotation.key, f"end of round {number}")
+
+
+def target_named(label: str, database: str) -> Target:
+    """The target of a record. Raises UnknownTargetError where this code does not have it."""
+    try:
+        target = target_of(apps.get_model(label), database)
+    except LookupError:
+        target = None
+    if target is None:
+        raise UnknownTargetError(f"this worker's code has no rotating token in {label}")
+    return target
+
+
+def target_of_rotation(rotation: BatchOperation) -> Target:
+    return target_named(input_of(rotation)["model"], input_of(rotation)["database"])
+
+
+def options_of(rotation: BatchOperation) -> RotationOptions:
+    """The operator's choices. Raises TypeError where this code knows less of them."""
+    return RotationOptions(**input_of(rotation)["options"])
+
+
+def keys_of(part: BatchOperation) -> KeyRange:
+    return KeyRange(input_of(part)["after"], input_of(part)["upper"])

@@ -1,0 +1,47 @@
+"""Stop spread rotations that were asked to, as far as no worker needs to."""
+
+from __future__ import annotations
+
+from tickets.batch.models import BatchOperation
+from tickets.rotation.connection import reason_of
+from tickets.rotation.errors import StatementError
+from tickets.rotation.record import DATABASE_ERRORS
+from tickets.rotation.spread.family import (
+    all_worked_off,
+    current_round,
+    ranges_of,
+    records_database,
+    round_of,
+    running_spreads,
+)
+from tickets.rotation.spread.settle import settle
+
+
+def halt(rotation: BatchOperation) -> None:
+    """Remove the ranges that wait for a worker, and settle the round when that was all.
+
+    Workers at a range hear of the request by themselves, within a second or so, and the last one
+    settles. Without Celery, without a broker and without workers this works as well.
+    """
+    ranges_of(rotation).cancel()
+    rotation.refresh_from_db()
+    number = current_round(rotation)
+    if all_worked_off(round_of(rotation, number)):
+        settle(rotation, number)
+
+
+def halt_requested(database: str) -> None:
+    """``halt`` each spread rotation of a database that was asked to stop.
+
+    Raises RotationError.
+    """
+    if database != records_database():
+        return
+    try:
+        for rotation in running_spreads().filter(stop_requested_at__isnull=False):
+            halt(rotation)
+    except DATABASE_ERRORS as error:
+        raise StatementError(
+            f"All were asked to stop, but the ranges that wait for a worker could not be removed: "
+            f"{reason_of(error)}"
+        ) from None

@@ -1,0 +1,77 @@
+"""Start a spread rotation: record it, cut it up, and give the ranges to the workers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+
+from django.db import transaction
+
+from tickets.batch.dispatch import ensure_broker
+from tickets.batch.errors import UnavailableError
+from tickets.batch.models import BatchOperation
+from tickets.batch.options import option
+from tickets.rotation.connection import reading, reason_of
+from tickets.rotation.counting import PendingCount
+from tickets.rotation.errors import NotSpreadableError, StatementError
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE
+from tickets.rotation.spread.family import records_database
+from tickets.rotation.spread.halt import halt
+from tickets.rotation.spread.rounds import create_round, send_waiting
+from tickets.rotation.spread.split import split
+from tickets.rotation.target import Target
+
+
+def ensure_spreadable(database: str) -> None:
+    """Raises NotSpreadableError, one line, when ranges could not be given to workers now."""
+    if database != records_database():
+        raise NotSpreadableError(
+            f"--async works on the database of the records, {records_database()!r}, only"
+        )
+    if option("BATCH_ALWAYS_SYNCHRONOUS"):
+        raise NotSpreadableError("BATCH_ALWAYS_SYNCHRONOUS is set, so there are no workers to ask")
+    try:
+        ensure_broker()
+    except UnavailableError as error:
+        raise NotSpreadableError(str(error)) from None
+
+
+def hand_out(
+    target: Target, options: RotationOptions, pending: PendingCount
+) -> tuple[BatchOperation, int]:
+    """The record of the rotation that workers have begun or will, and its number of ranges.
+
+    Record and ranges are stored together and sent after the COMMIT. A process that dies between
+    the two leaves ranges that the periodic task sends again.
+
+    Raises NotSpreadableError when the broker was lost meanwhile, with everything withdrawn that no
+    worker has; StatementError when the records cannot be written.
+    """
+    with reading(target.database) as connection:
+        ranges = split(connection, target, pending.rows)
+    database = records_database()
+    records = BatchOperation.objects.using(database)
+    try:
+        with transaction.atomic(using=database):
+            rotation = records.create_synchronous(
+                OPERATION_TYPE,
+                input_data={
+                    "model": target.label,
+                    "database": target.database,
+                    "options": asdict(options),
+                    "spread": True,
+                },
+                progress_total=pending.rows,
+            )
+            parts = create_round(rotation, 0, ranges)
+            transaction.on_commit(partial(send_waiting, parts), using=database)
+    except DATABASE_ERRORS as error:
+        raise StatementError(
+            f"The records of a spread rotation cannot be written: {reason_of(error)}"
+        ) from None
+    except UnavailableError as error:
+        rotation.request_stop()
+        halt(rotation)
+        raise NotSpreadableError(str(error)) from None
+    return rotation, len(parts)

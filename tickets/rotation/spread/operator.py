@@ -1,0 +1,94 @@
+"""A spread rotation for an operator: hand it out, and watch it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TextIO
+
+from tickets.rotation.errors import NotSpreadableError, RotationError
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.run import Run
+from tickets.rotation.spread.family import input_of, running_spreads
+from tickets.rotation.spread.follow import Follower, result_of
+from tickets.rotation.spread.hand_out import ensure_spreadable, hand_out
+from tickets.rotation.summary import say
+from tickets.rotation.target import Target
+
+
+class Operator:
+    """Begins spread rotations of one target and shows how far they are.
+
+    With progress as JSON, ``out`` holds nothing but JSON lines and the sentences go to ``err``.
+    """
+
+    def __init__(
+        self, target: Target, run: Run, *, progress_mode: str, out: TextIO, err: TextIO
+    ) -> None:
+        self._target = target
+        self._run = run
+        self._mode = progress_mode
+        self._out = out
+        self._err = err
+
+    def begin(self, options: RotationOptions) -> bool:
+        """Give the pending rows to the workers; whether nothing is pending, so nothing was given.
+
+        Raises NotSpreadableError, NotReadyError, or another RotationError; nothing was rotated.
+        """
+        try:
+            ensure_spreadable(self._target.database)
+            pending = self._run.look()
+            if pending.rows == 0:
+                self._say(f"{self._target.label}: nothing is pending; nothing was handed out.")
+                return True
+            rotation, ranges = hand_out(self._target, options, pending)
+        except NotSpreadableError as error:
+            raise RotationError(
+                f"{error}. Nothing was rotated. {self._target.command} without --async works here"
+            ) from None
+        if self._mode == "json":
+            line = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}
+            say(json.dumps({**line, "total_rows": pending.rows}), self._out)
+        self._say(
+            f"{self._target.label}: operation {rotation.pk}, {pending.rows:,} pending rows in "
+            f"{ranges:,} range{'' if ranges == 1 else 's'}, is with the workers. "
+            f"{self._target.command} --follow shows how far they are, --stop stops them."
+        )
+        return False
+
+    def follow(self) -> bool:
+        """Show every running spread rotation of the target to its end; whether nothing is pending.
+
+        Ctrl-C ends the showing alone. Raises RotationError when a rotation has failed.
+        """
+        rotations = [
+            rotation
+            for rotation in running_spreads()
+            if input_of(rotation)["database"] == self._target.database
+            and input_of(rotation)["model"] == self._target.label
+        ]
+        if not rotations:
+            self._say(f"{self._target.label}: no rotation is with the workers.")
+            return self._run.look().rows == 0
+        complete = True
+        for rotation in rotations:
+            follower = Follower(rotation, mode=self._mode, out=self._out, err=self._err)
+            if not follower.watch(time.monotonic):
+                say(
+                    f"\nNo longer following; the workers go on. {self._target.command} --follow "
+                    "follows again, --stop stops them.",
+                    self._err,
+                )
+                return False
+            complete = self._sum_up(follower)
+        return complete
+
+    def _sum_up(self, follower: Follower) -> bool:
+        result, error = result_of(follower.rotation)
+        if error is not None:
+            raise self._run.completed(RotationError(error), result)
+        return self._run.sum_up(result, offer_finish=True).complete
+
+    def _say(self, line: str) -> None:
+        say(line, self._err if self._mode == "json" else self._out)

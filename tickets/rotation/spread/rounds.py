@@ -1,0 +1,81 @@
+"""Begin a round of a spread rotation, and notice its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tickets.batch.alerts import reason
+from tickets.batch.dispatch import send
+from tickets.batch.lifecycle import Result, Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.registry import registry
+from tickets.rotation.key_range import KeyRange
+from tickets.rotation.spread.ending import give_up
+from tickets.rotation.spread.family import (
+    END_OF_ROUND,
+    RANGE,
+    all_worked_off,
+    current_round,
+    end_key,
+    range_key,
+    records_database,
+    round_of,
+)
+
+
+def create_round(
+    rotation: BatchOperation, number: int, ranges: Sequence[KeyRange]
+) -> list[BatchOperation]:
+    """Store a round's ranges, for workers to take; within the caller's transaction.
+
+    A lone range waits for locked rows; it has nobody to leave them to.
+    """
+    records = BatchOperation.objects.using(records_database())
+    return [
+        records.create_asynchronous(
+            RANGE,
+            context_object=rotation,
+            key=range_key(rotation, number, place),
+            input_data={
+                "rotation": rotation.pk,
+                "round": number,
+                "after": keys.after,
+                "upper": keys.upper,
+                "is_patient": len(ranges) == 1,
+            },
+        )
+        for place, keys in enumerate(ranges)
+    ]
+
+
+def send_waiting(parts: Iterable[BatchOperation]) -> None:
+    """Give the unprocessed ones to the workers. Too often does no harm.
+
+    Raises UnavailableError.
+    """
+    for part in parts:
+        if part.status == Status.UNPROCESSED:
+            send(part, registry.get(part.operation_type))
+
+
+def end_round_if_over(rotation: BatchOperation) -> None:
+    """Let a worker settle the round when none of its ranges is at work or waits any more.
+
+    Whoever stores a range's last result looks here after that, so one of them sees them all. Any
+    number may: the key makes it one task.
+
+    Raises UnavailableError; the next one who looks sends it again.
+    """
+    rotation.refresh_from_db()
+    number = current_round(rotation)
+    if rotation.status != Status.RUNNING or not all_worked_off(round_of(rotation, number)):
+        return
+    end = BatchOperation.objects.using(records_database()).create_asynchronous(
+        END_OF_ROUND,
+        context_object=rotation,
+        key=end_key(rotation, number),
+        input_data={"rotation": rotation.pk, "round": number},
+    )
+    if end.result == Result.FAILED:
+        give_up(rotation, reason(end))
+    send_waiting([end])

@@ -1,0 +1,121 @@
+"""The end of a round: ask the data whether the rotation is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tickets.batch.alerts import reason
+from tickets.batch.lifecycle import Result, Status
+from tickets.batch.models import BatchOperation
+from tickets.rotation.connection import reading
+from tickets.rotation.counting import count_pending
+from tickets.rotation.key_range import EVERY_KEY
+from tickets.rotation.result import Outcome
+from tickets.rotation.spread.ending import finish, in_round, rotated_rows_of, value_of
+from tickets.rotation.spread.family import (
+    all_worked_off,
+    current_round,
+    input_of,
+    rotation_of,
+    round_of,
+    target_of_rotation,
+)
+from tickets.rotation.spread.rounds import create_round, send_waiting
+from tickets.rotation.spread.share import OUT_OF_TIME
+from tickets.rotation.spread.split import split
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnd:
+    """How a round went. ``error``: why ranges of it have failed; None when none has."""
+
+    rotated_rows: int
+    any_out_of_time: bool
+    was_patient: bool
+    error: str | None
+
+    @property
+    def is_fruitful(self) -> bool:
+        """It has rotated rows, or was held back by a throttle until its time was up."""
+        return self.rotated_rows > 0 or self.any_out_of_time
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    outcome: Outcome
+    error: str | None = None
+
+
+def verdict(pending_rows: int, end: RoundEnd, *, stop_requested: bool) -> Verdict | None:
+    """How the rotation ends after this round; None when it goes on.
+
+    A range that failed is rotated again in the next round, unless nothing else came of this one,
+    or its worker has asked all the others to stop.
+    """
+    if pending_rows == 0:
+        return Verdict(Outcome.COMPLETE)
+    if end.error is not None and (stop_requested or not end.is_fruitful):
+        return Verdict(Outcome.STOPPED, end.error)
+    if stop_requested:
+        return Verdict(Outcome.STOPPED)
+    if end.was_patient and not end.is_fruitful:
+        return Verdict(Outcome.ROWS_LOCKED)
+    return None
+
+
+def settle(rotation: BatchOperation, number: int) -> dict[str, Any]:
+    """Finish the rotation, or begin its next round; what was done, as JSON values.
+
+    May be called any number of times, also at once: the round is ended under a lock on the
+    rotation, once. Only look-ups are made before.
+
+    Raises RotationError, UnavailableError; it may then be called again.
+    """
+    rotation.refresh_from_db()
+    if rotation.status != Status.RUNNING:
+        return {"outcome": "ended before"}
+    if current_round(rotation) != number:  # this end was at work before and could not send them all
+        send_waiting(round_of(rotation, current_round(rotation)))
+        return {"next_round": current_round(rotation)}
+    parts = round_of(rotation, number)
+    if not all_worked_off(parts):
+        raise RuntimeError(f"round {number} of {rotation} was to be settled and is not over")
+    end = _end_of(parts, rotation)
+    target = target_of_rotation(rotation)
+    with reading(target.database) as connection:
+        pending = count_pending(connection, target)
+        stop_requested = rotation.stop_requested_at is not None
+        ends = verdict(pending.rows, end, stop_requested=stop_requested)
+        if ends is None:
+            ranges = split(connection, target, pending.rows) if end.is_fruitful else [EVERY_KEY]
+    if ends is not None:
+        finish(rotation, number, ends.outcome, error=ends.error)
+        return {"outcome": "error" if ends.error else ends.outcome.name.lower()}
+    with in_round(rotation, number) as stored:
+        if stored is not None:
+            create_round(stored, number + 1, ranges)
+            stored.output_data = {"rounds": number + 1}
+            stored.save(update_fields=["output_data"])
+    send_waiting(round_of(rotation, number + 1))
+    return {"next_round": number + 1}
+
+
+def settle_part(end: BatchOperation) -> dict[str, Any]:
+    """``settle`` for the operation of a round's end."""
+    rotation = rotation_of(end)
+    if rotation is None:
+        return {"outcome": "ended before"}
+    return settle(rotation, int(input_of(end)["round"]))
+
+
+def _end_of(parts: Sequence[BatchOperation], rotation: BatchOperation) -> RoundEnd:
+    failed = [part for part in parts if part.result == Result.FAILED and value_of(part) is None]
+    outcomes = [value["outcome"] for part in parts if (value := value_of(part)) is not None]
+    return RoundEnd(
+        rotated_rows=sum(rotated_rows_of(part, rotation) for part in parts),
+        any_out_of_time=OUT_OF_TIME in outcomes,
+        was_patient=bool(parts) and all(input_of(part)["is_patient"] for part in parts),
+        error=reason(failed[0]) if failed else None,
+    )

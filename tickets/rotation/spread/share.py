@@ -1,0 +1,125 @@
+"""One worker's attempt at one range, with the ordinary engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+from django.conf import settings
+
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.rotation.connection import reading
+from tickets.rotation.counting import pending_rows_of
+from tickets.rotation.engine import Rotation
+from tickets.rotation.errors import AbortedError, NotReadyError
+from tickets.rotation.key_range import KeyRange
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.preflight import inspect
+from tickets.rotation.record import as_output
+from tickets.rotation.result import Outcome, Result
+from tickets.rotation.spread.family import (
+    input_of,
+    keys_of,
+    options_of,
+    rotation_of,
+    target_of_rotation,
+)
+from tickets.rotation.spread.keeper import Keeper
+from tickets.rotation.spread.ledger import Ledger
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+
+SHARE_SECONDS = 300.0
+OUT_OF_TIME = "out_of_time"
+
+
+def share_seconds() -> float:
+    """How long an attempt works at most: well below the soft time limit.
+
+    What it leaves is for the next round, which shares it out among all workers again.
+    """
+    limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None)
+    return SHARE_SECONDS if limit is None else min(SHARE_SECONDS, limit / 2)
+
+
+def rotate_range(part: BatchOperation) -> dict[str, Any]:
+    """Rotate what is pending in the range, until its time is up or the rotation is to stop.
+
+    Delivered twice it finds nothing pending. The answer, JSON values: ``outcome`` (also
+    "out_of_time"), ``rotated_rows`` of this attempt and those before it, ``pending_rows`` left,
+    ``blockers``, and the other figures of a rotation's record, which are this attempt's alone.
+
+    Raises RotationError when it cannot go on.
+    """
+    rotation = rotation_of(part)
+    if rotation is None:
+        return {"outcome": Outcome.STOPPED.name.lower(), "rotated_rows": 0, "pending_rows": None}
+    target, keys = target_of_rotation(rotation), keys_of(part)
+    _ensure_guarded(target)
+    ledger = Ledger(part, _pending_rows(target, keys))
+    result, out_of_time = Result(Outcome.STOPPED), False
+    if rotation.status == Status.RUNNING and rotation.stop_requested_at is None:
+        options = _options(rotation, is_patient=input_of(part)["is_patient"])
+        result, out_of_time = _rotate(part, rotation, options, ledger)
+    pending_rows = _pending_rows(target, keys)
+    rotated_rows = ledger.final_rows(result.rotated_rows, pending_rows)
+    part.beat(rotated_rows)
+    return {
+        **as_output(result, None),
+        **({"outcome": OUT_OF_TIME} if out_of_time else {}),
+        "rotated_rows": rotated_rows,
+        "pending_rows": pending_rows,
+        "blockers": [asdict(blocker) for blocker in result.blockers],
+    }
+
+
+def _ensure_guarded(target: Target) -> None:
+    """Raises NotReadyError when guard or indexes are not as they must be."""
+    with reading(target.database) as connection:
+        guard = inspect(connection, target)
+        if guard.problems:
+            raise NotReadyError(tuple(map(str, guard.problems)))
+
+
+def _pending_rows(target: Target, keys: KeyRange) -> int:
+    with reading(target.database) as connection:
+        return pending_rows_of(connection, target, keys)
+
+
+def _options(rotation: BatchOperation, *, is_patient: bool) -> RotationOptions:
+    """Only the lone range of a round waits for locked rows; others leave them to the next one."""
+    options = options_of(rotation)
+    patience_seconds = min(options.wait_for_locks_seconds, share_seconds() / 2)
+    return replace(options, wait_for_locks_seconds=patience_seconds if is_patient else 0.0)
+
+
+def _rotate(
+    part: BatchOperation, rotation: BatchOperation, options: RotationOptions, ledger: Ledger
+) -> tuple[Result, bool]:
+    """The engine's result, and whether the attempt ended because its time was up."""
+    stop = StopSignal()
+    engine = Rotation(
+        target_of_rotation(rotation),
+        options,
+        observe=lambda _: None,
+        stop=stop,
+        clock=time.monotonic,
+        bounds=keys_of(part),
+    )
+    keeper = Keeper(
+        part,
+        rotation,
+        done_rows=lambda: ledger.done_rows(engine.result.rotated_rows),
+        stop=stop,
+        share_seconds=share_seconds(),
+        clock=time.monotonic,
+    )
+    with keeper.at_work():
+        try:
+            result = engine.run()
+        except AbortedError:  # asked to stop while the database kept failing
+            result = engine.result
+            result.outcome = Outcome.STOPPED
+    return result, keeper.out_of_time and result.outcome is Outcome.STOPPED

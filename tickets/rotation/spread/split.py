@@ -1,0 +1,44 @@
+"""Cut what is pending into ranges of about as many rows each."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from tickets.rotation import sql
+from tickets.rotation.connection import Connection
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.target import Target
+
+# Fewer rows are not worth a task; more would keep the others waiting at the end of a round.
+LEAST_ROWS = 10_000
+MOST_ROWS = 250_000
+MOST_RANGES = 128
+
+
+def range_size(pending_rows: int) -> int:
+    """Rows in a range: a part of what is pending, within bounds."""
+    return min(MOST_ROWS, max(LEAST_ROWS, ceil(pending_rows / MOST_RANGES)))
+
+
+def split(connection: Connection, target: Target, pending_rows: int) -> list[KeyRange]:
+    """Up to 128 ranges, one after the other, none when nothing is pending.
+
+    Together they reach from the first pending key to the end, above the largest key that there is
+    now; or, where more is pending than so many ranges may hold, to a key in the middle: the rest is
+    for another round. Bounds are text, as ``sql.range_upper_keys`` gives them. ``pending_rows`` may
+    be an estimate; then the last range has more rows than the others, or fewer.
+
+    One index-only look-up over at most 32 million keys.
+    """
+    if pending_rows <= 0:
+        return []
+    range_rows = range_size(pending_rows)
+    ranges = min(MOST_RANGES, ceil(pending_rows / range_rows))
+    if ranges == 1:
+        return [EVERY_KEY]
+    values = {"range_rows": range_rows, "ahead_rows": ranges * range_rows}
+    query = sql.together(sql.AVOID_FULL_SCANS, sql.range_upper_keys(target))
+    uppers: list[str | None] = [key for (key,) in connection.rows(query, values)]
+    if len(uppers) < ranges or ranges * range_rows >= pending_rows:
+        uppers = [*uppers[: ranges - 1], None]
+    return [KeyRange(after, upper) for after, upper in zip([None, *uppers], uppers, strict=False)]
