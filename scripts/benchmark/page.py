@@ -28,7 +28,7 @@ def _section(part: Document) -> str:
         f"\n## {section.title}",
         f"{conditions(part)}.",
         section.note,
-        _markdown(section.make_table(part)),
+        *(_markdown(make_table(part)) for make_table in section.tables),
         *(f"![{section.title}]({plot}.png)" for plot in section.plots),
     ]
     if part["verdicts"]:

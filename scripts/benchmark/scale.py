@@ -8,6 +8,8 @@ from benchmark.announce import announce
 from benchmark.databases import Databases
 from benchmark.interrupted import resume_seconds
 from benchmark.manage import manage
+from benchmark.measured_run import Figures, measured_run
+from benchmark.measures import MEMORY, RATE
 from benchmark.part import Part
 from benchmark.recipes import ONE_WORKER
 from benchmark.rounds import rotated
@@ -20,19 +22,18 @@ MEMORY_AT_MOST = 1.15
 GROWTH_AT_MOST = 1.5
 ROWS_PENDING = 3
 
-Figures = dict[str, float | None]
-
 
 def measure_scale(databases: Databases, sizes: Sequence[int], *, rounds: int) -> Part:
     """Every size once a round, in rotated order; the smallest one first, to warm up."""
     ordered = sorted(sizes)
     announce("scale, warm-up")
-    _whole_run(databases, ordered[0])
+    measured_run(databases, ONE_WORKER, ordered[0])
     runs: dict[int, list[Figures]] = {rows: [] for rows in ordered}
     for number in range(rounds):
         for rows in rotated(ordered, number):
             announce(f"scale, round {number + 1} of {rounds}: {rows:,} rows")
-            figures = _whole_run(databases, rows) | _first_batch(databases, rows)
+            figures = measured_run(databases, ONE_WORKER, rows)
+            figures |= _first_batch(databases, rows)
             if rows >= INTERRUPTED_FROM_ROWS:
                 figures |= _interrupted_run(databases, rows)
             runs[rows].append(figures)
@@ -41,16 +42,6 @@ def measure_scale(databases: Databases, sizes: Sequence[int], *, rounds: int) ->
         {"rows": rows, "medians": medians[rows], "runs": runs[rows]} for rows in ordered
     ]
     return Part("scale", {"sizes": sizes_json}, _verdicts(medians))
-
-
-def _whole_run(databases: Databases, rows: int) -> Figures:
-    with databases.clone(rows) as url:
-        finished = ONE_WORKER.run(url)
-        databases.check(url, ONE_WORKER, finished, rows)
-    return {
-        "rows_per_second": finished.rows / finished.seconds,
-        "peak_client_memory_bytes": finished.peak_memory_bytes,
-    }
 
 
 def _first_batch(databases: Databases, rows: int) -> Figures:
@@ -85,10 +76,10 @@ def _verdicts(medians: dict[int, Figures]) -> list[Verdict]:
     *others, largest = medians
     verdicts = []
     if others:
-        rates = [medians[rows]["rows_per_second"] or 0.0 for rows in (largest, others[-1])]
+        rates = [medians[rows][RATE.key] or 0.0 for rows in (largest, others[-1])]
         what = f"rate at {largest:,} rows / rate at {others[-1]:,}"
         verdicts.append(Verdict(what, rates[0] / rates[1], at_least=RATE_AT_LEAST))
-        memory = [figures["peak_client_memory_bytes"] or 0.0 for figures in medians.values()]
+        memory = [figures[MEMORY.key] or 0.0 for figures in medians.values()]
         what = "largest client memory / smallest"
         verdicts.append(Verdict(what, max(memory) / min(memory), at_most=MEMORY_AT_MOST))
     for what in ("resume", "report"):

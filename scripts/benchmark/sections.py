@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmark.tables import (
     Document,
     Table,
+    billion_table,
     bookkeeping_table,
     inserts_table,
     latency_table,
@@ -21,7 +22,7 @@ class Section:
 
     title: str
     note: str
-    make_table: Callable[[Document], Table]
+    tables: Sequence[Callable[[Document], Table]]
     plots: Sequence[str] = ()
 
 
@@ -32,39 +33,39 @@ SECTIONS = {
         "there, not extrapolated. Growth is the size after over the size before. The rate is by "
         "the client's own clock; the whole process includes the start of Python and the counts "
         "before and after.",
-        speed_table,
+        (speed_table,),
         plots=("speed", "disk"),
     ),
     "latency": Section(
         "What traffic feels",
         "pgbench at a fixed rate, from the moment at which the schedule wanted a transaction to "
         "start: look-ups, status changes and new tickets in equal shares.",
-        latency_table,
+        (latency_table,),
         plots=("latency",),
     ),
     "resume": Section(
         "Going on after SIGKILL",
         "From the start of the process until the row at which it was killed is rotated. The "
         "single UPDATE and the offline rewrite start over: nothing of them is kept.",
-        resume_table,
+        (resume_table,),
         plots=("resume",),
     ),
     "inserts": Section(
         "What the guard costs an INSERT",
         "One INSERT of many rows, which shows the cost at its largest.",
-        inserts_table,
+        (inserts_table,),
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
         "By clocks around its functions in the same run. The record is kept beside the batches, "
         "so that its share is an upper bound.",
-        bookkeeping_table,
+        (bookkeeping_table,),
     ),
     "scale": Section(
         "From small tables to large ones",
         "`rotate_tokens` with its defaults, killed at 5 and at 95 % of the rows; a report after "
         "each of them. What it means for larger ones: [scale.md](../scale.md).",
-        scale_table,
+        (scale_table, billion_table),
         plots=("scale",),
     ),
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmark.announce import announce
 from benchmark.databases import Databases
+from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN
 from benchmark.part import Part
 from benchmark.recipe import Recipe
@@ -19,7 +20,6 @@ TIMES_WELL_KNOWN_AT_LEAST = 25.0
 HEAP_GROWTH_AT_MOST = 1.25
 MEMORY_AT_MOST_MB = 100.0
 
-Figures = dict[str, float | None]
 Runs = Mapping[str, list[Figures]]
 
 
@@ -28,29 +28,18 @@ def measure_speed(
 ) -> Part:
     """Every recipe once a round, in rotated order, each on its own clone.
 
-    What is fast runs once before the first round, to warm the machine up.
+    The single UPDATE and our default run once before the first round, to warm the machine up.
     """
-    for recipe in recipes:
-        if recipe.rows(rows) == rows:
-            announce(f"speed, warm-up: {recipe.title}")
-            _measure(databases, recipe, rows)
+    for recipe in (BASELINE, ONE_WORKER):
+        announce(f"speed, warm-up: {recipe.title}")
+        measured_run(databases, recipe, rows)
     runs: dict[str, list[Figures]] = {recipe.key: [] for recipe in recipes}
     for number in range(rounds):
         for recipe in rotated(recipes, number):
             announce(f"speed, round {number + 1} of {rounds}: {recipe.title}")
-            runs[recipe.key].append(_measure(databases, recipe, recipe.rows(rows)))
+            runs[recipe.key].append(measured_run(databases, recipe, recipe.rows(rows)))
     figures = [_as_json(recipe, rows, runs) for recipe in recipes]
     return Part("speed", {"recipes": figures}, _verdicts(runs))
-
-
-def _measure(databases: Databases, recipe: Recipe, rows: int) -> Figures:
-    with databases.clone(rows) as url:
-        for measure in TAKEN:
-            measure.start(url)
-        finished = recipe.run(url)
-        figures = {measure.key: measure.read(url, finished) for measure in TAKEN}
-        databases.check(url, recipe, finished, rows)
-    return figures
 
 
 def _as_json(recipe: Recipe, rows: int, runs: Runs) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmark.measures import TAKEN
+from benchmark.measures import RATE, TAKEN, WAL
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 UNKNOWN = "–"
+BILLION = 1_000_000_000
 
 
 def speed_table(part: Document) -> Table:
@@ -74,19 +75,31 @@ def scale_table(part: Document) -> Table:
         *("report_seconds_at_5", "report_seconds_at_95"),
     )
     heads = (
-        *("rows", "rows/s", "client memory", "first batch s", "resume s at 5 %", "at 95 %"),
-        *("report s at 5 %", "at 95 %"),
+        *("rows", *(measure.title for measure in TAKEN)),
+        *("first batch s", "resume s at 5 %", "at 95 %", "report s at 5 %", "at 95 %"),
     )
     rows = [
         (
             f"{one['rows']:,}",
-            f"{one['medians']['rows_per_second']:,.0f}",
-            f"{one['medians']['peak_client_memory_bytes'] / 1e6:.1f} MB",
+            *(_shown(one["medians"][measure.key], measure.shown) for measure in TAKEN),
             *(_seconds(one["medians"].get(key)) for key in seconds),
         )
         for one in part["sizes"]
     ]
     return heads, rows
+
+
+def billion_table(part: Document) -> Table:
+    """What the largest size would mean for a billion rows, if everything stayed as it is there."""
+    medians = part["sizes"][-1]["medians"]
+    rate, wal_bytes = medians[RATE.key], medians[WAL.key]
+    rows = [
+        ("hours with one worker", f"{BILLION / rate / 3600:,.1f}"),
+        ("WAL written, GB", f"{BILLION * wal_bytes / 1e9:,.0f}"),
+        ("WAL written a second, MB", f"{rate * wal_bytes / 1e6:,.0f}"),
+        ("seconds to fill max_wal_size = 1 GB", f"{2**30 / rate / wal_bytes:,.0f}"),
+    ]
+    return ("reckoned for 1,000,000,000 rows from the largest size, not measured", ""), rows
 
 
 def verdicts_table(part: Document) -> Table:

@@ -10,11 +10,12 @@ from benchmark.measures.wall_seconds import WallSeconds
 RATE = RowsPerSecond()
 MEMORY = PeakMemory()
 HEAP = Growth("heap", "pg_table_size")
+WAL = WalPerRow()
 TAKEN: tuple[Measure, ...] = (
     RATE,
     WallSeconds(),
     MEMORY,
     HEAP,
     Growth("index", "pg_indexes_size"),
-    WalPerRow(),
+    WAL,
 )

@@ -35,7 +35,7 @@ COMPARED: tuple[Recipe, ...] = (
         "bulk-update-1000",
         "bulk_update(batch_size=1000) over iterator()",
         program("bulk_update"),
-        rows_at_most=50_000,
+        rows_at_most=25_000,
     ),
     Recipe("key-ranges", "UPDATEs of key ranges, no guard against locks", program("key_ranges")),
     ONE_WORKER,
