@@ -25,7 +25,7 @@ MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`command` is what was typed; `parts` are keys of PARTS, in the order of PARTS."""
+    """`command` is what was typed, without --output; `parts` are keys of PARTS, in their order."""
 
     command: str
     parts: tuple[str, ...]
@@ -44,7 +44,7 @@ def parse_arguments(typed: Sequence[str]) -> Arguments:
     if given.quick:
         rows, rounds, sizes = QUICK_ROWS, QUICK_ROUNDS, (QUICK_ROWS // 10, QUICK_ROWS)
     return Arguments(
-        command=" ".join(("scripts/bench", *typed)),
+        command=" ".join(("scripts/bench", *_without_output(typed))),
         parts=tuple(part for part in PARTS if getattr(given, part)) or DEFAULT_PARTS,
         recipes=given.recipes,
         rows=given.rows or rows,
@@ -57,6 +57,7 @@ def parse_arguments(typed: Sequence[str]) -> Arguments:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
+        allow_abbrev=False,
         description="Measure ways to rotate every token on a temporary PostgreSQL with default "
         "settings; DATABASE_URL and var/ are not used. Figures go to FILES under --output: one "
         "JSON a part, bench.md and plots of all that are there. Exit codes: 0 every figure is as "
@@ -90,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         help="where the figures go (default: docs/measurements)",
     )  # fmt: skip
     return parser
+
+
+def _without_output(typed: Sequence[str]) -> list[str]:
+    """No figure depends on it, and a path says something of a machine."""
+    other = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    other.add_argument("--output")
+    return other.parse_known_args(typed)[1]
 
 
 def _positive(text: str) -> int:
