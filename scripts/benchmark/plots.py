@@ -89,6 +89,7 @@ def _scale(part: Document) -> Figure:
         {"peak_client_memory_bytes": "peak client memory, bytes"},
         {
             "first_batch_seconds": "first batch, s",
+            "resume_seconds_at_5": "resume at 5 %, s",
             "resume_seconds_at_95": "resume at 95 %, s",
             "report_seconds_at_5": "report at 5 %, s",
             "report_seconds_at_95": "report at 95 %, s",
@@ -101,7 +102,7 @@ def _scale(part: Document) -> Figure:
             if known:
                 axes.plot(*zip(*known, strict=True), marker="o", label=label)
         axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.3)  # room for the legend
         axes.set_xlabel("rows of the table")
         axes.legend(frameon=False)
     return figure
