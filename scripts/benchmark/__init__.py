@@ -1,9 +1,9 @@
-"""Measures how fast the rotation is, and what the application's traffic feels of it.
+"""Measures ways to rotate every token: speed, memory, disk, log, traffic, going on after a kill.
 
-`server` and `databases` give every run the same start; a recipe (`recipes/`) is one way to rotate
-every token; a measure (`measures/`) is one figure of one run. `speed` compares recipes by measures,
-`latency` compares what `traffic` feels while recipes run. `findings` is what comes out of it.
+`server` and `databases` give every run the same start; a recipe (`recipes/`) is one way to rotate,
+run as a program of its own by `client`; a measure (`measures/`) is one figure of one run. A part
+(`speed`, `latency`, `resume`, `insert_cost`, `bookkeeping`, `scale`) is what is measured in one go
+and becomes one JSON file, from which `page` and `plots` are made.
 
-A new way to rotate is one object in recipes/, named in recipes.COMPARED; a new figure is one object
-in measures/, named in measures.TAKEN.
+A new way to rotate is one object in recipes.COMPARED; a new figure is one in measures.TAKEN.
 """

@@ -1,57 +1,94 @@
-"""Usage: scripts/bench [--rows N] [--rounds N] [--json FILE] [--speed | --latency]"""
+"""Usage: scripts/bench [--speed] [--latency] ... [--rows N] [--rounds N]; see --help"""
 
-import json
 import sys
+from collections.abc import Iterator
 
 import psycopg2
 from psycopg2.extensions import set_wait_callback
 from psycopg2.extras import wait_select
 
+from benchmark import child
 from benchmark.announce import announce
 from benchmark.arguments import Arguments, parse_arguments
+from benchmark.bookkeeping import measure_bookkeeping
 from benchmark.databases import Databases
+from benchmark.environment import environment
 from benchmark.errors import BenchmarkError
-from benchmark.findings import Findings
+from benchmark.insert_cost import measure_insert_cost
 from benchmark.interruption import Interruption
-from benchmark.latency import Latency
+from benchmark.latency import measure_latency
+from benchmark.page import make_page, read_parts
+from benchmark.part import Measured, Part
+from benchmark.resume import measure_resume
+from benchmark.scale import measure_scale
 from benchmark.server import temporary_server
-from benchmark.speed import Speed
+from benchmark.speed import measure_speed
 from tickets.config.embedded.cluster import ClusterError
 
 PASSED, FAILED, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> int:
-    arguments = parse_arguments()
+    arguments = parse_arguments(sys.argv[1:])
     set_wait_callback(wait_select)  # else Ctrl-C waits for the end of a statement
     interruption = Interruption()
     try:
-        if arguments.json:
-            arguments.json.touch()  # better now than after minutes of work
-        findings = _measure(arguments)
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        passed = _measure(arguments)
+        _publish(arguments)
     except (KeyboardInterrupt, BenchmarkError, ClusterError, psycopg2.Error, OSError) as error:
         if interruption.asked:
             announce("scripts/bench: interrupted; the temporary server is gone")
             return INTERRUPTED
         announce(f"scripts/bench: {' '.join(f'{error}'.split())}")
         return NOT_MEASURED
-    print(findings)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(findings.as_json(), indent=2) + "\n")
-    return PASSED if findings.passed else FAILED
+    return PASSED if passed else FAILED
 
 
-def _measure(arguments: Arguments) -> Findings:
+def _measure(arguments: Arguments) -> bool:
+    """Measure and write each part; whether every figure is as it must be."""
+    passed = True
     with temporary_server() as cluster:
-        announce(f"seeding {arguments.rows:,} leaked rows")
-        databases = Databases(cluster, arguments.rows)
-        return Findings(
-            rows=arguments.rows,
-            rounds=arguments.rounds,
-            server_version=databases.server_version(),
-            speed=Speed(databases, rounds=arguments.rounds) if arguments.speed else None,
-            latency=Latency(databases, rounds=arguments.rounds) if arguments.latency else None,
-        )
+        databases = Databases(cluster)
+        server_version = databases.server_version()
+        for part in _parts(databases, arguments):
+            measured = Measured(
+                command=arguments.command,
+                server_version=server_version,
+                rows=list(arguments.sizes) if part.name == "scale" else arguments.rows,
+                rounds=arguments.rounds,
+            )
+            measured.write(part, arguments.output)
+            passed = passed and all(verdict.passed for verdict in part.verdicts)
+    return passed
+
+
+def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
+    rows, rounds, recipes = arguments.rows, arguments.rounds, arguments.recipes
+    for part in arguments.parts:
+        match part:
+            case "speed":
+                yield measure_speed(databases, recipes, rows=rows, rounds=rounds)
+            case "latency":
+                yield measure_latency(databases, recipes, rows=rows, rounds=rounds)
+            case "resume":
+                yield measure_resume(databases, recipes, rows=rows, rounds=rounds)
+            case "inserts":
+                yield measure_insert_cost(databases, rows=rows, rounds=rounds)
+            case "bookkeeping":
+                yield measure_bookkeeping(databases, rows=rows, rounds=rounds)
+            case "scale":
+                yield measure_scale(databases, arguments.sizes, rounds=rounds)
+
+
+def _publish(arguments: Arguments) -> None:
+    """Print what was measured now; write the page and the plots of all that is there."""
+    parts = read_parts(arguments.output)
+    print(make_page([part for part in parts if part["part"] in arguments.parts]))
+    (arguments.output / "bench.md").write_text(make_page(parts))
+    # In a process of its own: one as large as this would hide how small the measured clients are.
+    command = (sys.executable, "-m", "benchmark.plots", str(arguments.output))
+    child.run(command, env=environment(), on_line=announce)
 
 
 if __name__ == "__main__":

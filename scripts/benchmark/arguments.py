@@ -1,50 +1,120 @@
 """What can be asked for."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmark.recipe import Recipe
+from benchmark.recipes import BASELINE, COMPARED
+
+PARTS = {
+    "speed": "rows a second, memory, disk and WAL of each recipe, without traffic",
+    "latency": "what traffic at a fixed rate feels of each recipe",
+    "resume": "how soon each recipe goes on after SIGKILL at 50 and at 95 %%",
+    "inserts": "what the guard's trigger costs an INSERT",
+    "bookkeeping": "the share of progress, record and counts in the run time",
+    "scale": "the default rotation on tables of many sizes; only when it is asked for",
+}
+DEFAULT_PARTS = tuple(part for part in PARTS if part != "scale")
+DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+DEFAULT_ROWS, QUICK_ROWS = 1_000_000, 5_000
+DEFAULT_ROUNDS, QUICK_ROUNDS = 3, 1
+MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
+    """`command` is what was typed, without --output; `parts` are keys of PARTS, in their order."""
+
+    command: str
+    parts: tuple[str, ...]
+    recipes: tuple[Recipe, ...]
     rows: int
+    sizes: tuple[int, ...]
     rounds: int
-    json: Path | None
-    speed: bool
-    latency: bool
+    output: Path
 
 
-def parse_arguments() -> Arguments:
+def parse_arguments(typed: Sequence[str]) -> Arguments:
     """Read the command line; ends the process on bad input."""
+    given = _parser().parse_args(typed)
+    rows, rounds = DEFAULT_ROWS, DEFAULT_ROUNDS
+    sizes: tuple[int, ...] = DEFAULT_SIZES
+    if given.quick:
+        rows, rounds, sizes = QUICK_ROWS, QUICK_ROUNDS, (QUICK_ROWS // 10, QUICK_ROWS)
+    return Arguments(
+        command=" ".join(("scripts/bench", *_without_output(typed))),
+        parts=tuple(part for part in PARTS if getattr(given, part)) or DEFAULT_PARTS,
+        recipes=given.recipes,
+        rows=given.rows or rows,
+        sizes=given.scale_rows or sizes,
+        rounds=given.rounds or rounds,
+        output=given.output,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measure the rotation against one plain UPDATE, and what traffic feels of it, "
-        "on a temporary PostgreSQL with default settings. DATABASE_URL and var/ are not used. "
-        "Exit codes: 0 both ratios are as they must be, 1 one is not, 2 it could not be measured.",
+        allow_abbrev=False,
+        description="Measure ways to rotate every token on a temporary PostgreSQL with default "
+        "settings; DATABASE_URL and var/ are not used. Figures go to FILES under --output: one "
+        "JSON a part, bench.md and plots of all that are there. Exit codes: 0 every figure is as "
+        "it must be, 1 one is not, 2 it could not be measured.",
     )
+    some = parser.add_argument_group("parts (default: all but --scale)")
+    for part, what in PARTS.items():
+        some.add_argument(f"--{part}", action="store_true", help=what)
     parser.add_argument(
-        "--rows", type=_positive, default=1_000_000, metavar="N",
-        help="leaked rows that each run starts with (default: 1000000)",
+        "--recipes", type=_recipes, default=COMPARED, metavar="NAME,...",
+        help="only these, and the single UPDATE: " + ", ".join(one.key for one in COMPARED),
     )  # fmt: skip
     parser.add_argument(
-        "--rounds", type=_positive, default=3, metavar="N",
-        help="how often everything is measured; medians are shown (default: 3)",
+        "--rows", type=_positive, metavar="N",
+        help=f"leaked rows of the table (default: {DEFAULT_ROWS}); slow recipes take fewer",
     )  # fmt: skip
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
-    part = parser.add_mutually_exclusive_group()
-    part.add_argument("--speed", action="store_true", help="only rows a second, without traffic")
-    part.add_argument("--latency", action="store_true", help="only what traffic feels")
-    given = parser.parse_args()
-    return Arguments(
-        rows=given.rows,
-        rounds=given.rounds,
-        json=given.json,
-        speed=not given.latency,
-        latency=not given.speed,
-    )
+    parser.add_argument(
+        "--scale-rows", type=_sizes, metavar="N,...",
+        help=f"the sizes of --scale (default: {','.join(map(str, DEFAULT_SIZES))})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rounds", type=_positive, metavar="N",
+        help=f"how often everything is measured; medians are shown (default: {DEFAULT_ROUNDS})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true",
+        help=f"one round of {QUICK_ROWS} rows: shows that it works, measures nothing",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, default=MEASUREMENTS, metavar="DIRECTORY",
+        help="where the figures go (default: docs/measurements)",
+    )  # fmt: skip
+    return parser
+
+
+def _without_output(typed: Sequence[str]) -> list[str]:
+    """No figure depends on it, and a path says something of a machine."""
+    other = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    other.add_argument("--output")
+    return other.parse_known_args(typed)[1]
 
 
 def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_positive(size) for size in text.split(",")}))
+
+
+def _recipes(text: str) -> tuple[Recipe, ...]:
+    known = {recipe.key for recipe in COMPARED}
+    wanted = set(text.split(","))
+    if unknown := wanted - known:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(sorted(unknown))!r}: no such recipe; there are {', '.join(sorted(known))}"
+        )
+    return tuple(one for one in COMPARED if one.key in wanted or one is BASELINE)

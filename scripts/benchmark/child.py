@@ -4,7 +4,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.errors import BenchmarkError
@@ -22,10 +22,16 @@ class Ended:
     peak_memory_bytes: int
 
 
-def run(command: Sequence[str], *, env: Mapping[str, str], on_line: Callable[[str], None]) -> Ended:
+def run(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    on_line: Callable[[str], None],
+    exit_codes: Collection[int] = (0,),
+) -> Ended:
     """Run to the end, passing on each line of stdout.
 
-    Raises BenchmarkError with the end of stderr when the exit code is not 0.
+    Raises BenchmarkError with the end of stderr when the exit code is none of `exit_codes`.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         started = time.perf_counter()
@@ -49,7 +55,7 @@ def run(command: Sequence[str], *, env: Mapping[str, str], on_line: Callable[[st
             if process.stdout is not None:
                 process.stdout.close()
         seconds = time.perf_counter() - started
-        if process.returncode != 0:
+        if process.returncode not in exit_codes:
             said.seek(0)
             last = (said.read().strip() or "nothing").splitlines()[-1]
             raise BenchmarkError(f"{' '.join(command)}: exit code {process.returncode}: {last}")

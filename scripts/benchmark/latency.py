@@ -1,11 +1,9 @@
-"""What the application's traffic feels of a rotation."""
+"""What the application's traffic feels of each recipe."""
 
 import statistics
 import tempfile
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +11,16 @@ from benchmark.activity import Activity, sampled_activity
 from benchmark.announce import announce
 from benchmark.databases import Databases
 from benchmark.errors import BenchmarkError
-from benchmark.recipe import Recipe
-from benchmark.recipes import BASELINE, DEFAULT_ROTATION
-from benchmark.recipes.quiet import Quiet
+from benchmark.part import Part
+from benchmark.recipe import Recipe, program
+from benchmark.recipes import BASELINE, ONE_WORKER
 from benchmark.rounds import rotated
-from benchmark.table import table
 from benchmark.traffic import CLIENTS, RATE_PER_SECOND, SCRIPTS, running_traffic
 from benchmark.transactions import Transaction, percentile
 from benchmark.verdict import Verdict
 
 RATIO_AT_MOST = 1.5
-ENOUGH_TRANSACTIONS = 1_000
-ACTIVITIES_SHOWN = 5
+QUIET_SECONDS_AT_MOST = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,73 +38,51 @@ class Felt:
     average_backends: dict[str, float]
 
 
-class Latency:
-    """Every situation once a round, each on its own clone, under the same traffic."""
+def measure_latency(
+    databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int
+) -> Part:
+    """No rotation, and every recipe, once a round, each on its own clone, in the same traffic."""
+    quiet = _quiet(rows)
+    situations = (quiet, *recipes)
+    runs: dict[str, list[Felt]] = {situation.key: [] for situation in situations}
+    for number in range(rounds):
+        for situation in rotated(situations, number):
+            announce(f"latency, round {number + 1} of {rounds}: {situation.title}")
+            felt = _measure(databases, situation, situation.traffic_rows(rows))
+            runs[situation.key].append(felt)
+    figures = {
+        "rate_per_second": RATE_PER_SECOND,
+        "clients": CLIENTS,
+        "recipes": [_as_json(one, one.traffic_rows(rows), runs[one.key]) for one in situations],
+    }
+    return Part("latency", figures, _verdicts(runs))
 
-    def __init__(self, databases: Databases, *, rounds: int) -> None:
-        self._databases = databases
-        # About as long as a rotation, so that the quiet time meets as much of the server's life.
-        self._quiet = Quiet(seconds=min(20.0, max(2.0, databases.rows / 70_000)))
-        situations: tuple[Recipe, ...] = (self._quiet, DEFAULT_ROTATION, BASELINE)
-        self.runs: dict[str, list[Felt]] = {situation.name: [] for situation in situations}
-        for number in range(rounds):
-            for situation in rotated(situations, number):
-                announce(f"latency, round {number + 1} of {rounds}: {situation.name}")
-                self.runs[situation.name].append(self._measure(situation))
 
-    def _measure(self, situation: Recipe) -> Felt:
-        with self._databases.clone() as url, tempfile.TemporaryDirectory() as directory:
-            path = Path(directory)
-            with running_traffic(url, rows=self._databases.rows, directory=path) as traffic:
-                with sampled_activity(url) as activity:
-                    finished = situation.run(url)
-                since = finished.ended_at - finished.seconds
-                transactions = traffic.between(since, finished.ended_at)
-            self._databases.check(url, situation, finished)
-        return _felt(transactions, finished.seconds, activity)
+def _verdicts(runs: Mapping[str, Sequence[Felt]]) -> list[Verdict]:
+    if ONE_WORKER.key not in runs:
+        return []
+    p99_ms = {key: statistics.median(felt.p99_ms for felt in some) for key, some in runs.items()}
+    ratio = {key: figure / p99_ms["quiet"] for key, figure in p99_ms.items()}
+    what = f"traffic's p99 during {ONE_WORKER.title} / quiet"
+    beside = f" ({BASELINE.title}: {ratio[BASELINE.key]:,.0f})"
+    return [Verdict(what + beside, ratio[ONE_WORKER.key], at_most=RATIO_AT_MOST)]
 
-    def median_p99_ms(self, name: str) -> float:
-        return statistics.median(felt.p99_ms for felt in self.runs[name])
 
-    @property
-    def verdict(self) -> Verdict:
-        quiet_ms = self.median_p99_ms(self._quiet.name)
-        ratio = self.median_p99_ms(DEFAULT_ROTATION.name) / quiet_ms
-        return Verdict("p99 during rotation / quiet p99", ratio, at_most=RATIO_AT_MOST)
+def _quiet(rows: int) -> Recipe:
+    """About as long as a rotation, so that it meets as much of the server's life."""
+    seconds = min(QUIET_SECONDS_AT_MOST, max(2.0, rows / 50_000))
+    return Recipe("quiet", "quiet", program("quiet", str(seconds)), resumes=False, rotates=False)
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "rate_per_second": RATE_PER_SECOND,
-            "clients": CLIENTS,
-            "situations": [
-                {
-                    "name": name,
-                    "median_p99_ms": self.median_p99_ms(name),
-                    "runs": [asdict(felt) for felt in runs],
-                }
-                for name, runs in self.runs.items()
-            ],
-            "verdict": self.verdict.as_json(),
-        }
 
-    def __str__(self) -> str:
-        heads = (
-            *("traffic during (medians)", "p50 ms", "p99 ms", "p99.9 ms", "max ms"),
-            *("transactions", "cores busy"),
-        )
-        rows = [_row(name, runs) for name, runs in self.runs.items()]
-        meanwhile = [_meanwhile(name, runs) for name, runs in self.runs.items()]
-        return "\n".join((table(heads, rows), *meanwhile, *self._doubts(), str(self.verdict)))
-
-    def _doubts(self) -> list[str]:
-        fewest = min(felt.transactions for runs in self.runs.values() for felt in runs)
-        if fewest >= ENOUGH_TRANSACTIONS:
-            return []
-        doubt = (
-            f"Only {fewest:,} transactions in the shortest run: such a p99 says little; a run needs"
-            f" {ENOUGH_TRANSACTIONS:,}, so take more rows."
-        )
-        return [doubt]
+def _measure(databases: Databases, situation: Recipe, rows: int) -> Felt:
+    with databases.clone(rows) as url, tempfile.TemporaryDirectory() as directory:
+        with running_traffic(url, rows=rows, directory=Path(directory)) as traffic:
+            with sampled_activity(url) as activity:
+                finished = situation.run(url)
+            since = finished.ended_at - finished.seconds
+            transactions = traffic.between(since, finished.ended_at)
+        databases.check(url, situation, finished, rows)
+    return _felt(transactions, finished.seconds, activity)
 
 
 def _felt(transactions: Sequence[Transaction], seconds: float, activity: Activity) -> Felt:
@@ -132,25 +106,13 @@ def _felt(transactions: Sequence[Transaction], seconds: float, activity: Activit
     )
 
 
-def _row(name: str, runs: Sequence[Felt]) -> tuple[str, ...]:
-    columns = (
-        [felt.p50_ms for felt in runs],
-        [felt.p99_ms for felt in runs],
-        [felt.p999_ms for felt in runs],
-        [felt.max_ms for felt in runs],
-    )
-    milliseconds = (f"{statistics.median(column):,.2f}" for column in columns)
-    transactions = sum(felt.transactions for felt in runs)
-    busy = statistics.median(felt.cpu_busy_percent for felt in runs)
-    return (name, *milliseconds, f"{transactions:,}", f"{busy:.0f} %")
-
-
-def _meanwhile(name: str, runs: Sequence[Felt]) -> str:
-    """What the server's processes were doing: how many, averaged over the runs' samples."""
-    backends: defaultdict[str, float] = defaultdict(float)
-    for felt in runs:
-        for doing, average in felt.average_backends.items():
-            backends[doing] += average / len(runs)
-    most = sorted(backends.items(), key=itemgetter(1), reverse=True)[:ACTIVITIES_SHOWN]
-    shown = [f"{doing} {average:.2f}" for doing, average in most]
-    return f"backends during {name}: {', '.join(shown) or 'too short to say'}"
+def _as_json(situation: Recipe, rows: int, runs: Sequence[Felt]) -> dict[str, Any]:
+    plain = [asdict(felt) for felt in runs]
+    figures = ("p50_ms", "p99_ms", "p999_ms", "max_ms", "seconds", "transactions")
+    return {
+        "key": situation.key,
+        "title": situation.title,
+        "rows": rows,
+        "medians": {key: statistics.median(run[key] for run in plain) for key in figures},
+        "runs": plain,
+    }

@@ -1,7 +1,7 @@
 """The project's own commands."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from benchmark import child
@@ -11,8 +11,15 @@ _MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 
 
 def manage(
-    *arguments: str, database_url: str, on_line: Callable[[str], None] = lambda _: None
+    *arguments: str,
+    database_url: str,
+    on_line: Callable[[str], None] = lambda _: None,
+    exit_codes: Collection[int] = (0,),
 ) -> child.Ended:
-    """Run `manage.py` as a process on this database. Raises BenchmarkError when it fails."""
+    """Run `manage.py` as a process on this database.
+
+    Raises BenchmarkError when it ends with an exit code other than `exit_codes`.
+    """
     command = (sys.executable, str(_MANAGE), *arguments)
-    return child.run(command, env=environment(DATABASE_URL=database_url), on_line=on_line)
+    env = environment(DATABASE_URL=database_url)
+    return child.run(command, env=env, on_line=on_line, exit_codes=exit_codes)

@@ -1,33 +1,109 @@
 """A way to rotate every token of a database."""
 
-from dataclasses import dataclass
-from typing import Protocol
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmark import child
+from benchmark.environment import environment
+from benchmark.errors import BenchmarkError
+
+_MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """What one run of a recipe says of itself.
 
-    `seconds` is the work alone, which ended at `ended_at` (Unix time); `wall_seconds` includes the
-    start and end of a process. `peak_memory_bytes` is None where the client has no own process.
+    `seconds` is the work alone, which ended at `ended_at` (Unix time); `wall_seconds` is the whole
+    process, its start and its end included.
     """
 
     rows: int
     seconds: float
     ended_at: float
     wall_seconds: float
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: int
 
 
-class Recipe(Protocol):
-    """`rotates` says whether nothing may be pending afterwards."""
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A client program; `arguments` follow the Python interpreter, `key` names it in --recipes.
 
-    @property
-    def name(self) -> str: ...
+    Its last line on stdout is JSON, as that of `rotate_tokens --progress json`. `rows_at_most` is
+    set for slow recipes, which are measured on a smaller table; `traffic_rows_at_most` for those
+    that are slower under traffic. `resumes`: run again after a kill, it need not start over.
+    `rotates`: nothing may be pending afterwards.
+    """
 
-    @property
-    def rotates(self) -> bool: ...
+    key: str
+    title: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    rows_at_most: int | None = None
+    traffic_rows_at_most: int | None = None
+    resumes: bool = True
+    rotates: bool = True
+
+    def rows(self, wanted: int) -> int:
+        """The rows of the table on which it is measured."""
+        return min(wanted, self.rows_at_most or wanted)
+
+    def traffic_rows(self, wanted: int) -> int:
+        """The same, where traffic is measured too."""
+        return min(self.rows(wanted), self.traffic_rows_at_most or wanted)
 
     def run(self, database_url: str) -> Finished:
         """Do the work once. Raises BenchmarkError when it was not done."""
-        ...
+        end: dict[str, Any] = {}
+        ended_at = 0.0
+
+        def read(line: str) -> None:
+            nonlocal ended_at
+            event = json.loads(line)
+            if event["event"] == "end":
+                ended_at = time.time()
+                end.update(event)
+
+        process = child.run(self._command, env=self._environment(database_url), on_line=read)
+        if end.get("outcome") != "complete":
+            raise BenchmarkError(f"{self.title} ended without saying that it is complete: {end}")
+        return Finished(
+            rows=end["rotated_rows"],
+            seconds=end["seconds"],
+            ended_at=ended_at,
+            wall_seconds=process.seconds,
+            peak_memory_bytes=process.peak_memory_bytes,
+        )
+
+    def start(self, database_url: str) -> "subprocess.Popen[bytes]":
+        """Start it and return at once; what it says is lost. The caller ends it."""
+        return subprocess.Popen(
+            self._command,
+            env=self._environment(database_url),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    @property
+    def _command(self) -> tuple[str, ...]:
+        return (sys.executable, *self.arguments)
+
+    def _environment(self, database_url: str) -> dict[str, str]:
+        return environment(DATABASE_URL=database_url, **self.environment)
+
+
+def program(module: str, *arguments: str) -> tuple[str, ...]:
+    """The arguments that run `rotate` of a module in recipes/ in a process of its own."""
+    return ("-m", "benchmark.client", f"benchmark.recipes.{module}", *arguments)
+
+
+def rotate_tokens(*options: str) -> tuple[str, ...]:
+    """The arguments that run the command that operators run."""
+    return (str(_MANAGE), "rotate_tokens", "--progress", "json", *options)

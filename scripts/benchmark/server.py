@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg2
+
+from benchmark.announce import announce
 from benchmark.interruption import SIGNALS
 from benchmark.programs import program_directory
 from tickets.config.embedded.cluster import PostgresCluster
@@ -21,6 +24,9 @@ def temporary_server() -> Iterator[PostgresCluster]:
     try:
         cluster.start()
         yield cluster
+    except psycopg2.OperationalError:  # the server may be gone, and its log will be
+        announce(f"the server's last words: {_last_words(cluster)}")
+        raise
     finally:
         for number in SIGNALS:  # a Ctrl-C now must not leave a server behind
             signal.signal(number, signal.SIG_IGN)
@@ -29,3 +35,7 @@ def temporary_server() -> Iterator[PostgresCluster]:
         finally:
             shutil.rmtree(directory, ignore_errors=True)
             shutil.rmtree(cluster.socket_directory, ignore_errors=True)
+
+
+def _last_words(cluster: PostgresCluster) -> str:
+    return " | ".join(cluster.log_file.read_text(errors="replace").splitlines()[-8:])

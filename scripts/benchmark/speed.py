@@ -1,96 +1,93 @@
-"""How fast the recipes are, with no traffic."""
+"""How fast the recipes are with no traffic, and what they cost the client, the disk, the log."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.announce import announce
 from benchmark.databases import Databases
-from benchmark.measure import Measure
-from benchmark.measures import RATE, TAKEN
+from benchmark.measured_run import Figures, measured_run
+from benchmark.measures import HEAP, MEMORY, RATE, TAKEN
+from benchmark.part import Part
 from benchmark.recipe import Recipe
-from benchmark.recipes import BASELINE, COMPARED, DEFAULT_ROTATION
+from benchmark.recipes import BASELINE, ONE_WORKER, TWO_WORKERS, WELL_KNOWN
 from benchmark.rounds import rotated
-from benchmark.table import table
 from benchmark.verdict import Verdict
 
-RATIO_AT_LEAST = 0.8
+ONE_WORKER_AT_LEAST = 0.9
+TWO_WORKERS_AT_LEAST = 1.6
+TIMES_WELL_KNOWN_AT_LEAST = 25.0
+HEAP_GROWTH_AT_MOST = 1.25
+MEMORY_AT_MOST_MB = 100.0
 
-Figures = dict[str, float | None]
-
-
-class Speed:
-    """Every recipe once a round, each on its own clone; the first round only warms up."""
-
-    def __init__(
-        self,
-        databases: Databases,
-        *,
-        rounds: int,
-        recipes: Sequence[Recipe] = COMPARED,
-        measures: Sequence[Measure] = TAKEN,
-    ) -> None:
-        self._databases = databases
-        self._measures = measures
-        self.runs: dict[str, list[Figures]] = {recipe.name: [] for recipe in recipes}
-        for number in range(rounds + 1):
-            for recipe in rotated(recipes, number):
-                announce(f"speed, round {number} of {rounds}: {recipe.name}")
-                figures = self._measure(recipe)
-                if number:
-                    self.runs[recipe.name].append(figures)
-
-    def _measure(self, recipe: Recipe) -> Figures:
-        with self._databases.clone() as url:
-            for measure in self._measures:
-                measure.start(url)
-            finished = recipe.run(url)
-            figures = {measure.key: measure.read(url, finished) for measure in self._measures}
-            self._databases.check(url, recipe, finished)
-        return figures
-
-    def ratio(self, name: str) -> float:
-        """The median of each round's rate over the baseline's rate in the same round."""
-        pairs = zip(self.runs[name], self.runs[BASELINE.name], strict=True)
-        return statistics.median(_rate(one) / _rate(base) for one, base in pairs)
-
-    @property
-    def verdict(self) -> Verdict:
-        what = f"{DEFAULT_ROTATION.name} / {BASELINE.name}"
-        return Verdict(what, self.ratio(DEFAULT_ROTATION.name), at_least=RATIO_AT_LEAST)
-
-    def as_json(self) -> dict[str, Any]:
-        recipes = [
-            {
-                "name": name,
-                "ratio_to_single_update": self.ratio(name),
-                "medians": {m.key: _median(runs, m.key) for m in self._measures},
-                "runs": runs,
-            }
-            for name, runs in self.runs.items()
-        ]
-        return {"recipes": recipes, "verdict": self.verdict.as_json()}
-
-    def __str__(self) -> str:
-        heads = ("speed (medians)", *(m.title for m in self._measures), f"to {BASELINE.name}")
-        rows = [
-            (name, *(_shown(m, _median(runs, m.key)) for m in self._measures), self._shown(name))
-            for name, runs in self.runs.items()
-        ]
-        return f"{table(heads, rows)}\n{self.verdict}"
-
-    def _shown(self, name: str) -> str:
-        return f"{self.ratio(name):.2f}"
+Runs = Mapping[str, list[Figures]]
 
 
-def _rate(figures: Figures) -> float:
-    return figures[RATE.key] or 0.0
+def measure_speed(
+    databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int
+) -> Part:
+    """Every recipe once a round, in rotated order, each on its own clone.
+
+    The single UPDATE and our default run once before the first round, to warm the machine up.
+    """
+    for recipe in (BASELINE, ONE_WORKER):
+        announce(f"speed, warm-up: {recipe.title}")
+        measured_run(databases, recipe, rows)
+    runs: dict[str, list[Figures]] = {recipe.key: [] for recipe in recipes}
+    for number in range(rounds):
+        for recipe in rotated(recipes, number):
+            announce(f"speed, round {number + 1} of {rounds}: {recipe.title}")
+            runs[recipe.key].append(measured_run(databases, recipe, recipe.rows(rows)))
+    figures = [_as_json(recipe, rows, runs) for recipe in recipes]
+    return Part("speed", {"recipes": figures}, _verdicts(runs))
+
+
+def _as_json(recipe: Recipe, rows: int, runs: Runs) -> dict[str, Any]:
+    return {
+        "key": recipe.key,
+        "title": recipe.title,
+        "rows": recipe.rows(rows),
+        "ratio_to_single_update": _ratio(runs, recipe.key, BASELINE.key),
+        "medians": {m.key: _median(runs[recipe.key], m.key) for m in TAKEN},
+        "runs": runs[recipe.key],
+    }
+
+
+def _verdicts(runs: Runs) -> list[Verdict]:
+    """Those whose recipes were measured."""
+    verdicts = []
+    for recipe, other, at_least in (
+        (ONE_WORKER, BASELINE, ONE_WORKER_AT_LEAST),
+        (TWO_WORKERS, BASELINE, TWO_WORKERS_AT_LEAST),
+        (ONE_WORKER, WELL_KNOWN, TIMES_WELL_KNOWN_AT_LEAST),
+    ):
+        if recipe.key in runs and other.key in runs:
+            what = f"rate of {recipe.title} / rate of {other.title}"
+            ratio = _ratio(runs, recipe.key, other.key)
+            verdicts.append(Verdict(what, ratio, at_least=at_least))
+    ours = runs.get(ONE_WORKER.key)
+    if ours:
+        for what, figure, at_most in (
+            ("heap after / before", _median(ours, HEAP.key), HEAP_GROWTH_AT_MOST),
+            ("peak client memory in MB", _most(runs) / 1e6, MEMORY_AT_MOST_MB),
+        ):
+            name = f"{what} of {ONE_WORKER.title}"
+            verdicts.append(Verdict(name, figure or 0.0, at_most=at_most))
+    return verdicts
+
+
+def _ratio(runs: Runs, key: str, other: str) -> float:
+    """The median of each round's rate over the other's rate in the same round."""
+    pairs = zip(runs[key], runs[other], strict=True)
+    return statistics.median((a[RATE.key] or 0) / (b[RATE.key] or 1) for a, b in pairs)
+
+
+def _most(runs: Runs) -> float:
+    """The peak of all our runs, whatever the number of workers."""
+    ours = [run for key, all_runs in runs.items() if key.startswith("rotate-") for run in all_runs]
+    return max(run[MEMORY.key] or 0.0 for run in ours)
 
 
 def _median(runs: Sequence[Figures], key: str) -> float | None:
     known = [figure for run in runs if (figure := run[key]) is not None]
     return statistics.median(known) if known else None
-
-
-def _shown(measure: Measure, figure: float | None) -> str:
-    return "–" if figure is None else measure.shown(figure)

@@ -1,9 +1,21 @@
 """The figures that are taken of every run."""
 
 from benchmark.measure import Measure
+from benchmark.measures.growth import Growth
 from benchmark.measures.peak_memory import PeakMemory
 from benchmark.measures.rows_per_second import RowsPerSecond
+from benchmark.measures.wal_per_row import WalPerRow
 from benchmark.measures.wall_seconds import WallSeconds
 
 RATE = RowsPerSecond()
-TAKEN: tuple[Measure, ...] = (RATE, WallSeconds(), PeakMemory())
+MEMORY = PeakMemory()
+HEAP = Growth("heap", "pg_table_size")
+WAL = WalPerRow()
+TAKEN: tuple[Measure, ...] = (
+    RATE,
+    WallSeconds(),
+    MEMORY,
+    HEAP,
+    Growth("index", "pg_indexes_size"),
+    WAL,
+)

@@ -1,0 +1,22 @@
+"""Django's own way to change many objects: one thousand a statement, read through a cursor."""
+
+import itertools
+import uuid
+
+from django.utils import timezone
+
+from tickets.models import Ticket
+
+BATCH_ROWS = 1000
+
+
+def rotate() -> int:
+    rows = 0
+    tickets = Ticket.objects.filter(token_rotated_at=None).order_by("pk").iterator(BATCH_ROWS)
+    while batch := list(itertools.islice(tickets, BATCH_ROWS)):
+        for ticket in batch:
+            ticket.token = uuid.uuid4()
+            ticket.token_rotated_at = timezone.now()
+        Ticket.objects.bulk_update(batch, ["token", "token_rotated_at"], batch_size=BATCH_ROWS)
+        rows += len(batch)
+    return rows

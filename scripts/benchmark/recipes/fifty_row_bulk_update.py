@@ -1,0 +1,24 @@
+"""The well-known recipe: 50 objects, bulk_update, and a progress row saved each time."""
+
+import uuid
+
+from django.utils import timezone
+
+from tickets.batch.models import BatchOperation
+from tickets.models import Ticket
+
+BATCH_ROWS = 50
+
+
+def rotate() -> int:
+    pending = Ticket.objects.filter(token_rotated_at=None).order_by("pk")
+    progress = BatchOperation.objects.create_synchronous("benchmark", progress_total=None)
+    progress.progress_done = 0
+    while batch := list(pending[:BATCH_ROWS]):
+        for ticket in batch:
+            ticket.token = uuid.uuid4()
+            ticket.token_rotated_at = timezone.now()
+        Ticket.objects.bulk_update(batch, ["token", "token_rotated_at"])
+        progress.progress_done += len(batch)
+        progress.save(update_fields=["progress_done"])
+    return progress.progress_done

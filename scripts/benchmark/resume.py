@@ -1,0 +1,43 @@
+"""How soon a recipe goes on after it was killed."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.announce import announce
+from benchmark.databases import Databases
+from benchmark.interrupted import SecondsAt, resume_seconds
+from benchmark.part import Part
+from benchmark.recipe import Recipe
+from benchmark.rounds import rotated
+
+PERCENTS = (50, 95)
+
+
+def measure_resume(
+    databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int
+) -> Part:
+    """Those that need not start over, killed once a round at 50 and at 95 % of the rows."""
+    able = [recipe for recipe in recipes if recipe.resumes]
+    runs: dict[str, list[SecondsAt]] = {recipe.key: [] for recipe in able}
+    for number in range(rounds):
+        for recipe in rotated(able, number):
+            announce(f"resume, round {number + 1} of {rounds}: {recipe.title}")
+            seconds = resume_seconds(databases, recipe, rows=recipe.rows(rows), percents=PERCENTS)
+            runs[recipe.key].append(seconds)
+    figures = [_as_json(recipe, recipe.rows(rows), runs[recipe.key]) for recipe in able]
+    return Part("resume", {"recipes": figures})
+
+
+def _as_json(recipe: Recipe, rows: int, runs: Sequence[SecondsAt]) -> dict[str, Any]:
+    medians = {}
+    for percent in PERCENTS:
+        known = [seconds for run in runs if (seconds := run[percent]) is not None]
+        medians[f"resume_seconds_at_{percent}"] = statistics.median(known) if known else None
+    return {
+        "key": recipe.key,
+        "title": recipe.title,
+        "rows": rows,
+        "medians": medians,
+        "runs": [{f"{percent}": seconds for percent, seconds in run.items()} for run in runs],
+    }

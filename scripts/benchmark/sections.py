@@ -1,0 +1,71 @@
+"""How each part is shown on the page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmark.tables import (
+    Document,
+    Table,
+    billion_table,
+    bookkeeping_table,
+    inserts_table,
+    latency_table,
+    resume_table,
+    scale_table,
+    speed_table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """`plots` are names of PNG files beside the page."""
+
+    title: str
+    note: str
+    tables: Sequence[Callable[[Document], Table]]
+    plots: Sequence[str] = ()
+
+
+SECTIONS = {
+    "speed": Section(
+        "Speed, memory, disk",
+        "Slow recipes run on a smaller table, whose rows are stated; their rates are measured "
+        "there, not extrapolated. Growth is the size after over the size before. The rate is by "
+        "the client's own clock; the whole process includes the start of Python and the counts "
+        "before and after.",
+        (speed_table,),
+        plots=("speed", "disk"),
+    ),
+    "latency": Section(
+        "What traffic feels",
+        "pgbench at a fixed rate, from the moment at which the schedule wanted a transaction to "
+        "start: look-ups, status changes and new tickets in equal shares.",
+        (latency_table,),
+        plots=("latency",),
+    ),
+    "resume": Section(
+        "Going on after SIGKILL",
+        "From the start of the process until the row at which it was killed is rotated. The "
+        "single UPDATE and the offline rewrite start over: nothing of them is kept.",
+        (resume_table,),
+        plots=("resume",),
+    ),
+    "inserts": Section(
+        "What the guard costs an INSERT",
+        "One INSERT of many rows, which shows the cost at its largest.",
+        (inserts_table,),
+    ),
+    "bookkeeping": Section(
+        "What bookkeeping costs",
+        "By clocks around its functions in the same run. The record is kept beside the batches, "
+        "so that its share is an upper bound.",
+        (bookkeeping_table,),
+    ),
+    "scale": Section(
+        "From small tables to large ones",
+        "`rotate_tokens` with its defaults, killed at 5 and at 95 % of the rows; a report after "
+        "each of them. What it means for larger ones: [scale.md](../scale.md).",
+        (scale_table, billion_table),
+        plots=("scale",),
+    ),
+}

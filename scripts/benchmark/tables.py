@@ -1,0 +1,122 @@
+"""The figures of each part as heads and rows of text."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from benchmark.measures import RATE, TAKEN, WAL
+
+Document = Mapping[str, Any]
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+
+UNKNOWN = "–"
+BILLION = 1_000_000_000
+
+
+def speed_table(part: Document) -> Table:
+    heads = ("recipe", "rows", *(m.title for m in TAKEN), "to single UPDATE")
+    rows = [
+        (
+            recipe["title"],
+            f"{recipe['rows']:,}",
+            *(_shown(recipe["medians"][m.key], m.shown) for m in TAKEN),
+            f"{recipe['ratio_to_single_update']:.2f}",
+        )
+        for recipe in part["recipes"]
+    ]
+    return heads, rows
+
+
+def latency_table(part: Document) -> Table:
+    keys = ("p50_ms", "p99_ms", "p999_ms", "max_ms")
+    heads = ("during", "rows", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "took s", "transactions")
+    rows = [
+        (
+            one["title"],
+            f"{one['rows']:,}" if one["key"] != "quiet" else UNKNOWN,
+            *(f"{one['medians'][key]:,.2f}" for key in keys),
+            f"{one['medians']['seconds']:,.1f}",
+            f"{one['medians']['transactions']:,.0f}",
+        )
+        for one in part["recipes"]
+    ]
+    return heads, rows
+
+
+def resume_table(part: Document) -> Table:
+    keys = ("resume_seconds_at_50", "resume_seconds_at_95")
+    heads = ("recipe", "rows", "killed at 50 %: s", "killed at 95 %: s")
+    rows = [
+        (one["title"], f"{one['rows']:,}", *(_seconds(one["medians"][key]) for key in keys))
+        for one in part["recipes"]
+    ]
+    return heads, rows
+
+
+def inserts_table(part: Document) -> Table:
+    heads = ("rows inserted", "rows/s with trigger", "rows/s without", "ratio", "µs a row")
+    row = (
+        f"{part['inserted_rows']:,}",
+        f"{part['rows_per_second_with_trigger']:,.0f}",
+        f"{part['rows_per_second_without']:,.0f}",
+        f"{part['rate_with_trigger_to_without']:.2f}",
+        f"{part['microseconds_per_row']:.2f}",
+    )
+    return heads, [row]
+
+
+def bookkeeping_table(part: Document) -> Table:
+    rows = [(what, f"{share:.2%}") for what, share in part["shares"].items()]
+    return ("what", "share of the run time"), [*rows, ("all", f"{part['share']:.2%}")]
+
+
+def scale_table(part: Document) -> Table:
+    seconds = (
+        *("first_batch_seconds", "resume_seconds_at_5", "resume_seconds_at_95"),
+        *("report_seconds_at_5", "report_seconds_at_95"),
+    )
+    heads = (
+        *("rows", *(measure.title for measure in TAKEN)),
+        *("first batch s", "resume s at 5 %", "at 95 %", "report s at 5 %", "at 95 %"),
+    )
+    rows = [
+        (
+            f"{one['rows']:,}",
+            *(_shown(one["medians"][measure.key], measure.shown) for measure in TAKEN),
+            *(_seconds(one["medians"].get(key)) for key in seconds),
+        )
+        for one in part["sizes"]
+    ]
+    return heads, rows
+
+
+def billion_table(part: Document) -> Table:
+    """What the largest size would mean for a billion rows, if everything stayed as it is there."""
+    medians = part["sizes"][-1]["medians"]
+    rate, wal_bytes = medians[RATE.key], medians[WAL.key]
+    rows = [
+        ("hours with one worker", f"{BILLION / rate / 3600:,.1f}"),
+        ("WAL written, GB", f"{BILLION * wal_bytes / 1e9:,.0f}"),
+        ("WAL written a second, MB", f"{rate * wal_bytes / 1e6:,.0f}"),
+        ("seconds to fill max_wal_size = 1 GB", f"{2**30 / rate / wal_bytes:,.0f}"),
+    ]
+    return ("reckoned for 1,000,000,000 rows from the largest size, not measured", ""), rows
+
+
+def verdicts_table(part: Document) -> Table:
+    rows = []
+    for verdict in part["verdicts"]:
+        least, most = verdict["needs_at_least"], verdict["needs_at_most"]
+        bound = f"at least {least:g}" if least is not None else f"at most {most:g}"
+        met = "met" if verdict["passed"] else "**not met**"
+        figure = verdict["figure"]
+        shown = f"{figure:,.{3 if figure < 1 else 2}f}"
+        rows.append((verdict["what"], shown, bound, met))
+    return ("what", "figure", "must be", ""), rows
+
+
+def _shown(figure: float | None, shown: Callable[[float], str]) -> str:
+    return UNKNOWN if figure is None else shown(figure)
+
+
+def _seconds(figure: float | None) -> str:
+    return _shown(figure, lambda seconds: f"{seconds:.2f}")
