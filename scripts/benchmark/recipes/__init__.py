@@ -41,7 +41,13 @@ COMPARED: tuple[Recipe, ...] = (
     ONE_WORKER,
     TWO_WORKERS,
     FOUR_WORKERS,
-    # Tokens made in Python: here, once a target's token source can be chosen from outside.
+    Recipe(
+        "rotate-python",
+        "rotate_tokens, tokens made in Python",
+        rotate_tokens(),
+        environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
+        traffic_rows_at_most=200_000,
+    ),
     Recipe(
         "rewrite",
         "offline rewrite (CREATE TABLE AS)",
