@@ -26,7 +26,7 @@ class RotationOptions:
     lock_timeout_ms: int = 50
     wait_for_locks_seconds: float = 30.0
     retry_seconds: float = 60.0
-    traffic_batch_rows: int = 25
+    traffic_batch_rows: int = 15
     vacuum_every_percent: float = 10.0
     pause_seconds: float = 0.0
     max_rows_per_second: int | None = None
