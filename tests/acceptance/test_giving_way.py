@@ -78,7 +78,7 @@ def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
         line = process.stdout.readline()
         assert line, "it ended without having waited"
     left = pending(tickets)
-    assert 0 < left < ROWS
+    assert left > 0
     process.stdout.readline()  # five seconds on, it waits still
     assert pending(tickets) == left
     value(replay, "SELECT pg_wal_replay_resume()::text")
