@@ -10,6 +10,7 @@ from tests.rotations import RotationFactory
 from tickets.rotation import upkeep
 from tickets.rotation.events import BatchDone, Event, Remark
 from tickets.rotation.result import Outcome
+from tickets.rotation.stop import StopSignal
 
 TABLE_BYTES = "SELECT pg_table_size('tickets_ticket')"
 ROWS = 20_000
@@ -88,14 +89,17 @@ def test_a_request_to_stop_ends_a_running_vacuum(
     monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take minutes
     monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 1)
     at_work = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
-    seen: list[int] = []
+    stop = StopSignal()
 
-    def note(event: Event) -> None:
-        if isinstance(event, BatchDone):
-            seen.append(value(tickets, at_work))
+    def stop_while_it_runs(event: Event) -> None:
+        if isinstance(event, BatchDone) and value(tickets, at_work) == 1:
+            stop.request()
 
-    result = rotation(note, batch_rows=500, vacuum_every_percent=5, pause_seconds=0.02).run()
-    assert max(seen) == 1, "no VACUUM was running"
+    engine = rotation(
+        stop_while_it_runs, stop, batch_rows=500, vacuum_every_percent=5, pause_seconds=0.02
+    )
+    result = engine.run()
+    assert (result.outcome, result.vacuums) == (Outcome.STOPPED, 0)
     assert value(tickets, at_work) == 0
-    assert (result.outcome, result.vacuums) == (Outcome.COMPLETE, 0)
+    rotation(vacuum_every_percent=0).run()
     assert_each_token_changed_once(tickets)
