@@ -8,6 +8,7 @@ unique names, so several runs at once do not meet.
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
             settings={"fsync": "off", "full_page_writes": "off", "max_connections": "200"},
         )
         os.environ["DATABASE_URL"] = _cluster.url()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A suite that was started in the background; what it starts would not heed Ctrl-C either.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tickets.config.settings"
     django.setup()
 
