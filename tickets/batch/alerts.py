@@ -18,7 +18,12 @@ def alert_failure(operation: BatchOperation) -> None:
     summary = f"{operation} failed: {reason(operation)}"
     logger.error("%s", summary)
     mail(f"{operation} failed", summary)
-    for receiver, answer in operation_failed.send_robust(BatchOperation, operation=operation):
+    try:
+        answers = operation_failed.send_robust(BatchOperation, operation=operation)
+    except Exception:  # Django logs a receiver's error by itself, and that log's handlers may fail
+        logger.exception("not everybody was told that %s failed", operation)
+        return
+    for receiver, answer in answers:
         if isinstance(answer, Exception):
             logger.error("%r failed for %s", receiver, operation, exc_info=answer)
 
