@@ -26,7 +26,7 @@ def replica_lag_seconds(connection: Connection) -> float:
 
 def active_queries(connection: Connection) -> float:
     """How many other client backends run a statement now. Raises as ``replica_lag_seconds``."""
-    hidden, active = connection.row(sql.active_queries()) or (0, 0)
+    hidden, active = connection.row(sql.active_queries(), {"own": APPLICATION_NAME}) or (0, 0)
     if hidden:
         raise _hidden("what other roles' backends do", "--max-active-queries")
     return float(active)

@@ -303,11 +303,15 @@ def replica_lag() -> sql.SQL:
 
 
 def active_queries() -> sql.SQL:
-    """Other client backends: how many are hidden from this role, how many are active. No lock."""
+    """Client backends that are no rotation's: how many are hidden from this role, how many active.
+
+    Takes ``own``, the application name of rotations. No lock.
+    """
     return sql.SQL(
         "SELECT count(*) FILTER (WHERE state IS NULL), count(*) FILTER (WHERE state = 'active') "
         "FROM pg_stat_activity "
-        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
+        "AND application_name IS DISTINCT FROM %(own)s"
     )
 
 
