@@ -43,6 +43,14 @@ def tickets(database_url: str, connect: Callable[[str], Any], target: Target) ->
 
 
 @pytest.fixture
+def other(database_url: str, connect: Callable[[str], Any]) -> Any:
+    """A transaction of the application's, open until the test ends it."""
+    connection = connect(database_url)
+    connection.autocommit = False
+    return connection
+
+
+@pytest.fixture
 def rotation(target: Target) -> RotationFactory:
     """rotation(observe=..., stop=..., target=..., bounds=..., **options) makes an engine."""
 

@@ -1,22 +1,11 @@
 """Rows that others hold are passed over, come later, and are never waited for without bound."""
 
-from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tickets.rotation.events import BatchDone, Event, Waiting
 from tickets.rotation.result import Outcome
-
-
-@pytest.fixture
-def other(database_url: str, connect: Callable[[str], Any]) -> Any:
-    """A transaction of the application's, open until the test ends it."""
-    connection = connect(database_url)
-    connection.autocommit = False
-    return connection
 
 
 def test_locked_rows_are_skipped_and_rotated_once_they_are_free(

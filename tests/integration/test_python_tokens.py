@@ -45,14 +45,6 @@ def made_by(target: Target, make: Callable[[int], Any]) -> Target:
     return replace(target, token_source=PythonTokens(make))
 
 
-@pytest.fixture
-def other(database_url: str, connect: Callable[[str], Any]) -> Any:
-    """A transaction of the application's, open until the test ends it."""
-    connection = connect(database_url)
-    connection.autocommit = False
-    return connection
-
-
 def test_every_pending_token_is_rotated_exactly_once_to_one_that_was_made(
     tickets: Any, rotation: RotationFactory, target: Target
 ) -> None:
