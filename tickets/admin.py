@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from tickets.errors import MessageChangedError
 from tickets.models import ImportedTicket, Message, Ticket
+from tickets.rotation.admin import RotatingAdmin
 
 # At run time ModelAdmin and ModelForm take no type argument; only their type stubs do.
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ else:
 
 
 @admin.register(Ticket)
-class TicketAdmin(TicketAdminBase):
+class TicketAdmin(RotatingAdmin, TicketAdminBase):
     """Tickets without their tokens: a token opens its ticket."""
 
     list_display = ("id", "subject", "status", "created_at", "token_rotated_at")

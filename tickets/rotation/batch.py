@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 
 from tickets.rotation import sql
+from tickets.rotation.announcement import Announcements
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values, fault_of
 from tickets.rotation.free_rows import FreeRows
@@ -26,7 +27,7 @@ class BatchRunner:
 
     ``aborted`` tells a statement that the operator cancelled from one that took too long. Only keys
     within ``bounds`` are looked for. Driver errors other than those handled here pass through, with
-    the transaction rolled back.
+    the transaction rolled back. What committed is kept in ``announcements`` until it is sent.
     """
 
     def __init__(
@@ -44,7 +45,10 @@ class BatchRunner:
         self._aborted = aborted
         self.bounds = bounds
         self._never_waiting = 0
-        self._free_rows = FreeRows(connection, target, lock_timeout_ms=lock_timeout_ms)
+        self.announcements = Announcements(target)
+        self._free_rows = FreeRows(
+            connection, target, lock_timeout_ms=lock_timeout_ms, announcements=self.announcements
+        )
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
@@ -114,7 +118,8 @@ class BatchRunner:
     def _update_plainly(self, keys: KeyRange) -> int:
         query = sql.together(sql.LIMIT_STATEMENT, sql.bounded(sql.rotate_range(self._target, keys)))
         values = {**sql.range_values(keys), "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS}
-        return self._connection.change(query, self._bounds(values))
+        rotated = self.announcements.run(self._connection, query, self._bounds(values))
+        return self.announcements.committed(rotated)
 
     def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""

@@ -98,10 +98,14 @@ class Worker:
             if keys is None:
                 self._allowance.give_back(batch_rows)
                 break
-            outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
+            try:
+                outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
+            finally:  # of a batch in parts, some may have committed before an error
+                self.batches.announcements.send()
             total += PassOutcome(outcome.skipped_rows, outcome.held)
             if not outcome.held:
                 allocator.close()
+        self.batches.announcements.rest()
         return total
 
     def _one_batch(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:

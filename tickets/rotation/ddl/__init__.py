@@ -7,6 +7,7 @@ again for ``ROTATION_DDL_RETRY_SECONDS`` (default 600), saying every few seconds
 """
 
 from tickets.rotation.ddl.attempts import LockNotGrantedError
+from tickets.rotation.ddl.ensure_rotated import EnsureRotated, RowsPendingError
 from tickets.rotation.ddl.index import AddIndexConcurrentlyPolitely, UnexpectedIndexError
 from tickets.rotation.ddl.operations import (
     AddFieldPolitely,
@@ -22,7 +23,9 @@ __all__ = [
     "AddTriggerPolitely",
     "AlterFieldPolitely",
     "CreateModelPolitely",
+    "EnsureRotated",
     "LockNotGrantedError",
     "RemoveTriggerPolitely",
+    "RowsPendingError",
     "UnexpectedIndexError",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tickets.rotation.display import MODES
+from tickets.rotation.management.moment import past_moment
 from tickets.rotation.management.one_line import (
     database_alias,
     non_negative_int,
@@ -45,6 +46,13 @@ def add_arguments(parser: CommandParser) -> None:
     instead.add_argument(
         "--report", action="store_true", help="say where things stand and write nothing"
     )
+    instead.add_argument(
+        "--replay-since",
+        type=past_moment,
+        metavar="TIME",
+        help="send the signal tokens_rotated again for every row whose token was issued since then "
+        "(2026-01-31T08:00:00+01:00, or '2h ago'); rotates nothing",
+    )
     _add_report(parser.add_argument_group("report"))
     _add_spread(parser.add_argument_group("many machines"))
 
@@ -73,6 +81,8 @@ def check_together(options: dict[str, Any]) -> str | None:
         return "--format and --exact go with --report."
     if options["finish"] and (options["report"] or options["stop"] or options["dry_run"]):
         return "--finish goes with none of --report, --stop and --dry-run."
+    if options["replay_since"] and (options["finish"] or options["async"] or options["follow"]):
+        return "--replay-since rotates nothing: it goes with none of --finish, --async, --follow."
     spread = "--async" if options["async"] else "--follow" if options["follow"] else None
     if spread and (options["dry_run"] or options["stop"] or options["report"]):
         return f"{spread} goes with none of --dry-run, --stop and --report."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
@@ -18,11 +19,20 @@ from tickets.rotation.management.arguments import (
 )
 from tickets.rotation.management.one_line import OneLineCommand
 from tickets.rotation.record import request_stop
+from tickets.rotation.replay import (
+    ENDING_REPLAY,
+    STOPPING_REPLAY,
+    Replay,
+    as_sentence,
+    listened_to,
+)
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
 from tickets.rotation.spread.halt import halt_requested
 from tickets.rotation.spread.operator import Operator
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.stop_on_signal import stop_on_signal
 from tickets.rotation.target import Target
 
 ROWS_PENDING = 3
@@ -32,8 +42,8 @@ class Command(OneLineCommand):
     help = (
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
-        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
-        "--finish was stopped."
+        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, the clean-up of "
+        "--finish was stopped, or a receiver of --replay-since failed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,7 +58,9 @@ class Command(OneLineCommand):
             if options["stop"]:
                 self._stop(options["database"])
                 return
-            if options["report"]:
+            if options["replay_since"]:
+                complete = self._replay(targets, options["replay_since"])
+            elif options["report"]:
                 complete = self._report(targets, options)
             elif options["async"] or options["follow"]:
                 complete = self._spread(targets, options)
@@ -77,6 +89,15 @@ class Command(OneLineCommand):
         if silent:
             line += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
         self.stdout.write(line)
+
+    def _replay(self, targets: list[Target], since: datetime) -> bool:
+        complete, stop = True, StopSignal()
+        with stop_on_signal(stop, stopping=STOPPING_REPLAY, aborting=ENDING_REPLAY):
+            for target in listened_to(targets):
+                result = Replay(target, since, stop=stop, say=self.stderr.write).run()
+                self.stdout.write(as_sentence(target, result, since))
+                complete = complete and result.complete
+        return complete
 
     def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
         complete = True
