@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django.apps import apps
@@ -10,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from tickets.rotation.errors import TokenSourceError, UnknownTargetError
 from tickets.rotation.guard import InsertGuard, UpdateGuard
+from tickets.rotation.retired_guard import KeepRetired, RefuseRetired
 from tickets.rotation.target import GuardTrigger, Target
 from tickets.rotation.token_source import PythonTokens, SqlTokens, TokenSource
 
@@ -45,7 +47,10 @@ def target_of(model: type[Model], database: str) -> Target | None:
         marker_column=marker.column,
         token_source=_token_source(model, insert, update),
         token_is_unique=token.unique,
-        guard_triggers=(_guard_trigger(model, insert), _guard_trigger(model, update)),
+        guard_triggers=tuple(
+            _guard_trigger(model, each)
+            for each in (insert, update, *_retired_triggers(triggers, update))
+        ),
     )
 
 
@@ -68,7 +73,17 @@ def _token_source(model: type[Model], insert: InsertGuard, update: UpdateGuard) 
     return PythonTokens(make)
 
 
-def _guard_trigger(model: type[Model], trigger: InsertGuard | UpdateGuard) -> GuardTrigger:
+def _retired_triggers(
+    triggers: Iterable[object], update: UpdateGuard
+) -> list[RefuseRetired | KeepRetired]:
+    """Those for the same token: a rotation without them would leave tokens unrecorded."""
+    kinds = (RefuseRetired, KeepRetired)
+    return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]
+
+
+def _guard_trigger(
+    model: type[Model], trigger: InsertGuard | UpdateGuard | RefuseRetired | KeepRetired
+) -> GuardTrigger:
     return GuardTrigger(
         name=trigger.get_pgid(cast(Any, model)),
         uri=f"{model._meta.label}:{trigger.name}",

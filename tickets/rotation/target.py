@@ -25,7 +25,7 @@ class Target:
     """One token column of one model on one database.
 
     Names are as stored in the database, unquoted. ``guard_triggers`` are the insert and the
-    update guard.
+    update guard, and those that keep retired tokens where a model has them.
     """
 
     label: str
