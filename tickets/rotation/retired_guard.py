@@ -60,8 +60,8 @@ class KeepRetired(_OnANewToken):
     def get_func(self, model: Model) -> str:
         token = _column(model, self.token)
         source = f"{model._meta.db_table}.{model._meta.get_field(self.token).column}"
-        return (  # noqa: S608 (made of names in the model, which are quoted)
-            f"IF {_is_retired(token)} THEN"
+        return (
+            f"IF {_is_retired(token)} THEN"  # noqa: S608  (made of the model's names, quoted)
             " RAISE EXCEPTION USING ERRCODE = 'serialization_failure',"
             " MESSAGE = 'a token was retired while it was written again'; END IF;"
             f" IF OLD.{token} IS NOT NULL THEN INSERT INTO {TABLE} (hash, source, retired_at)"

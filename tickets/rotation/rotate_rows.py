@@ -50,7 +50,7 @@ def rotate_rows(rows: QuerySet[Any]) -> int:
         raise TypeError("rotate_tokens() takes a query without slice, distinct() and union()")
     database = rows._db or router.db_for_write(rows.model, **rows._hints)  # noqa: SLF001  (as update() does)
     target = _target(rows.model, database)
-    rows = rows.using(database).order_by("pk")
+    rows = rows.using(database).order_by("pk").select_related(None)
     keys = list(rows.values_list("pk", flat=True)[: ROWS_AT_MOST + 1])
     if len(keys) > ROWS_AT_MOST:
         raise TooManyRowsError(
@@ -102,7 +102,7 @@ def _rotate(target: Target, rows: QuerySet[Any], rows_at_most: int) -> int:
     tokens = source.take(rows_at_most) if isinstance(source, PythonTokens) else None
     with transaction.atomic(using=target.database):
         # In the order of the keys, so that two of these cannot wait for each other.
-        keys = list(rows.select_for_update().values_list("pk", flat=True))
+        keys = [row.pk for row in rows.select_for_update(of=("self",)).only("pk")]
         changed = _update(target, rows.model, keys, tokens) if keys else []
         if not all(held for _, held in changed):
             raise UnyieldingRowsError(
