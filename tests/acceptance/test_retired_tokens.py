@@ -1,6 +1,8 @@
 """With retired tokens kept: killed, beside old code, and pruned, through manage.py."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -58,15 +60,22 @@ def test_killed_at_any_moment_a_token_is_replaced_and_recorded_or_neither(
 
 
 def test_old_code_that_saves_leaked_tokens_all_the_while_brings_none_back(
-    manage: Manage, database_url: str, tickets: Any
+    manage: Manage, database_url: str, tickets: Any, request: pytest.FixtureRequest
 ) -> None:
     leak(tickets, 2000)
     keys = [str(key) for key in range(1, 2001, 100)]
-    old = manage.start_program(
-        *("env", "DJANGO_SETTINGS_MODULE=tests.old_application.settings"),
-        *(sys.executable, "-m", "tests.old_application.stale_writer", *keys),
-        database_url=database_url,
+    old = subprocess.Popen(
+        [sys.executable, "-m", "tests.old_application.stale_writer", *keys],
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "tests.old_application.settings",
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
+    request.addfinalizer(old.kill)
     assert old.stdout is not None
     assert old.stdout.readline() == "loaded\n"
     for _ in range(2):  # and asked again, when the guard alone would take a stale save for fresh
@@ -74,8 +83,8 @@ def test_old_code_that_saves_leaked_tokens_all_the_while_brings_none_back(
         assert done.returncode == 0, done.stderr
         tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
         until(lambda: value(tickets, SAVED) == len(keys))
-    said, errors = old.communicate("", timeout=60)
-    assert old.returncode == 0, errors
+    said, _ = old.communicate(timeout=60)  # which closes its stdin
+    assert old.returncode == 0
     subjects = json.loads(said)["subjects"]
     assert len(subjects) == len(keys)
     still_valid = "SELECT count(*) FROM tickets_ticket JOIN leaked USING (token)"

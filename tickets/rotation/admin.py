@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import model_ngettext, quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
@@ -18,14 +19,17 @@ from tickets.rotation.errors import RotationError
 from tickets.rotation.rotate_rows import ROWS_AT_MOST, rotate_rows
 
 # At run time ModelAdmin takes no type argument; only its type stubs do.
-AdminBase = admin.ModelAdmin[Any] if TYPE_CHECKING else admin.ModelAdmin
+if TYPE_CHECKING:
+    AdminBase = admin.ModelAdmin[Any]
+else:
+    AdminBase = admin.ModelAdmin
 
 CONFIRMED = "confirmed"
 LOGGED = "Rotated the token."
 
 
 class RotatingAdmin(AdminBase):
-    """Mixed in before ``ModelAdmin``: an action on selected rows, and a button on one.
+    """A ``ModelAdmin`` with an action on selected rows, and a button on one.
 
     Both ask first, since every link with an old token ends; both need the permission to change the
     rows, and leave an entry in the admin's log. No token is ever shown.
@@ -61,7 +65,7 @@ class RotatingAdmin(AdminBase):
         if not self.has_change_permission(request, row):
             raise PermissionDenied
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            raise Http404
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         page = reverse(name, args=[quote(row.pk)], current_app=self.admin_site.name)
         if request.method != "POST":
@@ -69,7 +73,7 @@ class RotatingAdmin(AdminBase):
         self._rotate(request, self.get_queryset(request).filter(pk=row.pk))
         return HttpResponseRedirect(page)
 
-    def _rotate(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
+    def _rotate(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         database = router.db_for_write(self.model)
         try:
             with transaction.atomic(using=database):
@@ -84,8 +88,9 @@ class RotatingAdmin(AdminBase):
         self.message_user(request, text, messages.SUCCESS)
 
     def _log(self, request: HttpRequest, rows: list[Model]) -> None:
-        if rows:
-            LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, LOGGED)
+        person = request.user.pk
+        if rows and person is not None:
+            LogEntry.objects.log_actions(person, rows, CHANGE, LOGGED)
 
     def _ask(self, request: HttpRequest, rows: int, more: dict[str, Any]) -> HttpResponse:
         context = {
@@ -102,5 +107,5 @@ class RotatingAdmin(AdminBase):
 
 def _resent(request: HttpRequest) -> list[tuple[str, str]]:
     """The fields that chose the action and its rows, to be sent again with the confirmation."""
-    names = ("action", "index", "select_across", admin.helpers.ACTION_CHECKBOX_NAME)
+    names = ("action", "index", "select_across", ACTION_CHECKBOX_NAME)
     return [(name, value) for name in names for value in request.POST.getlist(name)]

@@ -59,7 +59,7 @@ class KeepRetired(_OnANewToken):
 
     def get_func(self, model: Model) -> str:
         token = _column(model, self.token)
-        source = f"{model._meta.db_table}.{model._meta.get_field(self.token).column}"
+        source = f"{model._meta.db_table}.{token[1:-1]}"
         return (
             f"IF {_is_retired(token)} THEN"  # noqa: S608  (made of the model's names, quoted)
             " RAISE EXCEPTION USING ERRCODE = 'serialization_failure',"

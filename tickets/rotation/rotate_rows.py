@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import (
     DataError,
     IntegrityError,
@@ -48,7 +48,7 @@ def rotate_rows(rows: QuerySet[Any]) -> int:
     query = rows.query
     if query.is_sliced or query.distinct or query.combinator:
         raise TypeError("rotate_tokens() takes a query without slice, distinct() and union()")
-    database = rows._db or router.db_for_write(rows.model, **rows._hints)  # noqa: SLF001  (as update() does)
+    database = _database(rows)
     target = _target(rows.model, database)
     rows = rows.using(database).order_by("pk").select_related(None)
     keys = list(rows.values_list("pk", flat=True)[: ROWS_AT_MOST + 1])
@@ -73,7 +73,7 @@ def rotate_rows(rows: QuerySet[Any]) -> int:
 def rotate_token(row: Model, *, using: str | None = None) -> None:
     """Give one row a fresh token, which its fields hold afterwards, with the marker.
 
-    Raises the model's DoesNotExist when there is no such row any more, and what ``rotate_rows``
+    Raises ObjectDoesNotExist when there is no such row any more, and what ``rotate_rows``
     raises.
     """
     model = type(row)
@@ -82,9 +82,14 @@ def rotate_token(row: Model, *, using: str | None = None) -> None:
     target = _target(model, database)
     with transaction.atomic(using=database):
         if not rotate_rows(QuerySet(model, using=database).filter(pk=row.pk)):
-            raise model.DoesNotExist(f"{model._meta.label} {row.pk} is not there any more")
+            raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} is not there any more")
         fields = [columns[target.token_column], columns[target.marker_column]]
         row.refresh_from_db(using=database, fields=fields)
+
+
+def _database(rows: Any) -> str:
+    """Where update() would write."""
+    return str(rows._db or router.db_for_write(rows.model, **rows._hints))  # noqa: SLF001
 
 
 def _target(model: type[Model], database: str) -> Target:
@@ -120,7 +125,7 @@ def _update(
     target: Target, model: type[Model], keys: Sequence[Any], tokens: list[str] | None
 ) -> list[tuple[Any, bool]]:
     connection = connections[target.database]
-    key = model._meta.pk
+    key: Any = model._meta.pk
     key_type = str(key.rel_db_type(connection))
     values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
     with connection.cursor() as cursor:

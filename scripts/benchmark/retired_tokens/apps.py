@@ -13,4 +13,4 @@ class RetiredTokensConfig(AppConfig):
 
         for trigger in keep_retired():
             Ticket._meta.triggers.append(trigger)  # type: ignore[attr-defined]
-            trigger.register(Ticket)
+            trigger.register(Ticket)  # type: ignore[arg-type]

@@ -49,11 +49,12 @@ class EnsureRotated(Operation):
         alias = schema_editor.connection.alias
         if not self.allow_migrate_model(alias, model):
             return
-        pending = models.QuerySet(model, using=alias).filter(**{f"{self.marker}__isnull": True})
+        rows: models.QuerySet[models.Model] = models.QuerySet(model, using=alias)
+        pending = rows.filter(**{f"{self.marker}__isnull": True})
         # Nothing pending is one look at the partial index; more than enough are not all counted.
-        rows = pending.order_by()[: COUNTED_AT_MOST + 1].count()
-        if rows:
-            raise RowsPendingError(self._sentence(alias, rows))
+        count = pending.order_by()[: COUNTED_AT_MOST + 1].count()
+        if count:
+            raise RowsPendingError(self._sentence(alias, count))
 
     def database_backwards(self, *_: Any) -> None:
         pass
