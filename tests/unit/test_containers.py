@@ -43,7 +43,9 @@ def compose(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str
 
 
 def _run(*command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_CONFIG") if name in os.environ
+    }
     return subprocess.run(command, env={**kept, **env}, capture_output=True, text=True, check=False)
 
 
