@@ -118,7 +118,7 @@ def test_pruning_forgets_what_is_older_and_nothing_else(
     assert value(tickets, oldest)
 
 
-def test_pruning_waits_for_no_lock_on_a_row_for_long_and_goes_on_afterwards(
+def test_pruning_waits_for_no_lock_for_long_and_goes_on_afterwards(
     manage: Manage, database_url: str, connect: Callable[[str], Any]
 ) -> None:
     tickets, holder = connect(database_url), connect(database_url)
