@@ -273,3 +273,11 @@ def test_python_and_postgresql_hash_a_token_to_the_same_bytes(tickets: Any, toke
     in_database = value(tickets, query, str(token) if isinstance(token, UUID) else token)
     assert digest(token) == bytes(in_database)
     assert len(digest(token)) == hashlib.sha256().digest_size == RetiredToken._meta.pk.max_length
+
+
+def test_each_token_column_of_a_model_has_triggers_of_its_own_ahead_of_its_guard() -> None:
+    names = [trigger.name for trigger in [*keep_retired(), *keep_retired("secret", "secret_at")]]
+    assert names == ["guard_retired", "keep_retired", "guard_retired_secret", "keep_retired_secret"]
+    guard, *_ = guard_triggers = sorted([*names, "guard_update", "guard_update_secret"])
+    assert guard == "guard_retired"
+    assert guard_triggers.index("guard_retired_secret") < guard_triggers.index("guard_update")
