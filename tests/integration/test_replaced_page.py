@@ -64,7 +64,7 @@ def test_a_replaced_link_is_called_so_without_its_token_in_any_log(
 
 
 @pytest.mark.usefixtures("_keeping")
-@pytest.mark.parametrize("token", [str(uuid4()), "nothing", "%00"])
+@pytest.mark.parametrize("token", ["12345678-1234-4234-8234-123456789abc", "nothing", "%00"])
 def test_a_link_that_never_was_is_still_not_found(client: Client, token: str) -> None:
     assert client.get(f"/t/{token}/").status_code == 404
 
