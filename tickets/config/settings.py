@@ -32,6 +32,7 @@ try:
         "LOOKUP_LIMIT_SECONDS", default=600, validate=validate.Range(min=1)
     )
     LOOKUP_LIMIT_STORAGE = env.str("LOOKUP_LIMIT_STORAGE", default="database://")
+    METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
     CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
@@ -92,6 +93,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "tickets.secrecy.keep_links_secret",
+    "tickets.probes.answer_probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
