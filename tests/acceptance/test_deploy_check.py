@@ -51,8 +51,17 @@ def test_serving_works_with_a_secret_key_or_in_debug_mode(
     assert result.returncode == 0, result.stderr
 
 
-def test_a_malformed_variable_is_one_clear_line(manage: Manage) -> None:
-    result = manage("check", database_url=None, env={"DJANGO_DEBUG": "perhaps"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DJANGO_DEBUG", "perhaps"),
+        ("DJANGO_TRUSTED_PROXIES", "-1"),
+        ("LOOKUP_LIMIT_FAILURES", "many"),
+        ("LOOKUP_LIMIT_SECONDS", "0"),
+    ],
+)
+def test_a_malformed_variable_is_one_clear_line(manage: Manage, name: str, value: str) -> None:
+    result = manage("check", database_url=None, env={name: value})
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
-    assert "DJANGO_DEBUG" in result.stderr
+    assert name in result.stderr

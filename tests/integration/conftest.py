@@ -7,6 +7,7 @@ from typing import Any
 
 import dj_database_url
 import pytest
+from django.conf import settings as django_settings
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -20,6 +21,21 @@ from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 
 ALIAS = "rotated"
+
+
+@pytest.fixture
+def served(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The settings of a site that django.test.Client may ask."""
+    from tickets.lookup_limit.limiter import limiter  # noqa: PLC0415  (after Django was set up)
+
+    # The settings fixture would read the old value back at the end, which Django forbids if empty.
+    monkeypatch.setattr(django_settings._wrapped, "SECRET_KEY", "for this test only")
+    monkeypatch.delitem(django_settings.__dict__, "SECRET_KEY", raising=False)
+    settings.SECURE_SSL_REDIRECT = False
+    settings.ALLOWED_HOSTS = ["testserver"]
+    limiter.cache_clear()
+    yield
+    limiter.cache_clear()
 
 
 @pytest.fixture

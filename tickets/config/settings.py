@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
-from environs import Env, EnvError
+from environs import Env, EnvError, validate
 
 from tickets.config.database import database_settings
 
@@ -22,6 +22,17 @@ try:
     SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
     SECURE_SSL_REDIRECT = env.bool("DJANGO_SSL_REDIRECT", default=not DEBUG)
     _BEHIND_TLS_PROXY = env.bool("DJANGO_BEHIND_TLS_PROXY", default=False)
+    TRUSTED_PROXIES = env.int(
+        "DJANGO_TRUSTED_PROXIES", default=int(_BEHIND_TLS_PROXY), validate=validate.Range(min=0)
+    )
+    LOOKUP_LIMIT_FAILURES = env.int(
+        "LOOKUP_LIMIT_FAILURES", default=300, validate=validate.Range(min=0)
+    )
+    LOOKUP_LIMIT_SECONDS = env.int(
+        "LOOKUP_LIMIT_SECONDS", default=600, validate=validate.Range(min=1)
+    )
+    LOOKUP_LIMIT_STORAGE = env.str("LOOKUP_LIMIT_STORAGE", default="database://")
+    METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
     CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
@@ -38,6 +49,21 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 if _BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# For every page, the admin's too: what this site serves and nothing else, nothing inline.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 
 DATABASES = {
     "default": database_settings(
@@ -61,10 +87,15 @@ INSTALLED_APPS = [
     "tickets",
     "tickets.rotation",
     "tickets.batch",
+    "tickets.lookup_limit",
 ]
 
 MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",
+    "tickets.secrecy.keep_links_secret",
+    "tickets.probes.answer_probes",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -100,6 +131,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ROOT_URLCONF = "tickets.config.urls"
 WSGI_APPLICATION = "tickets.config.wsgi.application"
 STATIC_URL = "static/"
+# Serve the files of the installed apps where they are: no collectstatic when the site is deployed.
+WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -22,14 +22,19 @@ Row = tuple[Any, ...]
 Values = Mapping[str, Any]
 
 
-def own_wrapper(alias: str, startup_options: str = "") -> BaseDatabaseWrapper:
+def own_wrapper(
+    alias: str, startup_options: str = "", connect_seconds: int | None = None
+) -> BaseDatabaseWrapper:
     """A new wrapper of the alias, not connected, whose sessions bear the rotation's name.
 
-    ``startup_options`` ("-c name=value ...") come after those that the alias or PGOPTIONS has.
+    ``startup_options`` ("-c name=value ...") come after those that the alias or PGOPTIONS has;
+    ``connect_seconds`` replaces the alias' bound to connecting.
     """
     wrapper = connections[alias].copy()
     options = wrapper.settings_dict["OPTIONS"]
     options["application_name"] = APPLICATION_NAME
+    if connect_seconds is not None:
+        options["connect_timeout"] = connect_seconds
     if startup_options:
         before = options.get("options") or os.environ.get("PGOPTIONS", "")
         options["options"] = f"{before} {startup_options}".lstrip()
@@ -46,14 +51,17 @@ class Connection:
     not run in a transaction; a proxy may refuse or ignore them, so look whether they took effect.
     """
 
-    def __init__(self, alias: str, *, startup_options: str = "") -> None:
+    def __init__(
+        self, alias: str, *, startup_options: str = "", connect_seconds: int | None = None
+    ) -> None:
         self._alias = alias
         self._startup_options = startup_options
+        self._connect_seconds = connect_seconds
         self._raw: Any = None
 
     def _open(self) -> Any:
         if self._raw is None or self._raw.closed:
-            wrapper = own_wrapper(self._alias, self._startup_options)
+            wrapper = own_wrapper(self._alias, self._startup_options, self._connect_seconds)
             wrapper.inc_thread_sharing()
             wrapper.connect()
             self._raw = wrapper.connection
@@ -127,12 +135,12 @@ class Connection:
 
 
 @contextmanager
-def reading(alias: str) -> Iterator[Connection]:
+def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Connection]:
     """A connection for a few look-ups, tried once and closed at the end.
 
     Raises DatabaseGoneError or StatementError in place of the driver's errors.
     """
-    connection = Connection(alias)
+    connection = Connection(alias, connect_seconds=connect_seconds)
     try:
         yield connection
     except psycopg2.Error as error:

@@ -105,7 +105,7 @@ class Rotation:
         finally:
             self.result.seconds = self._clock() - started_at
             self._upkeep.close()
-            self._sum_up()
+            self.sum_up()
             for worker in self._workers:
                 worker.connection.close()
         return self.result
@@ -114,16 +114,18 @@ class Rotation:
         for worker in self._workers:
             worker.connection.cancel()
 
-    def _sum_up(self) -> None:
-        waited_seconds = self.result.waited_seconds
+    def sum_up(self) -> None:
+        """Bring ``result`` up to date. From any thread, any number of times."""
+        waited_seconds: dict[str, float] = {}
         for worker in self._workers:
-            self.result.retries += worker.persistence.retries
-            for kind, seconds in worker.waited_seconds.items():
+            for kind, seconds in worker.waited_seconds.copy().items():
                 waited_seconds[kind] = waited_seconds.get(kind, 0.0) + seconds
-        self.result.vacuums = self._upkeep.vacuums
-        self.result.vacuum_seconds = self._upkeep.seconds
         if self._patience.waited_seconds:
             waited_seconds["row locks"] = self._patience.waited_seconds
+        self.result.waited_seconds = waited_seconds
+        self.result.retries = sum(worker.persistence.retries for worker in self._workers)
+        self.result.vacuums = self._upkeep.vacuums
+        self.result.vacuum_seconds = self._upkeep.seconds
 
     def _passes(self) -> Outcome:
         fruitless = in_vain = 0
@@ -189,5 +191,6 @@ class Rotation:
             if isinstance(event, BatchDone):
                 self.result.rotated_rows += event.rotated_rows
                 self.result.batches += 1
+                self.result.batch_seconds.record(event.seconds)
                 self._upkeep.rotated(event.rotated_rows)
             self._observer(event)

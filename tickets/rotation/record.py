@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
+from itertools import count
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
@@ -27,9 +28,18 @@ from tickets.rotation.target import Target
 
 OPERATION_TYPE = "rotation"
 BEAT_EVERY_SECONDS = 1.0
+FIGURES_EVERY_BEATS = 5
 JOIN_AT_MOST_SECONDS = 5.0
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 SILENT_FOR = timedelta(seconds=30)
+
+
+class Counted(Protocol):
+    """A rotation at work; ``sum_up`` brings ``result`` up to date."""
+
+    result: Result
+
+    def sum_up(self) -> None: ...
 
 
 class Record:
@@ -78,6 +88,14 @@ class Record:
             self._operation.finish(failed=error is not None, output_data=as_output(result, error))
         self.close()
 
+    def _write_figures(self, counted: Counted) -> None:
+        if self._operation is None:
+            return
+        counted.sum_up()
+        with suppress(*DATABASE_ERRORS), self._briefly():
+            records = BatchOperation.objects.using(self._database).filter(pk=self._operation.pk)
+            records.running().update(output_data=as_figures(counted.result))
+
     @contextmanager
     def _briefly(self) -> Iterator[None]:
         """A transaction that gives up soon where others hold the record's table."""
@@ -91,18 +109,23 @@ class Record:
         connections[self._database].close()
 
     @contextmanager
-    def kept(self, progress: Progress, stop: StopSignal) -> Iterator[None]:
+    def kept(self, progress: Progress, stop: StopSignal, counted: Counted) -> Iterator[None]:
         """While inside, a thread of its own writes the progress and hears of requests to stop.
 
         A thread apart: the main one must answer signals even while the database does not answer.
+        Every few seconds it also writes what ``counted`` has counted by then.
         """
         finished = Event()
 
         def keep() -> None:
             connections[self._database] = own_wrapper(self._database)  # this thread's alone
-            while not finished.wait(BEAT_EVERY_SECONDS):
+            for beats in count(1):
+                if finished.wait(BEAT_EVERY_SECONDS):
+                    break
                 if self.beat(progress.done_rows, progress.total_rows):
                     stop.request()
+                if beats % FIGURES_EVERY_BEATS == 0:
+                    self._write_figures(counted)
             self.close()
 
         keeper = Thread(target=keep, name="rotation-record", daemon=True)
@@ -119,13 +142,21 @@ def as_output(result: Result, error: str | None) -> dict[str, Any]:
     return {
         "outcome": "error" if error else result.outcome.name.lower(),
         "error": error,
+        "seconds": round(result.seconds, 3),
+        **as_figures(result),
+    }
+
+
+def as_figures(result: Result) -> dict[str, Any]:
+    """The part of it that is there while the rotation runs, too."""
+    return {
         "rotated_rows": result.rotated_rows,
         "skipped_rows": result.skipped_rows,
         "batches": result.batches,
         "retries": result.retries,
-        "seconds": round(result.seconds, 3),
         "vacuums": result.vacuums,
         "waited_seconds": {kind: round(s, 3) for kind, s in result.waited_seconds.items()},
+        "batch_seconds": result.batch_seconds.as_dict(),
     }
 
 

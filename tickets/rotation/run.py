@@ -131,7 +131,7 @@ class Run:
             )
         error: str | None = "ended by an error that was not foreseen"
         try:
-            with ThreadPoolExecutor(max_workers=1) as pool, record.kept(progress, stop):
+            with ThreadPoolExecutor(max_workers=1) as pool, record.kept(progress, stop, rotation):
                 running = pool.submit(rotation.run)
                 # A signal that comes just before an unbounded wait would be answered after it.
                 while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:

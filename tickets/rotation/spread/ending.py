@@ -94,6 +94,7 @@ def _sum_of_ranges(rotation: BatchOperation, outcome: Outcome, error: str | None
             continue
         total.batches += value["batches"]
         total.retries += value["retries"]
+        total.batch_seconds.add(value.get("batch_seconds"))
         for kind, seconds in value["waited_seconds"].items():
             total.waited_seconds[kind] = total.waited_seconds.get(kind, 0.0) + seconds
         total.skipped_rows = value["skipped_rows"]  # of the lone range that waited for them
