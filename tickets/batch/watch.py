@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from tickets.batch.alerts import mail, reason
+from tickets.batch.alerts import mail, reason, tell
 from tickets.batch.claim import WAITING
 from tickets.batch.dispatch import send, visibility_timeout_seconds
 from tickets.batch.errors import StatusChangeError, UnavailableError
@@ -53,9 +53,7 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
         mail("batch operations need a look", text)
     # After the report: told twice is better than never.
     record.finish(output_data={**news, "sent again": report["sent again"]})
-    for receiver, answer in operations_watched.send_robust(BatchOperation):
-        if isinstance(answer, Exception):
-            logger.error("%r failed", receiver, exc_info=answer)
+    tell(operations_watched)
     BatchOperation.objects.of_type(WATCH).filter(
         status=Status.FINISHED, created_at__lt=record.created_at - KEPT_FOR
     ).delete()

@@ -124,6 +124,7 @@ def as_output(result: Result, error: str | None) -> dict[str, Any]:
         "batches": result.batches,
         "retries": result.retries,
         "seconds": round(result.seconds, 3),
+        "rows_per_second": round(result.rotated_rows / result.seconds) if result.seconds else None,
         "vacuums": result.vacuums,
         "waited_seconds": {kind: round(s, 3) for kind, s in result.waited_seconds.items()},
     }

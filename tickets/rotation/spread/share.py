@@ -89,10 +89,17 @@ def _pending_rows(target: Target, keys: KeyRange) -> int:
 
 
 def _options(rotation: BatchOperation, *, is_patient: bool) -> RotationOptions:
-    """Only the lone range of a round waits for locked rows; others leave them to the next one."""
+    """Only the lone range of a round waits for locked rows; others leave them to the next one.
+
+    VACUUMs are operations of their own.
+    """
     options = options_of(rotation)
     patience_seconds = min(options.wait_for_locks_seconds, share_seconds() / 2)
-    return replace(options, wait_for_locks_seconds=patience_seconds if is_patient else 0.0)
+    return replace(
+        options,
+        wait_for_locks_seconds=patience_seconds if is_patient else 0.0,
+        vacuum_every_percent=0.0,
+    )
 
 
 def _rotate(
