@@ -72,28 +72,16 @@ class RedisServer:
             return False
 
 
-class Worker:
-    """``celery worker`` in a process group of its own; its log and its mails are files."""
+class CeleryProgram:
+    """``celery`` with a subcommand, in a process group of its own; log and mails are files."""
 
-    def __init__(
-        self,
-        directory: Path,
-        env: Mapping[str, str],
-        *,
-        concurrency: int = 2,
-    ) -> None:
+    def __init__(self, directory: Path, env: Mapping[str, str], *arguments: str) -> None:
         self.name = directory.name
-        self._log = directory / "worker.log"
+        self._log = directory / "celery.log"
         self.mails = directory / "mails"
-        command = [
-            *[sys.executable, "-m", "celery", "--app", "tickets.config.celery", "worker"],
-            *["--pool", "prefork", "--concurrency", str(concurrency), "--loglevel", "INFO"],
-            *["--without-gossip", "--without-mingle", "--without-heartbeat"],
-            *["--queues", ",".join(QUEUES), "--hostname", f"{directory.name}@%h"],
-        ]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "celery", "--app", "tickets.config.celery", *arguments],
                 cwd=PROJECT,
                 env={
                     **os.environ,
@@ -106,31 +94,50 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
             )
-        until(self._is_ready)
 
     def log(self) -> str:
         return self._log.read_text()
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL for all its processes at once, as when the machine is gone."""
+        if self.is_running():
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(timeout=60)
+
+
+class Worker(CeleryProgram):
+    """``celery worker``. It is starting: ``until_ready`` returns when it takes tasks."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str], *, concurrency: int = 2) -> None:
+        super().__init__(
+            directory,
+            env,
+            *["worker", "--pool", "prefork", "--concurrency", str(concurrency)],
+            *["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"],
+            *["--queues", ",".join(QUEUES), "--hostname", f"{directory.name}@%h"],
+        )
+
+    def until_ready(self) -> None:
+        until(self._is_ready)
 
     def mails_about(self, text: str) -> list[str]:
         found = [mail.read_text() for mail in self.mails.glob("*")]
         return [mail for mail in found if text in mail]
 
-    def kill(self) -> None:
-        """SIGKILL for all its processes at once, as when the machine is gone."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=60)
-
-    def stop(self) -> None:
-        """Let it finish what it is at."""
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
     def _is_ready(self) -> bool:
-        assert self._process.poll() is None, self.log()
+        assert self.is_running(), self.log()
         return " ready." in self.log()
+
+
+class Scheduler(CeleryProgram):
+    """``celery beat``: it sends the periodic tasks."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str]) -> None:
+        schedule = str(directory / "schedule")
+        super().__init__(directory, env, "beat", "--loglevel", "INFO", "--schedule", schedule)
 
 
 def _free_port() -> int:

@@ -37,29 +37,36 @@ def broker(session_directory: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def make_worker(
-    django_db_setup: None, server_url: str, broker: RedisServer, session_directory: Path
-) -> Iterator[Callable[..., Worker]]:
-    """make_worker(name, env={}, **options) returns a worker that is ready."""
+def celery_env(django_db_setup: None, server_url: str, broker: RedisServer) -> dict[str, str]:
+    """Variables that lead to pytest-django's database and to the first database of the broker."""
     name = connections["default"].settings_dict["NAME"]
     url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    return {"DATABASE_URL": url, "CELERY_BROKER_URL": broker.url}
+
+
+@pytest.fixture(scope="session")
+def make_worker(
+    celery_env: dict[str, str], session_directory: Path
+) -> Iterator[Callable[..., Worker]]:
+    """make_worker(name, env={}, **options) returns a worker that is starting."""
     made: list[Worker] = []
 
     def make(name: str, env: dict[str, str] | None = None, **options: Any) -> Worker:
         directory = session_directory / name
         directory.mkdir()
-        variables = {"DATABASE_URL": url, "CELERY_BROKER_URL": broker.url, **(env or {})}
-        made.append(Worker(directory, variables, **options))
+        made.append(Worker(directory, {**celery_env, **(env or {})}, **options))
         return made[-1]
 
     yield make
     for worker in made:
-        worker.stop()
+        worker.kill()
 
 
 @pytest.fixture(scope="session")
 def shared_worker(make_worker: Callable[..., Worker]) -> Worker:
-    return make_worker("shared")
+    worker = make_worker("shared")
+    worker.until_ready()
+    return worker
 
 
 @pytest.fixture(scope="session")

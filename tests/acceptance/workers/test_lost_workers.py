@@ -80,6 +80,7 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
     url = broker.url.removesuffix("/0") + "/1"
     environment = {"TEST_VISIBILITY_SECONDS": "0.1", "CELERY_BROKER_URL": url}
     doomed = make_worker("doomed", environment, concurrency=1)
+    doomed.until_ready()
     operation = operations.create_asynchronous("three steps", input_data={"directory": directory})
     with app.connection(url) as connection:
         app.send_task(RUN_OPERATION, [operation.pk], queue="batch-default", connection=connection)
@@ -92,7 +93,7 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
     journal.open_gate()
     assert finished(operation).result == Result.SUCCESSFUL
     assert journal.words() == ["first", "gate", "gate", "last"]
-    heir.stop()
+    heir.kill()
 
 
 def test_an_attempt_that_stood_still_too_long_changes_nothing_any_more(

@@ -11,7 +11,7 @@ from django.db import connections
 
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
-from tickets.rotation.connection import own_session, reason_of
+from tickets.rotation.connection import reason_of
 from tickets.rotation.display import Display, make_display
 from tickets.rotation.errors import DatabaseGoneError, RotationError
 from tickets.rotation.events import RangesSeen, Waiting
@@ -59,9 +59,7 @@ class Follower:
         progress = Progress(self.rotation.progress_total or 0, clock=clock)
         display = make_display(self._mode, progress, out=self._out, err=self._err, clock=clock)
         seen_at = worked_at = clock()
-        database = records_database()
-        # Under the rotation's name: what a follower reads is no traffic to give way to.
-        with closing(display), stopping_on_ctrl_c() as stop, own_session(database):
+        with closing(display), stopping_on_ctrl_c() as stop:
             while not stop.wait(LOOK_EVERY_SECONDS):
                 try:
                     worked = self._look(progress, display)
@@ -72,7 +70,7 @@ class Follower:
                     if seen_at - worked_at > WORKERS_MISSED_AFTER_SECONDS:
                         display.show(Waiting("no worker takes a range"))
                 except DATABASE_ERRORS as error:
-                    connections[database].close()
+                    connections[records_database()].close()
                     if clock() - seen_at > GIVE_UP_AFTER_SECONDS:
                         raise DatabaseGoneError(
                             f"the record cannot be read: {reason_of(error)}. The workers go on"

@@ -129,4 +129,7 @@ def _rotate(
         except AbortedError:  # asked to stop while the database kept failing
             result = engine.result
             result.outcome = Outcome.STOPPED
+        except BaseException:  # such as the soft time limit: its threads must not go on
+            stop.abort()
+            raise
     return result, keeper.out_of_time and result.outcome is Outcome.STOPPED
