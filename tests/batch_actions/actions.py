@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import Any
 
 from tests.batch_actions.journal import Journal
@@ -80,6 +81,8 @@ class Deadly(Action):
 
     def execute(self, operation: BatchOperation) -> Any:
         Journal.of(operation).write("try")
+        # One that is gone before the main process knows that it has begun is missed only after 5 s.
+        time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
+from celery import Celery
 from django.dispatch import Signal
 
-from tests.batch_actions.unreachable import app
+from tests.batch_actions import unreachable
 from tickets.batch.action import Action
 from tickets.batch.action_group import ActionGroup
 from tickets.batch.alerts import mail, tell
@@ -34,6 +35,8 @@ def soft_limit_strikes() -> Iterator[None]:
         yield
         timer.join()
     finally:
+        timer.cancel()
+        timer.join()
         signal.signal(signal.SIGUSR1, before)
 
 
@@ -45,13 +48,10 @@ def silent_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def silent_broker(silent_port: int, settings: Any) -> Iterator[None]:
-    before = app.conf.broker_url
-    app.conf.broker_url = app.conf.broker_write_url = f"redis://127.0.0.1:{silent_port}/0"
+def silent_broker(silent_port: int, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Celery("silent", broker=f"redis://127.0.0.1:{silent_port}/0", set_as_current=False)
+    monkeypatch.setattr(unreachable, "app", app)
     settings.BATCH_CELERY_APP = "tests.batch_actions.unreachable.app"
-    yield
-    app.conf.broker_url = app.conf.broker_write_url = before
-    app.pool.force_close_all()
 
 
 # smtplib leaves the socket to be collected.

@@ -90,16 +90,16 @@ def test_the_only_argument_of_a_task_is_the_operations_id(
 
 
 def test_a_countdown_is_waited_for(directory: str, finished: Finished) -> None:
-    operation = finished(run_asynchronous("one step", directory=directory, countdown=1))
+    operation = finished(run_asynchronous("one step", directory=directory, countdown=0.4))
 
     assert operation.started_at is not None
-    assert (operation.started_at - operation.created_at).total_seconds() > 0.9
+    assert (operation.started_at - operation.created_at).total_seconds() > 0.3
 
 
 def test_what_is_cancelled_during_its_countdown_never_starts(
     directory: str, worker: Worker, broker: RedisServer, journal: Journal
 ) -> None:
-    operation = run_asynchronous("one step", directory=directory, countdown=1)
+    operation = run_asynchronous("one step", directory=directory, countdown=0.4)
     number = operation.pk
 
     operation.cancel()

@@ -32,8 +32,8 @@ SLOWLY = ("--batch-rows", "100", "--pause-seconds", "0.01")
 FOR_LONG = ("--batch-rows", "50", "--pause-seconds", "0.1")
 HAS_JUST_BEGUN = (
     RANGES.format("min(runner)")
-    + " AND status = 'running' AND progress_total > 0"
-    + " AND started_at > clock_timestamp() - interval '0.2 s'"
+    + " AND status = 'running' AND progress_total > 0 AND progress_done = 0"
+    + " AND heartbeat_at > clock_timestamp() - interval '0.2 s'"
 )
 
 
@@ -201,7 +201,7 @@ def test_200_000_rows_by_two_workers_one_of_them_killed(make_site: Callable[[], 
     bytes_before = value(site.tickets, TABLE_BYTES)
     site.until_ready()
 
-    handed_out = site.rotate("--async", "--batch-rows", "500", "--pause-seconds", "0.02")
+    handed_out = site.rotate("--async", "--batch-rows", "1000", "--pause-seconds", "0.02")
     until(lambda: site.rotation("progress_done") > 50_000)
     runner = until(lambda: value(site.tickets, HAS_JUST_BEGUN))
     next(worker for worker in workers if worker.name in runner).kill()
@@ -380,7 +380,7 @@ def test_what_is_not_done_in_a_workers_time_is_shared_out_again(
     leak(site.tickets, ROWS)
     site.until_ready()
 
-    followed = site.rotate("--async", "--follow", "--batch-rows", "200", "--pause-seconds", "0.05")
+    followed = site.rotate("--async", "--follow", "--batch-rows", "400", "--pause-seconds", "0.05")
 
     assert followed.returncode == 0, followed.stderr
     output = site.rotation("output_data")

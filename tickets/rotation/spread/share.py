@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 from django.conf import settings
 
+from tickets.batch.errors import NotRunningError
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.rotation.connection import reading
@@ -24,6 +26,7 @@ from tickets.rotation.spread.family import (
     keys_of,
     options_of,
     rotation_of,
+    shares_of,
     target_of_rotation,
 )
 from tickets.rotation.spread.keeper import Keeper
@@ -66,6 +69,8 @@ def rotate_range(part: BatchOperation) -> dict[str, Any]:
     pending_rows = _pending_rows(target, keys)
     rotated_rows = ledger.final_rows(result.rotated_rows, pending_rows)
     part.beat(rotated_rows)
+    with suppress(NotRunningError):  # it has ended
+        rotation.beat(shares_of(rotation).rotated_rows)  # short ranges have no other beat
     return {
         **as_output(result, None),
         **({"outcome": OUT_OF_TIME} if out_of_time else {}),
