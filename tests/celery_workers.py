@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,10 +58,8 @@ class RedisServer:
         self._process.wait(timeout=60)
 
     def holds(self) -> int:
-        """How many tasks it has, in queues and with workers."""
-        queues = [key for queue in QUEUES for key in self.client.keys(f"{queue}*")]
-        waiting = sum(self.client.llen(key) for key in queues)
-        return int(waiting) + int(self.client.hlen("unacked"))
+        """How many tasks it has in its first database, in queues and with workers."""
+        return holds(self.client)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -70,6 +68,20 @@ class RedisServer:
             return bool(self.client.ping())
         except redis.ConnectionError:
             return False
+
+
+def holds(client: "redis.Redis[bytes]") -> int:
+    """How many tasks are in the client's database, in queues and with workers."""
+    waiting = sum(client.llen(key) for key in client.keys("batch-*"))
+    return int(waiting) + int(client.hlen("unacked"))
+
+
+def forget_tasks(client: "redis.Redis[bytes]") -> None:
+    """Remove them, such as those that were acknowledged while the broker was away.
+
+    They would come again after the visibility timeout.
+    """
+    client.delete("unacked", "unacked_index", *client.keys("batch-*"))
 
 
 class CeleryProgram:
@@ -130,6 +142,25 @@ class Worker(CeleryProgram):
     def _is_ready(self) -> bool:
         assert self.is_running(), self.log()
         return " ready." in self.log()
+
+
+class Team:
+    """Workers of the same queues, seen as one.
+
+    Each has one process in its pool: of several, Celery misses one that was killed only after 5 s,
+    unless it was the youngest.
+    """
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+        for worker in workers:
+            worker.until_ready()
+
+    def log(self) -> str:
+        return "".join(worker.log() for worker in self._workers)
+
+    def mails_about(self, text: str) -> list[str]:
+        return [mail for worker in self._workers for mail in worker.mails_about(text)]
 
 
 class Scheduler(CeleryProgram):

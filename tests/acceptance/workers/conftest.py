@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 
 from tests.batch_actions.journal import Journal
-from tests.celery_workers import RedisServer, Worker
+from tests.celery_workers import RedisServer, Team, Worker
 from tests.databases import make_server_directory
 from tests.waiting import until
 from tickets.batch.lifecycle import Status
@@ -63,10 +63,8 @@ def make_worker(
 
 
 @pytest.fixture(scope="session")
-def shared_worker(make_worker: Callable[..., Worker]) -> Worker:
-    worker = make_worker("shared")
-    worker.until_ready()
-    return worker
+def shared_workers(make_worker: Callable[..., Worker]) -> Team:
+    return Team([make_worker(name, concurrency=1) for name in ("one", "two")])
 
 
 @pytest.fixture(scope="session")
@@ -76,11 +74,11 @@ def groups() -> None:
 
 
 @pytest.fixture
-def worker(
-    shared_worker: Worker, broker: RedisServer, transactional_db: None, groups: None
-) -> Iterator[Worker]:
-    """The shared worker, with nothing to do, and with nothing to do again at the test's end."""
-    yield shared_worker
+def workers(
+    shared_workers: Team, broker: RedisServer, transactional_db: None, groups: None
+) -> Iterator[Team]:
+    """Two processes with nothing to do, and with nothing to do again at the test's end."""
+    yield shared_workers
     until(lambda: broker.holds() == 0)
 
 

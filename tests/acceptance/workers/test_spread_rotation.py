@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 import redis
 
-from tests.celery_workers import RedisServer, Worker
+from tests.celery_workers import RedisServer, Worker, forget_tasks, holds
 from tests.databases import DatabaseFactory
 from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
@@ -144,8 +144,13 @@ class Site:
     def holds(self) -> int:
         """How many tasks the broker has for this site."""
         with redis.Redis.from_url(self.broker_url) as client:
-            queues = client.keys("batch-*")
-            return sum(int(client.llen(key)) for key in queues) + int(client.hlen("unacked"))
+            return holds(client)
+
+    def forget(self) -> None:
+        """No tickets, records and tasks, for the next test."""
+        self.tickets.cursor().execute(CLEAR)
+        with redis.Redis.from_url(self.broker_url) as client:
+            forget_tasks(client)
 
     def stop(self) -> None:
         self.tickets.close()
@@ -189,7 +194,7 @@ def site(busy_site: Site) -> Iterator[Site]:
     """The shared one with two processes at work, 20,000 leaked tickets, and no records."""
     leak(busy_site.tickets, ROWS)
     yield busy_site
-    busy_site.tickets.cursor().execute(CLEAR)
+    busy_site.forget()
 
 
 def test_200_000_rows_by_two_workers_one_of_them_killed(make_site: Callable[[], Site]) -> None:
