@@ -98,7 +98,7 @@ def _overdue() -> Q:
         created_at__lte=OuterRef("created_at"),
         started_at__gte=long_ago,
     )
-    return Q(status=Status.UNPROCESSED, created_at__lt=long_ago) & ~Exists(ahead_in_the_queue)
+    return Q(status=Status.UNPROCESSED, created_at__lt=long_ago) & Q(~Exists(ahead_in_the_queue))
 
 
 def _section(kind: str, lines: list[str]) -> str:

@@ -26,7 +26,7 @@ try:
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
     CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
     BATCH_ALWAYS_SYNCHRONOUS = env.bool("BATCH_ALWAYS_SYNCHRONOUS", default=False)
-    ADMINS = [("", address) for address in env.list("DJANGO_ADMINS", default=[])]
+    _ADMIN_ADDRESSES: list[str] = env.list("DJANGO_ADMINS", default=[])
     SERVER_EMAIL = env.str("SERVER_EMAIL", default="root@localhost")
     EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
     EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
@@ -112,6 +112,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+ADMINS = [("", address) for address in _ADMIN_ADDRESSES]
 # A mail server that does not answer must not hold a worker up.
 EMAIL_TIMEOUT = 10
 
