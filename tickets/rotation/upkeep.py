@@ -39,8 +39,8 @@ class Upkeep:
 
     A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
     50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that
-    others work on the server, and faster when they do not. One that cannot or need not run is left out with a
-    remark, the same remark once; no fault of it ends a rotation.
+    others work on the server, and faster when they do not. One that cannot or need not run is
+    left out with a remark, the same remark once; no fault of it ends a rotation.
     """
 
     def __init__(
