@@ -32,6 +32,17 @@ def test_management_commands_need_no_variable_at_all(manage: Manage, database_ur
     assert manage("showmigrations", database_url=database_url).returncode == 0
 
 
+def test_those_who_are_to_be_told_of_failures_can_be_mailed(manage: Manage) -> None:
+    env = {
+        "DJANGO_ADMINS": "on-call@example.com,head@example.com",
+        "SERVER_EMAIL": "tickets@example.com",
+        "EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
+    }
+    result = manage("sendtestemail", "--admins", database_url=None, env=env)
+    assert result.returncode == 0, result.stderr
+    assert "From: tickets@example.com\nTo: on-call@example.com, head@example.com" in result.stdout
+
+
 LOAD_THE_SITE = "import tickets.config.wsgi"
 
 

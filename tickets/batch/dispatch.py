@@ -14,6 +14,7 @@ from tickets.batch.claim import Claim
 from tickets.batch.errors import InputError, StatusChangeError, UnavailableError
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
+from tickets.batch.time_limit import is_time_limit
 
 # The names of the tasks.
 RUN_OPERATION = "tickets.batch.run_operation"
@@ -44,7 +45,9 @@ def ensure_broker() -> None:
         # A new connection: one from the pool may be open and its server gone.
         with app.connection_for_write() as connection:
             connection.default_channel  # noqa: B018  (connects, as the transport options say)
-    except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
+    except Exception as error:  # each transport has errors of its own
+        if is_time_limit(error):
+            raise
         raise UnavailableError(_unreachable(app, error)) from None
 
 
@@ -84,7 +87,9 @@ def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) ->
             time_limit=group.time_limit_seconds,
             ignore_result=True,
         )
-    except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
+    except Exception as error:  # each transport has errors of its own
+        if is_time_limit(error):
+            raise
         raise UnavailableError(_unreachable(app, error)) from None
 
 

@@ -41,6 +41,18 @@ def own_wrapper(
     return wrapper
 
 
+@contextmanager
+def own_session(alias: str) -> Iterator[None]:
+    """While inside, the calling thread reaches the alias through a session of that name."""
+    before = connections[alias]
+    connections[alias] = own_wrapper(alias)
+    try:
+        yield
+    finally:
+        connections[alias].close()
+        connections[alias] = before
+
+
 class Connection:
     """One server connection, opened on first use and again after it was lost.
 

@@ -46,5 +46,9 @@ class NotSpreadableError(RotationError):
     """Ranges cannot be given to workers: something is missing, or does not go together."""
 
 
+class WithdrawnError(RotationError):
+    """The broker was lost before all ranges of a spread rotation had been given to workers."""
+
+
 class AbortedError(RotationError):
     """The operator asked for an end at once; the batch in flight was rolled back."""

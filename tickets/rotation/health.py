@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from tickets.batch import sessions
 from tickets.rotation import sql
 from tickets.rotation.connection import APPLICATION_NAME, Connection
 from tickets.rotation.errors import NotReadyError
@@ -33,11 +34,13 @@ def active_queries(connection: Connection) -> float:
 
 
 def others_at_work(connection: Connection) -> bool:
-    """Whether a session that is no rotation ran a statement in the last 200 ms.
+    """Whether a session that is no rotation's and no worker's ran a statement in the last 200 ms.
 
-    Sessions that the role may not see count: better gentle for nothing than rough unknowingly.
+    Nobody waits for what workers do beside a rotation, such as keeping its records. Sessions that
+    the role may not see count: better gentle for nothing than rough unknowingly.
     """
-    return bool(connection.value(sql.others_at_work(), {"own": APPLICATION_NAME}))
+    own = [APPLICATION_NAME, sessions.APPLICATION_NAME]
+    return bool(connection.value(sql.others_at_work(), {"own": own}))
 
 
 def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throttle:

@@ -143,6 +143,7 @@ def as_output(result: Result, error: str | None) -> dict[str, Any]:
         "outcome": "error" if error else result.outcome.name.lower(),
         "error": error,
         "seconds": round(result.seconds, 3),
+        "rows_per_second": round(result.rotated_rows / result.seconds) if result.seconds else None,
         **as_figures(result),
     }
 

@@ -318,15 +318,15 @@ def active_queries() -> sql.SQL:
 def others_at_work() -> sql.SQL:
     """Whether a session of another program ran a statement in the last 200 ms. No lock.
 
-    Takes ``own``, the application name of rotations. A session whose state this role may not see
-    counts as one at work.
+    Takes ``own``, the application names that do not count. A session whose state this role may
+    not see counts as one at work, one that has only connected does not.
     """
     return sql.SQL(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
         "AND coalesce(backend_type, 'client backend') = 'client backend' AND datname IS NOT NULL "
-        "AND application_name IS DISTINCT FROM %(own)s "
+        "AND coalesce(application_name, '') <> ALL (%(own)s) "
         "AND (state IS NULL OR state IN ('active', 'disabled') "
-        "OR state_change > clock_timestamp() - interval '200 ms'))"
+        "OR query <> '' AND state_change > clock_timestamp() - interval '200 ms'))"
     )
 
 

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import router
 from django.db.models import Count, Q, Sum
 
-from tickets.batch.claim import successes
+from tickets.batch.claim import SUCCESSFUL, successes
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.queryset import BatchOperationQuerySet
@@ -22,10 +22,15 @@ from tickets.rotation.options import RotationOptions
 from tickets.rotation.record import OPERATION_TYPE
 from tickets.rotation.target import Target
 
-# The types of the operations, and of the action that does a range's work.
+# The types of the operations, and the actions that do their work.
 RANGE = "rotation.range"
 END_OF_ROUND = "rotation.end of round"
+VACUUM = "rotation.vacuum"
 ROTATE = "RotateRange"
+VACUUM_BESIDE = "VacuumBeside"
+
+# Where a rotation that could not be handed out whole keeps the reason until its round is over.
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,41 @@ def round_of(rotation: BatchOperation, number: int) -> list[BatchOperation]:
     return list(ranges_of(rotation).filter(input_data__contains={"round": number}).order_by("id"))
 
 
+def vacuums_of(rotation: BatchOperation) -> BatchOperationQuerySet:
+    """The VACUUMs beside its ranges."""
+    records = BatchOperation.objects.using(records_database()).of_type(VACUUM)
+    return records.for_context(rotation)
+
+
+def goes_on(rotation: BatchOperation) -> bool:
+    """Whether the rotation, read afresh, runs and nobody has asked it to stop."""
+    rotation.refresh_from_db(using=records_database())
+    return rotation.status == Status.RUNNING and rotation.stop_requested_at is None
+
+
 def current_round(rotation: BatchOperation) -> int:
     """The number of the round that the loaded record was in."""
     return int((rotation.output_data or {}).get("rounds", 0))
+
+
+def value_of(part: BatchOperation) -> dict[str, Any] | None:
+    """What the range's work has returned; None when it has not, because every attempt failed."""
+    return _value(part, ROTATE)
+
+
+def vacuum_value_of(vacuum: BatchOperation) -> dict[str, Any] | None:
+    """How a VACUUM has ended; None when it has not, or nobody knows."""
+    return _value(vacuum, VACUUM_BESIDE)
+
+
+def _value(operation: BatchOperation, action: str) -> dict[str, Any] | None:
+    results = (operation.output_data or {}).get("actions", [])
+    values = [
+        result["value"]
+        for result in results
+        if result["action"] == action and result["status"] == SUCCESSFUL
+    ]
+    return values[0] if values else None
 
 
 def is_worked_off(part: BatchOperation) -> bool:
@@ -104,6 +141,11 @@ def range_key(rotation: BatchOperation, number: int, place: int) -> UUID:
 def end_key(rotation: BatchOperation, number: int) -> UUID:
     """The same for whoever finds the round at its end, so that there is one."""
     return uuid5(rotation.key, f"end of round {number}")
+
+
+def vacuum_key(rotation: BatchOperation, number: int) -> UUID:
+    """The same for whoever finds the n-th VACUUM due."""
+    return uuid5(rotation.key, f"vacuum {number}")
 
 
 def target_named(label: str, database: str) -> Target:

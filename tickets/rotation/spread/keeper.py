@@ -10,7 +10,7 @@ from django.db import connections
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
-from tickets.rotation.connection import own_wrapper
+from tickets.rotation.connection import own_session
 from tickets.rotation.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS, JOIN_AT_MOST_SECONDS
 from tickets.rotation.spread.family import records_database, shares_of
 from tickets.rotation.stop import StopSignal
@@ -50,17 +50,13 @@ class Keeper:
             thread.join(timeout=JOIN_AT_MOST_SECONDS)
 
     def _keep(self) -> None:
-        database = records_database()
-        connections[database] = own_wrapper(database)  # this thread's alone
-        try:
+        with own_session(records_database()):
             while not self._ended.wait(self._pause_seconds()):
                 if self._clock() >= self._ends_at:
                     self.out_of_time = True
                     self._stop.request()
                     return
                 self._beat()
-        finally:
-            connections[database].close()
 
     def _pause_seconds(self) -> float:
         return min(BEAT_EVERY_SECONDS, max(0.0, self._ends_at - self._clock()))

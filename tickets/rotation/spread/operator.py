@@ -6,7 +6,7 @@ import json
 import time
 from typing import TextIO
 
-from tickets.rotation.errors import NotSpreadableError, RotationError
+from tickets.rotation.errors import NotSpreadableError, RotationError, WithdrawnError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.run import Run
 from tickets.rotation.spread.family import input_of, running_spreads
@@ -34,7 +34,7 @@ class Operator:
     def begin(self, options: RotationOptions) -> bool:
         """Give the pending rows to the workers; whether nothing is pending, so nothing was given.
 
-        Raises NotSpreadableError, NotReadyError, or another RotationError; nothing was rotated.
+        Raises RotationError: nothing was rotated, unless it says so.
         """
         try:
             ensure_spreadable(self._target.database)
@@ -46,6 +46,11 @@ class Operator:
         except NotSpreadableError as error:
             raise RotationError(
                 f"{error}. Nothing was rotated. {self._target.command} without --async works here"
+            ) from None
+        except WithdrawnError as error:
+            raise RotationError(
+                f"{error}. Its workers stop; what they have rotated is safe. To go on without "
+                f"them: {self._target.command}"
             ) from None
         if self._mode == "json":
             line = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 from django.conf import settings
 
+from tickets.batch.errors import NotRunningError
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.rotation.connection import reading
@@ -24,6 +26,7 @@ from tickets.rotation.spread.family import (
     keys_of,
     options_of,
     rotation_of,
+    shares_of,
     target_of_rotation,
 )
 from tickets.rotation.spread.keeper import Keeper
@@ -66,6 +69,8 @@ def rotate_range(part: BatchOperation) -> dict[str, Any]:
     pending_rows = _pending_rows(target, keys)
     rotated_rows = ledger.final_rows(result.rotated_rows, pending_rows)
     part.beat(rotated_rows)
+    with suppress(NotRunningError):  # it has ended
+        rotation.beat(shares_of(rotation).rotated_rows)  # short ranges have no other beat
     return {
         **as_output(result, None),
         **({"outcome": OUT_OF_TIME} if out_of_time else {}),
@@ -89,10 +94,17 @@ def _pending_rows(target: Target, keys: KeyRange) -> int:
 
 
 def _options(rotation: BatchOperation, *, is_patient: bool) -> RotationOptions:
-    """Only the lone range of a round waits for locked rows; others leave them to the next one."""
+    """Only the lone range of a round waits for locked rows; others leave them to the next one.
+
+    VACUUMs are operations of their own.
+    """
     options = options_of(rotation)
     patience_seconds = min(options.wait_for_locks_seconds, share_seconds() / 2)
-    return replace(options, wait_for_locks_seconds=patience_seconds if is_patient else 0.0)
+    return replace(
+        options,
+        wait_for_locks_seconds=patience_seconds if is_patient else 0.0,
+        vacuum_every_percent=0.0,
+    )
 
 
 def _rotate(
@@ -122,4 +134,7 @@ def _rotate(
         except AbortedError:  # asked to stop while the database kept failing
             result = engine.result
             result.outcome = Outcome.STOPPED
+        except BaseException:  # such as the soft time limit: its threads must not go on
+            stop.abort()
+            raise
     return result, keeper.out_of_time and result.outcome is Outcome.STOPPED

@@ -8,6 +8,7 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
+from tickets.rotation.connection import own_session
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import RotationError
 from tickets.rotation.history import last_runs
@@ -21,6 +22,7 @@ from tickets.rotation.record import request_stop
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
+from tickets.rotation.spread.family import records_database
 from tickets.rotation.spread.halt import halt_requested
 from tickets.rotation.spread.operator import Operator
 from tickets.rotation.target import Target
@@ -51,7 +53,8 @@ class Command(OneLineCommand):
             if options["report"]:
                 complete = self._report(targets, options)
             elif options["async"] or options["follow"]:
-                complete = self._spread(targets, options)
+                with own_session(records_database()):  # which workers do not take for traffic
+                    complete = self._spread(targets, options)
             else:
                 complete = self._rotate(targets, options)
         except RotationError as error:
