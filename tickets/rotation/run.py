@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TextIO
 
 from tickets.rotation import advice, summary, wording
+from tickets.rotation.condition import Condition
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import PendingCount, count_pending, estimated_rows
 from tickets.rotation.display import make_display
@@ -33,6 +34,19 @@ from tickets.rotation.target import Target
 ANSWER_WITHIN_SECONDS = 0.1
 
 
+def look(target: Target) -> PendingCount:
+    """How much is pending.
+
+    Raises NotReadyError, before anything is written, when guard, columns or indexes are not as
+    they must be.
+    """
+    with reading(target.database) as connection:
+        guard = inspect(connection, target)
+        if guard.problems:
+            raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
+        return count_pending(connection, target)
+
+
 class Run:
     """One rotation of one target, shown on ``out`` and ``err``.
 
@@ -47,16 +61,8 @@ class Run:
         self._stop = StopSignal()
 
     def look(self) -> PendingCount:
-        """How much is pending.
-
-        Raises NotReadyError, before anything is written, when guard, columns or indexes are not
-        as they must be.
-        """
-        with reading(self._target.database) as connection:
-            guard = inspect(connection, self._target)
-            if guard.problems:
-                raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
-            return count_pending(connection, self._target)
+        """How much is pending. Raises as the function of that name does."""
+        return look(self._target)
 
     def rotate(self, options: RotationOptions, *, finish: bool = False) -> bool:
         """Rotate; whether nothing is pending any more and the guard keeps it so.
@@ -116,7 +122,10 @@ class Run:
             self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
         )
 
+        condition = Condition()
+
         def observe(event: Event) -> None:
+            condition.note(event)
             if isinstance(event, BatchDone):
                 progress.record(event.rotated_rows, event.skipped_rows)
             display.show(event)
@@ -131,7 +140,10 @@ class Run:
             )
         error: str | None = "ended by an error that was not foreseen"
         try:
-            with ThreadPoolExecutor(max_workers=1) as pool, record.kept(progress, stop):
+            keeping = record.kept(
+                progress, stop, condition=condition, change_pace=rotation.change_pace
+            )
+            with ThreadPoolExecutor(max_workers=1) as pool, keeping:
                 running = pool.submit(rotation.run)
                 # A signal that comes just before an unbounded wait would be answered after it.
                 while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
