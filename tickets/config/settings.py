@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "tickets",
     "tickets.rotation",
     "tickets.batch",
+    "tickets.dashboard",
 ]
 
 MIDDLEWARE = [
