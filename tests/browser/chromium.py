@@ -100,11 +100,12 @@ class Browser:
     def forget_cookies(self) -> None:
         self._command("Network.clearBrowserCookies", {})
 
-    def resize(self, size: tuple[int, int], *, scale: float = 1) -> None:
+    def resize(self, size: tuple[int, int], *, scale: float = 1, is_phone: bool = False) -> None:
+        """A phone's scroll bar lies over the page."""
         width, height = size
         self._command(
             "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False},
+            {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone},
         )
 
     def prefer(self, scheme: str) -> None:

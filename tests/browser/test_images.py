@@ -41,7 +41,7 @@ def test_pictures_of_a_rotation_whose_pace_was_changed(
         browser.resize(DESK)
         browser.photograph(directory / f"rotation-page-{scheme}.png")
     browser.prefer("light")
-    browser.resize((390, 844), scale=2)
+    browser.resize((390, 1240), scale=2, is_phone=True)
     browser.photograph(directory / "rotation-page-phone.png", whole=False)
     browser.resize(DESK)
     browser.click(".button--stop")

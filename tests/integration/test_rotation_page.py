@@ -10,13 +10,17 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from psycopg2.sql import SQL
 
 from tests.leaked import leak
 from tickets.batch.models import BatchOperation
 from tickets.dashboard import views
 from tickets.dashboard.look import looks
 from tickets.dashboard.targets import shown_targets
+from tickets.rotation.connection import reading
 from tickets.rotation.errors import UnknownTargetError
+from tickets.rotation.report import Report, make_report
+from tickets.rotation.target import Target
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -331,6 +335,27 @@ def test_only_what_has_changed_is_sent_again(watcher: Client, leaked: None) -> N
     changed = watcher.get("/rotation/live", known, headers=HTMX).content.decode()
     assert "Stopping" in changed
     assert 'id="condition-' not in changed
+
+
+def test_watching_does_not_look_like_traffic_to_the_rotation(
+    watcher: Client, leaked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where connections are kept for the next request."""
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 60)
+    seen: list[list[str]] = []
+
+    def look(target: Target) -> Report:
+        with reading(target.database) as onlooker:
+            names = "SELECT application_name FROM pg_stat_activity WHERE datname = "
+            seen.append([name for (name,) in onlooker.rows(SQL(f"{names} current_database()"))])
+        return make_report(target, exact=False)
+
+    monkeypatch.setattr(looks, "_look", look)
+    connection.close()
+    assert watcher.get("/rotation/live").status_code == 200
+    assert connection.connection is None
+    assert len(seen) == 1
+    assert set(seen[0]) == {"rotate_tokens"}
 
 
 # Buttons.

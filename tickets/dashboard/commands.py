@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 from tickets.batch.dispatch import ensure_worker
@@ -13,7 +14,7 @@ from tickets.rotation.errors import NotSpreadableError, RotationError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pace import Pace
 from tickets.rotation.record import DATABASE_ERRORS
-from tickets.rotation.run import look
+from tickets.rotation.run import Run
 from tickets.rotation.spread.family import input_of
 from tickets.rotation.spread.halt import halt
 from tickets.rotation.spread.hand_out import ensure_spreadable, hand_out
@@ -34,7 +35,7 @@ def start(target: Target, pace: Pace, user: Any) -> str:
     try:
         ensure_spreadable(target.database)
         ensure_worker()
-        pending = look(target)
+        pending = Run(target, progress_mode="none", out=StringIO(), err=StringIO()).look()
         if pending.rows == 0:
             return "Nothing is pending; nothing was started."
         options = RotationOptions(

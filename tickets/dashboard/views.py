@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from tickets.dashboard import commands
-from tickets.dashboard.access import button, may_control, staff_page
+from tickets.dashboard.access import button, may_control, onlooker, staff_page
 from tickets.dashboard.commands import RefusedError
 from tickets.dashboard.forms import PaceForm
 from tickets.dashboard.look import looks
@@ -42,6 +42,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+@onlooker
 @staff_page
 def live(request: HttpRequest) -> HttpResponse:
     """The pieces that the asking page does not have in their present version.

@@ -34,19 +34,6 @@ from tickets.rotation.target import Target
 ANSWER_WITHIN_SECONDS = 0.1
 
 
-def look(target: Target) -> PendingCount:
-    """How much is pending.
-
-    Raises NotReadyError, before anything is written, when guard, columns or indexes are not as
-    they must be.
-    """
-    with reading(target.database) as connection:
-        guard = inspect(connection, target)
-        if guard.problems:
-            raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
-        return count_pending(connection, target)
-
-
 class Run:
     """One rotation of one target, shown on ``out`` and ``err``.
 
@@ -61,8 +48,16 @@ class Run:
         self._stop = StopSignal()
 
     def look(self) -> PendingCount:
-        """How much is pending. Raises as the function of that name does."""
-        return look(self._target)
+        """How much is pending.
+
+        Raises NotReadyError, before anything is written, when guard, columns or indexes are not
+        as they must be.
+        """
+        with reading(self._target.database) as connection:
+            guard = inspect(connection, self._target)
+            if guard.problems:
+                raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
+            return count_pending(connection, self._target)
 
     def rotate(self, options: RotationOptions, *, finish: bool = False) -> bool:
         """Rotate; whether nothing is pending any more and the guard keeps it so.

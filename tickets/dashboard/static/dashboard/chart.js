@@ -65,7 +65,7 @@ const RateChart = (() => {
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
         scales: { x: { time: true, range: (_, first, last) => [Math.min(first, last - 60), last] }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.15)] } },
         axes: [
-          { ...axis, space: (_, __, first, last) => (last - first > 240 ? 52 : 84), size: 28, grid: { show: false },
+          { ...axis, space: 80, size: 28, incrs: [5, 10, 15, 30, 60, 120, 180, 300], grid: { show: false },
             values: (_, splits, __, ___, step) => splits.map(step < 60 ? this.second : this.minute) },
           { ...axis, space: 36, size: (_, values) => 14 + 7 * Math.max(2, ...(values || []).map((v) => v.length)),
             values: (_, splits) => splits.map((each) => (Number.isInteger(each) ? count.format(each) : "")) },
