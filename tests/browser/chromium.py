@@ -80,8 +80,16 @@ class Browser:
     def sees(self, text: str) -> bool:
         return text in self.text()
 
-    def until_seen(self, text: str, *, timeout_seconds: float = 30) -> None:
-        until(lambda: self.sees(text), timeout_seconds=timeout_seconds, pause_seconds=0.05)
+    def until_seen(self, text: str, selector: str = "body") -> None:
+        """Look now and then, as one who comes back to the window: the page then asks at once."""
+
+        def sees() -> bool:
+            if text in self.text(selector):
+                return True
+            self.ask("document.dispatchEvent(new Event('visibilitychange'))")
+            return False
+
+        until(sees, pause_seconds=0.3)
 
     def text(self, selector: str = "body") -> str:
         """What is visible, on one line; "" where there is no such element."""

@@ -28,6 +28,8 @@ END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE dat
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
     "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",  # nobody answers there
+    # Chromium opens connections that it may need; each would keep a sync worker.
+    "GUNICORN_CMD_ARGS": "--threads 4",
 }
 
 
@@ -95,10 +97,15 @@ def site(database_factory: DatabaseFactory, server_url: str, manage: Manage) -> 
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
+def installed() -> None:
     missing = why_missing()
     if missing:
         pytest.skip(missing)
+
+
+@pytest.fixture(scope="package")
+def chromium(installed: None, site: Site) -> Iterator[Browser]:
+    """Closed before the site is, which waits for its requests."""
     profile = make_server_directory()
     browser = Browser(profile)
     yield browser
@@ -133,6 +140,7 @@ def leaked(site: Site) -> Iterator[Callable[[int], None]]:
     yield fill
     if made:
         site.execute(CLEAR)
+        site.execute("ALTER TABLE tickets_ticket ENABLE TRIGGER USER")
 
 
 def log_in(browser: Browser, site: Site, name: str) -> None:
