@@ -20,6 +20,8 @@ from tickets.batch.time_limit import is_time_limit
 RUN_OPERATION = "tickets.batch.run_operation"
 WATCH_OPERATIONS = "tickets.batch.watch_operations"
 
+WORKER_ANSWERS_SECONDS = 1.0
+
 # Redis takes from the lists of priority 0 first, so that a worker of both queues empties the high
 # one before it looks at the other.
 PRIORITIES = {Route.HIGH: 0, Route.DEFAULT: 6}
@@ -49,6 +51,17 @@ def ensure_broker() -> None:
         if is_time_limit(error):
             raise
         raise UnavailableError(_unreachable(app, error)) from None
+
+
+def ensure_worker() -> None:
+    """Raises UnavailableError when no worker answers within a second."""
+    app = celery_app()
+    try:
+        answers = app.control.inspect(timeout=WORKER_ANSWERS_SECONDS, limit=1).ping()
+    except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
+        raise UnavailableError(_unreachable(app, error)) from None
+    if not answers:
+        raise UnavailableError("no Celery worker answers")
 
 
 def check_countdown(group: ActionGroup, countdown: float) -> None:

@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "tickets.rotation",
     "tickets.batch",
     "tickets.lookup_limit",
+    "tickets.dashboard",
 ]
 
 MIDDLEWARE = [

@@ -10,10 +10,11 @@ from threading import Lock
 from tickets.rotation.allocator import Allocator
 from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.events import BatchDone, Event, Observer
+from tickets.rotation.events import BatchDone, Event, Observer, Remark
 from tickets.rotation.health import make_throttle
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import Pace
 from tickets.rotation.patience import Patience
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.stop import StopSignal
@@ -58,7 +59,7 @@ class Rotation:
         self._stop = stop
         self._clock = clock
         self._allowance = Allowance(options.limit_rows)
-        throttle = make_throttle(options, clock)
+        self._throttle = throttle = make_throttle(options, clock)
         self._workers = [
             Worker(
                 target,
@@ -109,6 +110,11 @@ class Rotation:
             for worker in self._workers:
                 worker.connection.close()
         return self.result
+
+    def change_pace(self, pace: Pace) -> None:
+        """Go on at another pace from the next batch on. From any thread."""
+        self._throttle.change(pace)
+        self._observe(Remark(f"The pace was changed: {pace}."))
 
     def _cancel(self) -> None:
         for worker in self._workers:

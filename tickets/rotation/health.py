@@ -50,14 +50,15 @@ def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throt
         signals.append(replica_lag_signal(options.max_replica_lag_seconds, replica_lag_seconds))
     if options.max_active_queries is not None:
         signals.append(active_queries_signal(options.max_active_queries, active_queries))
-    size_is_fixed = options.batch_rows is not None
+    # Who pays no regard to others at first may be asked to later, unless the size is fixed.
+    is_fixed, looks = options.batch_rows is not None, options.traffic_batch_rows > 0
     return Throttle(
         clock=clock,
         pause_seconds=options.pause_seconds,
         max_rows_per_second=options.max_rows_per_second,
         signals=tuple(signals),
-        traffic_batch_rows=None if size_is_fixed else options.traffic_batch_rows,
-        others_at_work=others_at_work if options.traffic_batch_rows > 0 else None,
+        traffic_batch_rows=None if is_fixed else options.traffic_batch_rows,
+        others_at_work=others_at_work if looks or not is_fixed else None,
     )
 
 

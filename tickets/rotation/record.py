@@ -5,7 +5,7 @@ A record that cannot be kept does not stop a rotation: the data alone say what i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
@@ -17,9 +17,11 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
+from tickets.rotation.condition import Condition
 from tickets.rotation.connection import own_wrapper, reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import Pace, PaceListener
 from tickets.rotation.progress import Progress
 from tickets.rotation.result import Result
 from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
@@ -65,13 +67,13 @@ class Record:
             self.close()
         return None
 
-    def beat(self, done_rows: int, total_rows: int | None = None) -> bool:
+    def beat(self, done_rows: int, total_rows: int | None = None, live: Any = None) -> bool:
         """Write the progress; whether somebody asked this rotation to stop."""
         if self._operation is None:
             return False
         try:
             with self._briefly():
-                return self._operation.beat(done_rows, total_rows)
+                return self._operation.beat(done_rows, total_rows, live)
         except DATABASE_ERRORS:
             self.close()  # it may be lost; the next beat opens another
         except BatchError:  # somebody removed or ended the record
@@ -109,21 +111,32 @@ class Record:
         connections[self._database].close()
 
     @contextmanager
-    def kept(self, progress: Progress, stop: StopSignal, counted: Counted) -> Iterator[None]:
-        """While inside, a thread of its own writes the progress and hears of requests to stop.
+    def kept(
+        self,
+        progress: Progress,
+        stop: StopSignal,
+        counted: Counted,
+        *,
+        condition: Condition,
+        change_pace: Callable[[Pace], None],
+    ) -> Iterator[None]:
+        """While inside, a thread of its own writes how the rotation is and hears of requests.
 
         A thread apart: the main one must answer signals even while the database does not answer.
         Every few seconds it also writes what ``counted`` has counted by then.
         """
         finished = Event()
+        listener = PaceListener(change_pace)
 
         def keep() -> None:
             connections[self._database] = own_wrapper(self._database)  # this thread's alone
             for beats in count(1):
                 if finished.wait(BEAT_EVERY_SECONDS):
                     break
-                if self.beat(progress.done_rows, progress.total_rows):
+                if self.beat(progress.done_rows, progress.total_rows, condition.as_json()):
                     stop.request()
+                if self._operation is not None:
+                    listener.hear(self._operation.control_data)
                 if beats % FIGURES_EVERY_BEATS == 0:
                     self._write_figures(counted)
             self.close()

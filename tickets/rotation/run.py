@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TextIO
 
 from tickets.rotation import advice, summary, wording
+from tickets.rotation.condition import Condition
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import PendingCount, count_pending, estimated_rows
 from tickets.rotation.display import make_display
@@ -116,7 +117,10 @@ class Run:
             self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
         )
 
+        condition = Condition()
+
         def observe(event: Event) -> None:
+            condition.note(event)
             if isinstance(event, BatchDone):
                 progress.record(event.rotated_rows, event.skipped_rows)
             display.show(event)
@@ -131,7 +135,10 @@ class Run:
             )
         error: str | None = "ended by an error that was not foreseen"
         try:
-            with ThreadPoolExecutor(max_workers=1) as pool, record.kept(progress, stop, rotation):
+            keeping = record.kept(
+                progress, stop, rotation, condition=condition, change_pace=rotation.change_pace
+            )
+            with ThreadPoolExecutor(max_workers=1) as pool, keeping:
                 running = pool.submit(rotation.run)
                 # A signal that comes just before an unbounded wait would be answered after it.
                 while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
@@ -39,9 +40,11 @@ def ensure_spreadable(database: str) -> None:
 
 
 def hand_out(
-    target: Target, options: RotationOptions, pending: PendingCount
+    target: Target, options: RotationOptions, pending: PendingCount, *, started_by: Any = None
 ) -> tuple[BatchOperation, int]:
     """The record of the rotation that workers have begun or will, and its number of ranges.
+
+    ``started_by`` is a user; without one the record names the OS account.
 
     Record and ranges are stored together and sent after the COMMIT. A process that dies between
     the two leaves ranges that the periodic task sends again.
@@ -67,6 +70,7 @@ def hand_out(
                     "since_xid": since_xid,
                 },
                 progress_total=pending.rows,
+                started_by=started_by,
             )
             parts = create_round(rotation, 0, ranges)
             transaction.on_commit(partial(send_waiting, parts), using=database)

@@ -12,12 +12,14 @@ from django.conf import settings
 from tickets.batch.errors import NotRunningError
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
+from tickets.rotation.condition import Condition
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import pending_rows_of
 from tickets.rotation.engine import Rotation
 from tickets.rotation.errors import AbortedError, NotReadyError
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import PaceListener
 from tickets.rotation.preflight import inspect
 from tickets.rotation.record import as_output
 from tickets.rotation.result import Outcome, Result
@@ -111,19 +113,23 @@ def _rotate(
     part: BatchOperation, rotation: BatchOperation, options: RotationOptions, ledger: Ledger
 ) -> tuple[Result, bool]:
     """The engine's result, and whether the attempt ended because its time was up."""
-    stop = StopSignal()
+    stop, condition = StopSignal(), Condition()
     engine = Rotation(
         target_of_rotation(rotation),
         options,
-        observe=lambda _: None,
+        observe=condition.note,
         stop=stop,
         clock=time.monotonic,
         bounds=keys_of(part),
     )
+    listener = PaceListener(engine.change_pace)
+    listener.hear(rotation.control_data)
     keeper = Keeper(
         part,
         rotation,
         done_rows=lambda: ledger.done_rows(engine.result.rotated_rows),
+        condition=condition,
+        listener=listener,
         stop=stop,
         share_seconds=share_seconds(),
         clock=time.monotonic,
