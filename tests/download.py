@@ -13,7 +13,7 @@ class Download:
         self._connection.request(method, path)
         self.response: HTTPResponse = self._connection.getresponse()
         self.status = self.response.status
-        self.data = b""
+        self.pieces: list[bytes] = []
         self.broke_off = False
 
     def read_some(self) -> bool:
@@ -23,7 +23,7 @@ class Download:
         except IncompleteRead:
             self.broke_off = True
             return False
-        self.data += some
+        self.pieces.append(some)
         self.arrivals.append(time.monotonic())
         return bool(some)
 
@@ -40,7 +40,7 @@ class Download:
 
     @property
     def text(self) -> str:
-        return self.data.decode()
+        return b"".join(self.pieces).decode()
 
     @property
     def longest_silence_seconds(self) -> float:

@@ -24,7 +24,8 @@ def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
     in key order, of at least RANGE_ROWS_AT_LEAST; "hour", each hour (UTC) in which rows were
     rotated; "total". ACCESS SHARE. One scan a table, all of one instant.
     """
-    parts, values = [], {"ranges": RANGES, "range_rows_at_least": RANGE_ROWS_AT_LEAST}
+    parts: list[sql.Composed] = []
+    values: dict[str, Any] = {"ranges": RANGES, "range_rows_at_least": RANGE_ROWS_AT_LEAST}
     for number, target in enumerate(targets):
         parts.append(_progress_of(target, number))
         values |= {f"label_{number}": target.label, f"table_{number}": target.table}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, time
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 # https://owasp.org/www-community/attacks/CSV_Injection, with the full-width forms.
-_STARTS_A_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_STARTS_A_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+_AS_THEY_ARE = (NoneType, int, float, Decimal)
+_TIMES = (date, time)
 
 
 def cells(row: Iterable[Any]) -> list[Any]:
@@ -17,11 +20,11 @@ def cells(row: Iterable[Any]) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, int | float | Decimal):
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, _AS_THEY_ARE):
         return value
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
-    return harmless(str(value))
+    return value.isoformat() if isinstance(value, _TIMES) else harmless(str(value))
 
 
 def harmless(text: str) -> str:
@@ -29,6 +32,7 @@ def harmless(text: str) -> str:
 
     Blanks before a formula do not save anybody: some programs take them away.
     """
-    if text.startswith(_STARTS_A_FORMULA) or text.lstrip().startswith(_STARTS_A_FORMULA):
+    first = text[:1]
+    if first in _STARTS_A_FORMULA or (first.isspace() and text.lstrip()[:1] in _STARTS_A_FORMULA):
         return f"'{text}"
     return text

@@ -46,9 +46,8 @@ def stream_csv(
                 refusal["Retry-After"] = str(failure.retry_after_seconds)
             return refusal
         response = StreamingHttpResponse(stream, content_type=CONTENT_TYPE)
-    response["Content-Disposition"] = content_disposition_header(
-        as_attachment=True, filename=file_name
-    )
+    attachment = content_disposition_header(as_attachment=True, filename=file_name)
+    response["Content-Disposition"] = str(attachment)
     # Whoever compresses or collects before passing on would turn the bytes that keep the
     # connection alive into silence: GZipMiddleware, nginx, other proxies.
     response["Content-Encoding"] = "identity"

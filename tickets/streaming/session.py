@@ -57,7 +57,7 @@ class Session:
         wrapper.inc_thread_sharing()
         try:
             wrapper.connect()
-        except DjangoError:  # whose text may name hosts and users
+        except (psycopg2.Error, DjangoError):  # whose text may name hosts and users
             raise UnreachableError("the database cannot be reached") from None
         self._raw = wrapper.connection
         self._raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
@@ -78,10 +78,11 @@ class Session:
                 yield rows
 
     def close(self) -> None:
-        """End transaction and connection."""
+        """End the transaction, so that the place is free at once, and the connection."""
         if self._raw is not None:
             with suppress(psycopg2.Error):
-                self._raw.close()
+                self._raw.rollback()
+            self._raw.close()
 
     def cancel(self) -> None:
         """Cancel the statement in flight. Nothing happens when there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from django.db import close_old_connections
 
@@ -55,7 +55,7 @@ class CsvStream(Iterator[bytes]):
         self._pieces.close()
         self._producer.end()
 
-    def _all_pieces(self) -> Iterator[bytes]:
+    def _all_pieces(self) -> Generator[bytes]:
         close_old_connections()  # that of the request itself is not needed any more
         try:
             yield self._drip.feed(self._encoder.header())
