@@ -47,7 +47,7 @@ def measure_look_ups(databases: Databases, *, rows: int, rounds: int, seconds: i
         for key, figures in _measure(databases, rows, seconds).items():
             runs[key].append(figures)
     figures = {
-        "table_rows": rows,
+        "rows": rows,
         "seconds": seconds,
         "connections": CONNECTIONS,
         "pause_ms": PAUSE_MS,

@@ -10,6 +10,7 @@ from typing import Any
 from tickets.streaming import web_server
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
+os.environ.setdefault("DATABASE_CONNECTION_SECONDS", "60")
 
 wsgi_app = "tickets.config.wsgi"
 access_log_format = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'
