@@ -41,21 +41,25 @@ def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
 def _progress_of(target: Target, number: int) -> sql.Composed:
     """Works for any ordered key: there is no min() for uuid before PostgreSQL 18, so the ends of a
     stretch are told by their places. Those are the only keys that the server keeps.
+
+    Stretch and hour are made beside the window functions, where the planner knows nothing of them.
+    It then expects few, and counts in a hash table; else it might sort the whole table on disk.
     """
     return sql.SQL(
+        "(WITH stretches AS MATERIALIZED ({size}) "
         "SELECT {number} AS place, {label} AS model, grouping(stretch, hour) AS section, "
-        "stretch, hour, (array_agg(key) FILTER (WHERE is_first))[1]::text AS first_key, "
-        "(array_agg(key) FILTER (WHERE is_last))[1]::text AS last_key, "
+        "stretch, hour, (array_agg(key) FILTER (WHERE offset_in = 0))[1]::text AS first_key, "
+        "(array_agg(key) FILTER (WHERE offset_in = size - 1 OR ends))[1]::text AS last_key, "
         "count(*) AS rows, count(marker) AS rotated, "
         "min(marker) AS first_rotated_at, max(marker) AS last_rotated_at FROM ("
-        "SELECT key, marker, place / size AS stretch, "
-        "date_trunc('hour', marker AT TIME ZONE 'UTC') AS hour, "
-        "place %% size = 0 AS is_first, place %% size = size - 1 OR ends AS is_last FROM ("
-        "SELECT {key} AS key, {marker} AS marker, row_number() OVER by_key - 1 AS place, "
-        "lead({key}) OVER by_key IS NULL AS ends, ({size}) AS size "
-        "FROM {table} WINDOW by_key AS (ORDER BY {key})) AS placed) AS stretched "
+        "SELECT {key} AS key, {marker} AS marker, (SELECT size FROM stretches) AS size, "
+        "(row_number() OVER by_key - 1) / (SELECT size FROM stretches) AS stretch, "
+        "(row_number() OVER by_key - 1) %% (SELECT size FROM stretches) AS offset_in, "
+        "lead({key}) OVER by_key IS NULL AS ends, "
+        "date_trunc('hour', {marker} AT TIME ZONE 'UTC') AS hour "
+        "FROM {table} WINDOW by_key AS (ORDER BY {key})) AS placed "
         "GROUP BY GROUPING SETS ((stretch), (hour), ()) "
-        "HAVING grouping(hour) = 1 OR hour IS NOT NULL"
+        "HAVING grouping(hour) = 1 OR hour IS NOT NULL)"
     ).format(
         number=sql.Literal(number),
         label=sql.Placeholder(f"label_{number}"),
@@ -73,6 +77,6 @@ def _stretch_rows(number: int) -> sql.Composed:
     """
     return sql.SQL(
         "SELECT greatest(%(range_rows_at_least)s, "
-        "ceil(greatest(reltuples, pg_relation_size(oid) / 1000) / %(ranges)s))::bigint "
+        "ceil(greatest(reltuples, pg_relation_size(oid) / 1000) / %(ranges)s))::bigint AS size "
         "FROM pg_class WHERE oid = to_regclass(quote_ident({table}))"
     ).format(table=sql.Placeholder(f"table_{number}"))
