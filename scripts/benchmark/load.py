@@ -50,6 +50,9 @@ def look_up(port: int, tokens: Path, seconds: int) -> Load:
         timeout=seconds + 60, check=False,
     )  # fmt: skip
     try:
-        return Load(**json.loads(ended.stdout.strip().splitlines()[-1]))
+        load = Load(**json.loads(ended.stdout.strip().splitlines()[-1]))
     except (ValueError, IndexError, TypeError):
         raise BenchmarkError(f"wrk failed: {' '.join(ended.stderr.split())[-300:]}") from None
+    if load.requests == 0:
+        raise BenchmarkError(f"no request was answered in {seconds} s")
+    return load

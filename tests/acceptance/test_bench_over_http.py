@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.databases import make_server_directory
+
 BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench"
 
 pytestmark = pytest.mark.skipif(
@@ -18,9 +20,9 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    scratch, output = tmp_path_factory.mktemp("bench"), tmp_path_factory.mktemp("output")
+    scratch, output = make_server_directory(), tmp_path_factory.mktemp("output")
     result = subprocess.run(
-        [str(BENCH), "--quick", "--http", "--report", "--rows", "2000", "--output", str(output)],
+        [str(BENCH), "--quick", "--http", "--report", "--rows", "75000", "--output", str(output)],
         env={
             **os.environ,
             "DATABASE_URL": "postgresql://nobody@192.0.2.1/x",
@@ -35,6 +37,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert "Traceback" not in result.stderr
     assert result.returncode in (0, 1), result.stderr
     assert list(scratch.iterdir()) == []
+    scratch.rmdir()
     parts = {name: json.loads((output / f"{name}.json").read_text()) for name in ("http", "report")}
     return {**parts, "page": result.stdout}
 

@@ -21,11 +21,13 @@ def post_worker_init(worker: Any) -> None:
     """Long reports show a sync worker's life, which is else killed for its silence after `timeout`
     seconds, and end when a worker of either kind is to stop.
 
-    In a threaded worker the main thread does so by itself.
+    In a threaded worker the main thread does so by itself. A worker that has had its `max_requests`
+    is not in a hurry: nobody asked it to stop.
     """
     sync = type(worker).__name__ == "SyncWorker"
     web_server.attach(
-        beat=worker.notify if sync else lambda: None, is_stopping=lambda: not worker.alive
+        beat=worker.notify if sync else lambda: None,
+        is_stopping=lambda: not worker.alive and worker.nr < worker.max_requests,
     )
 
 
