@@ -14,6 +14,7 @@ from typing import Any
 from benchmark.announce import announce
 from benchmark.connection import connected, one_value
 from benchmark.databases import Databases
+from benchmark.download import ask_and_go
 from benchmark.errors import BenchmarkError
 from benchmark.load import CONNECTIONS, PAUSE_MS, Load, look_up
 from benchmark.part import Part
@@ -23,6 +24,7 @@ from benchmark.web_server import serving
 
 SERVER = ("--workers", "2")
 RATIO_AT_MOST = 1.5
+FIRST_REQUESTS = 20
 WARM_UP_SECONDS = 3
 ROWS_PER_SECOND = 25_000
 """Faster than a rotation beside traffic, so that it outlasts the load."""
@@ -63,9 +65,12 @@ def _measure(databases: Databases, rows: int, seconds: int) -> dict[str, dict[st
     with databases.clone(rows) as url, tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         tokens = directory / "tokens"
-        tokens.write_text("".join(f"{token}\n" for token in _links(url)))
+        issued = _issued(url)
+        tokens.write_text("".join(f"{token}\n" for token in issued))
         with serving(url, SERVER, directory=directory) as server:
-            look_up(server.port, tokens, WARM_UP_SECONDS)
+            for token in issued[:FIRST_REQUESTS]:  # however long the workers need to be there
+                ask_and_go(server.port, f"/t/{token}/", when=lambda: None)
+            look_up(server.port, tokens, min(WARM_UP_SECONDS, seconds))
             quiet = look_up(server.port, tokens, seconds)
             with _rotating(url) as rotation:
                 before = one_value(url, _PENDING)
@@ -79,7 +84,7 @@ def _measure(databases: Databases, rows: int, seconds: int) -> dict[str, dict[st
     }
 
 
-def _links(url: str) -> list[str]:
+def _issued(url: str) -> list[str]:
     with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute(_ROTATE_SOME)
         cursor.execute("VACUUM (ANALYZE) tickets_ticket")
