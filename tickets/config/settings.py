@@ -46,6 +46,7 @@ try:
     EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
     EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
     _DISABLE_CURSORS = env.bool("DATABASE_DISABLE_SERVER_SIDE_CURSORS", default=False)
+    _CONNECTION_SECONDS = env.int("DATABASE_CONNECTION_SECONDS", default=0)
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error
 if not _VAR_DIRECTORY.strip():
@@ -80,6 +81,12 @@ DATABASES = {
         embedded_directory=Path(_VAR_DIRECTORY).resolve() / "postgres",
         disable_server_side_cursors=_DISABLE_CURSORS,
     )
+}
+# gunicorn.py keeps connections: a new one for every request costs more than most requests do, and
+# a rotation, which gives way to the sessions that it sees, sees few that are as short.
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": _CONNECTION_SECONDS,
+    "CONN_HEALTH_CHECKS": _CONNECTION_SECONDS > 0,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES = {"tickets": "migrations"}
