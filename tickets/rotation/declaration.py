@@ -83,4 +83,5 @@ class RotatingToken(models.Model):
 
 def token_default(tokens: TokenFormat) -> RawSQL:
     """The ``db_default`` of a text column whose tokens are of a format."""
-    return RawSQL(tokens.sql, ())  # noqa: S611  (a format has no quote in it)
+    # A list: the schema editor adds it to others.
+    return RawSQL(tokens.sql, [])  # noqa: S611  (a format has no quote in it)

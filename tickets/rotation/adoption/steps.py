@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.migrations import AddField, AddIndex, AlterField
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.operations.models import IndexOperation
 from django.db.models import DateTimeField, Field, Index
 from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
@@ -70,8 +71,8 @@ class Parts:
 def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
     """Sort the operations of a migration; ``guards`` are its app's.
 
-    The others keep their order. From the first of them on that may need what a step makes, they
-    come after the steps.
+    The others keep their order. Those that may need what a step makes come after the steps, and so
+    does what is about the same models from then on.
     """
     parts = Parts()
     for operation in operations:
@@ -80,7 +81,9 @@ def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Pa
             parts.steps += [step for _, step in found]
         elif _is_replaced(operation, guards):
             continue
-        elif parts.after or (parts.steps and _may_need(operation, guards)):
+        elif (parts.steps and _may_need(operation, guards)) or (
+            parts.after and _is_about(operation, guards)
+        ):
             parts.after.append(operation)
         else:
             parts.before.append(operation)
@@ -164,8 +167,22 @@ def _may_need(operation: Operation, guards: Sequence[Guarded]) -> bool:
         operation.references_field(guard.model[1], name, guard.model[0])
         for guard in guards
         for name in (guard.token, guard.marker)
-        if isinstance(name, str)
+        if isinstance(name, str) and _may_reach(operation, guard)
     )
+
+
+def _is_about(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    return any(
+        operation.references_model(guard.model[1], guard.model[0])
+        for guard in guards
+        if _may_reach(operation, guard)
+    )
+
+
+def _may_reach(operation: Operation, guard: Guarded) -> bool:
+    """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
+    is_on = operation.model_name.lower() if isinstance(operation, IndexOperation) else None
+    return is_on in {None, guard.model[1]}
 
 
 def _names(guard: Guarded) -> set[str | None]:

@@ -9,6 +9,7 @@ from django.db.migrations.state import ProjectState
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from tickets.rotation.ddl.attempts import politely
+from tickets.rotation.ddl.trigger_comments import kept_comments
 
 
 class PoliteOperation(Operation):
@@ -64,7 +65,24 @@ class AddFieldPolitely(PoliteOperation, AddField):
         return super().reduce(operation, app_label)
 
 
-class AlterFieldPolitely(PoliteOperation, AlterField):
+class _AlterField(AlterField):
+    """Django's, without the loss of what triggers were made from."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        with kept_comments(schema_editor, table):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    # AlterField's own database_backwards calls database_forwards.
+
+
+class AlterFieldPolitely(PoliteOperation, _AlterField):
     """Alter a column (ACCESS EXCLUSIVE). The change must need no rewrite of the table."""
 
 
