@@ -47,7 +47,9 @@ class Key(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     owner = models.CharField(max_length=20, db_index=True)
     note = models.TextField(default="")
-    secret = models.CharField(max_length=SECRET.length, unique=True, db_default=token_default(SECRET))
+    secret = models.CharField(
+        max_length=SECRET.length, unique=True, db_default=token_default(SECRET)
+    )
     secret_rotated_at = RotatedAtField()
     webhook = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
     webhook_rotated_at = RotatedAtField()
@@ -154,6 +156,7 @@ def test_every_step_is_a_migration_of_its_own_in_the_safe_order_and_the_old_rows
         assert value(tables, kept.format("key", same)) == 0
         assert value(tables, f"SELECT count(DISTINCT {column}) FROM shop_key") == 300
     assert value(tables, "SELECT count(*) FROM shop_key WHERE secret ~ '^tk_[-_0-9A-Za-z]{43}$'")
+    execute(tables, "TRUNCATE shop_key")  # its tokens are longer than the column was
     project.run("migrate", "shop", "0001", "--verbosity", "0")  # each step can be undone
 
 
@@ -198,9 +201,15 @@ class Key(models.Model):
     [
         ("class Key(RotatingToken):\n    class Meta:\n        ordering = ['id']", "rotation.E010"),
         (
-            "class Key(models.Model):\n    token = models.UUIDField(default=uuid.uuid4)\n"
-            "    token_rotated_at = RotatedAtField()\n    class Meta:\n"
-            "        triggers = guard()\n        indexes = [PendingIndex()]",
+            """
+class Key(models.Model):
+    token = models.UUIDField(default=uuid.uuid4)
+    token_rotated_at = RotatedAtField()
+
+    class Meta:
+        triggers = guard()
+        indexes = [PendingIndex()]
+""",
             "rotation.E014",
         ),
         (
