@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from django.db.models import CompositePrimaryKey, Field, Model, Q
 
 from tickets.rotation.declaration import RotatingToken
@@ -21,7 +22,16 @@ ADOPT = "docs/adopt.md shows a whole model."
 def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
     """One message a mistake, of the models of the apps asked for."""
     chosen = app_configs if app_configs is not None else apps.get_app_configs()
-    return [message for app in chosen for model in app.get_models() for message in _of(model)]
+    messages = [message for app in chosen for model in app.get_models() for message in _of(model)]
+    if is_psycopg3:
+        messages.append(
+            Error(
+                "Django uses psycopg 3 here, and a rotation needs psycopg 2.",
+                hint="Uninstall psycopg; psycopg2 is installed.",
+                id="rotation.E016",
+            )
+        )
+    return messages
 
 
 def _of(model: type[Model]) -> Iterator[CheckMessage]:
