@@ -5,12 +5,12 @@ Migrations name none of these classes: what they write down is plain Django.
 
 from __future__ import annotations
 
+import hashlib
 from copy import copy
 from typing import Any, ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.backends.utils import names_digest
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
@@ -18,7 +18,7 @@ from tickets.rotation.guard import guard
 from tickets.rotation.token_format import TokenFormat
 
 
-class RotatedAtField(models.DateTimeField):
+class RotatedAtField(models.DateTimeField):  # type: ignore[type-arg]
     """The marker: NULL means that the token may be leaked, a time that it was issued then."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,8 +49,8 @@ class PendingIndex(models.Index):
         """Django calls this as soon as the model is complete."""
         self.fields = [model._meta.pk.name]
         self.fields_orders = [(model._meta.pk.name, "")]
-        marker = model._meta.get_field(self.marker).column
-        self.name = pending_index_name(model._meta.db_table, marker)
+        marker = model._meta.get_field(self.marker)
+        self.name = pending_index_name(model._meta.db_table, str(getattr(marker, "column", None)))
 
     def clone(self) -> models.Index:
         """The plain index once the model is known: that is what migrations compare and write."""
@@ -61,7 +61,8 @@ class PendingIndex(models.Index):
 
 def pending_index_name(table: str, marker: str) -> str:
     """The same for ever, at most 30 characters, as Django wants."""
-    name = f"{table[:14]}_{names_digest(table, marker, length=6)}_pending"
+    digest = hashlib.sha256(f"{table} {marker}".encode()).hexdigest()[:6]
+    name = f"{table[:14]}_{digest}_pending"
     return name if name[0].isalpha() else f"t{name[1:]}"
 
 
@@ -85,3 +86,7 @@ def token_default(tokens: TokenFormat) -> RawSQL:
     """The ``db_default`` of a text column whose tokens are of a format."""
     # A list: the schema editor adds it to others.
     return RawSQL(tokens.sql, [])  # noqa: S611  (a format has no quote in it)
+
+
+def has_db_default(field: models.Field[Any, Any]) -> bool:
+    return field.db_default is not models.NOT_PROVIDED

@@ -8,10 +8,10 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist
-from django.db.backends.postgresql.psycopg_any import is_psycopg3
+from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignore[import-untyped]
 from django.db.models import CompositePrimaryKey, Field, Model, Q
 
-from tickets.rotation.declaration import RotatingToken
+from tickets.rotation.declaration import RotatingToken, has_db_default
 from tickets.rotation.guard import Column, GuardPair, guards_of
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
@@ -73,7 +73,7 @@ def _of_token(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
         yield _wrong(model, f"Its guard names the marker {marker}, which is no RotatedAtField.")
         return
     for each in (token, field):
-        if not each.has_db_default():
+        if not has_db_default(each):
             yield Error(
                 f"{each.name} has no db_default, so that create() would return another value than "
                 "the one that the guard stores.",

@@ -1,7 +1,9 @@
 """Let Django read the stored token back after an INSERT where the model is another app's."""
 
+from typing import Any
+
 from django.apps import apps
-from django.db.models import Field, Model
+from django.db.models import Model
 
 from tickets.rotation.guard import Column, guards_of
 
@@ -21,14 +23,13 @@ def read_back(model: type[Model], name: str) -> None:
     fields with a database default, and the field is not ours to give it one. Also for the proxies
     of a model and the model of a proxy, in this process.
     """
-    concrete = model._meta.concrete_model
-    field = concrete._meta.get_field(name)
+    field = model._meta.get_field(name)
     for each in apps.get_models():
-        if each._meta.concrete_model is concrete:
+        if each._meta.concrete_model is model._meta.concrete_model:
             _read_back(each, field)
 
 
-def _read_back(model: type[Model], field: Field) -> None:
+def _read_back(model: type[Model], field: Any) -> None:
     # Django has no public way; the list is computed once per model and then kept for good.
     returning = model._meta.db_returning_fields
     if field not in returning:

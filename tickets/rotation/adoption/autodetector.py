@@ -29,11 +29,13 @@ def install() -> None:
     Django wants both to have the same one. Whichever of the two apps is ready first: what
     django-pgtrigger finds in the modules and is a subclass of its own, it leaves alone.
     """
-    patch_migrations()
-    if issubclass(makemigrations.MigrationAutodetector, _InSteps):
+    patch_migrations()  # type: ignore[no-untyped-call]
+    modules: tuple[Any, ...] = (makemigrations, migrate)
+    before = modules[0].MigrationAutodetector
+    if issubclass(before, _InSteps):
         return
-    detector = type("MigrationAutodetector", (_InSteps, makemigrations.MigrationAutodetector), {})
-    for command in (makemigrations, migrate):
+    detector = type("MigrationAutodetector", (_InSteps, before), {})
+    for command in modules:
         command.MigrationAutodetector = detector
         command.Command.autodetector = detector
 
@@ -45,13 +47,19 @@ class _InSteps(MigrationAutodetector):
     with its guard has no rows and no traffic: that stays one migration.
     """
 
+    migrations: dict[str, list[Migration]]
+    kept_model_keys: set[ModelKey]
+    new_proxy_keys: set[ModelKey]
+
     def _detect_changes(self, *args: Any, **kwargs: Any) -> dict[str, list[Migration]]:
         self._pairs = pairs_in(self.to_state)
-        changes: dict[str, list[Migration]] = super()._detect_changes(*args, **kwargs)
+        changes: dict[str, list[Migration]] = super()._detect_changes(  # type: ignore[misc]
+            *args, **kwargs
+        )
         return changes
 
     def _optimize_migrations(self) -> None:
-        super()._optimize_migrations()
+        super()._optimize_migrations()  # type: ignore[misc]
         for app_label, migrations in self.migrations.items():
             guards = [each for each in self._guards() if each.model[0] == app_label]
             self.migrations[app_label] = [
@@ -94,12 +102,11 @@ def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
         ),
         *([_part(migration, parts.after)] if parts.after else []),
     ]
-    made[0].dependencies = migration.dependencies
-    made[0].initial = migration.initial
+    _set(made[0], dependencies=migration.dependencies, initial=migration.initial)
     made[-1].name = migration.name
     for number, (before, part) in enumerate(pairwise(made), start=1):
         before.name = f"{migration.name}_{number}"
-        part.dependencies = [(migration.app_label, before.name)]
+        _set(part, dependencies=[(migration.app_label, before.name)])
     return made
 
 
@@ -111,6 +118,11 @@ def _part(
     notice: str | None = None,
 ) -> Migration:
     attributes = {"operations": [], "dependencies": [], "atomic": atomic, "notice": notice}
-    part = type("Migration", (Migration,), attributes)(whole.name, whole.app_label)
-    part.operations = operations
+    part: Migration = type("Migration", (Migration,), attributes)(whole.name, whole.app_label)
+    _set(part, operations=operations)
     return part
+
+
+def _set(migration: Migration, **attributes: Any) -> None:
+    """As Django's autodetector does it: class attributes, overruled on the instance."""
+    vars(migration).update(attributes)

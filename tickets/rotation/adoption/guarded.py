@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, Q
@@ -35,7 +36,7 @@ class Guarded:
     model: ModelKey
     pair: GuardPair
     known: frozenset[str]
-    token_before: Field | None
+    token_before: Field[Any, Any] | None
     table: Table | None
 
     @property

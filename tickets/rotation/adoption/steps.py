@@ -27,7 +27,7 @@ from tickets.rotation.ddl import (
     OnTableOf,
     ReplaceTriggerPolitely,
 )
-from tickets.rotation.declaration import pending_index_name
+from tickets.rotation.declaration import has_db_default, pending_index_name
 from tickets.rotation.guard import Column
 
 # What would fill the rows that are there already.
@@ -105,7 +105,7 @@ def _steps(operation: Operation, guard: Guarded) -> Iterator[Step]:
         case AddField(name=column) if column == guard.marker:
             bare = AddFieldPolitely(guard.model[1], column, _without_default(operation.field))
             yield Step(Place.MARKER, bare)
-            if operation.field.has_db_default():
+            if has_db_default(operation.field):
                 whole = AlterFieldPolitely(guard.model[1], column, operation.field)
                 yield Step(Place.MARKER_DEFAULT, whole)
         case AlterField(name=column) if column == guard.token:
@@ -131,7 +131,7 @@ def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
 def _foreign_marker(guard: Guarded, marker: str) -> Iterator[Step]:
     table = guard.table
     assert table is not None  # noqa: S101  (the caller has looked)
-    column = DateTimeField(null=True, editable=False)
+    column: Field[Any, Any] = DateTimeField(null=True, editable=False)
     add = AddFieldPolitely(table.model_name, marker, column)
     index = Index(
         fields=[table.key],
@@ -181,7 +181,7 @@ def _is_about(operation: Operation, guards: Sequence[Guarded]) -> bool:
 
 def _may_reach(operation: Operation, guard: Guarded) -> bool:
     """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
-    is_on = operation.model_name.lower() if isinstance(operation, IndexOperation) else None
+    is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
     return is_on in {None, guard.model[1]}
 
 

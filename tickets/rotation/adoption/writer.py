@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.management.commands import makemigrations
 from django.db.migrations.writer import MigrationWriter
@@ -25,9 +26,10 @@ class NonAtomicWriter(MigrationWriter):
 @contextmanager
 def non_atomic_writer() -> Iterator[None]:
     """Let ``makemigrations`` write with it."""
-    before = makemigrations.MigrationWriter
-    makemigrations.MigrationWriter = NonAtomicWriter
+    module: Any = makemigrations
+    before = module.MigrationWriter
+    module.MigrationWriter = NonAtomicWriter
     try:
         yield
     finally:
-        makemigrations.MigrationWriter = before
+        module.MigrationWriter = before
