@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tickets.models import Ticket
-from tickets.rotation.discovery import targets_of
+from tickets.rotation.discovery import target_of
 from tickets.rotation.errors import TokenSourceError
 from tickets.rotation.guard import guard
 from tickets.rotation.random_uuids import random_uuids
@@ -20,7 +20,8 @@ def target_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Target]:
 
     def find(**arguments: Any) -> Target:
         monkeypatch.setattr(Ticket._meta, "triggers", guard(**arguments))
-        (found,) = targets_of(Ticket, "default")
+        found = target_of(Ticket, "default")
+        assert found is not None
         return found
 
     return find

@@ -31,6 +31,25 @@ def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
     return list(chosen.values()) or targets
 
 
+def target_of(model: type[Model], database: str, token: str | None = None) -> Target | None:
+    """The target of one token field, or of the model's only one; None for a model without any.
+
+    Raises UnknownTargetError for a model with several when none is named.
+    """
+    pairs = list(guards_of(getattr(model._meta, "triggers", [])))
+    targets = {
+        pair.update.token: target
+        for pair, target in zip(pairs, targets_of(model, database), strict=True)
+    }
+    if token is not None:
+        return targets.get(token)
+    if len(targets) > 1:
+        raise UnknownTargetError(
+            f"{model._meta.label} has several rotating tokens: {', '.join(targets)}"
+        )
+    return next(iter(targets.values()), None)
+
+
 def targets_of(model: type[Model], database: str) -> list[Target]:
     """The targets that a model's guards describe, in their order."""
     pairs = list(guards_of(getattr(model._meta, "triggers", [])))

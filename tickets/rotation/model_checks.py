@@ -36,7 +36,9 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> li
 
 def _of(model: type[Model]) -> Iterator[CheckMessage]:
     pairs = list(guards_of(getattr(model._meta, "triggers", [])))
-    if RotatingToken in model.__bases__ and not any(each.update.token == "token" for each in pairs):
+    own = {field.name for field in model._meta.local_fields}  # not those of a parent's table
+    guarded = {pair.update.token for pair in pairs}
+    if issubclass(model, RotatingToken) and "token" in own - guarded:
         yield Error("Its token has no guard.", hint=META, obj=model, id="rotation.E010")
     if pairs and isinstance(model._meta.pk, CompositePrimaryKey):
         yield Error(
