@@ -21,6 +21,13 @@ def small_tables_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "FEWEST_ROWS", 1)
 
 
+@pytest.fixture
+def tickets(tickets: Any) -> Any:
+    """Without autovacuum, which would be on the table at a time of its own."""
+    tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
+    return tickets
+
+
 class Remarks:
     def __init__(self) -> None:
         self.texts: list[str] = []
