@@ -1,4 +1,4 @@
-"""Whatever the primary key and the token are: each token changes once, also through a kill."""
+"""Whatever the primary key and the token are: each token changes once, also in several goes."""
 
 from collections.abc import Callable
 from pathlib import Path
