@@ -5,7 +5,7 @@ A record that cannot be kept does not stop a rotation: the data alone say what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
@@ -174,13 +174,15 @@ def as_figures(result: Result) -> dict[str, Any]:
     }
 
 
-def request_stop(database: str) -> tuple[int, int]:
-    """Ask every running rotation of a database to stop after its batch.
+def request_stop(database: str, labels: Sequence[str] = ()) -> tuple[int, int]:
+    """Ask every running rotation of a database, or of these targets, to stop after its batch.
 
     Returns how many of them are alive, and how many have shown no sign of life for 30 seconds.
     Raises StatementError where the records cannot be read or written.
     """
     running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
+    if labels:
+        running = running.filter(input_data__model__in=labels)
     try:
         silent = running.stalled(SILENT_FOR).count()
         return running.request_stop() - silent, silent

@@ -47,6 +47,11 @@ class Run:
         self._err = err
         self._stop = StopSignal()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the operator asked for an end, here or with --stop from elsewhere."""
+        return self._stop.requested
+
     def look(self) -> PendingCount:
         """How much is pending.
 

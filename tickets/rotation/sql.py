@@ -85,7 +85,7 @@ def _rotated_columns(target: Target) -> sql.Composed:
     source = target.token_source
     if not isinstance(source, SqlTokens):
         raise TypeError(f"the tokens of {target.label} are not made in SQL")
-    return _rotated_to(target, sql.SQL(source.expression))
+    return _rotated_to(target, sql.SQL(source.expression.replace("%", "%%")))
 
 
 def _rotated_to(target: Target, token: sql.Composable) -> sql.Composed:

@@ -24,8 +24,9 @@ class GuardTrigger:
 class Target:
     """One token column of one model on one database.
 
-    Names are as stored in the database, unquoted. ``guard_triggers`` are the insert and the
-    update guard.
+    Names are as stored in the database, unquoted. ``label`` is the model's, with the token field's
+    name behind it where the model has several. ``guard_triggers`` are the insert and the update
+    guard. ``is_only`` says that no other target is on the database's models.
     """
 
     label: str
@@ -37,9 +38,11 @@ class Target:
     token_source: TokenSource
     token_is_unique: bool
     guard_triggers: tuple[GuardTrigger, ...]
+    is_only: bool = True
 
     @property
     def command(self) -> str:
         """The command that rotates this target, as an operator types it."""
+        label = "" if self.is_only else f" {self.label}"
         suffix = "" if self.database == "default" else f" --database {self.database}"
-        return f"python manage.py rotate_tokens{suffix}"
+        return f"python manage.py rotate_tokens{label}{suffix}"

@@ -14,7 +14,9 @@ from tickets.rotation.ddl.operations import (
     AlterFieldPolitely,
     CreateModelPolitely,
     RemoveTriggerPolitely,
+    ReplaceTriggerPolitely,
 )
+from tickets.rotation.ddl.other_app import OnTableOf
 
 __all__ = [
     "AddFieldPolitely",
@@ -23,6 +25,8 @@ __all__ = [
     "AlterFieldPolitely",
     "CreateModelPolitely",
     "LockNotGrantedError",
+    "OnTableOf",
     "RemoveTriggerPolitely",
+    "ReplaceTriggerPolitely",
     "UnexpectedIndexError",
 ]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.apps import apps
 from django.db import router
 from django.db.models import Count, Q, Sum
 
@@ -15,7 +14,7 @@ from tickets.batch.claim import SUCCESSFUL, successes
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.queryset import BatchOperationQuerySet
-from tickets.rotation.discovery import target_of
+from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import UnknownTargetError
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.options import RotationOptions
@@ -151,12 +150,9 @@ def vacuum_key(rotation: BatchOperation, number: int) -> UUID:
 def target_named(label: str, database: str) -> Target:
     """The target of a record. Raises UnknownTargetError where this code does not have it."""
     try:
-        target = target_of(apps.get_model(label), database)
-    except LookupError:
-        target = None
-    if target is None:
-        raise UnknownTargetError(f"this worker's code has no rotating token in {label}")
-    return target
+        return next(each for each in find_targets(database) if each.label == label)
+    except (StopIteration, UnknownTargetError):
+        raise UnknownTargetError(f"this worker's code has no rotating token in {label}") from None
 
 
 def target_of_rotation(rotation: BatchOperation) -> Target:

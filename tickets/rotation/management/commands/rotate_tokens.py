@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from tickets.rotation.connection import own_session
 from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import RotationError
+from tickets.rotation.errors import NotReadyError, RotationError
 from tickets.rotation.history import last_runs
 from tickets.rotation.management.arguments import (
     add_arguments,
@@ -39,16 +39,24 @@ class Command(OneLineCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "models",
+            nargs="*",
+            metavar="app.Model",
+            help="models whose tokens to rotate, app.Model.token_field for one of several columns; "
+            "without any: all that have a rotating token, one after another",
+        )
         add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
+        self._failed = False  # a model was left out, and said so; others went on
         unfit = check_together(options)
         if unfit:
             raise CommandError(f"{unfit} Nothing was done.")
         try:
-            targets = find_targets(options["database"])
+            targets = find_targets(options["database"], options["models"])
             if options["stop"]:
-                self._stop(options["database"])
+                self._stop(options["database"], targets if options["models"] else [])
                 return
             if options["report"]:
                 complete = self._report(targets, options)
@@ -59,6 +67,8 @@ class Command(OneLineCommand):
                 complete = self._rotate(targets, options)
         except RotationError as error:
             raise CommandError(str(error)) from error
+        if self._failed:
+            sys.exit(1)
         if not complete:
             sys.exit(ROWS_PENDING)
 
@@ -70,28 +80,44 @@ class Command(OneLineCommand):
         self.stdout.write(FORMATS[options["format"] or "text"](reports))
         return all(report.complete for report in reports)
 
-    def _stop(self, database: str) -> None:
+    def _stop(self, database: str, chosen: list[Target]) -> None:
         """Whether anything is pending is not looked at: the exit code is 0."""
-        alive, silent = request_stop(database)
+        alive, silent = request_stop(database, [target.label for target in chosen])
         halt_requested(database)
         line = f"Asked {alive} running rotation{'' if alive == 1 else 's'} to end after its batch."
         if not alive:
-            line = f"No rotation is running on database {database!r}."
+            which = f" of {', '.join(target.label for target in chosen)}" if chosen else ""
+            line = f"No rotation{which} is running on database {database!r}."
         if silent:
             line += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
         self.stdout.write(line)
 
     def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        """One after another. What ends the command early leaves the rest, and they are named."""
         complete = True
-        for target in targets:
-            run = self._run(target, options)
-            asked = rotation_options(options)
-            if options["dry_run"]:
-                done = run.dry_run(asked)
-            else:
-                done = run.rotate(asked, finish=options["finish"])
-            complete = done and complete
+        left = list(targets)
+        while left:
+            run = self._run(left.pop(0), options)
+            try:
+                complete = self._rotate_one(run, options) and complete
+            except NotReadyError as error:
+                if not left:
+                    raise
+                complete = False
+                self.stderr.write(f"{error}")
+                self._failed = True
+            except RotationError as error:
+                raise RotationError(f"{error}{_not_begun(left)}") from None
+            if run.stopped and left:
+                self.stderr.write(_not_begun(left).lstrip())
+                return False
         return complete
+
+    def _rotate_one(self, run: Run, options: dict[str, Any]) -> bool:
+        asked = rotation_options(options)
+        if options["dry_run"]:
+            return run.dry_run(asked)
+        return run.rotate(asked, finish=options["finish"])
 
     def _spread(self, targets: list[Target], options: dict[str, Any]) -> bool:
         complete = True
@@ -116,3 +142,9 @@ class Command(OneLineCommand):
             out=cast(TextIO, self.stdout._out),
             err=cast(TextIO, self.stderr._out),
         )
+
+
+def _not_begun(targets: list[Target]) -> str:
+    if not targets:
+        return ""
+    return f" Not begun: {', '.join(target.label for target in targets)}."
