@@ -59,6 +59,7 @@ def hand_out(
                 input_data={
                     "model": target.label,
                     "database": target.database,
+                    "selection": target.selection.as_input(),
                     "options": asdict(options),
                     "spread": True,
                 },

@@ -8,9 +8,14 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
+from tickets.rotation.connection import reading
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import RotationError
+from tickets.rotation.evidence import document, make_entry
+from tickets.rotation.evidence_file import EvidenceFile
 from tickets.rotation.history import last_runs
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.management.aimed import aimed, list_to_rotate, list_to_verify
 from tickets.rotation.management.arguments import (
     add_arguments,
     check_together,
@@ -23,7 +28,9 @@ from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
 from tickets.rotation.spread.halt import halt_requested
 from tickets.rotation.spread.operator import Operator
+from tickets.rotation.summary import verified_as_sentence
 from tickets.rotation.target import Target
+from tickets.rotation.verify import verify
 
 ROWS_PENDING = 3
 
@@ -33,7 +40,7 @@ class Command(OneLineCommand):
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
         "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
-        "--finish was stopped."
+        "--finish was stopped, or --verify found valid tokens."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,28 +51,45 @@ class Command(OneLineCommand):
         if unfit:
             raise CommandError(f"{unfit} Nothing was done.")
         try:
-            targets = find_targets(options["database"])
+            evidence = EvidenceFile(options["evidence"]) if options["evidence"] else None
+            targets = aimed(find_targets(options["database"]), options)
             if options["stop"]:
                 self._stop(options["database"])
                 return
-            if options["report"]:
-                complete = self._report(targets, options)
+            if options["verify"]:
+                complete = self._verify(targets, options)
+            elif options["report"]:
+                complete = self._report(targets, options, evidence)
             elif options["async"] or options["follow"]:
                 complete = self._spread(targets, options)
             else:
-                complete = self._rotate(targets, options)
+                complete = self._rotate(targets, options, evidence)
         except RotationError as error:
             raise CommandError(str(error)) from error
         if not complete:
             sys.exit(ROWS_PENDING)
 
-    def _report(self, targets: list[Target], options: dict[str, Any]) -> bool:
+    def _report(
+        self, targets: list[Target], options: dict[str, Any], evidence: EvidenceFile | None
+    ) -> bool:
         reports = [
             replace(make_report(target, exact=options["exact"]), runs=last_runs(target))
             for target in targets
         ]
         self.stdout.write(FORMATS[options["format"] or "text"](reports))
+        if evidence is not None:
+            evidence.write(document([make_entry(target, None, result=None) for target in targets]))
         return all(report.complete for report in reports)
+
+    def _verify(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        none_valid = True
+        for target in targets:
+            leak_list = list_to_verify(target, options)
+            with reading(target.database) as connection:
+                verified = verify(connection, target, leak_list)
+            self.stdout.write(verified_as_sentence(target, leak_list, verified))
+            none_valid = verified.valid_lines == 0 and none_valid
+        return none_valid
 
     def _stop(self, database: str) -> None:
         """Whether anything is pending is not looked at: the exit code is 0."""
@@ -78,16 +102,24 @@ class Command(OneLineCommand):
             line += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
         self.stdout.write(line)
 
-    def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
+    def _rotate(
+        self, targets: list[Target], options: dict[str, Any], evidence: EvidenceFile | None
+    ) -> bool:
         complete = True
+        asked = rotation_options(options)
+        entries: list[dict[str, Any]] = []
         for target in targets:
-            run = self._run(target, options)
-            asked = rotation_options(options)
+            leak_list = list_to_rotate(target, options)
+            run = self._run(target, options, leak_list)
             if options["dry_run"]:
                 done = run.dry_run(asked)
             else:
                 done = run.rotate(asked, finish=options["finish"])
             complete = done and complete
+            if evidence is not None:
+                entries.append(make_entry(target, asked, result=run.result, leak_list=leak_list))
+        if evidence is not None:
+            evidence.write(document(entries))
         return complete
 
     def _spread(self, targets: list[Target], options: dict[str, Any]) -> bool:
@@ -106,9 +138,12 @@ class Command(OneLineCommand):
             complete = done and complete
         return complete
 
-    def _run(self, target: Target, options: dict[str, Any]) -> Run:
+    def _run(
+        self, target: Target, options: dict[str, Any], leak_list: LeakList | None = None
+    ) -> Run:
         return Run(
             target,
+            leak_list=leak_list,
             progress_mode=options["progress"],
             out=cast(TextIO, self.stdout._out),
             err=cast(TextIO, self.stderr._out),
