@@ -133,6 +133,18 @@ def test_while_others_work_batches_are_small_and_five_seconds_longer() -> None:
     assert throttle.batch_rows(4000) == 4000
 
 
+def test_while_others_work_it_rests_twice_as_long_as_a_batch_took() -> None:
+    clock = Clock()
+    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda _: True)
+    batch(throttle, clock, rows=25, seconds=0.25)
+    assert throttle.next_wait() is None, "nobody else was seen yet"
+    batch(throttle, clock, rows=25, seconds=0.25)
+    wait = throttle.next_wait()
+    assert wait == Wait(0.5, "traffic", "giving way to traffic", is_trouble=False)
+    clock.now += 0.5
+    assert throttle.next_wait() is None
+
+
 def test_others_are_looked_for_once_a_second() -> None:
     clock = Clock()
     looks = 0

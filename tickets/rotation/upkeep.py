@@ -16,7 +16,7 @@ from tickets.rotation.target import Target
 from tickets.rotation.vacuum_table import TableVacuum, next_transaction
 
 FEWEST_ROWS = 50_000
-GENTLE_COST_LIMIT = 100
+GENTLE_COST_LIMIT = 50
 BRISK_COST_LIMIT = 4_000
 CANCEL_EVERY_SECONDS = 0.2
 CANCEL_TIMES = 25
@@ -26,7 +26,7 @@ class Upkeep:
     """Vacuums the table beside the batches, so that they reuse the space of what they replaced.
 
     A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
-    50,000; one at a time, at half autovacuum's pace while ``meets_traffic`` says that others work
+    50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that others work
     on the server, and faster when they do not. One that cannot or need not run is left out with a
     remark, the same remark once; no fault of it ends a rotation.
     """
