@@ -7,8 +7,11 @@ from datetime import datetime, timedelta, tzinfo
 
 from tickets.rotation.errors import SelectionError
 
-_AGO = re.compile(r"(\d{1,6}) ?(s|min|h|d)(?:ay|ays|our|ours)? ago", re.ASCII)
-_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+_AGO = re.compile(
+    r"(\d{1,5}) ?(s|seconds?|min|minutes?|h|hours?|d|days?) ago",
+    re.ASCII,
+)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def cut_off(text: str, *, now: datetime, time_zone: tzinfo) -> datetime:
@@ -22,7 +25,7 @@ def cut_off(text: str, *, now: datetime, time_zone: tzinfo) -> datetime:
     if words == "now":
         return now
     if ago := _AGO.fullmatch(words):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return now - timedelta(**{_UNITS[ago[2][0]]: int(ago[1])})
     try:
         time = datetime.fromisoformat(words)
     except ValueError:

@@ -71,6 +71,9 @@ class LeakList:
         while chunk := list(islice(values, rows)):
             yield chunk
 
+    def close(self) -> None:
+        self._file.close()
+
     def _find_kind(self, kinds: Sequence[Kind], wanted: str | None) -> Kind:
         first = next((text for _, text in self._raw_lines()), None)
         if first is None:
@@ -154,7 +157,11 @@ def open_list(name: str, kinds: Sequence[Kind], wanted: str | None = None) -> Le
             kept = TemporaryFile()  # noqa: SIM115  (open as long as the process needs it)
             shutil.copyfileobj(file, kept)
             file = kept
-        return LeakList(file, said, kinds, wanted)
+        try:
+            return LeakList(file, said, kinds, wanted)
+        except BaseException:
+            file.close()
+            raise
     except OSError as error:
         raise ListError(f"{said} cannot be read: {error.strerror}") from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from tickets.rotation.aim import HASHES, KEYS, TOKENS, aim, list_kinds, read_cut_off
@@ -27,18 +29,25 @@ def aimed(targets: list[Target], options: dict[str, Any]) -> list[Target]:
     ]
 
 
-def list_to_rotate(target: Target, options: dict[str, Any]) -> LeakList | None:
-    """The list of --only or --first, if any. Raises ListError."""
+@contextmanager
+def list_to_rotate(target: Target, options: dict[str, Any]) -> Iterator[LeakList | None]:
+    """The list of --only or --first, if any, while inside. Raises ListError."""
     name = options["only"] or options["first"]
     if name is None:
-        return None
-    return open_list(name, list_kinds(target, TOKENS, KEYS), options["list_of"])
+        yield None
+        return
+    kinds = list_kinds(target, TOKENS, KEYS)
+    with closing(open_list(name, kinds, options["list_of"])) as leak_list:
+        yield leak_list
 
 
-def list_to_verify(target: Target, options: dict[str, Any]) -> LeakList:
-    """The list of --verify. Raises ListError."""
+@contextmanager
+def list_to_verify(target: Target, options: dict[str, Any]) -> Iterator[LeakList]:
+    """The list of --verify, while inside. Raises ListError."""
     wanted = HASHES if options["hashed"] else options["list_of"]
-    return open_list(options["verify"], list_kinds(target, TOKENS, HASHES), wanted)
+    kinds = list_kinds(target, TOKENS, HASHES)
+    with closing(open_list(options["verify"], kinds, wanted)) as leak_list:
+        yield leak_list
 
 
 def _list_words(options: dict[str, Any]) -> list[str]:

@@ -84,10 +84,10 @@ class Command(OneLineCommand):
     def _verify(self, targets: list[Target], options: dict[str, Any]) -> bool:
         none_valid = True
         for target in targets:
-            leak_list = list_to_verify(target, options)
-            with reading(target.database) as connection:
-                verified = verify(connection, target, leak_list)
-            self.stdout.write(verified_as_sentence(target, leak_list, verified))
+            with list_to_verify(target, options) as leak_list:
+                with reading(target.database) as connection:
+                    verified = verify(connection, target, leak_list)
+                self.stdout.write(verified_as_sentence(target, leak_list, verified))
             none_valid = verified.valid_lines == 0 and none_valid
         return none_valid
 
@@ -109,15 +109,16 @@ class Command(OneLineCommand):
         asked = rotation_options(options)
         entries: list[dict[str, Any]] = []
         for target in targets:
-            leak_list = list_to_rotate(target, options)
-            run = self._run(target, options, leak_list)
-            if options["dry_run"]:
-                done = run.dry_run(asked)
-            else:
-                done = run.rotate(asked, finish=options["finish"])
-            complete = done and complete
-            if evidence is not None:
-                entries.append(make_entry(target, asked, result=run.result, leak_list=leak_list))
+            with list_to_rotate(target, options) as leak_list:
+                run = self._run(target, options, leak_list)
+                if options["dry_run"]:
+                    done = run.dry_run(asked)
+                else:
+                    done = run.rotate(asked, finish=options["finish"])
+                complete = done and complete
+                if evidence is not None:
+                    entry = make_entry(target, asked, result=run.result, leak_list=leak_list)
+                    entries.append(entry)
         if evidence is not None:
             evidence.write(document(entries))
         return complete
