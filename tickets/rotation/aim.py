@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model
+from django.db.models import Field, Model, UUIDField
 from django.utils import timezone
 
 from tickets.rotation import sql
@@ -19,6 +20,8 @@ from tickets.rotation.leak_list import Kind, read_sha256
 from tickets.rotation.selection import Selection
 from tickets.rotation.target import Target
 from tickets.rotation.where import compile_where
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
 
 TOKENS, KEYS, HASHES = "tokens", "keys", "hashes"
 
@@ -86,8 +89,11 @@ def _names(field: Field[Any, Any]) -> frozenset[str]:
 
 def _reader(field: Field[Any, Any]) -> Callable[[str], str]:
     """A function from text to the database's text of the field's value."""
+    is_written_so = _UUID if isinstance(field, UUIDField) else None
 
     def read(text: str) -> str:
+        if is_written_so is not None and is_written_so(text):
+            return text  # a million of these would take long
         if not text or "\0" in text:
             raise ValueError("no value")
         try:

@@ -7,8 +7,10 @@ quotes a line.
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +23,7 @@ from tickets.rotation.errors import ListError
 
 LONGEST_LINE_BYTES = 64 * 1024
 LINES_NAMED = 5
+_SHA256 = re.compile("[0-9a-fA-F]{64}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,9 @@ class LeakList:
 
     def values(self) -> Iterator[str]:
         """Each value, as the database's text of it. One reader at a time."""
+        read = self.kind.read
         for _, text in self._lines():
-            yield self.kind.read(text)
+            yield read(text)
 
     def chunks(self, rows: int) -> Iterator[list[str]]:
         """The values, up to ``rows`` at a time."""
@@ -101,7 +105,9 @@ class LeakList:
         bad_lines: list[str] = []
         for number, text in self._lines():
             lines += 1
-            if not self.kind.accepts(text):
+            try:
+                self.kind.read(text)
+            except ValueError:
                 malformed += 1
                 if len(bad_lines) < LINES_NAMED:
                     bad_lines.append(str(number))
@@ -129,6 +135,8 @@ class LeakList:
 
     def _raw_lines(self) -> Iterator[tuple[int, str]]:
         self._file.seek(0)
+        if self._file.read(len(BOM_UTF8)) != BOM_UTF8:
+            self._file.seek(0)
         read = partial(self._file.readline, LONGEST_LINE_BYTES)
         in_long_line = False
         number = 0
@@ -168,7 +176,7 @@ def open_list(name: str, kinds: Sequence[Kind], wanted: str | None = None) -> Le
 
 def read_sha256(text: str) -> str:
     """64 hexadecimal digits, in lower case. Raises ValueError."""
-    if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
+    if _SHA256(text) is None:
         raise ValueError("not 64 hexadecimal digits")
     return text.lower()
 
@@ -176,7 +184,7 @@ def read_sha256(text: str) -> str:
 def _text(raw: bytes) -> str:
     """A line as text; what is no text becomes what no value can be."""
     try:
-        return raw.decode("utf-8-sig").strip()
+        return raw.decode().strip()
     except UnicodeDecodeError:
         return "\0"
 

@@ -24,6 +24,10 @@ LOOK_EACH_UP = sql.SQL(
 a whole table than look 10,000 values up, for every 10,000 of a list."""
 
 
+ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
+"""A million values meet the whole table in memory instead of in temporary files."""
+
+
 def create(value_type: str) -> sql.Composed:
     """The list's place until the end of the transaction. No lock."""
     return CREATE.format(type=sql.SQL(value_type))
