@@ -281,3 +281,29 @@ def test_a_clean_up_that_the_pool_would_make_rough_is_left_out(
     assert "Skipped: a connection pooler drops the start-up options" in ended.stdout
     assert pending(tickets) == 0
     assert value(tickets, vacuums) == vacuumed_before
+
+
+def test_lists_and_cut_offs_work_through_the_pool_and_leave_no_temporary_table(
+    pooled_url: str,
+    database_url: str,
+    manage: Manage,
+    connect: Callable[[str], Any],
+    tmp_path: Path,
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 1_000)
+    listed = tmp_path / "leaked.txt"
+    with tickets.cursor() as cursor:
+        cursor.execute("SELECT token FROM leaked WHERE id <= 500")
+        listed.write_text("".join(f"{token}\n" for (token,) in cursor.fetchall()))
+    for command, expecting in (
+        (("--verify", str(listed)), 3),
+        (("--only", str(listed), "--workers", "2", "--batch-rows", "50"), 0),
+        (("--verify", str(listed)), 0),
+        (("--issued-before", "now", "--where", "id__gt=500"), 0),
+    ):
+        done = manage("rotate_tokens", *command, database_url=pooled_url)
+        assert done.returncode == expecting, done.stdout + done.stderr
+    assert_each_token_changed_once(tickets)
+    left = on_every_server_connection(pooled_url, LEFT_IN_A_SESSION)
+    assert left == [[(0, 0, 0, 0)]] * POOL_SIZE

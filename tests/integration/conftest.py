@@ -16,6 +16,7 @@ from tickets.rotation.discovery import find_targets
 from tickets.rotation.engine import Rotation
 from tickets.rotation.events import Event
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.leak_list import LeakList
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
@@ -68,13 +69,14 @@ def other(database_url: str, connect: Callable[[str], Any]) -> Any:
 
 @pytest.fixture
 def rotation(target: Target) -> RotationFactory:
-    """rotation(observe=..., stop=..., target=..., bounds=..., **options) makes an engine."""
+    """rotation(observe, stop, target, bounds, leak_list, **options) makes an engine."""
 
     def make(
         observe: Callable[[Event], None] = lambda _: None,
         stop: StopSignal | None = None,
         target: Target = target,
         bounds: KeyRange = EVERY_KEY,
+        leak_list: LeakList | None = None,
         **options: Any,
     ) -> Rotation:
         return Rotation(
@@ -84,6 +86,7 @@ def rotation(target: Target) -> RotationFactory:
             stop=stop or StopSignal(),
             clock=time.monotonic,
             bounds=bounds,
+            leak_list=leak_list,
         )
 
     return make

@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from tickets.rotation import sql as statements
+from tickets.rotation.copy_stream import CopyStream
 from tickets.rotation.errors import DatabaseGoneError, StatementError
 from tickets.rotation.retry import Fault, classify
 
@@ -104,6 +105,16 @@ class Connection:
         with self._open().cursor() as cursor:
             cursor.execute(query, values)
             return int(cursor.rowcount)
+
+    def text(self, query: sql.Composable, values: Values) -> str:
+        """The statement as it is sent."""
+        with self._open().cursor() as cursor:
+            return str(cursor.mogrify(query, values).decode())
+
+    def copy(self, query: sql.Composable, source: CopyStream) -> None:
+        """Send a COPY's data."""
+        with self._open().cursor() as cursor:
+            cursor.copy_expert(query, source)
 
     @contextmanager
     def transaction(

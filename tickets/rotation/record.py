@@ -49,7 +49,7 @@ class Record:
 
     def __init__(self, target: Target) -> None:
         self._database = target.database
-        self._label = target.label
+        self._input = {"model": target.label, "selection": target.selection.as_input()}
         self._operation: BatchOperation | None = None
 
     def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
@@ -58,7 +58,7 @@ class Record:
             with self._briefly():
                 self._operation = BatchOperation.objects.using(self._database).create_synchronous(
                     OPERATION_TYPE,
-                    input_data={"model": self._label, "options": asdict(options)},
+                    input_data={**self._input, "options": asdict(options)},
                     progress_total=pending_rows,
                 )
         except DATABASE_ERRORS as error:

@@ -426,3 +426,22 @@ def test_the_periodic_task_ends_a_round_whose_end_nobody_noticed(site: Site) -> 
     assert site.until_finished()["outcome"] == "complete"
     assert value(site.tickets, ROUNDS.format("operation_type LIKE 'rotation.end%'")) == [0, 1]
     assert_each_token_changed_once(site.tickets)
+
+
+def test_workers_rotate_a_selection_and_leave_the_rest(make_site: Callable[[], Site]) -> None:
+    site = make_site()
+    leak(site.tickets, 25_000)
+    with site.tickets.cursor() as cursor:
+        cursor.execute(
+            "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = now() "
+            "WHERE id % 5 > 0; UPDATE tickets_ticket SET status = 'closed' WHERE id > 24000; "
+            "TRUNCATE token_change"
+        )
+    selection = ("--issued-before", "now", "--where", "status=open")
+    site.worker(concurrency=2)
+    done = site.rotate("--async", "--follow", *selection)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing is pending in the selection; 200 rows outside of it" in done.stdout
+    changes = "SELECT array[count(*), count(DISTINCT ticket_id), max(ticket_id)] FROM token_change"
+    assert value(site.tickets, changes) == [24_000, 24_000, 24_000]
+    assert len(site.rotation("input_data->'selection'")["where"]) == 1

@@ -14,6 +14,11 @@ from tickets.rotation.management.one_line import (
     non_negative_int,
     positive_int,
 )
+from tickets.rotation.management.selection_arguments import (
+    add_proof,
+    add_selection,
+    check_selection,
+)
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.report_format import FORMATS
 
@@ -32,6 +37,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="database to rotate on (default: default)",
     )
     _add_rotation(parser.add_argument_group("rotation"))
+    add_selection(parser.add_argument_group("which tokens"))
     _add_gentleness(parser.add_argument_group("giving way to others"))
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
@@ -45,7 +51,14 @@ def add_arguments(parser: CommandParser) -> None:
     instead.add_argument(
         "--report", action="store_true", help="say where things stand and write nothing"
     )
+    instead.add_argument(
+        "--verify",
+        metavar="FILE",
+        help="say how many of the tokens in a file (-: standard input), or of their SHA-256, are "
+        "still valid; exit code 3 if any is",
+    )
     _add_report(parser.add_argument_group("report"))
+    add_proof(parser.add_argument_group("proof"))
     _add_spread(parser.add_argument_group("many machines"))
 
 
@@ -71,11 +84,12 @@ def check_together(options: dict[str, Any]) -> str | None:
     """What does not go together on the command line, in a sentence; None when all does."""
     if (options["format"] or options["exact"]) and not options["report"]:
         return "--format and --exact go with --report."
-    if options["finish"] and (options["report"] or options["stop"] or options["dry_run"]):
-        return "--finish goes with none of --report, --stop and --dry-run."
+    instead = [name for name in ("dry_run", "stop", "report", "verify") if options[name]]
+    if options["finish"] and instead:
+        return "--finish goes with none of --dry-run, --stop, --report and --verify."
     spread = "--async" if options["async"] else "--follow" if options["follow"] else None
-    if spread and (options["dry_run"] or options["stop"] or options["report"]):
-        return f"{spread} goes with none of --dry-run, --stop and --report."
+    if spread and instead:
+        return f"{spread} goes with none of --dry-run, --stop, --report and --verify."
     if spread and options["finish"]:
         return f"--finish does not go with {spread}: it is for when nothing is pending."
     if options["async"] and options["limit"] is not None:
@@ -85,7 +99,7 @@ def check_together(options: dict[str, Any]) -> str | None:
             "--max-rows-per-second does not go with --async: nobody counts for all workers. "
             "--pause-seconds and --max-active-queries hold each of them back."
         )
-    return None
+    return check_selection(options)
 
 
 def _add_rotation(group: argparse._ArgumentGroup) -> None:

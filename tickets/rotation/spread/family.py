@@ -14,6 +14,7 @@ from tickets.batch.claim import SUCCESSFUL, successes
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.queryset import BatchOperationQuerySet
+from tickets.rotation.aim import aim_as_recorded
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import UnknownTargetError
 from tickets.rotation.key_range import KeyRange
@@ -156,7 +157,10 @@ def target_named(label: str, database: str) -> Target:
 
 
 def target_of_rotation(rotation: BatchOperation) -> Target:
-    return target_named(input_of(rotation)["model"], input_of(rotation)["database"])
+    """The target, aimed at the rows that the operator chose. Raises RotationError."""
+    recorded = input_of(rotation)
+    target = target_named(recorded["model"], recorded["database"])
+    return aim_as_recorded(target, recorded.get("selection"))
 
 
 def options_of(rotation: BatchOperation) -> RotationOptions:

@@ -65,6 +65,7 @@ def hand_out(
                 input_data={
                     "model": target.label,
                     "database": target.database,
+                    "selection": target.selection.as_input(),
                     "options": asdict(options),
                     "spread": True,
                     "since_xid": since_xid,

@@ -8,10 +8,14 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
-from tickets.rotation.connection import own_session
+from tickets.rotation.connection import own_session, reading
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import NotReadyError, RotationError
+from tickets.rotation.evidence import document, make_entry
+from tickets.rotation.evidence_file import EvidenceFile
 from tickets.rotation.history import last_runs
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.management.aimed import aimed, list_to_rotate, list_to_verify
 from tickets.rotation.management.arguments import (
     add_arguments,
     check_together,
@@ -25,7 +29,9 @@ from tickets.rotation.run import Run
 from tickets.rotation.spread.family import records_database
 from tickets.rotation.spread.halt import halt_requested
 from tickets.rotation.spread.operator import Operator
+from tickets.rotation.summary import verified_as_sentence
 from tickets.rotation.target import Target
+from tickets.rotation.verify import verify
 
 ROWS_PENDING = 3
 
@@ -35,7 +41,7 @@ class Command(OneLineCommand):
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
         "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
-        "--finish was stopped."
+        "--finish was stopped, or --verify found valid tokens."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -54,17 +60,20 @@ class Command(OneLineCommand):
         if unfit:
             raise CommandError(f"{unfit} Nothing was done.")
         try:
-            targets = find_targets(options["database"], options["models"])
+            evidence = EvidenceFile(options["evidence"]) if options["evidence"] else None
+            targets = aimed(find_targets(options["database"], options["models"]), options)
             if options["stop"]:
                 self._stop(options["database"], targets if options["models"] else [])
                 return
-            if options["report"]:
-                complete = self._report(targets, options)
+            if options["verify"]:
+                complete = self._verify(targets, options)
+            elif options["report"]:
+                complete = self._report(targets, options, evidence)
             elif options["async"] or options["follow"]:
                 with own_session(records_database()):  # which workers do not take for traffic
                     complete = self._spread(targets, options)
             else:
-                complete = self._rotate(targets, options)
+                complete = self._rotate(targets, options, evidence)
         except RotationError as error:
             raise CommandError(str(error)) from error
         if self._failed:
@@ -72,13 +81,27 @@ class Command(OneLineCommand):
         if not complete:
             sys.exit(ROWS_PENDING)
 
-    def _report(self, targets: list[Target], options: dict[str, Any]) -> bool:
+    def _report(
+        self, targets: list[Target], options: dict[str, Any], evidence: EvidenceFile | None
+    ) -> bool:
         reports = [
             replace(make_report(target, exact=options["exact"]), runs=last_runs(target))
             for target in targets
         ]
         self.stdout.write(FORMATS[options["format"] or "text"](reports))
+        if evidence is not None:
+            evidence.write(document([make_entry(target, None, result=None) for target in targets]))
         return all(report.complete for report in reports)
+
+    def _verify(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        none_valid = True
+        for target in targets:
+            with list_to_verify(target, options) as leak_list:
+                with reading(target.database) as connection:
+                    verified = verify(connection, target, leak_list)
+                self.stdout.write(verified_as_sentence(target, leak_list, verified))
+            none_valid = verified.valid_lines == 0 and none_valid
+        return none_valid
 
     def _stop(self, database: str, chosen: list[Target]) -> None:
         """Whether anything is pending is not looked at: the exit code is 0."""
@@ -92,32 +115,50 @@ class Command(OneLineCommand):
             line += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
         self.stdout.write(line)
 
-    def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
+    def _rotate(
+        self, targets: list[Target], options: dict[str, Any], evidence: EvidenceFile | None
+    ) -> bool:
         """One after another. What ends the command early leaves the rest, and they are named."""
         complete = True
+        entries: list[dict[str, Any]] = []
         left = list(targets)
         while left:
-            run = self._run(left.pop(0), options)
+            target = left.pop(0)
             try:
-                complete = self._rotate_one(run, options) and complete
+                stopped, done = self._rotate_one(target, options, entries)
+                complete = done and complete
             except NotReadyError as error:
                 if not left:
                     raise
                 complete = False
                 self.stderr.write(f"{error}")
                 self._failed = True
+                continue
             except RotationError as error:
                 raise RotationError(f"{error}{_not_begun(left)}") from None
-            if run.stopped and left:
+            if stopped and left:
                 self.stderr.write(_not_begun(left).lstrip())
-                return False
+                complete = False
+                break
+        if evidence is not None:
+            evidence.write(document(entries))
         return complete
 
-    def _rotate_one(self, run: Run, options: dict[str, Any]) -> bool:
+    def _rotate_one(
+        self, target: Target, options: dict[str, Any], entries: list[dict[str, Any]]
+    ) -> tuple[bool, bool]:
+        """Whether the operator has stopped it, and whether nothing is left that was asked for."""
         asked = rotation_options(options)
-        if options["dry_run"]:
-            return run.dry_run(asked)
-        return run.rotate(asked, finish=options["finish"])
+        with list_to_rotate(target, options) as leak_list:
+            run = self._run(target, options, leak_list)
+            if options["dry_run"]:
+                done = run.dry_run(asked)
+            else:
+                done = run.rotate(asked, finish=options["finish"])
+            if options["evidence"]:
+                entry = make_entry(target, asked, result=run.result, leak_list=leak_list)
+                entries.append(entry)
+        return run.stopped, done
 
     def _spread(self, targets: list[Target], options: dict[str, Any]) -> bool:
         complete = True
@@ -135,9 +176,12 @@ class Command(OneLineCommand):
             complete = done and complete
         return complete
 
-    def _run(self, target: Target, options: dict[str, Any]) -> Run:
+    def _run(
+        self, target: Target, options: dict[str, Any], leak_list: LeakList | None = None
+    ) -> Run:
         return Run(
             target,
+            leak_list=leak_list,
             progress_mode=options["progress"],
             out=cast(TextIO, self.stdout._out),
             err=cast(TextIO, self.stderr._out),
