@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
 
 
 def until(
-    happened: Callable[[], object], *, timeout_seconds: float = 60, pause_seconds: float = 0.002
-) -> None:
-    """Return as soon as ``happened()`` is true; fail the test when it does not become so."""
+    happened: Callable[[], Answer], *, timeout_seconds: float = 60, pause_seconds: float = 0.002
+) -> Answer:
+    """What ``happened()`` answers as soon as that is true; fail the test when it never is."""
     deadline = time.monotonic() + timeout_seconds
-    while not happened():
+    while not (answer := happened()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(pause_seconds)
+    return answer

@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -16,6 +16,8 @@ SERVED = {
     "DJANGO_SECRET_KEY": "only-for-tests-" + "".join(map(chr, range(48, 91))),
     "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
     "DJANGO_SSL_REDIRECT": "0",
+    # Every customer of a test has the same address.
+    "LOOKUP_LIMIT_FAILURES": "1000000",
 }
 
 
@@ -23,15 +25,19 @@ class WebServer:
     """gunicorn with 2 workers on a free port; its logs are files in `directory`."""
 
     def __init__(
-        self, directory: Path, database_url: str, env: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        database_url: str,
+        env: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self._requests, self._events = directory / "requests.log", directory / "events.log"
         command = ["-m", "gunicorn", "--config", "python:tickets.config.gunicorn"]
         # A transaction of the test may outlast gunicorn's default of 30 s.
-        options = ["--workers", "2", "--bind", "127.0.0.1:0", "--timeout", "120"]
+        always = ["--workers", "2", "--bind", "127.0.0.1:0", "--timeout", "120"]
         with self._requests.open("w") as requests, self._events.open("w") as events:
             self._process = subprocess.Popen(
-                [sys.executable, *command, *options],
+                [sys.executable, *command, *always, *options],
                 cwd=PROJECT,
                 env=environment(database_url, env),
                 stdin=subprocess.DEVNULL,
@@ -39,6 +45,11 @@ class WebServer:
                 stderr=events,
             )
         self.port = self._find_port()
+
+    @property
+    def pid(self) -> int:
+        """That of gunicorn's master process."""
+        return self._process.pid
 
     def logs(self) -> str:
         return self._requests.read_text() + self._events.read_text()

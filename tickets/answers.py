@@ -54,21 +54,3 @@ def explain_bad_request(view: View) -> View:
             return JsonResponse({"error": str(error)}, status=400)
 
     return explained
-
-
-def secret(response: HttpResponse) -> HttpResponse:
-    """Mark a response that shows a token, or was found by one: keep it and pass it on nowhere."""
-    response["Cache-Control"] = "private, no-store"
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    return response
-
-
-def secret_page(view: View) -> View:
-    """Mark every response of `view` as secret()."""
-
-    @wraps(view)
-    def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return secret(view(request, *args, **kwargs))
-
-    return marked

@@ -10,33 +10,34 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from tickets.answers import (
-    answer,
-    explain_bad_request,
-    secret,
-    secret_page,
-    submitted,
-    wants_json,
-)
+from tickets.answers import answer, explain_bad_request, submitted, wants_json
 from tickets.csrf import secret_page_csrf
 from tickets.forms import TicketForm
+from tickets.lookup_limit.view import limit_failed_lookups
 from tickets.models import Ticket
 from tickets.rotation.retired import keeps_retired, recognise
+from tickets.secrecy import secret
 
 NOTHING_HERE = "There is nothing here. If you followed a link to a ticket, ask for a new link."
 REPLACED = "This link was replaced and opens nothing any more. Ask for a new link."
+TOO_MANY = "Too many links from your network opened nothing. Try again in a few minutes."
 STAFF_ONLY = "Only staff may create tickets."
 
 
-@secret_page
+def _too_many(request: HttpRequest) -> HttpResponse:
+    return answer(request, "429.html", {}, {"error": TOO_MANY})
+
+
 @secret_page_csrf
 @explain_bad_request
 @require_http_methods(["GET", "HEAD", "POST"])
+@limit_failed_lookups(_too_many)
 def ticket_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the ticket whose token is in the link; a POST changes its subject, its status or both.
 
     No ticket: 404, in the same words and after the same look-up, whatever is wrong with the link.
-    Only where retired tokens are kept, whoever comes with one is told so: 410.
+    Only where retired tokens are kept, whoever comes with one is told so: 410. Too many links that
+    open nothing: 429 for any link.
     """
     ticket = _find(token)
     if ticket is None:

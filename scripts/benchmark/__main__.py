@@ -17,6 +17,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.insert_cost import measure_insert_cost
 from benchmark.interruption import Interruption
 from benchmark.latency import measure_latency
+from benchmark.long_report import measure_long_report
+from benchmark.look_ups import measure_look_ups
 from benchmark.page import make_page, read_parts
 from benchmark.part import Measured, Part
 from benchmark.resume import measure_resume
@@ -79,6 +81,14 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
                 yield measure_bookkeeping(databases, rows=rows, rounds=rounds)
             case "scale":
                 yield measure_scale(databases, arguments.sizes, rounds=rounds)
+            case "http":
+                seconds = arguments.load_seconds
+                yield measure_look_ups(databases, rows=rows, rounds=rounds, seconds=seconds)
+            case "report":
+                slow_seconds = arguments.slow_seconds
+                yield measure_long_report(
+                    databases, rows=rows, rounds=rounds, slow_seconds=slow_seconds
+                )
 
 
 def _publish(arguments: Arguments) -> None:

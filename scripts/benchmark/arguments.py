@@ -14,18 +14,26 @@ PARTS = {
     "resume": "how soon each recipe goes on after SIGKILL at 50 and at 95 %%",
     "inserts": "what the guard's trigger costs an INSERT",
     "bookkeeping": "the share of progress, record and counts in the run time",
-    "scale": "the default rotation on tables of many sizes; only when it is asked for",
+    "scale": "the default rotation on tables of many sizes",
+    "http": "what customers who open their tickets over HTTP feel of a rotation; needs wrk",
+    "report": "a CSV report over HTTP whose query is slow on purpose",
 }
-DEFAULT_PARTS = tuple(part for part in PARTS if part != "scale")
+ONLY_WHEN_ASKED = ("scale", "http", "report")
+DEFAULT_PARTS = tuple(part for part in PARTS if part not in ONLY_WHEN_ASKED)
 DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 DEFAULT_ROWS, QUICK_ROWS = 1_000_000, 5_000
 DEFAULT_ROUNDS, QUICK_ROUNDS = 3, 1
+LOAD_SECONDS, QUICK_LOAD_SECONDS = 20, 2
+SLOW_SECONDS, QUICK_SLOW_SECONDS = 60.0, 1.0
 MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`command` is what was typed, without --output; `parts` are keys of PARTS, in their order."""
+    """`command` is what was typed, without --output; `parts` are keys of PARTS, in their order.
+
+    `load_seconds` is for each situation of --http, `slow_seconds` before the first row of --report.
+    """
 
     command: str
     parts: tuple[str, ...]
@@ -33,6 +41,8 @@ class Arguments:
     rows: int
     sizes: tuple[int, ...]
     rounds: int
+    load_seconds: int
+    slow_seconds: float
     output: Path
 
 
@@ -50,6 +60,8 @@ def parse_arguments(typed: Sequence[str]) -> Arguments:
         rows=given.rows or rows,
         sizes=given.scale_rows or sizes,
         rounds=given.rounds or rounds,
+        load_seconds=QUICK_LOAD_SECONDS if given.quick else LOAD_SECONDS,
+        slow_seconds=QUICK_SLOW_SECONDS if given.quick else SLOW_SECONDS,
         output=given.output,
     )
 
@@ -63,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "JSON a part, bench.md and plots of all that are there. Exit codes: 0 every figure is as "
         "it must be, 1 one is not, 2 it could not be measured.",
     )
-    some = parser.add_argument_group("parts (default: all but --scale)")
+    some = parser.add_argument_group(f"parts (default: all but --{', --'.join(ONLY_WHEN_ASKED)})")
     for part, what in PARTS.items():
         some.add_argument(f"--{part}", action="store_true", help=what)
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 import os
 
-_LEFT_OUT = ("DATABASE_URL", "DJANGO_", "TICKETS_", "PG")
+_LEFT_OUT = ("DATABASE_", "DJANGO_", "TICKETS_", "PG")
 
 
 def environment(**added: str) -> dict[str, str]:

@@ -8,8 +8,10 @@ from benchmark.tables import (
     Table,
     billion_table,
     bookkeeping_table,
+    http_table,
     inserts_table,
     latency_table,
+    report_table,
     resume_table,
     scale_table,
     speed_table,
@@ -67,5 +69,18 @@ SECTIONS = {
         "each of them. What it means for larger ones: [scale.md](../scale.md).",
         (scale_table, billion_table),
         plots=("scale",),
+    ),
+    "http": Section(
+        "What customers feel over HTTP",
+        "wrk opens links of tickets on gunicorn with two workers, all in the midst of the rows "
+        "being rotated; every answer must be 200. Their own links were replaced before.",
+        (http_table,),
+    ),
+    "report": Section(
+        "A report whose query is slow",
+        "Every ticket as CSV, the first row after the stated time, with each kind of gunicorn "
+        "worker; then a client that goes while the query runs. "
+        "How it works: [reports.md](../reports.md).",
+        (report_table,),
     ),
 }

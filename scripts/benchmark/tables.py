@@ -102,6 +102,47 @@ def billion_table(part: Document) -> Table:
     return ("reckoned for 1,000,000,000 rows from the largest size, not measured", ""), rows
 
 
+def http_table(part: Document) -> Table:
+    keys = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+    heads = (
+        *("during", "p50 ms", "p95 ms", "p99 ms", "max ms"),
+        *("requests", "a second", "errors", "rows rotated a second"),
+    )
+    rows = [
+        (
+            one["title"],
+            *(f"{one['medians'][key]:,.1f}" for key in keys),
+            f"{one['medians']['requests']:,.0f}",
+            f"{one['medians']['requests_per_second']:,.1f}",
+            f"{sum(run['errors'] for run in one['runs']):,}",
+            f"{one['medians']['rotated_rows_per_second']:,.0f}",
+        )
+        for one in part["situations"]
+    ]
+    return heads, rows
+
+
+def report_table(part: Document) -> Table:
+    heads = (
+        *("worker", f"first row after {part['slow_seconds']:g} s: all after s", "first byte s"),
+        *("longest silence s", "file MB", "blank lines", "memory more MB", "cancelled after s"),
+    )
+    rows = [
+        (
+            one["kind"],
+            f"{one['medians']['seconds']:,.1f}",
+            f"{one['medians']['first_byte_seconds']:.2f}",
+            f"{one['medians']['longest_silence_seconds']:.2f}",
+            f"{one['medians']['file_bytes'] / 1e6:,.1f}",
+            f"{one['medians']['blank_lines']:,.0f}",
+            f"{one['medians']['memory_growth_mb']:.1f}",
+            f"{one['medians']['cancel_seconds']:.2f}",
+        )
+        for one in part["workers"]
+    ]
+    return heads, rows
+
+
 def verdicts_table(part: Document) -> Table:
     rows = []
     for verdict in part["verdicts"]:

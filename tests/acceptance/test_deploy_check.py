@@ -32,6 +32,17 @@ def test_management_commands_need_no_variable_at_all(manage: Manage, database_ur
     assert manage("showmigrations", database_url=database_url).returncode == 0
 
 
+def test_those_who_are_to_be_told_of_failures_can_be_mailed(manage: Manage) -> None:
+    env = {
+        "DJANGO_ADMINS": "on-call@example.com,head@example.com",
+        "SERVER_EMAIL": "tickets@example.com",
+        "EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
+    }
+    result = manage("sendtestemail", "--admins", database_url=None, env=env)
+    assert result.returncode == 0, result.stderr
+    assert "From: tickets@example.com\nTo: on-call@example.com, head@example.com" in result.stdout
+
+
 LOAD_THE_SITE = "import tickets.config.wsgi"
 
 
@@ -51,8 +62,17 @@ def test_serving_works_with_a_secret_key_or_in_debug_mode(
     assert result.returncode == 0, result.stderr
 
 
-def test_a_malformed_variable_is_one_clear_line(manage: Manage) -> None:
-    result = manage("check", database_url=None, env={"DJANGO_DEBUG": "perhaps"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DJANGO_DEBUG", "perhaps"),
+        ("DJANGO_TRUSTED_PROXIES", "-1"),
+        ("LOOKUP_LIMIT_FAILURES", "many"),
+        ("LOOKUP_LIMIT_SECONDS", "0"),
+    ],
+)
+def test_a_malformed_variable_is_one_clear_line(manage: Manage, name: str, value: str) -> None:
+    result = manage("check", database_url=None, env={name: value})
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
-    assert "DJANGO_DEBUG" in result.stderr
+    assert name in result.stderr

@@ -12,9 +12,11 @@ import psycopg2
 import pytest
 
 from tests.databases import make_server_directory
+from tests.download import Download
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
+from tests.web_server import WebServer
 from tickets.config.embedded.account import ServerAccount
 
 ROWS = 20_000
@@ -243,6 +245,30 @@ def test_a_run_is_stopped_through_the_pool(
     assert 0 < pending(tickets) < ROWS
 
 
+def test_a_report_is_streamed_and_cancelled_through_the_pool(
+    pooled_url: str, database_url: str, tmp_path: Path, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    env = {
+        "DJANGO_SETTINGS_MODULE": "tests.long_reports.settings",
+        "DATABASE_DISABLE_SERVER_SIDE_CURSORS": "true",
+    }
+    server = WebServer(tmp_path, pooled_url, env)
+    try:
+        assert Download(server.port, "/long.csv?rows=5000").read_all().count("\n") == 5001
+        gone = Download(server.port, "/slow.csv?rows=1&seconds=300")
+        sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        until(lambda: value(tickets, sleeping) == 1)
+        gone.close()
+        until(lambda: value(tickets, sleeping) == 0, timeout_seconds=5)
+    finally:
+        server.stop()
+    assert on_every_server_connection(pooled_url, LEFT_IN_A_SESSION) == [[(0, 0, 0, 0)]] * POOL_SIZE
+    changed = "SELECT name FROM pg_settings WHERE source = 'session'"
+    for names in on_every_server_connection(pooled_url, changed):
+        assert {name for (name,) in names} <= FOLLOWED
+
+
 def test_a_clean_up_that_the_pool_would_make_rough_is_left_out(
     pooled_url: str, database_url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
@@ -255,3 +281,29 @@ def test_a_clean_up_that_the_pool_would_make_rough_is_left_out(
     assert "Skipped: a connection pooler drops the start-up options" in ended.stdout
     assert pending(tickets) == 0
     assert value(tickets, vacuums) == vacuumed_before
+
+
+def test_lists_and_cut_offs_work_through_the_pool_and_leave_no_temporary_table(
+    pooled_url: str,
+    database_url: str,
+    manage: Manage,
+    connect: Callable[[str], Any],
+    tmp_path: Path,
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 1_000)
+    listed = tmp_path / "leaked.txt"
+    with tickets.cursor() as cursor:
+        cursor.execute("SELECT token FROM leaked WHERE id <= 500")
+        listed.write_text("".join(f"{token}\n" for (token,) in cursor.fetchall()))
+    for command, expecting in (
+        (("--verify", str(listed)), 3),
+        (("--only", str(listed), "--workers", "2", "--batch-rows", "50"), 0),
+        (("--verify", str(listed)), 0),
+        (("--issued-before", "now", "--where", "id__gt=500"), 0),
+    ):
+        done = manage("rotate_tokens", *command, database_url=pooled_url)
+        assert done.returncode == expecting, done.stdout + done.stderr
+    assert_each_token_changed_once(tickets)
+    left = on_every_server_connection(pooled_url, LEFT_IN_A_SESSION)
+    assert left == [[(0, 0, 0, 0)]] * POOL_SIZE

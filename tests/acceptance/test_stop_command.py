@@ -85,7 +85,10 @@ def test_a_killed_rotation_is_told_apart_from_a_running_one(
 def test_a_run_leaves_a_record_of_what_it_did(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
-    manage("rotate_tokens", "--limit", "500", "--batch-rows", "100", database_url=database_url)
+    manage(
+        *("rotate_tokens", "--limit", "500", "--batch-rows", "100", "--pause-seconds", "0.01"),
+        database_url=database_url,
+    )
     with tickets.cursor() as cursor:
         cursor.execute(
             "SELECT status, result, progress_done, progress_total, input_data, output_data, host "
@@ -96,7 +99,9 @@ def test_a_run_leaves_a_record_of_what_it_did(
     assert asked["model"] == "tickets.Ticket"
     assert asked["options"]["limit_rows"] == 500
     assert (output["outcome"], output["rotated_rows"]) == ("limit_reached", 500)
-    assert output["batches"] == 5
+    assert (output["batches"], output["skipped_rows"], output["retries"]) == (5, 0, 0)
+    assert output["waited_seconds"]["pace"] > 0
+    assert output["rows_per_second"] == pytest.approx(500 / output["seconds"], rel=0.05)
     assert host
 
 

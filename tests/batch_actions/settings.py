@@ -4,7 +4,11 @@ import os
 from typing import Any
 
 from tickets.config.settings import *  # noqa: F403
-from tickets.config.settings import CELERY_BROKER_TRANSPORT_OPTIONS, INSTALLED_APPS
+from tickets.config.settings import (
+    CELERY_BEAT_SCHEDULE,
+    CELERY_BROKER_TRANSPORT_OPTIONS,
+    INSTALLED_APPS,
+)
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.batch_actions"]
 
@@ -21,6 +25,9 @@ CELERY_TASK_TIME_LIMIT = 70
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     **CELERY_BROKER_TRANSPORT_OPTIONS,
     "visibility_timeout": float(os.environ.get("TEST_VISIBILITY_SECONDS", "100")),
+}
+CELERY_BEAT_SCHEDULE = {
+    name: {**entry, "schedule": 0.5} for name, entry in CELERY_BEAT_SCHEDULE.items()
 }
 ADMINS = [("On call", "on-call@example.com")]
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

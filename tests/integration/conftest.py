@@ -7,6 +7,7 @@ from typing import Any
 
 import dj_database_url
 import pytest
+from django.conf import settings as django_settings
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -15,11 +16,27 @@ from tickets.rotation.discovery import find_targets
 from tickets.rotation.engine import Rotation
 from tickets.rotation.events import Event
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.leak_list import LeakList
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 
 ALIAS = "rotated"
+
+
+@pytest.fixture
+def served(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The settings of a site that django.test.Client may ask."""
+    from tickets.lookup_limit.limiter import limiter  # noqa: PLC0415  (after Django was set up)
+
+    # The settings fixture would read the old value back at the end, which Django forbids if empty.
+    monkeypatch.setattr(django_settings._wrapped, "SECRET_KEY", "for this test only")
+    monkeypatch.delitem(django_settings.__dict__, "SECRET_KEY", raising=False)
+    settings.SECURE_SSL_REDIRECT = False
+    settings.ALLOWED_HOSTS = ["testserver"]
+    limiter.cache_clear()
+    yield
+    limiter.cache_clear()
 
 
 @pytest.fixture
@@ -52,13 +69,14 @@ def other(database_url: str, connect: Callable[[str], Any]) -> Any:
 
 @pytest.fixture
 def rotation(target: Target) -> RotationFactory:
-    """rotation(observe=..., stop=..., target=..., bounds=..., **options) makes an engine."""
+    """rotation(observe, stop, target, bounds, leak_list, **options) makes an engine."""
 
     def make(
         observe: Callable[[Event], None] = lambda _: None,
         stop: StopSignal | None = None,
         target: Target = target,
         bounds: KeyRange = EVERY_KEY,
+        leak_list: LeakList | None = None,
         **options: Any,
     ) -> Rotation:
         return Rotation(
@@ -68,6 +86,7 @@ def rotation(target: Target) -> RotationFactory:
             stop=stop or StopSignal(),
             clock=time.monotonic,
             bounds=bounds,
+            leak_list=leak_list,
         )
 
     return make

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from tests.waiting import until
 from tickets.batch.action import Action
 from tickets.batch.action_group import ActionGroup, Mode
 from tickets.batch.errors import ActionsFailedError, InputError, StoppedError, UnknownGroupError
@@ -59,6 +60,13 @@ class AskToStop(Action):
 class Interrupt(Action):
     def execute(self, operation: BatchOperation) -> Any:
         raise KeyboardInterrupt
+
+
+class WaitForABeat(Action):
+    def execute(self, operation: BatchOperation) -> Any:
+        stored = operations.filter(pk=operation.pk).values_list("heartbeat_at", flat=True)
+        before = stored.get()
+        until(lambda: stored.get() > before)
 
 
 class ReturnAnObject(Action):
@@ -130,6 +138,14 @@ def test_a_projects_errors_are_stored_without_text_unless_it_says_how_to_hide_se
     error = raised.value.results[0]["error"]
     assert error["type"] == "LookupError"
     assert error["message"].startswith("withheld")
+
+
+def test_a_synchronous_run_has_a_heartbeat_however_long_an_action_takes(
+    group: Any, settings: Any
+) -> None:
+    settings.BATCH_LEASE_SECONDS = 0.2
+
+    assert run(group(WaitForABeat)).result == Result.SUCCESSFUL
 
 
 def test_a_failure_inside_the_callers_transaction_is_stored_in_it(group: Any) -> None:

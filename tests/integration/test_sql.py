@@ -51,11 +51,11 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
                 "made AS (SELECT token, place "
                 "FROM unnest(current_setting('rotation.tokens')::character varying[]) "
                 "WITH ORDINALITY AS made (token, place)) "
-                'UPDATE "order""s" AS stored '
+                'UPDATE "order""s" '
                 'SET "secret" = made.token, "rotated_at" = clock_timestamp() '
-                'FROM free JOIN made USING (place) WHERE "stored"."Key" = free.key '
-                'AND "stored"."rotated_at" IS NULL '
-                'AND "stored"."Key" > %(after)s AND "stored"."Key" <= %(upper)s'
+                'FROM free JOIN made USING (place) WHERE "order""s"."Key" = free.key '
+                'AND "order""s"."rotated_at" IS NULL '
+                'AND "order""s"."Key" > %(after)s AND "order""s"."Key" <= %(upper)s'
             ),
         ),
         (

@@ -2,9 +2,11 @@
 
 from tickets.config.settings import *  # noqa: F403
 from tickets.config.settings import INSTALLED_APPS as NEW_APPS
+from tickets.config.settings import MIDDLEWARE as NEW_MIDDLEWARE
 
 INSTALLED_APPS = [
     *(app for app in NEW_APPS if app.startswith("django.")),
     "tests.old_application",
 ]
+MIDDLEWARE = [middleware for middleware in NEW_MIDDLEWARE if middleware.startswith("django.")]
 ROOT_URLCONF = "tests.old_application.urls"

@@ -1,13 +1,23 @@
 """Who rotates which key range."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tickets.rotation.allocator import LOOK_AHEAD_ROWS, LOOK_AHEAD_SECONDS, Allocator
+from tickets.rotation.allocator import (
+    LOOK_AHEAD_ROWS,
+    LOOK_AHEAD_SECONDS,
+    Allocator,
+    ByList,
+    InKeyOrder,
+    InTurn,
+    Stretch,
+)
 from tickets.rotation.key_range import Key, KeyRange
 
 KEYS = list(range(10, 50_000, 7))
+LAST_KEY = 60_000
 
 
 class Clock:
@@ -17,6 +27,16 @@ class Clock:
         return self.now
 
 
+class Unreachable:
+    """A database that does not answer."""
+
+    def upper_keys(self, *_: object) -> Stretch:
+        raise ConnectionError
+
+    def listed_rows(self, *_: object) -> list[tuple[str, str | None]]:
+        raise ConnectionError
+
+
 class Table:
     """Pending keys, and how often they were looked up."""
 
@@ -24,19 +44,47 @@ class Table:
         self.keys = keys
         self.look_ups = 0
 
-    def look_up(self, after: Key | None, batch_rows: int, ahead_rows: int) -> list[Key]:
+    def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
         self.look_ups += 1
         above = [key for key in self.keys if after is None or key > after][:ahead_rows]
         uppers: list[Key] = [*above[batch_rows - 1 :: batch_rows]]
         if above and (not uppers or uppers[-1] != above[-1]):
             uppers.append(above[-1])
-        return uppers
+        return Stretch(uppers)
+
+    def listed_rows(self, values: Sequence[str]) -> list[tuple[str, str | None]]:
+        raise AssertionError("there is no list")
+
+
+class SparseTable(Table):
+    """Pending keys among others, looked at ``walk_rows`` keys at a time."""
+
+    walk_rows = 500
+
+    def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
+        self.look_ups += 1
+        first = 0 if after is None else int(str(after)) + 1
+        last = first + self.walk_rows - 1
+        pending = [key for key in self.keys if first <= key <= last]
+        uppers = [*pending[batch_rows - 1 :: batch_rows], *pending[-1:]]
+        return Stretch(sorted(set(uppers)), last if last < LAST_KEY else None)
+
+
+class ListedTable(Table):
+    """Rows that are found by their key's text, all without a marker but the even ones."""
+
+    def listed_rows(self, values: Sequence[str]) -> list[tuple[str, str | None]]:
+        self.look_ups += 1
+        found = [value for value in values if int(value) in self.keys]
+        return [(value, None if int(value) % 2 else f"marker {value}") for value in found]
 
 
 def hand_out(allocator: Allocator, table: Table, batch_rows: int) -> list[KeyRange]:
     ranges = []
-    while (keys := allocator.next_range(batch_rows, table.look_up)) is not None:
-        ranges.append(keys)
+    while not allocator.is_over:
+        keys = allocator.next_range(batch_rows, table)
+        if keys is not None:
+            ranges.append(keys)
     return ranges
 
 
@@ -48,46 +96,43 @@ def assert_seamless(ranges: list[KeyRange]) -> None:
 
 @pytest.mark.parametrize("batch_rows", [1, 25, 999, 1_000, 4_000, 10_000])
 def test_the_ranges_of_a_pass_are_seamless_and_reach_the_last_key(batch_rows: int) -> None:
-    ranges = hand_out(Allocator(Clock()), Table(KEYS), batch_rows)
+    ranges = hand_out(InKeyOrder(Clock()), Table(KEYS), batch_rows)
     assert_seamless(ranges)
     assert len(ranges) >= len(KEYS) / batch_rows
 
 
 def test_small_batches_are_looked_up_many_at_a_time() -> None:
     table = Table(KEYS)
-    hand_out(Allocator(Clock()), table, 25)
+    hand_out(InKeyOrder(Clock()), table, 25)
     assert table.look_ups == pytest.approx(len(KEYS) / LOOK_AHEAD_ROWS, abs=2)
 
 
 def test_what_was_looked_up_for_another_size_is_not_used() -> None:
-    table, allocator = Table(KEYS), Allocator(Clock())
-    allocator.next_range(25, table.look_up)
-    keys = allocator.next_range(500, table.look_up)
+    table, allocator = Table(KEYS), InKeyOrder(Clock())
+    allocator.next_range(25, table)
+    keys = allocator.next_range(500, table)
     assert keys == KeyRange(KEYS[24], KEYS[524])
 
 
 def test_what_was_looked_up_is_used_only_soon() -> None:
     clock = Clock()
-    table, allocator = Table(KEYS), Allocator(clock)
-    allocator.next_range(25, table.look_up)
+    table, allocator = Table(KEYS), InKeyOrder(clock)
+    allocator.next_range(25, table)
     table.keys = KEYS[500:]  # others have rotated what came next
     clock.now += LOOK_AHEAD_SECONDS + 0.1
-    assert allocator.next_range(25, table.look_up) == KeyRange(KEYS[24], KEYS[524])
+    assert allocator.next_range(25, table) == KeyRange(KEYS[24], KEYS[524])
 
 
 def test_a_look_up_that_fails_hands_nothing_out_and_may_be_tried_again() -> None:
-    table, allocator = Table(KEYS), Allocator(Clock())
-
-    def fail(*_: object) -> list[Key]:
-        raise ConnectionError
+    table, allocator = Table(KEYS), InKeyOrder(Clock())
 
     with pytest.raises(ConnectionError):
-        allocator.next_range(25, fail)
+        allocator.next_range(25, Unreachable())
     assert_seamless(hand_out(allocator, table, 25))
 
 
 def test_threads_together_get_each_range_once() -> None:
-    table, allocator = Table(KEYS), Allocator(Clock())
+    table, allocator = Table(KEYS), InKeyOrder(Clock())
     with ThreadPoolExecutor(max_workers=8) as pool:
         shares = [pool.submit(hand_out, allocator, table, 25) for _ in range(8)]
     ranges = [keys for share in shares for keys in share.result()]
@@ -95,7 +140,51 @@ def test_threads_together_get_each_range_once() -> None:
 
 
 def test_a_closed_allocator_hands_nothing_out() -> None:
-    table, allocator = Table(KEYS), Allocator(Clock())
-    allocator.next_range(25, table.look_up)
+    table, allocator = Table(KEYS), InKeyOrder(Clock())
+    allocator.next_range(25, table)
     allocator.close()
-    assert allocator.next_range(25, table.look_up) is None
+    assert allocator.next_range(25, table) is None
+
+
+@pytest.mark.parametrize("batch_rows", [1, 25, 999])
+def test_where_few_keys_are_pending_the_walk_finds_each_and_reads_no_stretch_twice(
+    batch_rows: int,
+) -> None:
+    pending = [3, 4, 20_111, 20_112, 20_990, 55_000]
+    table = SparseTable(pending)
+    ranges = hand_out(InKeyOrder(Clock()), table, batch_rows)
+    found = [
+        key
+        for keys in ranges
+        for key in pending
+        if (keys.after is None or key > int(str(keys.after))) and key <= int(str(keys.upper))
+    ]
+    assert found == pending
+    assert table.look_ups == pytest.approx(LAST_KEY / table.walk_rows, abs=2)
+
+
+def test_a_list_is_handed_out_in_batches_with_the_markers_that_were_seen() -> None:
+    table = ListedTable(list(range(100)))
+    chunks = iter([["1", "2", "3"], ["500"], ["4", "999"]])
+    ranges = hand_out(ByList(chunks), table, 2)
+    assert [(keys.listed.keys, keys.listed.markers) for keys in ranges if keys.listed] == [
+        (("1", "2"), ("marker 2",)),
+        (("3",), ()),
+        (("4",), ("marker 4",)),
+    ]
+    assert table.look_ups == 3
+
+
+def test_a_chunk_of_a_list_whose_look_up_fails_is_looked_up_again() -> None:
+    allocator = ByList(iter([["1"]]))
+    with pytest.raises(ConnectionError):
+        allocator.next_range(2, Unreachable())
+    assert len(hand_out(allocator, ListedTable([1]), 2)) == 1
+
+
+def test_the_listed_rows_come_first_and_then_all_the_rest() -> None:
+    table = ListedTable(KEYS)
+    listed = ByList(iter([[str(KEYS[-1])], [str(KEYS[5])]]))
+    first, second, *rest = hand_out(InTurn(listed, InKeyOrder(Clock())), table, 25)
+    assert (first.listed, second.listed) != (None, None)
+    assert_seamless(rest)

@@ -25,6 +25,18 @@ def parsed(*words: str) -> dict[str, Any]:
         ("--follow", "--dry-run"),
         ("--exact",),
         ("--format", "csv"),
+        ("--only", "f", "--async"),
+        ("--first", "f", "--report"),
+        ("--issued-before", "now", "--stop"),
+        ("--where", "status=open", "--follow"),
+        ("--list-of", "keys"),
+        ("--hashed",),
+        ("--issued-before", "now", "--verify", "f"),
+        ("--list-of", "keys", "--verify", "f"),
+        ("--evidence", "f", "--dry-run"),
+        ("--evidence", "f", "--verify", "g"),
+        ("--evidence", "f", "--async"),
+        ("--finish", "--verify", "f"),
     ],
 )
 def test_what_does_not_go_together_is_named(words: tuple[str, ...]) -> None:
@@ -36,7 +48,18 @@ def test_what_does_not_go_together_is_named(words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("--async",), ("--async", "--follow"), ("--follow",), ("--async", "--workers", "2")],
+    [
+        (),
+        ("--async",),
+        ("--async", "--follow"),
+        ("--follow",),
+        ("--async", "--workers", "2"),
+        ("--async", "--follow", "--issued-before", "now", "--where", "status=open"),
+        ("--only", "f", "--issued-before", "now", "--where", "status=open", "--list-of", "tokens"),
+        ("--first", "-", "--dry-run"),
+        ("--report", "--evidence", "f", "--issued-before", "now"),
+        ("--verify", "-", "--hashed"),
+    ],
 )
 def test_the_rest_does(words: tuple[str, ...]) -> None:
     assert check_together(parsed(*words)) is None

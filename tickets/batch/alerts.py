@@ -6,26 +6,40 @@ import logging
 from typing import Any
 
 from django.core.mail import mail_admins
+from django.dispatch import Signal
 
 from tickets.batch.models import BatchOperation
 from tickets.batch.signals import operation_failed
+from tickets.batch.time_limit import is_time_limit
 
 logger = logging.getLogger(__name__)
 
 
 def alert_failure(operation: BatchOperation) -> None:
-    """Alert to an operation that has finished as failed. Never raises: the failure is stored."""
+    """Alert to an operation that has finished as failed.
+
+    Raises nothing but Celery's soft time limit: the failure is stored.
+    """
     summary = f"{operation} failed: {reason(operation)}"
     logger.error("%s", summary)
     mail(f"{operation} failed", summary)
+    tell(operation_failed, operation=operation)
+
+
+def tell(signal: Signal, **named: Any) -> None:
+    """Send one of this app's signals; what its receivers raise is logged."""
     try:
-        answers = operation_failed.send_robust(BatchOperation, operation=operation)
-    except Exception:  # Django logs a receiver's error by itself, and that log's handlers may fail
-        logger.exception("not everybody was told that %s failed", operation)
+        answers = signal.send_robust(BatchOperation, **named)
+    except Exception as error:  # Django logs a receiver's error, and that log's handlers may fail
+        if is_time_limit(error):
+            raise
+        logger.exception("not every receiver was told")
         return
     for receiver, answer in answers:
         if isinstance(answer, Exception):
-            logger.error("%r failed for %s", receiver, operation, exc_info=answer)
+            if is_time_limit(answer):
+                raise answer
+            logger.error("%r failed", receiver, exc_info=answer)
 
 
 def reason(operation: BatchOperation) -> str:
@@ -42,8 +56,10 @@ def reason(operation: BatchOperation) -> str:
 
 
 def mail(subject: str, message: str) -> None:
-    """Mail ADMINS; a mail server that fails is logged."""
+    """Mail ADMINS; a mail server that fails is logged. Raises nothing but the soft time limit."""
     try:
         mail_admins(subject, message)
-    except Exception:  # whatever it is, the caller's work is done and stays done
+    except Exception as error:  # whatever it is, the caller's work is done and stays done
+        if is_time_limit(error):
+            raise
         logger.exception("no mail was sent: %s", subject)

@@ -14,10 +14,13 @@ from tickets.batch.claim import Claim
 from tickets.batch.errors import InputError, StatusChangeError, UnavailableError
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
+from tickets.batch.time_limit import is_time_limit
 
 # The names of the tasks.
 RUN_OPERATION = "tickets.batch.run_operation"
 WATCH_OPERATIONS = "tickets.batch.watch_operations"
+
+WORKER_ANSWERS_SECONDS = 1.0
 
 # Redis takes from the lists of priority 0 first, so that a worker of both queues empties the high
 # one before it looks at the other.
@@ -44,8 +47,21 @@ def ensure_broker() -> None:
         # A new connection: one from the pool may be open and its server gone.
         with app.connection_for_write() as connection:
             connection.default_channel  # noqa: B018  (connects, as the transport options say)
+    except Exception as error:  # each transport has errors of its own
+        if is_time_limit(error):
+            raise
+        raise UnavailableError(_unreachable(app, error)) from None
+
+
+def ensure_worker() -> None:
+    """Raises UnavailableError when no worker answers within a second."""
+    app = celery_app()
+    try:
+        answers = app.control.inspect(timeout=WORKER_ANSWERS_SECONDS, limit=1).ping()
     except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
         raise UnavailableError(_unreachable(app, error)) from None
+    if not answers:
+        raise UnavailableError("no Celery worker answers")
 
 
 def check_countdown(group: ActionGroup, countdown: float) -> None:
@@ -84,7 +100,9 @@ def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) ->
             time_limit=group.time_limit_seconds,
             ignore_result=True,
         )
-    except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
+    except Exception as error:  # each transport has errors of its own
+        if is_time_limit(error):
+            raise
         raise UnavailableError(_unreachable(app, error)) from None
 
 

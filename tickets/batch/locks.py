@@ -26,15 +26,21 @@ def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchema
 
     Raises CommandError when others hold the tables for two minutes; nothing is changed then.
     """
+    return _lock_tables([settings.AUTH_USER_MODEL, "contenttypes.ContentType"], mode)
 
+
+def lock_operations(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
+    """The same for the table of operations, behind whose DDL every heartbeat would wait."""
+    return _lock_tables(["batch.BatchOperation"], mode)
+
+
+def _lock_tables(
+    labels: list[str], mode: str
+) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
     def lock(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.collect_sql:
             return
-        models = [
-            apps.get_model(settings.AUTH_USER_MODEL),
-            apps.get_model("contenttypes", "ContentType"),
-        ]
-        tables = [model._meta.db_table for model in models]
+        tables = [apps.get_model(label)._meta.db_table for label in labels]
         for _ in range(ATTEMPTS):
             if _locked(editor, tables, mode):
                 return

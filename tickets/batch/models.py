@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -64,6 +65,10 @@ class BatchOperation(models.Model):
     progress_done = models.PositiveBigIntegerField(default=0)
     progress_total = models.PositiveBigIntegerField(null=True, blank=True)
 
+    recent_progress = models.JSONField(null=True, editable=False)
+    live_data = models.JSONField(null=True, editable=False, encoder=DjangoJSONEncoder)
+    control_data = models.JSONField(null=True, editable=False, encoder=DjangoJSONEncoder)
+
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
     heartbeat_at = models.DateTimeField(null=True, editable=False)
@@ -75,6 +80,9 @@ class BatchOperation(models.Model):
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
         get_latest_by: ClassVar = ["created_at", "id"]
+        permissions: ClassVar = [
+            ("control_batchoperation", "Can start, stop and pace batch operations")
+        ]
         constraints: ClassVar = CONSTRAINTS
         indexes: ClassVar = [
             models.Index(fields=["-created_at", "-id"], name="batch_latest"),
@@ -170,19 +178,36 @@ class BatchOperation(models.Model):
         if self.stop_requested_at is None:
             raise NotRunningError(str(self), Status(self.status))
 
-    def beat(self, done: int | None = None, total: int | None = None) -> bool:
+    def control(self, data: Any) -> None:
+        """Leave word for whoever runs this operation: after its next ``beat`` it is in
+        ``control_data``. The latest word replaces those before it.
+
+        Raises NotRunningError when it has not been started, or has ended.
+        """
+        if not self._stored().running().update(control_data=data):
+            raise NotRunningError(str(self), self._stored_status())
+        self.control_data = data
+
+    def beat(self, done: int | None = None, total: int | None = None, live: Any = None) -> bool:
         """Write the heartbeat and the progress; whether a stop was asked for. One statement.
 
-        ``done`` and ``total`` are whole figures, not differences; None leaves what is stored.
+        ``done`` and ``total`` are whole figures, not differences; ``live`` is what the operation
+        says of itself. None leaves what is stored.
 
         Raises NotRunningError.
         """
+        said = None if live is None else json.dumps(live, cls=DjangoJSONEncoder)
+        values = {"id": self.pk, "done": done, "total": total, "live": said}
         with connections[self._database()].cursor() as cursor:
-            cursor.execute(BEAT, {"id": self.pk, "done": done, "total": total})
+            cursor.execute(BEAT, values)
             row = cursor.fetchone()
         if row is None:
             raise NotRunningError(str(self), self._stored_status())
-        self.heartbeat_at, self.progress_done, self.progress_total, self.stop_requested_at = row
+        *figures, samples, asked = row
+        self.heartbeat_at, self.progress_done, self.progress_total, self.stop_requested_at = figures
+        self.recent_progress = json.loads(samples)
+        self.control_data = None if asked is None else json.loads(asked)
+        self.live_data = self.live_data if live is None else live
         return self.stop_requested_at is not None
 
     def _database(self) -> str:

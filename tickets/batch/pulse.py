@@ -1,4 +1,4 @@
-"""The heartbeat of a worker at work, whatever its action is busy with."""
+"""The heartbeat of an operation at work, whatever its action is busy with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from tickets.batch.claim import Claim
 from tickets.batch.errors import ClaimLostError
+from tickets.batch.options import option
 
 logger = logging.getLogger(__name__)
 
@@ -17,18 +18,20 @@ logger = logging.getLogger(__name__)
 class Pulse:
     """A context manager with a thread that renews the claim's lease as long as the process lives.
 
-    A lost connection costs a beat, and the next one gets a new connection. A lost claim ends the
-    pulse: the attempt notices when it stores its next result.
+    Four beats in BATCH_LEASE_SECONDS. A lost connection costs a beat, and the next one gets a new
+    connection. A lost claim ends the pulse: the attempt notices when it stores its next result.
+    Inside a transaction there is no pulse, since nobody else sees the operation before its end.
     """
 
-    def __init__(self, claim: Claim, *, interval_seconds: float) -> None:
+    def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self._interval_seconds = interval_seconds
+        self._interval_seconds = option("BATCH_LEASE_SECONDS") / 4
         self._ended = Event()
         self._thread = Thread(target=self._beat, name="batch-pulse", daemon=True)
 
     def __enter__(self) -> None:
-        self._thread.start()
+        if not connections[self._claim.database].in_atomic_block:
+            self._thread.start()
 
     def __exit__(
         self,
@@ -37,7 +40,8 @@ class Pulse:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _beat(self) -> None:
         try:

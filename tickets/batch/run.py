@@ -16,6 +16,7 @@ from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
 from tickets.batch.perform import perform
+from tickets.batch.pulse import Pulse
 from tickets.batch.registry import registry
 
 
@@ -51,7 +52,8 @@ def run_synchronous(
     )
     claim = Claim(operation, runner="")
     try:
-        perform(claim, group, may_retry=lambda action, error: False)  # noqa: ARG005
+        with Pulse(claim):
+            perform(claim, group, may_retry=lambda action, error: False)  # noqa: ARG005
     except Exception as error:
         if not claim.results:  # nothing of it has run, so there is nothing to attach
             raise

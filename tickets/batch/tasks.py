@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from billiard.exceptions import TimeLimitExceeded
 from celery import Task, shared_task
+from celery.signals import worker_init
 from django.db import InterfaceError, OperationalError
 
 from tickets.batch.action import Action
@@ -29,8 +30,10 @@ from tickets.batch.options import option
 from tickets.batch.perform import perform
 from tickets.batch.pulse import Pulse
 from tickets.batch.registry import registry
+from tickets.batch.sessions import name_sessions
 from tickets.batch.take import take
 from tickets.batch.task_request import OperationRequest, runner_name
+from tickets.batch.time_limit import is_time_limit
 from tickets.batch.watch import watch
 
 logger = logging.getLogger(__name__)
@@ -90,7 +93,7 @@ def _group_of(claim: Claim) -> ActionGroup:
 
 def _may_retry(action: Action, error: Exception) -> bool:
     # An action may name Exception: the soft time limit is one, and trying again would not help.
-    return isinstance(error, action.retry_for) and not isinstance(error, SoftTimeLimitExceeded)
+    return isinstance(error, action.retry_for) and not is_time_limit(error)
 
 
 @shared_task(
@@ -128,10 +131,16 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
         return
     try:
         group = _group_of(claim)
-        with Pulse(claim, interval_seconds=lease_seconds / 4):
+        with Pulse(claim):
             perform(claim, group, may_retry=_may_retry)
     except ClaimLostError as error:
         logger.warning("given up: %s", error)
+
+
+@worker_init.connect
+def _name_sessions(**_: Any) -> None:
+    """Before the pool's processes, which inherit it, are made."""
+    name_sessions()
 
 
 @shared_task(bind=True, name=WATCH_OPERATIONS, ignore_result=True)

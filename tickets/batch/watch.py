@@ -10,10 +10,10 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from tickets.batch.alerts import mail, reason
+from tickets.batch.alerts import mail, reason, tell
 from tickets.batch.claim import WAITING
 from tickets.batch.dispatch import send, visibility_timeout_seconds
 from tickets.batch.errors import StatusChangeError, UnavailableError
@@ -53,12 +53,10 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
         mail("batch operations need a look", text)
     # After the report: told twice is better than never.
     record.finish(output_data={**news, "sent again": report["sent again"]})
-    for receiver, answer in operations_watched.send_robust(BatchOperation):
-        if isinstance(answer, Exception):
-            logger.error("%r failed", receiver, exc_info=answer)
-    BatchOperation.objects.of_type(WATCH).filter(
-        status=Status.FINISHED, created_at__lt=record.created_at - KEPT_FOR
-    ).delete()
+    tell(operations_watched)
+    # Rounds that have died, too.
+    old = BatchOperation.objects.of_type(WATCH).filter(created_at__lt=record.created_at - KEPT_FOR)
+    old.delete()
     return record
 
 
@@ -90,9 +88,17 @@ def _left_over() -> QuerySet[BatchOperation]:
 
 
 def _overdue() -> Q:
-    """Not started, though no countdown lasts that long: the queue is long, or was lost."""
+    """Not started, though no countdown lasts that long: nobody works, or the task was lost.
+
+    A long queue is not lost as long as those are started that were created before.
+    """
     long_ago = Now() - timedelta(seconds=visibility_timeout_seconds())
-    return Q(status=Status.UNPROCESSED, created_at__lt=long_ago)
+    ahead_in_the_queue = BatchOperation.objects.filter(
+        operation_type=OuterRef("operation_type"),
+        created_at__lte=OuterRef("created_at"),
+        started_at__gte=long_ago,
+    )
+    return Q(status=Status.UNPROCESSED, created_at__lt=long_ago) & Q(~Exists(ahead_in_the_queue))
 
 
 def _section(kind: str, lines: list[str]) -> str:

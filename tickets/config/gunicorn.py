@@ -7,11 +7,28 @@ token and no Referer.
 import os
 from typing import Any
 
+from tickets.streaming import web_server
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
+os.environ.setdefault("DATABASE_CONNECTION_SECONDS", "60")
 
 wsgi_app = "tickets.config.wsgi"
 access_log_format = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'
 control_socket_disable = True  # its default path is one for all servers of an account
+
+
+def post_worker_init(worker: Any) -> None:
+    """Long reports show a sync worker's life, which is else killed for its silence after `timeout`
+    seconds, and end when a worker of either kind is to stop.
+
+    In a threaded worker the main thread does so by itself. A worker that has had its `max_requests`
+    is not in a hurry: nobody asked it to stop.
+    """
+    sync = type(worker).__name__ == "SyncWorker"
+    web_server.attach(
+        beat=worker.notify if sync else lambda: None,
+        is_stopping=lambda: not worker.alive and worker.nr < worker.max_requests,
+    )
 
 
 def _logger(handler: str) -> dict[str, Any]:

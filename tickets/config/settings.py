@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
-from environs import Env, EnvError
+from environs import Env, EnvError, validate
 
 from tickets.config.database import database_settings
 
@@ -22,11 +22,31 @@ try:
     SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
     SECURE_SSL_REDIRECT = env.bool("DJANGO_SSL_REDIRECT", default=not DEBUG)
     _BEHIND_TLS_PROXY = env.bool("DJANGO_BEHIND_TLS_PROXY", default=False)
+    TRUSTED_PROXIES = env.int(
+        "DJANGO_TRUSTED_PROXIES", default=int(_BEHIND_TLS_PROXY), validate=validate.Range(min=0)
+    )
+    LOOKUP_LIMIT_FAILURES = env.int(
+        "LOOKUP_LIMIT_FAILURES", default=300, validate=validate.Range(min=0)
+    )
+    LOOKUP_LIMIT_SECONDS = env.int(
+        "LOOKUP_LIMIT_SECONDS", default=600, validate=validate.Range(min=1)
+    )
+    LOOKUP_LIMIT_STORAGE = env.str("LOOKUP_LIMIT_STORAGE", default="database://")
+    METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
     CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
     BATCH_ALWAYS_SYNCHRONOUS = env.bool("BATCH_ALWAYS_SYNCHRONOUS", default=False)
+    _ADMIN_ADDRESSES: list[str] = env.list("DJANGO_ADMINS", default=[])
+    SERVER_EMAIL = env.str("SERVER_EMAIL", default="root@localhost")
+    EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
+    EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+    EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+    EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+    EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+    EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
     _DISABLE_CURSORS = env.bool("DATABASE_DISABLE_SERVER_SIDE_CURSORS", default=False)
+    _CONNECTION_SECONDS = env.int("DATABASE_CONNECTION_SECONDS", default=0)
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error
 if not _VAR_DIRECTORY.strip():
@@ -39,6 +59,21 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 if _BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# For every page, the admin's too: what this site serves and nothing else, nothing inline.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
 DATABASES = {
     "default": database_settings(
         _DATABASE_URL,
@@ -46,6 +81,12 @@ DATABASES = {
         embedded_directory=Path(_VAR_DIRECTORY).resolve() / "postgres",
         disable_server_side_cursors=_DISABLE_CURSORS,
     )
+}
+# gunicorn.py keeps connections: a new one for every request costs more than most requests do, and
+# a rotation, which gives way to the sessions that it sees, sees few that are as short.
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": _CONNECTION_SECONDS,
+    "CONN_HEALTH_CHECKS": _CONNECTION_SECONDS > 0,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES = {"tickets": "migrations"}
@@ -61,10 +102,16 @@ INSTALLED_APPS = [
     "tickets",
     "tickets.rotation",
     "tickets.batch",
+    "tickets.lookup_limit",
+    "tickets.dashboard",
 ]
 
 MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",
+    "tickets.secrecy.keep_links_secret",
+    "tickets.probes.answer_probes",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -100,9 +147,15 @@ AUTH_PASSWORD_VALIDATORS = [
 ROOT_URLCONF = "tickets.config.urls"
 WSGI_APPLICATION = "tickets.config.wsgi.application"
 STATIC_URL = "static/"
+# Serve the files of the installed apps where they are: no collectstatic when the site is deployed.
+WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+ADMINS = [("", address) for address in _ADMIN_ADDRESSES]
+# A mail server that does not answer must not hold a worker up.
+EMAIL_TIMEOUT = 10
 
 BATCH_CELERY_APP = "tickets.config.celery.app"
 BATCH_MASK = "tickets.config.masking.mask"
@@ -122,6 +175,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_RESULT_BACKEND = None  # the database has the results

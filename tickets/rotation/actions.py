@@ -10,16 +10,26 @@ from typing import Any, ClassVar
 from django.dispatch import receiver
 
 from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup
+from tickets.batch.action_group import ActionGroup, Route
 from tickets.batch.errors import NotRunningError, UnavailableError
 from tickets.batch.models import BatchOperation
 from tickets.batch.registry import registry
 from tickets.batch.signals import operation_failed, operations_watched
+from tickets.batch.time_limit import is_time_limit
 from tickets.rotation.errors import DatabaseGoneError, RotationError
-from tickets.rotation.spread.family import END_OF_ROUND, RANGE, ROTATE, rotation_of, running_spreads
+from tickets.rotation.spread.family import (
+    END_OF_ROUND,
+    RANGE,
+    ROTATE,
+    VACUUM,
+    VACUUM_BESIDE,
+    rotation_of,
+    running_spreads,
+)
 from tickets.rotation.spread.rounds import end_round_if_over
 from tickets.rotation.spread.settle import settle_part
 from tickets.rotation.spread.share import rotate_range
+from tickets.rotation.spread.vacuum import begin_vacuum_if_due, vacuum_beside
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +51,28 @@ class RotateRange(Action):
 
 
 class LookForTheEnd(Action):
-    """After the range's result is stored: was it the last one of its round?"""
+    """After the range's result is stored: was it the last one of its round?
+
+    If not, a VACUUM may be due. One that cannot be begun comes after a later range.
+    """
 
     retry_for: ClassVar = (*Action.retry_for, UnavailableError)
 
     def execute(self, operation: BatchOperation) -> None:
-        _look_for_the_end(operation)
+        rotation = rotation_of(operation)
+        if rotation is not None and not end_round_if_over(rotation):
+            with _logged("no VACUUM was begun"):
+                begin_vacuum_if_due(rotation)
+
+
+class VacuumBeside(Action):
+    """Repeated it vacuums once more, or finds that somebody does."""
+
+    name = VACUUM_BESIDE
+    retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError)
+
+    def execute(self, operation: BatchOperation) -> dict[str, Any]:
+        return vacuum_beside(operation)
 
 
 class Settle(Action):
@@ -58,31 +84,34 @@ class Settle(Action):
 
 registry.register(ActionGroup(RANGE, actions=[RotateRange, LookForTheEnd]))
 registry.register(ActionGroup(END_OF_ROUND, actions=[Settle]))
+registry.register(ActionGroup(VACUUM, actions=[VacuumBeside], route=Route.HIGH))
 
 
 @receiver(operation_failed)
 def _after_a_failure(operation: BatchOperation, **_: Any) -> None:
     """A range that has failed for good may have been the last one of its round."""
     if operation.operation_type in {RANGE, END_OF_ROUND}:
-        with _logged():
+        with _logged("no end of a round was looked for"):
             _look_for_the_end(operation)
 
 
 @receiver(operations_watched)
 def _at_every_watch(**_: Any) -> None:
     """For ends that nobody noticed, because a process died just then."""
-    with _logged():
+    with _logged("no end of a round was looked for"):
         for rotation in running_spreads():
             end_round_if_over(rotation)
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
-    """Whatever goes wrong in a receiver, the next round of the periodic task makes up for it."""
+def _logged(failure: str) -> Iterator[None]:
+    """Whatever goes wrong in here, the next one who looks makes up for it."""
     try:
         yield
-    except Exception:
-        logger.exception("no end of a round was looked for")
+    except Exception as error:
+        if is_time_limit(error):
+            raise
+        logger.exception("%s", failure)
 
 
 def _look_for_the_end(part: BatchOperation) -> None:

@@ -1,61 +1,147 @@
-"""Who rotates which key range."""
+"""Who rotates which rows."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
-from tickets.rotation.key_range import Key, KeyRange
+from tickets.rotation.key_range import Key, KeyRange, Listed
 
 LOOK_AHEAD_ROWS = 1_000
 LOOK_AHEAD_SECONDS = 1.0
 
-LookUp = Callable[[Key | None, int, int], list[Key]]
-"""(after, batch_rows, ahead_rows): the last keys of the next batches, [] when nothing is pending
-there."""
 
-
-class Allocator:
-    """Hands out the key ranges of one pass in order, each once, to any number of threads.
-
-    Several small batches are looked up at once. What was looked up is used only soon and for
-    batches of the same size, since others write and rotate meanwhile. It begins above ``after``.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Where the next batches end. ``looked_to``: there may be more above that key; None: the last
+    of ``upper_keys`` is how far it looked, and without any there is nothing more.
     """
 
-    def __init__(self, clock: Callable[[], float], *, after: Key | None = None) -> None:
-        self._clock = clock
+    upper_keys: Sequence[Key] = ()
+    looked_to: Key | None = None
+
+
+class Finder(Protocol):
+    """Looks pending rows up, on the connection of the worker that asks."""
+
+    def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
+        """The last keys of the next batches above ``after``, over about ``ahead_rows`` rows."""
+
+    def listed_rows(self, values: Sequence[str]) -> Sequence[tuple[str, str | None]]:
+        """Key and marker, as text, of the pending rows that one of the values means."""
+
+
+class Allocator(ABC):
+    """Hands out the rows of one pass, each once, to any number of threads."""
+
+    def __init__(self) -> None:
         self._lock = Lock()
-        self._after = after
-        self._ahead: deque[Key] = deque()
-        self._ahead_batch_rows = 0
-        self._ahead_until = 0.0
-        self._closed = False
+        self._is_over = False
 
-    def next_range(self, batch_rows: int, look_up: LookUp) -> KeyRange | None:
-        """The next range of about ``batch_rows`` pending rows; None at the end of the pass.
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will be handed out. Else ``next_range`` may find nothing and go on."""
+        return self._is_over
 
-        An error of ``look_up`` passes through and nothing was handed out.
+    def next_range(self, batch_rows: int, finder: Finder) -> KeyRange | None:
+        """The next range of about ``batch_rows`` pending rows; None where one step found none.
+
+        A step is one bounded look-up. An error of ``finder`` passes through and nothing was handed
+        out.
         """
         with self._lock:
-            if self._closed:
-                return None
-            if batch_rows != self._ahead_batch_rows or self._clock() > self._ahead_until:
-                self._ahead.clear()
-            if not self._ahead:
-                self._look_ahead(batch_rows, look_up)
-            if not self._ahead:
-                return None
-            keys = KeyRange(self._after, self._ahead.popleft())
-            self._after = keys.upper
-            return keys
+            return None if self._is_over else self._next(batch_rows, finder)
 
-    def _look_ahead(self, batch_rows: int, look_up: LookUp) -> None:
-        ahead_rows = batch_rows * max(1, LOOK_AHEAD_ROWS // batch_rows)
-        self._ahead.extend(look_up(self._after, batch_rows, ahead_rows))
-        self._ahead_batch_rows = batch_rows
-        self._ahead_until = self._clock() + LOOK_AHEAD_SECONDS
+    @abstractmethod
+    def _next(self, batch_rows: int, finder: Finder) -> KeyRange | None: ...
 
     def close(self) -> None:
         """End the pass: nothing more is handed out."""
-        self._closed = True
+        self._is_over = True
+
+
+class InKeyOrder(Allocator):
+    """All pending rows above ``after``.
+
+    Several small batches are looked up at once. What was looked up is used only soon and for
+    batches of the same size, since others write and rotate meanwhile.
+    """
+
+    def __init__(self, clock: Callable[[], float], *, after: Key | None = None) -> None:
+        super().__init__()
+        self._clock = clock
+        self._after = after
+        self._ahead: deque[Key] = deque()
+        self._looked_to: Key | None = None
+        self._ahead_batch_rows = 0
+        self._ahead_until = 0.0
+
+    def _next(self, batch_rows: int, finder: Finder) -> KeyRange | None:
+        if batch_rows != self._ahead_batch_rows or self._clock() > self._ahead_until:
+            self._ahead.clear()
+            self._looked_to = None
+        if not self._ahead:
+            self._look_ahead(batch_rows, finder)
+        if not self._ahead:
+            return None
+        keys = KeyRange(self._after, self._ahead.popleft())
+        self._after = keys.upper
+        return keys
+
+    def _look_ahead(self, batch_rows: int, finder: Finder) -> None:
+        if self._looked_to is not None:
+            self._after = self._looked_to
+        ahead_rows = batch_rows * max(1, LOOK_AHEAD_ROWS // batch_rows)
+        stretch = finder.upper_keys(self._after, batch_rows, ahead_rows)
+        self._ahead.extend(stretch.upper_keys)
+        self._looked_to = stretch.looked_to
+        self._ahead_batch_rows = batch_rows
+        self._ahead_until = self._clock() + LOOK_AHEAD_SECONDS
+        if not self._ahead:
+            self._is_over = self._looked_to is None
+
+
+class ByList(Allocator):
+    """The rows that a list names, in its order, a chunk looked up at a time."""
+
+    def __init__(self, chunks: Iterator[Sequence[str]]) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._chunk: Sequence[str] | None = None
+        self._rows: deque[tuple[str, str | None]] = deque()
+
+    def _next(self, batch_rows: int, finder: Finder) -> KeyRange | None:
+        if not self._rows:
+            self._look_up(finder)
+        if not self._rows:
+            return None
+        rows = [self._rows.popleft() for _ in range(min(batch_rows, len(self._rows)))]
+        markers = {marker for _, marker in rows if marker is not None}
+        return KeyRange(listed=Listed(tuple(key for key, _ in rows), tuple(sorted(markers))))
+
+    def _look_up(self, finder: Finder) -> None:
+        self._chunk = self._chunk or next(self._chunks, None)
+        if self._chunk is None:
+            self._is_over = True
+            return
+        self._rows.extend(finder.listed_rows(self._chunk))
+        self._chunk = None  # kept while the look-up fails
+
+
+class InTurn(Allocator):
+    """One allocator after the other."""
+
+    def __init__(self, *allocators: Allocator) -> None:
+        super().__init__()
+        self._allocators = deque(allocators)
+
+    def _next(self, batch_rows: int, finder: Finder) -> KeyRange | None:
+        keys = self._allocators[0].next_range(batch_rows, finder)
+        if keys is None and self._allocators[0].is_over:
+            self._allocators.popleft()
+            self._is_over = not self._allocators
+        return keys

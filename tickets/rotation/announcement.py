@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.apps import apps
 from django.db import close_old_connections
 from psycopg2 import sql
 
 from tickets.rotation import rows_sql
 from tickets.rotation.connection import Connection, Values
+from tickets.rotation.discovery import model_of
 from tickets.rotation.key_range import Key
 from tickets.rotation.signals import tokens_rotated
 from tickets.rotation.target import Target
@@ -26,13 +26,13 @@ class RotatedRows:
 
 def has_listeners(target: Target) -> bool:
     """Whether anybody listens to the rotations of the target's model."""
-    return bool(tokens_rotated.has_listeners(_model_of(target)))
+    return bool(tokens_rotated.has_listeners(model_of(target)))
 
 
 def announce(target: Target, keys: Sequence[Key]) -> int:
     """Send ``tokens_rotated``; how many receivers failed. They are logged and stop nothing."""
     answers = tokens_rotated.send_robust(
-        sender=_model_of(target),
+        sender=model_of(target),
         target=target.label,
         database=target.database,
         keys=tuple(keys),
@@ -52,13 +52,11 @@ class Announcements:
         self._keys: list[Key] = []
         self._has_sent = False
 
-    def run(
-        self, connection: Connection, update: sql.Composable, values: Values, *alias: str
-    ) -> RotatedRows:
-        """Run an UPDATE of the target's table, which it calls ``alias``, if not by its name."""
+    def run(self, connection: Connection, update: sql.Composable, values: Values) -> RotatedRows:
+        """Run an UPDATE of the target's table, which it calls by its name."""
         if not has_listeners(self._target):
             return RotatedRows(connection.change(update, values))
-        query = rows_sql.returning_keys(self._target, update, *alias)
+        query = rows_sql.returning_keys(self._target, update)
         keys = tuple(key for (key,) in connection.rows(query, values))
         return RotatedRows(len(keys), keys)
 
@@ -79,8 +77,3 @@ class Announcements:
         """At the end of a thread's work: let go of what receivers have opened in it."""
         if self._has_sent:
             close_old_connections()
-
-
-def _model_of(target: Target) -> type:
-    app_label, model_name = target.label.split(".")[:2]
-    return apps.get_model(app_label, model_name)

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
 
 from tickets.rotation import sql
+from tickets.rotation.allocator import Stretch
 from tickets.rotation.announcement import Announcements
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values, fault_of
 from tickets.rotation.free_rows import FreeRows
 from tickets.rotation.key_range import EVERY_KEY, Key, KeyRange
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.listed import ListedRows, SeenRow
 from tickets.rotation.retry import Fault
+from tickets.rotation.selection_sql import values_of, walk
 from tickets.rotation.target import Target
 from tickets.rotation.token_source import PythonTokens
 
 TRIES_OF_ONE_ROW = 10
 PLAIN_UPDATE_AT_MOST_MS = 500
 BATCHES_WITHOUT_A_WAIT = 20
+WALK_ROWS = 10_000
 
 
 class BatchRunner:
     """Finds key ranges and rotates them on one connection, each in one short transaction.
 
     ``aborted`` tells a statement that the operator cancelled from one that took too long. Only keys
-    within ``bounds`` are looked for. Driver errors other than those handled here pass through, with
-    the transaction rolled back. What committed is kept in ``announcements`` until it is sent.
+    within ``bounds`` are looked for; ``leak_list`` is where ``listed_rows`` come from. Driver
+    errors other than those handled here pass through, with the transaction rolled back. What
+    committed is kept in ``announcements`` until it is sent.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class BatchRunner:
         lock_timeout_ms: int,
         aborted: Callable[[], bool],
         bounds: KeyRange = EVERY_KEY,
+        leak_list: LeakList | None = None,
     ) -> None:
         self._connection = connection
         self._target = target
@@ -49,28 +57,45 @@ class BatchRunner:
         self._free_rows = FreeRows(
             connection, target, lock_timeout_ms=lock_timeout_ms, announcements=self.announcements
         )
+        self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
-        values = {**sql.range_values(keys), "batch_rows": batch_rows}
+        values = {**values_of(self._target, keys), "batch_rows": batch_rows}
         found = self._look_up(sql.batch_upper_key(self._target, keys), values)
-        return keys if found is None else KeyRange(keys.after, found)
+        return keys if found is None else replace(keys, upper=found)
 
-    def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> list[Key]:
-        """The last keys of the next batches above ``after``, over ``ahead_rows``; []: no more."""
+    def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
+        """The last keys of the next batches above ``after``.
+
+        Over ``ahead_rows`` rows; or, where no index holds just the pending ones, over those among
+        the next keys, so that a look-up is short whatever there is.
+        """
         keys = KeyRange(after, self.bounds.upper)
-        query = sql.batch_upper_keys(self._target, keys)
+        is_indexed = self._target.selection.is_indexed
+        statement = sql.batch_upper_keys if is_indexed else walk
         values = {
-            **sql.range_values(keys),
+            **values_of(self._target, keys),
             "batch_rows": batch_rows,
             "ahead_rows": ahead_rows,
+            "walk_rows": WALK_ROWS,
         }
-        return [key for (key,) in self._connection.rows(sql.bounded(query), self._bounds(values))]
+        query = sql.bounded(statement(self._target, keys))
+        rows = self._connection.rows(query, self._bounds(values))
+        if is_indexed:
+            return Stretch([key for (key,) in rows])
+        uppers = [key for key, ends_batch, _ in rows if ends_batch]
+        is_last = not rows or rows[-1][2] < WALK_ROWS
+        return Stretch(uppers, None if is_last else rows[-1][0])
+
+    def listed_rows(self, values: Sequence[str]) -> list[SeenRow]:
+        """Key and marker of the rows to be rotated that a chunk of the list names."""
+        return [] if self._listed is None else self._listed.find(values)
 
     def any_pending(self) -> bool:
-        """Whether the data, looked at afresh, holds a pending row."""
+        """Whether the partial index, looked at afresh, holds a pending row."""
         query = sql.any_pending(self._target, self.bounds)
-        return bool(self._look_up(query, sql.range_values(self.bounds)))
+        return bool(self._look_up(query, values_of(self._target, self.bounds)))
 
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""
@@ -117,7 +142,7 @@ class BatchRunner:
 
     def _update_plainly(self, keys: KeyRange) -> int:
         query = sql.together(sql.LIMIT_STATEMENT, sql.bounded(sql.rotate_range(self._target, keys)))
-        values = {**sql.range_values(keys), "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS}
+        values = {**values_of(self._target, keys), "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS}
         rotated = self.announcements.run(self._connection, query, self._bounds(values))
         return self.announcements.committed(rotated)
 
@@ -140,7 +165,7 @@ class BatchRunner:
             limit_rows -= done.rotated_rows
             if limit_rows == 0:
                 return done
-        return done + self.rotate(KeyRange(lower.upper, keys.upper), limit_rows)
+        return done + self.rotate(replace(keys, after=lower.upper), limit_rows)
 
     def _rotate_alone(self, keys: KeyRange) -> BatchOutcome:
         """One row whose fresh token was taken: another fresh token, a few times."""

@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from tickets.rotation import sql as statements
+from tickets.rotation.copy_stream import CopyStream
 from tickets.rotation.errors import DatabaseGoneError, StatementError
 from tickets.rotation.retry import Fault, classify
 
@@ -22,18 +23,35 @@ Row = tuple[Any, ...]
 Values = Mapping[str, Any]
 
 
-def own_wrapper(alias: str, startup_options: str = "") -> BaseDatabaseWrapper:
+def own_wrapper(
+    alias: str, startup_options: str = "", connect_seconds: int | None = None
+) -> BaseDatabaseWrapper:
     """A new wrapper of the alias, not connected, whose sessions bear the rotation's name.
 
-    ``startup_options`` ("-c name=value ...") come after those that the alias or PGOPTIONS has.
+    ``startup_options`` ("-c name=value ...") come after those that the alias or PGOPTIONS has;
+    ``connect_seconds`` replaces the alias' bound to connecting.
     """
     wrapper = connections[alias].copy()
     options = wrapper.settings_dict["OPTIONS"]
     options["application_name"] = APPLICATION_NAME
+    if connect_seconds is not None:
+        options["connect_timeout"] = connect_seconds
     if startup_options:
         before = options.get("options") or os.environ.get("PGOPTIONS", "")
         options["options"] = f"{before} {startup_options}".lstrip()
     return wrapper
+
+
+@contextmanager
+def own_session(alias: str) -> Iterator[None]:
+    """While inside, the calling thread reaches the alias through a session of that name."""
+    before = connections[alias]
+    connections[alias] = own_wrapper(alias)
+    try:
+        yield
+    finally:
+        connections[alias].close()
+        connections[alias] = before
 
 
 class Connection:
@@ -46,14 +64,17 @@ class Connection:
     not run in a transaction; a proxy may refuse or ignore them, so look whether they took effect.
     """
 
-    def __init__(self, alias: str, *, startup_options: str = "") -> None:
+    def __init__(
+        self, alias: str, *, startup_options: str = "", connect_seconds: int | None = None
+    ) -> None:
         self._alias = alias
         self._startup_options = startup_options
+        self._connect_seconds = connect_seconds
         self._raw: Any = None
 
     def _open(self) -> Any:
         if self._raw is None or self._raw.closed:
-            wrapper = own_wrapper(self._alias, self._startup_options)
+            wrapper = own_wrapper(self._alias, self._startup_options, self._connect_seconds)
             wrapper.inc_thread_sharing()
             wrapper.connect()
             self._raw = wrapper.connection
@@ -84,6 +105,16 @@ class Connection:
         with self._open().cursor() as cursor:
             cursor.execute(query, values)
             return int(cursor.rowcount)
+
+    def text(self, query: sql.Composable, values: Values) -> str:
+        """The statement as it is sent."""
+        with self._open().cursor() as cursor:
+            return str(cursor.mogrify(query, values).decode())
+
+    def copy(self, query: sql.Composable, source: CopyStream) -> None:
+        """Send a COPY's data."""
+        with self._open().cursor() as cursor:
+            cursor.copy_expert(query, source)
 
     @contextmanager
     def transaction(
@@ -127,12 +158,12 @@ class Connection:
 
 
 @contextmanager
-def reading(alias: str) -> Iterator[Connection]:
+def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Connection]:
     """A connection for a few look-ups, tried once and closed at the end.
 
     Raises DatabaseGoneError or StatementError in place of the driver's errors.
     """
-    connection = Connection(alias)
+    connection = Connection(alias, connect_seconds=connect_seconds)
     try:
         yield connection
     except psycopg2.Error as error:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import psycopg2
 
 from tickets.rotation import sql
-from tickets.rotation.connection import Connection, Row, fault_of
+from tickets.rotation.connection import Connection, Row, Values, fault_of
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.retry import Fault
+from tickets.rotation.selection import EVERY_ROW
+from tickets.rotation.selection_sql import values_of
 from tickets.rotation.target import Target
 
 COUNT_AT_MOST_SECONDS = 3.0
@@ -38,28 +40,55 @@ class Counts:
 def count_pending(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> PendingCount:
-    """Count what is pending; after ``at_most_seconds`` (None: no bound) settle for an estimate."""
+    """Count what is pending; after ``at_most_seconds`` (None: no bound) settle for an estimate.
+
+    Where no index holds just the pending rows of the target's selection, an estimate may be above
+    0 with nothing pending.
+    """
+    selection = target.selection
+    if not selection.is_indexed:
+        return _count_unindexed(connection, target, at_most_seconds)
     if not connection.value(sql.together(sql.AVOID_FULL_SCANS, sql.any_pending(target))):
         return PendingCount(0, is_estimate=False)
     query = sql.count_pending(target, EVERY_KEY)
-    row = _count(connection, query, at_most_seconds, sql.AVOID_FULL_SCANS)
+    row = _count(connection, query, at_most_seconds, settings=(sql.AVOID_FULL_SCANS,))
     if row is not None:
         return PendingCount(int(row[0]), is_estimate=False)
     total, pending = _estimates(connection, target)
     return PendingCount(max(1, total if pending is None else pending), is_estimate=True)
 
 
+def count_outside(connection: Connection, target: Target) -> PendingCount:
+    """Count the rows without a marker, wherever they are: of a selection that is complete, those
+    that lie outside of it.
+    """
+    return count_pending(connection, replace(target, selection=EVERY_ROW))
+
+
+def _count_unindexed(
+    connection: Connection, target: Target, at_most_seconds: float | None
+) -> PendingCount:
+    values = values_of(target, EVERY_KEY)
+    query = sql.count_pending(target, EVERY_KEY)
+    row = _count(connection, query, at_most_seconds, values=values)
+    if row is not None:
+        return PendingCount(int(row[0]), is_estimate=False)
+    (plan,) = connection.value(sql.explain_pending(target), values)
+    return PendingCount(max(1, int(plan["Plan"]["Plan Rows"])), is_estimate=True)
+
+
 def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
     """Count what is pending in a range, exactly and however long it takes."""
     query = sql.together(sql.AVOID_FULL_SCANS, sql.count_pending(target, keys))
-    return int(connection.value(query, sql.range_values(keys)))
+    return int(connection.value(query, values_of(target, keys)))
 
 
 def count_rows(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> Counts:
     """Count everything in one scan; after ``at_most_seconds`` settle for an estimated total."""
-    row = _count(connection, sql.count_rows(target), at_most_seconds)
+    values = values_of(target, EVERY_KEY)
+    row = _count(connection, sql.count_rows(target), at_most_seconds, values=values)
     if row is not None:
         total, pending, first, last = row
         return Counts(total, False, PendingCount(pending, is_estimate=False), first, last)
@@ -77,13 +106,15 @@ def _count(
     connection: Connection,
     query: sql.Statement,
     at_most_seconds: float | None,
-    *settings: sql.Statement,
+    *,
+    values: Values | None = None,
+    settings: tuple[sql.Statement, ...] = (),
 ) -> Row | None:
     """The answer, or None when it took too long."""
     timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     try:
         bounded = sql.together(sql.LIMIT_STATEMENT, *settings, query)
-        return connection.row(bounded, {"statement_timeout_ms": timeout_ms})
+        return connection.row(bounded, {**(values or {}), "statement_timeout_ms": timeout_ms})
     except psycopg2.Error as error:
         if at_most_seconds is not None and fault_of(error) is Fault.TIMED_OUT:
             return None

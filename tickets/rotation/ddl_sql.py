@@ -99,3 +99,19 @@ def drop_index_concurrently(index: str) -> Composed:
     may still use the index.
     """
     return SQL("DROP INDEX CONCURRENTLY IF EXISTS {index}").format(index=Identifier(index))
+
+
+def trigger_comments(table: str) -> Composed:
+    """Rows (trigger, comment) of the table's triggers that have one. Takes no lock."""
+    return SQL(
+        "SELECT tgname::text, obj_description(oid, 'pg_trigger') FROM pg_trigger"
+        " WHERE tgrelid = to_regclass(quote_ident({table})) AND NOT tgisinternal"
+        " AND obj_description(oid, 'pg_trigger') IS NOT NULL"
+    ).format(table=Literal(table))
+
+
+def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:
+    """Locks the table SHARE UPDATE EXCLUSIVE: reads and writes go on."""
+    return SQL("COMMENT ON TRIGGER {trigger} ON {table} IS {comment}").format(
+        trigger=Identifier(trigger), table=Identifier(table), comment=Literal(comment)
+    )

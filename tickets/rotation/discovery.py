@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 
 from django.apps import apps
@@ -10,54 +11,104 @@ from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
 from tickets.rotation.errors import TokenSourceError, UnknownTargetError
-from tickets.rotation.guard import InsertGuard, UpdateGuard
+from tickets.rotation.guard import Column, GuardPair, InsertGuard, UpdateGuard, guards_of
 from tickets.rotation.retired_guard import KeepRetired, RefuseRetired
 from tickets.rotation.target import GuardTrigger, Target
 from tickets.rotation.token_source import PythonTokens, SqlTokens, TokenSource
 
 
-def find_targets(database: str) -> list[Target]:
-    """The targets on a database alias, one for each model with both guards.
+def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
+    """The targets on a database alias: one for each token column with both guards.
 
-    Raises UnknownTargetError when no installed model has them, TokenSourceError when the
-    function that one of them names for making tokens is not there.
+    With ``labels`` ("app.Model" or "app.Model.token_field", in any case) only those, each once, in
+    the order given. Raises UnknownTargetError when there are none, or none of that label, and
+    TokenSourceError when the function that one of them names for making tokens is not there.
     """
-    targets = [
-        target for model in apps.get_models() if (target := target_of(model, database)) is not None
-    ]
+    targets = [target for model in apps.get_models() for target in targets_of(model, database)]
     if not targets:
         raise UnknownTargetError("no installed model has the guard triggers in Meta.triggers")
-    return targets
+    targets = [replace(target, is_only=len(targets) == 1) for target in targets]
+    chosen = {each.label: each for label in labels for each in _named(targets, label)}
+    return list(chosen.values()) or targets
 
 
-def target_of(model: type[Model], database: str) -> Target | None:
-    """The target that a model's guards describe; None for a model without them."""
-    triggers = getattr(model._meta, "triggers", [])
-    insert = next((each for each in triggers if isinstance(each, InsertGuard)), None)
-    update = next((each for each in triggers if isinstance(each, UpdateGuard)), None)
-    if insert is None or update is None:
-        return None
-    token, marker = _field(model, update.token), _field(model, update.marker)
+def target_of(model: type[Model], database: str, token: str | None = None) -> Target | None:
+    """The target of one token field, or of the model's only one; None for a model without any.
+
+    Raises UnknownTargetError for a model with several when none is named.
+    """
+    pairs = list(guards_of(getattr(model._meta, "triggers", [])))
+    targets = {
+        pair.update.token: target
+        for pair, target in zip(pairs, targets_of(model, database), strict=True)
+    }
+    if token is not None:
+        return targets.get(token)
+    if len(targets) > 1:
+        raise UnknownTargetError(
+            f"{model._meta.label} has several rotating tokens: {', '.join(targets)}"
+        )
+    return next(iter(targets.values()), None)
+
+
+def targets_of(model: type[Model], database: str) -> list[Target]:
+    """The targets that a model's guards describe, in their order."""
+    pairs = list(guards_of(getattr(model._meta, "triggers", [])))
+    targets = [_target(model, pair, database) for pair in pairs]
+    if len(pairs) == 1:
+        return targets
+    return [
+        replace(target, label=f"{target.label}.{pair.update.token}")
+        for target, pair in zip(targets, pairs, strict=True)
+    ]
+
+
+def _named(targets: list[Target], label: str) -> list[Target]:
+    wanted = label.lower()
+    found = [each for each in targets if wanted in _labels(each)]
+    if not found:
+        known = ", ".join(target.label for target in targets)
+        raise UnknownTargetError(f"no rotating token is called {label!r}; there is: {known}")
+    return found
+
+
+def model_of(target: Target) -> type[Model]:
+    """The model of a target, whose label may have the token field's name behind it."""
+    app_label, name = target.label.split(".")[:2]
+    return apps.get_model(app_label, name)
+
+
+def _labels(target: Target) -> set[str]:
+    return {target.label.lower(), model_of(target)._meta.label_lower}
+
+
+def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
+    token = _field(model, pair.update.token)
+    marker = pair.update.marker
     return Target(
         label=model._meta.label,
         database=database,
         table=model._meta.db_table,
         key_column=_field(model, model._meta.pk.name).column,
         token_column=token.column,
-        marker_column=marker.column,
-        token_source=_token_source(model, insert, update),
-        token_is_unique=token.unique,
+        marker_column=(marker.name if isinstance(marker, Column) else _field(model, marker).column),
+        token_source=_token_source(model, pair),
+        token_is_unique=token.unique or _is_constrained(model, token.name),
         guard_triggers=tuple(
-            _guard_trigger(model, each)
-            for each in (insert, update, *_retired_triggers(triggers, update))
+            _guard_trigger(model, each) for each in (*pair, *_retired_triggers(model, pair.update))
         ),
     )
 
 
-def _token_source(model: type[Model], insert: InsertGuard, update: UpdateGuard) -> TokenSource:
-    make = update.make_tokens
+def _is_constrained(model: type[Model], token: str) -> bool:
+    constraints = model._meta.total_unique_constraints
+    return any(each.fields == (token,) for each in constraints)
+
+
+def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
+    make = pair.update.make_tokens
     if make is None:
-        return SqlTokens(insert.fresh_token)
+        return SqlTokens(pair.insert.fresh_token)
     if isinstance(make, str):
         try:
             make = import_string(make)
@@ -73,11 +124,10 @@ def _token_source(model: type[Model], insert: InsertGuard, update: UpdateGuard) 
     return PythonTokens(make)
 
 
-def _retired_triggers(
-    triggers: Iterable[object], update: UpdateGuard
-) -> list[RefuseRetired | KeepRetired]:
+def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[RefuseRetired | KeepRetired]:
     """Those for the same token: a rotation without them would leave tokens unrecorded."""
     kinds = (RefuseRetired, KeepRetired)
+    triggers = getattr(model._meta, "triggers", [])
     return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]
 
 
@@ -93,6 +143,9 @@ def _guard_trigger(
 
 def _field(model: type[Model], name: str) -> Field[Any, Any]:
     field = model._meta.get_field(name)
-    if not isinstance(field, Field):
-        raise TypeError(f"{model._meta.label}.{name} is not stored in a column of its own")
+    if not isinstance(field, Field) or field.column is None:
+        raise UnknownTargetError(
+            f"{model._meta.label}.{name} is not stored in a column of its own, so that its tokens "
+            "cannot be rotated"
+        )
     return field

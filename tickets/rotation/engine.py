@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 
-from tickets.rotation.allocator import Allocator
+from tickets.rotation.allocator import Allocator, ByList, InKeyOrder, InTurn
 from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.events import BatchDone, Event, Observer
+from tickets.rotation.events import BatchDone, Event, Observer, Remark
 from tickets.rotation.health import make_throttle
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.listed import chunk_lines
 from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import Pace
 from tickets.rotation.patience import Patience
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.stop import StopSignal
@@ -23,6 +27,7 @@ from tickets.rotation.worker import PassOutcome, Worker
 
 FRUITLESS_PASSES = 3
 PASSES_IN_VAIN = 20
+ROWS_OF_A_LOOK = 10_000
 
 
 class Rotation:
@@ -38,7 +43,9 @@ class Rotation:
 
     Between any two statements the process may die: what committed is done, the rest is pending.
 
-    With ``bounds`` it knows nothing of keys outside of them; the bounds may be given as text.
+    With ``bounds`` it knows nothing of keys outside of them; the bounds may be given as text. With
+    ``leak_list`` the rows that it names come first in each pass; the target's selection says
+    whether there are others.
     """
 
     def __init__(
@@ -50,15 +57,17 @@ class Rotation:
         stop: StopSignal,
         clock: Callable[[], float],
         bounds: KeyRange = EVERY_KEY,
+        leak_list: LeakList | None = None,
     ) -> None:
         self._target = target
         self._bounds = bounds
+        self._leak_list = leak_list
         self._observer = observe
         self._observing = Lock()
         self._stop = stop
         self._clock = clock
         self._allowance = Allowance(options.limit_rows)
-        throttle = make_throttle(options, clock)
+        self._throttle = throttle = make_throttle(options, clock)
         self._workers = [
             Worker(
                 target,
@@ -69,6 +78,7 @@ class Rotation:
                 stop=stop,
                 clock=clock,
                 bounds=bounds,
+                leak_list=leak_list,
             )
             for _ in range(options.workers)
         ]
@@ -88,7 +98,6 @@ class Rotation:
             stop=stop,
             observe=self._observe,
             clock=clock,
-            bounds=bounds,
         )
         self.result = Result()
 
@@ -105,25 +114,32 @@ class Rotation:
         finally:
             self.result.seconds = self._clock() - started_at
             self._upkeep.close()
-            self._sum_up()
+            self.sum_up()
             for worker in self._workers:
                 worker.connection.close()
         return self.result
+
+    def change_pace(self, pace: Pace) -> None:
+        """Go on at another pace from the next batch on. From any thread."""
+        self._throttle.change(pace)
+        self._observe(Remark(f"The pace was changed: {pace}."))
 
     def _cancel(self) -> None:
         for worker in self._workers:
             worker.connection.cancel()
 
-    def _sum_up(self) -> None:
-        waited_seconds = self.result.waited_seconds
+    def sum_up(self) -> None:
+        """Bring ``result`` up to date. From any thread, any number of times."""
+        waited_seconds: dict[str, float] = {}
         for worker in self._workers:
-            self.result.retries += worker.persistence.retries
-            for kind, seconds in worker.waited_seconds.items():
+            for kind, seconds in worker.waited_seconds.copy().items():
                 waited_seconds[kind] = waited_seconds.get(kind, 0.0) + seconds
-        self.result.vacuums = self._upkeep.vacuums
-        self.result.vacuum_seconds = self._upkeep.seconds
         if self._patience.waited_seconds:
             waited_seconds["row locks"] = self._patience.waited_seconds
+        self.result.waited_seconds = waited_seconds
+        self.result.retries = sum(worker.persistence.retries for worker in self._workers)
+        self.result.vacuums = self._upkeep.vacuums
+        self.result.vacuum_seconds = self._upkeep.seconds
 
     def _passes(self) -> Outcome:
         fruitless = in_vain = 0
@@ -133,7 +149,7 @@ class Rotation:
             left = self._one_pass()
             if self._ended():
                 break
-            if not self._first.persistence.run(self._first.batches.any_pending):
+            if not self._any_pending():
                 self.result.skipped_rows = 0
                 return Outcome.COMPLETE
             fewer = left.skipped_rows == 0 or left.skipped_rows < fewest_left
@@ -143,7 +159,7 @@ class Rotation:
                 self._patience.renew()
             elif left.skipped_rows:
                 in_vain += 1
-                locked = not self._patience.wait()
+                locked = not self._patience.wait(left.skipped or self._bounds)
                 if not locked and in_vain == PASSES_IN_VAIN and not self._patience.blockers:
                     raise self._unyielding()
                 if locked or in_vain == PASSES_IN_VAIN:
@@ -168,12 +184,30 @@ class Rotation:
 
     def _one_pass(self) -> PassOutcome:
         """Every key range once: what was left. With one worker there is no thread to wait for."""
-        allocator = Allocator(self._clock, after=self._bounds.after)
+        allocator = self._allocator()
         if len(self._workers) == 1:
             return self._first.one_pass(allocator)
         with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:
             running = [pool.submit(self._share, worker, allocator) for worker in self._workers]
         return sum((one.result() for one in running), PassOutcome())
+
+    def _allocator(self) -> Allocator:
+        in_key_order = InKeyOrder(self._clock, after=self._bounds.after)
+        if self._leak_list is None:
+            return in_key_order
+        by_list = ByList(self._leak_list.chunks(chunk_lines(self._target, self._leak_list)))
+        return by_list if self._target.selection.is_list_only else InTurn(by_list, in_key_order)
+
+    def _any_pending(self) -> bool:
+        """Look at the data afresh. Where no index holds just what is pending, in short steps."""
+        run, batches = self._first.persistence.run, self._first.batches
+        if self._leak_list is None and self._target.selection.is_indexed:
+            return run(batches.any_pending)
+        allocator = self._allocator()
+        while not (allocator.is_over or self._stop.requested):
+            if run(partial(allocator.next_range, ROWS_OF_A_LOOK, batches)) is not None:
+                return True
+        return self._stop.requested
 
     def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
         """A worker that cannot go on ends the pass: the others finish their batch."""
@@ -189,5 +223,6 @@ class Rotation:
             if isinstance(event, BatchDone):
                 self.result.rotated_rows += event.rotated_rows
                 self.result.batches += 1
+                self.result.batch_seconds.record(event.seconds)
                 self._upkeep.rotated(event.rotated_rows)
             self._observer(event)

@@ -50,5 +50,21 @@ class NotSpreadableError(RotationError):
     """Ranges cannot be given to workers: something is missing, or does not go together."""
 
 
+class WithdrawnError(RotationError):
+    """The broker was lost before all ranges of a spread rotation had been given to workers."""
+
+
 class AbortedError(RotationError):
     """The operator asked for an end at once; the batch in flight was rolled back."""
+
+
+class ListError(RotationError):
+    """A list of leaked tokens or of keys cannot be used; its message quotes nothing of the list."""
+
+
+class SelectionError(RotationError):
+    """What the operator asked for names no rows: a time, a filter or options that do not fit."""
+
+
+class EvidenceError(RotationError):
+    """The evidence cannot be written."""

@@ -37,7 +37,7 @@ class Finish:
         self._target = target
         self._say = say
         self._stop = stop
-        self._command = f"{target.command} --finish"
+        self._command = f"{target.whole_command} --finish"
 
     def run(self) -> bool:
         """Clean up; False when it was stopped. A step that is skipped says so.

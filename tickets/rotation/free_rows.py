@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tickets.rotation import sql
 from tickets.rotation.announcement import Announcements
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values
 from tickets.rotation.key_range import KeyRange
+from tickets.rotation.selection_sql import array, values_of
 from tickets.rotation.target import Target
 from tickets.rotation.token_source import PythonTokens
 
@@ -34,7 +33,7 @@ class FreeRows:
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""
         query = sql.bounded(sql.count_pending(self._target, keys))
-        return int(self._connection.value(query, self._bounds(sql.range_values(keys))))
+        return int(self._connection.value(query, self._bounds(values_of(self._target, keys))))
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
         """Make the tokens that the next ``rotate`` of this range needs already now.
@@ -56,7 +55,7 @@ class FreeRows:
         if isinstance(self._target.token_source, PythonTokens):
             return self._rotate_with_made_tokens(keys, batch_rows)
         query = sql.bounded(sql.rotate_free_rows(self._target, keys))
-        values = {**sql.range_values(keys), "batch_rows": batch_rows}
+        values = {**values_of(self._target, keys), "batch_rows": batch_rows}
         rotated = self._announcements.run(self._connection, query, self._bounds(values))
         return BatchOutcome(self._announcements.committed(rotated), self.pending_rows(keys))
 
@@ -69,18 +68,18 @@ class FreeRows:
             return BatchOutcome(rotated)
         return BatchOutcome(rotated, self.pending_rows(keys))
 
-    def _give(self, tokens: Sequence[str], keys: KeyRange) -> int:
+    def _give(self, tokens: list[str], keys: KeyRange) -> int:
         """Give one token each to as many free rows; how many there were."""
         query = sql.rotate_free_rows_with_tokens(self._target, keys, self._type_of_tokens())
-        values = {**sql.range_values(keys), "batch_rows": len(tokens)}
+        values = {**values_of(self._target, keys), "batch_rows": len(tokens)}
         with self._connection.transaction(
             sql.LIMIT_LOCK_WAIT,
             sql.AVOID_FULL_SCANS,
             sql.AVOID_NESTED_LOOPS,
             sql.KEEP_TOKENS,
-            values=self._bounds({"tokens": _array(tokens)}),
+            values=self._bounds({"tokens": array(tokens)}),
         ):
-            rotated = self._announcements.run(self._connection, query, values, "stored")
+            rotated = self._announcements.run(self._connection, query, values)
         return self._announcements.committed(rotated)
 
     def _type_of_tokens(self) -> str:
@@ -92,9 +91,3 @@ class FreeRows:
 
     def _bounds(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}
-
-
-def _array(texts: Sequence[str]) -> str:
-    """An array as PostgreSQL reads it; the driver would write, and the server parse, each alone."""
-    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return '{"' + '","'.join(escaped) + '"}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from tickets.batch import sessions
 from tickets.rotation import sql
 from tickets.rotation.connection import APPLICATION_NAME, Connection
 from tickets.rotation.errors import NotReadyError
@@ -33,11 +34,13 @@ def active_queries(connection: Connection) -> float:
 
 
 def others_at_work(connection: Connection) -> bool:
-    """Whether a session that is no rotation ran a statement in the last 200 ms.
+    """Whether a session that is no rotation's and no worker's ran a statement in the last 200 ms.
 
-    Sessions that the role may not see count: better gentle for nothing than rough unknowingly.
+    Nobody waits for what workers do beside a rotation, such as keeping its records. Sessions that
+    the role may not see count: better gentle for nothing than rough unknowingly.
     """
-    return bool(connection.value(sql.others_at_work(), {"own": APPLICATION_NAME}))
+    own = [APPLICATION_NAME, sessions.APPLICATION_NAME]
+    return bool(connection.value(sql.others_at_work(), {"own": own}))
 
 
 def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throttle:
@@ -47,14 +50,15 @@ def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throt
         signals.append(replica_lag_signal(options.max_replica_lag_seconds, replica_lag_seconds))
     if options.max_active_queries is not None:
         signals.append(active_queries_signal(options.max_active_queries, active_queries))
-    size_is_fixed = options.batch_rows is not None
+    # Who pays no regard to others at first may be asked to later, unless the size is fixed.
+    is_fixed, looks = options.batch_rows is not None, options.traffic_batch_rows > 0
     return Throttle(
         clock=clock,
         pause_seconds=options.pause_seconds,
         max_rows_per_second=options.max_rows_per_second,
         signals=tuple(signals),
-        traffic_batch_rows=None if size_is_fixed else options.traffic_batch_rows,
-        others_at_work=others_at_work if options.traffic_batch_rows > 0 else None,
+        traffic_batch_rows=None if is_fixed else options.traffic_batch_rows,
+        others_at_work=others_at_work if looks or not is_fixed else None,
     )
 
 

@@ -28,7 +28,7 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
         with transaction.atomic(using=target.database):
             with connections[target.database].cursor() as cursor:
                 cursor.execute(KEEP_RECORD_BRIEFLY)
-            return tuple(_values(operation) for operation in found)
+            return tuple(values_of(operation) for operation in found)
     except DATABASE_ERRORS:  # records are for people to read: a report is one without them, too
         return ()
     finally:
@@ -48,7 +48,8 @@ def as_line(run: dict[str, Any]) -> str:
     return f"{line} in {wording.duration(run['seconds'])}"
 
 
-def _values(operation: BatchOperation) -> dict[str, Any]:
+def values_of(operation: BatchOperation) -> dict[str, Any]:
+    """A record as plain values for JSON; the rows of one that runs are those of its last beat."""
     output = (operation.output_data or {}) if operation.status == Status.FINISHED else {}
     origin = f"{operation.os_user}@{operation.host}".strip("@")
     return {

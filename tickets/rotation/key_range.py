@@ -9,11 +9,27 @@ Key = int | str | object
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """Rows that a list has named, as they were when they were looked up.
+
+    ``keys``, and all ``markers`` that they had, as text. A row with another marker has been given
+    another token since, and is no longer meant.
+    """
+
+    keys: tuple[str, ...]
+    markers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRange:
-    """Keys above ``after`` up to and including ``upper``; None means no bound on that side."""
+    """Keys above ``after`` up to and including ``upper``; None means no bound on that side.
+
+    With ``listed`` only those rows.
+    """
 
     after: Key | None = None
     upper: Key | None = None
+    listed: Listed | None = None
 
 
 EVERY_KEY = KeyRange()

@@ -12,6 +12,7 @@ from tickets.rotation import sql
 from tickets.rotation.connection import Connection, fault_of
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.retry import Fault
+from tickets.rotation.selection_sql import values_of
 from tickets.rotation.target import Target
 
 LOOK_AFTER_SECONDS = 0.1
@@ -66,7 +67,7 @@ class LockWait:
                 sql.LIMIT_LOCK_WAIT, sql.AVOID_FULL_SCANS, values=settings
             ):
                 tell_pid(self._waiting.value(sql.BACKEND_PID))
-                self._waiting.row(query, sql.range_values(self._bounds))
+                self._waiting.row(query, values_of(self._target, self._bounds))
         except psycopg2.Error as error:
             if fault_of(error) is Fault.LOCKED:
                 return False

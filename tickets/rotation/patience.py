@@ -7,7 +7,7 @@ from functools import partial
 
 from tickets.rotation.connection import Connection
 from tickets.rotation.events import Observer, Waiting
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.key_range import KeyRange
 from tickets.rotation.lock_wait import Blocker, LockWait
 from tickets.rotation.persistence import Persistence
 from tickets.rotation.stop import StopSignal
@@ -34,10 +34,8 @@ class Patience:
         stop: StopSignal,
         observe: Observer,
         clock: Callable[[], float],
-        bounds: KeyRange = EVERY_KEY,
     ) -> None:
         self._target = target
-        self._bounds = bounds
         self._connection = connection
         self._at_most_seconds = at_most_seconds
         self._persistence = persistence
@@ -52,19 +50,21 @@ class Patience:
         """Rows were rotated: the wait may last its full time again."""
         self._since = None
 
-    def wait(self) -> bool:
-        """True as soon as a row is free, or the end is asked for; False when the time is up."""
+    def wait(self, keys: KeyRange) -> bool:
+        """Wait for the first pending row of a range: True as soon as it is free, or the end is
+        asked for; False when the time is up.
+        """
         started_at = self._clock()
         self._since = started_at if self._since is None else self._since
         looking = Connection(self._target.database)
         try:
-            return self._wait_until(self._since + self._at_most_seconds, looking)
+            return self._wait_until(keys, self._since + self._at_most_seconds, looking)
         finally:
             looking.close()
             self.waited_seconds += self._clock() - started_at
 
-    def _wait_until(self, deadline: float, looking: Connection) -> bool:
-        lock_wait = LockWait(self._connection, looking, self._target, self._bounds)
+    def _wait_until(self, keys: KeyRange, deadline: float, looking: Connection) -> bool:
+        lock_wait = LockWait(self._connection, looking, self._target, keys)
         while not self._stop.requested:
             left_seconds = max(SHORTEST_LOOK_SECONDS, deadline - self._clock())
             wait_seconds = min(LOOK_EVERY_SECONDS, left_seconds)

@@ -1,16 +1,20 @@
-"""Is the table ready: columns, guard triggers, indexes. Reads the catalogs, changes nothing."""
+"""Is the table ready: columns, guard triggers, indexes, tokens. Changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tickets.rotation import sql
-from tickets.rotation.connection import Connection, Row
+import psycopg2
+
+from tickets.rotation import probe_sql, sql
+from tickets.rotation.connection import Connection, Row, describe
 from tickets.rotation.target import GuardTrigger, Target
+from tickets.rotation.token_source import SqlTokens
 
 MIGRATE = "python manage.py migrate"
 PGTRIGGER = "python manage.py pgtrigger"
+PROBED = 3
 _FIRES = {"O", "A"}
 
 
@@ -51,7 +55,7 @@ class GuardState:
 
 
 def inspect(connection: Connection, target: Target) -> GuardState:
-    """Look at the table's column, triggers and indexes."""
+    """Look at the table's column, triggers and indexes, and at three tokens made for nothing."""
     missing = _missing_columns(connection, target)
     if missing is not None:
         return GuardState({}, {}, (missing,))
@@ -68,6 +72,7 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *_trigger_problems(target, triggers),
             *_index_problems(target, indexes),
             *_role_problems(role),
+            *_token_problems(connection, target),
         ),
         warnings=(
             *(_exemption(target, who) for who in exempt),
@@ -167,6 +172,37 @@ def _role_problems(role: str) -> Iterator[Problem]:
             "ALTER ROLE ... RESET session_replication_role in psql, and look at the connection's "
             "OPTIONS",
         )
+
+
+def _token_problems(connection: Connection, target: Target) -> Iterator[Problem]:
+    """Only of tokens made in SQL: those made in Python are looked at as they come."""
+    if not isinstance(target.token_source, SqlTokens):
+        return
+    wrong = _wrong_with_tokens(connection, target, target.token_source.expression)
+    if wrong is not None:
+        yield Problem(
+            "rotation.E008",
+            f"The expression that makes tokens for {target.table}.{target.token_column} {wrong}",
+            "python manage.py makemigrations, after the fresh_token of its guard() was mended",
+        )
+
+
+def _wrong_with_tokens(connection: Connection, target: Target, expression: str) -> str | None:
+    values = {"table": target.table, "column": target.token_column}
+    try:
+        row = connection.row(probe_sql.probe(expression), values)
+    except psycopg2.DataError as error:
+        return f"fails: {describe(error)}"
+    except psycopg2.ProgrammingError as error:
+        return f"is no SQL that this server can run: {describe(error)}"
+    made, different, longest, room = row or (0, 0, 0, None)
+    if made < PROBED:
+        return "makes NULL"
+    if different < made:
+        return "gives several rows the same token: has it a subquery that depends on no row?"
+    if room is not None and longest > room:
+        return f"makes {longest} characters, and the column has room for {room}"
+    return None
 
 
 def _exemption(target: Target, who: str) -> Problem:

@@ -5,20 +5,23 @@ A record that cannot be kept does not stop a rotation: the data alone say what i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
+from itertools import count
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
+from tickets.rotation.condition import Condition
 from tickets.rotation.connection import own_wrapper, reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import Pace, PaceListener
 from tickets.rotation.progress import Progress
 from tickets.rotation.result import Result
 from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
@@ -27,9 +30,18 @@ from tickets.rotation.target import Target
 
 OPERATION_TYPE = "rotation"
 BEAT_EVERY_SECONDS = 1.0
+FIGURES_EVERY_BEATS = 5
 JOIN_AT_MOST_SECONDS = 5.0
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 SILENT_FOR = timedelta(seconds=30)
+
+
+class Counted(Protocol):
+    """A rotation at work; ``sum_up`` brings ``result`` up to date."""
+
+    result: Result
+
+    def sum_up(self) -> None: ...
 
 
 class Record:
@@ -37,7 +49,7 @@ class Record:
 
     def __init__(self, target: Target) -> None:
         self._database = target.database
-        self._label = target.label
+        self._input = {"model": target.label, "selection": target.selection.as_input()}
         self._operation: BatchOperation | None = None
 
     def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
@@ -46,7 +58,7 @@ class Record:
             with self._briefly():
                 self._operation = BatchOperation.objects.using(self._database).create_synchronous(
                     OPERATION_TYPE,
-                    input_data={"model": self._label, "options": asdict(options)},
+                    input_data={**self._input, "options": asdict(options)},
                     progress_total=pending_rows,
                 )
         except DATABASE_ERRORS as error:
@@ -55,13 +67,13 @@ class Record:
             self.close()
         return None
 
-    def beat(self, done_rows: int, total_rows: int | None = None) -> bool:
+    def beat(self, done_rows: int, total_rows: int | None = None, live: Any = None) -> bool:
         """Write the progress; whether somebody asked this rotation to stop."""
         if self._operation is None:
             return False
         try:
             with self._briefly():
-                return self._operation.beat(done_rows, total_rows)
+                return self._operation.beat(done_rows, total_rows, live)
         except DATABASE_ERRORS:
             self.close()  # it may be lost; the next beat opens another
         except BatchError:  # somebody removed or ended the record
@@ -78,6 +90,14 @@ class Record:
             self._operation.finish(failed=error is not None, output_data=as_output(result, error))
         self.close()
 
+    def _write_figures(self, counted: Counted) -> None:
+        if self._operation is None:
+            return
+        counted.sum_up()
+        with suppress(*DATABASE_ERRORS), self._briefly():
+            records = BatchOperation.objects.using(self._database).filter(pk=self._operation.pk)
+            records.running().update(output_data=as_figures(counted.result))
+
     @contextmanager
     def _briefly(self) -> Iterator[None]:
         """A transaction that gives up soon where others hold the record's table."""
@@ -91,18 +111,34 @@ class Record:
         connections[self._database].close()
 
     @contextmanager
-    def kept(self, progress: Progress, stop: StopSignal) -> Iterator[None]:
-        """While inside, a thread of its own writes the progress and hears of requests to stop.
+    def kept(
+        self,
+        progress: Progress,
+        stop: StopSignal,
+        counted: Counted,
+        *,
+        condition: Condition,
+        change_pace: Callable[[Pace], None],
+    ) -> Iterator[None]:
+        """While inside, a thread of its own writes how the rotation is and hears of requests.
 
         A thread apart: the main one must answer signals even while the database does not answer.
+        Every few seconds it also writes what ``counted`` has counted by then.
         """
         finished = Event()
+        listener = PaceListener(change_pace)
 
         def keep() -> None:
             connections[self._database] = own_wrapper(self._database)  # this thread's alone
-            while not finished.wait(BEAT_EVERY_SECONDS):
-                if self.beat(progress.done_rows, progress.total_rows):
+            for beats in count(1):
+                if finished.wait(BEAT_EVERY_SECONDS):
+                    break
+                if self.beat(progress.done_rows, progress.total_rows, condition.as_json()):
                     stop.request()
+                if self._operation is not None:
+                    listener.hear(self._operation.control_data)
+                if beats % FIGURES_EVERY_BEATS == 0:
+                    self._write_figures(counted)
             self.close()
 
         keeper = Thread(target=keep, name="rotation-record", daemon=True)
@@ -119,23 +155,34 @@ def as_output(result: Result, error: str | None) -> dict[str, Any]:
     return {
         "outcome": "error" if error else result.outcome.name.lower(),
         "error": error,
+        "seconds": round(result.seconds, 3),
+        "rows_per_second": round(result.rotated_rows / result.seconds) if result.seconds else None,
+        **as_figures(result),
+    }
+
+
+def as_figures(result: Result) -> dict[str, Any]:
+    """The part of it that is there while the rotation runs, too."""
+    return {
         "rotated_rows": result.rotated_rows,
         "skipped_rows": result.skipped_rows,
         "batches": result.batches,
         "retries": result.retries,
-        "seconds": round(result.seconds, 3),
         "vacuums": result.vacuums,
         "waited_seconds": {kind: round(s, 3) for kind, s in result.waited_seconds.items()},
+        "batch_seconds": result.batch_seconds.as_dict(),
     }
 
 
-def request_stop(database: str) -> tuple[int, int]:
-    """Ask every running rotation of a database to stop after its batch.
+def request_stop(database: str, labels: Sequence[str] = ()) -> tuple[int, int]:
+    """Ask every running rotation of a database, or of these targets, to stop after its batch.
 
     Returns how many of them are alive, and how many have shown no sign of life for 30 seconds.
     Raises StatementError where the records cannot be read or written.
     """
     running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
+    if labels:
+        running = running.filter(input_data__model__in=labels)
     try:
         silent = running.stalled(SILENT_FOR).count()
         return running.request_stop() - silent, silent

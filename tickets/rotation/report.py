@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,7 @@ class Report:
         return {
             "model": self.target.label,
             "database": self.target.database,
+            "selection": shlex.join(self.target.selection.words) or None,
             "total": self.counts.total_rows,
             "total_is_estimate": self.counts.total_is_estimate,
             "rotated": self.rotated,
@@ -100,7 +102,7 @@ def _advice(connection: Connection, target: Target, counts: Counts, storage: Sto
     pending = counts.pending.rows
     if pending:
         return advice.before_rotation(read_server(connection, target), target.table, pending)
-    return advice.after_rotation(storage, counts.total_rows, target.command)
+    return advice.after_rotation(storage, counts.total_rows, target.whole_command)
 
 
 def _iso(time: datetime | None) -> str | None:

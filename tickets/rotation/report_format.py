@@ -48,6 +48,7 @@ def _block(report: Report) -> str:
     pending = wording.count(counts.pending.rows, is_estimate=counts.pending.is_estimate)
     lines = {
         report.target.label: f"on database {report.target.database!r}",
+        **({"selection": values["selection"]} if values["selection"] else {}),
         "total": total,
         "rotated": f"{rotated} ({report.percent:.2f} %)",
         "pending": pending,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tickets.rotation.batch_seconds import BatchSeconds
 from tickets.rotation.lock_wait import Blocker
 
 
@@ -33,3 +34,4 @@ class Result:
     vacuum_seconds: float = 0.0
     blockers: tuple[Blocker, ...] = field(default=())
     waited_seconds: dict[str, float] = field(default_factory=dict)
+    batch_seconds: BatchSeconds = field(default_factory=BatchSeconds)

@@ -7,9 +7,10 @@ it, and its migration comes before theirs.
 from __future__ import annotations
 
 import pgtrigger
-from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Field, Model
+from django.db.models import Model
 from pgtrigger.compiler import Trigger, UpsertTriggerSql
+
+from tickets.rotation.guard import Marker, quoted_column, trigger_name
 
 TABLE = "rotation_retiredtoken"
 
@@ -51,13 +52,13 @@ class _OnANewToken(pgtrigger.Trigger):
 
     operation = pgtrigger.Update
 
-    def __init__(self, *, token: str, marker: str, name: str | None = None) -> None:
+    def __init__(self, *, token: str, marker: Marker, name: str | None = None) -> None:
         self.token = token
         self.marker = marker
         super().__init__(name=name)
 
     def get_condition(self, model: Model) -> pgtrigger.Condition:
-        token = _column(model, self.token)
+        token = quoted_column(model, self.token)
         return pgtrigger.Condition(f"(NEW.{token} IS DISTINCT FROM OLD.{token})")
 
     def compile(self, model: Model) -> Trigger:
@@ -75,7 +76,7 @@ class RefuseRetired(_OnANewToken):
     when = pgtrigger.Before
 
     def get_func(self, model: Model) -> str:
-        token, marker = _column(model, self.token), _column(model, self.marker)
+        token, marker = quoted_column(model, self.token), quoted_column(model, self.marker)
         stored = f"NEW.{token} := OLD.{token}; NEW.{marker} := OLD.{marker};"
         return f"IF {_is_retired(token)} THEN {stored} END IF; RETURN NEW;"
 
@@ -92,7 +93,7 @@ class KeepRetired(_OnANewToken):
     when = pgtrigger.After
 
     def get_func(self, model: Model) -> str:
-        token = _column(model, self.token)
+        token = quoted_column(model, self.token)
         source = f"{model._meta.db_table}.{token[1:-1]}"
         # One statement for both, as each costs as much again as what it looks up.
         return (
@@ -107,18 +108,15 @@ class KeepRetired(_OnANewToken):
         )
 
 
-def keep_retired(token: str = "token", marker: str = "token_rotated_at") -> list[pgtrigger.Trigger]:
+def keep_retired(
+    token: str = "token", marker: Marker = "token_rotated_at"
+) -> list[pgtrigger.Trigger]:
     """Both triggers, to stand beside ``guard()`` of the same token in a model's ``Meta.triggers``.
 
     Their migration must depend on ``("rotation", "0001_retired_token")``.
     """
     kinds = (RefuseRetired, KeepRetired)
-    return [kind(token=token, marker=marker, name=_name(kind.name, token)) for kind in kinds]
-
-
-def _name(kind: str, token: str) -> str:
-    """The column "token" needs no mention."""
-    return kind if token == "token" else f"{kind}_{token}"
+    return [kind(token=token, marker=marker, name=trigger_name(kind.name, token)) for kind in kinds]
 
 
 def _is_retired(token: str) -> str:
@@ -132,10 +130,3 @@ def _hash(row: str, token: str) -> str:
 
 def _quoted(text: str) -> str:
     return text.replace("'", "''")
-
-
-def _column(model: Model, field: str) -> str:
-    found = model._meta.get_field(field)
-    if not isinstance(found, Field) or found.column is None:
-        raise FieldDoesNotExist(f"{model._meta.label}.{field} has no column of its own")
-    return '"{}"'.format(found.column.replace('"', '""'))

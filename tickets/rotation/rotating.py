@@ -14,9 +14,9 @@ ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
 class RotatingQuerySet(models.QuerySet[ModelT_co]):
     """``Ticket.objects.filter(...).rotate_tokens()``."""
 
-    def rotate_tokens(self) -> int:
+    def rotate_tokens(self, *, token: str | None = None) -> int:
         """Give each row a fresh token; how many rows there were. See ``rotate_rows``."""
-        return rotate_rows(self)
+        return rotate_rows(self, token=token)
 
     rotate_tokens.alters_data = True  # type: ignore[attr-defined]  # no template may call it
 
@@ -29,8 +29,8 @@ class RotatesToken(models.Model):
     class Meta:
         abstract = True
 
-    def rotate_token(self, *, using: str | None = None) -> None:
+    def rotate_token(self, *, token: str | None = None, using: str | None = None) -> None:
         """Give this row a fresh token, which its fields hold afterwards. See ``rotate_token``."""
-        rotate_token(self, using=using)
+        rotate_token(self, token=token, using=using)
 
     rotate_token.alters_data = True  # type: ignore[attr-defined]  # no template may call it

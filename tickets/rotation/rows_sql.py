@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from psycopg2 import sql
 
 from tickets.rotation.target import Target
@@ -25,7 +23,7 @@ def rotate_keys(target: Target, key_type: str) -> sql.Composed:
         "UPDATE {table} AS stored SET {rotated} WHERE {key} = ANY(%(keys)s::{key_type}[]) {answer}"
     ).format(
         table=sql.Identifier(target.table),
-        rotated=_rotated(target, sql.SQL(source.expression)),
+        rotated=_rotated(target, sql.SQL(source.expression.replace("%", "%%"))),
         key=_key(target),
         key_type=sql.SQL(key_type),
         answer=_answer(target),
@@ -51,14 +49,10 @@ def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> s
     )
 
 
-def returning_keys(target: Target, update: sql.Composable, *alias: str) -> sql.Composed:
-    """An UPDATE of the target's table that answers with the primary keys of the rows it changed.
-
-    ``alias`` is what the UPDATE calls the table, if not by its name.
-    """
-    table = alias or (target.table,)
+def returning_keys(target: Target, update: sql.Composable) -> sql.Composed:
+    """An UPDATE of the target's table that answers with the primary keys of the rows it changed."""
     return sql.SQL("{update} RETURNING {key}").format(
-        update=update, key=sql.Identifier(*table, target.key_column)
+        update=update, key=sql.Identifier(target.table, target.key_column)
     )
 
 
@@ -79,12 +73,6 @@ def rotated_since(target: Target, *, from_the_start: bool) -> sql.Composed:
         if from_the_start
         else sql.SQL("{} > %(after)s").format(sql.Identifier(target.key_column)),
     )
-
-
-def array_of(texts: Sequence[str]) -> str:
-    """An array as PostgreSQL reads it; the driver would write, and the server parse, each alone."""
-    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return '{"' + '","'.join(escaped) + '"}'
 
 
 def _rotated(target: Target, token: sql.Composable) -> sql.Composed:

@@ -7,8 +7,15 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TextIO
 
 from tickets.rotation import advice, summary, wording
-from tickets.rotation.connection import reading
-from tickets.rotation.counting import PendingCount, count_pending, estimated_rows
+from tickets.rotation.condition import Condition
+from tickets.rotation.connection import Connection, reading
+from tickets.rotation.counting import (
+    COUNT_AT_MOST_SECONDS,
+    PendingCount,
+    count_outside,
+    count_pending,
+    estimated_rows,
+)
 from tickets.rotation.display import make_display
 from tickets.rotation.engine import Rotation
 from tickets.rotation.errors import (
@@ -19,6 +26,8 @@ from tickets.rotation.errors import (
 )
 from tickets.rotation.events import BatchDone, Event
 from tickets.rotation.finish import ENDING, STOPPING, Finish
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.listed import count_listed
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.preflight import inspect
 from tickets.rotation.progress import Progress
@@ -36,15 +45,36 @@ ANSWER_WITHIN_SECONDS = 0.1
 class Run:
     """One rotation of one target, shown on ``out`` and ``err``.
 
-    With progress as JSON, ``out`` holds nothing but JSON lines and the sentences go to ``err``.
+    With progress as JSON, ``out`` holds nothing but JSON lines and the sentences go to ``err``. The
+    rows of ``leak_list`` come first; whether there are others the target's selection says.
+    ``result`` is what was rotated so far.
     """
 
-    def __init__(self, target: Target, *, progress_mode: str, out: TextIO, err: TextIO) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        progress_mode: str,
+        out: TextIO,
+        err: TextIO,
+        leak_list: LeakList | None = None,
+    ) -> None:
         self._target = target
+        self._list = leak_list
         self._mode = progress_mode
         self._out = out
         self._err = err
         self._stop = StopSignal()
+        self.result = Result()
+
+    def of(self, target: Target) -> Run:
+        """A run of another target, shown in the same way."""
+        return Run(target, progress_mode=self._mode, out=self._out, err=self._err)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the operator asked for an end, here or with --stop from elsewhere."""
+        return self._stop.requested
 
     def look(self) -> PendingCount:
         """How much is pending.
@@ -56,7 +86,22 @@ class Run:
             guard = inspect(connection, self._target)
             if guard.problems:
                 raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
+            return self._count(connection)
+
+    def _count(self, connection: Connection, *, told: bool = True) -> PendingCount:
+        """What is pending, with what the list adds to it; ``told`` what the list is about."""
+        if self._list is None:
             return count_pending(connection, self._target)
+        listed = count_listed(
+            connection, self._target, self._list, at_most_seconds=COUNT_AT_MOST_SECONDS
+        )
+        if told:
+            self._say(summary.list_as_sentence(self._list, listed))
+        if self._target.selection.is_list_only:
+            return PendingCount(listed.meant_rows, listed.is_estimate)
+        rest = count_pending(connection, self._target)
+        is_estimate = rest.is_estimate or listed.is_estimate
+        return PendingCount(rest.rows + listed.fresh_rows, is_estimate)
 
     def rotate(self, options: RotationOptions, *, finish: bool = False) -> bool:
         """Rotate; whether nothing is pending any more and the guard keeps it so.
@@ -66,24 +111,23 @@ class Run:
         """
         with stop_on_signal(self._stop):
             pending = self.look()
-            result = Result()
             if pending.rows:
-                result = self._rotate(options, pending, self._stop)
-            after = self.sum_up(result, offer_finish=not finish and result.batches > 0)
+                self._rotate(options, pending, self._stop)
+            after = self.sum_up(self.result, offer_finish=not finish and self.result.batches > 0)
         return self._finish(after) if finish else after.complete
 
     def sum_up(self, result: Result, *, offer_finish: bool) -> Aftermath:
         """Say how a rotation ended; the table as it is now."""
-        after = self._look_after(offer_finish=offer_finish)
+        after = self._look_after(result, offer_finish=offer_finish)
         if self._mode == "json":
             say(summary.as_json(result, after, None), self._out)
         self._say(summary.as_sentence(self._target, result, after))
         return after
 
     def _finish(self, after: Aftermath) -> bool:
-        if not after.complete:
+        if not after.complete or (after.outside and after.outside.rows):
             self._say("The clean-up was left out: it comes when nothing is pending.")
-            return False
+            return after.complete
         with stop_on_signal(self._stop, stopping=STOPPING, aborting=ENDING):
             return Finish(self._target, say=self._say, stop=self._stop).run()
 
@@ -108,7 +152,7 @@ class Run:
         )
         return pending.rows == 0
 
-    def _rotate(self, options: RotationOptions, pending: PendingCount, stop: StopSignal) -> Result:
+    def _rotate(self, options: RotationOptions, pending: PendingCount, stop: StopSignal) -> None:
         """The engine works in a thread, so that the main thread can answer signals at once."""
         rows = _rows_to_rotate(options, pending)
         progress = Progress(rows, total_is_estimate=pending.is_estimate, clock=time.monotonic)
@@ -116,12 +160,23 @@ class Run:
             self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
         )
 
+        condition = Condition()
+
         def observe(event: Event) -> None:
+            condition.note(event)
             if isinstance(event, BatchDone):
                 progress.record(event.rotated_rows, event.skipped_rows)
             display.show(event)
 
-        rotation = Rotation(self._target, options, observe=observe, stop=stop, clock=time.monotonic)
+        rotation = Rotation(
+            self._target,
+            options,
+            observe=observe,
+            stop=stop,
+            clock=time.monotonic,
+            leak_list=self._list,
+        )
+        self.result = rotation.result
         record = Record(self._target)
         unrecorded_because = record.begin(options, rows)
         if unrecorded_because:
@@ -131,7 +186,10 @@ class Run:
             )
         error: str | None = "ended by an error that was not foreseen"
         try:
-            with ThreadPoolExecutor(max_workers=1) as pool, record.kept(progress, stop):
+            keeping = record.kept(
+                progress, stop, rotation, condition=condition, change_pace=rotation.change_pace
+            )
+            with ThreadPoolExecutor(max_workers=1) as pool, keeping:
                 running = pool.submit(rotation.run)
                 # A signal that comes just before an unbounded wait would be answered after it.
                 while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
@@ -148,7 +206,6 @@ class Run:
         finally:
             display.close()
             record.end(rotation.result, error=error)
-        return rotation.result
 
     def completed(self, error: RotationError, result: Result) -> RotationError:
         """The error, with what is safe and how to go on; in JSON mode the last line is written."""
@@ -161,18 +218,27 @@ class Run:
             f"half done. To go on: {self._target.command}"
         )
 
-    def _look_after(self, *, offer_finish: bool) -> Aftermath:
+    def _look_after(self, result: Result, *, offer_finish: bool) -> Aftermath:
         """The table at the end; the guard may have been damaged meanwhile, the server be gone."""
+        looked_at_all = result.outcome is Outcome.COMPLETE and not (
+            self._list is None and self._target.selection.is_indexed
+        )
         try:
             with reading(self._target.database) as connection:
                 guard = inspect(connection, self._target)
-                pending = count_pending(connection, self._target)
+                pending = self._count(connection, told=False)
+                if looked_at_all and pending.is_estimate:
+                    # The rotation has just looked at every row, which this look had no time for.
+                    pending = PendingCount(0, is_estimate=False)
+                outside = None
+                if pending.rows == 0 and self._target.selection.leaves_rows_out:
+                    outside = count_outside(connection, self._target)
                 found: list[str] = []
-                if offer_finish and pending.rows == 0:
+                if offer_finish and pending.rows == 0 and not (outside and outside.rows):
                     rows = estimated_rows(connection, self._target)
                     storage = read_storage(connection, self._target, rows=rows)
-                    found = advice.after_rotation(storage, rows, self._target.command)
-                return Aftermath(pending, guard, advice=tuple(found))
+                    found = advice.after_rotation(storage, rows, self._target.whole_command)
+                return Aftermath(pending, guard, outside=outside, advice=tuple(found))
         except RotationError as error:
             return Aftermath(None, None, unknown_because=str(error))
 

@@ -1,18 +1,17 @@
 """Every SQL text of a rotation, one builder a statement.
 
 A builder takes a target (and which bounds are in play) and returns a ``psycopg2.sql.Composed``;
-identifiers are quoted here and nowhere else, values stay named parameters for the caller:
-``after`` and ``upper`` (primary keys), ``batch_rows``, ``lock_timeout_ms``. Each docstring names
-the lock that the statement takes on the target's table.
+identifiers are quoted, values stay named parameters for the caller: those of
+``selection_sql.values_of`` wherever rows are pending, ``batch_rows``, ``lock_timeout_ms``. Each
+docstring names the lock that the statement takes on the target's table.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from psycopg2 import sql
 
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.selection_sql import new_marker, pending, still_pending
 from tickets.rotation.target import Target
 from tickets.rotation.token_source import SqlTokens
 
@@ -40,10 +39,8 @@ KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeou
 
 BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
 
-
-def range_values(keys: KeyRange) -> dict[str, Any]:
-    """The parameters of a statement over ``keys``."""
-    return {"after": keys.after, "upper": keys.upper}
+CLOCK = sql.SQL("SELECT clock_timestamp()")
+"""The clock that sets the markers."""
 
 
 def together(*statements: Statement) -> sql.Composed:
@@ -68,31 +65,19 @@ def _table(target: Target) -> sql.Identifier:
     return sql.Identifier(target.table)
 
 
-def _pending(target: Target, keys: KeyRange, *alias: str) -> sql.Composed:
-    """The one definition of pending, within a key range."""
-    key = sql.Identifier(*alias, target.key_column)
-    terms: list[sql.Composable] = [
-        sql.SQL("{marker} IS NULL").format(marker=sql.Identifier(*alias, target.marker_column))
-    ]
-    if keys.after is not None:
-        terms.append(sql.SQL("{key} > %(after)s").format(key=key))
-    if keys.upper is not None:
-        terms.append(sql.SQL("{key} <= %(upper)s").format(key=key))
-    return sql.SQL(" AND ").join(terms)
-
-
-def _rotated_columns(target: Target) -> sql.Composed:
+def _rotated_columns(target: Target, keys: KeyRange) -> sql.Composed:
     source = target.token_source
     if not isinstance(source, SqlTokens):
         raise TypeError(f"the tokens of {target.label} are not made in SQL")
-    return _rotated_to(target, sql.SQL(source.expression))
+    return _rotated_to(target, keys, sql.SQL(source.expression.replace("%", "%%")))
 
 
-def _rotated_to(target: Target, token: sql.Composable) -> sql.Composed:
-    return sql.SQL("{column} = {token}, {marker} = clock_timestamp()").format(
+def _rotated_to(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
+    return sql.SQL("{column} = {token}, {marker} = {time}").format(
         column=sql.Identifier(target.token_column),
         token=token,
         marker=sql.Identifier(target.marker_column),
+        time=new_marker(target, keys),
     )
 
 
@@ -109,7 +94,7 @@ def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
     ).format(
         key=sql.Identifier(target.key_column),
         table=_table(target),
-        pending=_pending(target, keys),
+        pending=pending(target, keys),
     )
 
 
@@ -127,7 +112,7 @@ def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
     ).format(
         key=sql.Identifier(target.key_column),
         table=_table(target),
-        pending=_pending(target, keys),
+        pending=pending(target, keys),
     )
 
 
@@ -146,7 +131,7 @@ def range_upper_keys(target: Target) -> sql.Composed:
     ).format(
         key=sql.Identifier(target.key_column),
         table=_table(target),
-        pending=_pending(target, EVERY_KEY),
+        pending=pending(target, EVERY_KEY),
     )
 
 
@@ -157,7 +142,7 @@ def rotate_range(target: Target, keys: KeyRange) -> sql.Composed:
     runs under a lock timeout.
     """
     return sql.SQL("UPDATE {table} SET {rotated} WHERE {pending}").format(
-        table=_table(target), rotated=_rotated_columns(target), pending=_pending(target, keys)
+        table=_table(target), rotated=_rotated_columns(target, keys), pending=pending(target, keys)
     )
 
 
@@ -173,13 +158,13 @@ def rotate_free_rows(target: Target, keys: KeyRange) -> sql.Composed:
         "UPDATE {table} SET {rotated} WHERE {key} = ANY(ARRAY("
         "SELECT {key} FROM {table} WHERE {pending} "
         "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
-        ")) AND {marker} IS NULL"
+        ")) AND {still_pending}"
     ).format(
         table=_table(target),
-        rotated=_rotated_columns(target),
+        rotated=_rotated_columns(target, keys),
         key=sql.Identifier(target.key_column),
-        marker=sql.Identifier(target.marker_column),
-        pending=_pending(target, keys),
+        pending=pending(target, keys),
+        still_pending=still_pending(target, keys),
     )
 
 
@@ -198,16 +183,16 @@ def rotate_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
         ") AS locked (key)), made AS ("
         "SELECT token, place FROM unnest(current_setting('rotation.tokens')::{type}[]) "
         "WITH ORDINALITY AS made (token, place)) "
-        "UPDATE {table} AS stored SET {rotated} FROM free JOIN made USING (place) "
+        "UPDATE {table} SET {rotated} FROM free JOIN made USING (place) "
         "WHERE {stored_key} = free.key AND {stored_pending}"
     ).format(
         table=_table(target),
         key=sql.Identifier(target.key_column),
-        pending=_pending(target, keys),
+        pending=pending(target, keys),
         type=sql.SQL(token_type),
-        rotated=_rotated_to(target, sql.SQL("made.token")),
-        stored_key=sql.Identifier("stored", target.key_column),
-        stored_pending=_pending(target, keys, "stored"),
+        rotated=_rotated_to(target, keys, sql.SQL("made.token")),
+        stored_key=sql.Identifier(target.table, target.key_column),
+        stored_pending=pending(target, keys, qualified=True),
     )
 
 
@@ -229,7 +214,7 @@ def lock_first_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Compos
     """
     return sql.SQL("SELECT FROM {table} WHERE {pending} ORDER BY {key} LIMIT 1 FOR UPDATE").format(
         table=_table(target),
-        pending=_pending(target, keys),
+        pending=pending(target, keys),
         key=sql.Identifier(target.key_column),
     )
 
@@ -237,14 +222,21 @@ def lock_first_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Compos
 def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
     """Whether a range has a pending row. ACCESS SHARE; one entry of the partial index answers."""
     return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {pending})").format(
-        table=_table(target), pending=_pending(target, keys)
+        table=_table(target), pending=pending(target, keys)
     )
 
 
 def count_pending(target: Target, keys: KeyRange) -> sql.Composed:
     """How many rows of a range are pending. ACCESS SHARE; costs what is left, not what is done."""
     return sql.SQL("SELECT count(*) FROM {table} WHERE {pending}").format(
-        table=_table(target), pending=_pending(target, keys)
+        table=_table(target), pending=pending(target, keys)
+    )
+
+
+def explain_pending(target: Target) -> sql.Composed:
+    """The planner's idea of how many rows are pending, as JSON. ACCESS SHARE; reads no rows."""
+    return sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {pending}").format(
+        table=_table(target), pending=pending(target, EVERY_KEY, for_planner=True)
     )
 
 
@@ -256,7 +248,7 @@ def count_rows(target: Target) -> sql.Composed:
     ).format(
         table=_table(target),
         marker=sql.Identifier(target.marker_column),
-        pending=_pending(target, KeyRange()),
+        pending=pending(target, EVERY_KEY),
     )
 
 
@@ -318,15 +310,15 @@ def active_queries() -> sql.SQL:
 def others_at_work() -> sql.SQL:
     """Whether a session of another program ran a statement in the last 200 ms. No lock.
 
-    Takes ``own``, the application name of rotations. A session whose state this role may not see
-    counts as one at work.
+    Takes ``own``, the application names that do not count. A session whose state this role may
+    not see counts as one at work, one that has only connected does not.
     """
     return sql.SQL(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
         "AND coalesce(backend_type, 'client backend') = 'client backend' AND datname IS NOT NULL "
-        "AND application_name IS DISTINCT FROM %(own)s "
+        "AND coalesce(application_name, '') <> ALL (%(own)s) "
         "AND (state IS NULL OR state IN ('active', 'disabled') "
-        "OR state_change > clock_timestamp() - interval '200 ms'))"
+        "OR query <> '' AND state_change > clock_timestamp() - interval '200 ms'))"
     )
 
 

@@ -9,26 +9,31 @@ from typing import TextIO
 
 from tickets.rotation import wording
 from tickets.rotation.counting import PendingCount
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.listed import ListCount
 from tickets.rotation.preflight import GuardState
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.target import Target
+from tickets.rotation.verify import Verified
 
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
     """The table after a run; ``pending`` and ``guard`` are None when it could not be looked at.
 
-    ``advice`` is about the clean-up, when it is worth it.
+    ``outside`` is what is pending beside a selection in which nothing is, None where there can be
+    nothing. ``advice`` is about the clean-up, when it is worth it.
     """
 
     pending: PendingCount | None
     guard: GuardState | None
     unknown_because: str = ""
+    outside: PendingCount | None = None
     advice: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Nothing is pending, and the guard keeps it so."""
+        """Nothing of what was selected is pending, and the guard keeps it so."""
         return bool(self.pending and self.pending.rows == 0 and self.guard and self.guard.holds)
 
 
@@ -49,6 +54,7 @@ def as_json(result: Result, after: Aftermath | None, error: str | None) -> str:
             "rotated_rows": result.rotated_rows,
             "pending_rows": pending.rows if pending else None,
             "pending_is_estimate": pending.is_estimate if pending else None,
+            "pending_rows_outside": after.outside.rows if after and after.outside else None,
             "batches": result.batches,
             "retries": result.retries,
             "seconds": round(result.seconds, 3),
@@ -63,7 +69,7 @@ def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
     """What was done, why it ended, what is left, and the command to go on."""
     pending = after.pending
     if after.complete and result.batches == 0:
-        return f"{target.label}: nothing is pending; nothing was written."
+        return f"{target.label}: {_nothing_pending(target, after)}; nothing was written."
     work = f"{target.label}: {_work(result)}"
     if pending is None:
         reason = _reason(result)
@@ -72,12 +78,41 @@ def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
             f"To go on: {target.command}"
         )
     if after.complete:
-        return " ".join((f"{work}. Nothing is pending.", *(_sentence(a) for a in after.advice)))
+        complete = _sentence(_nothing_pending(target, after))
+        return " ".join((f"{work}. {complete}.", *(_sentence(a) for a in after.advice)))
     if pending.rows == 0 and after.guard is not None:
         problems = " Also: ".join(str(problem) for problem in after.guard.problems)
         return f"{work}. Nothing is pending, but the guard is not whole: {problems}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
     return f"{work}. {_reason(result)}; {left} pending. To go on: {target.command}"
+
+
+def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
+    """What a list means, before anything is done about it."""
+    name, kind = leak_list.name, leak_list.kind.name
+    stored = wording.count(count.stored_rows, is_estimate=count.is_estimate)
+    meant = wording.count(count.meant_rows, is_estimate=count.is_estimate)
+    rest = count.stored_rows - count.meant_rows
+    because = (
+        "are fresh already or lie outside of the selection"
+        if kind == "keys"
+        else ("lie outside of the selection")
+    )
+    left_out = f", {rest:,} {because}" if rest and not count.is_estimate else ""
+    return (
+        f"{name}: {leak_list.lines:,} {kind}, {stored} rows have one of them, {meant} of these are "
+        f"to be rotated{left_out}."
+    )
+
+
+def _nothing_pending(target: Target, after: Aftermath) -> str:
+    if target.selection.is_everything:
+        return "nothing is pending"
+    said = "nothing is pending in the selection"
+    if after.outside is None or after.outside.rows == 0:
+        return f"{said}, nor outside of it" if after.outside else said
+    outside = wording.count(after.outside.rows, is_estimate=after.outside.is_estimate)
+    return f"{said}; {outside} rows outside of it are still pending"
 
 
 def _sentence(words: str) -> str:
@@ -103,3 +138,12 @@ def _reason(result: Result) -> str:
     if result.outcome is Outcome.ROWS_LOCKED:
         reason += ": " + (", ".join(map(str, result.blockers)) or "who holds them is unknown")
     return _sentence(reason)
+
+
+def verified_as_sentence(target: Target, leak_list: LeakList, verified: Verified) -> str:
+    """How many listed tokens still open something."""
+    of_what = "tokens" if leak_list.kind.name == "tokens" else "SHA-256 of tokens"
+    listed = f"{target.label}: {leak_list.name} lists {verified.lines:,} {of_what}"
+    if not verified.valid_lines:
+        return f"{listed}; none of them opens anything."
+    return f"{listed}; {verified.valid_lines:,} of them still open something."

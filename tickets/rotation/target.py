@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
+from tickets.rotation.selection import EVERY_ROW, Selection
 from tickets.rotation.token_source import TokenSource
 
 
@@ -22,10 +24,12 @@ class GuardTrigger:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One token column of one model on one database.
+    """One token column of one model on one database, and which of its rows are meant.
 
-    Names are as stored in the database, unquoted. ``guard_triggers`` are the insert and the
-    update guard, and those that keep retired tokens where a model has them.
+    Names are as stored in the database, unquoted. ``label`` is the model's, with the token field's
+    name behind it where the model has several. ``guard_triggers`` are the insert and the update
+    guard, and those that keep retired tokens where a model has them. ``is_only`` says that no other
+    target is on the database's models.
     """
 
     label: str
@@ -37,9 +41,17 @@ class Target:
     token_source: TokenSource
     token_is_unique: bool
     guard_triggers: tuple[GuardTrigger, ...]
+    is_only: bool = True
+    selection: Selection = EVERY_ROW
 
     @property
     def command(self) -> str:
         """The command that rotates this target, as an operator types it."""
+        return f"{self.whole_command} {shlex.join(self.selection.words)}".rstrip()
+
+    @property
+    def whole_command(self) -> str:
+        """The same without a selection: options that concern the whole table go with it."""
+        label = "" if self.is_only else f" {self.label}"
         suffix = "" if self.database == "default" else f" --database {self.database}"
-        return f"python manage.py rotate_tokens{suffix}"
+        return f"python manage.py rotate_tokens{label}{suffix}"

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from tickets.rotation.pace import Pace
+
 HEALTH_EVERY_SECONDS = 1.0
 TRAFFIC_LASTS_SECONDS = 5.0
 TRAFFIC_REST = 2.0
 """How many times as long as a batch took the rotation rests after it while it meets traffic."""
 
 LOOK_AGAIN_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 1.0
+"""After which the pace is asked for again: it may have been changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Throttle:
     are read at most once a second while all is well, twice a second while one says wait. While
     ``others_at_work`` says yes, and for five seconds after, the rotation meets traffic: no batch
     takes more than ``traffic_batch_rows``, and after each it rests twice as long as that one took,
-    so that the server is the traffic's for two thirds of the time.
+    so that the server is the traffic's for two thirds of the time. With 0 nobody looks; with None
+    (the size of batches is fixed) batches stay as they are, and no change of pace alters that.
     """
 
     def __init__(
@@ -83,7 +88,7 @@ class Throttle:
         pause_seconds: float = 0.0,
         max_rows_per_second: int | None = None,
         signals: tuple[HealthSignal, ...] = (),
-        traffic_batch_rows: int | None = None,
+        traffic_batch_rows: int | None = 0,
         others_at_work: Callable[[Any], bool] | None = None,
     ) -> None:
         self._clock = clock
@@ -100,7 +105,7 @@ class Throttle:
         """The rows of a batch that would else take ``rows``."""
         if self._max_rows_per_second is not None:
             rows = min(rows, self._max_rows_per_second)
-        if self._traffic_batch_rows is not None and self.meets_traffic:
+        if self._traffic_batch_rows and self.meets_traffic:
             rows = min(rows, self._traffic_batch_rows)
         return rows
 
@@ -109,12 +114,33 @@ class Throttle:
         """Whether others were at work on the server a moment ago."""
         return self._clock() < self._traffic_until
 
+    def change(self, pace: Pace) -> None:
+        """Go on at another pace, from the next batch on.
+
+        What is still to be waited for shrinks or grows with it: the rows that were ahead of the old
+        rate are ahead of the new one, and a pause that has begun is as long as the new one at most.
+        """
+        with self._lock:
+            now = self._clock()
+            self._allowed_at = now + self._rows_ahead(now) / (pace.max_rows_per_second or math.inf)
+            self._pause_until = min(self._pause_until, now + pace.pause_seconds)
+            self._max_rows_per_second = pace.max_rows_per_second
+            self._pause_seconds = pace.pause_seconds
+            if self._traffic_batch_rows is not None:
+                self._traffic_batch_rows = pace.traffic_batch_rows
+                self._read_again_at = now
+                if pace.traffic_batch_rows == 0:
+                    self._traffic_until, self._rest_until = -math.inf, now
+
+    def _rows_ahead(self, now: float) -> float:
+        return max(0.0, self._allowed_at - now) * (self._max_rows_per_second or 0)
+
     def batch_done(self, rows: int, started_at: float) -> None:
         """Note a committed batch of ``rows`` rows; its own time counts towards the rate."""
         with self._lock:
             now = self._clock()
             self._pause_until = now + self._pause_seconds
-            if self._traffic_batch_rows is not None and self.meets_traffic:
+            if self._traffic_batch_rows and self.meets_traffic:
                 self._rest_until = now + TRAFFIC_REST * (now - started_at)
             if self._max_rows_per_second is not None:
                 since = max(self._allowed_at, started_at)
@@ -129,10 +155,11 @@ class Throttle:
             now = self._clock()
             left_seconds = max(self._pause_until, self._allowed_at) - now
             if left_seconds > 0:
-                return Wait(left_seconds, "pace", "the pace asked for", is_trouble=False)
+                wait_seconds = min(left_seconds, LONGEST_WAIT_SECONDS)
+                return Wait(wait_seconds, "pace", "the pace asked for", is_trouble=False)
             if self._rest_until > now:
-                left_seconds = self._rest_until - now
-                return Wait(left_seconds, "traffic", "giving way to traffic", is_trouble=False)
+                wait_seconds = min(self._rest_until - now, LONGEST_WAIT_SECONDS)
+                return Wait(wait_seconds, "traffic", "giving way to traffic", is_trouble=False)
             return self._read(source) if now >= self._read_again_at else None
 
     def _read(self, source: Any) -> Wait | None:
@@ -140,7 +167,8 @@ class Throttle:
             reading = signal.read(source)
             if signal.gate.update(reading):
                 return Wait(LOOK_AGAIN_SECONDS, signal.kind, signal.tell(reading))
-        if self._others_at_work is not None and self._others_at_work(source):
+        others_at_work = self._others_at_work if self._traffic_batch_rows != 0 else None
+        if others_at_work is not None and others_at_work(source):
             self._traffic_until = self._clock() + TRAFFIC_LASTS_SECONDS
         self._read_again_at = self._clock() + HEALTH_EVERY_SECONDS
         return None

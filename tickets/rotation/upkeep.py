@@ -22,13 +22,25 @@ CANCEL_EVERY_SECONDS = 0.2
 CANCEL_TIMES = 25
 
 
+def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
+    """After how many rotated rows a VACUUM is due: a share of the table, at least 50,000."""
+    values = {"table": target.table, "marker": target.marker_column}
+    total_rows, _ = connection.row(sql.estimate_rows(), values) or (None, None)
+    return max(FEWEST_ROWS, (total_rows or 0) * every_percent / 100)
+
+
+def cost_limit(*, meets_traffic: bool) -> int:
+    """The pace of a VACUUM beside a rotation, as PostgreSQL's vacuum_cost_limit."""
+    return GENTLE_COST_LIMIT if meets_traffic else BRISK_COST_LIMIT
+
+
 class Upkeep:
     """Vacuums the table beside the batches, so that they reuse the space of what they replaced.
 
     A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
-    50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that others work
-    on the server, and faster when they do not. One that cannot or need not run is left out with a
-    remark, the same remark once; no fault of it ends a rotation.
+    50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that
+    others work on the server, and faster when they do not. One that cannot or need not run is
+    left out with a remark, the same remark once; no fault of it ends a rotation.
     """
 
     def __init__(
@@ -88,14 +100,12 @@ class Upkeep:
         """Note how many rows make a VACUUM due, and from when on rows die."""
         connection = Connection(self._target.database)
         with suppress(psycopg2.Error, OperationalError):
-            values = {"table": self._target.table, "marker": self._target.marker_column}
-            total_rows, _ = connection.row(sql.estimate_rows(), values) or (None, None)
-            self._due_rows = max(FEWEST_ROWS, (total_rows or 0) * self._every_percent / 100)
+            self._due_rows = due_rows(connection, self._target, self._every_percent)
             self._since_xid = next_transaction(connection)
         connection.close()
 
     def _clean(self) -> None:
-        limit = GENTLE_COST_LIMIT if self._meets_traffic() else BRISK_COST_LIMIT
+        limit = cost_limit(meets_traffic=self._meets_traffic())
         self._vacuum = TableVacuum(self._target, cost_limit=limit)
         since_xid = self._since_xid
         self._look()

@@ -15,6 +15,7 @@ from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, fault_of
 from tickets.rotation.events import BatchDone, Observer, Waiting
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.leak_list import LeakList
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
 from tickets.rotation.persistence import Persistence
@@ -28,14 +29,20 @@ from tickets.rotation.throttle import Throttle
 class PassOutcome:
     """What was left in a worker's share of a pass.
 
-    ``held`` is False when rows that an UPDATE reported as changed were found pending again.
+    ``skipped`` is the first range of which rows were skipped. ``held`` is False when rows that an
+    UPDATE reported as changed were found pending again.
     """
 
     skipped_rows: int = 0
     held: bool = True
+    skipped: KeyRange | None = None
 
     def __add__(self, other: PassOutcome) -> PassOutcome:
-        return PassOutcome(self.skipped_rows + other.skipped_rows, self.held and other.held)
+        return PassOutcome(
+            self.skipped_rows + other.skipped_rows,
+            self.held and other.held,
+            self.skipped or other.skipped,
+        )
 
 
 class Worker:
@@ -55,6 +62,7 @@ class Worker:
         stop: StopSignal,
         clock: Callable[[], float],
         bounds: KeyRange = EVERY_KEY,
+        leak_list: LeakList | None = None,
     ) -> None:
         self._throttle = throttle
         self._allowance = allowance
@@ -68,6 +76,7 @@ class Worker:
             lock_timeout_ms=options.lock_timeout_ms,
             aborted=lambda: stop.aborted,
             bounds=bounds,
+            leak_list=leak_list,
         )
         self.persistence = Persistence(
             self.connection,
@@ -81,6 +90,7 @@ class Worker:
             if options.batch_rows is None
             else FixedBatchSize(options.batch_rows)
         )
+        self._has_looked = False  # at what became of a batch in this pass
         self.waited_seconds: dict[str, float] = {}
 
     def one_pass(self, allocator: Allocator) -> PassOutcome:
@@ -89,20 +99,24 @@ class Worker:
         Raises what Persistence raises.
         """
         total = PassOutcome()
+        self._has_looked = False
         while self._give_way():
             batch_rows = self._allowance.take(self._throttle.batch_rows(self._size.rows))
             if batch_rows == 0:
                 break
-            look_up = partial(allocator.next_range, batch_rows, self.batches.upper_keys)
+            look_up = partial(allocator.next_range, batch_rows, self.batches)
             keys = self.persistence.run(look_up)
             if keys is None:
                 self._allowance.give_back(batch_rows)
-                break
+                if allocator.is_over:
+                    break
+                continue  # a stretch of keys without a pending row
             try:
                 outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
             finally:  # of a batch in parts, some may have committed before an error
                 self.batches.announcements.send()
-            total += PassOutcome(outcome.skipped_rows, outcome.held)
+            skipped = keys if outcome.skipped_rows else None
+            total += PassOutcome(outcome.skipped_rows, outcome.held, skipped)
             if not outcome.held:
                 allocator.close()
         self.batches.announcements.rest()
@@ -117,8 +131,7 @@ class Worker:
         if self._size.rows < batch_rows:
             keys = self.batches.first_part(keys, self._size.rows)
         limit_rows = batch_rows if self._allowance.is_limited else None
-        is_first = keys.after == self.batches.bounds.after
-        rotate = self.batches.rotate_and_look if is_first else self.batches.rotate
+        rotate = self.batches.rotate if self._has_looked else self.batches.rotate_and_look
         started_at = self._clock()
         try:
             outcome = rotate(keys, limit_rows)
@@ -127,6 +140,7 @@ class Worker:
                 self._size.cut()
             raise
         seconds = self._clock() - started_at
+        self._has_looked = True
         self._allowance.give_back(batch_rows - outcome.rotated_rows)
         self._size.record(outcome.rotated_rows, seconds)
         self._throttle.batch_done(outcome.rotated_rows, started_at)

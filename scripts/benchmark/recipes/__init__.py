@@ -13,19 +13,19 @@ WELL_KNOWN = Recipe(
     rows_at_most=20_000,
 )
 ONE_WORKER = Recipe(
-    "rotate-1", "rotate_tokens", rotate_tokens(), traffic_rows_at_most=200_000
+    "rotate-1", "rotate_tokens", rotate_tokens(), traffic_rows_at_most=100_000
 )  # fmt: skip
 TWO_WORKERS = Recipe(
     "rotate-2",
     "rotate_tokens --workers 2",
     rotate_tokens("--workers", "2"),
-    traffic_rows_at_most=200_000,
+    traffic_rows_at_most=100_000,
 )
 FOUR_WORKERS = Recipe(
     "rotate-4",
     "rotate_tokens --workers 4",
     rotate_tokens("--workers", "4"),
-    traffic_rows_at_most=200_000,
+    traffic_rows_at_most=100_000,
 )
 COMPARED: tuple[Recipe, ...] = (
     BASELINE,
@@ -46,7 +46,7 @@ COMPARED: tuple[Recipe, ...] = (
         "rotate_tokens, tokens made in Python",
         rotate_tokens(),
         environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
-        traffic_rows_at_most=200_000,
+        traffic_rows_at_most=100_000,
     ),
     Recipe(
         "rotate-retired",

@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 
 from tests.batch_actions.journal import Journal
-from tests.celery_workers import RedisServer, Worker
+from tests.celery_workers import RedisServer, Team, Worker
 from tests.databases import make_server_directory
 from tests.waiting import until
 from tickets.batch.lifecycle import Status
@@ -37,29 +37,34 @@ def broker(session_directory: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def make_worker(
-    django_db_setup: None, server_url: str, broker: RedisServer, session_directory: Path
-) -> Iterator[Callable[..., Worker]]:
-    """make_worker(name, env={}, **options) returns a worker that is ready."""
+def celery_env(django_db_setup: None, server_url: str, broker: RedisServer) -> dict[str, str]:
+    """Variables that lead to pytest-django's database and to the first database of the broker."""
     name = connections["default"].settings_dict["NAME"]
     url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    return {"DATABASE_URL": url, "CELERY_BROKER_URL": broker.url}
+
+
+@pytest.fixture(scope="session")
+def make_worker(
+    celery_env: dict[str, str], session_directory: Path
+) -> Iterator[Callable[..., Worker]]:
+    """make_worker(name, env={}, **options) returns a worker that is starting."""
     made: list[Worker] = []
 
     def make(name: str, env: dict[str, str] | None = None, **options: Any) -> Worker:
         directory = session_directory / name
         directory.mkdir()
-        variables = {"DATABASE_URL": url, "CELERY_BROKER_URL": broker.url, **(env or {})}
-        made.append(Worker(directory, variables, **options))
+        made.append(Worker(directory, {**celery_env, **(env or {})}, **options))
         return made[-1]
 
     yield make
     for worker in made:
-        worker.stop()
+        worker.kill()
 
 
 @pytest.fixture(scope="session")
-def shared_worker(make_worker: Callable[..., Worker]) -> Worker:
-    return make_worker("shared")
+def shared_workers(make_worker: Callable[..., Worker]) -> Team:
+    return Team([make_worker(name, concurrency=1) for name in ("one", "two")])
 
 
 @pytest.fixture(scope="session")
@@ -69,11 +74,11 @@ def groups() -> None:
 
 
 @pytest.fixture
-def worker(
-    shared_worker: Worker, broker: RedisServer, transactional_db: None, groups: None
-) -> Iterator[Worker]:
-    """The shared worker, with nothing to do, and with nothing to do again at the test's end."""
-    yield shared_worker
+def workers(
+    shared_workers: Team, broker: RedisServer, transactional_db: None, groups: None
+) -> Iterator[Team]:
+    """Two processes with nothing to do, and with nothing to do again at the test's end."""
+    yield shared_workers
     until(lambda: broker.holds() == 0)
 
 

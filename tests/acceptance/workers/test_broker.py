@@ -1,6 +1,6 @@
 """The broker is restarted, or is not there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.core import mail
 from django.db import transaction
 
 from tests.batch_actions.journal import Journal
-from tests.celery_workers import RedisServer, Worker
+from tests.celery_workers import RedisServer, Team, forget_tasks
 from tests.waiting import until
 from tickets.batch.errors import UnavailableError
 from tickets.batch.lifecycle import Result, Status
@@ -22,15 +22,10 @@ operations = BatchOperation.objects
 
 
 @pytest.fixture
-def directory(tmp_path: Path, worker: Worker) -> str:
-    return str(tmp_path)
-
-
-@pytest.fixture
-def stopped(broker: RedisServer) -> Any:
-    """stopped() stops the broker until the end of the test."""
-    yield broker.stop
+def directory(tmp_path: Path, workers: Team, broker: RedisServer) -> Iterator[str]:
+    yield str(tmp_path)
     broker.start()
+    forget_tasks(broker.client)
 
 
 def test_a_broker_restarted_in_mid_task_changes_nothing(
@@ -73,7 +68,7 @@ def test_without_a_broker_one_line_says_so_and_nothing_is_stored(
 
 
 def test_a_broker_lost_before_the_commit_leaves_no_operation_that_waits(
-    directory: str, stopped: Callable[[], None], settings: Any
+    directory: str, broker: RedisServer, settings: Any
 ) -> None:
     settings.ADMINS = [("On call", "on-call@example.com")]
     others: list[str] = []
@@ -81,7 +76,7 @@ def test_a_broker_lost_before_the_commit_leaves_no_operation_that_waits(
     with transaction.atomic():
         operation = run("one step", directory=directory)
         transaction.on_commit(lambda: others.append("another callback"))
-        stopped()
+        broker.stop()
 
     operation.refresh_from_db()
     assert (operation.status, operation.result) == (Status.FINISHED, Result.FAILED)

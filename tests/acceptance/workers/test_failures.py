@@ -7,7 +7,7 @@ import pytest
 
 from tests.batch_actions.actions import LEAKED
 from tests.batch_actions.journal import Journal
-from tests.celery_workers import Worker
+from tests.celery_workers import Team
 from tests.waiting import until
 from tickets.batch.action_group import ActionGroup
 from tickets.batch.dispatch import send
@@ -22,7 +22,7 @@ MAX_RETRIES = 2  # of tests.batch_actions.settings
 
 
 @pytest.fixture
-def directory(tmp_path: Path, worker: Worker) -> str:
+def directory(tmp_path: Path, workers: Team) -> str:
     return str(tmp_path)
 
 
@@ -30,17 +30,17 @@ def subject(operation: BatchOperation) -> str:
     return f"{operation} failed"
 
 
-def alerted(operation: BatchOperation, worker: Worker, journal: Journal) -> bool:
+def alerted(operation: BatchOperation, workers: Team, journal: Journal) -> bool:
     """Whether a mail, a line in the log and a signal have told of the failure."""
     return (
-        len(worker.mails_about(subject(operation))) == 1
-        and f"ERROR {operation} failed: " in worker.log()
+        len(workers.mails_about(subject(operation))) == 1
+        and f"ERROR {operation} failed: " in workers.log()
         and journal.words().count("signal") == 1
     )
 
 
 def test_the_first_action_that_fails_ends_the_run_and_people_are_told(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     operation = finished(run("broken", directory=directory))
 
@@ -49,17 +49,17 @@ def test_the_first_action_that_fails_ends_the_run_and_people_are_told(
     assert (sent["status"], broken["status"]) == ("successful", "failed")
     assert broken["error"]["type"] == "ValueError"
     assert "in execute" in broken["error"]["traceback"]
-    until(lambda: alerted(operation, worker, journal))
+    until(lambda: alerted(operation, workers, journal))
 
 
 def test_no_record_log_or_mail_of_a_failure_holds_a_token(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     operations = [finished(run(name, directory=directory)) for name in ("broken", "always down")]
 
     for operation in operations:
-        until(lambda operation=operation: worker.mails_about(subject(operation)))
-        written = [str(operation.output_data), worker.log(), *worker.mails_about("")]
+        until(lambda operation=operation: workers.mails_about(subject(operation)))
+        written = [str(operation.output_data), workers.log(), *workers.mails_about("")]
         assert not any(LEAKED in text for text in written)
         assert "[token]" in written[0]
 
@@ -75,42 +75,42 @@ def test_an_error_that_passes_is_retried_from_the_action_that_had_it(
 
 
 def test_a_task_out_of_retries_finishes_its_operation_as_failed_and_people_are_told(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     operation = finished(run("always down", directory=directory))
 
     assert operation.result == Result.FAILED
     assert journal.words()[: MAX_RETRIES + 1] == ["try"] * (MAX_RETRIES + 1)
     assert operation.output_data["actions"][0]["error"]["type"] == "ConnectionError"
-    until(lambda: alerted(operation, worker, journal))
+    until(lambda: alerted(operation, workers, journal))
     assert journal.words() == ["try"] * (MAX_RETRIES + 1) + ["signal"]
 
 
 def test_the_soft_time_limit_finishes_the_operation_as_failed_and_reaches_celery(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     operation = finished(run("endless", directory=directory))
 
     assert operation.result == Result.FAILED
     (result,) = operation.output_data["actions"]
     assert result["error"]["type"] == "billiard.exceptions.SoftTimeLimitExceeded"
-    until(lambda: alerted(operation, worker, journal))
-    until(lambda: "raised unexpected: SoftTimeLimitExceeded" in worker.log())
+    until(lambda: alerted(operation, workers, journal))
+    until(lambda: "raised unexpected: SoftTimeLimitExceeded" in workers.log())
     assert journal.words() == ["try", "signal"]
 
 
 def test_the_hard_time_limit_finishes_what_swallows_the_soft_one(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     operation = finished(run("stubborn", directory=directory))
 
     assert operation.result == Result.FAILED
     assert operation.output_data["error"]["type"] == "billiard.exceptions.TimeLimitExceeded"
-    until(lambda: alerted(operation, worker, journal))
+    until(lambda: alerted(operation, workers, journal))
 
 
 def test_a_group_that_the_worker_does_not_know_fails_with_a_clear_error(
-    directory: str, worker: Worker, finished: Finished
+    directory: str, workers: Team, finished: Finished
 ) -> None:
     operation = BatchOperation.objects.create_asynchronous(
         "from the future", input_data={"directory": directory}

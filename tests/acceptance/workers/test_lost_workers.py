@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.batch_actions.journal import Journal
-from tests.celery_workers import RedisServer, Worker
+from tests.celery_workers import RedisServer, Team, Worker
 from tests.waiting import until
 from tickets.batch.dispatch import RUN_OPERATION
 from tickets.batch.lifecycle import Result
@@ -24,7 +24,7 @@ operations = BatchOperation.objects
 
 
 @pytest.fixture
-def directory(tmp_path: Path, worker: Worker) -> str:
+def directory(tmp_path: Path, workers: Team) -> str:
     return str(tmp_path)
 
 
@@ -54,14 +54,14 @@ def test_an_atomic_action_whose_process_died_happens_once(
 
 
 def test_an_operation_that_kills_its_workers_is_given_up(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     operation = finished(run("deadly", directory=directory))
 
     assert operation.result == Result.FAILED
     assert operation.output_data["error"]["type"] == "tickets.batch.errors.WorkersLostError"
     assert operation.output_data["losses"] == 3
-    until(lambda: worker.mails_about(f"{operation} failed"))
+    until(lambda: workers.mails_about(f"{operation} failed"))
     assert [word for word in journal.words() if word != "signal"] == ["try"] * 3
 
 
@@ -80,6 +80,7 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
     url = broker.url.removesuffix("/0") + "/1"
     environment = {"TEST_VISIBILITY_SECONDS": "0.1", "CELERY_BROKER_URL": url}
     doomed = make_worker("doomed", environment, concurrency=1)
+    doomed.until_ready()
     operation = operations.create_asynchronous("three steps", input_data={"directory": directory})
     with app.connection(url) as connection:
         app.send_task(RUN_OPERATION, [operation.pk], queue="batch-default", connection=connection)
@@ -92,11 +93,11 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
     journal.open_gate()
     assert finished(operation).result == Result.SUCCESSFUL
     assert journal.words() == ["first", "gate", "gate", "last"]
-    heir.stop()
+    heir.kill()
 
 
 def test_an_attempt_that_stood_still_too_long_changes_nothing_any_more(
-    directory: str, worker: Worker, journal: Journal, finished: Finished, settings: Any
+    directory: str, workers: Team, journal: Journal, finished: Finished, settings: Any
 ) -> None:
     settings.BATCH_LEASE_SECONDS = 4
     operation = run("three steps", directory=directory)
@@ -112,7 +113,7 @@ def test_an_attempt_that_stood_still_too_long_changes_nothing_any_more(
     finally:
         os.kill(sleeper, signal.SIGCONT)
 
-    until(lambda: f"given up: {operation} is no longer held by" in worker.log())
+    until(lambda: f"given up: {operation} is no longer held by" in workers.log())
     assert journal.words() == ["first", "gate", "gate", "last"]
     assert operation.output_data == operations.get(pk=operation.pk).output_data
 

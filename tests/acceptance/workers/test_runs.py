@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from tests.batch_actions.journal import Journal
-from tests.celery_workers import RedisServer, Worker
+from tests.celery_workers import RedisServer, Team
 from tests.waiting import until
 from tickets.batch.dispatch import RUN_OPERATION, send
 from tickets.batch.errors import InputError
@@ -23,7 +23,7 @@ operations = BatchOperation.objects
 
 
 @pytest.fixture
-def directory(tmp_path: Path, worker: Worker) -> str:
+def directory(tmp_path: Path, workers: Team) -> str:
     return str(tmp_path)
 
 
@@ -79,7 +79,7 @@ def test_a_task_is_not_sent_when_the_transaction_is_rolled_back(
 
 
 def test_the_only_argument_of_a_task_is_the_operations_id(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     """A worker that gets the id alone has all it needs."""
     operation = operations.create_asynchronous("one step", input_data={"directory": directory})
@@ -90,21 +90,21 @@ def test_the_only_argument_of_a_task_is_the_operations_id(
 
 
 def test_a_countdown_is_waited_for(directory: str, finished: Finished) -> None:
-    operation = finished(run_asynchronous("one step", directory=directory, countdown=1))
+    operation = finished(run_asynchronous("one step", directory=directory, countdown=0.4))
 
     assert operation.started_at is not None
-    assert (operation.started_at - operation.created_at).total_seconds() > 0.9
+    assert (operation.started_at - operation.created_at).total_seconds() > 0.3
 
 
 def test_what_is_cancelled_during_its_countdown_never_starts(
-    directory: str, worker: Worker, broker: RedisServer, journal: Journal
+    directory: str, workers: Team, broker: RedisServer, journal: Journal
 ) -> None:
-    operation = run_asynchronous("one step", directory=directory, countdown=1)
+    operation = run_asynchronous("one step", directory=directory, countdown=0.4)
     number = operation.pk
 
     operation.cancel()
 
-    until(lambda: f"batch operation {number} was cancelled" in worker.log())
+    until(lambda: f"batch operation {number} was cancelled" in workers.log())
     assert journal.words() == []
 
 
@@ -129,7 +129,7 @@ def test_a_task_delivered_a_hundred_times_runs_once(
 
 
 def test_the_same_task_delivered_again_while_it_runs_waits_and_does_nothing(
-    directory: str, worker: Worker, journal: Journal, finished: Finished
+    directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:
     """As Redis does after the visibility timeout."""
     operation = operations.create_asynchronous("three steps", input_data={"directory": directory})
@@ -137,7 +137,7 @@ def test_the_same_task_delivered_again_while_it_runs_waits_and_does_nothing(
         app.send_task(
             RUN_OPERATION, args=[operation.pk], task_id=f"twin-{operation.pk}", queue="batch-high"
         )
-    until(lambda: f"batch operation {operation.pk} (three steps) is held" in worker.log())
+    until(lambda: f"batch operation {operation.pk} (three steps) is held" in workers.log())
 
     journal.open_gate()
 
@@ -146,7 +146,7 @@ def test_the_same_task_delivered_again_while_it_runs_waits_and_does_nothing(
 
 
 def test_the_high_queue_is_emptied_first_and_nothing_is_taken_in_advance(
-    broker: RedisServer, tmp_path: Path, worker: Worker, finished: Finished
+    broker: RedisServer, tmp_path: Path, workers: Team, finished: Finished
 ) -> None:
     blocking = []
     for name in ("a", "b", "rest"):

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 import redis
 
-from tests.celery_workers import RedisServer, Worker
+from tests.celery_workers import RedisServer, Worker, forget_tasks, holds
 from tests.databases import DatabaseFactory
 from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
@@ -25,16 +25,41 @@ ROTATION = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation
 RANGES = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation.range'"
 AT_WORK = RANGES.format("count(*)") + " AND status = 'running' AND progress_total > 0"
 
+TABLE_BYTES = "SELECT pg_relation_size('tickets_ticket')"
+
 ROWS = 20_000
 SLOWLY = ("--batch-rows", "100", "--pause-seconds", "0.01")
 FOR_LONG = ("--batch-rows", "50", "--pause-seconds", "0.1")
 HAS_JUST_BEGUN = (
-    RANGES.format("count(*)")
-    + " AND runner LIKE %s AND status = 'running' AND progress_total > 0"
-    + " AND started_at > clock_timestamp() - interval '0.2 s'"
+    RANGES.format("min(runner)")
+    + " AND status = 'running' AND progress_total > 0 AND progress_done = 0"
+    + " AND heartbeat_at > clock_timestamp() - interval '0.2 s'"
 )
 
 
+LOSE_THE_BROKER = """
+import redis
+from celery.signals import before_task_publish
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from tests.waiting import until
+from tickets.batch.models import BatchOperation
+
+at_work = BatchOperation.objects.filter(status="running", progress_total__gt=0)
+sent = []
+
+@before_task_publish.connect
+def lose_the_broker_at_the_second(**_):
+    sent.append(1)
+    if len(sent) == 2:
+        until(at_work.of_type("rotation.range").exists)
+        redis.Redis.from_url(settings.CELERY_BROKER_URL).shutdown(nosave=True)
+
+try:
+    call_command("rotate_tokens", "--async", "--batch-rows", "50", "--pause-seconds", "0.1")
+except CommandError as error:
+    print(error)
+"""
 FORGET = """
 from dataclasses import asdict
 from tests.racing import at_once
@@ -77,6 +102,10 @@ class Site:
         self._workers.append(made)
         return made
 
+    def until_ready(self) -> None:
+        for worker in self._workers:
+            worker.until_ready()
+
     def rotate(self, *options: str, env: Mapping[str, str] | None = None) -> Any:
         return self._manage(
             "rotate_tokens",
@@ -107,16 +136,26 @@ class Site:
         output: dict[str, Any] = self.rotation("output_data")
         return output
 
+    def is_over_when_watched(self) -> bool:
+        """Whether the rotation has finished; the periodic task looks, as it does every minute."""
+        self.send(WATCH_OPERATIONS)
+        return bool(self.rotation("status") == "finished")
+
     def holds(self) -> int:
         """How many tasks the broker has for this site."""
         with redis.Redis.from_url(self.broker_url) as client:
-            queues = client.keys("batch-*")
-            return sum(int(client.llen(key)) for key in queues) + int(client.hlen("unacked"))
+            return holds(client)
+
+    def forget(self) -> None:
+        """No tickets, records and tasks, for the next test."""
+        self.tickets.cursor().execute(CLEAR)
+        with redis.Redis.from_url(self.broker_url) as client:
+            forget_tasks(client)
 
     def stop(self) -> None:
         self.tickets.close()
         for worker in self._workers:
-            worker.stop()
+            worker.kill()
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +185,7 @@ def make_site(
 def busy_site(make_site: Callable[[], Site]) -> Site:
     site = make_site()
     site.worker(concurrency=2)
+    site.until_ready()
     return site
 
 
@@ -154,31 +194,33 @@ def site(busy_site: Site) -> Iterator[Site]:
     """The shared one with two processes at work, 20,000 leaked tickets, and no records."""
     leak(busy_site.tickets, ROWS)
     yield busy_site
-    busy_site.tickets.cursor().execute(CLEAR)
+    busy_site.forget()
 
 
 def test_200_000_rows_by_two_workers_one_of_them_killed(make_site: Callable[[], Site]) -> None:
     """All processes of one worker at once, so that nobody tells the broker that it is gone."""
     site = make_site()
+    site.tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
+    workers = [site.worker(), site.worker()]
     leak(site.tickets, 200_000)
-    _, doomed = site.worker(), site.worker()
+    bytes_before = value(site.tickets, TABLE_BYTES)
+    site.until_ready()
 
-    handed_out = site.rotate("--async", "--batch-rows", "500", "--pause-seconds", "0.02")
-    until(lambda: pending(site.tickets) < 150_000)
-    until(lambda: value(site.tickets, HAS_JUST_BEGUN, f"%{doomed.name}%"))
-    doomed.kill()
+    handed_out = site.rotate("--async", "--batch-rows", "1000", "--pause-seconds", "0.02")
+    until(lambda: site.rotation("progress_done") > 50_000)
+    runner = until(lambda: value(site.tickets, HAS_JUST_BEGUN))
+    next(worker for worker in workers if worker.name in runner).kill()
 
-    def is_over() -> bool:
-        site.send(WATCH_OPERATIONS)  # as the scheduler does every minute
-        return bool(site.rotation("status") == "finished")
-
-    until(is_over, pause_seconds=0.5)
+    until(site.is_over_when_watched, pause_seconds=0.5, timeout_seconds=120)
     assert handed_out.returncode == 3
     assert_each_token_changed_once(site.tickets)
     output = site.until_finished()
     assert (site.rotation("result"), output["outcome"]) == ("successful", "complete")
     assert (output["rotated_rows"], site.rotation("progress_done")) == (200_000, 200_000)
     assert output["losses"] == 1
+    assert output["rows_per_second"] == pytest.approx(200_000 / output["seconds"], rel=0.01)
+    assert output["vacuums"] > 0
+    assert value(site.tickets, TABLE_BYTES) < 1.6 * bytes_before
 
 
 def test_a_killed_process_costs_nothing_and_its_rows_are_counted(site: Site) -> None:
@@ -202,6 +244,13 @@ def test_following_shows_all_workers_together_and_ends_with_them(site: Site) -> 
     assert {line["event"] for line in lines[1:-1]} == {"ranges"}
     assert (lines[-1]["outcome"], lines[-1]["rotated_rows"]) == ("complete", ROWS)
     assert_each_token_changed_once(site.tickets)
+
+
+def test_workers_followers_and_records_are_no_traffic_to_give_way_to(site: Site) -> None:
+    """Batches beside traffic have 15 rows."""
+    site.rotate("--async", "--follow")
+
+    assert site.rotation("output_data")["batches"] < ROWS / 15 / 4
 
 
 def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None:
@@ -246,6 +295,24 @@ def test_a_restart_of_redis_changes_nothing(site: Site, broker: RedisServer) -> 
 
     assert site.until_finished()["rotated_rows"] == ROWS
     assert_each_token_changed_once(site.tickets)
+
+
+def test_a_broker_lost_while_ranges_are_handed_out_fails_the_rotation(
+    site: Site, broker: RedisServer
+) -> None:
+    """When a worker has begun with the first range and the second cannot be sent any more."""
+    refused = site.run(LOSE_THE_BROKER)
+
+    broker.stop()
+    broker.start()
+    line = refused.stdout.splitlines()[-1]
+    assert "cannot be reached" in line
+    assert "Its workers stop; what they have rotated is safe." in line
+    until(site.is_over_when_watched, pause_seconds=0.5)
+    output = site.rotation("output_data")
+    assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
+    assert "cannot be reached" in output["error"]
+    assert 0 < output["rotated_rows"] == ROWS - pending(site.tickets) < ROWS
 
 
 def test_stop_stops_all_workers_and_a_later_run_goes_on(site: Site) -> None:
@@ -314,10 +381,11 @@ def test_what_is_not_done_in_a_workers_time_is_shared_out_again(
     make_site: Callable[[], Site],
 ) -> None:
     site = make_site()
-    leak(site.tickets, ROWS)
     site.worker(concurrency=2, TEST_SOFT_LIMIT_SECONDS="2")
+    leak(site.tickets, ROWS)
+    site.until_ready()
 
-    followed = site.rotate("--async", "--follow", "--batch-rows", "200", "--pause-seconds", "0.05")
+    followed = site.rotate("--async", "--follow", "--batch-rows", "400", "--pause-seconds", "0.05")
 
     assert followed.returncode == 0, followed.stderr
     output = site.rotation("output_data")
@@ -358,3 +426,22 @@ def test_the_periodic_task_ends_a_round_whose_end_nobody_noticed(site: Site) -> 
     assert site.until_finished()["outcome"] == "complete"
     assert value(site.tickets, ROUNDS.format("operation_type LIKE 'rotation.end%'")) == [0, 1]
     assert_each_token_changed_once(site.tickets)
+
+
+def test_workers_rotate_a_selection_and_leave_the_rest(make_site: Callable[[], Site]) -> None:
+    site = make_site()
+    leak(site.tickets, 25_000)
+    with site.tickets.cursor() as cursor:
+        cursor.execute(
+            "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = now() "
+            "WHERE id % 5 > 0; UPDATE tickets_ticket SET status = 'closed' WHERE id > 24000; "
+            "TRUNCATE token_change"
+        )
+    selection = ("--issued-before", "now", "--where", "status=open")
+    site.worker(concurrency=2)
+    done = site.rotate("--async", "--follow", *selection)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing is pending in the selection; 200 rows outside of it" in done.stdout
+    changes = "SELECT array[count(*), count(DISTINCT ticket_id), max(ticket_id)] FROM token_change"
+    assert value(site.tickets, changes) == [24_000, 24_000, 24_000]
+    assert len(site.rotation("input_data->'selection'")["where"]) == 1

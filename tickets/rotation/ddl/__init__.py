@@ -15,7 +15,9 @@ from tickets.rotation.ddl.operations import (
     AlterFieldPolitely,
     CreateModelPolitely,
     RemoveTriggerPolitely,
+    ReplaceTriggerPolitely,
 )
+from tickets.rotation.ddl.other_app import OnTableOf
 
 __all__ = [
     "AddFieldPolitely",
@@ -25,7 +27,9 @@ __all__ = [
     "CreateModelPolitely",
     "EnsureRotated",
     "LockNotGrantedError",
+    "OnTableOf",
     "RemoveTriggerPolitely",
+    "ReplaceTriggerPolitely",
     "RowsPendingError",
     "UnexpectedIndexError",
 ]

@@ -9,17 +9,23 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tickets.rotation.display import MODES
-from tickets.rotation.management.moment import past_moment
 from tickets.rotation.management.one_line import (
     database_alias,
     non_negative_int,
     positive_int,
+)
+from tickets.rotation.management.selection_arguments import (
+    add_proof,
+    add_selection,
+    check_selection,
 )
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.report_format import FORMATS
 
 DEFAULTS = RotationOptions()
 MOST_WORKERS = 64
+INSTEAD = ("dry_run", "stop", "report", "verify", "replay_since")
+INSTEAD_IN_WORDS = "--dry-run, --stop, --report, --verify and --replay-since"
 A_YEAR_SECONDS = 365 * 86_400
 
 
@@ -33,6 +39,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="database to rotate on (default: default)",
     )
     _add_rotation(parser.add_argument_group("rotation"))
+    add_selection(parser.add_argument_group("which tokens"))
     _add_gentleness(parser.add_argument_group("giving way to others"))
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
@@ -47,13 +54,19 @@ def add_arguments(parser: CommandParser) -> None:
         "--report", action="store_true", help="say where things stand and write nothing"
     )
     instead.add_argument(
+        "--verify",
+        metavar="FILE",
+        help="say how many of the tokens in a file (-: standard input), or of their SHA-256, are "
+        "still valid; exit code 3 if any is",
+    )
+    instead.add_argument(
         "--replay-since",
-        type=past_moment,
         metavar="TIME",
         help="send the signal tokens_rotated again for every row whose token was issued since then "
-        "(2026-01-31T08:00:00+01:00, or '2h ago'); rotates nothing",
+        "(a time as with --issued-before); rotates nothing",
     )
     _add_report(parser.add_argument_group("report"))
+    add_proof(parser.add_argument_group("proof"))
     _add_spread(parser.add_argument_group("many machines"))
 
 
@@ -79,13 +92,12 @@ def check_together(options: dict[str, Any]) -> str | None:
     """What does not go together on the command line, in a sentence; None when all does."""
     if (options["format"] or options["exact"]) and not options["report"]:
         return "--format and --exact go with --report."
-    if options["finish"] and (options["report"] or options["stop"] or options["dry_run"]):
-        return "--finish goes with none of --report, --stop and --dry-run."
-    if options["replay_since"] and (options["finish"] or options["async"] or options["follow"]):
-        return "--replay-since rotates nothing: it goes with none of --finish, --async, --follow."
+    instead = [name for name in INSTEAD if options[name]]
+    if options["finish"] and instead:
+        return f"--finish goes with none of {INSTEAD_IN_WORDS}."
     spread = "--async" if options["async"] else "--follow" if options["follow"] else None
-    if spread and (options["dry_run"] or options["stop"] or options["report"]):
-        return f"{spread} goes with none of --dry-run, --stop and --report."
+    if spread and instead:
+        return f"{spread} goes with none of {INSTEAD_IN_WORDS}."
     if spread and options["finish"]:
         return f"--finish does not go with {spread}: it is for when nothing is pending."
     if options["async"] and options["limit"] is not None:
@@ -95,7 +107,7 @@ def check_together(options: dict[str, Any]) -> str | None:
             "--max-rows-per-second does not go with --async: nobody counts for all workers. "
             "--pause-seconds and --max-active-queries hold each of them back."
         )
-    return None
+    return check_selection(options)
 
 
 def _add_rotation(group: argparse._ArgumentGroup) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from tickets.batch.alerts import alert_failure
-from tickets.batch.claim import SUCCESSFUL, losses
+from tickets.batch.claim import losses
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.rotation.connection import reading
@@ -18,12 +18,14 @@ from tickets.rotation.counting import pending_rows_of
 from tickets.rotation.record import as_output
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.spread.family import (
-    ROTATE,
     current_round,
     keys_of,
     ranges_of,
     records_database,
     target_of_rotation,
+    vacuum_value_of,
+    vacuums_of,
+    value_of,
 )
 from tickets.rotation.spread.ledger import rows_of_failed
 
@@ -49,6 +51,7 @@ def finish(
     with in_round(rotation, number) as stored:
         if stored is None:
             return False
+        vacuums_of(rotation).cancel()
         stored.beat(output["rotated_rows"])
         stored.finish(failed=error is not None, output_data=output)
     if error is not None:
@@ -59,17 +62,6 @@ def finish(
 def give_up(rotation: BatchOperation, error: str) -> None:
     """Fail the rotation because nobody can tell how its round ended."""
     finish(rotation, current_round(rotation), Outcome.STOPPED, error=error)
-
-
-def value_of(part: BatchOperation) -> dict[str, Any] | None:
-    """What the range's work has returned; None when it has not, because every attempt failed."""
-    results = (part.output_data or {}).get("actions", [])
-    values = [
-        result["value"]
-        for result in results
-        if result["action"] == ROTATE and result["status"] == SUCCESSFUL
-    ]
-    return values[0] if values else None
 
 
 def rotated_rows_of(part: BatchOperation, rotation: BatchOperation) -> int:
@@ -94,10 +86,13 @@ def _sum_of_ranges(rotation: BatchOperation, outcome: Outcome, error: str | None
             continue
         total.batches += value["batches"]
         total.retries += value["retries"]
+        total.batch_seconds.add(value.get("batch_seconds"))
         for kind, seconds in value["waited_seconds"].items():
             total.waited_seconds[kind] = total.waited_seconds.get(kind, 0.0) + seconds
         total.skipped_rows = value["skipped_rows"]  # of the lone range that waited for them
         blockers = value["blockers"]
+    vacuums = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation)]
+    total.vacuums = sum(value is not None and value["done"] for value in vacuums)
     total.seconds = _seconds_since_start(rotation)
     if outcome is not Outcome.ROWS_LOCKED:
         total.skipped_rows, blockers = 0, []

@@ -7,25 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.apps import apps
 from django.db import router
 from django.db.models import Count, Q, Sum
 
-from tickets.batch.claim import successes
+from tickets.batch.claim import SUCCESSFUL, successes
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.queryset import BatchOperationQuerySet
-from tickets.rotation.discovery import target_of
+from tickets.rotation.aim import aim_as_recorded
+from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import UnknownTargetError
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.record import OPERATION_TYPE
 from tickets.rotation.target import Target
 
-# The types of the operations, and of the action that does a range's work.
+# The types of the operations, and the actions that do their work.
 RANGE = "rotation.range"
 END_OF_ROUND = "rotation.end of round"
+VACUUM = "rotation.vacuum"
 ROTATE = "RotateRange"
+VACUUM_BESIDE = "VacuumBeside"
+
+# Where a rotation that could not be handed out whole keeps the reason until its round is over.
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,41 @@ def round_of(rotation: BatchOperation, number: int) -> list[BatchOperation]:
     return list(ranges_of(rotation).filter(input_data__contains={"round": number}).order_by("id"))
 
 
+def vacuums_of(rotation: BatchOperation) -> BatchOperationQuerySet:
+    """The VACUUMs beside its ranges."""
+    records = BatchOperation.objects.using(records_database()).of_type(VACUUM)
+    return records.for_context(rotation)
+
+
+def goes_on(rotation: BatchOperation) -> bool:
+    """Whether the rotation, read afresh, runs and nobody has asked it to stop."""
+    rotation.refresh_from_db(using=records_database())
+    return rotation.status == Status.RUNNING and rotation.stop_requested_at is None
+
+
 def current_round(rotation: BatchOperation) -> int:
     """The number of the round that the loaded record was in."""
     return int((rotation.output_data or {}).get("rounds", 0))
+
+
+def value_of(part: BatchOperation) -> dict[str, Any] | None:
+    """What the range's work has returned; None when it has not, because every attempt failed."""
+    return _value(part, ROTATE)
+
+
+def vacuum_value_of(vacuum: BatchOperation) -> dict[str, Any] | None:
+    """How a VACUUM has ended; None when it has not, or nobody knows."""
+    return _value(vacuum, VACUUM_BESIDE)
+
+
+def _value(operation: BatchOperation, action: str) -> dict[str, Any] | None:
+    results = (operation.output_data or {}).get("actions", [])
+    values = [
+        result["value"]
+        for result in results
+        if result["action"] == action and result["status"] == SUCCESSFUL
+    ]
+    return values[0] if values else None
 
 
 def is_worked_off(part: BatchOperation) -> bool:
@@ -106,19 +143,24 @@ def end_key(rotation: BatchOperation, number: int) -> UUID:
     return uuid5(rotation.key, f"end of round {number}")
 
 
+def vacuum_key(rotation: BatchOperation, number: int) -> UUID:
+    """The same for whoever finds the n-th VACUUM due."""
+    return uuid5(rotation.key, f"vacuum {number}")
+
+
 def target_named(label: str, database: str) -> Target:
     """The target of a record. Raises UnknownTargetError where this code does not have it."""
     try:
-        target = target_of(apps.get_model(label), database)
-    except LookupError:
-        target = None
-    if target is None:
-        raise UnknownTargetError(f"this worker's code has no rotating token in {label}")
-    return target
+        return next(each for each in find_targets(database) if each.label == label)
+    except (StopIteration, UnknownTargetError):
+        raise UnknownTargetError(f"this worker's code has no rotating token in {label}") from None
 
 
 def target_of_rotation(rotation: BatchOperation) -> Target:
-    return target_named(input_of(rotation)["model"], input_of(rotation)["database"])
+    """The target, aimed at the rows that the operator chose. Raises RotationError."""
+    recorded = input_of(rotation)
+    target = target_named(recorded["model"], recorded["database"])
+    return aim_as_recorded(target, recorded.get("selection"))
 
 
 def options_of(rotation: BatchOperation) -> RotationOptions:

@@ -1,4 +1,4 @@
-"""Stop spread rotations that were asked to, as far as no worker needs to."""
+"""Stop spread rotations, as far as no worker needs to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from tickets.batch.models import BatchOperation
 from tickets.rotation.connection import reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.record import DATABASE_ERRORS
+from tickets.rotation.spread.ending import in_round
 from tickets.rotation.spread.family import (
+    WITHDRAWN,
     all_worked_off,
     current_round,
     ranges_of,
@@ -28,6 +30,20 @@ def halt(rotation: BatchOperation) -> None:
     number = current_round(rotation)
     if all_worked_off(round_of(rotation, number)):
         settle(rotation, number)
+
+
+def withdraw(rotation: BatchOperation, error: str) -> None:
+    """Let the rotation fail with this error, as soon as the workers at its ranges have stopped.
+
+    The error is stored with the request to stop, for whoever settles the round.
+    """
+    with in_round(rotation, current_round(rotation)) as stored:
+        if stored is None:  # those that were sent were all
+            return
+        stored.request_stop()
+        stored.output_data = {**(stored.output_data or {}), WITHDRAWN: error}
+        stored.save(update_fields=["output_data"])
+    halt(rotation)
 
 
 def halt_requested(database: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
@@ -13,14 +14,15 @@ from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
 from tickets.rotation.connection import reading, reason_of
 from tickets.rotation.counting import PendingCount
-from tickets.rotation.errors import NotSpreadableError, StatementError
+from tickets.rotation.errors import NotSpreadableError, StatementError, WithdrawnError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE
 from tickets.rotation.spread.family import records_database
-from tickets.rotation.spread.halt import halt
+from tickets.rotation.spread.halt import withdraw
 from tickets.rotation.spread.rounds import create_round, send_waiting
 from tickets.rotation.spread.split import split
 from tickets.rotation.target import Target
+from tickets.rotation.vacuum_table import next_transaction
 
 
 def ensure_spreadable(database: str) -> None:
@@ -38,18 +40,22 @@ def ensure_spreadable(database: str) -> None:
 
 
 def hand_out(
-    target: Target, options: RotationOptions, pending: PendingCount
+    target: Target, options: RotationOptions, pending: PendingCount, *, started_by: Any = None
 ) -> tuple[BatchOperation, int]:
     """The record of the rotation that workers have begun or will, and its number of ranges.
+
+    ``started_by`` is a user; without one the record names the OS account.
 
     Record and ranges are stored together and sent after the COMMIT. A process that dies between
     the two leaves ranges that the periodic task sends again.
 
-    Raises NotSpreadableError when the broker was lost meanwhile, with everything withdrawn that no
-    worker has; StatementError when the records cannot be written.
+    Raises WithdrawnError when the broker was lost meanwhile: what no worker has was taken back, the
+    others are asked to stop, and the rotation fails. Raises StatementError when the records cannot
+    be written.
     """
     with reading(target.database) as connection:
         ranges = split(connection, target, pending.rows)
+        since_xid = next_transaction(connection)
     database = records_database()
     records = BatchOperation.objects.using(database)
     try:
@@ -59,10 +65,13 @@ def hand_out(
                 input_data={
                     "model": target.label,
                     "database": target.database,
+                    "selection": target.selection.as_input(),
                     "options": asdict(options),
                     "spread": True,
+                    "since_xid": since_xid,
                 },
                 progress_total=pending.rows,
+                started_by=started_by,
             )
             parts = create_round(rotation, 0, ranges)
             transaction.on_commit(partial(send_waiting, parts), using=database)
@@ -71,7 +80,6 @@ def hand_out(
             f"The records of a spread rotation cannot be written: {reason_of(error)}"
         ) from None
     except UnavailableError as error:
-        rotation.request_stop()
-        halt(rotation)
-        raise NotSpreadableError(str(error)) from None
+        withdraw(rotation, str(error))
+        raise WithdrawnError(f"{error}, while operation {rotation.pk} was handed out") from None
     return rotation, len(parts)

@@ -10,14 +10,16 @@ from django.db import connections
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
-from tickets.rotation.connection import own_wrapper
+from tickets.rotation.condition import Condition
+from tickets.rotation.connection import own_session
+from tickets.rotation.pace import PaceListener
 from tickets.rotation.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS, JOIN_AT_MOST_SECONDS
 from tickets.rotation.spread.family import records_database, shares_of
 from tickets.rotation.stop import StopSignal
 
 
 class Keeper:
-    """Writes progress, hears of requests to stop, and ends the attempt when its time is up."""
+    """Writes how the attempt is, hears of requests, and ends it when its time is up."""
 
     def __init__(
         self,
@@ -25,6 +27,8 @@ class Keeper:
         rotation: BatchOperation,
         *,
         done_rows: Callable[[], int],
+        condition: Condition,
+        listener: PaceListener,
         stop: StopSignal,
         share_seconds: float,
         clock: Callable[[], float],
@@ -32,6 +36,8 @@ class Keeper:
         self._part = part
         self._rotation = rotation
         self._done_rows = done_rows
+        self._condition = condition
+        self._listener = listener
         self._stop = stop
         self._clock = clock
         self._ends_at = clock() + share_seconds
@@ -50,26 +56,23 @@ class Keeper:
             thread.join(timeout=JOIN_AT_MOST_SECONDS)
 
     def _keep(self) -> None:
-        database = records_database()
-        connections[database] = own_wrapper(database)  # this thread's alone
-        try:
+        with own_session(records_database()):
             while not self._ended.wait(self._pause_seconds()):
                 if self._clock() >= self._ends_at:
                     self.out_of_time = True
                     self._stop.request()
                     return
                 self._beat()
-        finally:
-            connections[database].close()
 
     def _pause_seconds(self) -> float:
         return min(BEAT_EVERY_SECONDS, max(0.0, self._ends_at - self._clock()))
 
     def _beat(self) -> None:
         try:
-            asked = self._part.beat(self._done_rows())
+            asked = self._part.beat(self._done_rows(), live=self._condition.as_json())
             # Its other workers do the same: the sum is true whoever writes it.
             asked = self._rotation.beat(shares_of(self._rotation).rotated_rows) or asked
+            self._listener.hear(self._rotation.control_data)
         except DATABASE_ERRORS:
             connections[records_database()].close()  # the next beat opens another
             return

@@ -6,10 +6,14 @@ import json
 import time
 from typing import TextIO
 
-from tickets.rotation.errors import NotSpreadableError, RotationError
+from tickets.rotation.errors import NotSpreadableError, RotationError, WithdrawnError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.run import Run
-from tickets.rotation.spread.family import input_of, running_spreads
+from tickets.rotation.spread.family import (
+    input_of,
+    running_spreads,
+    target_of_rotation,
+)
 from tickets.rotation.spread.follow import Follower, result_of
 from tickets.rotation.spread.hand_out import ensure_spreadable, hand_out
 from tickets.rotation.summary import say
@@ -34,7 +38,7 @@ class Operator:
     def begin(self, options: RotationOptions) -> bool:
         """Give the pending rows to the workers; whether nothing is pending, so nothing was given.
 
-        Raises NotSpreadableError, NotReadyError, or another RotationError; nothing was rotated.
+        Raises RotationError: nothing was rotated, unless it says so.
         """
         try:
             ensure_spreadable(self._target.database)
@@ -47,13 +51,18 @@ class Operator:
             raise RotationError(
                 f"{error}. Nothing was rotated. {self._target.command} without --async works here"
             ) from None
+        except WithdrawnError as error:
+            raise RotationError(
+                f"{error}. Its workers stop; what they have rotated is safe. To go on without "
+                f"them: {self._target.command}"
+            ) from None
         if self._mode == "json":
             line = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}
             say(json.dumps({**line, "total_rows": pending.rows}), self._out)
         self._say(
             f"{self._target.label}: operation {rotation.pk}, {pending.rows:,} pending rows in "
             f"{ranges:,} range{'' if ranges == 1 else 's'}, is with the workers. "
-            f"{self._target.command} --follow shows how far they are, --stop stops them."
+            f"{self._target.whole_command} --follow shows how far they are, --stop stops them."
         )
         return False
 
@@ -76,8 +85,8 @@ class Operator:
             follower = Follower(rotation, mode=self._mode, out=self._out, err=self._err)
             if not follower.watch(time.monotonic):
                 say(
-                    f"\nNo longer following; the workers go on. {self._target.command} --follow "
-                    "follows again, --stop stops them.",
+                    f"\nNo longer following; the workers go on. {self._target.whole_command} "
+                    "--follow follows again, --stop stops them.",
                     self._err,
                 )
                 return False
@@ -86,9 +95,10 @@ class Operator:
 
     def _sum_up(self, follower: Follower) -> bool:
         result, error = result_of(follower.rotation)
+        run = self._run.of(target_of_rotation(follower.rotation))
         if error is not None:
-            raise self._run.completed(RotationError(error), result)
-        return self._run.sum_up(result, offer_finish=True).complete
+            raise run.completed(RotationError(error), result)
+        return run.sum_up(result, offer_finish=True).complete
 
     def _say(self, line: str) -> None:
         say(line, self._err if self._mode == "json" else self._out)

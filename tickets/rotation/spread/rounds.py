@@ -58,8 +58,10 @@ def send_waiting(parts: Iterable[BatchOperation]) -> None:
             send(part, registry.get(part.operation_type))
 
 
-def end_round_if_over(rotation: BatchOperation) -> None:
+def end_round_if_over(rotation: BatchOperation) -> bool:
     """Let a worker settle the round when none of its ranges is at work or waits any more.
+
+    Whether that is so.
 
     Whoever stores a range's last result looks here after that, so one of them sees them all. Any
     number may: the key makes it one task.
@@ -69,7 +71,7 @@ def end_round_if_over(rotation: BatchOperation) -> None:
     rotation.refresh_from_db()
     number = current_round(rotation)
     if rotation.status != Status.RUNNING or not all_worked_off(round_of(rotation, number)):
-        return
+        return False
     end = BatchOperation.objects.using(records_database()).create_asynchronous(
         END_OF_ROUND,
         context_object=rotation,
@@ -79,3 +81,4 @@ def end_round_if_over(rotation: BatchOperation) -> None:
     if end.result == Result.FAILED:
         give_up(rotation, reason(end))
     send_waiting([end])
+    return True

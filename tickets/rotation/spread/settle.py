@@ -10,17 +10,19 @@ from tickets.batch.alerts import reason
 from tickets.batch.lifecycle import Result, Status
 from tickets.batch.models import BatchOperation
 from tickets.rotation.connection import reading
-from tickets.rotation.counting import count_pending
+from tickets.rotation.counting import COUNT_AT_MOST_SECONDS, count_pending
 from tickets.rotation.key_range import EVERY_KEY
 from tickets.rotation.result import Outcome
-from tickets.rotation.spread.ending import finish, in_round, rotated_rows_of, value_of
+from tickets.rotation.spread.ending import finish, in_round, rotated_rows_of
 from tickets.rotation.spread.family import (
+    WITHDRAWN,
     all_worked_off,
     current_round,
     input_of,
     rotation_of,
     round_of,
     target_of_rotation,
+    value_of,
 )
 from tickets.rotation.spread.rounds import create_round, send_waiting
 from tickets.rotation.spread.share import OUT_OF_TIME
@@ -29,7 +31,7 @@ from tickets.rotation.spread.split import split
 
 @dataclass(frozen=True, slots=True)
 class RoundEnd:
-    """How a round went. ``error``: why ranges of it have failed; None when none has."""
+    """How a round went. ``error``: why ranges of it have failed or were withdrawn, else None."""
 
     rotated_rows: int
     any_out_of_time: bool
@@ -85,7 +87,9 @@ def settle(rotation: BatchOperation, number: int) -> dict[str, Any]:
     end = _end_of(parts, rotation)
     target = target_of_rotation(rotation)
     with reading(target.database) as connection:
-        pending = count_pending(connection, target)
+        # An estimate of what no index holds may be above 0 with nothing pending.
+        bound = COUNT_AT_MOST_SECONDS if target.selection.is_indexed else None
+        pending = count_pending(connection, target, at_most_seconds=bound)
         stop_requested = rotation.stop_requested_at is not None
         ends = verdict(pending.rows, end, stop_requested=stop_requested)
         if ends is None:
@@ -117,5 +121,5 @@ def _end_of(parts: Sequence[BatchOperation], rotation: BatchOperation) -> RoundE
         rotated_rows=sum(rotated_rows_of(part, rotation) for part in parts),
         any_out_of_time=OUT_OF_TIME in outcomes,
         was_patient=bool(parts) and all(input_of(part)["is_patient"] for part in parts),
-        error=reason(failed[0]) if failed else None,
+        error=reason(failed[0]) if failed else (rotation.output_data or {}).get(WITHDRAWN),
     )

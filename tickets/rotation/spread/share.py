@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 from django.conf import settings
 
+from tickets.batch.errors import NotRunningError
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
+from tickets.rotation.condition import Condition
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import pending_rows_of
 from tickets.rotation.engine import Rotation
 from tickets.rotation.errors import AbortedError, NotReadyError
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import PaceListener
 from tickets.rotation.preflight import inspect
 from tickets.rotation.record import as_output
 from tickets.rotation.result import Outcome, Result
@@ -24,6 +28,7 @@ from tickets.rotation.spread.family import (
     keys_of,
     options_of,
     rotation_of,
+    shares_of,
     target_of_rotation,
 )
 from tickets.rotation.spread.keeper import Keeper
@@ -66,6 +71,8 @@ def rotate_range(part: BatchOperation) -> dict[str, Any]:
     pending_rows = _pending_rows(target, keys)
     rotated_rows = ledger.final_rows(result.rotated_rows, pending_rows)
     part.beat(rotated_rows)
+    with suppress(NotRunningError):  # it has ended
+        rotation.beat(shares_of(rotation).rotated_rows)  # short ranges have no other beat
     return {
         **as_output(result, None),
         **({"outcome": OUT_OF_TIME} if out_of_time else {}),
@@ -89,29 +96,40 @@ def _pending_rows(target: Target, keys: KeyRange) -> int:
 
 
 def _options(rotation: BatchOperation, *, is_patient: bool) -> RotationOptions:
-    """Only the lone range of a round waits for locked rows; others leave them to the next one."""
+    """Only the lone range of a round waits for locked rows; others leave them to the next one.
+
+    VACUUMs are operations of their own.
+    """
     options = options_of(rotation)
     patience_seconds = min(options.wait_for_locks_seconds, share_seconds() / 2)
-    return replace(options, wait_for_locks_seconds=patience_seconds if is_patient else 0.0)
+    return replace(
+        options,
+        wait_for_locks_seconds=patience_seconds if is_patient else 0.0,
+        vacuum_every_percent=0.0,
+    )
 
 
 def _rotate(
     part: BatchOperation, rotation: BatchOperation, options: RotationOptions, ledger: Ledger
 ) -> tuple[Result, bool]:
     """The engine's result, and whether the attempt ended because its time was up."""
-    stop = StopSignal()
+    stop, condition = StopSignal(), Condition()
     engine = Rotation(
         target_of_rotation(rotation),
         options,
-        observe=lambda _: None,
+        observe=condition.note,
         stop=stop,
         clock=time.monotonic,
         bounds=keys_of(part),
     )
+    listener = PaceListener(engine.change_pace)
+    listener.hear(rotation.control_data)
     keeper = Keeper(
         part,
         rotation,
         done_rows=lambda: ledger.done_rows(engine.result.rotated_rows),
+        condition=condition,
+        listener=listener,
         stop=stop,
         share_seconds=share_seconds(),
         clock=time.monotonic,
@@ -122,4 +140,7 @@ def _rotate(
         except AbortedError:  # asked to stop while the database kept failing
             result = engine.result
             result.outcome = Outcome.STOPPED
+        except BaseException:  # such as the soft time limit: its threads must not go on
+            stop.abort()
+            raise
     return result, keeper.out_of_time and result.outcome is Outcome.STOPPED

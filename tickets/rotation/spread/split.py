@@ -7,6 +7,7 @@ from math import ceil
 from tickets.rotation import sql
 from tickets.rotation.connection import Connection
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.selection_sql import values_of
 from tickets.rotation.target import Target
 
 # Fewer rows are not worth a task; more would keep the others waiting at the end of a round.
@@ -36,7 +37,11 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
     ranges = min(MOST_RANGES, ceil(pending_rows / range_rows))
     if ranges == 1:
         return [EVERY_KEY]
-    values = {"range_rows": range_rows, "ahead_rows": ranges * range_rows}
+    values = {
+        **values_of(target, EVERY_KEY),
+        "range_rows": range_rows,
+        "ahead_rows": ranges * range_rows,
+    }
     query = sql.together(sql.AVOID_FULL_SCANS, sql.range_upper_keys(target))
     uppers: list[str | None] = [key for (key,) in connection.rows(query, values)]
     if len(uppers) < ranges or ranges * range_rows >= pending_rows:

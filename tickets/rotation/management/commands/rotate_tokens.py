@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
+from tickets.rotation.aim import read_moment
+from tickets.rotation.connection import own_session, reading
 from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import RotationError
+from tickets.rotation.errors import NotReadyError, RotationError
+from tickets.rotation.evidence import document, make_entry
+from tickets.rotation.evidence_file import EvidenceFile
 from tickets.rotation.history import last_runs
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.management.aimed import aimed, list_to_rotate, list_to_verify
 from tickets.rotation.management.arguments import (
     add_arguments,
     check_together,
@@ -29,11 +34,14 @@ from tickets.rotation.replay import (
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
+from tickets.rotation.spread.family import records_database
 from tickets.rotation.spread.halt import halt_requested
 from tickets.rotation.spread.operator import Operator
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.stop_on_signal import stop_on_signal
+from tickets.rotation.summary import verified_as_sentence
 from tickets.rotation.target import Target
+from tickets.rotation.verify import verify
 
 ROWS_PENDING = 3
 
@@ -42,55 +50,86 @@ class Command(OneLineCommand):
     help = (
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
-        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, the clean-up of "
-        "--finish was stopped, or a receiver of --replay-since failed."
+        "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
+        "--finish was stopped, or --verify found valid tokens, or a receiver of --replay-since "
+        "failed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "models",
+            nargs="*",
+            metavar="app.Model",
+            help="models whose tokens to rotate, app.Model.token_field for one of several columns; "
+            "without any: all that have a rotating token, one after another",
+        )
         add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
+        self._failed = False  # a model was left out, and said so; others went on
         unfit = check_together(options)
         if unfit:
             raise CommandError(f"{unfit} Nothing was done.")
         try:
-            targets = find_targets(options["database"])
+            evidence = EvidenceFile(options["evidence"]) if options["evidence"] else None
+            targets = aimed(find_targets(options["database"], options["models"]), options)
             if options["stop"]:
-                self._stop(options["database"])
+                self._stop(options["database"], targets if options["models"] else [])
                 return
-            if options["replay_since"]:
-                complete = self._replay(targets, options["replay_since"])
+            if options["verify"]:
+                complete = self._verify(targets, options)
+            elif options["replay_since"]:
+                complete = self._replay(targets, options)
             elif options["report"]:
-                complete = self._report(targets, options)
+                complete = self._report(targets, options, evidence)
             elif options["async"] or options["follow"]:
-                complete = self._spread(targets, options)
+                with own_session(records_database()):  # which workers do not take for traffic
+                    complete = self._spread(targets, options)
             else:
-                complete = self._rotate(targets, options)
+                complete = self._rotate(targets, options, evidence)
         except RotationError as error:
             raise CommandError(str(error)) from error
+        if self._failed:
+            sys.exit(1)
         if not complete:
             sys.exit(ROWS_PENDING)
 
-    def _report(self, targets: list[Target], options: dict[str, Any]) -> bool:
+    def _report(
+        self, targets: list[Target], options: dict[str, Any], evidence: EvidenceFile | None
+    ) -> bool:
         reports = [
             replace(make_report(target, exact=options["exact"]), runs=last_runs(target))
             for target in targets
         ]
         self.stdout.write(FORMATS[options["format"] or "text"](reports))
+        if evidence is not None:
+            evidence.write(document([make_entry(target, None, result=None) for target in targets]))
         return all(report.complete for report in reports)
 
-    def _stop(self, database: str) -> None:
+    def _verify(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        none_valid = True
+        for target in targets:
+            with list_to_verify(target, options) as leak_list:
+                with reading(target.database) as connection:
+                    verified = verify(connection, target, leak_list)
+                self.stdout.write(verified_as_sentence(target, leak_list, verified))
+            none_valid = verified.valid_lines == 0 and none_valid
+        return none_valid
+
+    def _stop(self, database: str, chosen: list[Target]) -> None:
         """Whether anything is pending is not looked at: the exit code is 0."""
-        alive, silent = request_stop(database)
+        alive, silent = request_stop(database, [target.label for target in chosen])
         halt_requested(database)
         line = f"Asked {alive} running rotation{'' if alive == 1 else 's'} to end after its batch."
         if not alive:
-            line = f"No rotation is running on database {database!r}."
+            which = f" of {', '.join(target.label for target in chosen)}" if chosen else ""
+            line = f"No rotation{which} is running on database {database!r}."
         if silent:
             line += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
         self.stdout.write(line)
 
-    def _replay(self, targets: list[Target], since: datetime) -> bool:
+    def _replay(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        since = read_moment(options["replay_since"], "--replay-since", options["database"])
         complete, stop = True, StopSignal()
         with stop_on_signal(stop, stopping=STOPPING_REPLAY, aborting=ENDING_REPLAY):
             for target in listened_to(targets):
@@ -99,17 +138,50 @@ class Command(OneLineCommand):
                 complete = complete and result.complete
         return complete
 
-    def _rotate(self, targets: list[Target], options: dict[str, Any]) -> bool:
+    def _rotate(
+        self, targets: list[Target], options: dict[str, Any], evidence: EvidenceFile | None
+    ) -> bool:
+        """One after another. What ends the command early leaves the rest, and they are named."""
         complete = True
-        for target in targets:
-            run = self._run(target, options)
-            asked = rotation_options(options)
+        entries: list[dict[str, Any]] = []
+        left = list(targets)
+        while left:
+            target = left.pop(0)
+            try:
+                stopped, done = self._rotate_one(target, options, entries)
+                complete = done and complete
+            except NotReadyError as error:
+                if not left:
+                    raise
+                complete = False
+                self.stderr.write(f"{error}")
+                self._failed = True
+                continue
+            except RotationError as error:
+                raise RotationError(f"{error}{_not_begun(left)}") from None
+            if stopped and left:
+                self.stderr.write(_not_begun(left).lstrip())
+                complete = False
+                break
+        if evidence is not None:
+            evidence.write(document(entries))
+        return complete
+
+    def _rotate_one(
+        self, target: Target, options: dict[str, Any], entries: list[dict[str, Any]]
+    ) -> tuple[bool, bool]:
+        """Whether the operator has stopped it, and whether nothing is left that was asked for."""
+        asked = rotation_options(options)
+        with list_to_rotate(target, options) as leak_list:
+            run = self._run(target, options, leak_list)
             if options["dry_run"]:
                 done = run.dry_run(asked)
             else:
                 done = run.rotate(asked, finish=options["finish"])
-            complete = done and complete
-        return complete
+            if options["evidence"]:
+                entry = make_entry(target, asked, result=run.result, leak_list=leak_list)
+                entries.append(entry)
+        return run.stopped, done
 
     def _spread(self, targets: list[Target], options: dict[str, Any]) -> bool:
         complete = True
@@ -127,10 +199,19 @@ class Command(OneLineCommand):
             complete = done and complete
         return complete
 
-    def _run(self, target: Target, options: dict[str, Any]) -> Run:
+    def _run(
+        self, target: Target, options: dict[str, Any], leak_list: LeakList | None = None
+    ) -> Run:
         return Run(
             target,
+            leak_list=leak_list,
             progress_mode=options["progress"],
             out=cast(TextIO, self.stdout._out),
             err=cast(TextIO, self.stderr._out),
         )
+
+
+def _not_begun(targets: list[Target]) -> str:
+    if not targets:
+        return ""
+    return f" Not begun: {', '.join(target.label for target in targets)}."

@@ -1,0 +1,241 @@
+"""makemigrations alone turns a table full of leaked tokens into one that can be rotated."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.leaked import value
+from tests.project import Project
+
+IMPORTS = """
+from tickets.rotation.declaration import PendingIndex, RotatedAtField, RotatingToken, token_default
+from tickets.rotation.guard import guard
+from tickets.rotation.token_format import characters, hexadecimal, urlsafe
+"""
+
+BEFORE = """
+def make():
+    return f"tk_{uuid.uuid4().hex}"
+
+class Link(models.Model):
+    name = models.CharField(max_length=20)
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+
+class Key(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    owner = models.CharField(max_length=20)
+    secret = models.CharField(max_length=40, unique=True, default=make)
+    webhook = models.UUIDField(default=uuid.uuid4)
+
+class Bystander(models.Model):
+    name = models.CharField(max_length=20)
+"""
+
+ADOPTED = f"""
+{IMPORTS}
+SECRET = urlsafe(prefix="tk_")
+
+def make(): ...  # the first migration names it
+
+class Link(RotatingToken):
+    name = models.CharField(max_length=20)
+
+class Key(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    owner = models.CharField(max_length=20, db_index=True)
+    note = models.TextField(default="")
+    secret = models.CharField(
+        max_length=SECRET.length, unique=True, db_default=token_default(SECRET)
+    )
+    secret_rotated_at = RotatedAtField()
+    webhook = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
+    webhook_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes = [
+            PendingIndex("secret_rotated_at"),
+            PendingIndex("webhook_rotated_at"),
+            models.Index(fields=["secret_rotated_at"], name="key_secret_rotated_at"),
+        ]
+        triggers = [
+            *guard("secret", "secret_rotated_at", SECRET, make_tokens=SECRET.make),
+            *guard("webhook", "webhook_rotated_at"),
+        ]
+
+class Bystander(models.Model):
+    name = models.CharField(max_length=20)
+    more = models.ForeignKey("Fresh", null=True, on_delete=models.SET_NULL)
+
+class Fresh(RotatingToken):
+    class Meta(RotatingToken.Meta):
+        ordering = ["id"]
+"""
+
+ROWS = """
+INSERT INTO shop_link (name, token) SELECT n, gen_random_uuid() FROM generate_series(1, {n}) AS n;
+INSERT INTO shop_key (id, owner, secret, webhook)
+SELECT gen_random_uuid(), n, 'tk_leaked' || n, gen_random_uuid() FROM generate_series(1, {n}) AS n;
+CREATE TABLE leaked_key AS SELECT * FROM shop_key;
+CREATE TABLE leaked_link AS SELECT * FROM shop_link;
+"""
+
+
+def operations(text: str) -> list[str]:
+    """The classes of a migration's operations."""
+    listed = text.partition("    operations = [")[2]
+    return re.findall(r"^        (?:[\w.]+\.)?(\w+)\($", listed, re.MULTILINE)
+
+
+@pytest.fixture
+def database(make_database: Callable[..., str]) -> str:
+    return make_database("zero")
+
+
+@pytest.fixture
+def project(tmp_path: Path, database: str) -> Project:
+    return Project(tmp_path, database)
+
+
+@pytest.fixture
+def tables(database: str, connect: Callable[[str], Any]) -> Any:
+    return connect(database)
+
+
+def execute(connection: Any, statements: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statements)
+
+
+def test_every_step_is_a_migration_of_its_own_in_the_safe_order_and_the_old_rows_are_pending(
+    project: Project, tables: Any
+) -> None:
+    project.models(BEFORE)
+    project.run("makemigrations")
+    project.run("migrate", "--verbosity", "0")
+    execute(tables, ROWS.format(n=300))
+    project.models(ADOPTED)
+    said = project.run("makemigrations", "--no-input")
+    assert "shop.key.secret changes more than its default" in said  # 40 characters became 46
+    written = project.written()
+    assert [operations(text) for text in list(written.values())[1:]] == [
+        # Of the others first what needs nothing of the guards'.
+        [
+            "CreateModel",
+            "AddField",
+            "AlterField",
+            "AddIndex",
+            "AddTrigger",
+            "AddTrigger",
+            "AddField",
+        ],
+        *[["AddFieldPolitely"]] * 3,
+        ["AlterFieldPolitely"],  # the room for longer tokens, before the guard issues them
+        *[["AddTriggerPolitely"]] * 6,
+        *[["AlterFieldPolitely"]] * 5,
+        *[["AddIndexConcurrentlyPolitely"]] * 3,
+        ["AddIndex"],
+    ]
+    assert ["atomic = False" in text for text in written.values()].count(True) == 3
+    assert "No changes detected" in project.run("makemigrations", "--check")
+
+    project.run("migrate", "--verbosity", "0")
+    assert value(tables, "SELECT count(*) FROM shop_link WHERE token_rotated_at IS NULL") == 300
+    report = project.run("rotate_tokens", "--report", fails_with=3)
+    for label in ("shop.Link", "shop.Key.secret", "shop.Key.webhook", "shop.Fresh"):
+        assert label in report
+    assert "guard             ok" in report
+    project.run("check", "--database", "default", "--fail-level", "WARNING")
+    project.run("rotate_tokens")
+    kept = "SELECT count(*) FROM leaked_{0} JOIN shop_{0} USING (id) WHERE {1}"
+    assert value(tables, kept.format("link", "leaked_link.token = shop_link.token")) == 0
+    for column in ("secret", "webhook"):
+        same = f"leaked_key.{column} = shop_key.{column}"
+        assert value(tables, kept.format("key", same)) == 0
+        assert value(tables, f"SELECT count(DISTINCT {column}) FROM shop_key") == 300
+    assert value(tables, "SELECT count(*) FROM shop_key WHERE secret ~ '^tk_[-_0-9A-Za-z]{43}$'")
+    execute(tables, "TRUNCATE shop_key")  # its tokens are longer than the column was
+    project.run("migrate", "shop", "0001", "--verbosity", "0")  # each step can be undone
+
+
+def test_another_format_replaces_the_trigger_in_one_step(project: Project) -> None:
+    adopted = (
+        IMPORTS
+        + """
+TOKEN = {format}
+
+class Key(models.Model):
+    token = models.CharField(max_length=TOKEN.length, db_default=token_default(TOKEN))
+    token_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes = [PendingIndex()]
+        triggers = guard(fresh_token=TOKEN)
+"""
+    )
+    project.models(adopted.format(format="hexadecimal()"))
+    project.run("makemigrations")
+    (first,) = project.written().values()
+    assert operations(first) == ["CreateModel", "AddTrigger", "AddTrigger"]
+    project.models(adopted.format(format="characters('abcdefghjkmnpqrstuvwxyz23456789', 40)"))
+    refused = project.run("makemigrations", "--update", fails_with=1)
+    assert "--update" in refused
+    shown = project.run("makemigrations", "--dry-run", "--check", fails_with=1)
+    assert "Replace trigger guard_insert on model key" in shown
+    project.run("makemigrations", "--name", "longer", "--no-input")
+    assert list(project.written()) == ["0001_initial", "0002_longer", "0003_longer"]
+    assert [operations(text) for text in project.written().values()][1:] == [
+        ["AlterFieldPolitely"],
+        ["ReplaceTriggerPolitely"],
+    ]
+    project.run("makemigrations", "--check")
+    project.run("migrate", "--verbosity", "0")
+    project.run("check", "--database", "default", "--fail-level", "WARNING")
+
+
+MISTAKEN = """
+class NoGuard(RotatingToken):
+    class Meta:
+        ordering = ["id"]
+
+class NoDefault(models.Model):
+    token = models.UUIDField(default=uuid.uuid4)
+    token_rotated_at = RotatedAtField()
+
+    class Meta:
+        triggers = guard()
+        indexes = [PendingIndex()]
+
+class NoIndex(RotatingToken):
+    class Meta(RotatingToken.Meta):
+        indexes = []
+
+class NoMarker(models.Model):
+    token = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
+
+    class Meta:
+        triggers = guard()
+
+class Composite(RotatingToken):
+    pk = models.CompositePrimaryKey("one", "two")
+    one = models.IntegerField()
+    two = models.IntegerField()
+"""
+
+
+def test_a_declaration_that_would_not_hold_is_refused_before_anything_is_written(
+    project: Project,
+) -> None:
+    project.models(IMPORTS + MISTAKEN)
+    said = project.run("makemigrations", fails_with=1)
+    for model, code in (
+        ("NoGuard", "E010"),
+        ("Composite", "E011"),
+        ("NoMarker", "E013"),
+        ("NoDefault", "E014"),
+        ("NoIndex", "E015"),
+    ):
+        assert f"shop.{model}: (rotation.{code})" in said
+    assert project.written() == {}

@@ -1,0 +1,82 @@
+"""A secret column of a package's model rotates, guarded from the migrations of one's own app."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.leaked import value
+from tests.project import Project
+
+MODELS = """
+from django_rest_passwordreset.models import ResetPasswordToken
+from tickets.rotation.guard import Column, guard
+from tickets.rotation.token_format import hexadecimal
+
+class GuardedResetToken(ResetPasswordToken):
+    class Meta:
+        proxy = True
+        triggers = guard("key", Column("key_rotated_at"), hexadecimal(40))
+"""
+LEAKED = """
+INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, is_staff,
+    is_active, date_joined) VALUES ('ann', '', false, '', '', '', false, true, now());
+INSERT INTO django_rest_passwordreset_resetpasswordtoken (created_at, key, user_id, user_agent)
+SELECT now(), 'leaked' || n, (SELECT id FROM auth_user), '' FROM generate_series(1, 500) AS n;
+"""
+TABLE = "django_rest_passwordreset_resetpasswordtoken"
+PACKAGE_AT_WORK = """
+from django_rest_passwordreset.models import ResetPasswordToken as Token
+from django.contrib.auth.models import User
+ann = User.objects.get()
+new = Token.objects.create(user=ann)
+print("stored", Token.objects.get(pk=new.pk).key == new.key, len(new.key))
+old = Token.objects.get(pk=1)
+old.key, old.user_agent = "leaked1", "stale"
+old.save()
+old = Token.objects.get(pk=1)
+print("stale", old.key == "leaked1", old.user_agent)
+many = Token.objects.bulk_create([Token(user=ann, key="leaked2"), Token(user=ann, key="leaked3")])
+print("bulk", Token.objects.filter(key__in=[each.key for each in many]).count())
+"""
+
+
+@pytest.fixture
+def database(make_database: Callable[..., str]) -> str:
+    return make_database("zero")
+
+
+@pytest.fixture
+def tables(database: str, connect: Callable[[str], Any]) -> Any:
+    return connect(database)
+
+
+def test_a_packages_secrets_are_rotated_and_its_code_goes_on_with_what_is_stored(
+    tmp_path: Path, database: str, tables: Any
+) -> None:
+    apps = ("rest_framework", "django_rest_passwordreset")
+    project = Project(tmp_path, database, apps=apps)
+    project.models("")
+    project.run("migrate", "--verbosity", "0")
+    with tables.cursor() as cursor:
+        cursor.execute(LEAKED)
+
+    project.models(MODELS)
+    project.run("makemigrations", "shop")
+    assert "No changes detected" in project.run("makemigrations", "--check")
+    names = list(project.written())
+    assert len(names) == 5, names
+    project.run("migrate", "--verbosity", "0")
+    project.run("check", "--database", "default", "--fail-level", "WARNING")
+    assert "500 tokens rotated" in project.run("rotate_tokens", "shop.GuardedResetToken")
+    leaked = f"SELECT count(*) FROM {TABLE} WHERE key LIKE 'leaked%'"
+    assert value(tables, leaked) == 0
+
+    said = project.run("shell", "--verbosity", "0", "--command", PACKAGE_AT_WORK)
+    assert said.split("\n")[:3] == ["stored True 40", "stale False stale", "bulk 2"]
+    assert value(tables, leaked) == 0
+
+    project.run("migrate", "shop", "zero", "--verbosity", "0")
+    columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'key_rotated_at'"
+    assert value(tables, columns) == 0

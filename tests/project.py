@@ -1,0 +1,94 @@
+"""A Django project of somebody else's, in a directory of its own, that uses the reusable apps."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+from textwrap import dedent
+
+from tests.manage import PROJECT
+
+SETTINGS = """
+import os
+from urllib.parse import urlsplit
+
+url = urlsplit(os.environ["DATABASE_URL"])
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": url.path.lstrip("/"),
+    "USER": url.username or "",
+    "PASSWORD": url.password or "",
+    "HOST": os.environ["PGHOST"],
+    "PORT": url.port or "",
+}}
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    %s
+    "shop",
+    "tickets.rotation",
+    "tickets.batch",
+    "pgtrigger",
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SECRET_KEY = "only for tests"
+USE_TZ = True
+"""
+
+
+class Project:
+    """Has one app, "shop". No setting of the reusable apps is set, and no Celery is named."""
+
+    def __init__(self, directory: Path, database_url: str, *, apps: tuple[str, ...] = ()) -> None:
+        self.directory = directory
+        self._database_url = database_url
+        self.migrations = directory / "shop" / "migrations"
+        self.migrations.mkdir(parents=True)
+        (self.migrations / "__init__.py").touch()
+        (directory / "shop" / "__init__.py").touch()
+        more = "".join(f'"{app}",' for app in apps)
+        (directory / "settings.py").write_text(SETTINGS % more)
+
+    def models(self, text: str) -> None:
+        """The app's models from now on."""
+        imports = "import uuid\nfrom django.db import models\n"
+        (self.directory / "shop" / "models.py").write_text(imports + dedent(text))
+
+    def run(self, *args: str, fails_with: int = 0) -> str:
+        """A management command; its output. It must end with this exit code."""
+        done = self.attempt(*args)
+        assert done.returncode == fails_with, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout + done.stderr
+
+    def attempt(self, *args: str) -> CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-W", "error::RuntimeWarning", "-m", "django", *args],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        from psycopg2.extensions import parse_dsn  # noqa: PLC0415
+
+        host = parse_dsn(self._database_url).get("host", "")
+        return {
+            **{name: value for name, value in os.environ.items() if name[:7] != "DJANGO_"},
+            "DATABASE_URL": self._database_url,
+            "PGHOST": host,
+            "DJANGO_SETTINGS_MODULE": "settings",
+            "PYTHONPATH": os.pathsep.join([str(self.directory), str(PROJECT)]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def written(self) -> dict[str, str]:
+        """The names and the texts of the migrations."""
+        found = sorted(self.migrations.glob("0*.py"))
+        return {path.stem: path.read_text() for path in found}

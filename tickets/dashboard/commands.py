@@ -1,0 +1,93 @@
+"""What the buttons do. Each answers with one sentence for the person who pressed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+from tickets.batch.dispatch import ensure_worker
+from tickets.batch.errors import BatchError, NotRunningError, UnavailableError
+from tickets.dashboard.records import pace_now, running_rotation
+from tickets.rotation.connection import reason_of
+from tickets.rotation.errors import NotSpreadableError, RotationError
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import Pace
+from tickets.rotation.record import DATABASE_ERRORS
+from tickets.rotation.run import Run
+from tickets.rotation.spread.family import input_of
+from tickets.rotation.spread.halt import halt
+from tickets.rotation.spread.hand_out import ensure_spreadable, hand_out
+from tickets.rotation.target import Target
+
+ENDED = "Operation {} has ended meanwhile; nothing was changed."
+
+
+class RefusedError(Exception):
+    """What was asked for was not done; the message says why, and what to do instead."""
+
+
+def start(target: Target, pace: Pace, user: Any) -> str:
+    """Hand the pending rows to the Celery workers.
+
+    Raises RefusedError, with the command to type where no worker can do it.
+    """
+    try:
+        ensure_spreadable(target.database)
+        ensure_worker()
+        pending = Run(target, progress_mode="none", out=StringIO(), err=StringIO()).look()
+        if pending.rows == 0:
+            return "Nothing is pending; nothing was started."
+        options = RotationOptions(
+            pause_seconds=pace.pause_seconds, traffic_batch_rows=pace.traffic_batch_rows
+        )
+        rotation, ranges = hand_out(target, options, pending, started_by=user)
+    except (NotSpreadableError, UnavailableError) as error:
+        raise RefusedError(
+            f"Nothing was started: {error}. This works without workers, in a terminal: "
+            f"{target.command}"
+        ) from None
+    except RotationError as error:
+        raise RefusedError(f"Nothing was started: {error}") from None
+    return (
+        f"Operation {rotation.pk}: {pending.rows:,} pending rows in {ranges:,} "
+        f"range{'' if ranges == 1 else 's'} are with the workers."
+    )
+
+
+def stop(target: Target, number: int) -> str:
+    """Ask a rotation to end after its batch. Raises RefusedError."""
+    try:
+        operation = running_rotation(target, number)
+        if operation is None:
+            raise RefusedError(ENDED.format(number))
+        operation.request_stop()
+        if input_of(operation).get("spread"):
+            halt(operation)
+    except NotRunningError:
+        raise RefusedError(ENDED.format(number)) from None
+    except (*DATABASE_ERRORS, BatchError, RotationError) as error:
+        raise RefusedError(f"It may not have been stopped: {_words(error)}") from None
+    return f"Operation {number} was asked to end after its batch."
+
+
+def change_pace(target: Target, number: int, choose: Callable[[Pace], Pace]) -> str:
+    """Ask a rotation to go on at the pace that ``choose`` makes of its present one.
+
+    Raises RefusedError, as ``choose`` may.
+    """
+    try:
+        operation = running_rotation(target, number)
+        if operation is None:
+            raise RefusedError(ENDED.format(number))
+        pace = choose(pace_now(operation))
+        operation.control(pace.as_word())
+    except NotRunningError:
+        raise RefusedError(ENDED.format(number)) from None
+    except DATABASE_ERRORS as error:
+        raise RefusedError(f"The pace was left as it was: {_words(error)}") from None
+    return f"Operation {number} goes on with {pace}, in about a second."
+
+
+def _words(error: Exception) -> str:
+    return reason_of(error) if isinstance(error, DATABASE_ERRORS) else str(error)

@@ -1,0 +1,44 @@
+"""What people may type."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+
+from tickets.rotation.pace import LONGEST_PAUSE_SECONDS, MOST_ROWS, Pace
+
+
+class PaceForm(forms.Form):
+    """A pace. What is left out of the request stays as in ``before``."""
+
+    max_rows_per_second = forms.IntegerField(min_value=1, max_value=MOST_ROWS, required=False)
+    pause_seconds = forms.FloatField(min_value=0, max_value=LONGEST_PAUSE_SECONDS)
+    traffic_batch_rows = forms.IntegerField(min_value=0, max_value=MOST_ROWS)
+
+    def __init__(self, data: Any, before: Pace) -> None:
+        super().__init__(data)
+        self._before = before
+        for name in set(self.fields) - set(data):
+            del self.fields[name]
+
+    @property
+    def pace(self) -> Pace:
+        """Only of a valid form."""
+        return replace(self._before, **self.cleaned_data)
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong, in one sentence."""
+        said = (
+            f"{NAMES[name]}: {' '.join(map(str, errors))}" for name, errors in self.errors.items()
+        )
+        return f"Nothing was changed. {' '.join(said)}"
+
+
+NAMES = {
+    "max_rows_per_second": "Rows per second",
+    "pause_seconds": "Pause",
+    "traffic_batch_rows": "Batch beside traffic",
+}

@@ -1,0 +1,141 @@
+"""Looks at the tables themselves, shared by everybody who watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+from tickets.rotation.connection import reading
+from tickets.rotation.errors import RotationError
+from tickets.rotation.preflight import GuardState, inspect
+from tickets.rotation.report import Report, make_report
+from tickets.rotation.target import Target
+
+REST_TIMES = 30
+"""A look is good for so many times what it took: watching costs about 3 % of one connection."""
+
+SHORTEST_REST_SECONDS = 1.5
+LONGEST_REST_SECONDS = 120.0
+GUARD_REST_SECONDS = 5.0
+"""The guard is looked at more often than a large table is counted: it costs next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look has found, or in words why there was nothing to be found.
+
+    ``done_rows`` is how far each running rotation was just after it, so that what they have done
+    since can be taken off.
+    """
+
+    report: Report | None
+    error: RotationError | None = None
+    done_rows: Mapping[int, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    good_until: float = 0.0
+    guard_good_until: float = 0.0
+    moment: Hashable = None
+
+    def pending_rows(self, done_rows: Mapping[int, int]) -> int | None:
+        """Pending rows when the running rotations are at ``done_rows``; None when unknown.
+
+        0 only when the look itself has found nothing pending: figures of progress never say so.
+        """
+        if self.report is None:
+            return None
+        counted = self.report.counts.pending.rows
+        since = sum(
+            max(0, rows - self.done_rows[number])
+            for number, rows in done_rows.items()
+            if number in self.done_rows
+        )
+        return max(min(counted, 1), counted - since)
+
+
+def inspect_now(target: Target) -> GuardState:
+    """Guard, columns and indexes. Raises RotationError."""
+    with reading(target.database) as connection:
+        return inspect(connection, target)
+
+
+class Looks:
+    """The last look at each target, in one process. For any number of threads."""
+
+    def __init__(
+        self,
+        look: Callable[[Target], Report] = lambda target: make_report(target, exact=False),
+        guard: Callable[[Target], GuardState] = inspect_now,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._look = look
+        self._guard = guard
+        self._clock = clock
+        self._last: dict[str, Look] = {}
+        self._locks: dict[str, Lock] = {}
+
+    def at(
+        self, target: Target, moment: Hashable, done_rows: Callable[[], Mapping[int, int]]
+    ) -> Look:
+        """A look that is fresh enough and no older than ``moment``, which is another value when
+        something has begun or ended.
+
+        While another thread looks, those who have an earlier look to show do not wait.
+        """
+        last = self._last.get(target.label)
+        if last is not None and self._is_good(last, moment):
+            return last
+        lock = self._locks.setdefault(target.label, Lock())
+        if not lock.acquire(blocking=last is None) and last is not None:
+            return last
+        try:
+            last = self._last.get(target.label)
+            if last is None or not self._is_current(last, moment):
+                last = self._last[target.label] = self._take(target, moment, done_rows)
+            elif not self._is_good(last, moment):
+                last = self._last[target.label] = self._with_guard(target, last)
+            return last
+        finally:
+            lock.release()
+
+    def forget(self, target: Target) -> None:
+        """Look anew the next time."""
+        self._last.pop(target.label, None)
+
+    def _is_good(self, look: Look, moment: Hashable) -> bool:
+        return self._is_current(look, moment) and self._clock() < look.guard_good_until
+
+    def _is_current(self, look: Look, moment: Hashable) -> bool:
+        return look.moment == moment and self._clock() < look.good_until
+
+    def _with_guard(self, target: Target, look: Look) -> Look:
+        """The look with the guard as it is now; a failure is one of the whole look."""
+        soon = self._clock() + GUARD_REST_SECONDS
+        if look.report is None:
+            return replace(look, guard_good_until=look.good_until)
+        try:
+            report = replace(look.report, guard=self._guard(target))
+        except RotationError as error:
+            return Look(None, error, good_until=soon, guard_good_until=soon, moment=look.moment)
+        return replace(look, report=report, guard_good_until=soon)
+
+    def _take(
+        self, target: Target, moment: Hashable, done_rows: Callable[[], Mapping[int, int]]
+    ) -> Look:
+        started_at = self._clock()
+        report, error = None, None
+        try:
+            report = self._look(target)
+        except RotationError as reason:
+            error = reason
+        seconds = self._clock() - started_at
+        times = 0 if report is None else REST_TIMES  # what has failed is tried again soon
+        rest = min(LONGEST_REST_SECONDS, max(SHORTEST_REST_SECONDS, times * seconds))
+        # After the count, so that rows done during it are counted as pending rather than twice.
+        done = done_rows()
+        now = self._clock()
+        return Look(report, error, done, seconds, now + rest, now + GUARD_REST_SECONDS, moment)
+
+
+looks = Looks()

@@ -1,0 +1,182 @@
+"""The stored records of a target's rotations, as the page needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models.functions import Now
+
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.queryset import BatchOperationQuerySet
+from tickets.dashboard.rates import Sample, replay
+from tickets.rotation.connection import reason_of
+from tickets.rotation.history import values_of
+from tickets.rotation.options import RotationOptions
+from tickets.rotation.pace import Pace, pace_asked_for, pace_of
+from tickets.rotation.progress import Progress
+from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+from tickets.rotation.spread.family import Shares, ranges_of, shares_of
+from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
+from tickets.rotation.target import Target
+
+RECENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRotation:
+    """A rotation whose record says that it runs.
+
+    ``silent_seconds`` since its last sign of life; after 30 it ``is_silent``: killed, or out of
+    reach. ``shares`` are the ranges of a spread one, ``waits`` what it waits for, in words.
+    """
+
+    operation: BatchOperation
+    silent_seconds: float
+    progress: Progress
+    pace: Pace
+    waits: tuple[str, ...]
+    shares: Shares | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        nobody_is_at_it = self.shares is not None and self.shares.at_work == 0
+        return not nobody_is_at_it and self.silent_seconds >= SILENT_FOR.total_seconds()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.operation.stop_requested_at is not None
+
+    @property
+    def batch_size_is_fixed(self) -> bool:
+        return _options(self.operation).get("batch_rows") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The running rotations, and the last ones whatever became of them.
+
+    ``recent`` are as in ``history``; ``histories`` the samples of those, for ``rates``. ``now`` is
+    the database's clock in seconds since 1970. Where records cannot be read ``unreadable_because``
+    says why, and nothing else is known.
+    """
+
+    running: tuple[RunningRotation, ...] = ()
+    recent: tuple[dict[str, Any], ...] = ()
+    histories: tuple[tuple[Sample, ...], ...] = ()
+    now: float = 0.0
+    unreadable_because: str | None = None
+
+    @property
+    def at_work(self) -> tuple[RunningRotation, ...]:
+        """Without those that were killed, or are out of reach."""
+        return tuple(each for each in self.running if not each.is_silent)
+
+    @property
+    def done_rows(self) -> dict[int, int]:
+        """How far each running rotation is, by the number of its operation."""
+        return {each.operation.pk: each.operation.progress_done for each in self.running}
+
+    @property
+    def moment(self) -> tuple[tuple[int, str], ...]:
+        """Another one whenever a rotation has begun or ended."""
+        return tuple((run["operation"], run["outcome"]) for run in self.recent)
+
+
+def read_records(target: Target) -> Records:
+    """In one short transaction on the target's database."""
+    stored = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
+    of_target = stored.filter(input_data__contains={"model": target.label})
+    try:
+        with _briefly(target.database):
+            timed = of_target.select_related("started_by").annotate(read_at=Now())
+            recent, running = list(timed[:RECENT]), list(timed.running())
+            return Records(
+                running=tuple(map(_running, running)),
+                recent=tuple(map(values_of, recent)),
+                histories=tuple(history_of(each) for each in {*recent, *running}),
+                now=max((_seconds(_read_at(each)) for each in recent), default=0.0),
+            )
+    except DATABASE_ERRORS as error:
+        return Records(unreadable_because=reason_of(error))
+
+
+def running_rotation(target: Target, number: int) -> BatchOperation | None:
+    """The target's rotation of that number, while it runs."""
+    records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE).running()
+    return records.filter(pk=number, input_data__contains={"model": target.label}).first()
+
+
+def pace_now(operation: BatchOperation) -> Pace:
+    """The pace last asked for, or else the one that it was started with."""
+    asked = pace_asked_for(operation.control_data)
+    if asked is not None:
+        return asked
+    try:
+        return pace_of(RotationOptions(**_options(operation)))
+    except (TypeError, ValueError):  # the record of a version that has other options
+        return Pace()
+
+
+def history_of(operation: BatchOperation) -> tuple[Sample, ...]:
+    """Its samples, and where it was at its last sign of life."""
+    samples = [(float(at), int(rows)) for at, rows in operation.recent_progress or ()]
+    if operation.heartbeat_at is not None:
+        samples.append((_seconds(operation.heartbeat_at), operation.progress_done))
+    return tuple(samples)
+
+
+@contextmanager
+def _briefly(database: str) -> Iterator[None]:
+    """A transaction that gives up soon where others hold the records' table."""
+    with transaction.atomic(using=database):
+        with connections[database].cursor() as cursor:
+            cursor.execute(KEEP_RECORD_BRIEFLY)
+        yield
+
+
+def _running(operation: BatchOperation) -> RunningRotation:
+    now = _seconds(_read_at(operation))
+    samples = history_of(operation)
+    spread = bool((operation.input_data or {}).get("spread"))
+    return RunningRotation(
+        operation=operation,
+        silent_seconds=max(0.0, now - samples[-1][0]),
+        progress=replay(samples, operation.progress_total or 0, now=now),
+        pace=pace_now(operation),
+        waits=_waits(ranges_of(operation).running()) if spread else _waits_of(operation.live_data),
+        shares=shares_of(operation) if spread else None,
+    )
+
+
+def _waits(ranges: BatchOperationQuerySet) -> tuple[str, ...]:
+    said = ranges.filter(status=Status.RUNNING).values_list("live_data", flat=True)
+    return tuple(sorted({wait for live in said for wait in _waits_of(live)}))
+
+
+def _waits_of(live: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if not live:
+        return ()
+    if live.get("waiting_for"):
+        return (str(live["waiting_for"]),)
+    if live.get("is_giving_way"):
+        return (f"nothing; it gives way to traffic, with batches of {live['batch_rows']:,} rows",)
+    return ()
+
+
+def _options(operation: BatchOperation) -> dict[str, Any]:
+    return dict((operation.input_data or {}).get("options") or {})
+
+
+def _read_at(operation: BatchOperation) -> datetime:
+    read_at: datetime = operation.read_at  # type: ignore[attr-defined]  # annotated
+    return read_at
+
+
+def _seconds(time: datetime) -> float:
+    return time.timestamp()

@@ -1,0 +1,32 @@
+"""The progress report as a file to download."""
+
+from __future__ import annotations
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.db import DEFAULT_DB_ALIAS
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from tickets.rotation.connection import APPLICATION_NAME
+from tickets.rotation.discovery import find_targets
+from tickets.rotation.errors import RotationError
+from tickets.rotation.progress_sql import COLUMNS, progress
+from tickets.streaming.query import Query
+from tickets.streaming.response import stream_csv
+
+
+@require_safe
+@staff_member_required
+def progress_report(request: HttpRequest) -> HttpResponseBase:
+    """For staff: how far each stretch of keys is, and how much was rotated in each hour.
+
+    The session bears the rotation's name, or a rotation would make its small batches for as long
+    as somebody looks how far it is.
+    """
+    try:
+        targets = find_targets(DEFAULT_DB_ALIAS)
+    except RotationError as error:
+        return HttpResponse(f"{error}\n", status=404, content_type="text/plain; charset=utf-8")
+    statement, values = progress(targets)
+    query = Query(statement, values, DEFAULT_DB_ALIAS, APPLICATION_NAME)
+    return stream_csv(request, query, columns=COLUMNS, file_name="rotation-progress.csv")

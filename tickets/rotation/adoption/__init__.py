@@ -1,0 +1,1 @@
+"""What ``makemigrations`` writes for a rotating token on a table that serves traffic."""

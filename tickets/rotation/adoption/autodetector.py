@@ -1,0 +1,128 @@
+"""``makemigrations`` for guarded models: the same changes, in the safe order and politely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from django.core.management.commands import makemigrations, migrate
+from django.db.migrations import Migration
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.operations.base import Operation
+from pgtrigger.apps import patch_migrations
+
+from tickets.rotation.adoption.guarded import (
+    Guarded,
+    ModelKey,
+    pairs_in,
+    table_of,
+    trigger_names,
+)
+from tickets.rotation.adoption.steps import take_apart
+from tickets.rotation.guard import GuardPair
+
+
+def install() -> None:
+    """Let ``makemigrations`` and ``migrate`` use it, on top of django-pgtrigger's.
+
+    Django wants both to have the same one. Whichever of the two apps is ready first: what
+    django-pgtrigger finds in the modules and is a subclass of its own, it leaves alone.
+    """
+    patch_migrations()  # type: ignore[no-untyped-call]
+    modules: tuple[Any, ...] = (makemigrations, migrate)
+    before = modules[0].MigrationAutodetector
+    if issubclass(before, _InSteps):
+        return
+    detector = type("MigrationAutodetector", (_InSteps, before), {})
+    for command in modules:
+        command.MigrationAutodetector = detector
+        command.Command.autodetector = detector
+
+
+class _InSteps(MigrationAutodetector):
+    """Mixed in before django-pgtrigger's, which finds the triggers.
+
+    It sets in where Django has made its migrations and not yet named them. A table that is created
+    with its guard has no rows and no traffic: that stays one migration.
+    """
+
+    migrations: dict[str, list[Migration]]
+    kept_model_keys: set[ModelKey]
+    new_proxy_keys: set[ModelKey]
+
+    def _detect_changes(self, *args: Any, **kwargs: Any) -> dict[str, list[Migration]]:
+        self._pairs = pairs_in(self.to_state)
+        changes: dict[str, list[Migration]] = super()._detect_changes(  # type: ignore[misc]
+            *args, **kwargs
+        )
+        return changes
+
+    def _optimize_migrations(self) -> None:
+        super()._optimize_migrations()  # type: ignore[misc]
+        for app_label, migrations in self.migrations.items():
+            guards = [each for each in self._guards() if each.model[0] == app_label]
+            self.migrations[app_label] = [
+                part for migration in migrations for part in _split(migration, guards)
+            ]
+
+    def _guards(self) -> list[Guarded]:
+        there = self.kept_model_keys | self.new_proxy_keys
+        return [
+            self._guarded(model, pair)
+            for model, pairs in self._pairs.items()
+            if model in there
+            for pair in pairs
+        ]
+
+    def _guarded(self, model: ModelKey, pair: GuardPair) -> Guarded:
+        app_label, name = model
+        before = app_label, self.renamed_models.get(model, name)
+        token = self.renamed_fields.get((app_label, name, pair.update.token), pair.update.token)
+        fields = self.from_state.models[before].fields if before in self.from_state.models else {}
+        return Guarded(
+            model=model,
+            pair=pair,
+            known=frozenset(trigger_names(self.from_state, before)),
+            token_before=fields.get(token),
+            table=table_of(self.to_state, model) if model in self.new_proxy_keys else None,
+        )
+
+
+def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
+    """Parts that depend on each other in a row. The last has the name that others depend on."""
+    parts = take_apart(migration.operations, guards)
+    if not parts.steps:
+        return [migration]
+    made = [
+        *([_part(migration, parts.before)] if parts.before else []),
+        *(
+            _part(migration, [step.operation], atomic=step.atomic, notice=step.notice)
+            for step in parts.steps
+        ),
+        *([_part(migration, parts.after)] if parts.after else []),
+    ]
+    _set(made[0], dependencies=migration.dependencies, initial=migration.initial)
+    made[-1].name = migration.name
+    for number, (before, part) in enumerate(pairwise(made), start=1):
+        before.name = f"{migration.name}_{number}"
+        _set(part, dependencies=[(migration.app_label, before.name)])
+    return made
+
+
+def _part(
+    whole: Migration,
+    operations: list[Operation],
+    *,
+    atomic: bool = True,
+    notice: str | None = None,
+) -> Migration:
+    attributes = {"operations": [], "dependencies": [], "atomic": atomic, "notice": notice}
+    part: Migration = type("Migration", (Migration,), attributes)(whole.name, whole.app_label)
+    _set(part, operations=operations)
+    return part
+
+
+def _set(migration: Migration, **attributes: Any) -> None:
+    """As Django's autodetector does it: class attributes, overruled on the instance."""
+    vars(migration).update(attributes)

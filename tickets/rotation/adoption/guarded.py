@@ -1,0 +1,73 @@
+"""The guards that a change of the models is about, as ``makemigrations`` sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.migrations.state import ProjectState
+from django.db.models import Field, Q
+
+from tickets.rotation.guard import Column, GuardPair, Marker, guards_of
+
+ModelKey = tuple[str, str]
+"""App label and the model's name in lower case."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The model that a proxy stands for."""
+
+    app_label: str
+    model_name: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """One guard on a table that is there already.
+
+    ``known`` are the names of its triggers that migrations have installed; ``token_before`` is the
+    token's field until now. ``table`` is another app's, whose marker is a column of ours.
+    """
+
+    model: ModelKey
+    pair: GuardPair
+    known: frozenset[str]
+    token_before: Field[Any, Any] | None
+    table: Table | None
+
+    @property
+    def token(self) -> str:
+        return self.pair.update.token
+
+    @property
+    def marker(self) -> Marker:
+        return self.pair.update.marker
+
+    @property
+    def is_pending(self) -> Q:
+        marker = self.marker
+        name = marker.name if isinstance(marker, Column) else marker
+        return Q((f"{name}__isnull", True))
+
+
+def pairs_in(state: ProjectState) -> dict[ModelKey, list[GuardPair]]:
+    """Every model's guards. Ask early: django-pgtrigger takes triggers of new models out."""
+    found = {
+        key: list(guards_of(model.options.get("triggers"))) for key, model in state.models.items()
+    }
+    return {key: pairs for key, pairs in found.items() if pairs}
+
+
+def trigger_names(state: ProjectState, model: ModelKey) -> Iterator[str]:
+    if model in state.models:
+        for trigger in state.models[model].options.get("triggers", []):
+            yield trigger.name
+
+
+def table_of(state: ProjectState, model: ModelKey) -> Table:
+    meta = state.apps.get_model(*model)._meta.concrete_model._meta
+    return Table(meta.app_label, meta.model_name, meta.db_table, meta.pk.name)

@@ -1,0 +1,211 @@
+"""Take the operations of a guard out of a migration, and put them in the safe order.
+
+A column whose default would mark every old row as rotated comes without it; then nothing but fresh
+tokens may enter (guard), then the defaults come, then the index, built beside the traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from django.db.migrations import AddField, AddIndex, AlterField
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.operations.models import IndexOperation
+from django.db.models import DateTimeField, Field, Index
+from django.utils.module_loading import import_string
+from pgtrigger.migrations import AddTrigger, RemoveTrigger
+
+from tickets.rotation.adoption.guarded import Guarded
+from tickets.rotation.ddl import (
+    AddFieldPolitely,
+    AddIndexConcurrentlyPolitely,
+    AddTriggerPolitely,
+    AlterFieldPolitely,
+    OnTableOf,
+    ReplaceTriggerPolitely,
+)
+from tickets.rotation.declaration import has_db_default, pending_index_name
+from tickets.rotation.guard import Column
+
+# What would fill the rows that are there already.
+FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")
+OF_THE_COLUMN = ("max_length", "null", "unique", "db_index", "db_collation", "primary_key")
+
+
+class Place(IntEnum):
+    TOKEN = 0
+    MARKER = 1
+    TOKEN_TYPE = 2  # before a guard that issues tokens of the new type
+    INSERT_GUARD = 3
+    UPDATE_GUARD = 4
+    TOKEN_DEFAULT = 5
+    MARKER_DEFAULT = 6
+    INDEX = 7
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation, for a migration of its own."""
+
+    place: Place
+    operation: Operation
+    notice: str | None = None
+
+    @property
+    def atomic(self) -> bool:
+        return self.place is not Place.INDEX
+
+
+@dataclass
+class Parts:
+    """A migration's operations: those to come before the steps, the steps, and those after."""
+
+    before: list[Operation] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    after: list[Operation] = field(default_factory=list)
+
+
+def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
+    """Sort the operations of a migration; ``guards`` are its app's.
+
+    The others keep their order. Those that may need what a step makes come after the steps, and so
+    does what is about the same models from then on.
+    """
+    parts = Parts()
+    for operation in operations:
+        found = [(guard, step) for guard in guards for step in _steps(operation, guard)]
+        if found:
+            parts.steps += [step for _, step in found]
+        elif _is_replaced(operation, guards):
+            continue
+        elif (parts.steps and _may_need(operation, guards)) or (
+            parts.after and _is_about(operation, guards)
+        ):
+            parts.after.append(operation)
+        else:
+            parts.before.append(operation)
+    parts.steps.sort(key=lambda step: step.place)
+    return parts
+
+
+def _steps(operation: Operation, guard: Guarded) -> Iterator[Step]:
+    name = getattr(operation, "model_name", "").lower()
+    if name != guard.model[1]:
+        return
+    match operation:
+        case AddField(name=column) if column == guard.token:
+            notice = (
+                f"{_label(guard)} is a new column with a token for every row: PostgreSQL writes "
+                "the whole table anew while traffic waits."
+            )
+            yield Step(Place.TOKEN, _politely(AddFieldPolitely, operation), notice)
+        case AddField(name=column) if column == guard.marker:
+            bare = AddFieldPolitely(guard.model[1], column, _without_default(operation.field))
+            yield Step(Place.MARKER, bare)
+            if has_db_default(operation.field):
+                whole = AlterFieldPolitely(guard.model[1], column, operation.field)
+                yield Step(Place.MARKER_DEFAULT, whole)
+        case AlterField(name=column) if column == guard.token:
+            yield _altered_token(operation, guard)
+        case AlterField(name=column) if column == guard.marker:
+            yield Step(Place.MARKER_DEFAULT, _politely(AlterFieldPolitely, operation))
+        case AddIndex(index=index) if index.condition == guard.is_pending:
+            yield Step(Place.INDEX, AddIndexConcurrentlyPolitely(guard.model[1], index))
+        case AddTrigger(trigger=trigger) if trigger.name in _names(guard):
+            yield from _guard_steps(operation, guard)
+
+
+def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
+    name = operation.trigger.name
+    is_insert = name == guard.pair.insert.name
+    how = ReplaceTriggerPolitely if name in guard.known else AddTriggerPolitely
+    place = Place.INSERT_GUARD if is_insert else Place.UPDATE_GUARD
+    yield Step(place, how(model_name=guard.model[1], trigger=operation.trigger))
+    if is_insert and name not in guard.known and guard.table and isinstance(guard.marker, Column):
+        yield from _foreign_marker(guard, guard.marker.name)
+
+
+def _foreign_marker(guard: Guarded, marker: str) -> Iterator[Step]:
+    table = guard.table
+    assert table is not None  # noqa: S101  (the caller has looked)
+    column: Field[Any, Any] = DateTimeField(null=True, editable=False)
+    add = AddFieldPolitely(table.model_name, marker, column)
+    index = Index(
+        fields=[table.key],
+        name=pending_index_name(table.name, marker),
+        condition=guard.is_pending,
+    )
+    build = AddIndexConcurrentlyPolitely(table.model_name, index)
+    yield Step(Place.MARKER, OnTableOf(table.app_label, [add]))
+    yield Step(Place.INDEX, OnTableOf(table.app_label, [build], assuming=[add]))
+
+
+def _altered_token(operation: AlterField, guard: Guarded) -> Step:
+    polite = _politely(AlterFieldPolitely, operation)
+    before = guard.token_before
+    if before is None or _column(before) == _column(operation.field):
+        return Step(Place.TOKEN_DEFAULT, polite)
+    notice = (
+        f"{_label(guard)} changes more than its default. PostgreSQL may have to read or to write "
+        "the whole table while traffic waits; such a change may need a release of its own."
+    )
+    return Step(Place.TOKEN_TYPE, polite, notice)
+
+
+def _is_replaced(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    return isinstance(operation, RemoveTrigger) and any(
+        operation.model_name.lower() == guard.model[1] and operation.name in _names(guard)
+        for guard in guards
+    )
+
+
+def _may_need(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    return any(
+        operation.references_field(guard.model[1], name, guard.model[0])
+        for guard in guards
+        for name in (guard.token, guard.marker)
+        if isinstance(name, str) and _may_reach(operation, guard)
+    )
+
+
+def _is_about(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    return any(
+        operation.references_model(guard.model[1], guard.model[0])
+        for guard in guards
+        if _may_reach(operation, guard)
+    )
+
+
+def _may_reach(operation: Operation, guard: Guarded) -> bool:
+    """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
+    is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
+    return is_on in {None, guard.model[1]}
+
+
+def _names(guard: Guarded) -> set[str | None]:
+    return {guard.pair.insert.name, guard.pair.update.name}
+
+
+def _label(guard: Guarded) -> str:
+    return f"{guard.model[0]}.{guard.model[1]}.{guard.token}"
+
+
+def _politely(how: type[AddField | AlterField], operation: AddField | AlterField) -> Operation:
+    _, _, kwargs = operation.deconstruct()
+    return how(**kwargs)
+
+
+def _without_default(marker: Field[Any, Any]) -> Field[Any, Any]:
+    _, path, args, kwargs = marker.deconstruct()
+    kept = {name: value for name, value in kwargs.items() if name not in FILLS_ROWS}
+    bare: Field[Any, Any] = import_string(path)(*args, **{**kept, "null": True})
+    return bare
+
+
+def _column(of: Field[Any, Any]) -> tuple[Any, ...]:
+    """What its default does not touch."""
+    _, path, _, kwargs = of.deconstruct()
+    return path, *(kwargs.get(name) for name in OF_THE_COLUMN)

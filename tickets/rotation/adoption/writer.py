@@ -1,0 +1,35 @@
+"""Migration files that may say that they run in no transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.commands import makemigrations
+from django.db.migrations.writer import MigrationWriter
+
+DEPENDENCIES = "\n    dependencies = ["
+
+
+class NonAtomicWriter(MigrationWriter):
+    """Django's own leaves ``atomic = False`` out; CREATE INDEX CONCURRENTLY needs it."""
+
+    def as_string(self) -> str:
+        text: str = super().as_string()
+        if self.migration.atomic:
+            return text
+        reason = "  # an index is built concurrently in no transaction"
+        return text.replace(DEPENDENCIES, f"\n    atomic = False{reason}\n{DEPENDENCIES}", 1)
+
+
+@contextmanager
+def non_atomic_writer() -> Iterator[None]:
+    """Let ``makemigrations`` write with it."""
+    module: Any = makemigrations
+    before = module.MigrationWriter
+    module.MigrationWriter = NonAtomicWriter
+    try:
+        yield
+    finally:
+        module.MigrationWriter = before

@@ -1,0 +1,107 @@
+"""Aim a target at some of its rows, as an operator asked for or a record says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Field, UUIDField
+from django.utils import timezone
+
+from tickets.rotation import sql
+from tickets.rotation.connection import reading
+from tickets.rotation.discovery import model_of
+from tickets.rotation.leak_list import Kind, read_sha256
+from tickets.rotation.moment import past_moment
+from tickets.rotation.selection import Selection
+from tickets.rotation.target import Target
+from tickets.rotation.where import compile_where
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
+
+TOKENS, KEYS, HASHES = "tokens", "keys", "hashes"
+
+
+def aim(
+    target: Target,
+    *,
+    issued_before: datetime | None = None,
+    where: Sequence[str] = (),
+    list_words: Sequence[str] = (),
+) -> Target:
+    """The same target with a selection. Raises SelectionError."""
+    return replace(
+        target,
+        selection=Selection(
+            issued_before=issued_before,
+            condition=compile_where(model_of(target), target.database, where),
+            where=tuple(where),
+            list_words=tuple(list_words),
+        ),
+    )
+
+
+def aim_as_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Target:
+    """The target of a record that keeps ``Selection.as_input``. Raises SelectionError."""
+    if not recorded:
+        return target
+    time = recorded["issued_before"]
+    return aim(
+        target,
+        issued_before=None if time is None else datetime.fromisoformat(time),
+        where=recorded["where"],
+    )
+
+
+def read_moment(text: str, option: str, database: str) -> datetime:
+    """What the time of an option means, by the clock of the database.
+
+    Raises SelectionError, or DatabaseGoneError when it cannot be asked.
+    """
+    with reading(database) as connection:
+        now: datetime = connection.value(sql.CLOCK)
+    return past_moment(text, option=option, now=now, time_zone=timezone.get_current_timezone())
+
+
+def list_kinds(target: Target, *names: str) -> list[Kind]:
+    """How values of a list are read for a target."""
+    model = model_of(target)
+    fields: dict[str, Field[Any, Any]] = {
+        field.column: field for field in model._meta.concrete_fields
+    }
+    token, key = fields[target.token_column], fields[target.key_column]
+    token_names, key_names = _names(token), _names(key)
+    kinds = {
+        TOKENS: Kind(TOKENS, (token_names | {"token", "tokens"}) - key_names, _reader(token)),
+        KEYS: Kind(KEYS, (key_names | {"pk", "key", "id"}) - token_names, _reader(key)),
+        HASHES: Kind(HASHES, frozenset({"sha256", "hash"}) - token_names, read_sha256),
+    }
+    return [kinds[name] for name in names]
+
+
+def _names(field: Field[Any, Any]) -> frozenset[str]:
+    return frozenset({field.name.lower(), field.column.lower()})
+
+
+def _reader(field: Field[Any, Any]) -> Callable[[str], str]:
+    """A function from text to the database's text of the field's value."""
+    is_written_so = _UUID if isinstance(field, UUIDField) else None
+
+    def read(text: str) -> str:
+        if is_written_so is not None and is_written_so(text):
+            return text  # a million of these would take long
+        if not text or "\0" in text:
+            raise ValueError("no value")
+        try:
+            value = field.to_python(text)
+            if field.validators:
+                field.run_validators(value)
+        except ValidationError:
+            raise ValueError("no value of the field") from None
+        return str(value)
+
+    return read

@@ -1,0 +1,43 @@
+"""How long batches took, in few numbers however many there were."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+# Seconds. Records keep counts under these bounds, so more may be added, and none changed.
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+EVERY_BOUND = (*(f"{bound:g}" for bound in BOUNDS), "+Inf")
+
+
+@dataclass(slots=True)
+class BatchSeconds:
+    """A histogram: batches by the first bound that they did not exceed, and their sum."""
+
+    sum_seconds: float = 0.0
+    counts: list[int] = field(default_factory=lambda: [0] * len(EVERY_BOUND))
+
+    def record(self, seconds: float) -> None:
+        """Count one batch."""
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.sum_seconds += seconds
+
+    def cumulative(self) -> list[tuple[str, int]]:
+        """Each bound with how many batches took no longer, as Prometheus wants them."""
+        return list(zip(EVERY_BOUND, accumulate(self.counts), strict=True))
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a record keeps: JSON values. Bounds without batches are left out."""
+        counts = {b: count for b, count in zip(EVERY_BOUND, self.counts, strict=True) if count}
+        return {"sum": round(self.sum_seconds, 6), "counts": counts}
+
+    def add(self, kept: Mapping[str, Any] | None) -> None:
+        """Add what a record has kept; None, of an old record, adds nothing."""
+        if kept is None:
+            return
+        self.sum_seconds += kept["sum"]
+        for place, bound in enumerate(EVERY_BOUND):
+            self.counts[place] += kept["counts"].get(bound, 0)

@@ -1,0 +1,35 @@
+"""What a running rotation is at, for those who watch it from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+
+
+class Condition:
+    """Told every event; asked by another thread about once a second."""
+
+    def __init__(self) -> None:
+        self._waiting_for: str | None = None
+        self._batch_rows: int | None = None
+        self._is_giving_way = False
+
+    def note(self, event: Event) -> None:
+        match event:
+            case BatchDone():
+                self._waiting_for = None
+                self._batch_rows = event.next_batch_rows
+                self._is_giving_way = event.is_giving_way
+            case Waiting():
+                self._waiting_for = event.reason
+            case Retrying():
+                self._waiting_for = f"retry {event.attempt}: {event.reason}"
+
+    def as_json(self) -> dict[str, Any]:
+        """``waiting_for`` in words, or None; ``batch_rows`` is the size of the next batch."""
+        return {
+            "waiting_for": self._waiting_for,
+            "batch_rows": self._batch_rows,
+            "is_giving_way": self._is_giving_way,
+        }

@@ -1,0 +1,82 @@
+"""Change the table of an app whose migrations are not one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+
+class OnTableOf(Operation):
+    """Run operations on a model of ``app_label``, in the database only.
+
+    That app's migrations go on as if nothing had been: its state is not touched, so neither its own
+    ``makemigrations`` nor a later version of it finds a difference. ``assuming`` are operations of
+    earlier migrations like this one that these build on.
+    """
+
+    reduces_to_sql = True
+    serialization_expand_args: ClassVar = ["operations", "assuming"]
+
+    def __init__(
+        self, app_label: str, operations: Sequence[Operation], assuming: Sequence[Operation] = ()
+    ) -> None:
+        self.app_label = app_label
+        self.operations = list(operations)
+        self.assuming = list(assuming)
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        kwargs: dict[str, Any] = {"app_label": self.app_label, "operations": self.operations}
+        if self.assuming:
+            kwargs["assuming"] = self.assuming
+        return type(self).__name__, [], kwargs
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Nothing: see the class."""
+
+    def database_forwards(
+        self,
+        app_label: str,  # noqa: ARG002  (of the migration, not of the table)
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,  # noqa: ARG002
+    ) -> None:
+        states = self._states(from_state)
+        for operation, before, after in zip(self.operations, states, states[1:], strict=False):
+            operation.database_forwards(self.app_label, schema_editor, before, after)
+
+    def database_backwards(
+        self,
+        app_label: str,  # noqa: ARG002  (of the migration, not of the table)
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,  # noqa: ARG002
+        to_state: ProjectState,
+    ) -> None:
+        states = self._states(to_state)
+        steps = list(zip(self.operations, states, states[1:], strict=False))
+        for operation, before, after in reversed(steps):
+            operation.database_backwards(self.app_label, schema_editor, after, before)
+
+    def describe(self) -> str:
+        steps = "; ".join(operation.describe() for operation in self.operations)
+        return f"On the table of app {self.app_label}: {steps}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        fragment: str = self.operations[0].migration_name_fragment
+        return fragment
+
+    def _states(self, state: ProjectState) -> list[ProjectState]:
+        """The state before the operations, and after each of them."""
+        state = state.clone()
+        for operation in self.assuming:
+            operation.state_forwards(self.app_label, state)
+        states = [state]
+        for operation in self.operations:
+            state = state.clone()
+            operation.state_forwards(self.app_label, state)
+            states.append(state)
+        return states

@@ -1,0 +1,55 @@
+"""A JSON file that is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any, TextIO
+
+from tickets.rotation.errors import EvidenceError
+
+
+class EvidenceFile:
+    """Where evidence will be written; a file that is there is replaced."""
+
+    def __init__(self, name: str) -> None:
+        """Raises EvidenceError when it could not be written now."""
+        self._path = Path(name)
+        try:
+            if self._path.is_dir():
+                raise IsADirectoryError(None, "it is a directory")
+            with self._beside():
+                pass
+        except OSError as error:
+            raise EvidenceError(
+                f"--evidence {name} cannot be written: {error.strerror}. Nothing was done"
+            ) from None
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Raises EvidenceError; what was there before is there still."""
+        try:
+            with self._beside() as (file, name):
+                json.dump(document, file, indent=2)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+                Path(name).replace(self._path)
+        except OSError as error:
+            raise EvidenceError(
+                f"the evidence {self._path} could not be written: {error.strerror}. What was said "
+                "before is so; --report --evidence writes it again"
+            ) from None
+
+    @contextmanager
+    def _beside(self) -> Iterator[tuple[TextIO, str]]:
+        """A file in the same directory, removed at the end unless it was renamed."""
+        number, name = mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                yield file, name
+        finally:
+            Path(name).unlink(missing_ok=True)

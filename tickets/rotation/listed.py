@@ -1,0 +1,111 @@
+"""Look up which rows a list of tokens or keys means."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tickets.rotation import list_sql, sql
+from tickets.rotation.connection import Connection
+from tickets.rotation.copy_stream import CopyStream
+from tickets.rotation.key_range import EVERY_KEY
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.selection_sql import values_of
+from tickets.rotation.target import Target
+
+CHUNK_LINES = 10_000
+SCAN_CHUNK_LINES = 250_000
+LOCK_TIMEOUT_MS = 1_000
+
+SeenRow = tuple[str, str | None]
+"""Key and marker, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListCount:
+    """What a list means now. ``stored_rows``: the rows that it names; ``meant_rows``: those to be
+    rotated; ``fresh_rows``: those of them that would not be pending without the list.
+    """
+
+    lines: int
+    stored_rows: int
+    meant_rows: int
+    fresh_rows: int
+    is_estimate: bool = False
+
+
+class ListedRows:
+    """The rows that a list means, a chunk of its lines a look-up, on one connection.
+
+    Each look-up is one transaction that leaves nothing behind. Driver errors pass through.
+    """
+
+    def __init__(self, connection: Connection, target: Target, leak_list: LeakList) -> None:
+        self._connection = connection
+        self._target = target
+        self._is_indexed = leak_list.kind.name == "keys" or target.token_is_unique
+        self._column = target.key_column if leak_list.kind.name == "keys" else target.token_column
+        self._type: str | None = None
+
+    def find(self, values: Sequence[str]) -> list[SeenRow]:
+        """Key and marker of the rows to be rotated, in key order."""
+        type_of_column = self._type_of_column()
+        query = list_sql.listed_rows(self._target, self._column, type_of_column)
+        with self._stored(values):
+            return [
+                (key, marker)
+                for key, marker in self._connection.rows(query, values_of(self._target, EVERY_KEY))
+            ]
+
+    def count(self, values: Sequence[str]) -> tuple[int, int, int]:
+        """Rows named, rows to be rotated, and those of them that would not be pending else."""
+        type_of_column = self._type_of_column()
+        query = list_sql.count_listed_rows(self._target, self._column, type_of_column)
+        with self._stored(values):
+            stored, meant, fresh = self._connection.row(
+                query, values_of(self._target, EVERY_KEY)
+            ) or (0, 0, 0)
+        return int(stored), int(meant), int(fresh)
+
+    @contextmanager
+    def _stored(self, values: Sequence[str]) -> Iterator[None]:
+        settings = [list_sql.LOOK_EACH_UP] if self._is_indexed else []
+        bound = {"lock_timeout_ms": LOCK_TIMEOUT_MS}
+        with self._connection.transaction(
+            sql.LIMIT_LOCK_WAIT, *settings, list_sql.create("text"), values=bound
+        ):
+            stream = CopyStream(value.encode() for value in values)
+            self._connection.copy(list_sql.COPY, stream)
+            self._connection.change(list_sql.ANALYZE)
+            yield
+
+    def _type_of_column(self) -> str:
+        if self._type is None:
+            values = {"table": self._target.table, "column": self._column}
+            self._type = str(self._connection.value(sql.column_type(), values))
+        return self._type
+
+
+def chunk_lines(target: Target, leak_list: LeakList) -> int:
+    """How many lines are looked up at a time: few, each by an index, or many in one scan."""
+    indexed = leak_list.kind.name == "keys" or target.token_is_unique
+    return CHUNK_LINES if indexed else SCAN_CHUNK_LINES
+
+
+def count_listed(
+    connection: Connection, target: Target, leak_list: LeakList, *, at_most_seconds: float | None
+) -> ListCount:
+    """Count what the list means; after ``at_most_seconds`` go by the part that was looked at."""
+    look_up = ListedRows(connection, target, leak_list)
+    ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
+    lines, counts = 0, (0, 0, 0)
+    for values in leak_list.chunks(chunk_lines(target, leak_list)):
+        found = look_up.count(values)
+        counts = (counts[0] + found[0], counts[1] + found[1], counts[2] + found[2])
+        lines += len(values)
+        if lines < leak_list.lines and ends_at is not None and time.monotonic() > ends_at:
+            stored, meant, fresh = (count * leak_list.lines // lines for count in counts)
+            return ListCount(leak_list.lines, stored, max(1, meant), fresh, is_estimate=True)
+    return ListCount(lines, *counts)

@@ -1,0 +1,35 @@
+"""``manage.py makemigrations``: Django's, with the steps of a guard in the safe order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import makemigrations
+from django.db.migrations import Migration
+
+from tickets.rotation.adoption.writer import non_atomic_writer
+
+Changes = dict[str, list[Migration]]
+
+
+class Command(makemigrations.Command):
+    def write_migration_files(self, changes: Changes, *args: Any, **kwargs: Any) -> None:
+        with non_atomic_writer():
+            super().write_migration_files(changes, *args, **kwargs)
+        for migration in _all(changes):
+            notice = getattr(migration, "notice", None)
+            if notice:
+                self.stderr.write(f"{migration.app_label}.{migration.name}: {notice}")
+
+    def write_to_last_migration_files(self, changes: Changes) -> None:
+        if any(hasattr(migration, "notice") for migration in _all(changes)):
+            raise CommandError(
+                "--update would put all the steps of a guard into one migration, which would hold "
+                "its locks to the end. Nothing was written. Run makemigrations without it."
+            )
+        super().write_to_last_migration_files(changes)
+
+
+def _all(changes: Changes) -> list[Migration]:
+    return [migration for migrations in changes.values() for migration in migrations]

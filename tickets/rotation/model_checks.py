@@ -1,0 +1,112 @@
+"""``manage.py check``: what a model with a rotating token must declare. Asks no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.core.exceptions import FieldDoesNotExist
+from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignore[import-untyped]
+from django.db.models import CompositePrimaryKey, Field, Model, Q
+
+from tickets.rotation.declaration import RotatingToken, has_db_default
+from tickets.rotation.guard import Column, GuardPair, guards_of
+
+META = "Let its class Meta inherit from RotatingToken.Meta."
+ADOPT = "docs/adopt.md shows a whole model."
+
+
+@register(Tags.models)
+def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """One message a mistake, of the models of the apps asked for."""
+    chosen = app_configs if app_configs is not None else apps.get_app_configs()
+    messages = [message for app in chosen for model in app.get_models() for message in _of(model)]
+    if is_psycopg3:
+        messages.append(
+            Error(
+                "Django uses psycopg 3 here, and a rotation needs psycopg 2.",
+                hint="Uninstall psycopg; psycopg2 is installed.",
+                id="rotation.E016",
+            )
+        )
+    return messages
+
+
+def _of(model: type[Model]) -> Iterator[CheckMessage]:
+    pairs = list(guards_of(getattr(model._meta, "triggers", [])))
+    own = {field.name for field in model._meta.local_fields}  # not those of a parent's table
+    guarded = {pair.update.token for pair in pairs}
+    if issubclass(model, RotatingToken) and "token" in own - guarded:
+        yield Error("Its token has no guard.", hint=META, obj=model, id="rotation.E010")
+    if pairs and isinstance(model._meta.pk, CompositePrimaryKey):
+        yield Error(
+            "A rotating token needs a primary key of one column.", obj=model, id="rotation.E011"
+        )
+    markers = [str(pair.update.marker) for pair in pairs]
+    if len(set(markers)) < len(markers):
+        yield Error(
+            "Two rotating tokens share a marker.", hint=ADOPT, obj=model, id="rotation.E012"
+        )
+    for pair in pairs:
+        yield from _of_token(model, pair)
+
+
+def _of_token(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
+    if pair.insert.marker != pair.update.marker:
+        yield _wrong(model, "The two triggers of its guard name different markers.")
+        return
+    token, marker = _field(model, pair.update.token), pair.update.marker
+    if token is None:
+        yield _wrong(model, f"Its guard names the token {pair.update.token}, which is no field.")
+        return
+    if "SELECT" in pair.insert.fresh_token.upper():
+        yield Warning(
+            f"The expression for fresh tokens of {token.name} has a subquery: one that depends on "
+            "no row gives all rows of a batch the same token.",
+            obj=model,
+            id="rotation.W010",
+        )
+    if isinstance(marker, Column):
+        return
+    field = _field(model, marker)
+    if field is None or field.get_internal_type() != "DateTimeField" or not field.null:
+        yield _wrong(model, f"Its guard names the marker {marker}, which is no RotatedAtField.")
+        return
+    for each in (token, field):
+        if not has_db_default(each):
+            yield Error(
+                f"{each.name} has no db_default, so that create() would return another value than "
+                "the one that the guard stores.",
+                hint=ADOPT,
+                obj=model,
+                id="rotation.E014",
+            )
+    if not _has_pending_index(model, field.name):
+        yield Error(
+            f"Its class Meta has no PendingIndex({field.name!r}) among its indexes.",
+            hint=ADOPT,
+            obj=model,
+            id="rotation.E015",
+        )
+
+
+def _wrong(model: type[Model], sentence: str) -> Error:
+    return Error(sentence, hint=ADOPT, obj=model, id="rotation.E013")
+
+
+def _field(model: type[Model], name: object) -> Field[Any, Any] | None:
+    try:
+        found = model._meta.get_field(str(name))
+    except FieldDoesNotExist:
+        return None
+    return found if isinstance(found, Field) else None
+
+
+def _has_pending_index(model: type[Model], marker: str) -> bool:
+    pending = Q((f"{marker}__isnull", True))
+    return any(
+        index.condition == pending and index.fields == [model._meta.pk.name]
+        for index in model._meta.indexes
+    )

@@ -1,0 +1,78 @@
+"""What may be changed about a rotation while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tickets.rotation.options import RotationOptions
+
+LONGEST_PAUSE_SECONDS = 3600.0
+MOST_ROWS = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast to go; meaning and units are those of RotationOptions.
+
+    Raises ValueError for numbers that are no pace.
+    """
+
+    pause_seconds: float = 0.0
+    max_rows_per_second: int | None = None
+    traffic_batch_rows: int = 15
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pause_seconds <= LONGEST_PAUSE_SECONDS:
+            raise ValueError("the pause is from 0 seconds to an hour")
+        if self.max_rows_per_second is not None and not 1 <= self.max_rows_per_second <= MOST_ROWS:
+            raise ValueError("a limit is from 1 to 1,000,000,000 rows per second")
+        if not 0 <= self.traffic_batch_rows <= MOST_ROWS:
+            raise ValueError("a batch beside traffic is from 1 to 1,000,000,000 rows; 0: no limit")
+
+    def __str__(self) -> str:
+        """``at most 500 rows/s, 0.1 s between batches, 15 rows a batch beside traffic``."""
+        words = ["no limit to the rate"]
+        if self.max_rows_per_second is not None:
+            words = [f"at most {self.max_rows_per_second:,} rows/s"]
+        if self.pause_seconds:
+            words.append(f"{self.pause_seconds:g} s between batches")
+        beside = f"{self.traffic_batch_rows:,} rows a batch beside traffic"
+        words.append(beside if self.traffic_batch_rows else "no regard to traffic")
+        return ", ".join(words)
+
+    def as_word(self) -> dict[str, Any]:
+        """The JSON value that a record keeps for whoever runs the rotation."""
+        return {"pace": asdict(self)}
+
+
+def pace_of(options: RotationOptions) -> Pace:
+    """The pace that a rotation begins with."""
+    return Pace(
+        pause_seconds=min(options.pause_seconds, LONGEST_PAUSE_SECONDS),
+        max_rows_per_second=options.max_rows_per_second,
+        traffic_batch_rows=options.traffic_batch_rows,
+    )
+
+
+def pace_asked_for(word: Any) -> Pace | None:
+    """The pace in a stored word; None where there is none that this code understands."""
+    try:
+        return Pace(**word["pace"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+class PaceListener:
+    """Told again and again what was asked of a rotation; passes on what is new, once."""
+
+    def __init__(self, change: Callable[[Pace], None]) -> None:
+        self._change = change
+        self._last: Pace | None = None
+
+    def hear(self, word: Any) -> None:
+        pace = pace_asked_for(word)
+        if pace is not None and pace != self._last:
+            self._last = pace
+            self._change(pace)

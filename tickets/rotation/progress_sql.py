@@ -1,0 +1,82 @@
+"""The SQL of the progress report: a stretch of keys, or an hour, a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg2 import sql
+
+from tickets.rotation.target import Target
+
+COLUMNS = (
+    *("model", "section", "first_key", "last_key", "hour"),
+    *("rows", "rotated", "pending", "first_rotated_at", "last_rotated_at"),
+)
+RANGES = 100
+RANGE_ROWS_AT_LEAST = 1_000
+
+
+def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
+    """Statement and values for the progress of targets on one database; an answer has COLUMNS.
+
+    For each target, in this order: section "keys", about RANGES stretches with equally many rows
+    in key order, of at least RANGE_ROWS_AT_LEAST; "hour", each hour (UTC) in which rows were
+    rotated; "total". ACCESS SHARE. One scan a table, all of one instant.
+    """
+    parts: list[sql.Composed] = []
+    values: dict[str, Any] = {"ranges": RANGES, "range_rows_at_least": RANGE_ROWS_AT_LEAST}
+    for number, target in enumerate(targets):
+        parts.append(_progress_of(target, number))
+        values |= {f"label_{number}": target.label, f"table_{number}": target.table}
+    statement = sql.SQL(
+        "SELECT model, CASE section WHEN 1 THEN 'keys' WHEN 2 THEN 'hour' ELSE 'total' END, "
+        "first_key, last_key, hour AT TIME ZONE 'UTC', rows, rotated, rows - rotated, "
+        "first_rotated_at, last_rotated_at FROM ({parts}) AS progress "
+        "ORDER BY place, section, stretch, hour"
+    )
+    return statement.format(parts=sql.SQL(" UNION ALL ").join(parts)), values
+
+
+def _progress_of(target: Target, number: int) -> sql.Composed:
+    """Works for any ordered key: there is no min() for uuid before PostgreSQL 18, so the ends of a
+    stretch are told by their places. Those are the only keys that the server keeps.
+
+    Stretch and hour are made beside the window functions, where the planner knows nothing of them.
+    It then expects few, and counts in a hash table; else it might sort the whole table on disk.
+    """
+    return sql.SQL(
+        "(WITH stretches AS MATERIALIZED ({size}) "
+        "SELECT {number} AS place, {label} AS model, grouping(stretch, hour) AS section, "
+        "stretch, hour, (array_agg(key) FILTER (WHERE offset_in = 0))[1]::text AS first_key, "
+        "(array_agg(key) FILTER (WHERE offset_in = size - 1 OR ends))[1]::text AS last_key, "
+        "count(*) AS rows, count(marker) AS rotated, "
+        "min(marker) AS first_rotated_at, max(marker) AS last_rotated_at FROM ("
+        "SELECT {key} AS key, {marker} AS marker, (SELECT size FROM stretches) AS size, "
+        "(row_number() OVER by_key - 1) / (SELECT size FROM stretches) AS stretch, "
+        "(row_number() OVER by_key - 1) %% (SELECT size FROM stretches) AS offset_in, "
+        "lead({key}) OVER by_key IS NULL AS ends, "
+        "date_trunc('hour', {marker} AT TIME ZONE 'UTC') AS hour "
+        "FROM {table} WINDOW by_key AS (ORDER BY {key})) AS placed "
+        "GROUP BY GROUPING SETS ((stretch), (hour), ()) "
+        "HAVING grouping(hour) = 1 OR hour IS NOT NULL)"
+    ).format(
+        number=sql.Literal(number),
+        label=sql.Placeholder(f"label_{number}"),
+        key=sql.Identifier(target.key_column),
+        marker=sql.Identifier(target.marker_column),
+        size=_stretch_rows(number),
+        table=sql.Identifier(target.table),
+    )
+
+
+def _stretch_rows(number: int) -> sql.Composed:
+    """How many rows make a stretch, from estimates: a table of 1,000 bytes a row has few of them.
+
+    The size on disk stands in for statistics that are missing or old.
+    """
+    return sql.SQL(
+        "SELECT greatest(%(range_rows_at_least)s, "
+        "ceil(greatest(reltuples, pg_relation_size(oid) / 1000) / %(ranges)s))::bigint AS size "
+        "FROM pg_class WHERE oid = to_regclass(quote_ident({table}))"
+    ).format(table=sql.Placeholder(f"table_{number}"))

@@ -1,0 +1,146 @@
+"""The one definition of pending, and how its rows are found where no index holds them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from psycopg2 import sql
+
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.target import Target
+
+_PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*%s")
+
+
+def pending(
+    target: Target, keys: KeyRange, *, qualified: bool = False, for_planner: bool = False
+) -> sql.Composed:
+    """A WHERE clause for the pending rows of a key range, with the parameters of ``values_of``.
+
+    What no index of ours serves is written so that no other index is tempted by it: a batch must
+    read a stretch of keys, whatever the statistics say. ``for_planner`` writes it as the planner's
+    estimates understand it. ``qualified`` names the table with each column.
+    """
+    key = _column(target, target.key_column, qualified=qualified)
+    terms = [still_pending(target, keys, qualified=qualified, for_planner=for_planner)]
+    if keys.listed is not None:
+        terms.insert(0, sql.SQL("{} = ANY(%(listed_keys)s)").format(key))
+    return sql.SQL(" AND ").join([*terms, *_within(key, keys)])
+
+
+def still_pending(
+    target: Target, keys: KeyRange, *, qualified: bool = False, for_planner: bool = False
+) -> sql.Composed:
+    """``pending`` for rows that are known to lie in the range."""
+    marker = _column(target, target.marker_column, qualified=qualified)
+    term = "{marker} IS NULL"
+    if keys.listed is not None:
+        term = "({marker} IS NULL OR {marker} = ANY(%(listed_markers)s))"
+    elif target.selection.issued_before is not None:
+        term = "coalesce({marker} < %(issued_before)s, true)"
+        if for_planner:
+            term = "({marker} IS NULL OR {marker} < %(issued_before)s)"
+    terms = [sql.SQL(term).format(marker=marker)]
+    if target.selection.condition is not None:
+        terms.append(condition_of(target, for_planner=for_planner))
+    return sql.SQL(" AND ").join(terms)
+
+
+def condition_of(target: Target, *, for_planner: bool = False) -> sql.Composed:
+    """The selection's condition, which there must be."""
+    condition = target.selection.condition
+    if condition is None:
+        raise ValueError(f"the selection of {target.label} has no condition")
+    term = sql.SQL("({})" if for_planner else "({}) IS TRUE")
+    return term.format(_named(condition.text))
+
+
+def _within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
+    bounds: list[sql.Composable] = []
+    if keys.after is not None:
+        bounds.append(sql.SQL("{} > %(after)s").format(key))
+    if keys.upper is not None:
+        bounds.append(sql.SQL("{} <= %(upper)s").format(key))
+    return bounds
+
+
+def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
+    """The parameters of a statement over the pending rows of ``keys``."""
+    values: dict[str, Any] = {"after": keys.after, "upper": keys.upper}
+    selection = target.selection
+    if selection.issued_before is not None:
+        values["issued_before"] = selection.issued_before
+    if selection.condition is not None:
+        numbered = enumerate(selection.condition.values)
+        values.update((f"where_{place}", value) for place, value in numbered)
+    if keys.listed is not None:
+        values["listed_keys"] = array(keys.listed.keys)
+        values["listed_markers"] = array(keys.listed.markers)
+    return values
+
+
+def new_marker(target: Target, keys: KeyRange) -> sql.Composed:
+    """The marker of a row that is rotated: the time of the clock.
+
+    Where the row may have a marker already, and the clock of the server may have been put back or
+    be that of another since a fail-over, at least a moment later than the old marker, which the
+    guard insists on, and no earlier than the cut-off, which would leave the row pending.
+    """
+    if keys.listed is None and target.selection.issued_before is None:
+        return sql.Composed([sql.SQL("clock_timestamp()")])
+    latest = "greatest(clock_timestamp(), {marker} + interval '1 microsecond'"
+    if target.selection.issued_before is not None:
+        latest += ", %(issued_before)s"
+    return sql.SQL(latest + ")").format(marker=sql.Identifier(target.table, target.marker_column))
+
+
+def walk(target: Target, keys: KeyRange) -> sql.Composed:
+    """The upper keys of the next batches of ``batch_rows`` rows among the next ``walk_rows`` keys.
+
+    For a selection that the partial index does not hold. Each row is (key, whether it ends a
+    batch, number of keys looked at); the last one is the last key that was looked at. No row where
+    there are no more keys. With fewer than ``walk_rows`` looked at, there are no more after them.
+
+    ACCESS SHARE. A stretch of the primary key, or of the partial index where markers are NULL, read
+    once: its length is bounded, whatever is pending in it.
+    """
+    key = sql.Identifier(target.key_column)
+    candidates: list[sql.Composable] = [sql.SQL("true")]
+    if target.selection.issued_before is None:
+        candidates = [sql.SQL("{} IS NULL").format(sql.Identifier(target.marker_column))]
+    return sql.SQL(
+        "WITH walked AS MATERIALIZED ("
+        "SELECT {key} AS key, {pending} AS pending FROM {table} WHERE {candidates} "
+        "ORDER BY {key} LIMIT %(walk_rows)s"
+        "), numbered AS ("
+        "SELECT key, row_number() OVER (ORDER BY key) AS place, count(*) OVER () AS places "
+        "FROM walked WHERE pending"
+        "), ends AS ("
+        "SELECT key, true AS ends_batch FROM numbered "
+        "WHERE place %% %(batch_rows)s = 0 OR place = places "
+        "UNION ALL (SELECT key, false FROM walked ORDER BY key DESC LIMIT 1)"
+        ") SELECT key, ends_batch, (SELECT count(*) FROM walked) FROM ends "
+        "ORDER BY key, ends_batch DESC"
+    ).format(
+        key=key,
+        pending=still_pending(target, EVERY_KEY),
+        table=sql.Identifier(target.table),
+        candidates=sql.SQL(" AND ").join([*candidates, *_within(key, keys)]),
+    )
+
+
+def array(texts: tuple[str, ...] | list[str]) -> str:
+    """An array as PostgreSQL reads it; the driver would write, and the server parse, each alone."""
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return '{"' + '","'.join(escaped) + '"}' if texts else "{}"
+
+
+def _column(target: Target, column: str, *, qualified: bool) -> sql.Identifier:
+    return sql.Identifier(target.table, column) if qualified else sql.Identifier(column)
+
+
+def _named(text: str) -> sql.SQL:
+    """Django's n-th ``%s`` as the named parameter ``where_n``."""
+    places = iter(range(text.count("%s")))
+    return sql.SQL(_PLACEHOLDER.sub(lambda found: f"{found[0][:-2]}%(where_{next(places)})s", text))

@@ -1,0 +1,139 @@
+"""VACUUMs beside the ranges of a spread rotation: one at a time, by whichever worker is free.
+
+A range is too short for one, and knows only its own rows. So a VACUUM is an operation of its own,
+in the high queue, which whoever stores a range's result begins when all ranges together have
+rotated enough.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from tickets.batch.dispatch import send
+from tickets.batch.errors import StatusChangeError, UnavailableError
+from tickets.batch.lifecycle import Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.registry import registry
+from tickets.rotation.connection import reading
+from tickets.rotation.health import others_at_work
+from tickets.rotation.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
+from tickets.rotation.spread.family import (
+    VACUUM,
+    goes_on,
+    input_of,
+    options_of,
+    records_database,
+    rotation_of,
+    shares_of,
+    target_of_rotation,
+    vacuum_key,
+    vacuum_value_of,
+    vacuums_of,
+)
+from tickets.rotation.target import Target
+from tickets.rotation.upkeep import cost_limit, due_rows
+from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
+
+PART_OF_THE_SOFT_LIMIT = 0.8
+
+logger = logging.getLogger(__name__)
+
+
+def begin_vacuum_if_due(rotation: BatchOperation) -> None:
+    """Give a VACUUM to the workers when all ranges together have rotated enough for the next one.
+
+    Any number may look at once: the key makes it one. Where the broker is away there is none.
+
+    Raises RotationError.
+    """
+    every_percent = options_of(rotation).vacuum_every_percent
+    if not every_percent or not goes_on(rotation):
+        return
+    target = target_of_rotation(rotation)
+    with reading(target.database) as connection:
+        number = int(
+            shares_of(rotation).rotated_rows // due_rows(connection, target, every_percent)
+        )
+    if number == 0 or vacuums_of(rotation).exclude(status=Status.FINISHED).exists():
+        return
+    vacuum = BatchOperation.objects.using(records_database()).create_asynchronous(
+        VACUUM,
+        context_object=rotation,
+        key=vacuum_key(rotation, number),
+        input_data={"rotation": rotation.pk, "since_xid": _vacuumed_until(rotation)},
+    )
+    if vacuum.status == Status.UNPROCESSED:
+        _send(vacuum)
+
+
+def vacuum_beside(vacuum: BatchOperation) -> dict[str, Any]:
+    """Vacuum the table as long as the rotation goes on; how it went, as JSON values.
+
+    It is ended with the rotation, and before the soft time limit: what was cleaned stays so.
+    """
+    rotation = rotation_of(vacuum)
+    if rotation is None or not goes_on(rotation):
+        return {"done": False, "skipped_because": "the rotation has ended"}
+    target = target_of_rotation(rotation)
+    with reading(target.database) as connection:
+        until_xid = next_transaction(connection)
+        limit = cost_limit(meets_traffic=others_at_work(connection))
+    since_xid = input_of(vacuum)["since_xid"]
+    ended = _vacuum(target, limit, since_xid, as_long_as=lambda: _goes_on_still(rotation))
+    return {
+        "done": ended.done,
+        "skipped_because": ended.skipped_because,
+        "seconds": round(ended.seconds, 3),
+        "until_xid": until_xid,
+    }
+
+
+def _send(vacuum: BatchOperation) -> None:
+    try:
+        send(vacuum, registry.get(VACUUM))
+    except UnavailableError as error:
+        logger.warning("no VACUUM: %s", error)
+        with suppress(StatusChangeError):  # it did arrive
+            vacuum.cancel()
+
+
+def _vacuumed_until(rotation: BatchOperation) -> int | None:
+    """The transaction since which rows die that no VACUUM of this rotation has cleared."""
+    values = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation).order_by("id")]
+    done = [value["until_xid"] for value in values if value is not None and value["done"]]
+    return done[-1] if done else input_of(rotation).get("since_xid")
+
+
+def _vacuum(
+    target: Target, limit: int, since_xid: int | None, *, as_long_as: Callable[[], bool]
+) -> Vacuumed:
+    """In a thread, so that this one hears of the rotation's end and of the soft time limit."""
+    soft_limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None) or float("inf")
+    ends_at = time.monotonic() + PART_OF_THE_SOFT_LIMIT * soft_limit
+    vacuum = TableVacuum(target, cost_limit=limit)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(vacuum.run, since_xid=since_xid)
+        try:
+            while not wait([running], timeout=BEAT_EVERY_SECONDS).done:
+                if time.monotonic() >= ends_at or not as_long_as():
+                    vacuum.cancel()
+        except BaseException:
+            vacuum.cancel()
+            raise
+    return running.result()
+
+
+def _goes_on_still(rotation: BatchOperation) -> bool:
+    try:
+        return goes_on(rotation)
+    except DATABASE_ERRORS:
+        connections[records_database()].close()  # the next look opens another
+        return True

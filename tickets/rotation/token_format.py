@@ -1,0 +1,153 @@
+"""What text tokens look like: made by PostgreSQL alone, or by Python, with the same distribution.
+
+>>> KEY = urlsafe(prefix="tk_")
+>>> KEY.sql        # an SQL expression: a new token for every row
+>>> KEY.make(1000) # a thousand of them from Python's secrets
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import ceil, comb, log2
+
+LEAST_BITS = 128
+BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+# Nothing that SQL, Python's % or a dollar-quoted function body would read as its own.
+_PLAIN = re.compile(r"[!-~]*")
+_SPECIAL = set("'\"\\$%")
+
+# 3 x 122 random bits are hashed to 256: as good as uniform. pgcrypto, which has gen_random_bytes(),
+# need not be installed; gen_random_uuid() draws from the server's strong random source.
+_BLOCK_BYTES = 32
+_BLOCK = f"sha256({' || '.join(['uuid_send(gen_random_uuid())'] * 3)})"
+_TOO_SHORT = Fraction(1, 2**80)
+
+
+@dataclass(frozen=True)
+class TokenFormat:
+    """``prefix`` and ``random_length`` characters of ``alphabet``, each equally likely.
+
+    ``alphabet`` has 2 to 64 different characters, without quotes, backslash, dollar and per cent
+    signs. Raises ValueError for anything else, and for fewer than 128 random bits.
+    """
+
+    alphabet: str
+    random_length: int
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.alphabet) <= len(BASE64):
+            raise ValueError("an alphabet has 2 to 64 characters")
+        if len(set(self.alphabet)) != len(self.alphabet):
+            raise ValueError("a character stands twice in the alphabet")
+        for text in (self.alphabet, self.prefix):
+            if not _PLAIN.fullmatch(text) or _SPECIAL & set(text):
+                raise ValueError("letters, digits and ASCII signs only, none of ' \" \\ $ %")
+        if self.bits < LEAST_BITS:
+            least = length_for(self.alphabet)
+            raise ValueError(
+                f"{self.random_length} characters of {len(self.alphabet)} are {self.bits:.0f} "
+                f"random bits; a secret needs {LEAST_BITS}: {least} characters"
+            )
+
+    @property
+    def bits(self) -> float:
+        """Random bits in a token."""
+        return self.random_length * log2(len(self.alphabet))
+
+    @property
+    def length(self) -> int:
+        """Characters in a token: the least ``max_length`` of its column."""
+        return len(self.prefix) + self.random_length
+
+    @cached_property
+    def sql(self) -> str:
+        """An SQL expression that is a new token each time that it is evaluated.
+
+        PostgreSQL 14 or newer, no extension. It has no subquery: one that depends on no row would
+        be evaluated once a statement, and every row would get the same token.
+        """
+        symbols = self._symbols_needed
+        byte_count = symbols // 4 * 3  # whole groups: the last symbol of a part has fewer bits
+        blocks = " || ".join([_BLOCK] * ceil(byte_count / _BLOCK_BYTES))
+        random = f"translate(encode(substr({blocks}, 1, {byte_count}), 'base64'), "
+        random += f"'{BASE64}' || chr(10), '{self._images}')"
+        chosen = f"left({random}, {self.random_length})"
+        return f"('{self.prefix}' || {chosen})" if self.prefix else chosen
+
+    def make(self, count: int) -> list[str]:
+        """``count`` new tokens, in memory all at once."""
+        drawn = self._draw(count * self.random_length)
+        length = self.random_length
+        return [self.prefix + drawn[n * length : (n + 1) * length] for n in range(count)]
+
+    def _draw(self, count: int) -> str:
+        return "".join(self._drawn(count))[:count]
+
+    def _drawn(self, count: int) -> Iterator[str]:
+        kept, dropped = len(self._images), BASE64[len(self._images) :].encode()
+        table = bytes.maketrans(BASE64[:kept].encode(), self._images.encode())
+        while count > 0:
+            symbols = ceil(count * len(BASE64) / kept) + 16
+            encoded = base64.b64encode(secrets.token_bytes(ceil(symbols / 4) * 3))
+            part = encoded.translate(table, dropped).decode()
+            count -= len(part)
+            yield part
+
+    @property
+    def _images(self) -> str:
+        """What the first symbols of base64 stand for, as often each; the others are dropped."""
+        return self.alphabet * (len(BASE64) // len(self.alphabet))
+
+    @property
+    def _symbols_needed(self) -> int:
+        """So many that fewer than ``random_length`` are kept once in 2**80 tokens."""
+        symbols = ceil(self.random_length / 4) * 4
+        while self._too_few_kept(symbols) > _TOO_SHORT:
+            symbols += 4
+        return symbols
+
+    def _too_few_kept(self, symbols: int) -> Fraction:
+        kept = Fraction(len(self._images), len(BASE64))
+        if kept == 1:
+            return Fraction(0)
+        return sum(
+            (
+                comb(symbols, n) * kept**n * (1 - kept) ** (symbols - n)
+                for n in range(self.random_length)
+            ),
+            Fraction(0),
+        )
+
+
+def length_for(alphabet: str, bits: int = LEAST_BITS) -> int:
+    """How many characters of an alphabet have so many random bits."""
+    return ceil(bits / log2(len(alphabet)))
+
+
+def hexadecimal(length: int = 32, *, upper: bool = False, prefix: str = "") -> TokenFormat:
+    """Hexadecimal digits, 4 random bits each: by default 128 bits in lower case."""
+    digits = "0123456789ABCDEF" if upper else "0123456789abcdef"
+    return TokenFormat(digits, length, prefix)
+
+
+def urlsafe(length: int = 43, *, prefix: str = "") -> TokenFormat:
+    """Letters of both cases, digits, ``-`` and ``_``, 6 random bits each: by default 258 bits.
+
+    As long as what ``secrets.token_urlsafe()`` makes. Not for columns that ignore case.
+    """
+    return TokenFormat(string.ascii_letters + string.digits + "-_", length, prefix)
+
+
+def characters(alphabet: str, length: int | None = None, *, prefix: str = "") -> TokenFormat:
+    """Characters of an alphabet of one's own; by default as many as have 128 random bits."""
+    if length is None:
+        length = length_for(alphabet) if len(alphabet) > 1 else 0
+    return TokenFormat(alphabet, length, prefix)

@@ -1,0 +1,85 @@
+"""The thread that runs a report's query."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from contextlib import closing
+
+import psycopg2
+
+from tickets.streaming.channel import Channel, ClosedError
+from tickets.streaming.encoder import CsvEncoder
+from tickets.streaming.errors import QueryError, ReportError, query_error
+from tickets.streaming.pace import FetchPace
+from tickets.streaming.query import Query
+from tickets.streaming.session import Session
+from tickets.streaming.settings import Limits
+
+LOOK_SECONDS = 0.25
+CANCEL_TRIES = 8
+
+_log = logging.getLogger(__name__)
+
+
+class Producer(threading.Thread):
+    """Puts the lines of a query's answer into a channel, and how it ended.
+
+    It is a daemon, so that a process which has to end at once can; the database then notices.
+    """
+
+    def __init__(self, query: Query, encoder: CsvEncoder, channel: Channel, limits: Limits) -> None:
+        super().__init__(name="report", daemon=True)
+        self._session = Session(query, limits)
+        self._encoder = encoder
+        self._channel = channel
+        self._stalled_seconds = limits.stalled_seconds
+
+    def run(self) -> None:
+        failure: ReportError | None = None
+        try:
+            self._produce()
+        except ClosedError:
+            pass
+        except ReportError as error:
+            failure = error
+        except psycopg2.Error as error:
+            failure = query_error(error)
+        except Exception as error:  # noqa: BLE001  (or the reader would wait for ever)
+            # Where it happened, without the exception's text, which may quote a row.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("A report met %s\n%s", type(error).__name__, where)
+            failure = QueryError(f"the server made a mistake ({type(error).__name__})")
+        finally:
+            self._session.close()
+        self._channel.end(failure)
+
+    def end(self) -> None:
+        """Cancel the query and return when the thread has ended, or after about three seconds.
+
+        A cancellation that meets no statement is lost, so it is repeated. A thread that is left
+        over is still connecting, and ends when it has.
+        """
+        self._channel.close()
+        for _ in range(CANCEL_TRIES):
+            if not self.is_alive():
+                return
+            self._session.cancel()
+            self.join(LOOK_SECONDS)
+        self._session.hang_up()
+        self.join(LOOK_SECONDS * 4)
+
+    def _produce(self) -> None:
+        self._session.open()
+        self._channel.check()
+        pace = FetchPace()
+        with closing(self._session.fetches(pace)) as fetches:
+            started = time.monotonic()
+            for rows in fetches:
+                seconds = time.monotonic() - started
+                block = self._encoder.lines(rows)
+                pace.note(seconds=seconds, block_bytes=len(block))
+                self._channel.put(block, within_seconds=self._stalled_seconds)
+                started = time.monotonic()

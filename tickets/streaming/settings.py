@@ -1,0 +1,38 @@
+"""The Django settings of reports, read when one begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``keep_alive_seconds`` is the longest silence, and half of the time in which a client that
+    has gone is noticed. ``reports_at_most`` counts all processes that use one database.
+    ``stalled_seconds``: a client that takes nothing for so long loses its query.
+    """
+
+    keep_alive_seconds: float
+    seconds_at_most: float
+    stalled_seconds: float
+    reports_at_most: int
+
+
+def limits() -> Limits:
+    """What the settings say. Raises ImproperlyConfigured for anything but numbers above 0."""
+    return Limits(
+        keep_alive_seconds=_above_zero("REPORT_KEEP_ALIVE_SECONDS", 1.5),
+        seconds_at_most=_above_zero("REPORT_SECONDS_AT_MOST", 3600),
+        stalled_seconds=_above_zero("REPORT_STALLED_CLIENT_SECONDS", 60),
+        reports_at_most=int(_above_zero("REPORTS_AT_MOST", 2)),
+    )
+
+
+def _above_zero(name: str, default: float) -> float:
+    value = getattr(settings, name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be a number above 0")
+    return value

@@ -1,0 +1,81 @@
+"""The bytes of a report, as a web server takes them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Sequence
+
+from django.db import close_old_connections
+
+from tickets.streaming import web_server
+from tickets.streaming.channel import Channel
+from tickets.streaming.drip import Drip
+from tickets.streaming.encoder import CsvEncoder
+from tickets.streaming.errors import IncompleteReportError, ReportError, StoppedError
+from tickets.streaming.producer import Producer
+from tickets.streaming.query import Query
+from tickets.streaming.settings import Limits
+
+_log = logging.getLogger(__name__)
+
+
+class CsvStream(Iterator[bytes]):
+    """Never empty, never silent for longer than ``keep_alive_seconds``.
+
+    A report that fails ends with a line that says so, and then raises IncompleteReportError. A
+    server calls ``close`` when it is done, whether the client has everything or has gone.
+    """
+
+    def __init__(self, query: Query, columns: Sequence[str], limits: Limits) -> None:
+        self._limits = limits
+        self._encoder = CsvEncoder(columns)
+        self._channel = Channel()
+        self._drip = Drip()
+        self._deadline = time.monotonic() + limits.seconds_at_most
+        self._producer = Producer(query, self._encoder, self._channel, limits)
+        self._pieces = self._all_pieces()
+
+    def start(self, within_seconds: float) -> None:
+        """Start the query, and wait so long for its first row.
+
+        Raises the ReportError of a report that has failed by then; none of it was sent yet.
+        """
+        self._producer.start()
+        failure = self._channel.wait(within_seconds)
+        if failure is not None:
+            _log.warning("A report failed: %s", failure)
+            raise failure
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """End the query. May be called again."""
+        self._pieces.close()
+        self._producer.end()
+
+    def _all_pieces(self) -> Generator[bytes]:
+        close_old_connections()  # that of the request itself is not needed any more
+        try:
+            yield self._drip.feed(self._encoder.header())
+            yield from self._rows()
+        except ReportError as failure:
+            _log.warning("A report ended early: %s", failure)
+            self._producer.end()
+            yield self._drip.rest() + self._encoder.last_line(str(failure))
+            raise IncompleteReportError(str(failure)) from None
+        finally:
+            self._producer.end()
+        rest = self._drip.rest()
+        if rest:
+            yield rest
+
+    def _rows(self) -> Iterator[bytes]:
+        while (block := self._channel.take(self._limits.keep_alive_seconds)) != b"":
+            web_server.beat()
+            if web_server.is_stopping():
+                raise StoppedError("the server is being restarted; ask for the report again")
+            if time.monotonic() > self._deadline:
+                raise StoppedError(f"it took longer than {self._limits.seconds_at_most:g} s")
+            yield self._drip.keep_alive() if block is None else self._drip.feed(block)
