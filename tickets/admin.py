@@ -6,20 +6,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from tickets.errors import MessageChangedError
 from tickets.models import ImportedTicket, Message, Ticket
+from tickets.rotation.admin import RotatingAdmin
 
 # At run time ModelAdmin and ModelForm take no type argument; only their type stubs do.
 if TYPE_CHECKING:
-    TicketAdminBase = admin.ModelAdmin[Ticket]
     MessageAdminBase = admin.ModelAdmin[Message]
     MessageFormBase = forms.ModelForm[Message]
     ImportedTicketAdminBase = admin.ModelAdmin[ImportedTicket]
 else:
-    TicketAdminBase = MessageAdminBase = ImportedTicketAdminBase = admin.ModelAdmin
+    MessageAdminBase = ImportedTicketAdminBase = admin.ModelAdmin
     MessageFormBase = forms.ModelForm
 
 
 @admin.register(Ticket)
-class TicketAdmin(TicketAdminBase):
+class TicketAdmin(RotatingAdmin):
     """Tickets without their tokens: a token opens its ticket."""
 
     list_display = ("id", "subject", "status", "created_at", "token_rotated_at")

@@ -10,9 +10,10 @@ from django.db.models.functions import Now
 from tickets.batch.models import BatchOperation
 from tickets.errors import MessageChangedError
 from tickets.rotation.guard import guard
+from tickets.rotation.rotating import RotatesToken
 
 
-class Ticket(models.Model):
+class Ticket(RotatesToken):
     """A customer's ticket; whoever knows its token may open it, so the token is a secret.
 
     The database issues token and marker: their fields hold what is stored after ``create()``,

@@ -15,9 +15,11 @@ from tickets.csrf import secret_page_csrf
 from tickets.forms import TicketForm
 from tickets.lookup_limit.view import limit_failed_lookups
 from tickets.models import Ticket
+from tickets.rotation.retired import keeps_retired, recognise
 from tickets.secrecy import secret
 
 NOTHING_HERE = "There is nothing here. If you followed a link to a ticket, ask for a new link."
+REPLACED = "This link was replaced and opens nothing any more. Ask for a new link."
 TOO_MANY = "Too many links from your network opened nothing. Try again in a few minutes."
 STAFF_ONLY = "Only staff may create tickets."
 
@@ -34,10 +36,13 @@ def ticket_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the ticket whose token is in the link; a POST changes its subject, its status or both.
 
     No ticket: 404, in the same words and after the same look-up, whatever is wrong with the link.
-    Too many of those: 429 for any link.
+    Only where retired tokens are kept, whoever comes with one is told so: 410. Too many links that
+    open nothing: 429 for any link.
     """
     ticket = _find(token)
     if ticket is None:
+        if keeps_retired(Ticket) and recognise(token.lower()):
+            return answer(request, "tickets/replaced.html", {}, {"error": REPLACED}, status=410)
         return answer(request, "404.html", {}, {"error": NOTHING_HERE}, status=404)
     if request.method == "POST":
         return _change(request, ticket)

@@ -29,6 +29,7 @@ def resume_seconds(
     """
     seconds: SecondsAt = dict.fromkeys(percents)
     with databases.clone(rows) as url, watching(url) as watch:
+        recipe.prepare(url)
         for percent in percents:
             key = rows * percent // 100
             if key:

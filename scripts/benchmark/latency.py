@@ -76,6 +76,7 @@ def _quiet(rows: int) -> Recipe:
 
 def _measure(databases: Databases, situation: Recipe, rows: int) -> Felt:
     with databases.clone(rows) as url, tempfile.TemporaryDirectory() as directory:
+        situation.prepare(url)
         with running_traffic(url, rows=rows, directory=Path(directory)) as traffic:
             with sampled_activity(url) as activity:
                 finished = situation.run(url)

@@ -10,6 +10,7 @@ Figures = dict[str, float | None]
 def measured_run(databases: Databases, recipe: Recipe, rows: int) -> Figures:
     """Run it on a new clone with so many rows. Raises BenchmarkError when it left any out."""
     with databases.clone(rows) as url:
+        recipe.prepare(url)
         for measure in TAKEN:
             measure.start(url)
         finished = recipe.run(url)

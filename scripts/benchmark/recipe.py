@@ -38,7 +38,8 @@ class Recipe:
     Its last line on stdout is JSON, as that of `rotate_tokens --progress json`. `rows_at_most` is
     set for slow recipes, which are measured on a smaller table; `traffic_rows_at_most` for those
     that are slower under traffic. `resumes`: run again after a kill, it need not start over.
-    `rotates`: nothing may be pending afterwards.
+    `rotates`: nothing may be pending afterwards. `preparation`, arguments as well, is run before
+    the work, without being measured.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Recipe:
     traffic_rows_at_most: int | None = None
     resumes: bool = True
     rotates: bool = True
+    preparation: tuple[str, ...] = ()
 
     def rows(self, wanted: int) -> int:
         """The rows of the table on which it is measured."""
@@ -57,6 +59,12 @@ class Recipe:
     def traffic_rows(self, wanted: int) -> int:
         """The same, where traffic is measured too."""
         return min(self.rows(wanted), self.traffic_rows_at_most or wanted)
+
+    def prepare(self, database_url: str) -> None:
+        """Make a new clone ready. Raises BenchmarkError when that fails."""
+        if self.preparation:
+            command = (sys.executable, *self.preparation)
+            child.run(command, env=self._environment(database_url), on_line=lambda _: None)
 
     def run(self, database_url: str) -> Finished:
         """Do the work once. Raises BenchmarkError when it was not done."""
@@ -102,6 +110,11 @@ class Recipe:
 def program(module: str, *arguments: str) -> tuple[str, ...]:
     """The arguments that run `rotate` of a module in recipes/ in a process of its own."""
     return ("-m", "benchmark.client", f"benchmark.recipes.{module}", *arguments)
+
+
+def install_triggers() -> tuple[str, ...]:
+    """The arguments that install the triggers of the recipe's settings."""
+    return (str(_MANAGE), "pgtrigger", "install")
 
 
 def rotate_tokens(*options: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench"
 ROWS = 2_000
 RECIPES = [
     *("single-update", "save", "bulk-update-50", "bulk-update-1000", "key-ranges"),
-    *("rotate-1", "rotate-2", "rotate-4", "rotate-python", "rewrite"),
+    *("rotate-1", "rotate-2", "rotate-4", "rotate-python", "rotate-retired", "rewrite"),
 ]
 PNG = b"\x89PNG\r\n"
 

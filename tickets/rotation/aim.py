@@ -8,15 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model, UUIDField
+from django.db.models import Field, UUIDField
 from django.utils import timezone
 
 from tickets.rotation import sql
 from tickets.rotation.connection import reading
-from tickets.rotation.cut_off import cut_off
+from tickets.rotation.discovery import model_of
 from tickets.rotation.leak_list import Kind, read_sha256
+from tickets.rotation.moment import past_moment
 from tickets.rotation.selection import Selection
 from tickets.rotation.target import Target
 from tickets.rotation.where import compile_where
@@ -38,7 +38,7 @@ def aim(
         target,
         selection=Selection(
             issued_before=issued_before,
-            condition=compile_where(_model(target), target.database, where),
+            condition=compile_where(model_of(target), target.database, where),
             where=tuple(where),
             list_words=tuple(list_words),
         ),
@@ -57,19 +57,19 @@ def aim_as_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Targe
     )
 
 
-def read_cut_off(text: str, database: str) -> datetime:
-    """What ``--issued-before`` means, by the clock of the database.
+def read_moment(text: str, option: str, database: str) -> datetime:
+    """What the time of an option means, by the clock of the database.
 
     Raises SelectionError, or DatabaseGoneError when it cannot be asked.
     """
     with reading(database) as connection:
         now: datetime = connection.value(sql.CLOCK)
-    return cut_off(text, now=now, time_zone=timezone.get_current_timezone())
+    return past_moment(text, option=option, now=now, time_zone=timezone.get_current_timezone())
 
 
 def list_kinds(target: Target, *names: str) -> list[Kind]:
     """How values of a list are read for a target."""
-    model = _model(target)
+    model = model_of(target)
     fields: dict[str, Field[Any, Any]] = {
         field.column: field for field in model._meta.concrete_fields
     }
@@ -105,7 +105,3 @@ def _reader(field: Field[Any, Any]) -> Callable[[str], str]:
         return str(value)
 
     return read
-
-
-def _model(target: Target) -> type[Model]:
-    return apps.get_model(target.label)

@@ -10,6 +10,7 @@ import psycopg2
 
 from tickets.rotation import sql
 from tickets.rotation.allocator import Stretch
+from tickets.rotation.announcement import Announcements
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values, fault_of
 from tickets.rotation.free_rows import FreeRows
@@ -32,7 +33,8 @@ class BatchRunner:
 
     ``aborted`` tells a statement that the operator cancelled from one that took too long. Only keys
     within ``bounds`` are looked for; ``leak_list`` is where ``listed_rows`` come from. Driver
-    errors other than those handled here pass through, with the transaction rolled back.
+    errors other than those handled here pass through, with the transaction rolled back. What
+    committed is kept in ``announcements`` until it is sent.
     """
 
     def __init__(
@@ -51,7 +53,10 @@ class BatchRunner:
         self._aborted = aborted
         self.bounds = bounds
         self._never_waiting = 0
-        self._free_rows = FreeRows(connection, target, lock_timeout_ms=lock_timeout_ms)
+        self.announcements = Announcements(target)
+        self._free_rows = FreeRows(
+            connection, target, lock_timeout_ms=lock_timeout_ms, announcements=self.announcements
+        )
         self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
@@ -138,7 +143,8 @@ class BatchRunner:
     def _update_plainly(self, keys: KeyRange) -> int:
         query = sql.together(sql.LIMIT_STATEMENT, sql.bounded(sql.rotate_range(self._target, keys)))
         values = {**values_of(self._target, keys), "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS}
-        return self._connection.change(query, self._bounds(values))
+        rotated = self.announcements.run(self._connection, query, self._bounds(values))
+        return self.announcements.committed(rotated)
 
     def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""

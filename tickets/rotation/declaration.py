@@ -15,6 +15,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
 from tickets.rotation.guard import guard
+from tickets.rotation.rotating import RotatesToken
 from tickets.rotation.token_format import TokenFormat
 
 
@@ -66,7 +67,7 @@ def pending_index_name(table: str, marker: str) -> str:
     return name if name[0].isalpha() else f"t{name[1:]}"
 
 
-class RotatingToken(models.Model):
+class RotatingToken(RotatesToken):
     """A secret UUID that the database issues, and that ``rotate_tokens`` can replace.
 
     A ``class Meta`` of the model's own must inherit from ``RotatingToken.Meta``, and add to its

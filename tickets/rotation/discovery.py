@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from tickets.rotation.errors import TokenSourceError, UnknownTargetError
 from tickets.rotation.guard import Column, GuardPair, InsertGuard, UpdateGuard, guards_of
+from tickets.rotation.retired_guard import KeepRetired, RefuseRetired
 from tickets.rotation.target import GuardTrigger, Target
 from tickets.rotation.token_source import PythonTokens, SqlTokens, TokenSource
 
@@ -64,15 +65,21 @@ def targets_of(model: type[Model], database: str) -> list[Target]:
 
 def _named(targets: list[Target], label: str) -> list[Target]:
     wanted = label.lower()
-    found = [each for each in targets if wanted in {each.label.lower(), _model_of(each)}]
+    found = [each for each in targets if wanted in _labels(each)]
     if not found:
         known = ", ".join(target.label for target in targets)
         raise UnknownTargetError(f"no rotating token is called {label!r}; there is: {known}")
     return found
 
 
-def _model_of(target: Target) -> str:
-    return ".".join(target.label.lower().split(".")[:2])
+def model_of(target: Target) -> type[Model]:
+    """The model of a target, whose label may have the token field's name behind it."""
+    app_label, name = target.label.split(".")[:2]
+    return apps.get_model(app_label, name)
+
+
+def _labels(target: Target) -> set[str]:
+    return {target.label.lower(), model_of(target)._meta.label_lower}
 
 
 def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
@@ -87,7 +94,9 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         marker_column=(marker.name if isinstance(marker, Column) else _field(model, marker).column),
         token_source=_token_source(model, pair),
         token_is_unique=token.unique or _is_constrained(model, token.name),
-        guard_triggers=(_guard_trigger(model, pair.insert), _guard_trigger(model, pair.update)),
+        guard_triggers=tuple(
+            _guard_trigger(model, each) for each in (*pair, *_retired_triggers(model, pair.update))
+        ),
     )
 
 
@@ -115,7 +124,16 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
     return PythonTokens(make)
 
 
-def _guard_trigger(model: type[Model], trigger: InsertGuard | UpdateGuard) -> GuardTrigger:
+def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[RefuseRetired | KeepRetired]:
+    """Those for the same token: a rotation without them would leave tokens unrecorded."""
+    kinds = (RefuseRetired, KeepRetired)
+    triggers = getattr(model._meta, "triggers", [])
+    return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]
+
+
+def _guard_trigger(
+    model: type[Model], trigger: InsertGuard | UpdateGuard | RefuseRetired | KeepRetired
+) -> GuardTrigger:
     return GuardTrigger(
         name=trigger.get_pgid(cast(Any, model)),
         uri=f"{model._meta.label}:{trigger.name}",

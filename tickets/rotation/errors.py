@@ -42,6 +42,10 @@ class UnyieldingRowsError(RotationError):
     """Rows stay pending although the rotation's UPDATE reports them as changed."""
 
 
+class TooManyRowsError(RotationError):
+    """More rows were chosen for one transaction than may be locked at a time."""
+
+
 class NotSpreadableError(RotationError):
     """Ranges cannot be given to workers: something is missing, or does not go together."""
 

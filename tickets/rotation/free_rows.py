@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tickets.rotation import sql
+from tickets.rotation.announcement import Announcements
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values
 from tickets.rotation.key_range import KeyRange
@@ -14,10 +15,18 @@ from tickets.rotation.token_source import PythonTokens
 class FreeRows:
     """One short transaction that never waits for a row, whatever the tokens come from."""
 
-    def __init__(self, connection: Connection, target: Target, *, lock_timeout_ms: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        target: Target,
+        *,
+        lock_timeout_ms: int,
+        announcements: Announcements,
+    ) -> None:
         self._connection = connection
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
+        self._announcements = announcements
         self._token_type: str | None = None
         self._prepared: list[str] = []
 
@@ -47,8 +56,8 @@ class FreeRows:
             return self._rotate_with_made_tokens(keys, batch_rows)
         query = sql.bounded(sql.rotate_free_rows(self._target, keys))
         values = {**values_of(self._target, keys), "batch_rows": batch_rows}
-        rotated = self._connection.change(query, self._bounds(values))
-        return BatchOutcome(rotated, self.pending_rows(keys))
+        rotated = self._announcements.run(self._connection, query, self._bounds(values))
+        return BatchOutcome(self._announcements.committed(rotated), self.pending_rows(keys))
 
     def _rotate_with_made_tokens(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         if not self._prepared:
@@ -70,7 +79,8 @@ class FreeRows:
             sql.KEEP_TOKENS,
             values=self._bounds({"tokens": array(tokens)}),
         ):
-            return self._connection.change(query, values)
+            rotated = self._announcements.run(self._connection, query, values)
+        return self._announcements.committed(rotated)
 
     def _type_of_tokens(self) -> str:
         if self._token_type is None:

@@ -56,7 +56,7 @@ class InsertGuard(pgtrigger.Trigger):
 
     def get_func(self, model: Model) -> str:
         # clock_timestamp(), not now(): in a long transaction now() would date the token too early.
-        token, marker = _column(model, self.token), _column(model, self.marker)
+        token, marker = quoted_column(model, self.token), quoted_column(model, self.marker)
         fresh = f"NEW.{token} := {self.fresh_token}; NEW.{marker} := clock_timestamp();"
         return f"{fresh} RETURN NEW;"
 
@@ -88,7 +88,7 @@ class UpdateGuard(pgtrigger.Trigger):
 
     def get_condition(self, model: Model) -> pgtrigger.Condition:
         # The whole decision is made here, so that a write which may pass costs no function call.
-        token, marker = _column(model, self.token), _column(model, self.marker)
+        token, marker = quoted_column(model, self.token), quoted_column(model, self.marker)
         claims_a_rotation = (
             f"NEW.{token} IS NOT DISTINCT FROM OLD.{token}"
             f" AND NEW.{marker} IS NOT NULL AND NEW.{marker} IS DISTINCT FROM OLD.{marker}"
@@ -100,7 +100,7 @@ class UpdateGuard(pgtrigger.Trigger):
         return pgtrigger.Condition(f"(({claims_a_rotation}) OR ({goes_back}))")
 
     def get_func(self, model: Model) -> str:
-        token, marker = _column(model, self.token), _column(model, self.marker)
+        token, marker = quoted_column(model, self.token), quoted_column(model, self.marker)
         stored = f"NEW.{token} := OLD.{token}; NEW.{marker} := OLD.{marker};"
         return f"{stored} RETURN NEW;"
 
@@ -126,7 +126,7 @@ def guard(
     inserts always do. Add the lists of several token columns; each needs a marker of its own.
     """
     expression = fresh_token.sql if isinstance(fresh_token, TokenFormat) else fresh_token
-    insert, update = (_name(each.name, token) for each in (InsertGuard, UpdateGuard))
+    insert, update = (trigger_name(each.name, token) for each in (InsertGuard, UpdateGuard))
     return [
         InsertGuard(token=token, marker=marker, fresh_token=expression, name=insert),
         UpdateGuard(token=token, marker=marker, make_tokens=make_tokens, name=update),
@@ -142,8 +142,8 @@ def guards_of(triggers: object) -> Iterator[GuardPair]:
             yield GuardPair(each, updates[each.token])
 
 
-def _name(kind: str, token: str) -> str:
-    """The trigger's name: the column "token" needs no mention."""
+def trigger_name(kind: str, token: str) -> str:
+    """The name of a token's trigger: the column "token" needs no mention."""
     if token == "token":
         return kind
     name = f"{kind}_{token}"
@@ -153,7 +153,7 @@ def _name(kind: str, token: str) -> str:
     return name
 
 
-def _column(model: Model, field: Marker) -> str:
+def quoted_column(model: Model, field: Marker) -> str:
     # django-pgtrigger passes the model's class and calls its type Model.
     if isinstance(field, Column):
         return _quoted(field.name)

@@ -28,7 +28,8 @@ class Target:
 
     Names are as stored in the database, unquoted. ``label`` is the model's, with the token field's
     name behind it where the model has several. ``guard_triggers`` are the insert and the update
-    guard. ``is_only`` says that no other target is on the database's models.
+    guard, and those that keep retired tokens where a model has them. ``is_only`` says that no other
+    target is on the database's models.
     """
 
     label: str

@@ -111,11 +111,15 @@ class Worker:
                 if allocator.is_over:
                     break
                 continue  # a stretch of keys without a pending row
-            outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
+            try:
+                outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
+            finally:  # of a batch in parts, some may have committed before an error
+                self.batches.announcements.send()
             skipped = keys if outcome.skipped_rows else None
             total += PassOutcome(outcome.skipped_rows, outcome.held, skipped)
             if not outcome.held:
                 allocator.close()
+        self.batches.announcements.rest()
         return total
 
     def _one_batch(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:

@@ -3,7 +3,7 @@
 The rows of the slow ones are chosen so that a run takes about ten seconds on two cores.
 """
 
-from benchmark.recipe import Recipe, program, rotate_tokens
+from benchmark.recipe import Recipe, install_triggers, program, rotate_tokens
 
 BASELINE = Recipe("single-update", "single UPDATE", program("single_update"), resumes=False)
 WELL_KNOWN = Recipe(
@@ -47,6 +47,14 @@ COMPARED: tuple[Recipe, ...] = (
         rotate_tokens(),
         environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
         traffic_rows_at_most=100_000,
+    ),
+    Recipe(
+        "rotate-retired",
+        "rotate_tokens, hashes of retired tokens kept",
+        rotate_tokens(),
+        environment={"DJANGO_SETTINGS_MODULE": "benchmark.retired_tokens.settings"},
+        traffic_rows_at_most=200_000,
+        preparation=install_triggers(),
     ),
     Recipe(
         "rewrite",

@@ -7,6 +7,7 @@ again for ``ROTATION_DDL_RETRY_SECONDS`` (default 600), saying every few seconds
 """
 
 from tickets.rotation.ddl.attempts import LockNotGrantedError
+from tickets.rotation.ddl.ensure_rotated import EnsureRotated, RowsPendingError
 from tickets.rotation.ddl.index import AddIndexConcurrentlyPolitely, UnexpectedIndexError
 from tickets.rotation.ddl.operations import (
     AddFieldPolitely,
@@ -24,9 +25,11 @@ __all__ = [
     "AddTriggerPolitely",
     "AlterFieldPolitely",
     "CreateModelPolitely",
+    "EnsureRotated",
     "LockNotGrantedError",
     "OnTableOf",
     "RemoveTriggerPolitely",
     "ReplaceTriggerPolitely",
+    "RowsPendingError",
     "UnexpectedIndexError",
 ]

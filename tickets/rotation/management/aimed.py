@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from tickets.rotation.aim import HASHES, KEYS, TOKENS, aim, list_kinds, read_cut_off
+from tickets.rotation.aim import HASHES, KEYS, TOKENS, aim, list_kinds, read_moment
 from tickets.rotation.errors import ListError
 from tickets.rotation.leak_list import LeakList, open_list
 from tickets.rotation.target import Target
@@ -22,7 +22,7 @@ def aimed(targets: list[Target], options: dict[str, Any]) -> list[Target]:
         labels = " or ".join(target.label for target in targets)
         raise ListError(f"a list is of one model's tokens: name {labels}. Nothing was done")
     time = options["issued_before"]
-    cut_off = None if time is None else read_cut_off(time, options["database"])
+    cut_off = None if time is None else read_moment(time, "--issued-before", options["database"])
     return [
         aim(target, issued_before=cut_off, where=options["where"], list_words=list_words)
         for target in targets

@@ -24,6 +24,8 @@ from tickets.rotation.report_format import FORMATS
 
 DEFAULTS = RotationOptions()
 MOST_WORKERS = 64
+INSTEAD = ("dry_run", "stop", "report", "verify", "replay_since")
+INSTEAD_IN_WORDS = "--dry-run, --stop, --report, --verify and --replay-since"
 A_YEAR_SECONDS = 365 * 86_400
 
 
@@ -57,6 +59,12 @@ def add_arguments(parser: CommandParser) -> None:
         help="say how many of the tokens in a file (-: standard input), or of their SHA-256, are "
         "still valid; exit code 3 if any is",
     )
+    instead.add_argument(
+        "--replay-since",
+        metavar="TIME",
+        help="send the signal tokens_rotated again for every row whose token was issued since then "
+        "(a time as with --issued-before); rotates nothing",
+    )
     _add_report(parser.add_argument_group("report"))
     add_proof(parser.add_argument_group("proof"))
     _add_spread(parser.add_argument_group("many machines"))
@@ -84,12 +92,12 @@ def check_together(options: dict[str, Any]) -> str | None:
     """What does not go together on the command line, in a sentence; None when all does."""
     if (options["format"] or options["exact"]) and not options["report"]:
         return "--format and --exact go with --report."
-    instead = [name for name in ("dry_run", "stop", "report", "verify") if options[name]]
+    instead = [name for name in INSTEAD if options[name]]
     if options["finish"] and instead:
-        return "--finish goes with none of --dry-run, --stop, --report and --verify."
+        return f"--finish goes with none of {INSTEAD_IN_WORDS}."
     spread = "--async" if options["async"] else "--follow" if options["follow"] else None
     if spread and instead:
-        return f"{spread} goes with none of --dry-run, --stop, --report and --verify."
+        return f"{spread} goes with none of {INSTEAD_IN_WORDS}."
     if spread and options["finish"]:
         return f"--finish does not go with {spread}: it is for when nothing is pending."
     if options["async"] and options["limit"] is not None:

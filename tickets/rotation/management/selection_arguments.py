@@ -12,7 +12,12 @@ SELECTING = {
     "only": "--only",
     "first": "--first",
 }
-NOTHING_TO_PROVE = {"dry_run": "--dry-run", "stop": "--stop", "verify": "--verify"}
+NOTHING_TO_PROVE = {
+    "dry_run": "--dry-run",
+    "stop": "--stop",
+    "verify": "--verify",
+    "replay_since": "--replay-since",
+}
 
 
 def add_selection(group: argparse._ArgumentGroup) -> None:
@@ -79,6 +84,10 @@ def _unfit(options: dict[str, Any]) -> Iterator[tuple[object, str]]:
     yield (
         options["stop"] and selecting,
         f"{selecting}: not with --stop, which stops every rotation.",
+    )
+    yield (
+        options["replay_since"] and selecting,
+        f"{selecting}: not with --replay-since, which sends every row with a later token.",
     )
     yield spread and listed, f"{listed}: not with {spread}; workers cannot read the file."
     yield (

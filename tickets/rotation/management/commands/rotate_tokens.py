@@ -8,6 +8,7 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
+from tickets.rotation.aim import read_moment
 from tickets.rotation.connection import own_session, reading
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import NotReadyError, RotationError
@@ -23,12 +24,21 @@ from tickets.rotation.management.arguments import (
 )
 from tickets.rotation.management.one_line import OneLineCommand
 from tickets.rotation.record import request_stop
+from tickets.rotation.replay import (
+    ENDING_REPLAY,
+    STOPPING_REPLAY,
+    Replay,
+    as_sentence,
+    listened_to,
+)
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
 from tickets.rotation.run import Run
 from tickets.rotation.spread.family import records_database
 from tickets.rotation.spread.halt import halt_requested
 from tickets.rotation.spread.operator import Operator
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.stop_on_signal import stop_on_signal
 from tickets.rotation.summary import verified_as_sentence
 from tickets.rotation.target import Target
 from tickets.rotation.verify import verify
@@ -41,7 +51,8 @@ class Command(OneLineCommand):
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
         "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
-        "--finish was stopped, or --verify found valid tokens."
+        "--finish was stopped, or --verify found valid tokens, or a receiver of --replay-since "
+        "failed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -67,6 +78,8 @@ class Command(OneLineCommand):
                 return
             if options["verify"]:
                 complete = self._verify(targets, options)
+            elif options["replay_since"]:
+                complete = self._replay(targets, options)
             elif options["report"]:
                 complete = self._report(targets, options, evidence)
             elif options["async"] or options["follow"]:
@@ -114,6 +127,16 @@ class Command(OneLineCommand):
         if silent:
             line += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
         self.stdout.write(line)
+
+    def _replay(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        since = read_moment(options["replay_since"], "--replay-since", options["database"])
+        complete, stop = True, StopSignal()
+        with stop_on_signal(stop, stopping=STOPPING_REPLAY, aborting=ENDING_REPLAY):
+            for target in listened_to(targets):
+                result = Replay(target, since, stop=stop, say=self.stderr.write).run()
+                self.stdout.write(as_sentence(target, result, since))
+                complete = complete and result.complete
+        return complete
 
     def _rotate(
         self, targets: list[Target], options: dict[str, Any], evidence: EvidenceFile | None

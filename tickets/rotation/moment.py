@@ -1,4 +1,4 @@
-"""The time before which a token counts as leaked."""
+"""A time in the past, as operators type it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _AGO = re.compile(
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def cut_off(text: str, *, now: datetime, time_zone: tzinfo) -> datetime:
+def past_moment(text: str, *, option: str, now: datetime, time_zone: tzinfo) -> datetime:
     """What an operator means by ``2026-11-22T04:00``, ``2026-11-22``, ``now`` or ``2h ago``.
 
     A time without an offset is one of ``time_zone``, and a date its midnight. ``now`` is the
-    database's clock, which sets the markers too. Raises SelectionError for anything else, and for
-    a time to come: rows rotated until then would stay pending.
+    database's clock, which sets the markers too. Raises SelectionError, which names the ``option``,
+    for anything else, and for a time to come: rows rotated until then would stay pending.
     """
     words = text.strip()
     if words == "now":
@@ -30,14 +30,14 @@ def cut_off(text: str, *, now: datetime, time_zone: tzinfo) -> datetime:
         time = datetime.fromisoformat(words)
     except ValueError:
         raise SelectionError(
-            f"--issued-before {text!r} is no time: type one like 2026-11-22T04:00+00:00, now, or "
+            f"{option} {text!r} is no time: type one like 2026-11-22T04:00+00:00, now, or "
             "2h ago (s, min, h, d)"
         ) from None
     if time.tzinfo is None:
         time = time.replace(tzinfo=time_zone)
     if time > now:
         raise SelectionError(
-            f"--issued-before {time.isoformat()} is in the future: by the database's clock it is "
+            f"{option} {time.isoformat()} is in the future: by the database's clock it is "
             f"{now.isoformat()}"
         )
     return time

@@ -1,11 +1,11 @@
-"""What --issued-before means."""
+"""What a time on the command line means."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tickets.rotation.cut_off import cut_off
 from tickets.rotation.errors import SelectionError
+from tickets.rotation.moment import past_moment
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BERLIN = timezone(timedelta(hours=1))
@@ -28,17 +28,17 @@ BERLIN = timezone(timedelta(hours=1))
 def test_a_time_is_read_with_its_offset_or_in_the_given_time_zone(
     text: str, time: datetime
 ) -> None:
-    assert cut_off(text, now=NOW, time_zone=BERLIN) == time
+    assert past_moment(text, option="--since", now=NOW, time_zone=BERLIN) == time
 
 
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2h", "-2h ago", "12:00", "2026-13-01", "1700", "999999 d ago"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(SelectionError, match="is no time"):
-        cut_off(text, now=NOW, time_zone=UTC)
+    with pytest.raises(SelectionError, match="--since .* is no time"):
+        past_moment(text, option="--since", now=NOW, time_zone=UTC)
 
 
 def test_a_time_to_come_is_refused() -> None:
-    with pytest.raises(SelectionError, match="is in the future"):
-        cut_off("2026-11-22T12:01Z", now=NOW, time_zone=UTC)
+    with pytest.raises(SelectionError, match="--since .* is in the future"):
+        past_moment("2026-11-22T12:01Z", option="--since", now=NOW, time_zone=UTC)

@@ -1,0 +1,89 @@
+"""What a process did not live to tell is told again from the data."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak, value
+from tests.manage import Manage
+
+NOW = "SELECT clock_timestamp()"
+
+
+@pytest.fixture
+def tickets(database_url: str, connect: Callable[[str], Any]) -> Any:
+    return connect(database_url)
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> dict[str, str]:
+    heard = tmp_path / "heard"
+    return {"DJANGO_SETTINGS_MODULE": "tests.listening.settings", "HEARD": str(heard)}
+
+
+def heard_in(listening: dict[str, str]) -> list[list[int]]:
+    lines = Path(listening["HEARD"]).read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def keys_of(heard: list[list[int]]) -> list[int]:
+    return sorted(key for keys in heard for key in keys)
+
+
+def test_killed_between_a_commit_and_its_signal_a_replay_tells_what_was_missed(
+    manage: Manage, database_url: str, tickets: Any, listening: dict[str, str]
+) -> None:
+    leak(tickets, 500)
+    since = value(tickets, NOW).isoformat()
+    words = ("rotate_tokens", "--batch-rows", "100")
+    killed = manage(*words, database_url=database_url, env={**listening, "END_AT": "3"})
+    assert killed.returncode == -9
+    assert manage(*words, database_url=database_url, env=listening).returncode == 0
+    assert_each_token_changed_once(tickets)
+    assert keys_of(heard_in(listening)) == [*range(1, 201), *range(301, 501)]
+
+    replay = manage(
+        "rotate_tokens", "--replay-since", since, database_url=database_url, env=listening
+    )
+    assert (replay.returncode, replay.stderr) == (0, "")
+    assert replay.stdout.startswith("tickets.Ticket: 500 keys of rows with a token issued since ")
+    assert "sent in 1 signals" in replay.stdout
+    assert heard_in(listening)[-1] == list(range(1, 501))
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_receiver_that_fails_is_counted_and_named_without_its_words(
+    manage: Manage, database_url: str, tickets: Any, listening: dict[str, str]
+) -> None:
+    leak(tickets, 20)
+    env = {**listening, "FAIL": "yes"}
+    rotated = manage("rotate_tokens", "--batch-rows", "5", database_url=database_url, env=env)
+    assert rotated.returncode == 0
+    replay = manage("rotate_tokens", "--replay-since", "1h ago", database_url=database_url, env=env)
+    assert replay.returncode == 3
+    assert "Receivers failed 1 times" in replay.stdout
+    for said in (rotated.stderr, replay.stderr):
+        assert "tests.listening.apps.write_down failed with RuntimeError" in said
+        assert "no mail" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("1h ago",), "Nobody listens to the signal tokens_rotated of tickets.Ticket"),
+        (("tomorrow",), "is not a time such as"),
+        (("2999-01-01T00:00",), "is in the future"),
+        (("1h ago", "--finish"), "--replay-since rotates nothing"),
+        (("1h ago", "--report"), "not allowed with argument"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said_in_one_line(
+    manage: Manage, database_url: str, words: tuple[str, ...], line: str
+) -> None:
+    refused = manage("rotate_tokens", "--replay-since", *words, database_url=database_url)
+    assert refused.returncode == 1
+    assert line in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1

@@ -1,0 +1,163 @@
+"""With retired tokens kept: killed, beside old code, and pruned, through manage.py."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.manage import Manage
+from tests.waiting import until
+
+KEEPING = {"DJANGO_SETTINGS_MODULE": "tests.retired_tokens.settings"}
+UNRECORDED = (
+    "SELECT count(*) FROM leaked WHERE NOT EXISTS (SELECT FROM rotation_retiredtoken "
+    "WHERE hash = sha256(convert_to(leaked.token::text, 'UTF8')))"
+)
+RECORDED_AND_VALID = (
+    "SELECT count(*) FROM tickets_ticket JOIN rotation_retiredtoken "
+    "ON hash = sha256(convert_to(token::text, 'UTF8'))"
+)
+SESSIONS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rotate_tokens' "
+    "AND datname = current_database()"
+)
+SAVED = "SELECT count(*) FROM tickets_ticket WHERE subject LIKE 'Late change %'"
+KEPT = "SELECT count(*) FROM rotation_retiredtoken"
+
+
+@pytest.fixture
+def tickets(database_url: str, connect: Callable[[str], Any], manage: Manage) -> Any:
+    """A connection to a database whose triggers keep retired tokens."""
+    installed = manage("pgtrigger", "install", database_url=database_url, env=KEEPING)
+    assert installed.returncode == 0, installed.stderr
+    return connect(database_url)
+
+
+def test_killed_at_any_moment_a_token_is_replaced_and_recorded_or_neither(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    leak(tickets, 8000)
+    words = ("rotate_tokens", "--batch-rows", "50", "--workers", "2")
+    for _ in range(3):
+        process = manage.start(*words, database_url=database_url, env=KEEPING)
+        before = pending(tickets)
+        until(lambda before=before: pending(tickets) < before)
+        process.kill()
+        process.communicate()
+        until(lambda: value(tickets, SESSIONS) == 0)
+        left = pending(tickets)
+        assert 0 < left < before
+        assert value(tickets, UNRECORDED) == left
+    done = manage(*words, database_url=database_url, env=KEEPING)
+    assert done.returncode == 0, done.stderr
+    assert_each_token_changed_once(tickets)
+    assert (value(tickets, UNRECORDED), value(tickets, RECORDED_AND_VALID)) == (0, 0)
+
+
+def test_old_code_that_saves_leaked_tokens_all_the_while_brings_none_back(
+    manage: Manage, database_url: str, tickets: Any, request: pytest.FixtureRequest
+) -> None:
+    leak(tickets, 2000)
+    keys = [str(key) for key in range(1, 2001, 100)]
+    old = subprocess.Popen(
+        [sys.executable, "-m", "tests.old_application.stale_writer", *keys],
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "tests.old_application.settings",
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    request.addfinalizer(old.kill)
+    assert old.stdout is not None
+    assert old.stdout.readline() == "loaded\n"
+    for _ in range(2):  # and asked again, when the guard alone would take a stale save for fresh
+        done = manage("rotate_tokens", database_url=database_url, env=KEEPING)
+        assert done.returncode == 0, done.stderr
+        tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
+        until(lambda: value(tickets, SAVED) == len(keys))
+    said, _ = old.communicate(timeout=60)  # which closes its stdin
+    assert old.returncode == 0
+    subjects = json.loads(said)["subjects"]
+    assert len(subjects) == len(keys)
+    still_valid = "SELECT count(*) FROM tickets_ticket JOIN leaked USING (token)"
+    assert (value(tickets, still_valid), value(tickets, RECORDED_AND_VALID)) == (0, 0)
+    for key, subject in subjects.items():
+        stored = value(tickets, "SELECT subject FROM tickets_ticket WHERE id = %s", int(key))
+        assert stored == subject
+
+
+def keep(tickets: Any, rows: int, days: int) -> None:
+    tickets.cursor().execute(
+        "INSERT INTO rotation_retiredtoken SELECT sha256(gen_random_uuid()::text::bytea), 'x.y',"
+        " now() - make_interval(days => %s) FROM generate_series(1, %s)",
+        (days, rows),
+    )
+
+
+def test_pruning_forgets_what_is_older_and_nothing_else(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    for days in (100, 10, 100, 0):
+        keep(tickets, 6000, days)
+    words = ("prune_retired_tokens", "--older-than", "90")
+    pruned = manage(*words, database_url=database_url)
+    assert (pruned.returncode, pruned.stderr) == (0, "")
+    assert pruned.stdout == "Deleted the hashes of 12,000 tokens retired more than 90 days ago.\n"
+    assert value(tickets, KEPT) == 12_000
+    assert manage(*words, database_url=database_url).stdout.startswith("Deleted the hashes of 0 ")
+    oldest = "SELECT now() - min(retired_at) < interval '11 days' FROM rotation_retiredtoken"
+    assert value(tickets, oldest)
+
+
+def test_pruning_waits_for_no_lock_for_long_and_goes_on_afterwards(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets, holder = connect(database_url), connect(database_url)
+    keep(tickets, 100, 100)
+    holder.autocommit = False
+    holder.cursor().execute("LOCK TABLE rotation_retiredtoken IN SHARE MODE")
+    process = manage.start(
+        *("prune_retired_tokens", "--older-than", "90"), database_url=database_url
+    )
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted"
+    until(lambda: value(tickets, waiting, "rotation_retiredtoken"))
+    until(lambda: not value(tickets, waiting, "rotation_retiredtoken"))
+    holder.rollback()
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert "100 tokens" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), "required: --older-than"),
+        (("--older-than", "-1"), "is not a whole number of at least 0"),
+        (("--older-than", "soon"), "is not a whole number of at least 0"),
+        (("--older-than", "9", "--database", "other"), "there is no database 'other'"),
+    ],
+)
+def test_bad_words_are_refused_in_one_line(
+    manage: Manage, database_url: str, words: tuple[str, ...], line: str
+) -> None:
+    refused = manage("prune_retired_tokens", *words, database_url=database_url)
+    assert refused.returncode == 1
+    assert line in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_before_migrate_it_says_what_to_type(manage: Manage, make_database: Any) -> None:
+    refused = manage(
+        *("prune_retired_tokens", "--older-than", "9"), database_url=make_database("zero")
+    )
+    assert refused.returncode == 1
+    assert "Run: python manage.py migrate" in refused.stderr

@@ -1,0 +1,133 @@
+"""A later deploy goes on only when nothing is pending."""
+
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ProjectState
+from django.db.migrations.writer import OperationWriter
+
+from tickets.models import Ticket
+from tickets.rotation.ddl import EnsureRotated, RowsPendingError
+from tickets.rotation.ddl import ensure_rotated as module
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PENDING_TICKETS = [("tickets", "0002_ticket_token_rotated_at")]
+
+
+def state_at(*names: tuple[str, str]) -> ProjectState:
+    return MigrationExecutor(connection).loader.project_state(list(names) or PENDING_TICKETS)
+
+
+def run(operation: EnsureRotated, state: ProjectState, *, backwards: bool = False) -> None:
+    move = operation.database_backwards if backwards else operation.database_forwards
+    after = state.clone()
+    operation.state_forwards("shop", after)
+    with connection.schema_editor() as editor:
+        move("shop", editor, state, after)
+
+
+def add_pending(rows: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tickets_ticket (subject, status, created_at)"
+            " SELECT 'x', 'open', now() FROM generate_series(1, %s)",
+            [rows],
+        )
+        cursor.execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
+
+
+def test_a_fresh_database_and_one_that_is_rotated_pass() -> None:
+    run(EnsureRotated("tickets.Ticket"), state_at())
+    add_pending(3)
+    Ticket.objects.all().rotate_tokens()
+    run(EnsureRotated("tickets.Ticket"), state_at())
+
+
+def test_pending_rows_stop_it_with_their_number_and_the_command_to_type() -> None:
+    add_pending(3)
+    with pytest.raises(RowsPendingError) as raised:
+        run(EnsureRotated("tickets.Ticket"), state_at())
+    assert str(raised.value) == (
+        "tickets.Ticket: 3 rows still have a token that may be leaked. This step changed nothing, "
+        "and the application goes on as before. Run: python manage.py rotate_tokens, then migrate "
+        "again"
+    )
+
+
+def test_very_many_pending_rows_are_not_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COUNTED_AT_MOST", 5)
+    add_pending(9)
+    with pytest.raises(RowsPendingError, match="more than 5 rows"):
+        run(EnsureRotated("tickets.Ticket"), state_at())
+
+
+def test_backwards_it_asks_nothing() -> None:
+    add_pending(1)
+    run(EnsureRotated("tickets.Ticket"), state_at(), backwards=True)
+
+
+def test_it_reads_what_the_model_was_and_not_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ticket, "objects", None)
+    monkeypatch.setattr(Ticket._meta, "db_table", "renamed_since")
+    add_pending(1)
+    with pytest.raises(RowsPendingError):
+        run(EnsureRotated("tickets.Ticket"), state_at())
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [
+        (EnsureRotated("tickets.Nothing"), "there is no model 'tickets.Nothing'"),
+        (EnsureRotated("Ticket"), "there is no model 'Ticket'"),
+        (EnsureRotated("tickets.Ticket", "issued_at"), "has no field 'issued_at'"),
+    ],
+)
+def test_a_name_that_means_nothing_there_is_said_in_one_line(
+    operation: EnsureRotated, line: str
+) -> None:
+    with pytest.raises(CommandError, match=line):
+        run(operation, state_at())
+
+
+def test_before_the_marker_is_there_it_names_what_is_missing() -> None:
+    with pytest.raises(CommandError, match="name in dependencies the migration that adds it"):
+        run(EnsureRotated("tickets.Ticket"), state_at(("tickets", "0001_initial")))
+
+
+def test_it_can_be_written_into_a_migration_and_says_what_it_does() -> None:
+    operation = EnsureRotated("tickets.Ticket", marker="issued_at")
+    text, imports = OperationWriter(operation, indentation=0).serialize()
+    assert imports == {"import tickets.rotation.ddl.ensure_rotated"}
+    assert "model='tickets.Ticket'" in text
+    assert "marker='issued_at'" in text
+    assert operation.describe() == "Go on only when no token of tickets.Ticket is pending"
+    assert operation.migration_name_fragment == "ensure_rotated_ticket"
+
+
+def test_it_is_one_look_at_the_partial_index_however_large_the_table_is(
+    django_assert_num_queries: Any,
+) -> None:
+    with connection.cursor() as cursor:
+        leak_fresh(cursor, 5000)
+        cursor.execute(
+            "EXPLAIN SELECT count(*) FROM (SELECT 1 FROM tickets_ticket"
+            " WHERE token_rotated_at IS NULL LIMIT 10001) AS pending"
+        )
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "tickets_ticket_pending" in plan
+    state = state_at()
+    with django_assert_num_queries(1), connection.schema_editor(atomic=False) as editor:
+        EnsureRotated("tickets.Ticket").database_forwards("shop", editor, state, state)
+
+
+def leak_fresh(cursor: Any, rows: int) -> None:
+    cursor.execute(
+        "INSERT INTO tickets_ticket (subject, status, created_at)"
+        " SELECT 'x', 'open', now() FROM generate_series(1, %s)",
+        [rows],
+    )
+    cursor.execute("ANALYZE tickets_ticket")

@@ -1,0 +1,37 @@
+"""A site that listens to rotations: each signal becomes a line of keys in the file $HEARD.
+
+$END_AT n: at the n-th signal the process is killed (SIGKILL) before it has written its line.
+$FAIL: it fails each time after it has written, with an error that quotes a token.
+"""
+
+import json
+import os
+import signal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+
+_signals = count(1)
+
+
+def write_down(keys: tuple[int, ...], **_: Any) -> None:
+    from tickets.models import Ticket  # noqa: PLC0415  (models are not there any earlier)
+
+    if str(next(_signals)) == os.environ.get("END_AT"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    with Path(os.environ["HEARD"]).open("a") as heard:
+        heard.write(json.dumps(keys) + "\n")
+    if "FAIL" in os.environ:
+        raise RuntimeError(f"no mail about {Ticket.objects.get(pk=keys[0]).token}")
+
+
+class ListeningConfig(AppConfig):
+    name = "tests.listening"
+
+    def ready(self) -> None:
+        from tickets.models import Ticket  # noqa: PLC0415  (models are not there any earlier)
+        from tickets.rotation.signals import tokens_rotated  # noqa: PLC0415
+
+        tokens_rotated.connect(write_down, sender=Ticket)

@@ -1,0 +1,131 @@
+"""docker-compose.yml and Dockerfile keep what docs/docker.md says of them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+PROJECT = Path(__file__).resolve().parents[2]
+COMPOSE = PROJECT / "docker-compose.yml"
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+SECRETS = {"POSTGRES_PASSWORD": "p", "DJANGO_SECRET_KEY": "s"}
+EXACT = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?-[a-z0-9-]+$")
+OURS = ("migrate", "web", "worker", "scheduler")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = YAML(typ="safe").load(COMPOSE)["services"]
+    return found
+
+
+def test_the_file_is_what_the_compose_specification_describes() -> None:
+    check = _run(
+        *(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"),
+        str(COMPOSE),
+        env={},
+    )
+    assert check.returncode == 0, check.stdout
+
+
+def compose(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What docker compose says, which may know nothing of this process's own environment."""
+    docker = shutil.which("docker")
+    if docker is None or _run(docker, "compose", "version", env={}).returncode:
+        pytest.skip("docker compose is not installed")
+    return _run(docker, "compose", "--file", str(COMPOSE), *words, env=env)
+
+
+def _run(*command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_CONFIG") if name in os.environ
+    }
+    return subprocess.run(command, env={**kept, **env}, capture_output=True, text=True, check=False)
+
+
+def test_docker_compose_finds_it_valid() -> None:
+    found = compose("--profile", "workers", "config", "--quiet", env=SECRETS)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_docker_compose_refuses_to_start_without_a_secret(missing: str) -> None:
+    env = {name: value for name, value in SECRETS.items() if name != missing}
+    refused = compose("config", "--quiet", env=env)
+    assert refused.returncode != 0
+    assert f"set {missing}" in refused.stderr
+
+
+def test_every_secret_comes_from_the_environment_and_is_required() -> None:
+    text = COMPOSE.read_text()
+    for name in SECRETS:
+        assert f"${{{name}:?set {name}}}" in text
+        assert not re.search(rf"\$\{{{name}(?!:\?)", text)
+
+
+def test_images_and_bases_are_pinned_to_exact_versions(services: dict[str, Any]) -> None:
+    foreign = {name: one["image"] for name, one in services.items() if name not in OURS}
+    assert set(foreign) == {"database", "redis"}
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    for image in [*foreign.values(), *bases]:
+        assert EXACT.match(image), image
+    assert len(set(bases)) == 1
+
+
+def test_nothing_runs_as_root(services: dict[str, Any]) -> None:
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+    for name, service in services.items():
+        assert name in OURS or service["user"] not in {"root", "0"}
+
+
+def test_our_containers_can_write_nothing_but_temporary_files(services: dict[str, Any]) -> None:
+    for name in OURS:
+        service = services[name]
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "volumes" not in service, name
+
+
+def test_migrations_run_once_before_anything_serves(services: dict[str, Any]) -> None:
+    assert services["migrate"]["restart"] == "no"
+    assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
+    for name in ("web", "worker", "scheduler"):
+        condition = services[name]["depends_on"]["migrate"]["condition"]
+        assert condition == "service_completed_successfully", name
+
+
+def test_only_web_is_reachable_and_only_from_this_machine(services: dict[str, Any]) -> None:
+    ports = {name: one["ports"] for name, one in services.items() if "ports" in one}
+    assert list(ports) == ["web"]
+    assert all(port.startswith("127.0.0.1:") for port in ports["web"])
+
+
+def test_celery_is_started_only_when_it_is_asked_for(services: dict[str, Any]) -> None:
+    asked = {name for name, one in services.items() if one.get("profiles") == ["workers"]}
+    assert asked == {"redis", "worker", "scheduler"}
+    for name in ("database", "redis", "web"):
+        assert services[name]["healthcheck"]["test"][0] == "CMD"
+
+
+def test_data_is_kept_in_named_volumes(services: dict[str, Any]) -> None:
+    volumes = YAML(typ="safe").load(COMPOSE)["volumes"]
+    for name in ("database", "redis"):
+        (mount,) = services[name]["volumes"]
+        assert mount.partition(":")[0] in volumes
+
+
+def test_the_image_holds_what_the_site_needs_and_nothing_else() -> None:
+    copied = set(re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE))
+    names = {name for line in copied for name in line.split()}
+    allowed = {
+        line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line[:1] == "!"
+    }
+    assert names == allowed
+    assert all((PROJECT / name).exists() for name in names)

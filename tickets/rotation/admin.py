@@ -1,0 +1,111 @@
+"""Rotate tokens in the admin, by the rules of the command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import model_ngettext, quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db import router, transaction
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from tickets.rotation.errors import RotationError
+from tickets.rotation.rotate_rows import ROWS_AT_MOST, rotate_rows
+
+# At run time ModelAdmin takes no type argument; only its type stubs do.
+if TYPE_CHECKING:
+    AdminBase = admin.ModelAdmin[Any]
+else:
+    AdminBase = admin.ModelAdmin
+
+CONFIRMED = "confirmed"
+LOGGED = "Rotated the token."
+
+
+class RotatingAdmin(AdminBase):
+    """A ``ModelAdmin`` with an action on selected rows, and a button on one.
+
+    Both ask first, since every link with an old token ends; both need the permission to change the
+    rows, and leave an entry in the admin's log. No token is ever shown.
+    """
+
+    actions = ("rotate_tokens",)
+    change_form_template = "rotation/admin/change_form.html"
+
+    @admin.action(
+        permissions=["change"],
+        description="Rotate the tokens of the selected %(verbose_name_plural)s",
+    )
+    def rotate_tokens(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """At most a batch of rows: an admin page is no place to wait for more."""
+        rows = queryset.order_by()[: ROWS_AT_MOST + 1].count()
+        if rows > ROWS_AT_MOST:
+            text = f"More than {ROWS_AT_MOST:,} are selected: run python manage.py rotate_tokens."
+            self.message_user(request, f"{text} Nothing was changed.", messages.ERROR)
+            return None
+        if CONFIRMED not in request.POST:
+            return self._ask(request, rows, {"hidden": _resent(request)})
+        self._rotate(request, queryset)
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_rotate_token"
+        view = self.admin_site.admin_view(self.rotate_token_view)
+        return [path("<path:object_id>/rotate-token/", view, name=name), *super().get_urls()]
+
+    def rotate_token_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Behind the button: a GET asks, a POST rotates."""
+        row = self.get_object(request, unquote(object_id))
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            raise Http404
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        page = reverse(name, args=[quote(row.pk)], current_app=self.admin_site.name)
+        if request.method != "POST":
+            return self._ask(request, 1, {"original": row, "back": page})
+        self._rotate(request, self.get_queryset(request).filter(pk=row.pk))
+        return HttpResponseRedirect(page)
+
+    def _rotate(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        database = router.db_for_write(self.model)
+        try:
+            with transaction.atomic(using=database):
+                chosen = list(queryset.using(database))
+                rows = rotate_rows(queryset.using(database))
+                self._log(request, chosen)
+        except RotationError as error:
+            self.message_user(request, f"{error}.", messages.ERROR)
+            return
+        names = model_ngettext(self.opts, rows)
+        text = f"Rotated the tokens of {rows:,} {names}. Links sent before no longer open them."
+        self.message_user(request, text, messages.SUCCESS)
+
+    def _log(self, request: HttpRequest, rows: list[Model]) -> None:
+        person = request.user.pk
+        if rows and person is not None:
+            LogEntry.objects.log_actions(person, rows, CHANGE, LOGGED)
+
+    def _ask(self, request: HttpRequest, rows: int, more: dict[str, Any]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Rotate tokens",
+            "opts": self.opts,
+            "rows": rows,
+            "names": model_ngettext(self.opts, rows),
+            "confirmed": CONFIRMED,
+            **more,
+        }
+        return TemplateResponse(request, "rotation/admin/confirm.html", context)
+
+
+def _resent(request: HttpRequest) -> list[tuple[str, str]]:
+    """The fields that chose the action and its rows, to be sent again with the confirmation."""
+    names = ("action", "index", "select_across", ACTION_CHECKBOX_NAME)
+    return [(name, value) for name in names for value in request.POST.getlist(name)]

@@ -1,0 +1,93 @@
+"""A later deploy goes on only when nothing is pending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.core.management.base import CommandError
+from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+COUNTED_AT_MOST = 10_000
+
+
+class RowsPendingError(CommandError):
+    """Rows of a model are still to be rotated, so that the migration must not go on."""
+
+
+class EnsureRotated(Operation):
+    """Stops ``migrate`` while rows of a model still have a token that may be leaked.
+
+    ``model`` is its label, ``marker`` the field that is NULL for them, both as they are at this
+    place in the migrations; the migration that adds the marker must be among the dependencies. It
+    changes nothing, forwards or backwards. It looks once: what becomes pending later is not its
+    business.
+    """
+
+    reduces_to_sql = False
+    reversible = True
+
+    def __init__(self, model: str, marker: str = "token_rotated_at") -> None:
+        self.model = model
+        self.marker = marker
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        pass
+
+    def database_forwards(
+        self,
+        app_label: str,  # noqa: ARG002
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,  # noqa: ARG002
+    ) -> None:
+        """Raises RowsPendingError, which says what to type."""
+        model = self._model(from_state)
+        alias = schema_editor.connection.alias
+        if not self.allow_migrate_model(alias, model):
+            return
+        rows: models.QuerySet[models.Model] = models.QuerySet(model, using=alias)
+        pending = rows.filter(**{f"{self.marker}__isnull": True})
+        # Nothing pending is one look at the partial index; more than enough are not all counted.
+        count = pending.order_by()[: COUNTED_AT_MOST + 1].count()
+        if count:
+            raise RowsPendingError(self._sentence(alias, count))
+
+    def database_backwards(self, *_: Any) -> None:
+        pass
+
+    def describe(self) -> str:
+        return f"Go on only when no token of {self.model} is pending"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        return f"ensure_rotated_{self.model.rpartition('.')[2].lower()}"
+
+    def _model(self, state: ProjectState) -> type[models.Model]:
+        app_label, _, name = self.model.partition(".")
+        try:
+            model: type[models.Model] = state.apps.get_model(app_label, name)
+            model._meta.get_field(self.marker)
+        except LookupError:
+            raise CommandError(
+                f"EnsureRotated: there is no model {self.model!r} at this place in the migrations: "
+                f"name it as app.Model, and a migration of its app in dependencies"
+            ) from None
+        except FieldDoesNotExist:
+            raise CommandError(
+                f"EnsureRotated: {self.model} has no field {self.marker!r} at this place in the "
+                "migrations: name in dependencies the migration that adds it"
+            ) from None
+        return model
+
+    def _sentence(self, alias: str, rows: int) -> str:
+        count = f"more than {COUNTED_AT_MOST:,}" if rows > COUNTED_AT_MOST else f"{rows:,}"
+        database = "" if alias == "default" else f" --database {alias}"
+        return (
+            f"{self.model}: {count} rows still have a token that may be leaked. This step changed "
+            f"nothing, and the application goes on as before. Run: python manage.py "
+            f"rotate_tokens{database}, then migrate again"
+        )

@@ -1,0 +1,43 @@
+"""``manage.py prune_retired_tokens``: forget tokens that were retired long ago."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from tickets.rotation.errors import RotationError
+from tickets.rotation.management.one_line import OneLineCommand, database_alias, non_negative_int
+from tickets.rotation.prune_retired import Pruning
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.stop_on_signal import stop_on_signal
+
+STOPPED = 3
+
+
+class Command(OneLineCommand):
+    help = (
+        "Delete the hashes of tokens that were retired more than so many days ago, in short "
+        "transactions. Their tokens are no longer recognised, nor refused. Exit codes: 0 done, "
+        "1 error, 3 stopped before the end."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--older-than", type=non_negative_int, metavar="DAYS", required=True)
+        parser.add_argument("--database", type=database_alias, default="default", metavar="ALIAS")
+
+    def handle(self, **options: Any) -> None:
+        stop, days = StopSignal(), options["older_than"]
+        pruning = Pruning(options["database"], older_than_days=days, stop=stop)
+        try:
+            with stop_on_signal(stop):
+                complete = pruning.run()
+        except RotationError as error:
+            raise CommandError(f"{error}. {pruning.rows:,} hashes were deleted before.") from error
+        line = f"Deleted the hashes of {pruning.rows:,} tokens retired more than {days} days ago."
+        if not complete:
+            line += " Stopped before the end: run the same command again to go on."
+        self.stdout.write(line)
+        if not complete:
+            sys.exit(STOPPED)

@@ -1,0 +1,68 @@
+"""Forget tokens that were retired long ago."""
+
+from __future__ import annotations
+
+import time
+
+from tickets.rotation import retired_sql, sql
+from tickets.rotation.connection import Connection
+from tickets.rotation.errors import AbortedError, NotReadyError
+from tickets.rotation.persistence import Persistence
+from tickets.rotation.retry import Backoff
+from tickets.rotation.stop import StopSignal
+
+PAGES_AT_A_TIME = 32
+LOCK_TIMEOUT_MS = 100
+RETRY_SECONDS = 60.0
+
+
+class Pruning:
+    """Reads the table of hashes once from its first to its last page, 32 pages at a time.
+
+    Each time is one short transaction, of about 3,000 rows at most. What was forgotten stays
+    forgotten when it is ended half-way; ``rows`` counts it.
+    """
+
+    def __init__(self, database: str, *, older_than_days: int, stop: StopSignal) -> None:
+        self._days = older_than_days
+        self._stop = stop
+        self._connection = Connection(database)
+        self._persistence = Persistence(
+            self._connection,
+            backoff=Backoff(RETRY_SECONDS),
+            stop=stop,
+            observe=lambda _: None,
+            clock=time.monotonic,
+        )
+        self.rows = 0
+
+    def run(self) -> bool:
+        """Whether it came to the end.
+
+        Raises NotReadyError where there is no such table, and what Persistence raises.
+        """
+        self._stop.on_abort(self._connection.cancel)
+        try:
+            pages = self._persistence.run(lambda: self._connection.value(retired_sql.pages()))
+            if pages is None:
+                missing = "There is no table of retired tokens yet. Run: python manage.py migrate"
+                raise NotReadyError((missing,))
+            for first in range(0, pages, PAGES_AT_A_TIME):
+                if self._stop.requested:
+                    return False
+                self.rows += self._prune(first)
+        except AbortedError:
+            return False
+        finally:
+            self._connection.close()
+        return True
+
+    def _prune(self, first: int) -> int:
+        query = sql.together(sql.LIMIT_LOCK_WAIT, retired_sql.delete_old())
+        values = {
+            "lock_timeout_ms": LOCK_TIMEOUT_MS,
+            "first": f"({first},0)",
+            "end": f"({first + PAGES_AT_A_TIME},0)",
+            "days": self._days,
+        }
+        return self._persistence.run(lambda: self._connection.change(query, values))

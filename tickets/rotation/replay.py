@@ -1,0 +1,137 @@
+"""Send ``tokens_rotated`` again for what the data say was rotated since a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tickets.rotation import rows_sql, sql
+from tickets.rotation.announcement import announce, has_listeners
+from tickets.rotation.connection import Connection
+from tickets.rotation.errors import AbortedError, RotationError
+from tickets.rotation.events import Event, Retrying
+from tickets.rotation.key_range import Key
+from tickets.rotation.persistence import Persistence
+from tickets.rotation.retry import Backoff
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+
+CHUNK_ROWS = 4_000
+LOCK_TIMEOUT_MS = 1_000
+SAY_EVERY_SECONDS = 5.0
+STOPPING_REPLAY = "\nStopping after the running chunk; a second signal ends the reading at once.\n"
+ENDING_REPLAY = "\nEnding; a receiver that is at work is not interrupted.\n"
+
+
+@dataclass(slots=True)
+class Replayed:
+    """How many keys were sent in how many signals, and how many times a receiver failed."""
+
+    keys: int = 0
+    signals: int = 0
+    failures: int = 0
+    stopped: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every receiver took everything."""
+        return not self.stopped and not self.failures
+
+
+class Replay:
+    """Reads the table in the order of its keys, 4,000 rows at a time, and sends those that match.
+
+    No transaction is open while receivers work, and memory does not grow. Rows that were rotated
+    or inserted while it runs may be among what is sent. Ended half-way it keeps nothing: run again,
+    it sends everything again.
+    """
+
+    def __init__(
+        self, target: Target, since: datetime, *, stop: StopSignal, say: Callable[[str], None]
+    ) -> None:
+        self._target = target
+        self._since = since
+        self._stop = stop
+        self._say = say
+        self._connection = Connection(target.database)
+        self._persistence = Persistence(
+            self._connection,
+            backoff=Backoff(60.0),
+            stop=stop,
+            observe=self._observe,
+            clock=time.monotonic,
+        )
+        self._said_at = time.monotonic()
+        self.result = Replayed()
+
+    def run(self) -> Replayed:
+        """Raises RotationError when the database cannot be read."""
+        self._stop.on_abort(self._connection.cancel)
+        try:
+            after: Key | None = None
+            while (rows := self._chunk(after)) and not self._stop.requested:
+                self._send(tuple(key for key, matches in rows if matches))
+                after = rows[-1][0]
+            self.result.stopped = bool(rows)
+        except AbortedError:
+            self.result.stopped = True
+        finally:
+            self._connection.close()
+        return self.result
+
+    def _chunk(self, after: Key | None) -> list[tuple[Key, bool]]:
+        query = rows_sql.rotated_since(self._target, from_the_start=after is None)
+        values = {
+            "after": after,
+            "since": self._since,
+            "chunk_rows": CHUNK_ROWS,
+            "lock_timeout_ms": LOCK_TIMEOUT_MS,
+        }
+        return self._persistence.run(
+            lambda: [
+                (key, matches) for key, matches in self._connection.rows(sql.bounded(query), values)
+            ]
+        )
+
+    def _send(self, keys: tuple[Key, ...]) -> None:
+        if keys:
+            self.result.failures += announce(self._target, keys)
+            self.result.keys += len(keys)
+            self.result.signals += 1
+        if time.monotonic() - self._said_at >= SAY_EVERY_SECONDS:
+            self._said_at = time.monotonic()
+            self._say(f"{self._target.label}: {self.result.keys:,} keys sent so far")
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, Retrying):
+            self._say(f"{event.reason}; trying again in {event.delay_seconds:.1f} s")
+
+
+def listened_to(targets: Sequence[Target]) -> list[Target]:
+    """Those that somebody listens to. Raises RotationError when there is none."""
+    heard = [target for target in targets if has_listeners(target)]
+    if not heard:
+        labels = ", ".join(target.label for target in targets)
+        raise RotationError(
+            f"Nobody listens to the signal tokens_rotated of {labels}, so nothing was sent. "
+            "Connect a receiver when Django starts (AppConfig.ready)"
+        )
+    return heard
+
+
+def as_sentence(target: Target, result: Replayed, since: datetime) -> str:
+    """How a replay ended, and what to do about what it could not."""
+    said = (
+        f"{target.label}: {result.keys:,} keys of rows with a token issued since "
+        f"{since.isoformat()} sent in {result.signals:,} signals."
+    )
+    if result.failures:
+        said += (
+            f" Receivers failed {result.failures:,} times; the log says which. Run the same "
+            "command again when they are mended: receivers get everything again."
+        )
+    if result.stopped:
+        said += " Stopped before the end: run the same command again, it begins anew."
+    return said

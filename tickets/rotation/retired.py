@@ -1,0 +1,70 @@
+"""Recognise a retired token, and prove that none is in use."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import datetime
+
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Model
+
+from tickets.rotation import retired_sql
+from tickets.rotation.connection import Connection
+from tickets.rotation.models import RetiredToken
+from tickets.rotation.retired_guard import KeepRetired
+from tickets.rotation.signals import retired_token_used
+from tickets.rotation.target import Target
+
+logger = logging.getLogger(__name__)
+
+
+def keeps_retired(model: type[Model]) -> bool:
+    """Whether the hashes of a model's replaced tokens are kept."""
+    triggers = getattr(model._meta, "triggers", [])
+    return any(isinstance(trigger, KeepRetired) for trigger in triggers)
+
+
+def is_retired(token: object, *, database: str = DEFAULT_DB_ALIAS) -> bool:
+    """Whether a token was replaced. One look-up by the primary key; nobody is told.
+
+    A token is a str, UUID, int or bytes, as its field gives it: text in the case that is stored.
+    """
+    return _found(token, database) is not None
+
+
+def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | None:
+    """When a token that somebody has just used was replaced; None if it was not.
+
+    Then ``retired_token_used`` is sent, and a warning logged, both without the token.
+    """
+    found = _found(token, database)
+    if found is None:
+        return None
+    logger.warning(
+        "a token of %s that was replaced at %s was used",
+        found.source,
+        found.retired_at.isoformat(timespec="seconds"),
+    )
+    retired_token_used.send_robust(
+        sender=RetiredToken, database=database, source=found.source, retired_at=found.retired_at
+    )
+    return found.retired_at
+
+
+def still_valid(connection: Connection, target: Target) -> int:
+    """How many rows of a target have a token that was retired, from whatever table: 0 is right.
+
+    Reads both tables once. Driver errors pass through.
+    """
+    return int(connection.value(retired_sql.count_still_valid(target)))
+
+
+def digest(token: object) -> bytes:
+    """The SHA-256 of a token's text as PostgreSQL writes it."""
+    text = f"\\x{token.hex()}" if isinstance(token, bytes) else str(token)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _found(token: object, database: str) -> RetiredToken | None:
+    return RetiredToken.objects.using(database).filter(hash=digest(token)).first()

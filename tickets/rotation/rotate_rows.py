@@ -1,0 +1,168 @@
+"""Rotate chosen rows from application code, by the rules of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.db import (
+    DataError,
+    IntegrityError,
+    InternalError,
+    connections,
+    router,
+    transaction,
+)
+from django.db.models import Model, QuerySet
+
+from tickets.rotation import rows_sql, sql
+from tickets.rotation.announcement import announce
+from tickets.rotation.connection import reason_of
+from tickets.rotation.discovery import target_of, targets_of
+from tickets.rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
+from tickets.rotation.retry import Fault, classify
+from tickets.rotation.selection_sql import array
+from tickets.rotation.target import Target
+from tickets.rotation.token_source import PythonTokens
+
+ROWS_AT_MOST = 4_000
+TRIES = 10
+
+# Of these PostgreSQL quotes values of the row, the token among them.
+_QUOTING = (IntegrityError, DataError, InternalError)
+
+
+def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
+    """Give each row of a query a fresh token, pending or not; how many rows there were.
+
+    ``token`` is the field's name; without it, every rotating token of the model gets one. All in
+    one transaction, or a savepoint of the caller's; rows are locked in the order of their keys, and
+    rows that others hold are waited for. ``tokens_rotated`` is sent when the outermost transaction
+    has committed.
+
+    Raises TooManyRowsError above 4,000 rows, before anything is locked; TokenSourceError;
+    StatementError for what PostgreSQL refuses, without the values that it quotes;
+    UnyieldingRowsError when something undoes the change. Nothing is changed then. Other errors
+    are Django's.
+    """
+    query = rows.query
+    if query.is_sliced or query.distinct or query.combinator:
+        raise TypeError("rotate_tokens() takes a query without slice, distinct() and union()")
+    database = _database(rows)
+    targets = _targets(rows.model, database, token)
+    rows = rows.using(database).order_by("pk").select_related(None)
+    keys = list(rows.values_list("pk", flat=True)[: ROWS_AT_MOST + 1])
+    if len(keys) > ROWS_AT_MOST:
+        label = targets[0].label if len(targets) == 1 else rows.model._meta.label
+        raise TooManyRowsError(
+            f"more than {ROWS_AT_MOST:,} rows of {label} at a time would hold their locks too "
+            "long. Nothing was changed. For all that are pending: "
+            f"{replace(targets[0], label=label, is_only=False).command}"
+        )
+    if not keys:
+        return 0
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _rotate(targets, rows.filter(pk__in=keys), len(keys))
+        except _QUOTING as error:
+            fault = classify(getattr(error.__cause__, "pgcode", ""))
+            if fault is not Fault.DUPLICATE_TOKEN or attempt == TRIES:
+                reason = f"PostgreSQL refused the statement: {reason_of(error)}"
+                raise StatementError(reason) from None
+    raise AssertionError("the last attempt returns or raises")
+
+
+def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
+    """Give one row a fresh token, which its fields hold afterwards, with the marker.
+
+    ``token`` as for ``rotate_rows``. Raises ObjectDoesNotExist when there is no such row any more,
+    and what ``rotate_rows`` raises.
+    """
+    model = type(row)
+    database = using or router.db_for_write(model, instance=row)
+    changed = {
+        column
+        for target in _targets(model, database, token)
+        for column in (target.token_column, target.marker_column)
+    }
+    fields = [field.attname for field in model._meta.concrete_fields if field.column in changed]
+    with transaction.atomic(using=database):
+        if not rotate_rows(QuerySet(model, using=database).filter(pk=row.pk), token=token):
+            raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} is not there any more")
+        row.refresh_from_db(using=database, fields=fields)
+
+
+def _database(rows: Any) -> str:
+    """Where update() would write."""
+    return str(rows._db or router.db_for_write(rows.model, **rows._hints))  # noqa: SLF001
+
+
+def _targets(model: type[Model], database: str, token: str | None) -> list[Target]:
+    if token is None:
+        targets = targets_of(model, database)
+    else:
+        named = target_of(model, database, token)
+        targets = [named] if named else []
+    if not targets:
+        which = "token" if token is None else f"token {token!r}"
+        raise ImproperlyConfigured(
+            f"{model._meta.label} has no rotating {which}: its Meta.triggers lack guard()"
+        )
+    return targets
+
+
+def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
+    """One attempt. A slow token source holds nobody up: no row is locked yet."""
+    database = targets[0].database
+    made = [(target, _made_tokens(target, rows_at_most)) for target in targets]
+    with transaction.atomic(using=database):
+        # In the order of the keys, so that two of these cannot wait for each other.
+        keys = [row.pk for row in rows.select_for_update(of=("self",)).only("pk")]
+        changed_rows = 0
+        for target, tokens in made if keys else ():
+            changed = _update(target, rows.model, keys, tokens)
+            _check_held(target, changed)
+            changed_rows = max(changed_rows, len(changed))
+            if changed:
+                done = partial(announce, target, tuple(key for key, _ in changed))
+                transaction.on_commit(done, using=database)
+    return changed_rows
+
+
+def _made_tokens(target: Target, rows: int) -> list[str] | None:
+    """None where the UPDATE makes them."""
+    source = target.token_source
+    return source.take(rows) if isinstance(source, PythonTokens) else None
+
+
+def _check_held(target: Target, changed: Sequence[tuple[Any, bool]]) -> None:
+    if not all(held for _, held in changed):
+        raise UnyieldingRowsError(
+            f"rows of {target.table} keep their tokens after an UPDATE without an error: "
+            "another trigger, a rule or a row-security policy undoes it. Nothing was changed. "
+            "Look at the table's definition"
+        )
+
+
+def _update(
+    target: Target, model: type[Model], keys: Sequence[Any], tokens: list[str] | None
+) -> list[tuple[Any, bool]]:
+    connection = connections[target.database]
+    key: Any = model._meta.pk
+    key_type = str(key.rel_db_type(connection))
+    values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
+    with connection.cursor() as cursor:
+        if tokens is None:
+            cursor.execute(rows_sql.rotate_keys(target, key_type), values)
+        else:
+            cursor.execute(
+                sql.column_type(), {"table": target.table, "column": target.token_column}
+            )
+            (token_type,) = cursor.fetchone()
+            cursor.execute(sql.KEEP_TOKENS, {"tokens": array(tokens)})
+            query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
+            cursor.execute(query, values)
+        return list(cursor.fetchall())

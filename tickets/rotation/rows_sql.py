@@ -1,0 +1,99 @@
+"""The SQL of single rows: to rotate chosen ones, and to know which ones a rotation has changed."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from tickets.rotation.target import Target
+from tickets.rotation.token_source import SqlTokens
+
+
+def rotate_keys(target: Target, key_type: str) -> sql.Composed:
+    """Rotate the rows whose keys are in the array ``keys``, pending or not, to tokens made in SQL.
+
+    Answers with the key of each row that changed, and whether the change held: a trigger or a rule
+    of somebody else may undo it.
+
+    ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL.
+    """
+    source = target.token_source
+    if not isinstance(source, SqlTokens):
+        raise TypeError(f"the tokens of {target.label} are not made in SQL")
+    return sql.SQL(
+        "UPDATE {table} AS stored SET {rotated} WHERE {key} = ANY(%(keys)s::{key_type}[]) {answer}"
+    ).format(
+        table=sql.Identifier(target.table),
+        rotated=_rotated(target, sql.SQL(source.expression.replace("%", "%%"))),
+        key=_key(target),
+        key_type=sql.SQL(key_type),
+        answer=_answer(target),
+    )
+
+
+def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> sql.Composed:
+    """The same to tokens made in Python: the n-th row to the n-th of those KEEP_TOKENS left.
+
+    ``token_type`` is what ``column_type`` answered: an assignment refuses a token that is too long.
+    """
+    return sql.SQL(
+        "UPDATE {table} AS stored SET {rotated} FROM unnest("
+        "%(keys)s::{key_type}[], current_setting('rotation.tokens')::{token_type}[]"
+        ") AS made (key, token) WHERE {key} = made.key {answer}"
+    ).format(
+        table=sql.Identifier(target.table),
+        rotated=_rotated(target, sql.SQL("made.token")),
+        key=_key(target),
+        key_type=sql.SQL(key_type),
+        token_type=sql.SQL(token_type),
+        answer=_answer(target),
+    )
+
+
+def returning_keys(target: Target, update: sql.Composable) -> sql.Composed:
+    """An UPDATE of the target's table that answers with the primary keys of the rows it changed."""
+    return sql.SQL("{update} RETURNING {key}").format(
+        update=update, key=sql.Identifier(target.table, target.key_column)
+    )
+
+
+def rotated_since(target: Target, *, from_the_start: bool) -> sql.Composed:
+    """The next ``chunk_rows`` keys above ``after``, and whether each row's token is from ``since``
+    or later.
+
+    ACCESS SHARE. A stretch of the primary key, whose length is bounded, whatever matches in it.
+    """
+    return sql.SQL(
+        "SELECT {key}, coalesce({marker} >= %(since)s, false) FROM {table} WHERE {above} "
+        "ORDER BY {key} LIMIT %(chunk_rows)s"
+    ).format(
+        key=sql.Identifier(target.key_column),
+        marker=sql.Identifier(target.marker_column),
+        table=sql.Identifier(target.table),
+        above=sql.SQL("true")
+        if from_the_start
+        else sql.SQL("{} > %(after)s").format(sql.Identifier(target.key_column)),
+    )
+
+
+def _rotated(target: Target, token: sql.Composable) -> sql.Composed:
+    # The guard lets a token pass that is later than the stored one: also where a clock went back,
+    # and twice in one microsecond.
+    return sql.SQL(
+        "{token_column} = {token}, "
+        "{marker} = greatest(clock_timestamp(), {stored_marker} + interval '1 microsecond')"
+    ).format(
+        token_column=sql.Identifier(target.token_column),
+        token=token,
+        marker=sql.Identifier(target.marker_column),
+        stored_marker=sql.Identifier("stored", target.marker_column),
+    )
+
+
+def _key(target: Target) -> sql.Identifier:
+    return sql.Identifier("stored", target.key_column)
+
+
+def _answer(target: Target) -> sql.Composed:
+    return sql.SQL("RETURNING {key}, coalesce({marker} >= statement_timestamp(), false)").format(
+        key=_key(target), marker=sql.Identifier("stored", target.marker_column)
+    )
