@@ -14,8 +14,7 @@ from tickets.rotation.batch_seconds import BatchSeconds
 from tickets.rotation.connection import reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE
-from tickets.rotation.spread.ending import value_of
-from tickets.rotation.spread.family import ranges_of, shares_of
+from tickets.rotation.spread.family import ranges_of, shares_of, value_of
 from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
 from tickets.rotation.target import Target
 
