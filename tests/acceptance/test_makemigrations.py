@@ -227,7 +227,7 @@ def test_triggers_for_retired_tokens_come_politely_and_after_their_table_and_can
     assert [operations(text) for text in kept] == [["AddTriggerPolitely"]] * 4
     assert all(TABLE in text for text in kept)
     project.run("makemigrations", "--check")
-    project.run("migrate", "shop", "--verbosity", "0")
+    project.run("migrate", "--verbosity", "0")
     execute(tables, "INSERT INTO shop_key (token) VALUES (NULL)")
     execute(tables, "UPDATE shop_key SET token_rotated_at = NULL, webhook_rotated_at = NULL")
     project.run("rotate_tokens")
