@@ -108,4 +108,5 @@ def _reader(field: Field[Any, Any]) -> Callable[[str], str]:
 
 
 def _model(target: Target) -> type[Model]:
-    return apps.get_model(target.label)
+    """A label names the model and, where it has several, the token's field."""
+    return apps.get_model(*target.label.split(".")[:2])
