@@ -359,7 +359,7 @@ def test_no_listed_token_stands_in_the_log_of_a_server_that_logs_everything(
         with pytest.raises(QueryCanceled):
             cancelled_in_the_middle_of_a_copy(connection, target, tokens)
     said = log.read_bytes()[began:].decode()
-    assert said.count("COPY rotation_listed") >= 3
+    assert said.count("COPY pg_temp.rotation_listed") >= 3
     assert not any(token[:13] in said for token in tokens)
 
 
