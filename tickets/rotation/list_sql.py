@@ -29,8 +29,9 @@ ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
 
 
 def create(value_type: str) -> sql.Composed:
-    """The list's place until the end of the transaction. No lock. Its schema is always named, so that
-    no search_path leads a list into a table that stays.
+    """The list's place until the end of the transaction. No lock.
+
+    Its schema is always named: no search_path leads a list into a table that stays.
     """
     return CREATE.format(type=sql.SQL(value_type))
 
