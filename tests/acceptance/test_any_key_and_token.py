@@ -175,3 +175,37 @@ def test_models_are_chosen_by_label_and_one_that_is_not_ready_does_not_stop_the_
     assert "shop.Own" not in report
     stopped = project.run("rotate_tokens", "shop.Uuid", "--stop")
     assert "No rotation of shop.Uuid is running" in stopped
+
+
+ROTATE_ROWS = """
+from shop.models import Own, Text
+from tickets.rotation.rotate_rows import rotate_rows, rotate_token
+
+row = Text.objects.order_by("pk").first()
+before = row.token, row.other
+rotate_token(row, token="other")
+assert row.token == before[0] and row.other != before[1], "the named one"
+rotate_token(row)
+assert row.token != before[0] and row.token_rotated_at, "every one"
+again = Text.objects.get(pk=row.pk)
+assert (again.token, again.other) == (row.token, row.other)
+assert rotate_rows(Text.objects.all()) == 700
+
+row = Own.objects.order_by("pk").first()
+before = row.token
+row.rotate_token()
+assert row.token != before
+assert Own.objects.rotate_tokens() == 700
+"""
+
+
+def test_rotated_by_code_a_row_gets_a_fresh_token_in_every_column_or_in_the_one_that_is_named(
+    project: Project, tables: Any
+) -> None:
+    project.run("shell", "--command", ROTATE_ROWS)
+    for table in ("text", "own"):
+        pending = f"SELECT count(*) FROM shop_{table} WHERE token_rotated_at IS NULL"
+        assert value(tables, pending) == 0
+    assert value(tables, "SELECT count(*) FROM shop_text WHERE other_at IS NULL") == 0
+    assert value(tables, "SELECT count(*) FROM change_text") == 2 * ROWS + 3
+    assert value(tables, "SELECT count(*) FROM shop_text JOIN leaked_text USING (token)") == 0

@@ -195,6 +195,61 @@ class Key(models.Model):
     project.run("check", "--database", "default", "--fail-level", "WARNING")
 
 
+KEEPING = (
+    IMPORTS
+    + """
+from tickets.rotation.retired_guard import keep_retired
+
+class Key(models.Model):
+    token = models.UUIDField(unique=True, db_default=models.Func(function="gen_random_uuid"))
+    token_rotated_at = RotatedAtField()
+    webhook = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
+    webhook_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes = [PendingIndex(), PendingIndex("webhook_rotated_at")]
+        triggers = [*guard(), *guard("webhook", "webhook_rotated_at"), {keep}]
+"""
+)
+KEEP = "*keep_retired(), *keep_retired('webhook', 'webhook_rotated_at')"
+TABLE = "('rotation', '0001_retired_token')"
+
+
+def test_triggers_for_retired_tokens_come_politely_and_after_their_table_and_can_go_again(
+    project: Project, tables: Any
+) -> None:
+    project.models(KEEPING.format(keep=""))
+    project.run("makemigrations")
+    project.models(KEEPING.format(keep=KEEP))
+    project.run("makemigrations", "--name", "keep")
+    first, *kept = project.written().values()
+    assert TABLE not in first
+    assert [operations(text) for text in kept] == [["AddTriggerPolitely"]] * 4
+    assert all(TABLE in text for text in kept)
+    project.run("makemigrations", "--check")
+    project.run("migrate", "shop", "--verbosity", "0")
+    execute(tables, "INSERT INTO shop_key (token) VALUES (NULL)")
+    execute(tables, "UPDATE shop_key SET token_rotated_at = NULL, webhook_rotated_at = NULL")
+    project.run("rotate_tokens")
+    sources = "SELECT string_agg(source, ' ' ORDER BY source) FROM rotation_retiredtoken"
+    assert value(tables, sources) == "shop_key.token shop_key.webhook"
+    project.models(KEEPING.format(keep=""))
+    project.run("makemigrations", "--name", "forget")
+    assert operations(project.written()["0006_forget"]) == ["RemoveTrigger"] * 4
+    project.run("migrate", "--verbosity", "0")
+    project.run("makemigrations", "--check")
+
+
+def test_a_model_that_is_born_keeping_retired_tokens_comes_after_their_table(
+    project: Project,
+) -> None:
+    project.models(KEEPING.format(keep=KEEP))
+    project.run("makemigrations")
+    (first,) = project.written().values()
+    assert operations(first) == ["CreateModel", *["AddTrigger"] * 8]
+    assert TABLE in first
+
+
 MISTAKEN = """
 class NoGuard(RotatingToken):
     class Meta:

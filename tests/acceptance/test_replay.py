@@ -74,9 +74,10 @@ def test_a_receiver_that_fails_is_counted_and_named_without_its_words(
     ("words", "line"),
     [
         (("1h ago",), "Nobody listens to the signal tokens_rotated of tickets.Ticket"),
-        (("tomorrow",), "is not a time such as"),
+        (("tomorrow",), "--replay-since 'tomorrow' is no time"),
         (("2999-01-01T00:00",), "is in the future"),
-        (("1h ago", "--finish"), "--replay-since rotates nothing"),
+        (("1h ago", "--finish"), "--finish goes with none of"),
+        (("1h ago", "--where", "status=open"), "--where: not with --replay-since"),
         (("1h ago", "--report"), "not allowed with argument"),
     ],
 )

@@ -93,6 +93,14 @@ def test_our_containers_can_write_nothing_but_temporary_files(services: dict[str
         assert "volumes" not in service, name
 
 
+def test_whoever_is_to_be_mailed_can_be_named_and_reached(services: dict[str, Any]) -> None:
+    table = (PROJECT / "docs" / "settings.md").read_text()
+    mail = set(re.findall(r"`(DJANGO_ADMINS|SERVER_EMAIL|EMAIL_\w+)`", table))
+    assert {"DJANGO_ADMINS", "EMAIL_HOST", "SERVER_EMAIL"} <= mail
+    for name in ("web", "worker", "scheduler"):
+        assert mail <= set(services[name]["environment"]), name
+
+
 def test_migrations_run_once_before_anything_serves(services: dict[str, Any]) -> None:
     assert services["migrate"]["restart"] == "no"
     assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}

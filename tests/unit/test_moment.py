@@ -35,10 +35,10 @@ def test_a_time_is_read_with_its_offset_or_in_the_given_time_zone(
     "text", ["", "yesterday", "2h", "-2h ago", "12:00", "2026-13-01", "1700", "999999 d ago"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(SelectionError, match="--since .* is no time"):
+    with pytest.raises(SelectionError, match=r"--since .* is no time"):
         past_moment(text, option="--since", now=NOW, time_zone=UTC)
 
 
 def test_a_time_to_come_is_refused() -> None:
-    with pytest.raises(SelectionError, match="--since .* is in the future"):
+    with pytest.raises(SelectionError, match=r"--since .* is in the future"):
         past_moment("2026-11-22T12:01Z", option="--since", now=NOW, time_zone=UTC)

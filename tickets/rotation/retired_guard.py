@@ -13,6 +13,7 @@ from pgtrigger.compiler import Trigger, UpsertTriggerSql
 from tickets.rotation.guard import Marker, quoted_column, trigger_name
 
 TABLE = "rotation_retiredtoken"
+TABLE_MIGRATION = ("rotation", "0001_retired_token")
 
 
 class UnconditionalSql(UpsertTriggerSql):
@@ -113,10 +114,18 @@ def keep_retired(
 ) -> list[pgtrigger.Trigger]:
     """Both triggers, to stand beside ``guard()`` of the same token in a model's ``Meta.triggers``.
 
-    Their migration must depend on ``("rotation", "0001_retired_token")``.
+    Their migration must depend on ``TABLE_MIGRATION``; ``makemigrations`` sees to it.
     """
     kinds = (RefuseRetired, KeepRetired)
-    return [kind(token=token, marker=marker, name=trigger_name(kind.name, token)) for kind in kinds]
+    names = retired_names(token)
+    return [
+        kind(token=token, marker=marker, name=name) for kind, name in zip(kinds, names, strict=True)
+    ]
+
+
+def retired_names(token: str) -> tuple[str, str]:
+    """The names of both triggers of a token."""
+    return trigger_name(RefuseRetired.name, token), trigger_name(KeepRetired.name, token)
 
 
 def _is_retired(token: str) -> str:

@@ -21,6 +21,7 @@ from tickets.rotation.adoption.guarded import (
 )
 from tickets.rotation.adoption.steps import take_apart
 from tickets.rotation.guard import GuardPair
+from tickets.rotation.retired_guard import TABLE_MIGRATION, UnconditionalSql
 
 
 def install() -> None:
@@ -63,7 +64,9 @@ class _InSteps(MigrationAutodetector):
         for app_label, migrations in self.migrations.items():
             guards = [each for each in self._guards() if each.model[0] == app_label]
             self.migrations[app_label] = [
-                part for migration in migrations for part in _split(migration, guards)
+                _after_its_table(part)
+                for migration in migrations
+                for part in _split(migration, guards)
             ]
 
     def _guards(self) -> list[Guarded]:
@@ -108,6 +111,15 @@ def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
         before.name = f"{migration.name}_{number}"
         _set(part, dependencies=[(migration.app_label, before.name)])
     return made
+
+
+def _after_its_table(migration: Migration) -> Migration:
+    """Triggers that keep retired tokens look into a table of ours, which no field refers to."""
+    triggers = (getattr(each, "trigger", None) for each in migration.operations)
+    if any(isinstance(getattr(each, "sql", None), UnconditionalSql) for each in triggers):
+        others = [each for each in migration.dependencies if each != TABLE_MIGRATION]
+        _set(migration, dependencies=[*others, TABLE_MIGRATION])
+    return migration
 
 
 def _part(

@@ -29,6 +29,7 @@ from tickets.rotation.ddl import (
 )
 from tickets.rotation.declaration import has_db_default, pending_index_name
 from tickets.rotation.guard import Column
+from tickets.rotation.retired_guard import retired_names
 
 # What would fill the rows that are there already.
 FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")
@@ -41,9 +42,10 @@ class Place(IntEnum):
     TOKEN_TYPE = 2  # before a guard that issues tokens of the new type
     INSERT_GUARD = 3
     UPDATE_GUARD = 4
-    TOKEN_DEFAULT = 5
-    MARKER_DEFAULT = 6
-    INDEX = 7
+    RETIRED_TOKENS = 5
+    TOKEN_DEFAULT = 6
+    MARKER_DEFAULT = 7
+    INDEX = 8
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Pa
         found = [(guard, step) for guard in guards for step in _steps(operation, guard)]
         if found:
             parts.steps += [step for _, step in found]
-        elif _is_replaced(operation, guards):
+        elif _is_replaced(operation, operations, guards):
             continue
         elif (parts.steps and _may_need(operation, guards)) or (
             parts.after and _is_about(operation, guards)
@@ -116,16 +118,24 @@ def _steps(operation: Operation, guard: Guarded) -> Iterator[Step]:
             yield Step(Place.INDEX, AddIndexConcurrentlyPolitely(guard.model[1], index))
         case AddTrigger(trigger=trigger) if trigger.name in _names(guard):
             yield from _guard_steps(operation, guard)
+        case AddTrigger(trigger=trigger) if trigger.name in retired_names(guard.token):
+            yield Step(Place.RETIRED_TOKENS, _polite_trigger(operation, guard))
 
 
 def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
     name = operation.trigger.name
     is_insert = name == guard.pair.insert.name
-    how = ReplaceTriggerPolitely if name in guard.known else AddTriggerPolitely
     place = Place.INSERT_GUARD if is_insert else Place.UPDATE_GUARD
-    yield Step(place, how(model_name=guard.model[1], trigger=operation.trigger))
+    yield Step(place, _polite_trigger(operation, guard))
     if is_insert and name not in guard.known and guard.table and isinstance(guard.marker, Column):
         yield from _foreign_marker(guard, guard.marker.name)
+
+
+def _polite_trigger(operation: AddTrigger, guard: Guarded) -> Operation:
+    is_known = operation.trigger.name in guard.known
+    how = ReplaceTriggerPolitely if is_known else AddTriggerPolitely
+    polite: Operation = how(model_name=guard.model[1], trigger=operation.trigger)
+    return polite
 
 
 def _foreign_marker(guard: Guarded, marker: str) -> Iterator[Step]:
@@ -155,10 +165,20 @@ def _altered_token(operation: AlterField, guard: Guarded) -> Step:
     return Step(Place.TOKEN_TYPE, polite, notice)
 
 
-def _is_replaced(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    return isinstance(operation, RemoveTrigger) and any(
-        operation.model_name.lower() == guard.model[1] and operation.name in _names(guard)
+def _is_replaced(
+    operation: Operation, operations: Sequence[Operation], guards: Sequence[Guarded]
+) -> bool:
+    """Whether a step makes the trigger anew, for which nothing must be without it meanwhile."""
+    if not isinstance(operation, RemoveTrigger):
+        return False
+    model, name = operation.model_name.lower(), operation.name
+    return any(
+        model == guard.model[1] and name in {*_names(guard), *retired_names(guard.token)}
         for guard in guards
+    ) and any(
+        isinstance(each, AddTrigger)
+        and (each.model_name.lower(), each.trigger.name) == (model, name)
+        for each in operations
     )
 
 
