@@ -80,6 +80,12 @@ def test_a_sparse_selection_is_found_in_short_steps_and_nothing_else_changes(
     assert pending(tickets) == 10
 
 
+def test_one_of_several_token_columns_is_aimed_at_as_an_only_one_is(target: Target) -> None:
+    one_of_several = replace(target, label="tickets.Ticket.token")
+    assert aim(one_of_several, where=["status=open"]).selection.condition is not None
+    assert [kind.name for kind in list_kinds(one_of_several, TOKENS, KEYS)] == [TOKENS, KEYS]
+
+
 def test_a_cut_off_takes_older_tokens_and_leaves_later_ones(
     tickets: Any, target: Target, rotation: RotationFactory
 ) -> None:
@@ -353,7 +359,7 @@ def test_no_listed_token_stands_in_the_log_of_a_server_that_logs_everything(
         with pytest.raises(QueryCanceled):
             cancelled_in_the_middle_of_a_copy(connection, target, tokens)
     said = log.read_bytes()[began:].decode()
-    assert said.count("COPY rotation_listed") >= 3
+    assert said.count("COPY pg_temp.rotation_listed") >= 3
     assert not any(token[:13] in said for token in tokens)
 
 

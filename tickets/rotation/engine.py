@@ -207,6 +207,7 @@ class Rotation:
         while not (allocator.is_over or self._stop.requested):
             if run(partial(allocator.next_range, ROWS_OF_A_LOOK, batches)) is not None:
                 return True
+            self._first.tell_of_looking()
         return self._stop.requested
 
     def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:

@@ -12,9 +12,9 @@ from tickets.rotation.key_range import EVERY_KEY
 from tickets.rotation.selection_sql import condition_of, still_pending
 from tickets.rotation.target import Target
 
-CREATE = sql.SQL("CREATE TEMPORARY TABLE rotation_listed (value {type}) ON COMMIT DROP")
-ANALYZE = sql.SQL("ANALYZE rotation_listed")
-COPY = sql.SQL("COPY rotation_listed FROM STDIN (FORMAT binary)")
+CREATE = sql.SQL("CREATE TEMPORARY TABLE pg_temp.rotation_listed (value {type}) ON COMMIT DROP")
+ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
+COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
 
 LOOK_EACH_UP = sql.SQL(
     "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
@@ -29,7 +29,10 @@ ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
 
 
 def create(value_type: str) -> sql.Composed:
-    """The list's place until the end of the transaction. No lock."""
+    """The list's place until the end of the transaction. No lock.
+
+    Its schema is always named: no search_path leads a list into a table that stays.
+    """
     return CREATE.format(type=sql.SQL(value_type))
 
 
@@ -70,7 +73,7 @@ def _listed(target: Target, column: str, column_type: str) -> sql.Composed:
 
 
 def _is_listed(target: Target, column: str, column_type: str) -> sql.Composed:
-    return sql.SQL("{column} IN (SELECT value::{type} FROM rotation_listed)").format(
+    return sql.SQL("{column} IN (SELECT value::{type} FROM pg_temp.rotation_listed)").format(
         column=sql.Identifier(target.table, column), type=sql.SQL(column_type)
     )
 
@@ -87,7 +90,7 @@ def _meant(target: Target, column: str) -> sql.Composed:
 def count_valid(target: Target, token_type: str) -> sql.Composed:
     """How many of the listed tokens, each line once, are stored. ACCESS SHARE."""
     return sql.SQL(
-        "SELECT count(*) FROM rotation_listed AS listed WHERE EXISTS ("
+        "SELECT count(*) FROM pg_temp.rotation_listed AS listed WHERE EXISTS ("
         "SELECT FROM {table} AS stored WHERE {token} = listed.value::{type})"
     ).format(
         table=sql.Identifier(target.table),
@@ -103,6 +106,6 @@ def count_valid_hashes(target: Target) -> sql.Composed:
     PostgreSQL writes it: a UUID in lower case with hyphens.
     """
     return sql.SQL(
-        "SELECT count(*) FROM rotation_listed WHERE value IN ("
+        "SELECT count(*) FROM pg_temp.rotation_listed WHERE value IN ("
         "SELECT sha256(convert_to({token}::text, 'UTF8')) FROM {table})"
     ).format(token=sql.Identifier(target.token_column), table=sql.Identifier(target.table))

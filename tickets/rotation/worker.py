@@ -24,6 +24,8 @@ from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 from tickets.rotation.throttle import Throttle
 
+TELL_EVERY_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class PassOutcome:
@@ -91,6 +93,7 @@ class Worker:
             else FixedBatchSize(options.batch_rows)
         )
         self._has_looked = False  # at what became of a batch in this pass
+        self._tell_at = clock() + TELL_EVERY_SECONDS
         self.waited_seconds: dict[str, float] = {}
 
     def one_pass(self, allocator: Allocator) -> PassOutcome:
@@ -110,7 +113,8 @@ class Worker:
                 self._allowance.give_back(batch_rows)
                 if allocator.is_over:
                     break
-                continue  # a stretch of keys without a pending row
+                self.tell_of_looking()  # a stretch of keys without a pending row
+                continue
             try:
                 outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
             finally:  # of a batch in parts, some may have committed before an error
@@ -121,6 +125,13 @@ class Worker:
                 allocator.close()
         self.batches.announcements.rest()
         return total
+
+    def tell_of_looking(self) -> None:
+        """Say now and then that looking for pending rows takes long."""
+        now = self._clock()
+        if now >= self._tell_at:
+            self._tell_at = now + TELL_EVERY_SECONDS
+            self._observe(Waiting("looking for pending rows among those that are done"))
 
     def _one_batch(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
         """Rotate a range of about ``batch_rows`` rows.
@@ -141,6 +152,7 @@ class Worker:
             raise
         seconds = self._clock() - started_at
         self._has_looked = True
+        self._tell_at = self._clock() + TELL_EVERY_SECONDS
         self._allowance.give_back(batch_rows - outcome.rotated_rows)
         self._size.record(outcome.rotated_rows, seconds)
         self._throttle.batch_done(outcome.rotated_rows, started_at)
