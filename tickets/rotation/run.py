@@ -111,6 +111,8 @@ class Run:
         """
         with stop_on_signal(self._stop):
             pending = self.look()
+            if self._target.selection.issued_before is not None:
+                self._say(summary.cut_off_as_sentence(self._target))
             if pending.rows:
                 self._rotate(options, pending, self._stop)
             after = self.sum_up(self.result, offer_finish=not finish and self.result.batches > 0)

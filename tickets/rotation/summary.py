@@ -87,6 +87,13 @@ def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
     return f"{work}. {_reason(result)}; {left} pending. To go on: {target.command}"
 
 
+def cut_off_as_sentence(target: Target) -> str:
+    """What to type after a kill, whose last word nobody hears."""
+    time = target.selection.issued_before
+    moment = "–" if time is None else time.isoformat()
+    return f"{target.label}: tokens issued before {moment}. To go on after a kill: {target.command}"
+
+
 def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
     """What a list means, before anything is done about it."""
     name, kind = leak_list.name, leak_list.kind.name
