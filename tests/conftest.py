@@ -19,6 +19,7 @@ import pytest
 from django.db import connections
 
 from tests.databases import DatabaseFactory, make_server_directory, unique_name
+from tests.longest_first import sort_longest_first
 from tests.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
 
@@ -47,6 +48,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if _cluster is not None:
         _cluster.stop("immediate")
         shutil.rmtree(_cluster.directory, ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sort_longest_first(items)
 
 
 @pytest.fixture(scope="session")

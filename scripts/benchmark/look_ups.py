@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +27,7 @@ SERVER = ("--workers", "2")
 RATIO_AT_MOST = 1.5
 FIRST_REQUESTS = 20
 WARM_UP_SECONDS = 3
-ROWS_PER_SECOND = 25_000
+ROWS_PER_SECOND = 15_000
 """Faster than a rotation beside traffic, so that it outlasts the load."""
 
 SITUATIONS = {"quiet": "quiet", "rotation": ONE_WORKER.title}
@@ -42,7 +43,7 @@ _TOKENS = "SELECT token::text FROM tickets_ticket WHERE id % 10 = 0 ORDER BY ran
 
 def measure_look_ups(databases: Databases, *, rows: int, rounds: int, seconds: int) -> Part:
     """The same load on the same server, without a rotation and during one."""
-    rows = max(rows, ROWS_PER_SECOND * (seconds + 1))
+    rows = max(rows, ROWS_PER_SECOND * (seconds + WARM_UP_SECONDS))
     runs: dict[str, list[dict[str, Any]]] = {key: [] for key in SITUATIONS}
     for number in range(rounds):
         announce(f"http, round {number + 1} of {rounds}: {rows:,} rows, {seconds} s each")
@@ -72,7 +73,13 @@ def _measure(databases: Databases, rows: int, seconds: int) -> dict[str, dict[st
                 ask_and_go(server.port, f"/t/{token}/", when=lambda: None)
             look_up(server.port, tokens, min(WARM_UP_SECONDS, seconds))
             quiet = look_up(server.port, tokens, seconds)
-            with _rotating(url) as rotation:
+            # It begins in the midst of requests: with none to see, it would be done at once.
+            with (
+                ThreadPoolExecutor(max_workers=1) as pool,
+                _rotating(
+                    url, pool.submit(look_up, server.port, tokens, WARM_UP_SECONDS)
+                ) as rotation,
+            ):
                 before = one_value(url, _PENDING)
                 load = look_up(server.port, tokens, seconds)
                 rotated = before - one_value(url, _PENDING)
@@ -94,8 +101,11 @@ def _issued(url: str) -> list[str]:
 
 
 @contextmanager
-def _rotating(url: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A default rotation that has rotated its first rows; stopped at the end of the block."""
+def _rotating(url: str, beside: "Future[Load]") -> Iterator["subprocess.Popen[bytes]"]:
+    """A default rotation that has rotated its first rows; stopped at the end of the block.
+
+    The block begins when the load ``beside`` its start is over.
+    """
     first = one_value(url, _NEXT)
     process = ONE_WORKER.start(url)
     try:
@@ -103,6 +113,7 @@ def _rotating(url: str) -> Iterator["subprocess.Popen[bytes]"]:
             if process.poll() is not None:
                 raise BenchmarkError("the rotation did not begin")
             time.sleep(0.1)
+        beside.result()
         yield process
     finally:
         process.send_signal(signal.SIGTERM)

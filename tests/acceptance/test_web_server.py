@@ -66,6 +66,9 @@ def test_probes_and_static_files_are_served_whatever_the_host_is_called(
     with connect(server_url).cursor() as cursor:
         name = urlsplit(database_url).path.lstrip("/")
         cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+        )
 
     def not_ready() -> bool:
         status, text = server.request("GET", "/readyz", headers=headers)

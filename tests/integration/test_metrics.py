@@ -17,6 +17,7 @@ from tickets.metrics import collector
 from tickets.metrics.collector import RotationCollector
 from tickets.rotation import record
 from tickets.rotation.batch_seconds import BatchSeconds
+from tickets.rotation.condition import Condition
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import StatementError
 from tickets.rotation.options import RotationOptions
@@ -80,7 +81,14 @@ def test_a_rotation_shows_while_it_runs(
     engine, progress = rotation(batch_rows=20), Progress(100, clock=time.monotonic)
     kept = Record(target)
     kept.begin(RotationOptions(), 100)
-    with kept.kept(progress, StopSignal(), engine):
+    keeping = kept.kept(
+        progress,
+        StopSignal(),
+        engine,
+        condition=Condition(),
+        change_pace=engine.change_pace,
+    )
+    with keeping:
         engine.run()
         progress.record(100, 0)
         until(lambda: scrape()["rotation_batch_seconds_count",] == 5)

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, ManagementUtility
@@ -36,6 +36,15 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         _discard_output()
         return OUTPUT_CLOSED
+    except OutputError as error:
+        _discard_output()
+        with suppress(OSError):
+            sys.stderr.write(f"manage.py: the output could not be written: {error}\n")
+        return 1
+
+
+class OutputError(Exception):
+    """What was printed has reached nobody: a full disk, for one."""
 
 
 class _Utility(ManagementUtility):
@@ -68,8 +77,13 @@ def _quiet_start_and_end() -> Iterator[None]:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # it was closed before the start
-            stream.flush()
+        try:
+            if stream is not None:  # it was closed before the start
+                stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(error.strerror) from error
 
 
 def _discard_output() -> None:
@@ -79,7 +93,7 @@ def _discard_output() -> None:
         try:
             if stream is not None:
                 stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(devnull, stream.fileno())
     os.close(devnull)
 

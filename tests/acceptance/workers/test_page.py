@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
-from tests.celery_workers import Worker
+from tests.celery_workers import Team
 from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending
 from tests.waiting import until
 from tickets.batch.models import BatchOperation
@@ -18,7 +18,7 @@ ROWS = 2_000
 
 
 @pytest.fixture
-def operator(worker: Worker, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def operator(workers: Team, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     # The settings fixture would read the old value back at the end, which Django forbids if empty.
     monkeypatch.setattr(django_settings._wrapped, "SECRET_KEY", "for this test only")
     monkeypatch.delitem(django_settings.__dict__, "SECRET_KEY", raising=False)
