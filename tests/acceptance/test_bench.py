@@ -1,15 +1,14 @@
 """scripts/bench measures what it says, without asserting how fast this machine is."""
 
-import json
 import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench"
+from tests.benchmark import BENCH, Findings, bench_environment, measure
+
 ROWS = 2_000
 RECIPES = [
     *("single-update", "save", "bulk-update-50", "bulk-update-1000", "key-ranges"),
@@ -17,51 +16,21 @@ RECIPES = [
 ]
 PNG = b"\x89PNG\r\n"
 
-Findings = dict[str, Any]
 
-
-def bench_environment(directory: Path) -> dict[str, str]:
-    """A DATABASE_URL that must not be used, and a place in which leftovers show."""
-    return {
-        **os.environ,
-        "DATABASE_URL": "postgresql://nobody@192.0.2.1/x",
-        "TMPDIR": f"{directory}",
-    }
-
-
-def measure(make_directory: pytest.TempPathFactory, *arguments: str) -> Findings:
-    """What a benchmark found: the JSON of each part by its name, and how it ended."""
-    scratch, output = make_directory.mktemp("bench"), make_directory.mktemp("output")
-    result = subprocess.run(
-        [str(BENCH), "--quick", *arguments, "--output", str(output)],
-        env=bench_environment(scratch),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert "Traceback" not in result.stderr
-    assert result.returncode in (0, 1), result.stderr
-    return {
-        **{file.stem: json.loads(file.read_text()) for file in output.glob("*.json")},
-        "output": output,
-        "stdout": result.stdout,
-        "exit_code": result.returncode,
-        "leftovers": [path.name for path in scratch.iterdir()],
-    }
+def quickly(make_directory: pytest.TempPathFactory, *arguments: str) -> Findings:
+    return measure(make_directory.mktemp("bench"), make_directory.mktemp("output"), *arguments)
 
 
 @pytest.fixture(scope="module")
 def speed(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """Every recipe, measured for its speed alone."""
-    return measure(tmp_path_factory, "--speed", "--rows", str(ROWS))
+    return quickly(tmp_path_factory, "--speed", "--rows", str(ROWS))
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """All the other parts, of few recipes."""
-    return measure(
+    return quickly(
         tmp_path_factory,
         *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,2000"),

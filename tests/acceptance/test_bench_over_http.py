@@ -1,17 +1,11 @@
 """scripts/bench --http --report measures what it says, however fast this machine is."""
 
-import json
-import os
 import shutil
-import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.benchmark import Findings, measure
 from tests.databases import make_server_directory
-
-BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"
@@ -19,30 +13,17 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    scratch, output = make_server_directory(), tmp_path_factory.mktemp("output")
-    result = subprocess.run(
-        [str(BENCH), "--quick", "--http", "--report", "--rows", "75000", "--output", str(output)],
-        env={
-            **os.environ,
-            "DATABASE_URL": "postgresql://nobody@192.0.2.1/x",
-            "TMPDIR": f"{scratch}",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    scratch = make_server_directory()
+    found = measure(
+        scratch, tmp_path_factory.mktemp("output"), "--http", "--report", "--rows", "75000"
     )
-    assert "Traceback" not in result.stderr
-    assert result.returncode in (0, 1), result.stderr
-    assert list(scratch.iterdir()) == []
+    assert found["leftovers"] == []
     scratch.rmdir()
-    parts = {name: json.loads((output / f"{name}.json").read_text()) for name in ("http", "report")}
-    return {**parts, "page": result.stdout}
+    return {**found, "page": found["stdout"]}
 
 
-def test_customers_are_asked_in_peace_and_during_a_rotation(found: dict[str, Any]) -> None:
+def test_customers_are_asked_in_peace_and_during_a_rotation(found: Findings) -> None:
     quiet, rotation = (one["medians"] for one in found["http"]["situations"])
     for load in (quiet, rotation):
         assert load["requests"] > 0
@@ -53,7 +34,7 @@ def test_customers_are_asked_in_peace_and_during_a_rotation(found: dict[str, Any
 
 
 def test_the_slow_report_is_downloaded_and_left_with_each_kind_of_worker(
-    found: dict[str, Any],
+    found: Findings,
 ) -> None:
     assert [one["kind"] for one in found["report"]["workers"]] == ["sync", "gthread"]
     for one in found["report"]["workers"]:
@@ -66,6 +47,6 @@ def test_the_slow_report_is_downloaded_and_left_with_each_kind_of_worker(
     assert bounds == [1, 5, 100, 5]
 
 
-def test_the_page_shows_both(found: dict[str, Any]) -> None:
+def test_the_page_shows_both(found: Findings) -> None:
     assert "## What customers feel over HTTP" in found["page"]
     assert "## A report whose query is slow" in found["page"]

@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
+from tests.sent_statements import note_sent_statements, sent_statements
 from tickets.rotation import sql as statements
 from tickets.rotation.errors import RotationError, StatementError, TokenSourceError
 from tickets.rotation.events import BatchDone, Event, Waiting
@@ -261,18 +262,10 @@ def test_no_token_stands_in_the_text_of_a_statement_that_may_fail(
     tickets: Any, rotation: RotationFactory, target: Target
 ) -> None:
     leak(tickets, 10)
-    tickets.cursor().execute(
-        """
-        CREATE TABLE sent (statement text);
-        CREATE FUNCTION note_statement() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN INSERT INTO sent VALUES (current_query()); RETURN NULL; END $$;
-        CREATE TRIGGER note_statement AFTER UPDATE ON tickets_ticket FOR EACH STATEMENT
-        EXECUTE FUNCTION note_statement();
-        """
-    )
+    note_sent_statements(tickets)
     maker = Maker()
     rotation(target=made_by(target, maker)).run()
-    sent = value(tickets, "SELECT string_agg(statement, '') FROM sent")
+    sent = sent_statements(tickets)
     assert "UPDATE" in sent
     assert not any(token in sent for token in maker.made)
 

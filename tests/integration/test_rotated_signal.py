@@ -11,6 +11,7 @@ from django.db import connections
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
+from tests.sent_statements import note_sent_statements, sent_statements
 from tests.waiting import until
 from tickets.models import Ticket
 from tickets.rotation.errors import StatementError
@@ -227,18 +228,10 @@ def test_without_a_listener_no_statement_returns_keys(
     tickets: Any, rotation: RotationFactory, target: Target
 ) -> None:
     leak(tickets, 10)
-    tickets.cursor().execute(
-        """
-        CREATE TABLE sent (statement text);
-        CREATE FUNCTION note_statement() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN INSERT INTO sent VALUES (current_query()); RETURN NULL; END $$;
-        CREATE TRIGGER note_statement AFTER UPDATE ON tickets_ticket FOR EACH STATEMENT
-        EXECUTE FUNCTION note_statement();
-        """
-    )
+    note_sent_statements(tickets)
     rotation(limit_rows=3).run()
     rotation(target=with_tokens_from_python(target), limit_rows=3).run()
     rotation().run()
-    sent = value(tickets, "SELECT string_agg(statement, '') FROM sent")
+    sent = sent_statements(tickets)
     assert "UPDATE" in sent
     assert "RETURNING" not in sent
