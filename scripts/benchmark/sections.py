@@ -11,6 +11,7 @@ from benchmark.tables import (
     http_table,
     inserts_table,
     latency_table,
+    lists_table,
     report_table,
     resume_table,
     scale_table,
@@ -82,5 +83,11 @@ SECTIONS = {
         "worker; then a client that goes while the query runs. "
         "How it works: [reports.md](../reports.md).",
         (report_table,),
+    ),
+    "lists": Section(
+        "A list of leaked tokens",
+        "Whole processes. `--only` rotates the listed tokens among all the others, and is checked "
+        "to change no other; `--verify` is asked before, and after everything was rotated.",
+        (lists_table,),
     ),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmark.measures import RATE, TAKEN, WAL
+from benchmark.measures import MEMORY, RATE, TAKEN, WAL
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -139,6 +139,21 @@ def report_table(part: Document) -> Table:
             f"{one['medians']['cancel_seconds']:.2f}",
         )
         for one in part["workers"]
+    ]
+    return heads, rows
+
+
+def lists_table(part: Document) -> Table:
+    heads = ("command", "list of", "lines", "whole process", MEMORY.title)
+    rows = [
+        (
+            each["command"],
+            each["kind"],
+            f"{each['lines']:,}",
+            f"{each['medians']['seconds']:.2f} s",
+            MEMORY.shown(each["medians"][MEMORY.key]),
+        )
+        for each in part["commands"]
     ]
     return heads, rows
 

@@ -32,7 +32,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """All the other parts, of few recipes."""
     return quickly(
         tmp_path_factory,
-        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale"),
+        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale", "--lists"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,2000"),
     )
 
@@ -54,7 +54,7 @@ def test_every_recipe_rotates_every_row_and_has_every_figure(speed: Findings) ->
 
 
 def test_it_says_what_each_part_was_measured_on(speed: Findings, parts: Findings) -> None:
-    names = ["latency", "resume", "inserts", "bookkeeping", "scale"]
+    names = ["latency", "resume", "inserts", "bookkeeping", "scale", "lists"]
     for part in (speed["speed"], *(parts[name] for name in names)):
         assert part["command"].startswith("scripts/bench --quick")
         assert part["cores"] == os.cpu_count()
@@ -86,6 +86,7 @@ def test_all_that_must_hold_is_judged(speed: Findings, parts: Findings) -> None:
     assert [v["needs_at_most"] for v in parts["latency"]["verdicts"]] == [1.5]
     assert [v["needs_at_most"] for v in parts["bookkeeping"]["verdicts"]] == [0.02]
     assert [v["needs_at_least"] for v in parts["scale"]["verdicts"]] == [0.7, None]
+    assert [v["needs_at_most"] for v in parts["lists"]["verdicts"]] == [5, 60, 1.15]
 
 
 def test_traffic_is_measured_from_its_schedule_in_every_situation(parts: Findings) -> None:
@@ -120,6 +121,23 @@ def test_every_size_has_its_place_on_the_curve(parts: Findings) -> None:
         assert medians["rows_per_second"] > 0
         assert medians["peak_client_memory_bytes"] > 1e6
         assert medians["first_batch_seconds"] > 0
+
+
+def test_lists_are_verified_before_and_after_and_a_hundredth_is_rotated(
+    parts: Findings,
+) -> None:
+    before, only, after = (
+        [each for each in parts["lists"]["commands"] if each["command"] == command]
+        for command in ("--verify, all valid", "--only", "--verify, none valid")
+    )
+    sizes = [("tokens", 300), ("tokens", 3000), ("SHA-256", 300), ("SHA-256", 3000)]
+    assert [(each["kind"], each["lines"]) for each in before] == sizes
+    assert [(each["kind"], each["lines"]) for each in after] == sizes
+    assert [(each["kind"], each["lines"]) for each in only] == [("tokens", 30)]
+    for each in (*before, *only, *after):
+        assert each["medians"]["seconds"] > 0
+        assert each["medians"]["peak_client_memory_bytes"] > 1e6
+    assert "## A list of leaked tokens" in parts["stdout"]
 
 
 def test_page_and_plots_show_what_was_measured(speed: Findings, parts: Findings) -> None:
