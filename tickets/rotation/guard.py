@@ -34,7 +34,7 @@ class InsertGuard(pgtrigger.Trigger):
     """Every inserted row is born with a fresh token and a marker, whatever its writer sent.
 
     ``token`` is a field's name; ``fresh_token`` is an SQL expression for one new token of the token
-    column's type.
+    column's type. ``length`` of its tokens, where that is known, is not part of the trigger.
     """
 
     name = "guard_insert"
@@ -47,11 +47,13 @@ class InsertGuard(pgtrigger.Trigger):
         token: str,
         marker: Marker,
         fresh_token: str = "gen_random_uuid()",
+        length: int | None = None,
         name: str | None = None,
     ) -> None:
         self.token = token
         self.marker = marker
         self.fresh_token = fresh_token
+        self.length = length
         super().__init__(name=name)
 
     def get_func(self, model: Model) -> str:
@@ -126,9 +128,10 @@ def guard(
     inserts always do. Add the lists of several token columns; each needs a marker of its own.
     """
     expression = fresh_token.sql if isinstance(fresh_token, TokenFormat) else fresh_token
+    length = fresh_token.length if isinstance(fresh_token, TokenFormat) else None
     insert, update = (trigger_name(each.name, token) for each in (InsertGuard, UpdateGuard))
     return [
-        InsertGuard(token=token, marker=marker, fresh_token=expression, name=insert),
+        InsertGuard(token=token, marker=marker, fresh_token=expression, length=length, name=insert),
         UpdateGuard(token=token, marker=marker, make_tokens=make_tokens, name=update),
     ]
 

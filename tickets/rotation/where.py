@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
 from django.db.models import DateTimeField, Exists, Field, Model, OuterRef
 from django.db.models.sql import Query
@@ -74,7 +75,12 @@ def _look_up(query: Query, name: str) -> tuple[list[str], Field[Any, Any]]:
 
 
 def _ensure_no_token(field: Field[Any, Any], name: str) -> None:
-    triggers = getattr(field.model._meta, "triggers", [])
+    same_table = (
+        each
+        for each in apps.get_models()  # a proxy may guard what another app owns
+        if each._meta.concrete_model is field.model._meta.concrete_model
+    )
+    triggers = (each for model in same_table for each in getattr(model._meta, "triggers", []))
     if any(isinstance(each, InsertGuard) and each.token == field.name for each in triggers):
         raise FieldError(
             f"{name} is a token, which would stay in the shell's history; name leaked tokens in a "
