@@ -1,5 +1,6 @@
 """Field and trigger operations, forwards and backwards under a short lock_timeout with retries."""
 
+from contextlib import ExitStack
 from functools import partial
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -11,7 +12,7 @@ from pgtrigger.compiler import DropTriggerSql, Trigger
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from tickets.rotation.ddl.attempts import politely
-from tickets.rotation.ddl.trigger_comments import kept_comments
+from tickets.rotation.ddl.set_aside import triggers_set_aside
 
 
 class PoliteOperation(Operation):
@@ -68,7 +69,7 @@ class AddFieldPolitely(PoliteOperation, AddField):
 
 
 class _AlterField(AlterField):
-    """Django's, without the loss of what triggers were made from."""
+    """Django's, also for a column that triggers name."""
 
     def database_forwards(
         self,
@@ -77,8 +78,16 @@ class _AlterField(AlterField):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
-        with kept_comments(schema_editor, table):
+        before, after = (
+            state.apps.get_model(app_label, self.model_name)._meta.get_field(self.name)
+            for state in (from_state, to_state)
+        )
+        connection = schema_editor.connection
+        is_retyped = before.db_parameters(connection) != after.db_parameters(connection)
+        with ExitStack() as stack:
+            if is_retyped and connection.vendor == "postgresql" and not schema_editor.collect_sql:
+                table, column = before.model._meta.db_table, before.column
+                stack.enter_context(triggers_set_aside(schema_editor, table, column))
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
     # AlterField's own database_backwards calls database_forwards.
