@@ -96,12 +96,17 @@ def _value(field: Field[Any, Any], lookups: list[str], text: str) -> Any:
         return TRUTH[text.lower()]
     if lookup == "exact" and text == "null":
         return None
+    parts = [part.strip() for part in text.split(",")]
+    if lookup == "range" and len(parts) != 2:
+        raise ValueError("a range has two values: say FIRST,LAST")
     if len(lookups) > 1 or lookup not in PLAIN_LOOKUPS | LIST_LOOKUPS:
         # The field's own value is not what it is compared with.
+        if lookup in LIST_LOOKUPS:
+            return parts
         is_number = text.isdecimal() and field.get_transform(lookups[0]) is not None
         return int(text) if is_number else text
     if lookup in LIST_LOOKUPS:
-        return [_plain(field, part.strip()) for part in text.split(",")]
+        return [_plain(field, part) for part in parts]
     return _plain(field, text)
 
 

@@ -91,4 +91,5 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
 def _is_empty(editor: BaseDatabaseSchemaEditor, model: type[Model]) -> bool:
     with editor.connection.cursor() as cursor:
         cursor.execute(ddl_sql.has_rows(model._meta.db_table))
-        return cursor.fetchone() == (False,)
+        (found,) = cursor.fetchone()
+        return not found
