@@ -132,7 +132,7 @@ def test_lists_are_verified_before_and_after_and_a_hundredth_is_rotated(
     )
     sizes = [("tokens", 300), ("tokens", 3000), ("SHA-256", 300), ("SHA-256", 3000)]
     assert [(each["kind"], each["lines"]) for each in before] == sizes
-    assert [(each["kind"], each["lines"]) for each in after] == sizes
+    assert [(each["kind"], each["lines"]) for each in after] == sizes[1::2]
     assert [(each["kind"], each["lines"]) for each in only] == [("tokens", 30)]
     for each in (*before, *only, *after):
         assert each["medians"]["seconds"] > 0

@@ -28,9 +28,7 @@ class Shouted(CharField):  # type: ignore[type-arg]
         (BinaryField(), r"\x00ff", r"\x00ff"),
     ],
 )
-def test_a_value_is_written_as_postgresql_writes_it(
-    field: Field, text: str, value: str
-) -> None:
+def test_a_value_is_written_as_postgresql_writes_it(field: Field, text: str, value: str) -> None:
     assert value_reader(field)(text) == value
 
 
