@@ -10,6 +10,7 @@ import pytest
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
+from tickets.rotation import __version__
 
 TOKENS = "SELECT md5(string_agg(token::text, ',' ORDER BY id)) FROM tickets_ticket WHERE {}"
 
@@ -208,6 +209,7 @@ def test_the_evidence_says_what_was_done_and_is_so_and_holds_no_token(
     assert done.returncode == 0, done.stderr
     text = path.read_text()
     (entry,) = json.loads(text)["targets"]
+    assert json.loads(text)["version"] == __version__
     assert entry["rotation"]["rotated_rows"] == 300
     assert entry["rotation"]["outcome"] == "complete"
     zero = entry["pending"]["everywhere"]
