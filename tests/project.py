@@ -50,6 +50,11 @@ class Project:
         more = "".join(f'"{app}",' for app in apps)
         (directory / "settings.py").write_text(SETTINGS % more)
 
+    def without(self, app: str) -> None:
+        """Forget one of the INSTALLED_APPS."""
+        settings = self.directory / "settings.py"
+        settings.write_text(settings.read_text().replace(f'    "{app}",\n', ""))
+
     def models(self, text: str) -> None:
         """The app's models from now on."""
         imports = "import uuid\nfrom django.db import models\n"

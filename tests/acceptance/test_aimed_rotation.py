@@ -199,6 +199,19 @@ def test_before_a_rotation_every_listed_token_is_valid_and_afterwards_none(
         assert "none of them opens anything" in after.stdout
 
 
+def test_a_list_cannot_be_verified_before_there_is_a_table(
+    manage: Manage, make_database: Callable[..., str], tmp_path: Path
+) -> None:
+    leaked = tmp_path / "leaked.txt"
+    leaked.write_text("9f8e7d6c-5b4a-4321-8765-43210fedcba9\n")
+    url = make_database(migrated_to="zero")
+    refused = manage("rotate_tokens", "--verify", str(leaked), database_url=url)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "CommandError: There is no column tickets_ticket.token yet. Run: python manage.py migrate\n"
+    )
+
+
 def test_the_evidence_says_what_was_done_and_is_so_and_holds_no_token(
     manage: Manage, database_url: str, tickets: Any, tmp_path: Path
 ) -> None:

@@ -326,6 +326,18 @@ def test_a_model_that_is_born_keeping_retired_tokens_comes_after_their_table(
     assert TABLE in first
 
 
+@pytest.mark.parametrize("app", ["pgtrigger", "tickets.rotation", "tickets.batch"])
+def test_an_app_that_was_forgotten_is_named_and_no_unsafe_migration_is_written(
+    project: Project, app: str
+) -> None:
+    project.without(app)
+    project.models(IMPORTS + "class Link(RotatingToken): ...")
+    refused = project.attempt("makemigrations", "shop")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].endswith(f"guard() needs {app} in INSTALLED_APPS.")
+    assert project.written() == {}
+
+
 MISTAKEN = """
 class NoGuard(RotatingToken):
     class Meta:

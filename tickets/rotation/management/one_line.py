@@ -54,11 +54,14 @@ def _whole_number(text: str, *, at_least: int) -> int:
 
 
 def database_alias(text: str) -> str:
-    """Argument type: the alias of a configured database.
+    """Argument type: the alias of a configured PostgreSQL database.
 
     Raises ``argparse.ArgumentTypeError`` naming the aliases that exist. Connects to nothing.
     """
     if text not in connections:
         known = ", ".join(sorted(connections))
         raise argparse.ArgumentTypeError(f"there is no database {text!r}; configured: {known}")
+    vendor = connections[text].vendor
+    if vendor != "postgresql":
+        raise argparse.ArgumentTypeError(f"the database {text!r} is {vendor}, not PostgreSQL")
     return text
