@@ -24,6 +24,7 @@ from tickets.rotation.errors import SelectionError
 from tickets.rotation.events import Event, Waiting
 from tickets.rotation.key_range import KeyRange, Listed
 from tickets.rotation.leak_list import Kind, LeakList
+from tickets.rotation.listed import ListedRows
 from tickets.rotation.random_uuids import random_uuids
 from tickets.rotation.result import Outcome
 from tickets.rotation.selection import Condition, Selection
@@ -205,6 +206,22 @@ def test_a_taken_token_isolates_its_row_among_listed_ones(
     result = rotation(target=only(source), leak_list=leak_list).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 16)
     assert changed(tickets) == list(range(1, 17))
+
+
+def test_tokens_without_an_index_are_looked_up_however_long_a_statement_may_take(
+    tickets: Any, target: Target
+) -> None:
+    leak(tickets, 3)
+    tickets.cursor().execute(
+        "CREATE VIEW slow AS SELECT t.* FROM tickets_ticket t, (SELECT pg_sleep(0.4)) AS slowly;"
+        f'ALTER DATABASE "{tickets.info.dbname}" SET statement_timeout = 200'
+    )
+    tokens = column(tickets, "SELECT token::text FROM tickets_ticket WHERE id < 3")
+    slow = only(replace(target, table="slow", token_is_unique=False))
+    with reading(target.database) as connection:
+        assert connection.value(psycopg2_sql.SQL("SHOW statement_timeout")) == "200ms"
+        found = ListedRows(connection, slow, list_of(slow, tokens)).find(tokens)
+    assert [key for key, _ in found] == ["1", "2"]
 
 
 @pytest.mark.parametrize("key_type", ["integer", "uuid", "text"])
