@@ -1,6 +1,7 @@
 """scripts/bench measures what it says, without asserting how fast this machine is."""
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmark import BENCH, Findings, bench_environment, measure
+from tests.databases import make_server_directory
 
 ROWS = 2_000
 RECIPES = [
@@ -18,7 +20,10 @@ PNG = b"\x89PNG\r\n"
 
 
 def quickly(make_directory: pytest.TempPathFactory, *arguments: str) -> Findings:
-    return measure(make_directory.mktemp("bench"), make_directory.mktemp("output"), *arguments)
+    scratch = make_server_directory()
+    found = measure(scratch, make_directory.mktemp("output"), *arguments)
+    shutil.rmtree(scratch)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +164,7 @@ def test_nothing_is_left_behind(speed: Findings, parts: Findings) -> None:
 def test_an_interrupted_benchmark_leaves_nothing_behind(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    # Not below one another: a server's socket lives there, and its path may not be long.
-    scratch, output = tmp_path_factory.mktemp("bench"), tmp_path_factory.mktemp("output")
+    scratch, output = make_server_directory(), tmp_path_factory.mktemp("output")
     process = subprocess.Popen(
         [str(BENCH), "--rows", "1000000", "--output", str(output)],
         env=bench_environment(scratch),
@@ -183,6 +187,7 @@ def test_an_interrupted_benchmark_leaves_nothing_behind(
     assert process.returncode == 130
     assert "Traceback" not in said
     assert list(scratch.iterdir()) == []
+    scratch.rmdir()
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
-from django.db.models import DateTimeField, Exists, Field, Model, OuterRef
+from django.db.models import DateTimeField, Exists, Field, JSONField, Model, OuterRef
 from django.db.models.sql import Query
 from django.utils import timezone
 
@@ -18,6 +19,11 @@ from tickets.rotation.selection import Condition
 
 PLAIN_LOOKUPS = {"exact", "gt", "gte", "lt", "lte"}
 LIST_LOOKUPS = {"in", "range"}
+JSON_KEYS_LOOKUPS = {"has_keys", "has_any_keys"}
+JSON_TEXT_LOOKUPS = {
+    *("has_key", "iexact", "icontains", "startswith", "istartswith"),
+    *("endswith", "iendswith", "regex", "iregex"),
+}
 TRUTH = {"true": True, "false": False}
 
 
@@ -96,6 +102,8 @@ def _value(field: Field[Any, Any], lookups: list[str], text: str) -> Any:
         return TRUTH[text.lower()]
     if lookup == "exact" and text == "null":
         return None
+    if isinstance(field, JSONField):
+        return _json_value(lookup, text)
     parts = [part.strip() for part in text.split(",")]
     if lookup == "range" and len(parts) != 2:
         raise ValueError("a range has two values: say FIRST,LAST")
@@ -108,6 +116,24 @@ def _value(field: Field[Any, Any], lookups: list[str], text: str) -> Any:
     if lookup in LIST_LOOKUPS:
         return [_plain(field, part) for part in parts]
     return _plain(field, text)
+
+
+def _json_value(lookup: str, text: str) -> Any:
+    """As JSON where it is any: the number 3 is not the string "3"."""
+    if lookup in JSON_TEXT_LOOKUPS:
+        return text
+    if lookup in JSON_KEYS_LOOKUPS:
+        return [part.strip() for part in text.split(",")]
+    if lookup in LIST_LOOKUPS:
+        return [_as_json(part.strip()) for part in text.split(",")]
+    return _as_json(text)
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _plain(field: Field[Any, Any], text: str) -> Any:
