@@ -41,7 +41,9 @@ SECTIONS = {
     "latency": Section(
         "What traffic feels",
         "pgbench at a fixed rate, from the moment at which the schedule wanted a transaction to "
-        "start: look-ups, status changes and new tickets in equal shares.",
+        "start: look-ups, status changes and new tickets in equal shares. The quiet time lies "
+        "directly before each recipe, in the same traffic on the same table; ratios are of such "
+        "neighbours, and their median is shown.",
         (latency_table,),
         plots=("latency",),
     ),
