@@ -21,8 +21,8 @@ from benchmark.transactions import Transaction, percentile
 from benchmark.verdict import Verdict
 
 RATIO_AT_MOST = 1.5
-QUIET_SECONDS_AT_MOST = 20.0
-WARM_UP_SHARE = 0.25
+QUIET_SECONDS_AT_MOST = 10.0
+WARM_UP_SHARE = 0.5
 RUNS_A_ROUND = {ONE_WORKER.key: 3}
 """Of those that are judged: one of them alone says little on a machine whose speed wavers."""
 
@@ -91,7 +91,7 @@ def _p99_ratio(runs: Sequence[Compared]) -> float:
 
 def _quiet_seconds(rows: int) -> float:
     """About as long as a rotation beside traffic, so that it meets as much of a server's life."""
-    return min(QUIET_SECONDS_AT_MOST, max(1.0, rows / 50_000))
+    return min(QUIET_SECONDS_AT_MOST, max(1.0, rows / 100_000))
 
 
 def _measure(databases: Databases, recipe: Recipe, rows: int) -> Compared:
