@@ -79,6 +79,18 @@ def test_a_locked_row_among_rows_that_a_trigger_undoes_does_not_keep_the_run_goi
     assert pending(tickets) == 2
 
 
+def test_rows_are_waited_for_longer_than_the_roles_statement_timeout(
+    tickets: Any, other: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 10)
+    name = value(tickets, "SELECT current_database()")
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 4 FOR UPDATE")
+    tickets.cursor().execute(f'ALTER DATABASE "{name}" SET statement_timeout = 300')
+    result = rotation(wait_for_locks_seconds=1, retry_seconds=1).run()
+    assert (result.outcome, result.retries) == (Outcome.ROWS_LOCKED, 0)
+    assert [blocker.pid for blocker in result.blockers] == [other.info.backend_pid]
+
+
 OTHERS_QUEUE = (
     "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
     "AND datname = current_database() AND query LIKE '%queues%'"

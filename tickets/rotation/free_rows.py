@@ -76,7 +76,11 @@ class FreeRows:
         """
         values = {**values_of(self._target, keys), "batch_rows": 1}
         bounds = {"lock_timeout_ms": max(1, int(wait_seconds * 1000))}
-        settings: list[sql.Statement] = [sql.LIMIT_LOCK_WAIT, sql.AVOID_FULL_SCANS]
+        settings: list[sql.Statement] = [
+            sql.LIMIT_LOCK_WAIT,
+            sql.WITHOUT_A_LIMIT,
+            sql.AVOID_FULL_SCANS,
+        ]
         source = self._target.token_source
         if isinstance(source, PythonTokens):
             query, made = self._update_with_tokens(keys), {"tokens": array(source.take(1))}
