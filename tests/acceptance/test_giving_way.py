@@ -8,7 +8,7 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
-from tests.databases import unique_name
+from tests.databases import DatabaseFactory
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.replication import Replicated, replicated_server
@@ -23,14 +23,15 @@ def servers() -> Iterator[Replicated]:
         yield servers
 
 
+@pytest.fixture(scope="module")
+def databases(servers: Replicated, manage: Manage) -> DatabaseFactory:
+    return DatabaseFactory(servers.primary.url(), manage)
+
+
 @pytest.fixture
-def primary_url(servers: Replicated, manage: Manage) -> str:
+def primary_url(databases: DatabaseFactory) -> str:
     """URL of a new, fully migrated, empty database on the primary."""
-    name = unique_name("giving_way")
-    servers.primary.create_database(name)
-    url = servers.primary.url(name)
-    manage("migrate", database_url=url)
-    return url
+    return databases.create("latest")
 
 
 def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(

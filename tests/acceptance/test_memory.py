@@ -10,7 +10,7 @@ from tests.leaked import leak, pending
 from tests.manage import PROJECT
 
 MEGABYTE_KILOBYTES = 1024
-SMALL_ROWS, LARGE_ROWS = 100_000, 1_000_000
+SMALL_ROWS, LARGE_ROWS = 50_000, 500_000  # the first has batches of full size already
 
 
 # Linux counts what a process was before exec towards its peak, so it is started by a small one.
@@ -43,6 +43,7 @@ def test_peak_memory_is_below_100_mb_and_the_same_for_ten_times_the_rows(
     for rows in (SMALL_ROWS, LARGE_ROWS):
         url = make_database()
         leak(connect(url), rows)
+        connect(url).cursor().execute("DROP TRIGGER audit ON tickets_ticket")  # which takes time
         peaks.append(peak_kilobytes(url))
         assert pending(connect(url)) == 0
     assert max(peaks) < 100 * MEGABYTE_KILOBYTES

@@ -55,6 +55,16 @@ def test_killed_between_a_commit_and_its_signal_a_replay_tells_what_was_missed(
     assert_each_token_changed_once(tickets)
 
 
+def test_what_receivers_ask_of_the_database_is_no_traffic_to_give_way_to(
+    manage: Manage, database_url: str, tickets: Any, listening: dict[str, str], tmp_path: Path
+) -> None:
+    leak(tickets, 10)
+    session = tmp_path / "session"
+    env = {**listening, "SESSION": str(session)}
+    assert manage("rotate_tokens", database_url=database_url, env=env).returncode == 0
+    assert session.read_text() == "rotate_tokens"  # the name that a rotation pays no regard to
+
+
 def test_a_receiver_that_fails_is_counted_and_named_without_its_words(
     manage: Manage, database_url: str, tickets: Any, listening: dict[str, str]
 ) -> None:

@@ -53,12 +53,8 @@ BREAKDOWNS = {
     ),
 }
 BAD_INPUT = (
-    ("--batch-rows", "0"),
     ("--limit", "many"),
-    ("--wait-for-locks", "-1"),
     ("--database", "nowhere"),
-    ("--format", "xml"),
-    ("--no-such-option",),
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.databases import DatabaseFactory
 from tests.leaked import assert_each_token_changed_once, leak, pending
 from tests.manage import Manage
 from tests.waiting import until
@@ -17,46 +18,56 @@ from tickets.config.embedded.cluster import PostgresCluster
 ROWS = 20_000
 
 
-@pytest.fixture
-def server() -> Iterator[PostgresCluster]:
-    """A server of this test's own, that it may crash."""
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[PostgresCluster]:
+    """A server of these tests' own, that they may crash."""
     directory = Path(tempfile.mkdtemp(prefix="tickets-faults-"))
     directory.chmod(0o755)  # the server may run as another account
     cluster = PostgresCluster(directory)
-    cluster.start()
     yield cluster
     cluster.stop("immediate")
     shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def databases(cluster: PostgresCluster, manage: Manage) -> DatabaseFactory:
+    return DatabaseFactory(cluster.url(), manage)
+
+
 @pytest.fixture
-def leaked(server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]) -> None:
-    manage("migrate", database_url=server.url())
-    leak(connect(server.url()), ROWS)
+def server(cluster: PostgresCluster) -> PostgresCluster:
+    cluster.start()
+    return cluster
 
 
-@pytest.mark.usefixtures("leaked")
+@pytest.fixture
+def url(server: PostgresCluster, databases: DatabaseFactory, connect: Callable[[str], Any]) -> str:
+    """A database with leaked tickets."""
+    url = databases.create("latest")
+    leak(connect(url), ROWS)
+    return url
+
+
 def test_a_crash_and_restart_of_the_server_in_mid_run_is_survived(
-    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+    server: PostgresCluster, url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=server.url())
-    tickets = connect(server.url())
+    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=url)
+    tickets = connect(url)
     until(lambda: pending(tickets) < ROWS)
     server.restart("immediate")
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stdout + stderr
     assert "retry 1 in" in stdout
-    assert_each_token_changed_once(connect(server.url()))
+    assert_each_token_changed_once(connect(url))
 
 
-@pytest.mark.usefixtures("leaked")
 def test_a_server_that_stays_away_ends_the_run_in_bounded_time_and_a_later_run_goes_on(
-    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+    server: PostgresCluster, url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
     process = manage.start(
-        "rotate_tokens", "--batch-rows", "100", "--retry-seconds", "2", database_url=server.url()
+        "rotate_tokens", "--batch-rows", "100", "--retry-seconds", "2", database_url=url
     )
-    tickets = connect(server.url())
+    tickets = connect(url)
     until(lambda: pending(tickets) < ROWS)
     server.stop("immediate")
     _, stderr = process.communicate(timeout=60)
@@ -67,16 +78,15 @@ def test_a_server_that_stays_away_ends_the_run_in_bounded_time_and_a_later_run_g
     assert "rows rotated by this run are safe" in line
     assert line.endswith("To go on: python manage.py rotate_tokens")
     server.start()
-    assert manage("rotate_tokens", database_url=server.url()).returncode == 0
-    assert_each_token_changed_once(connect(server.url()))
+    assert manage("rotate_tokens", database_url=url).returncode == 0
+    assert_each_token_changed_once(connect(url))
 
 
-@pytest.mark.usefixtures("leaked")
 def test_a_stop_while_the_server_is_away_still_says_how_far_it_came(
-    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+    server: PostgresCluster, url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=server.url())
-    tickets = connect(server.url())
+    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=url)
+    tickets = connect(url)
     until(lambda: pending(tickets) < ROWS)
     server.stop("immediate")
     assert process.stdout is not None
@@ -90,16 +100,15 @@ def test_a_stop_while_the_server_is_away_still_says_how_far_it_came(
     assert stdout.endswith("To go on: python manage.py rotate_tokens\n")
 
 
-@pytest.mark.usefixtures("leaked")
 def test_a_server_that_is_down_for_ten_seconds_is_waited_for(
-    server: PostgresCluster, manage: Manage, connect: Callable[[str], Any]
+    server: PostgresCluster, url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=server.url())
-    tickets = connect(server.url())
+    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=url)
+    tickets = connect(url)
     until(lambda: pending(tickets) < ROWS)
     server.stop("immediate")
     time.sleep(10)  # the length of the outage is what is tested
     server.start()
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stdout + stderr
-    assert_each_token_changed_once(connect(server.url()))
+    assert_each_token_changed_once(connect(url))

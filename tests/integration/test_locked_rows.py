@@ -1,11 +1,22 @@
 """Rows that others hold are passed over, come later, and are never waited for without bound."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event as Flag
 from typing import Any
+
+import psycopg2
+import pytest
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
+from tests.waiting import until
 from tickets.rotation.events import BatchDone, Event, Waiting
+from tickets.rotation.random_uuids import random_uuids
 from tickets.rotation.result import Outcome
+from tickets.rotation.target import Target
+from tickets.rotation.token_source import PythonTokens
 
 
 def test_locked_rows_are_skipped_and_rotated_once_they_are_free(
@@ -65,6 +76,88 @@ def test_a_locked_row_among_rows_that_a_trigger_undoes_does_not_keep_the_run_goi
     other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 1 FOR UPDATE")
     result = rotation(wait_for_locks_seconds=0.5).run()
     assert result.outcome is Outcome.ROWS_LOCKED
+    assert pending(tickets) == 2
+
+
+def test_rows_are_waited_for_longer_than_the_roles_statement_timeout(
+    tickets: Any, other: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 10)
+    name = value(tickets, "SELECT current_database()")
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 4 FOR UPDATE")
+    tickets.cursor().execute(f'ALTER DATABASE "{name}" SET statement_timeout = 300')
+    result = rotation(wait_for_locks_seconds=1, retry_seconds=1).run()
+    assert (result.outcome, result.retries) == (Outcome.ROWS_LOCKED, 0)
+    assert [blocker.pid for blocker in result.blockers] == [other.info.backend_pid]
+
+
+OTHERS_QUEUE = (
+    "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+    "AND datname = current_database() AND query LIKE '%queues%'"
+)
+
+
+def write_row_7(database_url: str, ended: Flag) -> None:
+    """Again and again: some work, and let go of it only when another one queues for it."""
+    writer, onlooker = psycopg2.connect(database_url), psycopg2.connect(database_url)
+    onlooker.autocommit = True
+    while not ended.is_set():
+        writer.cursor().execute("UPDATE tickets_ticket SET subject = 'queues' WHERE id = 7")
+        writer.cursor().execute("SELECT pg_sleep(0.02)")
+        until(lambda: ended.is_set() or value(onlooker, OTHERS_QUEUE))
+        writer.commit()
+    writer.close()
+    onlooker.close()
+
+
+@pytest.mark.parametrize(
+    "make_target",
+    [
+        lambda target: target,
+        lambda target: replace(target, token_source=PythonTokens(random_uuids)),
+    ],
+    ids=["tokens from SQL", "tokens from Python"],
+)
+def test_a_row_that_is_free_at_no_moment_since_others_queue_for_it_is_rotated(
+    tickets: Any,
+    database_url: str,
+    rotation: RotationFactory,
+    target: Target,
+    make_target: Callable[[Target], Target],
+) -> None:
+    leak(tickets, 10)
+    ended, skipped = Flag(), []
+
+    def note(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            skipped.append(event.skipped_rows)
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        writers = [pool.submit(write_row_7, database_url, ended) for _ in range(3)]
+        until(lambda: value(tickets, OTHERS_QUEUE))
+        try:
+            result = rotation(note, target=make_target(target), lock_timeout_ms=1).run()
+        finally:
+            ended.set()
+    for writer in writers:
+        writer.result()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 10)
+    assert sum(skipped) <= 2, "it was had once, and let go of"
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_limit_holds_for_a_row_that_was_waited_for_too(
+    tickets: Any, other: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 10)
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id <= 3 FOR UPDATE")
+
+    def end_the_transaction_when_it_is_waited_for(event: Event) -> None:
+        if isinstance(event, Waiting):
+            other.commit()
+
+    result = rotation(end_the_transaction_when_it_is_waited_for, limit_rows=8).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.LIMIT_REACHED, 8)
     assert pending(tickets) == 2
 
 

@@ -156,6 +156,31 @@ def test_an_error_that_is_no_lock_is_raised_at_once(parcels: ProjectState) -> No
     assert len(attempts) == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        (models.UUIDField(null=True), "22P02"),
+        (models.TextField(unique=True), "23505"),
+    ],
+)
+def test_rows_that_do_not_allow_a_change_are_not_quoted(
+    parcels: ProjectState, field: Any, why: str
+) -> None:
+    coloured = apply(add_colour(), parcels)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {TABLE} (colour) VALUES ('secret'), ('secret')")
+
+    with pytest.raises(CommandError) as raised:
+        apply(AlterFieldPolitely("parcel", "colour", field), coloured)
+
+    message = str(raised.value)
+    assert message.startswith(f"{TABLE}: its rows do not allow this change: ")
+    assert why in message
+    assert "secret" not in message
+    assert raised.value.__suppress_context__
+    assert value(f"SELECT count(*) FROM {TABLE}") == 2
+
+
 def test_deferred_statements_run_once_and_within_the_attempt(
     parcels: ProjectState, other: BaseDatabaseWrapper
 ) -> None:

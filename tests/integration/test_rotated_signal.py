@@ -15,6 +15,7 @@ from tests.sent_statements import note_sent_statements, sent_statements
 from tests.waiting import until
 from tickets.models import Ticket
 from tickets.rotation.errors import StatementError
+from tickets.rotation.events import Event, Waiting
 from tickets.rotation.random_uuids import random_uuids
 from tickets.rotation.result import Outcome
 from tickets.rotation.signals import tokens_rotated
@@ -132,6 +133,20 @@ def test_locked_rows_and_a_colliding_token_make_nobody_miss_a_key_or_hear_it_twi
     rotation().run()
     assert locked.outcome is Outcome.ROWS_LOCKED
     assert keys_of(heard) == list(range(1, 65))
+
+
+def test_a_row_that_was_waited_for_is_heard_of_once(
+    tickets: Any, other: Any, rotation: RotationFactory, heard: Heard
+) -> None:
+    leak(tickets, 10)
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 4 FOR UPDATE")
+
+    def end_the_transaction_when_it_is_waited_for(event: Event) -> None:
+        if isinstance(event, Waiting):
+            other.commit()
+
+    rotation(end_the_transaction_when_it_is_waited_for).run()
+    assert keys_of(heard) == list(range(1, 11))
 
 
 def test_parts_of_a_batch_that_committed_before_an_error_are_heard_of(

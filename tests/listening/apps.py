@@ -1,6 +1,7 @@
 """A site that listens to rotations: each signal becomes a line of keys in the file $HEARD.
 
 $END_AT n: at the n-th signal the process is killed (SIGKILL) before it has written its line.
+$SESSION: it writes the name of its database session into that file.
 $FAIL: it fails each time after it has written, with an error that quotes a token.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import connection
 
 _signals = count(1)
 
@@ -23,6 +25,10 @@ def write_down(keys: tuple[int, ...], **_: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     with Path(os.environ["HEARD"]).open("a") as heard:
         heard.write(json.dumps(keys) + "\n")
+    if "SESSION" in os.environ:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('application_name')")
+            Path(os.environ["SESSION"]).write_text(cursor.fetchone()[0])
     if "FAIL" in os.environ:
         raise RuntimeError(f"no mail about {Ticket.objects.get(pk=keys[0]).token}")
 

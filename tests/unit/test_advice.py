@@ -71,9 +71,9 @@ def test_autovacuum_off_is_named_once_with_where_it_is_off() -> None:
 def test_after_the_end_only_a_clean_up_that_is_worth_it_is_advised() -> None:
     command = "python manage.py rotate_tokens"
     small = IndexBloat("token", 60 * MIB, 45 * MIB)
-    assert after_rotation(Storage(120 * MIB, 90 * MIB, 1000, small), 1_000_000, command) == []
+    assert after_rotation(Storage(120 * MIB, 90 * MIB, 1000, (small,)), 1_000_000, command) == []
     large = IndexBloat("token", 90 * MIB, 45 * MIB)
-    (line,) = after_rotation(Storage(240 * MIB, 90 * MIB, 900_000, large), 1_000_000, command)
+    (line,) = after_rotation(Storage(240 * MIB, 90 * MIB, 900_000, (large,)), 1_000_000, command)
     assert line == (
         "900,000 dead rows take room in the table, the index token has 90 MB where 45 MB would do: "
         "run python manage.py rotate_tokens --finish"
@@ -82,7 +82,7 @@ def test_after_the_end_only_a_clean_up_that_is_worth_it_is_advised() -> None:
 
 def test_a_trifle_is_not_worth_a_clean_up() -> None:
     tiny = IndexBloat("token", 80_000, 40_000)
-    assert after_rotation(Storage(300_000, 200_000, 1000, tiny), 1000, "rotate") == []
+    assert after_rotation(Storage(300_000, 200_000, 1000, (tiny,)), 1000, "rotate") == []
 
 
 def test_an_unknown_size_is_no_reason() -> None:

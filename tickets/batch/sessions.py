@@ -1,15 +1,15 @@
-"""How the database sessions of workers are told from those of people who wait for an answer."""
+"""How sessions of workers and rotations are told from those of people who wait for an answer."""
 
 from django.db import connections
 
 APPLICATION_NAME = "batch worker"
 
 
-def name_sessions() -> None:
+def name_sessions(name: str = APPLICATION_NAME) -> None:
     """Let every PostgreSQL connection that this process opens from now on bear the name.
 
     As a start-up option: a SET would stay behind in a session that a pooler gives to others.
     """
     for alias in connections:
         if connections[alias].vendor == "postgresql":
-            connections[alias].settings_dict["OPTIONS"]["application_name"] = APPLICATION_NAME
+            connections[alias].settings_dict["OPTIONS"]["application_name"] = name

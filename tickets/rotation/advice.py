@@ -53,12 +53,12 @@ def worth_cleaning(storage: Storage, rows: int) -> list[str]:
     dead = storage.dead_rows
     if dead and worth_vacuum(dead, rows, storage.table_bytes or 0):
         found.append(f"{dead:,} dead rows take room in the table")
-    index = storage.token_index
-    if index and index.worth_reindex:
-        found.append(
-            f"the index {index.name} has {wording.size(index.bytes_now)} where "
-            f"{wording.size(index.natural_bytes)} would do"
-        )
+    found += [
+        f"the index {index.name} has {wording.size(index.bytes_now)} where "
+        f"{wording.size(index.natural_bytes)} would do"
+        for index in storage.token_indexes
+        if index.worth_reindex
+    ]
     if storage.leftover_indexes:
         found.append(f"{', '.join(storage.leftover_indexes)} was left invalid and slows writes")
     return found

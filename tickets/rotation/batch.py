@@ -155,6 +155,30 @@ class BatchRunner:
                 return self._rotate_halves(keys, batch_rows)
             raise
 
+    def rotate_first(
+        self,
+        keys: KeyRange,
+        wait_seconds: float,
+        tell_pid: Callable[[int], None],
+        tell_had: Callable[[], None],
+    ) -> int | None:
+        """Wait up to ``wait_seconds`` for the first pending row of the range, and rotate it.
+
+        How many rows really changed, 0 or 1; None when others still hold it. The callbacks are
+        those of ``FreeRows.rotate_first``.
+        """
+        first = self.first_part(keys, 1)
+        try:
+            rotated = self._free_rows.rotate_first(first, wait_seconds, tell_pid, tell_had)
+        except psycopg2.Error as error:
+            fault = fault_of(error)
+            if fault is Fault.LOCKED:
+                return None
+            if fault is Fault.DUPLICATE_TOKEN:
+                return 0  # the next pass makes another
+            raise
+        return rotated if rotated and not self.pending_rows(first) else 0
+
     def _rotate_halves(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         rows = self.pending_rows(keys)
         if rows <= 1:

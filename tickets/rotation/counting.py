@@ -79,7 +79,8 @@ def _count_unindexed(
 
 def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
     """Count what is pending in a range, exactly and however long it takes."""
-    query = sql.together(sql.AVOID_FULL_SCANS, sql.count_pending(target, keys))
+    count = sql.count_pending(target, keys)
+    query = sql.together(sql.WITHOUT_A_LIMIT, sql.AVOID_FULL_SCANS, count)
     return int(connection.value(query, values_of(target, keys)))
 
 

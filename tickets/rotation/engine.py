@@ -82,7 +82,7 @@ class Rotation:
             )
             for _ in range(options.workers)
         ]
-        # Between passes the workers rest, and the first one's connection looks and waits.
+        # Between passes the workers rest, and the first one looks and waits.
         self._first = self._workers[0]
         self._upkeep = Upkeep(
             target,
@@ -91,10 +91,9 @@ class Rotation:
             observe=self._observe,
         )
         self._patience = Patience(
-            target,
-            self._first.connection,
+            target.database,
+            self._first,
             at_most_seconds=options.wait_for_locks_seconds,
-            persistence=self._first.persistence,
             stop=stop,
             observe=self._observe,
             clock=clock,
@@ -144,8 +143,8 @@ class Rotation:
     def _passes(self) -> Outcome:
         fruitless = in_vain = 0
         fewest_left = math.inf
+        before = self.result.rotated_rows
         while not self._ended():
-            before = self.result.rotated_rows
             left = self._one_pass()
             if self._ended():
                 break
@@ -154,7 +153,8 @@ class Rotation:
                 return Outcome.COMPLETE
             fewer = left.skipped_rows == 0 or left.skipped_rows < fewest_left
             fewest_left = min(fewest_left, left.skipped_rows or math.inf)
-            if left.held and fewer and self.result.rotated_rows > before:
+            before, rotated_before = self.result.rotated_rows, before
+            if left.held and fewer and before > rotated_before:
                 fruitless = in_vain = 0
                 self._patience.renew()
             elif left.skipped_rows:

@@ -19,7 +19,6 @@ from tickets.rotation.leak_list import LeakList
 from tickets.rotation.listed import count_listed
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.preflight import inspect
-from tickets.rotation.proof_sql import WITHOUT_A_LIMIT
 from tickets.rotation.record import as_output
 from tickets.rotation.result import Result
 from tickets.rotation.selection import EVERY_ROW
@@ -115,7 +114,7 @@ def _pending(connection: Connection, target: Target) -> dict[str, Any]:
 
 def _ask(connection: Connection, target: Target) -> dict[str, Any]:
     query, values = sql.count_pending(target, EVERY_KEY), values_of(target, EVERY_KEY)
-    without_a_limit = sql.together(WITHOUT_A_LIMIT, query)
+    without_a_limit = sql.together(sql.WITHOUT_A_LIMIT, query)
     return {
         "query": connection.text(query, values),
         "answer": int(connection.value(without_a_limit, values)),

@@ -1,9 +1,9 @@
-"""The clean-up after a rotation: dead rows, statistics, the token's index."""
+"""The clean-up after a rotation: dead rows, statistics, the token's indexes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 
 class Finish:
-    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's index if worth it.
+    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's indexes if worth it.
 
     Each step may end by itself, be skipped with a reason, or be stopped; none of them undoes what
     another did, and a later run does what is left. Call it when nothing is pending.
@@ -48,7 +48,7 @@ class Finish:
         reason = (
             self._vacuum(before, since_xid)
             or self._drop_leftovers(before)
-            or self._reindex(self._look()[0].token_index)
+            or self._reindex(self._look()[0].token_indexes)
         )
         if reason is None:
             after, _ = self._look()
@@ -86,9 +86,10 @@ class Finish:
         reindex = TokenReindex(self._target)
         return self._watch(reindex.drop_leftovers, reindex.cancel)
 
-    def _reindex(self, index: IndexBloat | None) -> str | None:
-        if index is None:
-            return None
+    def _reindex(self, indexes: Iterable[IndexBloat]) -> str | None:
+        return next(filter(None, map(self._reindex_one, indexes)), None)
+
+    def _reindex_one(self, index: IndexBloat) -> str | None:
         sizes = (
             f"{wording.size(index.bytes_now)}, where random tokens take "
             f"{wording.size(index.natural_bytes)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tickets.rotation import sql
 from tickets.rotation.announcement import Announcements
 from tickets.rotation.batch_outcome import BatchOutcome
@@ -13,7 +15,7 @@ from tickets.rotation.token_source import PythonTokens
 
 
 class FreeRows:
-    """One short transaction that never waits for a row, whatever the tokens come from."""
+    """One short transaction, whatever the tokens come from, that waits for at most one row."""
 
     def __init__(
         self,
@@ -59,6 +61,39 @@ class FreeRows:
         rotated = self._announcements.run(self._connection, query, self._bounds(values))
         return BatchOutcome(self._announcements.committed(rotated), self.pending_rows(keys))
 
+    def rotate_first(
+        self,
+        keys: KeyRange,
+        wait_seconds: float,
+        tell_pid: Callable[[int], None],
+        tell_had: Callable[[], None],
+    ) -> int:
+        """Wait for the first pending row of the range, and rotate it while it is had.
+
+        How many rows that were. It holds nothing else, so nobody who waits for it can be waited
+        for. ``tell_pid`` is told which backend is about to wait, ``tell_had`` when the wait is
+        over. Driver errors pass through, and TokenSourceError; nothing was written then.
+        """
+        values = {**values_of(self._target, keys), "batch_rows": 1}
+        bounds = {"lock_timeout_ms": max(1, int(wait_seconds * 1000))}
+        settings: list[sql.Statement] = [
+            sql.LIMIT_LOCK_WAIT,
+            sql.WITHOUT_A_LIMIT,
+            sql.AVOID_FULL_SCANS,
+        ]
+        source = self._target.token_source
+        if isinstance(source, PythonTokens):
+            query, made = self._update_with_tokens(keys), {"tokens": array(source.take(1))}
+            settings += [sql.AVOID_NESTED_LOOPS, sql.KEEP_TOKENS]
+        else:
+            query, made = sql.rotate_free_rows(self._target, keys), {}
+        with self._connection.transaction(*settings, values={**bounds, **made}):
+            tell_pid(self._connection.value(sql.BACKEND_PID))
+            self._connection.row(sql.lock_first_pending(self._target, keys), values)
+            tell_had()
+            rotated = self._announcements.run(self._connection, query, values)
+        return self._announcements.committed(rotated)
+
     def _rotate_with_made_tokens(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         if not self._prepared:
             self.prepare(keys, batch_rows)
@@ -70,7 +105,7 @@ class FreeRows:
 
     def _give(self, tokens: list[str], keys: KeyRange) -> int:
         """Give one token each to as many free rows; how many there were."""
-        query = sql.rotate_free_rows_with_tokens(self._target, keys, self._type_of_tokens())
+        query = self._update_with_tokens(keys)
         values = {**values_of(self._target, keys), "batch_rows": len(tokens)}
         with self._connection.transaction(
             sql.LIMIT_LOCK_WAIT,
@@ -82,12 +117,12 @@ class FreeRows:
             rotated = self._announcements.run(self._connection, query, values)
         return self._announcements.committed(rotated)
 
-    def _type_of_tokens(self) -> str:
+    def _update_with_tokens(self, keys: KeyRange) -> sql.Statement:
         if self._token_type is None:
             column = {"table": self._target.table, "column": self._target.token_column}
             query = sql.bounded(sql.column_type())
             self._token_type = str(self._connection.value(query, self._bounds(column)))
-        return self._token_type
+        return sql.rotate_free_rows_with_tokens(self._target, keys, self._token_type)
 
     def _bounds(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}

@@ -77,7 +77,8 @@ class ListedRows:
         settings = [list_sql.LOOK_EACH_UP] if self._is_indexed else whole_table
         bound = {"lock_timeout_ms": LOCK_TIMEOUT_MS}
         with self._connection.transaction(
-            sql.LIMIT_LOCK_WAIT, *settings, list_sql.create("text"), values=bound
+            *(sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, *settings, list_sql.create("text")),
+            values=bound,
         ):
             stream = CopyStream(value.encode() for value in values)
             self._connection.copy(list_sql.COPY, stream)

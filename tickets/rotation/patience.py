@@ -9,9 +9,8 @@ from tickets.rotation.connection import Connection
 from tickets.rotation.events import Observer, Waiting
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.lock_wait import Blocker, LockWait
-from tickets.rotation.persistence import Persistence
 from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
+from tickets.rotation.worker import Worker
 
 LOOK_EVERY_SECONDS = 1.0
 SHORTEST_LOOK_SECONDS = 0.2
@@ -21,24 +20,23 @@ class Patience:
     """Waits for locked rows up to ``at_most_seconds`` since the last progress, and remembers who
     held them.
 
-    It uses a second connection while it waits, and closes it afterwards.
+    ``worker`` waits and rotates what it waited for. A second connection looks meanwhile, and is
+    closed afterwards.
     """
 
     def __init__(
         self,
-        target: Target,
-        connection: Connection,
+        database: str,
+        worker: Worker,
         *,
         at_most_seconds: float,
-        persistence: Persistence,
         stop: StopSignal,
         observe: Observer,
         clock: Callable[[], float],
     ) -> None:
-        self._target = target
-        self._connection = connection
+        self._database = database
+        self._worker = worker
         self._at_most_seconds = at_most_seconds
-        self._persistence = persistence
         self._stop = stop
         self._observe = observe
         self._clock = clock
@@ -51,24 +49,26 @@ class Patience:
         self._since = None
 
     def wait(self, keys: KeyRange) -> bool:
-        """Wait for the first pending row of a range: True as soon as it is free, or the end is
-        asked for; False when the time is up.
+        """Wait for the first pending row of a range, and rotate it: True as soon as it was had, or
+        the end is asked for; False when the time is up.
         """
         started_at = self._clock()
         self._since = started_at if self._since is None else self._since
-        looking = Connection(self._target.database)
+        looking = Connection(self._database)
         try:
             return self._wait_until(keys, self._since + self._at_most_seconds, looking)
         finally:
             looking.close()
             self.waited_seconds += self._clock() - started_at
+            self._worker.batches.announcements.send()
+            self._worker.batches.announcements.rest()
 
     def _wait_until(self, keys: KeyRange, deadline: float, looking: Connection) -> bool:
-        lock_wait = LockWait(self._connection, looking, self._target, keys)
+        lock_wait = LockWait(partial(self._worker.rotate_first, keys), looking)
         while not self._stop.requested:
             left_seconds = max(SHORTEST_LOOK_SECONDS, deadline - self._clock())
             wait_seconds = min(LOOK_EVERY_SECONDS, left_seconds)
-            free, blockers = self._persistence.run(partial(lock_wait.try_for, wait_seconds))
+            free, blockers = self._worker.persistence.run(partial(lock_wait.try_for, wait_seconds))
             if free:
                 return True
             self.blockers = blockers or self.blockers

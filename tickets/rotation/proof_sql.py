@@ -13,8 +13,6 @@ SERVER = sql.SQL(
 WAL_POSITION = sql.SQL("SELECT pg_current_wal_insert_lsn()::text")
 """Every commit that was seen before lies before it. No lock."""
 
-WITHOUT_A_LIMIT = sql.SQL("SET LOCAL statement_timeout = 0")
-
 
 def replicas() -> sql.SQL:
     """The connected standbys: name, state, place of replay, whether it is past ``wal_position``.

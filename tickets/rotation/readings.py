@@ -25,18 +25,18 @@ def read_storage(connection: Connection, target: Target, *, rows: int | None = N
     values = {"table": target.table, "token": target.token_column}
     try:
         sizes = _look(connection, upkeep_sql.storage(), values)
-        index = _look(connection, upkeep_sql.token_index(), values)
+        indexes = _look(connection, upkeep_sql.token_indexes(), values)
     except psycopg2.Error as error:
         if fault_of(error) is Fault.TIMED_OUT:
             return Storage()
         raise
     leftovers = connection.rows(upkeep_sql.leftover_indexes(), values)
-    table_bytes, index_bytes, dead_rows = sizes or (None, None, None)
+    table_bytes, index_bytes, dead_rows = sizes[0] if sizes else (None, None, None)
     return Storage(
         table_bytes,
         index_bytes,
         dead_rows,
-        token_index=_bloat(index, rows) if index else None,
+        token_indexes=tuple(filter(None, (_bloat(index, rows) for index in indexes))),
         leftover_indexes=tuple(name for (name,) in leftovers),
     )
 
@@ -58,9 +58,9 @@ def read_server(
     return Readings(*seen)
 
 
-def _look(connection: Connection, query: sql.Statement, values: dict[str, str]) -> Row | None:
+def _look(connection: Connection, query: sql.Statement, values: dict[str, str]) -> list[Row]:
     bounded = sql.together(sql.LIMIT_STATEMENT, query)
-    return connection.row(bounded, {**values, "statement_timeout_ms": LOOK_AT_MOST_MS})
+    return connection.rows(bounded, {**values, "statement_timeout_ms": LOOK_AT_MOST_MS})
 
 
 def _bloat(index: Row, rows: int | None) -> IndexBloat | None:

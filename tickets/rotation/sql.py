@@ -23,6 +23,9 @@ ROLLBACK = sql.SQL("ROLLBACK")
 
 LIMIT_LOCK_WAIT = sql.SQL("SET LOCAL lock_timeout = %(lock_timeout_ms)s")
 LIMIT_STATEMENT = sql.SQL("SET LOCAL statement_timeout = %(statement_timeout_ms)s")
+WITHOUT_A_LIMIT = sql.SQL("SET LOCAL statement_timeout = 0")
+"""Whatever the role has, which was meant for requests."""
+
 AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
 """A batch is a stretch of an index, whatever stale statistics make the planner believe."""
 

@@ -38,14 +38,14 @@ class IndexBloat:
 class Storage:
     """Sizes and dead rows; None where unknown.
 
-    ``token_index`` is None also where the target has none, or its rows were never counted.
+    ``token_indexes`` are those of the token alone; none also where rows were never counted.
     ``leftover_indexes`` were left invalid by a REINDEX CONCURRENTLY that was ended.
     """
 
     table_bytes: int | None = None
     index_bytes: int | None = None
     dead_rows: int | None = None
-    token_index: IndexBloat | None = None
+    token_indexes: tuple[IndexBloat, ...] = ()
     leftover_indexes: tuple[str, ...] = ()
 
 

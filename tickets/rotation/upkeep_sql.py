@@ -19,12 +19,12 @@ def storage() -> sql.SQL:
     )
 
 
-def token_index() -> sql.SQL:
-    """The valid unique index of the token alone: name, bytes, bytes of a token, live rows.
+def token_indexes() -> sql.SQL:
+    """The valid B-trees of the token alone: name, bytes, bytes of a token, live rows.
 
     Takes ``table`` and ``token``. The width is the type's, or for types without one what ANALYZE
-    saw; that and the rows are NULL where unknown. Several such indexes: the largest. No lock but
-    ACCESS SHARE on the index for a moment.
+    saw; that and the rows are NULL where unknown. The unique one comes first; beside it Django
+    gives a text column a second one, for LIKE. No lock but ACCESS SHARE on them for a moment.
     """
     return sql.SQL(
         "SELECT i.relname::text, pg_relation_size(i.oid), "
@@ -36,9 +36,10 @@ def token_index() -> sql.SQL:
         "JOIN pg_namespace n ON n.oid = c.relnamespace "
         "LEFT JOIN pg_stats s ON s.schemaname = n.nspname "
         "AND s.tablename = c.relname AND s.attname = a.attname "
+        "JOIN pg_am m ON m.oid = i.relam AND m.amname = 'btree' "
         "WHERE c.oid = to_regclass(quote_ident(%(table)s)) AND a.attname = %(token)s "
-        "AND x.indnatts = 1 AND x.indisunique AND x.indisvalid AND x.indpred IS NULL "
-        "ORDER BY 2 DESC LIMIT 1"
+        "AND x.indnatts = 1 AND x.indisvalid AND x.indpred IS NULL "
+        "ORDER BY x.indisunique DESC, i.relname"
     )
 
 

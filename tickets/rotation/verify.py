@@ -11,7 +11,6 @@ from tickets.rotation.copy_stream import CopyStream
 from tickets.rotation.errors import NotReadyError
 from tickets.rotation.leak_list import LeakList
 from tickets.rotation.listed import LOCK_TIMEOUT_MS
-from tickets.rotation.proof_sql import WITHOUT_A_LIMIT
 from tickets.rotation.target import Target
 
 LINES_A_LOOK = 1_000_000
@@ -36,7 +35,7 @@ def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verif
     lines_a_look = leak_list.lines if is_hashed else LINES_A_LOOK
     values = (bytes.fromhex(v) if is_hashed else v.encode() for v in leak_list.values())
     query = list_sql.count_valid_hashes(target) if is_hashed else _count_valid(connection, target)
-    settings = [sql.LIMIT_LOCK_WAIT, WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN]
+    settings = [sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN]
     create = list_sql.create("bytea" if is_hashed else "text")
     valid = 0
     for _ in range(0, leak_list.lines, lines_a_look):

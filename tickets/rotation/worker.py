@@ -126,6 +126,31 @@ class Worker:
         self.batches.announcements.rest()
         return total
 
+    def rotate_first(
+        self, keys: KeyRange, wait_seconds: float, tell_pid: Callable[[int], None]
+    ) -> bool:
+        """Wait for the first pending row of a range and rotate it; False when the time was up.
+
+        A row for which others queue is free at no moment, so that no pass finds it so. The caller
+        sends the announcement, from a thread that stays.
+        """
+        had_at = self._clock()
+
+        def tell_had() -> None:
+            nonlocal had_at
+            had_at = self._clock()
+
+        taken = self._allowance.take(1)
+        rotated: int | None = None
+        try:
+            rotated = self.batches.rotate_first(keys, wait_seconds, tell_pid, tell_had)
+        finally:
+            self._allowance.give_back(taken - (rotated or 0))
+        if rotated:
+            seconds = self._clock() - had_at
+            self._observe(BatchDone(keys, rotated, 0, seconds, self._size.rows))
+        return rotated is not None
+
     def tell_of_looking(self) -> None:
         """Say now and then that looking for pending rows takes long."""
         now = self._clock()

@@ -134,8 +134,8 @@ def _add_rotation(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--finish",
         action="store_true",
-        help="when nothing is pending, clean up: VACUUM the table, and build the token's index "
-        "anew if it has grown; traffic goes on",
+        help="when nothing is pending, clean up: VACUUM the table, and build the token's indexes "
+        "anew if they have grown; traffic goes on",
     )
     group.add_argument(
         "--retry-seconds",

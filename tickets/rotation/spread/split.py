@@ -42,7 +42,8 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
         "range_rows": range_rows,
         "ahead_rows": ranges * range_rows,
     }
-    query = sql.together(sql.AVOID_FULL_SCANS, sql.range_upper_keys(target))
+    look_up = sql.range_upper_keys(target)
+    query = sql.together(sql.WITHOUT_A_LIMIT, sql.AVOID_FULL_SCANS, look_up)
     uppers: list[str | None] = [key for (key,) in connection.rows(query, values)]
     if len(uppers) < ranges or ranges * range_rows >= pending_rows:
         uppers = [*uppers[: ranges - 1], None]

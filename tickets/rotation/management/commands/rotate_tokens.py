@@ -8,8 +8,9 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
+from tickets.batch.sessions import name_sessions
 from tickets.rotation.aim import read_moment
-from tickets.rotation.connection import own_session, reading
+from tickets.rotation.connection import APPLICATION_NAME, own_session, reading
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import NotReadyError, RotationError
 from tickets.rotation.evidence import document, make_entry
@@ -64,6 +65,11 @@ class Command(OneLineCommand):
             "without any: all that have a rotating token, one after another",
         )
         add_arguments(parser)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """As a process of its own: what receivers do in it is no traffic to give way to."""
+        name_sessions(APPLICATION_NAME)
+        super().run_from_argv(argv)
 
     def handle(self, **options: Any) -> None:
         self._failed = False  # a model was left out, and said so; others went on
