@@ -36,7 +36,7 @@ def typed(page: Path) -> list[Typed]:
     """The commands of a page's blocks, in their order, and then those in its sentences."""
     blocks = [each for block in _shell_blocks(page) for each in _typed(block)]
     text = BLOCK.sub("", page.read_text())
-    return [*blocks, *(Typed(words, ()) for words in INLINE.findall(text))]
+    return [*blocks, *(Typed(words, ()) for words in dict.fromkeys(INLINE.findall(text)))]
 
 
 def commands(page: Path) -> list[str]:
