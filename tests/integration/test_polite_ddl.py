@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pgtrigger
 import pytest
 from django.core.management.base import CommandError
 from django.db import DatabaseError, ProgrammingError, connection, models, transaction
@@ -14,8 +15,12 @@ from django.db.migrations.state import ProjectState
 from tickets.rotation.ddl import (
     AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
+    AddTriggerPolitely,
     AlterFieldPolitely,
     LockNotGrantedError,
+    OnTableOf,
+    RemoveTriggerPolitely,
+    ReplaceTriggerPolitely,
     UnexpectedIndexError,
 )
 from tickets.rotation.ddl.attempts import politely
@@ -62,6 +67,14 @@ def read_in_open_transaction(session: BaseDatabaseWrapper) -> Callable[[], None]
     session.set_autocommit(False)
     with session.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {TABLE}")
+    return session.rollback
+
+
+def write_in_open_transaction(session: BaseDatabaseWrapper) -> Callable[[], None]:
+    """The same as a writer does."""
+    session.set_autocommit(False)
+    with session.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {TABLE} DEFAULT VALUES")
     return session.rollback
 
 
@@ -222,6 +235,75 @@ def test_a_setting_that_cannot_be_is_named_and_nothing_changes(
         apply(add_colour(), parcels)
 
     assert "colour" not in columns()
+
+
+# Triggers, and the table of another app
+
+
+def trigger(weight: int) -> pgtrigger.Trigger:
+    return pgtrigger.Trigger(
+        name="weigh",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=f"NEW.weight := {weight}; RETURN NEW;",
+    )
+
+
+def installed() -> set[Any]:
+    """What there is: columns, and the bodies of triggers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+            " WHERE t.tgrelid = %s::regclass AND NOT t.tgisinternal",
+            [TABLE],
+        )
+        bodies = {row[0] for row in cursor.fetchall()}
+    return columns() | bodies
+
+
+WEIGH = AddTriggerPolitely("parcel", trigger(5))
+
+
+@pytest.mark.parametrize(
+    ("before", "operation"),
+    [
+        ([], WEIGH),
+        ([WEIGH], ReplaceTriggerPolitely("parcel", trigger(7))),
+        ([WEIGH], RemoveTriggerPolitely("parcel", "weigh")),
+        ([], OnTableOf("polite", [add_colour()])),
+        ([], OnTableOf("polite", [WEIGH])),
+    ],
+    ids=["add", "replace", "remove", "another app's column", "another app's trigger"],
+)
+def test_on_a_table_that_is_written_each_change_waits_politely_in_both_directions(
+    before: list[Operation],
+    operation: Operation,
+    parcels: ProjectState,
+    other: BaseDatabaseWrapper,
+    settings: Any,
+) -> None:
+    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    start = parcels
+    for each in before:
+        start = apply(each, start)
+    unchanged = installed()
+
+    let_go = write_in_open_transaction(other)
+    with pytest.raises(LockNotGrantedError):
+        apply(operation, start)
+    assert installed() == unchanged
+    let_go()
+    after = apply(operation, start)
+    changed = installed()
+    assert changed != unchanged
+
+    let_go = write_in_open_transaction(other)
+    with pytest.raises(LockNotGrantedError):
+        unapply(operation, after, start)
+    assert installed() == changed
+    let_go()
+    unapply(operation, after, start)
+    assert installed() == unchanged
 
 
 # Indexes

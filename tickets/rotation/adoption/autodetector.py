@@ -94,7 +94,7 @@ class _InSteps(MigrationAutodetector):
 
 def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
     """Parts that depend on each other in a row. The last has the name that others depend on."""
-    parts = take_apart(migration.operations, guards)
+    parts = take_apart(migration.app_label, migration.operations, guards)
     if not parts.steps:
         return [migration]
     made = [

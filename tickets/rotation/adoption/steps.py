@@ -1,7 +1,8 @@
 """Take the operations of a guard out of a migration, and put them in the safe order.
 
 A column whose default would mark every old row as rotated comes without it; then nothing but fresh
-tokens may enter (guard), then the defaults come, then the index, built beside the traffic.
+tokens may enter (guard), then the defaults come, then the index, built beside the traffic. Triggers
+that are no longer asked for go first, before the columns that they name.
 """
 
 from __future__ import annotations
@@ -25,18 +26,21 @@ from tickets.rotation.ddl import (
     AddTriggerPolitely,
     AlterFieldPolitely,
     OnTableOf,
+    RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
 )
 from tickets.rotation.declaration import has_db_default, pending_index_name
-from tickets.rotation.guard import Column
-from tickets.rotation.retired_guard import retired_names
+from tickets.rotation.guard import Column, InsertGuard, UpdateGuard
+from tickets.rotation.retired_guard import KeepRetired, RefuseRetired, retired_names
 
 # What would fill the rows that are there already.
 FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")
+OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))
 OF_THE_COLUMN = ("max_length", "null", "unique", "db_index", "db_collation", "primary_key")
 
 
 class Place(IntEnum):
+    REMOVED = -1
     TOKEN = 0
     MARKER = 1
     TOKEN_TYPE = 2  # before a guard that issues tokens of the new type
@@ -70,21 +74,30 @@ class Parts:
     after: list[Operation] = field(default_factory=list)
 
 
-def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
+def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
     """Sort the operations of a migration; ``guards`` are its app's.
 
-    The others keep their order. Those that may need what a step makes come after the steps, and so
-    does what is about the same models from then on.
+    The others keep their order. Those that may need what a step makes or removes come after the
+    steps, and so does what is about the same models from then on.
     """
     parts = Parts()
+    unguarded = {
+        operation.model_name_lower
+        for operation in operations
+        if _is_ours(operation) and not _is_replaced(operation, operations, guards)
+    }
     for operation in operations:
         found = [(guard, step) for guard in guards for step in _steps(operation, guard)]
         if found:
             parts.steps += [step for _, step in found]
         elif _is_replaced(operation, operations, guards):
             continue
-        elif (parts.steps and _may_need(operation, guards)) or (
-            parts.after and _is_about(operation, guards)
+        elif _is_ours(operation):
+            parts.steps.append(Step(Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation))))
+        elif (
+            (parts.steps and _may_need(operation, guards))
+            or (parts.after and _is_about(operation, guards))
+            or any(_reaches(operation, model, app_label) for model in unguarded)
         ):
             parts.after.append(operation)
         else:
@@ -182,27 +195,34 @@ def _is_replaced(
     )
 
 
+def _is_ours(operation: Operation) -> bool:
+    """Whether it takes one of our triggers away."""
+    return isinstance(operation, RemoveTrigger) and any(
+        operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS
+    )
+
+
 def _may_need(operation: Operation, guards: Sequence[Guarded]) -> bool:
     return any(
         operation.references_field(guard.model[1], name, guard.model[0])
         for guard in guards
         for name in (guard.token, guard.marker)
-        if isinstance(name, str) and _may_reach(operation, guard)
+        if isinstance(name, str) and _may_reach(operation, guard.model[1])
     )
 
 
 def _is_about(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    return any(
-        operation.references_model(guard.model[1], guard.model[0])
-        for guard in guards
-        if _may_reach(operation, guard)
-    )
+    return any(_reaches(operation, guard.model[1], guard.model[0]) for guard in guards)
 
 
-def _may_reach(operation: Operation, guard: Guarded) -> bool:
+def _reaches(operation: Operation, model: str, app_label: str) -> bool:
+    return _may_reach(operation, model) and operation.references_model(model, app_label)
+
+
+def _may_reach(operation: Operation, model: str) -> bool:
     """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
     is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
-    return is_on in {None, guard.model[1]}
+    return is_on in {None, model}
 
 
 def _names(guard: Guarded) -> set[str | None]:
@@ -214,8 +234,12 @@ def _label(guard: Guarded) -> str:
 
 
 def _politely(how: type[AddField | AlterField], operation: AddField | AlterField) -> Operation:
+    return how(**_kwargs(operation))
+
+
+def _kwargs(operation: Operation) -> dict[str, Any]:
     _, _, kwargs = operation.deconstruct()
-    return how(**kwargs)
+    return dict(kwargs)
 
 
 def _without_default(marker: Field[Any, Any]) -> Field[Any, Any]:
