@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.db.migrations import AddField, AddIndex, AlterField
 from django.db.migrations.operations.base import Operation
@@ -195,7 +195,7 @@ def _is_replaced(
     )
 
 
-def _is_ours(operation: Operation) -> bool:
+def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
     """Whether it takes one of our triggers away."""
     return isinstance(operation, RemoveTrigger) and any(
         operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS
