@@ -115,3 +115,11 @@ def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:
     return SQL("COMMENT ON TRIGGER {trigger} ON {table} IS {comment}").format(
         trigger=Identifier(trigger), table=Identifier(table), comment=Literal(comment)
     )
+
+
+def count_pending(table: str, marker: str, at_most: int) -> Composed:
+    """One value: how many rows have no marker, counted up to ``at_most``. ACCESS SHARE."""
+    return SQL(
+        "SELECT count(*) FROM"
+        " (SELECT FROM {table} WHERE {marker} IS NULL LIMIT {at_most}) AS pending"
+    ).format(table=Identifier(table), marker=Identifier(marker), at_most=Literal(at_most))
