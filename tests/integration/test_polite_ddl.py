@@ -12,6 +12,7 @@ from django.db.migrations import CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from tickets.locking.attempts import politely
 from tickets.rotation.ddl import (
     AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
@@ -23,7 +24,6 @@ from tickets.rotation.ddl import (
     ReplaceTriggerPolitely,
     UnexpectedIndexError,
 )
-from tickets.rotation.ddl.attempts import politely
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,7 +143,7 @@ def test_the_change_is_made_as_soon_as_an_attempt_gets_its_lock(
         editor.execute(f"ALTER TABLE {TABLE} ADD COLUMN colour text")
 
     with connection.schema_editor() as editor:
-        politely(editor, TABLE, change)
+        politely(editor, [TABLE], change)
 
     assert "colour" in columns()
     assert attempts == [f"{LOCK_TIMEOUT_MS}ms"] * 3
@@ -164,7 +164,7 @@ def test_an_error_that_is_no_lock_is_raised_at_once(parcels: ProjectState) -> No
         editor.execute("ALTER TABLE polite_missing ADD COLUMN colour text")
 
     with pytest.raises(ProgrammingError), connection.schema_editor() as editor:
-        politely(editor, "polite_missing", change)
+        politely(editor, ["polite_missing"], change)
 
     assert len(attempts) == 1
 
@@ -183,7 +183,7 @@ def test_deferred_statements_run_once_and_within_the_attempt(
         editor.execute(f"ALTER TABLE {TABLE} ADD COLUMN colour text")
 
     with connection.schema_editor() as editor:
-        politely(editor, TABLE, change)
+        politely(editor, [TABLE], change)
         assert not editor.deferred_sql
         assert "deferred" in columns()
 

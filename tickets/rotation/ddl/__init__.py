@@ -6,7 +6,7 @@ again for ``ROTATION_DDL_RETRY_SECONDS`` (default 600), saying every few seconds
 100 ms is far longer than a web request holds a lock and short enough to be one slow request.
 """
 
-from tickets.rotation.ddl.attempts import LockNotGrantedError
+from tickets.locking.attempts import LockNotGrantedError
 from tickets.rotation.ddl.ensure_rotated import EnsureRotated, RowsPendingError
 from tickets.rotation.ddl.index import AddIndexConcurrentlyPolitely, UnexpectedIndexError
 from tickets.rotation.ddl.operations import (

@@ -8,7 +8,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from tickets.rotation.ddl.attempts import politely
+from tickets.locking.attempts import politely
 from tickets.rotation.ddl.trigger_comments import kept_comments
 
 
@@ -25,7 +25,7 @@ class PoliteOperation(Operation):
         to_state: ProjectState,
     ) -> None:
         change = partial(super().database_forwards, app_label, schema_editor, from_state, to_state)
-        politely(schema_editor, self._table(app_label, to_state), change)
+        politely(schema_editor, [self._table(app_label, to_state)], change)
 
     def database_backwards(
         self,
@@ -35,7 +35,7 @@ class PoliteOperation(Operation):
         to_state: ProjectState,
     ) -> None:
         change = partial(super().database_backwards, app_label, schema_editor, from_state, to_state)
-        politely(schema_editor, self._table(app_label, from_state), change)
+        politely(schema_editor, [self._table(app_label, from_state)], change)
 
     def _table(self, app_label: str, state: ProjectState) -> str:
         table: str = state.apps.get_model(app_label, self.model_name)._meta.db_table
