@@ -178,6 +178,7 @@ def test_pruning_waits_for_no_lock_for_long_and_goes_on_afterwards(
     [
         ((), "required: --older-than"),
         (("--older-than", "-1"), "is not a whole number of at least 0"),
+        (("--older-than", "9999999999"), "is more than 1,000,000 days"),
         (("--older-than", "soon"), "is not a whole number of at least 0"),
         (("--older-than", "9", "--database", "other"), "there is no database 'other'"),
     ],
