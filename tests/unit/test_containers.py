@@ -57,13 +57,13 @@ def compose(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str
 
 @cache
 def _program() -> tuple[str, ...]:
-    """That of requirements-dev.txt; else the plug-in of an installed docker."""
+    """That of scripts/install_services; else the plug-in of an installed docker."""
     beside_python = Path(sys.executable).with_name("docker-compose")
     if beside_python.exists():
         return (str(beside_python),)
     docker = shutil.which("docker")
     if docker is None or _run(docker, "compose", "version", env={}).returncode:
-        pytest.skip("docker compose is not installed")
+        pytest.skip("docker compose is not installed (scripts/install_services)")
     return docker, "compose"
 
 
