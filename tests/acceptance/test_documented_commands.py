@@ -228,7 +228,7 @@ class Operator:
         for name in ("manage.py", "requirements-celery.txt"):
             (directory / name).symlink_to(PROJECT / name)
         self._directory = directory
-        others = ("DJANGO_", "TICKETS_", "PG")
+        others = ("DJANGO_", "TICKETS_")
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(others)},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
