@@ -41,7 +41,10 @@ SECTIONS = {
     "latency": Section(
         "What traffic feels",
         "pgbench at a fixed rate, from the moment at which the schedule wanted a transaction to "
-        "start: look-ups, status changes and new tickets in equal shares.",
+        "start: look-ups, status changes and new tickets in equal shares. The quiet time lies "
+        "directly before each recipe, in the same traffic on the same table; a ratio is of such "
+        "neighbours. Shown are the median of the ratios and their range. The recipe that is "
+        "judged runs more often, since such ratios waver.",
         (latency_table,),
         plots=("latency",),
     ),
