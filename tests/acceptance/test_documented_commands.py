@@ -37,7 +37,6 @@ TYPED_HERE = {
     "batch.md": [0],
 }
 
-_BENCH = "acceptance/test_bench.py"
 _SCRIPTS = "unit/test_scripts.py"
 _WORKERS = "acceptance/workers"
 # Where the others are run, and a word of theirs that the test, or what it imports, has.
@@ -67,25 +66,10 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_vendor_refuses_an_archive_that_is_not_the_pinned_one",
         '"vendor"',
     ),
-    r"scripts/bench( --speed.*)?": (
-        _BENCH,
-        "test_every_recipe_rotates_every_row_and_has_every_figure",
+    r"scripts/bench.*": (  # each part is looked for below
+        "acceptance/test_bench.py",
+        "test_page_and_plots_show_what_was_measured",
         "--speed",
-    ),
-    r"scripts/bench --latency": (
-        _BENCH,
-        "test_traffic_is_measured_from_its_schedule_in_every_situation",
-        "--latency",
-    ),
-    r"scripts/bench --scale": (
-        _BENCH,
-        "test_every_size_has_its_place_on_the_curve",
-        "--scale",
-    ),
-    r"scripts/bench --(http|report)": (
-        "acceptance/test_bench_over_http.py",
-        "test_the_slow_report_is_downloaded_and_left_with_each_kind_of_worker",
-        "--report",
     ),
     r"scripts/soak( --minutes 10.*)?": (
         "acceptance/test_soak.py",
@@ -194,6 +178,13 @@ def test_the_tests_that_run_the_others_are_there(path: str, name: str, word: str
     imported = re.findall(r"^from tests\.(\w+) import", "\n".join(texts), re.MULTILINE)
     texts += [(PROJECT / "tests" / f"{module}.py").read_text() for module in imported]
     assert any(word in text for text in texts)
+
+
+def test_each_part_of_the_benchmark_that_a_page_runs_is_run_by_its_tests() -> None:
+    documented = [words for page in pages() for words in commands(page) if "scripts/bench" in words]
+    parts = {option for words in documented for option in re.findall(r"--[a-z]+", words)}
+    tests = "".join(path.read_text() for path in (PROJECT / "tests").glob("acceptance/test_bench*"))
+    assert {part for part in parts if f'"{part}"' not in tests} == set()
 
 
 def test_the_pages_name_each_option_of_our_commands_and_no_other() -> None:
