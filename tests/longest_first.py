@@ -16,6 +16,7 @@ LONGEST_FIRST = (
     "test_migrate_killed.py",
     "test_server_faults.py",
     "test_adopt_docs.py",
+    "test_documented_commands.py",
     "test_long_reports.py",
     "test_bench_over_http.py",
     "test_soak.py",

@@ -109,6 +109,7 @@ def test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_an
     assert sorted(path.name for path in installed.iterdir() if path.name != "__pycache__") == [
         "__init__.py",
         "batch",
+        "locking",
         "rotation",
     ]
     assert not (installed.parent / "migrations").exists()

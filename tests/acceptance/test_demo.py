@@ -1,6 +1,7 @@
 """The demo keeps its own promises, and leaves everything else alone."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,13 @@ from subprocess import CompletedProcess
 import pytest
 
 from tests.manage import PROJECT
+
+# Headings, commands and proofs: what the README shows of a demo, but for figures.
+PLAYED = re.compile(r"=== \d\. |\$ manage\.py |.+ ok$")
+
+
+def shape(line: str) -> str:
+    return " ".join(re.sub(r"\d[\d,]*", "N", line).split())
 
 
 @pytest.fixture
@@ -49,6 +57,12 @@ def test_the_demo_kills_a_rotation_resumes_it_and_proves_the_result(
         "rows rotated before the kill and again after it: 0 ok",
     }
     assert "WRONG" not in result.stdout
+    shown = [
+        line for line in (PROJECT / "README.md").read_text().splitlines() if PLAYED.match(line)
+    ]
+    assert {shape(line) for line in shown} == {
+        shape(line) for line in result.stdout.splitlines() if PLAYED.match(line)
+    }
     killed = next(line for line in result.stdout.splitlines() if line.startswith("Killed with"))
     assert 1000 <= int(killed.split()[2].replace(",", "")) < 2000
 

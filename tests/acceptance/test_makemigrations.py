@@ -311,9 +311,34 @@ def test_triggers_for_retired_tokens_come_politely_and_after_their_table_and_can
     assert value(tables, sources) == "shop_key.token shop_key.webhook"
     project.models(KEEPING.format(keep=""))
     project.run("makemigrations", "--name", "forget")
-    assert operations(project.written()["0006_forget"]) == ["RemoveTrigger"] * 4
+    *_, third, fourth, fifth, sixth = project.written().values()
+    for removed in (third, fourth, fifth, sixth):
+        assert operations(removed) == ["RemoveTriggerPolitely"]
     project.run("migrate", "--verbosity", "0")
     project.run("makemigrations", "--check")
+
+
+def test_without_a_guard_its_triggers_go_politely_before_the_columns_that_they_name(
+    project: Project, tables: Any
+) -> None:
+    project.models(KEEPING.format(keep=KEEP))
+    project.run("makemigrations")
+    project.models(
+        """
+        class Key(models.Model):
+            token = models.UUIDField(unique=True, default=uuid.uuid4)
+        """
+    )
+    project.run("makemigrations", "--name", "let_go")
+    _, *removed, last = project.written().values()
+    assert [operations(text) for text in removed] == [["RemoveTriggerPolitely"]] * 8
+    assert "RemoveField" in operations(last)
+    project.run("migrate", "--verbosity", "0")
+    project.run("makemigrations", "--check")
+    triggers = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop_key'::regclass"
+    assert value(tables, f"{triggers} AND tgname LIKE 'pgtrigger%%'") == 0
+    project.run("migrate", "shop", "0001", "--verbosity", "0")
+    assert value(tables, f"{triggers} AND tgname LIKE 'pgtrigger%%'") == 8
 
 
 def test_a_model_that_is_born_keeping_retired_tokens_comes_after_their_table(

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +95,41 @@ def test_old_code_that_saves_leaked_tokens_all_the_while_brings_none_back(
         assert stored == subject
 
 
+def test_without_a_list_a_retired_token_in_use_is_found_and_told_by_the_exit_code(
+    manage: Manage, database_url: str, tickets: Any, tmp_path: Path
+) -> None:
+    leak(tickets, 20)
+    rotated = manage("rotate_tokens", database_url=database_url, env=KEEPING)
+    assert rotated.returncode == 0, rotated.stderr
+    none = manage("rotate_tokens", "--verify-retired", database_url=database_url, env=KEEPING)
+    assert (none.returncode, none.stderr) == (0, "")
+    assert none.stdout == "tickets.Ticket: no retired token opens anything.\n"
+    tickets.cursor().execute(
+        "SET session_replication_role = replica; UPDATE tickets_ticket SET token = leaked.token"
+        " FROM leaked WHERE leaked.id = tickets_ticket.id AND leaked.id <= 3"
+    )
+    some = manage("rotate_tokens", "--verify-retired", database_url=database_url, env=KEEPING)
+    assert (some.returncode, some.stderr) == (3, "")
+    assert some.stdout.startswith("tickets.Ticket: 3 rows have a token that was retired")
+    evidence = tmp_path / "evidence.json"
+    words = ("rotate_tokens", "--report", "--evidence", str(evidence))
+    manage(*words, database_url=database_url, env=KEEPING)
+    (entry,) = json.loads(evidence.read_text())["targets"]
+    assert entry["rows_with_a_retired_token"] == 3
+
+
+def test_where_none_are_kept_or_there_is_no_table_one_line_says_so(
+    manage: Manage, make_database: Callable[..., str]
+) -> None:
+    words = ("rotate_tokens", "--verify-retired")
+    zero = make_database("zero")
+    for env, line in ((None, "--verify FILE"), (KEEPING, "Run: python manage.py migrate")):
+        refused = manage(*words, database_url=zero, env=env)
+        assert refused.returncode == 1
+        assert line in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+
+
 def keep(tickets: Any, rows: int, days: int) -> None:
     tickets.cursor().execute(
         "INSERT INTO rotation_retiredtoken SELECT sha256(gen_random_uuid()::text::bytea), 'x.y',"
@@ -142,6 +178,7 @@ def test_pruning_waits_for_no_lock_for_long_and_goes_on_afterwards(
     [
         ((), "required: --older-than"),
         (("--older-than", "-1"), "is not a whole number of at least 0"),
+        (("--older-than", "9999999999"), "is more than 1,000,000 days"),
         (("--older-than", "soon"), "is not a whole number of at least 0"),
         (("--older-than", "9", "--database", "other"), "there is no database 'other'"),
     ],

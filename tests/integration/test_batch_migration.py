@@ -4,9 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from tests.manage import Manage
 from tests.waiting import until
+from tickets.batch.locks import lock_referenced_tables
+from tickets.locking.attempts import LockNotGrantedError
 
 
 @pytest.mark.parametrize("target", ["0001", "zero"])
@@ -32,6 +36,26 @@ def test_the_migration_does_not_stand_in_the_way_of_log_ins(
     assert migrate.returncode == 0, errors
     application.execute("SELECT to_regclass('batch_batchoperation') IS NULL")
     assert application.fetchone() == (target == "zero",)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_holds_the_tables_for_too_long_is_named(settings: Any) -> None:
+    settings.ROTATION_DDL_RETRY_SECONDS = 0.1
+    holder = connection.copy()
+    holder.set_autocommit(False)
+    with holder.cursor() as cursor:
+        cursor.execute("UPDATE auth_user SET last_login = now() WHERE false")
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    lock = lock_referenced_tables("SHARE ROW EXCLUSIVE")
+    with pytest.raises(LockNotGrantedError) as raised, connection.schema_editor() as editor:
+        lock(apps, editor)
+    assert str(raised.value).startswith("auth_user and django_content_type: no lock in 0.1 s")
+    assert f"held by pid {pid} (idle in transaction" in str(raised.value)
+    holder.rollback()
+    with connection.schema_editor() as editor:
+        lock(apps, editor)
+    holder.close()
 
 
 def attempts(cursor: Any) -> int:

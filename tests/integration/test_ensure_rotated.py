@@ -78,6 +78,23 @@ def test_it_reads_what_the_model_was_and_not_what_it_is(monkeypatch: pytest.Monk
         run(EnsureRotated("tickets.Ticket"), state_at())
 
 
+def test_a_column_that_only_the_database_knows_can_be_the_marker() -> None:
+    """As with a model of another package, whose state has no marker."""
+    add_pending(2)
+    before = state_at(("tickets", "0001_initial"))
+    with connection.cursor() as cursor:
+        cursor.execute('ALTER TABLE tickets_ticket ADD COLUMN "issued At" timestamptz')
+    try:
+        with pytest.raises(RowsPendingError, match="2 rows"):
+            run(EnsureRotated("tickets.Ticket", column="issued At"), before)
+        with connection.cursor() as cursor:
+            cursor.execute('UPDATE tickets_ticket SET "issued At" = now()')
+        run(EnsureRotated("tickets.Ticket", column="issued At"), before)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute('ALTER TABLE tickets_ticket DROP COLUMN "issued At"')
+
+
 @pytest.mark.parametrize(
     ("operation", "line"),
     [

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pgtrigger
 import pytest
 from django.core.management.base import CommandError
 from django.db import DatabaseError, ProgrammingError, connection, models, transaction
@@ -11,14 +12,18 @@ from django.db.migrations import CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from tickets.locking.attempts import politely
 from tickets.rotation.ddl import (
     AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
+    AddTriggerPolitely,
     AlterFieldPolitely,
     LockNotGrantedError,
+    OnTableOf,
+    RemoveTriggerPolitely,
+    ReplaceTriggerPolitely,
     UnexpectedIndexError,
 )
-from tickets.rotation.ddl.attempts import politely
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +67,14 @@ def read_in_open_transaction(session: BaseDatabaseWrapper) -> Callable[[], None]
     session.set_autocommit(False)
     with session.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {TABLE}")
+    return session.rollback
+
+
+def write_in_open_transaction(session: BaseDatabaseWrapper) -> Callable[[], None]:
+    """The same as a writer does."""
+    session.set_autocommit(False)
+    with session.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {TABLE} DEFAULT VALUES")
     return session.rollback
 
 
@@ -130,7 +143,7 @@ def test_the_change_is_made_as_soon_as_an_attempt_gets_its_lock(
         editor.execute(f"ALTER TABLE {TABLE} ADD COLUMN colour text")
 
     with connection.schema_editor() as editor:
-        politely(editor, TABLE, change)
+        politely(editor, [TABLE], change)
 
     assert "colour" in columns()
     assert attempts == [f"{LOCK_TIMEOUT_MS}ms"] * 3
@@ -151,7 +164,7 @@ def test_an_error_that_is_no_lock_is_raised_at_once(parcels: ProjectState) -> No
         editor.execute("ALTER TABLE polite_missing ADD COLUMN colour text")
 
     with pytest.raises(ProgrammingError), connection.schema_editor() as editor:
-        politely(editor, "polite_missing", change)
+        politely(editor, ["polite_missing"], change)
 
     assert len(attempts) == 1
 
@@ -195,7 +208,7 @@ def test_deferred_statements_run_once_and_within_the_attempt(
         editor.execute(f"ALTER TABLE {TABLE} ADD COLUMN colour text")
 
     with connection.schema_editor() as editor:
-        politely(editor, TABLE, change)
+        politely(editor, [TABLE], change)
         assert not editor.deferred_sql
         assert "deferred" in columns()
 
@@ -247,6 +260,75 @@ def test_a_setting_that_cannot_be_is_named_and_nothing_changes(
         apply(add_colour(), parcels)
 
     assert "colour" not in columns()
+
+
+# Triggers, and the table of another app
+
+
+def trigger(weight: int) -> pgtrigger.Trigger:
+    return pgtrigger.Trigger(
+        name="weigh",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=f"NEW.weight := {weight}; RETURN NEW;",
+    )
+
+
+def installed() -> set[Any]:
+    """What there is: columns, and the bodies of triggers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+            " WHERE t.tgrelid = %s::regclass AND NOT t.tgisinternal",
+            [TABLE],
+        )
+        bodies = {row[0] for row in cursor.fetchall()}
+    return columns() | bodies
+
+
+WEIGH = AddTriggerPolitely("parcel", trigger(5))
+
+
+@pytest.mark.parametrize(
+    ("before", "operation"),
+    [
+        ([], WEIGH),
+        ([WEIGH], ReplaceTriggerPolitely("parcel", trigger(7))),
+        ([WEIGH], RemoveTriggerPolitely("parcel", "weigh")),
+        ([], OnTableOf("polite", [add_colour()])),
+        ([], OnTableOf("polite", [WEIGH])),
+    ],
+    ids=["add", "replace", "remove", "another app's column", "another app's trigger"],
+)
+def test_on_a_table_that_is_written_each_change_waits_politely_in_both_directions(
+    before: list[Operation],
+    operation: Operation,
+    parcels: ProjectState,
+    other: BaseDatabaseWrapper,
+    settings: Any,
+) -> None:
+    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    start = parcels
+    for each in before:
+        start = apply(each, start)
+    unchanged = installed()
+
+    let_go = write_in_open_transaction(other)
+    with pytest.raises(LockNotGrantedError):
+        apply(operation, start)
+    assert installed() == unchanged
+    let_go()
+    after = apply(operation, start)
+    changed = installed()
+    assert changed != unchanged
+
+    let_go = write_in_open_transaction(other)
+    with pytest.raises(LockNotGrantedError):
+        unapply(operation, after, start)
+    assert installed() == changed
+    let_go()
+    unapply(operation, after, start)
+    assert installed() == unchanged
 
 
 # Indexes

@@ -141,6 +141,28 @@ def test_no_page_shows_a_token_old_or_new(staff: Client, tickets: list[Ticket]) 
     assert not any(str(token) in page for token in tokens for page in [*pages, kept])
 
 
+@pytest.mark.parametrize("editable", [False, True])
+def test_no_form_shows_a_token_or_takes_one(
+    staff: Client, tickets: list[Ticket], monkeypatch: pytest.MonkeyPatch, *, editable: bool
+) -> None:
+    """Also of a model whose token is an editable field."""
+    monkeypatch.setattr(Ticket._meta.get_field("token"), "editable", editable)
+    person = User.objects.get(username="ann")
+    person.user_permissions.add(Permission.objects.get(codename="add_ticket"))
+    typed, (ticket, *_) = uuid4(), tickets
+    for url in (reverse("admin:tickets_ticket_add"), reverse(CHANGE, args=[ticket.pk])):
+        page = shown(staff.get(url))
+        assert 'name="subject"' in page
+        assert 'name="token"' not in page
+        assert str(ticket.token) not in page
+        fields = {"subject": "Typed", "status": "open", "token": str(typed)}
+        assert shown(post(staff, url, **fields))
+    stored = dict(Ticket.objects.filter(subject="Typed").values_list("pk", "token"))
+    assert len(stored) == 2
+    assert stored[ticket.pk] == ticket.token
+    assert typed not in stored.values()
+
+
 def test_without_the_right_to_change_tickets_there_is_no_way(
     reader: Client, tickets: list[Ticket]
 ) -> None:

@@ -37,6 +37,9 @@ def parsed(*words: str) -> dict[str, Any]:
         ("--evidence", "f", "--verify", "g"),
         ("--evidence", "f", "--async"),
         ("--finish", "--verify", "f"),
+        ("--finish", "--verify-retired"),
+        ("--verify-retired", "--where", "status=open"),
+        ("--verify-retired", "--evidence", "f"),
     ],
 )
 def test_what_does_not_go_together_is_named(words: tuple[str, ...]) -> None:

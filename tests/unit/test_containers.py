@@ -1,22 +1,38 @@
 """docker-compose.yml and Dockerfile keep what docs/docker.md says of them."""
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.documents import commands
+from tests.settings_in_code import variables
+
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 SECRETS = {"POSTGRES_PASSWORD": "p", "DJANGO_SECRET_KEY": "s"}
-EXACT = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?-[a-z0-9-]+$")
+EXACT = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?-[a-z0-9-]+@sha256:[0-9a-f]{64}$")
 OURS = ("migrate", "web", "worker", "scheduler")
+# What the file itself decides, and gunicorn's own.
+SET_HERE = {"DATABASE_URL", "CELERY_BROKER_URL", "TICKETS_VAR_DIR"}
+GUNICORN = {"WEB_CONCURRENCY"}
+SUBCOMMANDS = ("build", "exec", "run", "up")
+DOCUMENTED = [
+    shlex.split(words)
+    for path in (PROJECT / "docs" / "docker.md",)
+    for words in commands(path)
+    if words.startswith("docker compose ")
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +52,28 @@ def test_the_file_is_what_the_compose_specification_describes() -> None:
 
 def compose(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """What docker compose says, which may know nothing of this process's own environment."""
+    return _run(*_program(), "--file", str(COMPOSE), *words, env=env)
+
+
+@cache
+def _program() -> tuple[str, ...]:
+    """That of scripts/install_services; else the plug-in of an installed docker."""
+    beside_python = Path(sys.executable).with_name("docker-compose")
+    if beside_python.exists():
+        return (str(beside_python),)
     docker = shutil.which("docker")
     if docker is None or _run(docker, "compose", "version", env={}).returncode:
-        pytest.skip("docker compose is not installed")
-    return _run(docker, "compose", "--file", str(COMPOSE), *words, env=env)
+        pytest.skip("docker compose is not installed (scripts/install_services)")
+    return docker, "compose"
 
 
 def _run(*command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     kept = {
         name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_CONFIG") if name in os.environ
     }
-    return subprocess.run(command, env={**kept, **env}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env={**kept, **env}, cwd=PROJECT, capture_output=True, text=True, check=False
+    )
 
 
 def test_docker_compose_finds_it_valid() -> None:
@@ -60,6 +87,29 @@ def test_docker_compose_refuses_to_start_without_a_secret(missing: str) -> None:
     refused = compose("config", "--quiet", env=env)
     assert refused.returncode != 0
     assert f"set {missing}" in refused.stderr
+
+
+@pytest.mark.parametrize("words", DOCUMENTED, ids=" ".join)
+def test_docker_compose_knows_each_documented_command(words: list[str]) -> None:
+    subcommand = next(place for place, word in enumerate(words) if word in SUBCOMMANDS)
+    asked = [*words[2 : subcommand + 1], "--help", *words[subcommand + 1 :]]
+    known = compose(*asked, env=SECRETS)
+    assert (known.returncode, known.stderr) == (0, ""), known.stderr
+
+
+def test_the_sites_settings_reach_its_containers_and_keep_their_defaults() -> None:
+    """A variable without a value is one that is set only where somebody has set it."""
+    found = compose("config", "--format", "json", env={**SECRETS, "LOOKUP_LIMIT_FAILURES": "0"})
+    environment = json.loads(found.stdout)["services"]["web"]["environment"]
+    assert set(environment) == set(variables()) | GUNICORN
+    assert environment["LOOKUP_LIMIT_FAILURES"] == "0"
+    given = {name for name, value in environment.items() if value is not None}
+    assert given == {
+        *SET_HERE,
+        "DJANGO_SECRET_KEY",
+        "DJANGO_ALLOWED_HOSTS",
+        "LOOKUP_LIMIT_FAILURES",
+    }
 
 
 def test_every_secret_comes_from_the_environment_and_is_required() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.manage import PROJECT
 from tickets.rotation import __version__
 
-APPS = ("tickets/rotation/", "tickets/batch/")
+APPS = ("tickets/rotation/", "tickets/batch/", "tickets/locking/")
 
 
 def test_the_wheel_holds_both_apps_whole_and_nothing_of_the_ticket_application(

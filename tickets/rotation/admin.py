@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from tickets.rotation.errors import RotationError
+from tickets.rotation.guard import guards_of
 from tickets.rotation.rotate_rows import ROWS_AT_MOST, rotate_rows
 
 # At run time ModelAdmin takes no type argument; only its type stubs do.
@@ -32,7 +33,8 @@ class RotatingAdmin(AdminBase):
     """A ``ModelAdmin`` with an action on selected rows, and a button on one.
 
     Both ask first, since every link with an old token ends; both need the permission to change the
-    rows, and leave an entry in the admin's log. No token is ever shown.
+    rows, and leave an entry in the admin's log. No token is shown, nor can one be typed, unless
+    ``fields`` or ``fieldsets`` of a subclass name it.
     """
 
     actions = ("rotate_tokens",)
@@ -53,6 +55,14 @@ class RotatingAdmin(AdminBase):
             return self._ask(request, rows, {"hidden": _resent(request)})
         self._rotate(request, queryset)
         return None
+
+    def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """The tokens as well, also where their fields are editable."""
+        excluded = list(super().get_exclude(request, obj) or ())
+        if self.fields or self.fieldsets:
+            return excluded
+        pairs = guards_of(getattr(self.opts, "triggers", []))
+        return [*excluded, *(pair.update.token for pair in pairs)]
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_rotate_token"

@@ -6,64 +6,6 @@ The DDL itself is Django's and django-pgtrigger's; these are the statements arou
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 
-def read_timeout(name: str) -> Composed:
-    """One value: the timeout's present setting, NULL where this server has none of that name.
-
-    Takes no lock.
-    """
-    return SQL("SELECT current_setting({name}, true)").format(name=Literal(name))
-
-
-def set_timeout(name: str, value: str, *, local: bool) -> Composed:
-    """Set a timeout, ``local`` to the transaction or for the session. Takes no lock.
-
-    ``value`` has PostgreSQL's form: "100ms", "0" for never.
-    """
-    return SQL("SELECT set_config({name}, {value}, {local})").format(
-        name=Literal(name), value=Literal(value), local=Literal(local)
-    )
-
-
-def forget_activity() -> Composed:
-    """Let the next look at pg_stat_activity see the present: a transaction caches its first look.
-
-    Takes no lock.
-    """
-    return SQL("SELECT pg_stat_clear_snapshot()").format()
-
-
-def table_lock_holders(table: str) -> Composed:
-    """Rows (pid, state, seconds in transaction) of up to 5 others that hold a lock on the table.
-
-    Oldest first. A prepared transaction has no pid; states of other roles may be hidden (NULL).
-    Takes no lock.
-    """
-    return SQL(
-        "SELECT DISTINCT l.pid, a.state,"
-        " extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS age_seconds"
-        " FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid"
-        " WHERE l.locktype = 'relation' AND l.granted"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND l.relation = to_regclass(quote_ident({table}))"
-        " AND l.pid IS DISTINCT FROM pg_backend_pid()"
-        " ORDER BY age_seconds DESC NULLS LAST LIMIT 5"
-    ).format(table=Literal(table))
-
-
-def blockers(pid: int) -> Composed:
-    """Rows (pid, state, seconds in transaction) of the sessions that the backend ``pid`` waits for.
-
-    Oldest first, up to 5. Takes no lock.
-    """
-    return SQL(
-        "SELECT b.pid, a.state,"
-        " extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS age_seconds"
-        " FROM unnest(pg_blocking_pids({pid})) AS b (pid)"
-        " LEFT JOIN pg_stat_activity a ON a.pid = b.pid"
-        " ORDER BY age_seconds DESC NULLS LAST LIMIT 5"
-    ).format(pid=Literal(pid))
-
-
 def backend_pid() -> Composed:
     """One value: this session's backend. Takes no lock."""
     return SQL("SELECT pg_backend_pid()").format()
@@ -134,3 +76,11 @@ def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:
     return SQL("COMMENT ON TRIGGER {trigger} ON {table} IS {comment}").format(
         trigger=Identifier(trigger), table=Identifier(table), comment=Literal(comment)
     )
+
+
+def count_pending(table: str, marker: str, at_most: int) -> Composed:
+    """One value: how many rows have no marker, counted up to ``at_most``. ACCESS SHARE."""
+    return SQL(
+        "SELECT count(*) FROM"
+        " (SELECT FROM {table} WHERE {marker} IS NULL LIMIT {at_most}) AS pending"
+    ).format(table=Identifier(table), marker=Identifier(marker), at_most=Literal(at_most))

@@ -21,6 +21,7 @@ from tickets.rotation.options import RotationOptions
 from tickets.rotation.preflight import inspect
 from tickets.rotation.record import as_output
 from tickets.rotation.result import Result
+from tickets.rotation.retired import keeps, still_valid
 from tickets.rotation.selection import EVERY_ROW
 from tickets.rotation.selection_sql import values_of
 from tickets.rotation.target import Target
@@ -72,6 +73,7 @@ def make_entry(
         guard = inspect(connection, target)
         pending = _pending(connection, target)
         listed = None if leak_list is None else _listed(connection, target, leak_list)
+        retired = still_valid(connection, target) if keeps(target) else None
         wal_position = str(connection.value(proof_sql.WAL_POSITION))
         replicas = _replicas(connection, wal_position)
     runs = last_runs(target)
@@ -89,6 +91,7 @@ def make_entry(
         "rotation": None if result is None else as_output(result, error),
         "pending": pending,
         "list": listed,
+        "rows_with_a_retired_token": retired,
         "guard": {
             "holds": guard.holds,
             "triggers": guard.triggers,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
-from tickets.rotation import retired_sql
+from tickets.rotation import retired_sql, sql
 from tickets.rotation.connection import Connection
+from tickets.rotation.errors import NotReadyError, RotationError
 from tickets.rotation.models import RetiredToken
 from tickets.rotation.retired_guard import KeepRetired
 from tickets.rotation.signals import retired_token_used
@@ -23,6 +25,24 @@ def keeps_retired(model: type[Model]) -> bool:
     """Whether the hashes of a model's replaced tokens are kept."""
     triggers = getattr(model._meta, "triggers", [])
     return any(isinstance(trigger, KeepRetired) for trigger in triggers)
+
+
+def keeps(target: Target) -> bool:
+    """The same of one token column."""
+    names = (trigger.uri.partition(":")[2] for trigger in target.guard_triggers)
+    return any(name.startswith(KeepRetired.name) for name in names)
+
+
+def keeping_retired(targets: Sequence[Target]) -> list[Target]:
+    """Those whose replaced tokens are kept. Raises RotationError when there is none."""
+    keeping = [target for target in targets if keeps(target)]
+    if not keeping:
+        labels = ", ".join(target.label for target in targets)
+        raise RotationError(
+            f"no retired tokens are kept of {labels}, so that only a list of what leaked can tell: "
+            "--verify FILE. Nothing was done; docs/retired.md says how they are kept"
+        )
+    return keeping
 
 
 def is_retired(token: object, *, database: str = DEFAULT_DB_ALIAS) -> bool:
@@ -55,9 +75,14 @@ def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | 
 def still_valid(connection: Connection, target: Target) -> int:
     """How many rows of a target have a token that was retired, from whatever table: 0 is right.
 
-    Reads both tables once. Driver errors pass through.
+    Reads both tables once, however long that takes. Raises NotReadyError where there is no table of
+    retired tokens; driver errors pass through.
     """
-    return int(connection.value(retired_sql.count_still_valid(target)))
+    if connection.value(retired_sql.pages()) is None:
+        missing = "There is no table of retired tokens yet. Run: python manage.py migrate"
+        raise NotReadyError((missing,))
+    query = sql.together(sql.WITHOUT_A_LIMIT, retired_sql.count_still_valid(target))
+    return int(connection.value(query))
 
 
 def digest(token: object) -> bytes:

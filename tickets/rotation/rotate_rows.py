@@ -49,8 +49,10 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
     are Django's.
     """
     query = rows.query
-    if query.is_sliced or query.distinct or query.combinator:
-        raise TypeError("rotate_tokens() takes a query without slice, distinct() and union()")
+    if query.is_sliced or query.distinct or query.combinator or query.group_by is not None:
+        raise TypeError(
+            "rotate_tokens() takes a query without slice, distinct(), union() and aggregates"
+        )
     database = _database(rows)
     targets = _targets(rows.model, database, token)
     rows = rows.using(database).order_by("pk").select_related(None)

@@ -154,3 +154,10 @@ def verified_as_sentence(target: Target, leak_list: LeakList, verified: Verified
     if not verified.valid_lines:
         return f"{listed}; none of them opens anything."
     return f"{listed}; {verified.valid_lines:,} of them still open something."
+
+
+def retired_as_sentence(target: Target, rows: int) -> str:
+    """How many rows have a token that was replaced before."""
+    if rows == 0:
+        return f"{target.label}: no retired token opens anything."
+    return f"{target.label}: {rows:,} rows have a token that was retired, which opens them."

@@ -89,6 +89,7 @@ class _InSteps(MigrationAutodetector):
             pair=pair,
             known=frozenset(trigger_names(self.from_state, before)),
             token_before=fields.get(token),
+            token_name_before=token,
             is_renamed=(token, marker) != columns,
             table=table_of(self.to_state, model) if model in self.new_proxy_keys else None,
         )
@@ -96,7 +97,7 @@ class _InSteps(MigrationAutodetector):
 
 def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
     """Parts that depend on each other in a row. The last has the name that others depend on."""
-    parts = take_apart(migration.operations, guards)
+    parts = take_apart(migration.app_label, migration.operations, guards)
     if not parts.steps:
         return [migration]
     made = [

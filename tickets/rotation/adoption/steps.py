@@ -1,7 +1,8 @@
 """Take the operations of a guard out of a migration, and put them in the safe order.
 
 A column whose default would mark every old row as rotated comes without it; then nothing but fresh
-tokens may enter (guard), then the defaults come, then the index, built beside the traffic.
+tokens may enter (guard), then the defaults come, then the index, built beside the traffic. Triggers
+that are no longer asked for go first, before the columns that they name.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.db.migrations import AddField, AddIndex, AlterField
 from django.db.migrations.operations.base import Operation
@@ -25,18 +26,21 @@ from tickets.rotation.ddl import (
     AddTriggerPolitely,
     AlterFieldPolitely,
     OnTableOf,
+    RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
 )
 from tickets.rotation.declaration import has_db_default, pending_index_name
-from tickets.rotation.guard import Column
-from tickets.rotation.retired_guard import retired_names
+from tickets.rotation.guard import Column, InsertGuard, UpdateGuard, trigger_name
+from tickets.rotation.retired_guard import KeepRetired, RefuseRetired, retired_names
 
 # What would fill the rows that are there already.
 FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")
+OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))
 OF_THE_COLUMN = ("max_length", "null", "unique", "db_index", "db_collation", "primary_key")
 
 
 class Place(IntEnum):
+    REMOVED = -1
     TOKEN = 0
     MARKER = 1
     TOKEN_TYPE = 2  # before a guard that issues tokens of the new type
@@ -70,14 +74,21 @@ class Parts:
     after: list[Operation] = field(default_factory=list)
 
 
-def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
+def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
     """Sort the operations of a migration; ``guards`` are its app's.
 
-    The others keep their order. Those that may need what a step makes come after the steps, and so
-    does what is about the same models from then on. Where a column gets another name, its triggers
-    are made anew in the transaction that renames it.
+    The others keep their order. Those that may need what a step makes or removes come after the
+    steps, and so does what is about the same models from then on. Where a column gets another name,
+    its triggers are made anew in the transaction that renames it.
     """
     parts = Parts()
+    unguarded = {
+        operation.model_name_lower
+        for operation in operations
+        if _is_ours(operation)
+        and not _is_replaced(operation, operations, guards)
+        and not _follows_a_new_name(operation, guards)
+    }
     for operation in operations:
         steps = [step for guard in guards for step in _steps(operation, guard)]
         if _follows_a_new_name(operation, guards):
@@ -86,8 +97,12 @@ def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Pa
             parts.steps += steps
         elif _is_replaced(operation, operations, guards):
             continue
-        elif (parts.steps and _may_need(operation, guards)) or (
-            parts.after and _is_about(operation, guards)
+        elif _is_ours(operation):
+            parts.steps.append(Step(Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation))))
+        elif (
+            (parts.steps and _may_need(operation, guards))
+            or (parts.after and _is_about(operation, guards))
+            or any(_reaches(operation, model, app_label) for model in unguarded)
         ):
             parts.after.append(operation)
         else:
@@ -186,12 +201,26 @@ def _is_replaced(
 
 
 def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    """Whether it makes a trigger of a column that is renamed."""
-    return isinstance(operation, AddTrigger) and any(
+    """Whether it takes away or makes a trigger of a column that is renamed."""
+    match operation:
+        case AddTrigger():
+            name = operation.trigger.name
+        case RemoveTrigger():
+            name = operation.name
+        case _:
+            return False
+    return any(
         guard.is_renamed
         and operation.model_name.lower() == guard.model[1]
-        and operation.trigger.name in _every_name(guard)
+        and name in _every_name(guard)
         for guard in guards
+    )
+
+
+def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
+    """Whether it takes one of our triggers away."""
+    return isinstance(operation, RemoveTrigger) and any(
+        operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS
     )
 
 
@@ -200,22 +229,22 @@ def _may_need(operation: Operation, guards: Sequence[Guarded]) -> bool:
         operation.references_field(guard.model[1], name, guard.model[0])
         for guard in guards
         for name in (guard.token, guard.marker)
-        if isinstance(name, str) and _may_reach(operation, guard)
+        if isinstance(name, str) and _may_reach(operation, guard.model[1])
     )
 
 
 def _is_about(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    return any(
-        operation.references_model(guard.model[1], guard.model[0])
-        for guard in guards
-        if _may_reach(operation, guard)
-    )
+    return any(_reaches(operation, guard.model[1], guard.model[0]) for guard in guards)
 
 
-def _may_reach(operation: Operation, guard: Guarded) -> bool:
+def _reaches(operation: Operation, model: str, app_label: str) -> bool:
+    return _may_reach(operation, model) and operation.references_model(model, app_label)
+
+
+def _may_reach(operation: Operation, model: str) -> bool:
     """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
     is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
-    return is_on in {None, guard.model[1]}
+    return is_on in {None, model}
 
 
 def _names(guard: Guarded) -> set[str | None]:
@@ -223,7 +252,12 @@ def _names(guard: Guarded) -> set[str | None]:
 
 
 def _every_name(guard: Guarded) -> set[str | None]:
-    return {*_names(guard), *retired_names(guard.token)}
+    """Of its triggers, also by the name that the token's column has had."""
+    tokens = (guard.token, guard.token_name_before)
+    return {
+        *_names(guard),
+        *(trigger_name(kind, token) for kind in OUR_TRIGGERS for token in tokens),
+    }
 
 
 def _label(guard: Guarded) -> str:
@@ -231,8 +265,12 @@ def _label(guard: Guarded) -> str:
 
 
 def _politely(how: type[AddField | AlterField], operation: AddField | AlterField) -> Operation:
+    return how(**_kwargs(operation))
+
+
+def _kwargs(operation: Operation) -> dict[str, Any]:
     _, _, kwargs = operation.deconstruct()
-    return how(**kwargs)
+    return dict(kwargs)
 
 
 def _without_default(marker: Field[Any, Any]) -> Field[Any, Any]:

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from tickets.locking import holders, sql
+from tickets.locking.attempts import SECONDS_BETWEEN_NOTICES, Notices
 from tickets.rotation import ddl_sql
-from tickets.rotation.ddl import holders
-from tickets.rotation.ddl.attempts import SECONDS_BETWEEN_NOTICES, Notices
 
 # lock_timeout would also end CONCURRENTLY's waits for old transactions. Those harm nobody: its
 # SHARE UPDATE EXCLUSIVE lock stops no read and no write, not even while it is waited for. A
@@ -35,17 +35,17 @@ def _without_timeouts(connection: BaseDatabaseWrapper) -> Iterator[None]:
     try:
         with connection.cursor() as cursor:
             for name in TIMEOUTS:
-                cursor.execute(ddl_sql.read_timeout(name))
+                cursor.execute(sql.read_timeout(name))
                 (value,) = cursor.fetchone()
                 if value not in (None, "0"):
-                    cursor.execute(ddl_sql.set_timeout(name, "0", local=False))
+                    cursor.execute(sql.set_timeout(name, "0", local=False))
                     before[name] = value
         yield
     finally:
         if before and connection.is_usable():
             with connection.cursor() as cursor:
                 for name, value in before.items():
-                    cursor.execute(ddl_sql.set_timeout(name, value, local=False))
+                    cursor.execute(sql.set_timeout(name, value, local=False))
 
 
 @contextmanager

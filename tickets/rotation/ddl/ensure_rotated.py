@@ -6,10 +6,12 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.management.base import CommandError
-from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from django.db.models import Model
+
+from tickets.rotation import ddl_sql
 
 COUNTED_AT_MOST = 10_000
 
@@ -22,7 +24,8 @@ class EnsureRotated(Operation):
     """Stops ``migrate`` while rows of a model still have a token that may be leaked.
 
     ``model`` is its label, ``marker`` the field that is NULL for them, both as they are at this
-    place in the migrations; the migration that adds the marker must be among the dependencies. It
+    place in the migrations; the migration that adds the marker must be among the dependencies.
+    ``column`` instead of it is one that only the database knows, of a model of another app. It
     changes nothing, forwards or backwards. It looks once: what becomes pending later is not its
     business.
     """
@@ -30,9 +33,12 @@ class EnsureRotated(Operation):
     reduces_to_sql = False
     reversible = True
 
-    def __init__(self, model: str, marker: str = "token_rotated_at") -> None:
+    def __init__(
+        self, model: str, marker: str = "token_rotated_at", *, column: str | None = None
+    ) -> None:
         self.model = model
         self.marker = marker
+        self.column = column
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         pass
@@ -46,15 +52,17 @@ class EnsureRotated(Operation):
     ) -> None:
         """Raises RowsPendingError, which says what to type."""
         model = self._model(from_state)
-        alias = schema_editor.connection.alias
-        if not self.allow_migrate_model(alias, model):
+        connection = schema_editor.connection
+        if not self.allow_migrate_model(connection.alias, model):
             return
-        rows: models.QuerySet[models.Model] = models.QuerySet(model, using=alias)
-        pending = rows.filter(**{f"{self.marker}__isnull": True})
-        # Nothing pending is one look at the partial index; more than enough are not all counted.
-        count = pending.order_by()[: COUNTED_AT_MOST + 1].count()
+        column = self.column or self._column_of_the_marker(model)
+        # Nothing pending is one look at the partial index; not all of very many are counted.
+        query = ddl_sql.count_pending(model._meta.db_table, column, COUNTED_AT_MOST + 1)
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            (count,) = cursor.fetchone()
         if count:
-            raise RowsPendingError(self._sentence(alias, count))
+            raise RowsPendingError(self._sentence(connection.alias, count))
 
     def database_backwards(self, *_: Any) -> None:
         pass
@@ -66,22 +74,26 @@ class EnsureRotated(Operation):
     def migration_name_fragment(self) -> str:
         return f"ensure_rotated_{self.model.rpartition('.')[2].lower()}"
 
-    def _model(self, state: ProjectState) -> type[models.Model]:
+    def _model(self, state: ProjectState) -> type[Model]:
         app_label, _, name = self.model.partition(".")
         try:
-            model: type[models.Model] = state.apps.get_model(app_label, name)
-            model._meta.get_field(self.marker)
+            model: type[Model] = state.apps.get_model(app_label, name)
         except LookupError:
             raise CommandError(
                 f"EnsureRotated: there is no model {self.model!r} at this place in the migrations: "
                 f"name it as app.Model, and a migration of its app in dependencies"
             ) from None
+        return model
+
+    def _column_of_the_marker(self, model: type[Model]) -> str:
+        try:
+            marker: Any = model._meta.get_field(self.marker)
         except FieldDoesNotExist:
             raise CommandError(
                 f"EnsureRotated: {self.model} has no field {self.marker!r} at this place in the "
                 "migrations: name in dependencies the migration that adds it"
             ) from None
-        return model
+        return str(marker.column)
 
     def _sentence(self, alias: str, rows: int) -> str:
         count = f"more than {COUNTED_AT_MOST:,}" if rows > COUNTED_AT_MOST else f"{rows:,}"

@@ -8,10 +8,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Index, Model
 
+from tickets.locking import holders
+from tickets.locking.attempts import LockNotGrantedError, Notices
+from tickets.locking.settings import retry_seconds
 from tickets.rotation import ddl_sql
-from tickets.rotation.ddl import holders
-from tickets.rotation.ddl.attempts import LockNotGrantedError, Notices
-from tickets.rotation.ddl.settings import retry_seconds
 
 SECONDS_BETWEEN_LOOKS = 0.5
 

@@ -9,8 +9,8 @@ from django.db.migrations import AddIndex
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
+from tickets.locking.attempts import politely
 from tickets.rotation import ddl_sql
-from tickets.rotation.ddl.attempts import politely
 from tickets.rotation.ddl.background import in_the_background
 from tickets.rotation.ddl.found_index import FoundIndex, expected_index, settled_index
 
@@ -44,7 +44,7 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
         if schema_editor.connection.in_atomic_block and _is_empty(schema_editor, model):
             add = AddIndex(self.model_name, self.index).database_forwards
             change = partial(add, app_label, schema_editor, from_state, to_state)
-            politely(schema_editor, model._meta.db_table, change)
+            politely(schema_editor, [model._meta.db_table], change)
             return
         self._ensure_not_in_transaction(schema_editor)
         found = settled_index(schema_editor.connection, self.index.name)

@@ -2,16 +2,19 @@
 
 from contextlib import ExitStack
 from functools import partial
+from typing import cast
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import AddField, AlterField, CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
-from pgtrigger.compiler import DropTriggerSql, Trigger
+from pgtrigger import Trigger as DeclaredTrigger
+from pgtrigger.compiler import DropTriggerSql, Trigger, UpsertTriggerSql
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from tickets.rotation.ddl.attempts import politely
+from tickets.locking.attempts import politely
+from tickets.rotation.ddl.refusal import quoting_no_row
 from tickets.rotation.ddl.set_aside import triggers_set_aside
 
 
@@ -28,7 +31,9 @@ class PoliteOperation(Operation):
         to_state: ProjectState,
     ) -> None:
         change = partial(super().database_forwards, app_label, schema_editor, from_state, to_state)
-        politely(schema_editor, self._table(app_label, to_state), change)
+        table = self._table(app_label, to_state)
+        with quoting_no_row(table):
+            politely(schema_editor, [table], change)
 
     def database_backwards(
         self,
@@ -38,7 +43,9 @@ class PoliteOperation(Operation):
         to_state: ProjectState,
     ) -> None:
         change = partial(super().database_backwards, app_label, schema_editor, from_state, to_state)
-        politely(schema_editor, self._table(app_label, from_state), change)
+        table = self._table(app_label, from_state)
+        with quoting_no_row(table):
+            politely(schema_editor, [table], change)
 
     def _table(self, app_label: str, state: ProjectState) -> str:
         table: str = state.apps.get_model(app_label, self.model_name)._meta.db_table
@@ -146,9 +153,9 @@ class _ReplaceTrigger(AddTrigger):
     ) -> None:
         if not self.allow_migrate_model_trigger(editor, model):
             return
-        table, sql = model._meta.db_table, self.trigger.sql
-        if before.sql.pgid != sql.pgid:
-            editor.execute(str(DropTriggerSql(pgid=before.sql.pgid, table=table)), None)
+        table, sql, old = model._meta.db_table, _sql(self.trigger, model), _sql(before, model)
+        if old.pgid != sql.pgid:
+            editor.execute(str(DropTriggerSql(pgid=old.pgid, table=table)), None)
         install = type(sql)(**{**sql.kwargs, "table": table}, hash=sql.hash)
         editor.execute(str(install), None)
 
@@ -158,6 +165,12 @@ class _ReplaceTrigger(AddTrigger):
     @property
     def migration_name_fragment(self) -> str:
         return f"replace_{super().migration_name_fragment}"
+
+
+def _sql(trigger: Trigger | DeclaredTrigger, model: type[Model]) -> UpsertTriggerSql:
+    compiled = trigger if isinstance(trigger, Trigger) else trigger.compile(cast("Model", model))
+    sql: UpsertTriggerSql = compiled.sql
+    return sql
 
 
 class ReplaceTriggerPolitely(PoliteOperation, _ReplaceTrigger):

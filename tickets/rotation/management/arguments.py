@@ -24,8 +24,8 @@ from tickets.rotation.report_format import FORMATS
 
 DEFAULTS = RotationOptions()
 MOST_WORKERS = 64
-INSTEAD = ("dry_run", "stop", "report", "verify", "replay_since")
-INSTEAD_IN_WORDS = "--dry-run, --stop, --report, --verify and --replay-since"
+INSTEAD = ("dry_run", "stop", "report", "verify", "verify_retired", "replay_since")
+INSTEAD_IN_WORDS = "--dry-run, --stop, --report, --verify, --verify-retired and --replay-since"
 A_YEAR_SECONDS = 365 * 86_400
 
 
@@ -58,6 +58,12 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="FILE",
         help="say how many of the tokens in a file (-: standard input), or of their SHA-256, are "
         "still valid; exit code 3 if any is",
+    )
+    instead.add_argument(
+        "--verify-retired",
+        action="store_true",
+        help="the same of every token that was replaced, where a model keeps retired tokens: needs "
+        "no list",
     )
     instead.add_argument(
         "--replay-since",

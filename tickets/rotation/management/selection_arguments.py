@@ -16,6 +16,7 @@ NOTHING_TO_PROVE = {
     "dry_run": "--dry-run",
     "stop": "--stop",
     "verify": "--verify",
+    "verify_retired": "--verify-retired",
     "replay_since": "--replay-since",
 }
 
@@ -77,6 +78,10 @@ def _unfit(options: dict[str, Any]) -> Iterator[tuple[object, str]]:
     verify, list_of = options["verify"], options["list_of"]
     spread = "--async" if options["async"] else "--follow" if options["follow"] else None
     yield verify and selecting, f"{selecting}: not with --verify, which looks at every row."
+    yield (
+        options["verify_retired"] and selecting,
+        f"{selecting}: not with --verify-retired, which looks at every row.",
+    )
     yield options["hashed"] and not verify, "--hashed goes with --verify."
     yield options["hashed"] and list_of, "--hashed and --list-of are two words for one thing."
     yield list_of and not (listed or verify), "--list-of goes with --only, --first or --verify."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import Any
 
@@ -14,6 +15,7 @@ from tickets.rotation.stop import StopSignal
 from tickets.rotation.stop_on_signal import stop_on_signal
 
 STOPPED = 3
+MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC
 
 
 class Command(OneLineCommand):
@@ -24,7 +26,7 @@ class Command(OneLineCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=non_negative_int, metavar="DAYS", required=True)
+        parser.add_argument("--older-than", type=number_of_days, metavar="DAYS", required=True)
         parser.add_argument("--database", type=database_alias, default="default", metavar="ALIAS")
 
     def handle(self, **options: Any) -> None:
@@ -41,3 +43,11 @@ class Command(OneLineCommand):
         self.stdout.write(line)
         if not complete:
             sys.exit(STOPPED)
+
+
+def number_of_days(text: str) -> int:
+    """Argument type: a whole number from 0 to 1,000,000."""
+    number = non_negative_int(text)
+    if number > MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_DAYS:,} days")
+    return number

@@ -34,13 +34,14 @@ from tickets.rotation.replay import (
 )
 from tickets.rotation.report import make_report
 from tickets.rotation.report_format import FORMATS
+from tickets.rotation.retired import keeping_retired, still_valid
 from tickets.rotation.run import Run
 from tickets.rotation.spread.family import records_database
 from tickets.rotation.spread.halt import halt_requested
 from tickets.rotation.spread.operator import Operator
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.stop_on_signal import stop_on_signal
-from tickets.rotation.summary import verified_as_sentence
+from tickets.rotation.summary import retired_as_sentence, verified_as_sentence
 from tickets.rotation.target import Target
 from tickets.rotation.verify import verify
 
@@ -52,8 +53,8 @@ class Command(OneLineCommand):
         "Give every row whose token may be leaked a fresh token, in short batches, while the "
         "application runs. Run it again after any interruption: it goes on where the data says. "
         "Exit codes: 0 nothing is pending, 1 error, 3 rows are still pending, or the clean-up of "
-        "--finish was stopped, or --verify found valid tokens, or a receiver of --replay-since "
-        "failed."
+        "--finish was stopped, or --verify or --verify-retired found valid tokens, or a receiver "
+        "of --replay-since failed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -82,7 +83,7 @@ class Command(OneLineCommand):
             if options["stop"]:
                 self._stop(options["database"], targets if options["models"] else [])
                 return
-            if options["verify"]:
+            if options["verify"] or options["verify_retired"]:
                 complete = self._verify(targets, options)
             elif options["replay_since"]:
                 complete = self._replay(targets, options)
@@ -113,6 +114,8 @@ class Command(OneLineCommand):
         return all(report.complete for report in reports)
 
     def _verify(self, targets: list[Target], options: dict[str, Any]) -> bool:
+        if options["verify_retired"]:
+            return self._verify_retired(targets)
         none_valid = True
         for target in targets:
             with list_to_verify(target, options) as leak_list:
@@ -120,6 +123,15 @@ class Command(OneLineCommand):
                     verified = verify(connection, target, leak_list)
                 self.stdout.write(verified_as_sentence(target, leak_list, verified))
             none_valid = verified.valid_lines == 0 and none_valid
+        return none_valid
+
+    def _verify_retired(self, targets: list[Target]) -> bool:
+        none_valid = True
+        for target in keeping_retired(targets):
+            with reading(target.database) as connection:
+                rows = still_valid(connection, target)
+            self.stdout.write(retired_as_sentence(target, rows))
+            none_valid = rows == 0 and none_valid
         return none_valid
 
     def _stop(self, database: str, chosen: list[Target]) -> None:

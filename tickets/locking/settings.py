@@ -1,4 +1,4 @@
-"""The settings of the polite migration operations, read when they are used."""
+"""How short the attempts are, and how many; read when a lock is wanted."""
 
 from django.conf import settings
 from django.core.management.base import CommandError

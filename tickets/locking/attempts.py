@@ -3,18 +3,16 @@
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
-from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db import OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from tickets.rotation import ddl_sql
-from tickets.rotation.connection import reason_of
-from tickets.rotation.ddl import holders
-from tickets.rotation.ddl.settings import lock_timeout_ms, retry_seconds
+from tickets.locking import holders, sql
+from tickets.locking.settings import lock_timeout_ms, retry_seconds
 
 LOCK_NOT_AVAILABLE = "55P03"
 FIRST_PAUSE_SECONDS = 0.1
@@ -26,18 +24,16 @@ class LockNotGrantedError(CommandError):
     """The table was locked by others for the whole time that a migration may try."""
 
 
-class ChangeRefusedError(CommandError):
-    """The rows of a table do not allow the change; the message quotes none of them."""
-
-
-def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], None]) -> None:
-    """Run ``change``, DDL on ``table``, under a short lock_timeout; try again while others hold it.
+def politely(
+    editor: BaseDatabaseSchemaEditor, tables: Sequence[str], change: Callable[[], None]
+) -> None:
+    """Run ``change``, which locks ``tables``, under a short lock_timeout; try again while others
+    hold one of them.
 
     Each attempt is a transaction, or a savepoint in an atomic migration, and leaves nothing behind
     when it gets no lock. SQL that ``change`` defers runs with it.
 
-    Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``; ``ChangeRefusedError`` at
-    once, in place of an error that quotes a row, which may be a token; any other error at once.
+    Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``; any other error at once.
     """
     if editor.collect_sql or editor.connection.vendor != "postgresql":
         change()
@@ -46,15 +42,15 @@ def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
     deadline = started + retry_seconds()
     notices = Notices()
     attempts = 0
-    while not _attempt(editor, table, change):
+    while not _attempt(editor, change):
         attempts += 1
         left_seconds = deadline - time.monotonic()
         if left_seconds <= 0:
-            raise LockNotGrantedError(_gave_up(editor.connection, table, attempts))
+            raise LockNotGrantedError(_gave_up(editor.connection, tables, attempts))
         if notices.due():
             notices.show(
-                f"{table}: waiting for a lock since {time.monotonic() - started:.0f} s, traffic"
-                f" goes on; held by {_holders_in_words(editor.connection, table)}"
+                f"{_named(tables)}: waiting for a lock since {time.monotonic() - started:.0f} s,"
+                f" traffic goes on; held by {_holders_in_words(editor.connection, tables)}"
             )
         time.sleep(min(pause_seconds(attempts), left_seconds))
 
@@ -86,7 +82,7 @@ class Notices:
         self._last = time.monotonic()
 
 
-def _attempt(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], None]) -> bool:
+def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bool:
     """Whether the lock was granted and the change made."""
     deferred_before = len(editor.deferred_sql)
     try:
@@ -98,11 +94,6 @@ def _attempt(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
         if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
             raise
         return False
-    except (DataError, IntegrityError) as error:
-        raise ChangeRefusedError(
-            f"{table}: its rows do not allow this change: {reason_of(error)}. This step changed "
-            "nothing, and the application goes on as before. Mend the rows, then run migrate again."
-        ) from None
     finally:
         del editor.deferred_sql[deferred_before:]
     return True
@@ -111,22 +102,27 @@ def _attempt(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
 @contextmanager
 def _lock_timeout(connection: BaseDatabaseWrapper) -> Iterator[None]:
     with connection.cursor() as cursor:
-        cursor.execute(ddl_sql.read_timeout("lock_timeout"))
+        cursor.execute(sql.read_timeout("lock_timeout"))
         (before,) = cursor.fetchone()
-        cursor.execute(ddl_sql.set_timeout("lock_timeout", f"{lock_timeout_ms()}ms", local=True))
+        cursor.execute(sql.set_timeout("lock_timeout", f"{lock_timeout_ms()}ms", local=True))
         yield
         # Released savepoints keep SET LOCAL: without this the rest of the migration would inherit
         # the short timeout, and not the retries. A failed attempt's rollback restores it too.
-        cursor.execute(ddl_sql.set_timeout("lock_timeout", before, local=True))
+        cursor.execute(sql.set_timeout("lock_timeout", before, local=True))
 
 
-def _holders_in_words(connection: BaseDatabaseWrapper, table: str) -> str:
-    return holders.in_words(holders.table_lock_holders(connection, table))
+def _named(tables: Sequence[str]) -> str:
+    return " and ".join(tables)
 
 
-def _gave_up(connection: BaseDatabaseWrapper, table: str, attempts: int) -> str:
+def _holders_in_words(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> str:
+    return holders.in_words(holders.table_lock_holders(connection, tables))
+
+
+def _gave_up(connection: BaseDatabaseWrapper, tables: Sequence[str], attempts: int) -> str:
     return (
-        f"{table}: no lock in {retry_seconds():g} s, {attempts} attempts of {lock_timeout_ms()} ms;"
-        f" held by {_holders_in_words(connection, table)}. This step changed nothing, and the"
-        " application goes on as before. End what holds the table, then run migrate again."
+        f"{_named(tables)}: no lock in {retry_seconds():g} s, {attempts} attempts of"
+        f" {lock_timeout_ms()} ms; held by {_holders_in_words(connection, tables)}. This step"
+        " changed nothing, and the application goes on as before. End what holds the table, then"
+        " run migrate again."
     )

@@ -1,12 +1,12 @@
 """Who a migration waits for: what a person needs in order to end the wait, and no query text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2.sql import Composed
 
-from tickets.rotation import ddl_sql
+from tickets.locking import sql
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class LockHolder:
         return f"pid {self.pid} ({self.state or 'state hidden'}, in transaction{age})"
 
 
-def table_lock_holders(connection: BaseDatabaseWrapper, table: str) -> list[LockHolder]:
-    """Up to 5 sessions that hold a lock on the table, oldest transaction first."""
-    return _look(connection, ddl_sql.table_lock_holders(table))
+def table_lock_holders(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> list[LockHolder]:
+    """Up to 5 sessions that hold a lock on one of the tables, oldest transaction first."""
+    return _look(connection, sql.table_lock_holders(tables))
 
 
 def blockers(connection: BaseDatabaseWrapper, pid: int) -> list[LockHolder]:
     """Up to 5 sessions that the backend ``pid`` waits for at this moment."""
-    return _look(connection, ddl_sql.blockers(pid))
+    return _look(connection, sql.blockers(pid))
 
 
 def in_words(holders: Iterable[LockHolder]) -> str:
@@ -41,6 +41,6 @@ def in_words(holders: Iterable[LockHolder]) -> str:
 
 def _look(connection: BaseDatabaseWrapper, query: Composed) -> list[LockHolder]:
     with connection.cursor() as cursor:
-        cursor.execute(ddl_sql.forget_activity())
+        cursor.execute(sql.forget_activity())
         cursor.execute(query)
         return [LockHolder(*row) for row in cursor.fetchall()]

@@ -1,0 +1,50 @@
+"""What the pages point at is there: other pages, their headings, files and tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.documents import BLOCK, pages
+from tests.manage import PROJECT
+
+PAGES = [*pages(), PROJECT / "CHANGELOG.md"]
+TESTS = {
+    name
+    for path in (PROJECT / "tests").rglob("test_*.py")
+    for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+}
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(PROJECT))
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_to_a_page_and_a_heading(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        if target.startswith("http"):
+            continue
+        found = (page.parent / path) if path else page
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_test_and_file_that_is_named_is_there(page: Path) -> None:
+    code = re.findall(r"`([^`\n]+)`", page.read_text())
+    tests = {each.rpartition("::")[2] for each in code if re.fullmatch(r"(.*::)?test_\w+", each)}
+    assert tests - TESTS == set()
+    paths = {
+        each.partition("::")[0]
+        for each in code
+        if re.match(r"(tests|tickets|scripts|migrations|docs)/[\w/.]+(::|$)", each)
+    }
+    assert {path for path in paths if not (PROJECT / path).exists()} == set()
