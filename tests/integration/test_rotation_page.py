@@ -222,6 +222,20 @@ def test_it_says_what_the_rotation_waits_for(
     assert said in text(watcher)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pause_seconds": 60.0}, "the pace asked for: no limit to the rate, 60 s between batches"),
+        ({"pause_seconds": 0.0}, "nothing"),
+    ],
+)
+def test_a_pause_is_something_to_wait_for(
+    watcher: Client, leaked: None, options: dict[str, Any], said: str
+) -> None:
+    running(options=options).beat(1, live={"waiting_for": None})
+    assert f"Waiting for {said}" in text(watcher)
+
+
 def test_of_a_spread_rotation_without_workers_it_says_so(watcher: Client, leaked: None) -> None:
     operation = running(spread=True)
     BatchOperation.objects.create_asynchronous("rotation.range", context_object=operation)
