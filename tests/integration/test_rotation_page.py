@@ -14,7 +14,7 @@ from psycopg2.sql import SQL
 
 from tests.leaked import leak
 from tickets.batch.models import BatchOperation
-from tickets.dashboard import views
+from tickets.dashboard import look, views
 from tickets.dashboard.look import looks
 from tickets.dashboard.targets import shown_targets
 from tickets.rotation.connection import reading
@@ -202,6 +202,24 @@ def test_while_it_rotates_it_shows_what_the_command_shows(operator: Client, leak
     assert f"Stop operation {operation.pk}" in page
     assert "Start the rotation" not in page
     assert "The same as a table" in page
+
+
+def test_rows_rotated_before_a_look_and_said_after_it_are_taken_off_once(
+    watcher: Client, leaked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "SHORTEST_REST_SECONDS", 60)
+    operation = running()
+    execute(
+        "UPDATE batch_batchoperation SET recent_progress = jsonb_build_array(jsonb_build_array("
+        "extract(epoch FROM clock_timestamp()) - 60, 0))"
+    )
+    execute(
+        "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = clock_timestamp()"
+        " WHERE id <= 30"
+    )
+    assert "Rotated 30 of 40 Pending 10" in text(watcher)
+    operation.beat(30)
+    assert "Rotated 30 of 40 Pending 10" in text(watcher)
 
 
 @pytest.mark.parametrize(

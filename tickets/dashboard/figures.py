@@ -87,7 +87,7 @@ def figures_of(target: Target, look: Look, records: Records) -> Figures:
 def _pending_total_percent(
     look: Look, records: Records
 ) -> tuple[int | None, int | None, float | None]:
-    pending = look.pending_rows(records.done_rows)
+    pending = look.pending_rows(records.rows_since(look.counted_at))
     if look.report is None or pending is None:
         return None, None, None
     total = look.report.counts.total_rows

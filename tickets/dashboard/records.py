@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from tickets.batch.models import BatchOperation
-from tickets.dashboard.rates import Sample, replay
+from tickets.dashboard.rates import Sample, replay, rows_since
 from tickets.rotation.connection import reason_of
 from tickets.rotation.history import values_of
 from tickets.rotation.options import RotationOptions
@@ -77,10 +77,13 @@ class Records:
         """Without those that were killed, or are out of reach."""
         return tuple(each for each in self.running if not each.is_silent)
 
-    @property
-    def done_rows(self) -> dict[int, int]:
-        """How far each running rotation is, by the number of its operation."""
-        return {each.operation.pk: each.operation.progress_done for each in self.running}
+    def rows_since(self, at: float) -> int:
+        """How many rows the running rotations have done since ``at``, by their last signs of life.
+
+        Those lag behind by up to a second. What was done before ``at`` and said after it is not
+        among them: it was counted already.
+        """
+        return round(sum(rows_since(history_of(each.operation), at) for each in self.running))
 
     @property
     def moment(self) -> tuple[tuple[int, str], ...]:
