@@ -222,6 +222,8 @@ def test_a_token_rotated_between_load_and_save_stays_rotated_and_the_change_is_k
         ("{", "not JSON"),
         ("\udcff".encode("utf-8", "surrogateescape"), "not JSON"),
         ("[" * 100_000, "not JSON"),
+        ('{"subject": "\\ud800"}', "not JSON"),
+        (f'{{"subject": "{"x" * 3_000_000}"}}', "too large"),
         ("[]", "not a JSON object of strings"),
         ('{"status": 1}', "not a JSON object of strings"),
         ("{}", "Nothing to change"),
