@@ -14,11 +14,11 @@ from psycopg2.sql import SQL
 
 from tests.leaked import leak
 from tickets.batch.models import BatchOperation
-from tickets.dashboard import look, views
+from tickets.dashboard import commands, look, views
 from tickets.dashboard.look import looks
 from tickets.dashboard.targets import shown_targets
 from tickets.rotation.connection import reading
-from tickets.rotation.errors import UnknownTargetError
+from tickets.rotation.errors import UnknownTargetError, WithdrawnError
 from tickets.rotation.report import Report, make_report
 from tickets.rotation.target import Target
 
@@ -486,3 +486,17 @@ def test_without_a_broker_start_gives_the_command_to_type(
 
 def test_an_unknown_model_has_no_buttons(operator: Client) -> None:
     assert operator.post("/rotation/auth.User/start").status_code == 404
+
+
+def test_a_broker_that_is_lost_while_ranges_are_handed_out_is_not_called_nothing_started(
+    operator: Client, leaked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def withdrawn(*_: Any, **__: Any) -> None:
+        raise WithdrawnError("The broker was lost, while operation 7 was handed out")
+
+    monkeypatch.setattr(commands, "ensure_spreadable", lambda _: None)
+    monkeypatch.setattr(commands, "ensure_worker", lambda: None)
+    monkeypatch.setattr(commands, "hand_out", withdrawn)
+    said = words(operator.post(url("start"), headers=HTMX).content.decode())
+    assert "Nothing was started" not in said
+    assert "operation 7 was handed out. Its workers stop; what they have rotated is safe." in said
