@@ -46,8 +46,8 @@ class Download:
 
     @property
     def seconds(self) -> float:
-        """From the request to the last bytes."""
-        return self.arrivals[-1] - self.arrivals[0]
+        """From the first bytes to the last."""
+        return self.arrivals[-1] - self.arrivals[min(1, len(self.arrivals) - 1)]
 
     @property
     def usual_silence_seconds(self) -> float:
