@@ -54,7 +54,8 @@ def _sum(target: Target) -> Totals:
         totals.running += 1
         if (rotation.input_data or {}).get("spread"):
             totals.done.rotated_rows += shares_of(rotation).rotated_rows
-            for part in ranges_of(rotation).exclude(status=Status.UNPROCESSED).iterator():
+            begun = ranges_of(rotation).exclude(status=Status.UNPROCESSED)
+            for part in begun.only("output_data", "live_data").iterator():
                 totals.done.add(figures_of(part))
         else:
             totals.done.rotated_rows += rotation.progress_done
