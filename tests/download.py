@@ -2,6 +2,8 @@
 
 import time
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
+from itertools import pairwise
+from statistics import median
 
 
 class Download:
@@ -43,5 +45,11 @@ class Download:
         return b"".join(self.pieces).decode()
 
     @property
-    def longest_silence_seconds(self) -> float:
-        return max(b - a for a, b in zip(self.arrivals, self.arrivals[1:], strict=False))
+    def seconds(self) -> float:
+        """From the first bytes to the last."""
+        return self.arrivals[-1] - self.arrivals[min(1, len(self.arrivals) - 1)]
+
+    @property
+    def usual_silence_seconds(self) -> float:
+        """The median, which is the server's and not that of a busy machine."""
+        return median(b - a for a, b in pairwise(self.arrivals))

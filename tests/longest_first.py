@@ -7,7 +7,7 @@ import pytest
 LONGEST_FIRST = (
     "test_bench.py",
     "test_traffic.py",
-    "test_rotation_page.py",
+    "test_pages.py",
     "test_memory.py",
     "test_double_signals.py",
     "test_spread_rotation.py",

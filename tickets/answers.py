@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -36,6 +36,9 @@ def submitted(request: HttpRequest) -> dict[str, str]:
         return {name: str(value) for name, value in request.POST.items()}
     try:
         fields = json.loads(request.body)
+        json.dumps(fields, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except RequestDataTooBig as error:
+        raise BadRequest("The body is too large.") from error
     except (ValueError, RecursionError) as error:
         raise BadRequest("The body is not JSON.") from error
     if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):

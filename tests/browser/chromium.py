@@ -44,6 +44,7 @@ class Browser:
         self.driver = Chrome(options, ChromeService(shutil.which("chromedriver")))
         self.user = ""  # who is logged in
         self._requests: list[str] = []
+        self._referrers: list[str] = []
         self._console: list[str] = []
         self.resize(DESK)
 
@@ -80,13 +81,17 @@ class Browser:
     def sees(self, text: str) -> bool:
         return text in self.text()
 
+    def look_again(self) -> None:
+        """As one who comes back to the window: the rotation page then asks at once."""
+        self.ask("document.dispatchEvent(new Event('visibilitychange'))")
+
     def until_seen(self, text: str, selector: str = "body") -> None:
-        """Look now and then, as one who comes back to the window: the page then asks at once."""
+        """Look again now and then."""
 
         def sees() -> bool:
             if text in self.text(selector):
                 return True
-            self.ask("document.dispatchEvent(new Event('visibilitychange'))")
+            self.look_again()
             return False
 
         until(sees, pause_seconds=0.3)
@@ -157,12 +162,23 @@ class Browser:
 
     def requests_elsewhere(self, origin: str) -> list[str]:
         """The URLs of everything that was requested so far, but for the site and what is local."""
+        self._read_log()
+        local = (f"{origin}/", "data:", "about:", "chrome:", "chrome-extension:")
+        return [url for url in self._requests if not url.startswith(local)]
+
+    def referrers(self) -> list[str]:
+        """The Referer of everything that was requested so far with one."""
+        self._read_log()
+        return self._referrers
+
+    def _read_log(self) -> None:
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 self._requests.append(message["params"]["request"]["url"])
-        local = (f"{origin}/", "data:", "about:", "chrome:", "chrome-extension:")
-        return [url for url in self._requests if not url.startswith(local)]
+            elif message["method"] == "Network.requestWillBeSentExtraInfo":
+                headers = message["params"]["headers"]
+                self._referrers += [headers[name] for name in headers if name.lower() == "referer"]
 
     def console(self) -> list[str]:
         """Every warning and error so far."""

@@ -41,7 +41,8 @@ class Site:
         self._server_url = server_url
         self.tickets = self._connect()
         self._manage = manage
-        made = manage("shell", "--verbosity", "0", "--command", USERS, database_url=database_url)
+        make_users = ("shell", "--verbosity", "0", "--command", USERS)
+        made = manage(*make_users, database_url=database_url, env=ENVIRONMENT)
         assert made.returncode == 0, made.stderr
         self._server = WebServer(directory, database_url, ENVIRONMENT)
         self.origin = f"http://127.0.0.1:{self._server.port}"
@@ -53,6 +54,11 @@ class Site:
     def execute(self, statement: str) -> None:
         with self.tickets.cursor() as cursor:
             cursor.execute(statement)
+
+    def forget(self) -> None:
+        """No tickets and no records, for the next test."""
+        self.execute(CLEAR)
+        self.execute("ALTER TABLE tickets_ticket ENABLE TRIGGER USER")
 
     @contextmanager
     def unreachable(self) -> Iterator[None]:
@@ -139,8 +145,7 @@ def leaked(site: Site) -> Iterator[Callable[[int], None]]:
 
     yield fill
     if made:
-        site.execute(CLEAR)
-        site.execute("ALTER TABLE tickets_ticket ENABLE TRIGGER USER")
+        site.forget()
 
 
 def log_in(browser: Browser, site: Site, name: str) -> None:

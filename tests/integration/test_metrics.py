@@ -23,7 +23,7 @@ from tickets.rotation.errors import StatementError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.progress import Progress
 from tickets.rotation.record import Record
-from tickets.rotation.spread.family import RANGE, ROTATE
+from tickets.rotation.spread.family import FIGURES, RANGE, ROTATE
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 from tickets.rotation.totals import totals_of
@@ -105,25 +105,28 @@ def test_a_rotation_shows_while_it_runs(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
+    """By what they have returned, or else by their last sign of life."""
     (target,) = find_targets("default")
     seconds = BatchSeconds()
     seconds.record(0.01)
-    value = {"retries": 2, "waited_seconds": {"pace": 3.0}, "batch_seconds": seconds.as_dict()}
+    said = {"retries": 1, "waited_seconds": {"pace": 1.5}, "batch_seconds": seconds.as_dict()}
+    returned = {**said, "retries": 2, "waited_seconds": {"pace": 3.0, "traffic": 1.0}}
     records = BatchOperation.objects
     spread = records.create_synchronous("rotation", input_data={"model": MODEL, "spread": True})
+    records.create_asynchronous(RANGE, context_object=spread)
     for done in (30, 40):
         part = records.create_synchronous(RANGE, context_object=spread)
-        part.beat(done)
-    result = {"action": ROTATE, "status": "successful", "value": value}
+        part.beat(done, live={"waiting_for": None, FIGURES: said})
+    result = {"action": ROTATE, "status": "successful", "value": returned}
     part.finish(output_data={"actions": [result]})
 
     totals = totals_of(target)
 
-    assert (totals.running, totals.rotated_rows, totals.retries) == (1, 70, 2)
-    assert totals.waited_seconds == {"pace": 3.0}
-    assert dict(totals.batch_seconds.cumulative())["+Inf"] == 1
-    spread.finish(output_data={**value, "rotated_rows": 70})
-    assert totals_of(target).rotated_rows == 70
+    assert (totals.running, totals.done.rotated_rows, totals.done.retries) == (1, 70, 3)
+    assert totals.done.waited_seconds == {"pace": 4.5, "traffic": 1.0}
+    assert dict(totals.done.batch_seconds.cumulative())["+Inf"] == 2
+    spread.finish(output_data={**said, "rotated_rows": 70})
+    assert totals_of(target).done.rotated_rows == 70
 
 
 def test_a_record_of_an_older_release_counts_with_what_it_has(target: Target) -> None:
@@ -134,7 +137,7 @@ def test_a_record_of_an_older_release_counts_with_what_it_has(target: Target) ->
 
     totals = totals_of(target)
 
-    assert (totals.running, totals.rotated_rows, totals.retries) == (0, 7, 1)
+    assert (totals.running, totals.done.rotated_rows, totals.done.retries) == (0, 7, 1)
 
 
 def test_a_table_that_is_not_there_has_no_figure_and_a_broken_guard(

@@ -115,6 +115,8 @@ def test_each_row_is_in_one_stretch_of_keys_and_each_rotated_row_in_one_hour(
     (total,) = section(lines, "total")
     assert (total["rows"], total["rotated"], total["pending"]) == (rows, 1200, rows - 1200)
     assert lines[-1] == total
+    for line in (first, second, total):
+        assert (line["first_key"], line["last_key"]) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from psycopg2.sql import SQL
 
 from tests.leaked import leak
 from tickets.batch.models import BatchOperation
-from tickets.dashboard import views
+from tickets.dashboard import commands, look, views
 from tickets.dashboard.look import looks
 from tickets.dashboard.targets import shown_targets
 from tickets.rotation.connection import reading
-from tickets.rotation.errors import UnknownTargetError
+from tickets.rotation.errors import UnknownTargetError, WithdrawnError
 from tickets.rotation.report import Report, make_report
 from tickets.rotation.target import Target
 
@@ -204,6 +204,24 @@ def test_while_it_rotates_it_shows_what_the_command_shows(operator: Client, leak
     assert "The same as a table" in page
 
 
+def test_rows_rotated_before_a_look_and_said_after_it_are_taken_off_once(
+    watcher: Client, leaked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "SHORTEST_REST_SECONDS", 60)
+    operation = running()
+    execute(
+        "UPDATE batch_batchoperation SET recent_progress = jsonb_build_array(jsonb_build_array("
+        "extract(epoch FROM clock_timestamp()) - 60, 0))"
+    )
+    execute(
+        "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = clock_timestamp()"
+        " WHERE id <= 30"
+    )
+    assert "Rotated 30 of 40 Pending 10" in text(watcher)
+    operation.beat(30)
+    assert "Rotated 30 of 40 Pending 10" in text(watcher)
+
+
 @pytest.mark.parametrize(
     ("live", "said"),
     [
@@ -220,6 +238,20 @@ def test_it_says_what_the_rotation_waits_for(
 ) -> None:
     running().beat(1, live=live)
     assert said in text(watcher)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pause_seconds": 60.0}, "the pace asked for: no limit to the rate, 60 s between batches"),
+        ({"pause_seconds": 0.0}, "nothing"),
+    ],
+)
+def test_a_pause_is_something_to_wait_for(
+    watcher: Client, leaked: None, options: dict[str, Any], said: str
+) -> None:
+    running(options=options).beat(1, live={"waiting_for": None})
+    assert f"Waiting for {said}" in text(watcher)
 
 
 def test_of_a_spread_rotation_without_workers_it_says_so(watcher: Client, leaked: None) -> None:
@@ -454,3 +486,17 @@ def test_without_a_broker_start_gives_the_command_to_type(
 
 def test_an_unknown_model_has_no_buttons(operator: Client) -> None:
     assert operator.post("/rotation/auth.User/start").status_code == 404
+
+
+def test_a_broker_that_is_lost_while_ranges_are_handed_out_is_not_called_nothing_started(
+    operator: Client, leaked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def withdrawn(*_: Any, **__: Any) -> None:
+        raise WithdrawnError("The broker was lost, while operation 7 was handed out")
+
+    monkeypatch.setattr(commands, "ensure_spreadable", lambda _: None)
+    monkeypatch.setattr(commands, "ensure_worker", lambda: None)
+    monkeypatch.setattr(commands, "hand_out", withdrawn)
+    said = words(operator.post(url("start"), headers=HTMX).content.decode())
+    assert "Nothing was started" not in said
+    assert "operation 7 was handed out. Its workers stop; what they have rotated is safe." in said

@@ -6,6 +6,9 @@ from tickets.streaming.query import Query
 from tickets.streaming.response import stream_csv
 
 SECRET = "leaked-token-"
+HOLD = 7
+"""The advisory lock with which a test holds the report "held" up."""
+
 NUMBER = ("n",)
 WIDE = ("number", "what the ticket is about, in one line", "when it was opened", "by whom")
 
@@ -16,6 +19,13 @@ REPORTS = {
         (
             "SELECT n, 'text ' || n, NULL, NULL FROM generate_series(1, %(rows)s) AS n "
             "WHERE n > 1 OR pg_sleep(%(seconds)s) IS NOT NULL"
+        ),
+    ),
+    "held": (
+        WIDE,
+        (
+            "SELECT n, 'text ' || n, NULL, NULL FROM generate_series(1, %(rows)s) AS n "
+            f"WHERE n > 1 OR pg_advisory_xact_lock_shared({HOLD}) IS NOT NULL"
         ),
     ),
     "narrow": (

@@ -44,16 +44,12 @@ class Table:
         return GuardState({"insert": "disabled"}, {}, ())
 
 
-def nothing_done() -> dict[int, int]:
-    return {}
-
-
 def test_a_cheap_look_is_shared_for_a_moment() -> None:
     clock = Clock()
     table = Table(clock)
     looks = Looks(table, table.guard, clock)
     for _ in range(4):
-        looks.at(TARGET, "moment", nothing_done)
+        looks.at(TARGET, "moment", clock)
         clock.now += 0.5
     assert table.looks == 2
 
@@ -62,12 +58,12 @@ def test_a_dear_look_is_good_for_thirty_times_what_it_took() -> None:
     clock = Clock()
     table = Table(clock, seconds=1.0)
     looks = Looks(table, table.guard, clock)
-    looks.at(TARGET, "moment", nothing_done)
+    looks.at(TARGET, "moment", clock)
     clock.now += 29.9
-    looks.at(TARGET, "moment", nothing_done)
+    looks.at(TARGET, "moment", clock)
     assert table.looks == 1
     clock.now += 0.2
-    looks.at(TARGET, "moment", nothing_done)
+    looks.at(TARGET, "moment", clock)
     assert table.looks == 2
 
 
@@ -76,12 +72,12 @@ def test_the_guard_is_looked_at_every_five_seconds_however_dear_counting_is() ->
     table = Table(clock, seconds=1.0)
     looks = Looks(table, table.guard, clock)
     for _ in range(11):
-        look = looks.at(TARGET, "moment", nothing_done)
+        look = looks.at(TARGET, "moment", clock)
         clock.now += 1
     assert (table.looks, table.guards) == (1, 3)
     assert look.report is not None
     assert not look.report.guard.holds
-    assert look.pending_rows({}) == 1000
+    assert look.pending_rows(0) == 1000
 
 
 def test_when_the_database_goes_away_between_two_counts_it_is_said_with_the_guard() -> None:
@@ -92,33 +88,33 @@ def test_when_the_database_goes_away_between_two_counts_it_is_said_with_the_guar
         raise DatabaseGoneError("cannot reach the database")
 
     looks = Looks(table, unreachable, clock)
-    looks.at(TARGET, "moment", nothing_done)
+    looks.at(TARGET, "moment", clock)
     clock.now += 5
-    assert str(looks.at(TARGET, "moment", nothing_done).error) == "cannot reach the database"
+    assert str(looks.at(TARGET, "moment", clock).error) == "cannot reach the database"
 
 
 def test_when_a_rotation_has_begun_or_ended_the_table_is_looked_at_anew() -> None:
     clock = Clock()
     table = Table(clock, seconds=1.0)
     looks = Looks(table, table.guard, clock)
-    looks.at(TARGET, "before", nothing_done)
-    looks.at(TARGET, "after", nothing_done)
+    looks.at(TARGET, "before", clock)
+    looks.at(TARGET, "after", clock)
     assert table.looks == 2
 
 
 def test_what_running_rotations_have_done_since_the_look_is_taken_off() -> None:
     looks = Looks(Table(Clock()), clock=Clock())
-    look = looks.at(TARGET, "moment", lambda: {7: 300})
-    assert look.pending_rows({7: 300}) == 1000
-    assert look.pending_rows({7: 450}) == 850
-    assert look.pending_rows({7: 450, 8: 99}) == 850, "of another rotation nothing is known"
+    look = looks.at(TARGET, "moment", lambda: 1_700_000_000.5)
+    assert look.counted_at == 1_700_000_000.5
+    assert look.pending_rows(0) == 1000
+    assert look.pending_rows(150) == 850
 
 
 def test_progress_alone_never_says_that_nothing_is_pending() -> None:
     looks = Looks(Table(Clock()), clock=Clock())
-    assert looks.at(TARGET, "moment", lambda: {7: 0}).pending_rows({7: 5000}) == 1
+    assert looks.at(TARGET, "moment", Clock()).pending_rows(5000) == 1
     looks = Looks(Table(Clock(), pending=0), clock=Clock())
-    assert looks.at(TARGET, "moment", nothing_done).pending_rows({}) == 0
+    assert looks.at(TARGET, "moment", Clock()).pending_rows(0) == 0
 
 
 def test_a_look_that_fails_says_why_and_is_tried_again_soon() -> None:
@@ -127,9 +123,9 @@ def test_a_look_that_fails_says_why_and_is_tried_again_soon() -> None:
     def unreachable(_: Target) -> Report:
         raise DatabaseGoneError("cannot reach the database")
 
-    look = Looks(unreachable, clock=clock).at(TARGET, "moment", nothing_done)
+    look = Looks(unreachable, clock=clock).at(TARGET, "moment", clock)
     assert look.report is None
-    assert look.pending_rows({}) is None
+    assert look.pending_rows(0) is None
     assert str(look.error) == "cannot reach the database"
     assert look.good_until == clock.now + 1.5
 
@@ -146,12 +142,12 @@ def test_while_somebody_looks_others_see_what_was_there_before() -> None:
         return table(target)
 
     looks = Looks(slow, table.guard, clock)
-    first = looks.at(TARGET, "moment", nothing_done)
+    first = looks.at(TARGET, "moment", clock)
     clock.now += 60
-    thread = Thread(target=cast(Callable[..., Any], looks.at), args=(TARGET, "moment", dict))
+    thread = Thread(target=cast(Callable[..., Any], looks.at), args=(TARGET, "moment", clock))
     thread.start()
     assert looking.wait(30)
-    assert looks.at(TARGET, "moment", nothing_done) is first
+    assert looks.at(TARGET, "moment", clock) is first
     go_on.set()
     thread.join()
     assert table.looks == 2

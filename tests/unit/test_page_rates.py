@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickets.dashboard.rates import BUCKET_SECONDS, BUCKETS, Sample, rates, replay
+from tickets.dashboard.rates import BUCKET_SECONDS, BUCKETS, Sample, rates, replay, rows_since
 
 START = 1_700_000_000.0
 
@@ -34,6 +34,16 @@ def test_samples_of_a_clock_that_was_set_back_are_left_out() -> None:
     samples = [(START, 0), (START + 5, 50), (START - 3600, 60), (START + 10, 100)]
     assert replay(samples, 1000, now=START + 10).done_rows == 100
     assert [rate for _, rate in rates([samples], now=START + 12)] == [pytest.approx(10)] * 2
+
+
+def test_rows_that_were_done_before_a_count_and_said_after_it_are_not_taken_off_again() -> None:
+    samples = [*steady(100, seconds=10), (START + 11, 1_200)]
+    assert rows_since(samples, START - 60) == 1_200
+    assert rows_since(samples, START + 4) == 1_200 - 400
+    assert rows_since(samples, START + 10.5) == pytest.approx(100)
+    assert rows_since(samples, START + 11) == 0
+    assert rows_since(samples, START + 11.9) == 0
+    assert rows_since([], START) == 0
 
 
 def test_each_point_is_a_rate_and_the_time_at_which_its_five_seconds_ended() -> None:

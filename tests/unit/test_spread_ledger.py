@@ -2,15 +2,22 @@
 
 from typing import Any, cast
 
+from tickets.rotation.result import Result
+from tickets.rotation.spread.family import FIGURES
 from tickets.rotation.spread.ledger import Ledger, rows_of_failed
 
 
 class Part:
     """A range's record, as far as the ledger sees it."""
 
-    def __init__(self, done: int = 0, total: int | None = None) -> None:
+    output_data = None
+
+    def __init__(
+        self, done: int = 0, total: int | None = None, live: dict[str, Any] | None = None
+    ) -> None:
         self.progress_done = done
         self.progress_total = total
+        self.live_data = live
 
     def beat(self, done: int | None = None, total: int | None = None) -> bool:
         self.progress_done, self.progress_total = done or 0, total
@@ -40,6 +47,20 @@ def test_the_rows_of_a_killed_attempt_are_those_that_are_gone() -> None:
 
     assert second.done_rows(confirmed_rows=5) == 50
     assert second.final_rows(confirmed_rows=55, pending_rows=0) == 100
+
+
+def test_what_a_killed_attempt_has_said_of_its_batches_and_waits_is_counted() -> None:
+    result = Result(retries=1, batches=2, waited_seconds={"pace": 1.0})
+    result.batch_seconds.record(0.01)
+    first = ledger(Part(), 100)
+    killed = Part(done=30, total=100, live={"waiting_for": None, FIGURES: first.figures(result)})
+    result.waited_seconds["traffic"] = 0.5
+
+    both = ledger(killed, pending_rows=60).figures(result)
+
+    assert (both["retries"], both["batches"]) == (2, 4)
+    assert both["waited_seconds"] == {"pace": 2.0, "traffic": 0.5}
+    assert both["batch_seconds"]["sum"] == 0.02
 
 
 def test_an_attempt_that_was_taken_for_dead_may_have_gone_on() -> None:

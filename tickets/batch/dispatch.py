@@ -144,4 +144,5 @@ class Dispatch:
 
 def _unreachable(app: Any, error: Exception) -> str:
     broker = app.connection_for_write().as_uri()  # without the password
-    return " ".join(f"the Celery broker {broker} cannot be reached: {error}".split())
+    words = " ".join(f"the Celery broker {broker} cannot be reached: {error}".split())
+    return words.rstrip(".")

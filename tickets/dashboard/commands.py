@@ -10,7 +10,7 @@ from tickets.batch.dispatch import ensure_worker
 from tickets.batch.errors import BatchError, NotRunningError, UnavailableError
 from tickets.dashboard.records import pace_now, running_rotation
 from tickets.rotation.connection import reason_of
-from tickets.rotation.errors import NotSpreadableError, RotationError
+from tickets.rotation.errors import NotSpreadableError, RotationError, WithdrawnError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pace import Pace
 from tickets.rotation.record import DATABASE_ERRORS
@@ -46,6 +46,11 @@ def start(target: Target, pace: Pace, user: Any) -> str:
         raise RefusedError(
             f"Nothing was started: {error}. This works without workers, in a terminal: "
             f"{target.command}"
+        ) from None
+    except WithdrawnError as error:
+        raise RefusedError(
+            f"{error}. Its workers stop; what they have rotated is safe. To go on without them, in "
+            f"a terminal: {target.command}"
         ) from None
     except RotationError as error:
         raise RefusedError(f"Nothing was started: {error}") from None

@@ -87,7 +87,7 @@ def figures_of(target: Target, look: Look, records: Records) -> Figures:
 def _pending_total_percent(
     look: Look, records: Records
 ) -> tuple[int | None, int | None, float | None]:
-    pending = look.pending_rows(records.done_rows)
+    pending = look.pending_rows(records.rows_since(look.counted_at))
     if look.report is None or pending is None:
         return None, None, None
     total = look.report.counts.total_rows
@@ -145,11 +145,21 @@ def _waits(records: Records) -> tuple[str, ...]:
         said += each.waits
         if each.shares is not None and not each.shares.at_work and each.shares.waiting:
             said.append("a worker that takes a range")
-        if not each.waits and each.pace.max_rows_per_second is not None:
-            said.append(f"the pace asked for: {each.pace}")
+        if not each.waits:
+            said += _why_slow(each)
     if records.at_work:
         return tuple(said) or ("nothing",)
     return (wording.UNKNOWN,)
+
+
+def _why_slow(rotation: RunningRotation) -> tuple[str, ...]:
+    """Of a rotation that is in no trouble."""
+    pace, batch_rows = rotation.pace, rotation.gives_way_with
+    if pace.max_rows_per_second is not None or pace.pause_seconds > 0:
+        return (f"the pace asked for: {pace}",)
+    if batch_rows is not None:
+        return (f"nothing; it gives way to traffic, with batches of {batch_rows:,} rows",)
+    return ()
 
 
 def _line(rotation: RunningRotation) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from tickets.rotation.connection import reading
@@ -26,32 +26,27 @@ GUARD_REST_SECONDS = 5.0
 class Look:
     """What a look has found, or in words why there was nothing to be found.
 
-    ``done_rows`` is how far each running rotation was just after it, so that what they have done
-    since can be taken off.
+    ``counted_at`` is when the count was over, in seconds since 1970 by the database's clock, so
+    that what running rotations have done since can be taken off.
     """
 
     report: Report | None
     error: RotationError | None = None
-    done_rows: Mapping[int, int] = field(default_factory=dict)
+    counted_at: float = 0.0
     seconds: float = 0.0
     good_until: float = 0.0
     guard_good_until: float = 0.0
     moment: Hashable = None
 
-    def pending_rows(self, done_rows: Mapping[int, int]) -> int | None:
-        """Pending rows when the running rotations are at ``done_rows``; None when unknown.
+    def pending_rows(self, rows_since: int) -> int | None:
+        """Pending rows when so many were done since ``counted_at``; None when unknown.
 
         0 only when the look itself has found nothing pending: figures of progress never say so.
         """
         if self.report is None:
             return None
         counted = self.report.counts.pending.rows
-        since = sum(
-            max(0, rows - self.done_rows[number])
-            for number, rows in done_rows.items()
-            if number in self.done_rows
-        )
-        return max(min(counted, 1), counted - since)
+        return max(min(counted, 1), counted - rows_since)
 
 
 def inspect_now(target: Target) -> GuardState:
@@ -75,11 +70,9 @@ class Looks:
         self._last: dict[str, Look] = {}
         self._locks: dict[str, Lock] = {}
 
-    def at(
-        self, target: Target, moment: Hashable, done_rows: Callable[[], Mapping[int, int]]
-    ) -> Look:
+    def at(self, target: Target, moment: Hashable, now: Callable[[], float]) -> Look:
         """A look that is fresh enough and no older than ``moment``, which is another value when
-        something has begun or ended.
+        something has begun or ended. ``now`` asks the database's clock.
 
         While another thread looks, those who have an earlier look to show do not wait.
         """
@@ -92,7 +85,7 @@ class Looks:
         try:
             last = self._last.get(target.label)
             if last is None or not self._is_current(last, moment):
-                last = self._last[target.label] = self._take(target, moment, done_rows)
+                last = self._last[target.label] = self._take(target, moment, now)
             elif not self._is_good(last, moment):
                 last = self._last[target.label] = self._with_guard(target, last)
             return last
@@ -120,9 +113,7 @@ class Looks:
             return Look(None, error, good_until=soon, guard_good_until=soon, moment=look.moment)
         return replace(look, report=report, guard_good_until=soon)
 
-    def _take(
-        self, target: Target, moment: Hashable, done_rows: Callable[[], Mapping[int, int]]
-    ) -> Look:
+    def _take(self, target: Target, moment: Hashable, database_now: Callable[[], float]) -> Look:
         started_at = self._clock()
         report, error = None, None
         try:
@@ -133,9 +124,11 @@ class Looks:
         times = 0 if report is None else REST_TIMES  # what has failed is tried again soon
         rest = min(LONGEST_REST_SECONDS, max(SHORTEST_REST_SECONDS, times * seconds))
         # After the count, so that rows done during it are counted as pending rather than twice.
-        done = done_rows()
+        counted_at = database_now()
         now = self._clock()
-        return Look(report, error, done, seconds, now + rest, now + GUARD_REST_SECONDS, moment)
+        return Look(
+            report, error, counted_at, seconds, now + rest, now + GUARD_REST_SECONDS, moment
+        )
 
 
 looks = Looks()

@@ -105,7 +105,7 @@ class Panel:
 def panel_of(target: Target, *, may_control: bool) -> Panel:
     """How the target is now. Problems of the database are part of it, not raised."""
     records = read_records(target)
-    look = looks.at(target, records.moment, lambda: read_records(target).done_rows)
+    look = looks.at(target, records.moment, lambda: read_records(target).now)
     figures = figures_of(target, look, records)
     slug = slugify(target.label.replace(".", "-"))
     parts: dict[str, Figures | Chart | Condition | Controls | History] = {

@@ -66,6 +66,18 @@ def rates(histories: Iterable[Sequence[Sample]], *, now: float) -> list[tuple[in
     return [((each + 1) * BUCKET_SECONDS, known.get(each)) for each in range(first, last)]
 
 
+def rows_since(samples: Iterable[Sample], at: float) -> float:
+    """How many rows were done from ``at`` to the last sample; between two samples, steadily.
+
+    ``at`` and the samples are of one clock. What was done after the last sample is not known yet.
+    """
+    rows = 0.0
+    for (since, rows_then), (until, rows_now) in pairwise(_in_order(samples)):
+        if until > at:
+            rows += max(0, rows_now - rows_then) * min(1.0, (until - at) / (until - since))
+    return rows
+
+
 def _in_order(samples: Iterable[Sample]) -> Iterator[Sample]:
     latest = -math.inf
     for at, done_rows in samples:

@@ -11,10 +11,8 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models.functions import Now
 
-from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
-from tickets.batch.queryset import BatchOperationQuerySet
-from tickets.dashboard.rates import Sample, replay
+from tickets.dashboard.rates import Sample, replay, rows_since
 from tickets.rotation.connection import reason_of
 from tickets.rotation.history import values_of
 from tickets.rotation.options import RotationOptions
@@ -33,7 +31,8 @@ class RunningRotation:
     """A rotation whose record says that it runs.
 
     ``silent_seconds`` since its last sign of life; after 30 it ``is_silent``: killed, or out of
-    reach. ``shares`` are the ranges of a spread one, ``waits`` what it waits for, in words.
+    reach. ``shares`` are the ranges of a spread one, ``waits`` what it waits for, in words;
+    ``gives_way_with`` so many rows a batch while it meets traffic.
     """
 
     operation: BatchOperation
@@ -41,6 +40,7 @@ class RunningRotation:
     progress: Progress
     pace: Pace
     waits: tuple[str, ...]
+    gives_way_with: int | None
     shares: Shares | None = None
 
     @property
@@ -77,10 +77,13 @@ class Records:
         """Without those that were killed, or are out of reach."""
         return tuple(each for each in self.running if not each.is_silent)
 
-    @property
-    def done_rows(self) -> dict[int, int]:
-        """How far each running rotation is, by the number of its operation."""
-        return {each.operation.pk: each.operation.progress_done for each in self.running}
+    def rows_since(self, at: float) -> int:
+        """How many rows the running rotations have done since ``at``, by their last signs of life.
+
+        Those lag behind by up to a second. What was done before ``at`` and said after it is not
+        among them: it was counted already.
+        """
+        return round(sum(rows_since(history_of(each.operation), at) for each in self.running))
 
     @property
     def moment(self) -> tuple[tuple[int, str], ...]:
@@ -144,29 +147,22 @@ def _running(operation: BatchOperation) -> RunningRotation:
     now = _seconds(_read_at(operation))
     samples = history_of(operation)
     spread = bool((operation.input_data or {}).get("spread"))
+    said = _said_by_ranges(operation) if spread else [operation.live_data or {}]
+    batch_rows = [live["batch_rows"] for live in said if live.get("is_giving_way")]
     return RunningRotation(
         operation=operation,
         silent_seconds=max(0.0, now - samples[-1][0]),
         progress=replay(samples, operation.progress_total or 0, now=now),
         pace=pace_now(operation),
-        waits=_waits(ranges_of(operation).running()) if spread else _waits_of(operation.live_data),
+        waits=tuple(sorted({str(wait) for live in said if (wait := live.get("waiting_for"))})),
+        gives_way_with=min(batch_rows, default=None),
         shares=shares_of(operation) if spread else None,
     )
 
 
-def _waits(ranges: BatchOperationQuerySet) -> tuple[str, ...]:
-    said = ranges.filter(status=Status.RUNNING).values_list("live_data", flat=True)
-    return tuple(sorted({wait for live in said for wait in _waits_of(live)}))
-
-
-def _waits_of(live: Mapping[str, Any] | None) -> tuple[str, ...]:
-    if not live:
-        return ()
-    if live.get("waiting_for"):
-        return (str(live["waiting_for"]),)
-    if live.get("is_giving_way"):
-        return (f"nothing; it gives way to traffic, with batches of {live['batch_rows']:,} rows",)
-    return ()
+def _said_by_ranges(rotation: BatchOperation) -> list[Mapping[str, Any]]:
+    said = ranges_of(rotation).running().values_list("live_data", flat=True)
+    return [live or {} for live in said]
 
 
 def _options(operation: BatchOperation) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class RotationCollector(Collector):
             "rotation_batch_seconds", "How long batches took, locks held.", labels=["model"]
         )
         for model, figure in figures:
-            of_all = figure.totals.batch_seconds
+            of_all = figure.totals.done.batch_seconds
             batch_seconds.add_metric([model], of_all.cumulative(), of_all.sum_seconds)
         yield batch_seconds
 
@@ -104,8 +104,8 @@ def _counters(figures: list[tuple[str, Figures]]) -> Iterator[Metric]:
         "rotation_waited_seconds", "Time held back, by reason.", labels=["model", "reason"]
     )
     for model, each in figures:
-        rotated.add_metric([model], each.totals.rotated_rows)
-        retries.add_metric([model], each.totals.retries)
-        for reason, seconds in sorted(each.totals.waited_seconds.items()):
+        rotated.add_metric([model], each.totals.done.rotated_rows)
+        retries.add_metric([model], each.totals.done.retries)
+        for reason, seconds in sorted(each.totals.done.waited_seconds.items()):
             waited.add_metric([model, reason], seconds)
     yield from (rotated, retries, waited)

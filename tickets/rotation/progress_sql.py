@@ -31,7 +31,8 @@ def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
         values |= {f"label_{number}": target.label, f"table_{number}": target.table}
     statement = sql.SQL(
         "SELECT model, CASE section WHEN 1 THEN 'keys' WHEN 2 THEN 'hour' ELSE 'total' END, "
-        "first_key, last_key, hour AT TIME ZONE 'UTC', rows, rotated, rows - rotated, "
+        "CASE section WHEN 1 THEN first_key END, CASE section WHEN 1 THEN last_key END, "
+        "hour AT TIME ZONE 'UTC', rows, rotated, rows - rotated, "
         "first_rotated_at, last_rotated_at FROM ({parts}) AS progress "
         "ORDER BY place, section, stretch, hour"
     )

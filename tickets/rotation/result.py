@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from tickets.rotation.batch_seconds import BatchSeconds
 from tickets.rotation.lock_wait import Blocker
@@ -35,3 +37,11 @@ class Result:
     blockers: tuple[Blocker, ...] = field(default=())
     waited_seconds: dict[str, float] = field(default_factory=dict)
     batch_seconds: BatchSeconds = field(default_factory=BatchSeconds)
+
+    def add(self, figures: Mapping[str, Any]) -> None:
+        """Add the batches, retries and waits of other work, as a record has kept them."""
+        self.batches += figures.get("batches", 0)
+        self.retries += figures.get("retries", 0)
+        self.batch_seconds.add(figures.get("batch_seconds"))
+        for kind, seconds in figures.get("waited_seconds", {}).items():
+            self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + seconds

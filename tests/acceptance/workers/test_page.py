@@ -13,6 +13,8 @@ from tests.celery_workers import Team
 from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending
 from tests.waiting import until
 from tickets.batch.models import BatchOperation
+from tickets.rotation.discovery import find_targets
+from tickets.rotation.totals import totals_of
 
 ROWS = 2_000
 
@@ -46,6 +48,11 @@ def test_a_rotation_started_from_the_page_is_done_by_workers_at_the_pace_that_is
     assert str(rotation.started_by) == "ann"
 
     until(lambda: pending(connection) < ROWS)
+    (target,) = find_targets("default")
+    done = until(lambda: (done := totals_of(target).done).waited_seconds and done)
+    assert done.batch_seconds.cumulative()[-1] == ("+Inf", done.batches) == ("+Inf", 1)
+    page = operator.get("/rotation/").content.decode()
+    assert "the pace asked for: no limit to the rate, 3600 s between batches" in page
     form = {"pause_seconds": "0", "traffic_batch_rows": "0"}
     operator.post(f"/rotation/tickets.Ticket/operations/{rotation.pk}/pace", form)
     finished(rotation)

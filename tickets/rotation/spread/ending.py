@@ -19,6 +19,7 @@ from tickets.rotation.record import as_output
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.spread.family import (
     current_round,
+    figures_of,
     keys_of,
     ranges_of,
     records_database,
@@ -81,16 +82,11 @@ def _sum_of_ranges(rotation: BatchOperation, outcome: Outcome, error: str | None
     for part in ranges_of(rotation).order_by("id").iterator():
         ranges, lost = ranges + 1, lost + losses(part)
         total.rotated_rows += rotated_rows_of(part, rotation)
-        value = value_of(part)
-        if value is None or "batches" not in value:
-            continue
-        total.batches += value["batches"]
-        total.retries += value["retries"]
-        total.batch_seconds.add(value.get("batch_seconds"))
-        for kind, seconds in value["waited_seconds"].items():
-            total.waited_seconds[kind] = total.waited_seconds.get(kind, 0.0) + seconds
-        total.skipped_rows = value["skipped_rows"]  # of the lone range that waited for them
-        blockers = value["blockers"]
+        figures = figures_of(part)
+        total.add(figures)
+        if "blockers" in figures:
+            total.skipped_rows = figures["skipped_rows"]  # of the lone range that waited for them
+            blockers = figures["blockers"]
     vacuums = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation)]
     total.vacuums = sum(value is not None and value["done"] for value in vacuums)
     total.seconds = _seconds_since_start(rotation)

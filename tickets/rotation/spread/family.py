@@ -29,6 +29,9 @@ VACUUM = "rotation.vacuum"
 ROTATE = "RotateRange"
 VACUUM_BESIDE = "VacuumBeside"
 
+# Where a range at work says what it has done beside its rows.
+FIGURES = "figures"
+
 # Where a rotation that could not be handed out whole keeps the reason until its round is over.
 WITHDRAWN = "withdrawn"
 
@@ -96,6 +99,16 @@ def current_round(rotation: BatchOperation) -> int:
 def value_of(part: BatchOperation) -> dict[str, Any] | None:
     """What the range's work has returned; None when it has not, because every attempt failed."""
     return _value(part, ROTATE)
+
+
+def figures_of(part: BatchOperation) -> dict[str, Any]:
+    """Batches, retries and waits of the range's attempts.
+
+    As its work has returned them; until then, and of attempts that were killed, as of the last sign
+    of life.
+    """
+    value = value_of(part)
+    return (part.live_data or {}).get(FIGURES, {}) if value is None else value
 
 
 def vacuum_value_of(vacuum: BatchOperation) -> dict[str, Any] | None:

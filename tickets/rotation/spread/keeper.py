@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import Any
 
 from django.db import connections
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
-from tickets.rotation.condition import Condition
 from tickets.rotation.connection import own_session
 from tickets.rotation.pace import PaceListener
 from tickets.rotation.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS, JOIN_AT_MOST_SECONDS
@@ -27,7 +27,7 @@ class Keeper:
         rotation: BatchOperation,
         *,
         done_rows: Callable[[], int],
-        condition: Condition,
+        live: Callable[[], dict[str, Any]],
         listener: PaceListener,
         stop: StopSignal,
         share_seconds: float,
@@ -36,7 +36,7 @@ class Keeper:
         self._part = part
         self._rotation = rotation
         self._done_rows = done_rows
-        self._condition = condition
+        self._live = live
         self._listener = listener
         self._stop = stop
         self._clock = clock
@@ -69,7 +69,7 @@ class Keeper:
 
     def _beat(self) -> None:
         try:
-            asked = self._part.beat(self._done_rows(), live=self._condition.as_json())
+            asked = self._part.beat(self._done_rows(), live=self._live())
             # Its other workers do the same: the sum is true whoever writes it.
             asked = self._rotation.beat(shares_of(self._rotation).rotated_rows) or asked
             self._listener.hear(self._rotation.control_data)

@@ -1,8 +1,13 @@
-"""How many rows the attempts at one range have rotated, also those that were killed."""
+"""What the attempts at one range have done, also those that were killed."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from tickets.batch.models import BatchOperation
+from tickets.rotation.record import as_figures
+from tickets.rotation.result import Result
+from tickets.rotation.spread.family import figures_of
 
 
 class Ledger:
@@ -12,7 +17,8 @@ class Ledger:
     committed, so whoever comes after it asks the data: the range had ``total_rows`` pending when
     its first attempt began, which is stored before anything is rotated. What is no longer pending
     has been rotated. That is exact as long as nobody but this rotation rotates in the range of a
-    killed attempt.
+    killed attempt. Batches, retries and waits are in no data: of those that a killed attempt had
+    after its last sign of life nobody knows.
     """
 
     def __init__(self, part: BatchOperation, pending_rows: int) -> None:
@@ -24,6 +30,7 @@ class Ledger:
         self.is_first = stored_total is None
         self.total_rows = pending_rows if stored_total is None else stored_total
         self.earlier_rows = 0 if self.is_first else self._gone(part.progress_done, pending_rows)
+        self._earlier_figures = figures_of(part)
         part.beat(self.earlier_rows, self.total_rows)
 
     def done_rows(self, confirmed_rows: int) -> int:
@@ -37,6 +44,14 @@ class Ledger:
         """
         done_rows = self.done_rows(confirmed_rows)
         return done_rows if self.is_first else self._gone(done_rows, pending_rows)
+
+    def figures(self, result: Result) -> dict[str, Any]:
+        """Batches, retries and waits of all attempts together, with this one at ``result``."""
+        whole = Result()
+        whole.add(self._earlier_figures)
+        whole.add(as_figures(result))
+        names = ("batches", "retries", "waited_seconds", "batch_seconds")
+        return {name: value for name, value in as_figures(whole).items() if name in names}
 
     def _gone(self, known_rows: int, pending_rows: int) -> int:
         return max(known_rows, self.total_rows - pending_rows)

@@ -24,6 +24,7 @@ from tickets.rotation.preflight import inspect
 from tickets.rotation.record import as_output
 from tickets.rotation.result import Outcome, Result
 from tickets.rotation.spread.family import (
+    FIGURES,
     input_of,
     keys_of,
     options_of,
@@ -54,7 +55,7 @@ def rotate_range(part: BatchOperation) -> dict[str, Any]:
 
     Delivered twice it finds nothing pending. The answer, JSON values: ``outcome`` (also
     "out_of_time"), ``rotated_rows`` of this attempt and those before it, ``pending_rows`` left,
-    ``blockers``, and the other figures of a rotation's record, which are this attempt's alone.
+    ``blockers``, and the other figures of a rotation's record.
 
     Raises RotationError when it cannot go on.
     """
@@ -75,6 +76,7 @@ def rotate_range(part: BatchOperation) -> dict[str, Any]:
         rotation.beat(shares_of(rotation).rotated_rows)  # short ranges have no other beat
     return {
         **as_output(result, None),
+        **ledger.figures(result),
         **({"outcome": OUT_OF_TIME} if out_of_time else {}),
         "rotated_rows": rotated_rows,
         "pending_rows": pending_rows,
@@ -122,13 +124,18 @@ def _rotate(
         clock=time.monotonic,
         bounds=keys_of(part),
     )
+
+    def live() -> dict[str, Any]:
+        engine.sum_up()
+        return {**condition.as_json(), FIGURES: ledger.figures(engine.result)}
+
     listener = PaceListener(engine.change_pace)
     listener.hear(rotation.control_data)
     keeper = Keeper(
         part,
         rotation,
         done_rows=lambda: ledger.done_rows(engine.result.rotated_rows),
-        condition=condition,
+        live=live,
         listener=listener,
         stop=stop,
         share_seconds=share_seconds(),
