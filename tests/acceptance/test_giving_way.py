@@ -11,7 +11,6 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
-from tests.databases import DatabaseFactory
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
@@ -20,7 +19,7 @@ from tickets.config.embedded.cluster import PostgresCluster
 ROWS = 20_000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def directory() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="tickets-standby-"))
     path.chmod(0o755)  # the server may run as another account
@@ -28,7 +27,7 @@ def directory() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def primary(directory: Path) -> Iterator[PostgresCluster]:
     cluster = PostgresCluster(directory / "primary", settings={"max_wal_senders": "4"})
     cluster.start()
@@ -36,7 +35,7 @@ def primary(directory: Path) -> Iterator[PostgresCluster]:
     cluster.stop("immediate")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def standby(directory: Path, primary: PostgresCluster) -> Iterator[PostgresCluster]:
     """A streaming standby of the primary, made by pg_basebackup."""
     cluster = PostgresCluster(directory / "standby", settings={"hot_standby": "on"})
@@ -55,24 +54,14 @@ def standby(directory: Path, primary: PostgresCluster) -> Iterator[PostgresClust
     cluster.stop("immediate")
 
 
-@pytest.fixture(scope="module")
-def databases(primary: PostgresCluster, manage: Manage) -> DatabaseFactory:
-    return DatabaseFactory(primary.url(), manage)
-
-
-@pytest.fixture
-def url(databases: DatabaseFactory) -> str:
-    """A new database on the primary."""
-    return databases.create("latest")
-
-
 def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
-    url: str,
+    primary: PostgresCluster,
     standby: PostgresCluster,
     manage: Manage,
     connect: Callable[[str], Any],
 ) -> None:
-    tickets = connect(url)
+    manage("migrate", database_url=primary.url())
+    tickets = connect(primary.url())
     leak(tickets, ROWS)
     replay = connect(standby.url())
     streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
@@ -81,7 +70,7 @@ def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
     process = manage.start(
         *("rotate_tokens", "--max-replica-lag", "1", "--batch-rows", "10"),
         *("--pause-seconds", "0.05"),
-        database_url=url,
+        database_url=primary.url(),
     )
     assert process.stdout is not None
     line = ""
@@ -101,17 +90,18 @@ def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
 
 
 def test_it_waits_while_more_backends_are_active_than_allowed(
-    manage: Manage, url: str, connect: Callable[[str], Any]
+    manage: Manage, primary: PostgresCluster, connect: Callable[[str], Any]
 ) -> None:
-    tickets = connect(url)
+    manage("migrate", database_url=primary.url())
+    tickets = connect(primary.url())
     leak(tickets, ROWS)
-    busy = [psycopg2.connect(url, async_=True) for _ in range(2)]
+    busy = [psycopg2.connect(primary.url(), async_=True) for _ in range(2)]
     for connection in busy:
         psycopg2.extras.wait_select(connection)
         connection.cursor().execute("SELECT pg_sleep(300)")
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     until(lambda: value(tickets, sleeping) == 2)
-    process = manage.start("rotate_tokens", "--max-active-queries", "1", database_url=url)
+    process = manage.start("rotate_tokens", "--max-active-queries", "1", database_url=primary.url())
     assert process.stdout is not None
     assert process.stdout.readline().startswith("waiting: 2 active queries")
     assert pending(tickets) == ROWS
@@ -137,18 +127,19 @@ def test_the_rate_stays_below_the_one_asked_for(
 
 
 def test_a_role_that_may_not_see_the_lag_is_told_so_before_anything_is_written(
-    url: str,
+    primary: PostgresCluster,
     standby: PostgresCluster,
     manage: Manage,
     connect: Callable[[str], Any],
 ) -> None:
-    tickets = connect(url)
+    manage("migrate", database_url=primary.url())
+    tickets = connect(primary.url())
     leak(tickets, 100)
     tickets.cursor().execute("CREATE ROLE app LOGIN; GRANT SELECT, UPDATE ON tickets_ticket TO app")
     refused = manage(
         "rotate_tokens",
         *("--max-replica-lag", "5"),
-        database_url=url.replace("postgres@", "app@"),
+        database_url=primary.url().replace("postgres@", "app@"),
     )
     assert refused.returncode == 1
     assert "Grant it pg_monitor" in refused.stderr

@@ -174,7 +174,7 @@ def test_rows_that_do_not_allow_a_change_are_not_quoted(
         apply(AlterFieldPolitely("parcel", "colour", field), coloured)
 
     message = str(raised.value)
-    assert message.startswith(f"{TABLE}: its rows do not allow this change: ")
+    assert message.startswith("Alter field colour on parcel: the rows do not allow it: ")
     assert why in message
     assert "secret" not in message
     assert raised.value.__suppress_context__

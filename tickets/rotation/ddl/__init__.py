@@ -6,7 +6,7 @@ again for ``ROTATION_DDL_RETRY_SECONDS`` (default 600), saying every few seconds
 100 ms is far longer than a web request holds a lock and short enough to be one slow request.
 """
 
-from tickets.rotation.ddl.attempts import ChangeRefusedError, LockNotGrantedError
+from tickets.rotation.ddl.attempts import LockNotGrantedError
 from tickets.rotation.ddl.ensure_rotated import EnsureRotated, RowsPendingError
 from tickets.rotation.ddl.index import AddIndexConcurrentlyPolitely, UnexpectedIndexError
 from tickets.rotation.ddl.operations import (
@@ -18,6 +18,7 @@ from tickets.rotation.ddl.operations import (
     ReplaceTriggerPolitely,
 )
 from tickets.rotation.ddl.other_app import OnTableOf
+from tickets.rotation.ddl.refusal import ChangeRefusedError
 
 __all__ = [
     "AddFieldPolitely",

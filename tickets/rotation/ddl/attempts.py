@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
-from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db import OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from tickets.rotation import ddl_sql
-from tickets.rotation.connection import reason_of
 from tickets.rotation.ddl import holders
 from tickets.rotation.ddl.settings import lock_timeout_ms, retry_seconds
 
@@ -26,18 +25,13 @@ class LockNotGrantedError(CommandError):
     """The table was locked by others for the whole time that a migration may try."""
 
 
-class ChangeRefusedError(CommandError):
-    """The rows of a table do not allow the change; the message quotes none of them."""
-
-
 def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], None]) -> None:
     """Run ``change``, DDL on ``table``, under a short lock_timeout; try again while others hold it.
 
     Each attempt is a transaction, or a savepoint in an atomic migration, and leaves nothing behind
     when it gets no lock. SQL that ``change`` defers runs with it.
 
-    Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``; ``ChangeRefusedError`` at
-    once, in place of an error that quotes a row, which may be a token; any other error at once.
+    Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``; any other error at once.
     """
     if editor.collect_sql or editor.connection.vendor != "postgresql":
         change()
@@ -46,7 +40,7 @@ def politely(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
     deadline = started + retry_seconds()
     notices = Notices()
     attempts = 0
-    while not _attempt(editor, table, change):
+    while not _attempt(editor, change):
         attempts += 1
         left_seconds = deadline - time.monotonic()
         if left_seconds <= 0:
@@ -86,7 +80,7 @@ class Notices:
         self._last = time.monotonic()
 
 
-def _attempt(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], None]) -> bool:
+def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bool:
     """Whether the lock was granted and the change made."""
     deferred_before = len(editor.deferred_sql)
     try:
@@ -98,11 +92,6 @@ def _attempt(editor: BaseDatabaseSchemaEditor, table: str, change: Callable[[], 
         if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
             raise
         return False
-    except (DataError, IntegrityError) as error:
-        raise ChangeRefusedError(
-            f"{table}: its rows do not allow this change: {reason_of(error)}. This step changed "
-            "nothing, and the application goes on as before. Mend the rows, then run migrate again."
-        ) from None
     finally:
         del editor.deferred_sql[deferred_before:]
     return True

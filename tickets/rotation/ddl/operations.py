@@ -9,6 +9,7 @@ from django.db.migrations.state import ProjectState
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from tickets.rotation.ddl.attempts import politely
+from tickets.rotation.ddl.refusal import quoting_no_row
 from tickets.rotation.ddl.trigger_comments import kept_comments
 
 
@@ -17,6 +18,7 @@ class PoliteOperation(Operation):
 
     model_name: str
 
+    @quoting_no_row
     def database_forwards(
         self,
         app_label: str,
@@ -27,6 +29,7 @@ class PoliteOperation(Operation):
         change = partial(super().database_forwards, app_label, schema_editor, from_state, to_state)
         politely(schema_editor, self._table(app_label, to_state), change)
 
+    @quoting_no_row
     def database_backwards(
         self,
         app_label: str,
