@@ -50,24 +50,29 @@ class Project:
         more = "".join(f'"{app}",' for app in apps)
         (directory / "settings.py").write_text(SETTINGS % more)
 
+    def without(self, app: str) -> None:
+        """Forget one of the INSTALLED_APPS."""
+        settings = self.directory / "settings.py"
+        settings.write_text(settings.read_text().replace(f'    "{app}",\n', ""))
+
     def models(self, text: str) -> None:
         """The app's models from now on."""
         imports = "import uuid\nfrom django.db import models\n"
         (self.directory / "shop" / "models.py").write_text(imports + dedent(text))
 
-    def run(self, *args: str, fails_with: int = 0) -> str:
+    def run(self, *args: str, fails_with: int = 0, answers: str = "") -> str:
         """A management command; its output. It must end with this exit code."""
-        done = self.attempt(*args)
+        done = self.attempt(*args, answers=answers)
         assert done.returncode == fails_with, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return done.stdout + done.stderr
 
-    def attempt(self, *args: str) -> CompletedProcess[str]:
+    def attempt(self, *args: str, answers: str = "") -> CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-W", "error::RuntimeWarning", "-m", "django", *args],
             cwd=self.directory,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=answers,
             capture_output=True,
             text=True,
             timeout=120,

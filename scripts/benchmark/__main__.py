@@ -1,7 +1,7 @@
 """Usage: scripts/bench [--speed] [--latency] ... [--rows N] [--rounds N]; see --help"""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg2
 from psycopg2.extensions import set_wait_callback
@@ -17,6 +17,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.insert_cost import measure_insert_cost
 from benchmark.interruption import Interruption
 from benchmark.latency import measure_latency
+from benchmark.lists import measure_lists
 from benchmark.long_report import measure_long_report
 from benchmark.look_ups import measure_look_ups
 from benchmark.page import make_page, read_parts
@@ -66,29 +67,24 @@ def _measure(arguments: Arguments) -> bool:
 
 
 def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
-    rows, rounds, recipes = arguments.rows, arguments.rounds, arguments.recipes
-    for part in arguments.parts:
-        match part:
-            case "speed":
-                yield measure_speed(databases, recipes, rows=rows, rounds=rounds)
-            case "latency":
-                yield measure_latency(databases, recipes, rows=rows, rounds=rounds)
-            case "resume":
-                yield measure_resume(databases, recipes, rows=rows, rounds=rounds)
-            case "inserts":
-                yield measure_insert_cost(databases, rows=rows, rounds=rounds)
-            case "bookkeeping":
-                yield measure_bookkeeping(databases, rows=rows, rounds=rounds)
-            case "scale":
-                yield measure_scale(databases, arguments.sizes, rounds=rounds)
-            case "http":
-                seconds = arguments.load_seconds
-                yield measure_look_ups(databases, rows=rows, rounds=rounds, seconds=seconds)
-            case "report":
-                slow_seconds = arguments.slow_seconds
-                yield measure_long_report(
-                    databases, rows=rows, rounds=rounds, slow_seconds=slow_seconds
-                )
+    """Each part that was asked for, measured when it is taken."""
+    some, recipes = databases, arguments.recipes
+    rows, rounds = arguments.rows, arguments.rounds
+    seconds, slow_seconds = arguments.load_seconds, arguments.slow_seconds
+    measures: dict[str, Callable[[], Part]] = {
+        "speed": lambda: measure_speed(some, recipes, rows=rows, rounds=rounds),
+        "latency": lambda: measure_latency(some, recipes, rows=rows, rounds=rounds),
+        "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
+        "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds),
+        "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
+        "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds),
+        "http": lambda: measure_look_ups(some, rows=rows, rounds=rounds, seconds=seconds),
+        "report": lambda: measure_long_report(
+            some, rows=rows, rounds=rounds, slow_seconds=slow_seconds
+        ),
+        "lists": lambda: measure_lists(some, rows=rows, rounds=rounds),
+    }
+    return (measures[part]() for part in arguments.parts)
 
 
 def _publish(arguments: Arguments) -> None:

@@ -2,6 +2,7 @@
 
 import statistics
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from benchmark.announce import announce
 from benchmark.databases import Databases
 from benchmark.errors import BenchmarkError
 from benchmark.part import Part
-from benchmark.recipe import Recipe, program
+from benchmark.recipe import Recipe
 from benchmark.recipes import BASELINE, ONE_WORKER
 from benchmark.rounds import rotated
 from benchmark.traffic import CLIENTS, RATE_PER_SECOND, SCRIPTS, running_traffic
@@ -20,12 +21,15 @@ from benchmark.transactions import Transaction, percentile
 from benchmark.verdict import Verdict
 
 RATIO_AT_MOST = 1.5
-QUIET_SECONDS_AT_MOST = 20.0
+QUIET_SECONDS_AT_MOST = 10.0
+WARM_UP_SHARE = 0.5
+RUNS_A_ROUND = {ONE_WORKER.key: 3}
+"""Of those that are judged: one of them alone says little on a machine whose speed wavers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Felt:
-    """The traffic's latencies in one run, from the scheduled start, and what went on meanwhile."""
+    """The traffic's latencies in one window, from the scheduled start, and what went on in it."""
 
     transactions: int
     seconds: float
@@ -38,52 +42,82 @@ class Felt:
     average_backends: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the same traffic on the same table felt just before the recipe, and during it."""
+
+    quiet: Felt
+    during: Felt
+
+    @property
+    def p99_ratio(self) -> float:
+        return self.during.p99_ms / self.quiet.p99_ms
+
+
 def measure_latency(
     databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int
 ) -> Part:
-    """No rotation, and every recipe, once a round, each on its own clone, in the same traffic."""
-    quiet = _quiet(rows)
-    situations = (quiet, *recipes)
-    runs: dict[str, list[Felt]] = {situation.key: [] for situation in situations}
+    """Every recipe in each round, on its own clone, after a quiet time in the same traffic.
+
+    A machine is not as fast now as it was some minutes ago: only neighbours are compared.
+    """
+    runs: dict[str, list[Compared]] = {recipe.key: [] for recipe in recipes}
     for number in range(rounds):
-        for situation in rotated(situations, number):
-            announce(f"latency, round {number + 1} of {rounds}: {situation.title}")
-            felt = _measure(databases, situation, situation.traffic_rows(rows))
-            runs[situation.key].append(felt)
+        for recipe in rotated(recipes, number):
+            announce(f"latency, round {number + 1} of {rounds}: {recipe.title}")
+            for _ in range(RUNS_A_ROUND.get(recipe.key, 1)):
+                runs[recipe.key].append(_measure(databases, recipe, recipe.traffic_rows(rows)))
     figures = {
         "rate_per_second": RATE_PER_SECOND,
         "clients": CLIENTS,
-        "recipes": [_as_json(one, one.traffic_rows(rows), runs[one.key]) for one in situations],
+        "quiet_seconds": _quiet_seconds(rows),
+        "recipes": [_as_json(one, one.traffic_rows(rows), runs[one.key]) for one in recipes],
     }
     return Part("latency", figures, _verdicts(runs))
 
 
-def _verdicts(runs: Mapping[str, Sequence[Felt]]) -> list[Verdict]:
+def _verdicts(runs: Mapping[str, Sequence[Compared]]) -> list[Verdict]:
     if ONE_WORKER.key not in runs:
         return []
-    p99_ms = {key: statistics.median(felt.p99_ms for felt in some) for key, some in runs.items()}
-    ratio = {key: figure / p99_ms["quiet"] for key, figure in p99_ms.items()}
+    ratio = {key: _p99_ratio(some) for key, some in runs.items()}
     what = f"traffic's p99 during {ONE_WORKER.title} / quiet"
     beside = f" ({BASELINE.title}: {ratio[BASELINE.key]:,.0f})"
     return [Verdict(what + beside, ratio[ONE_WORKER.key], at_most=RATIO_AT_MOST)]
 
 
-def _quiet(rows: int) -> Recipe:
-    """About as long as a rotation, so that it meets as much of the server's life."""
-    seconds = min(QUIET_SECONDS_AT_MOST, max(2.0, rows / 50_000))
-    return Recipe("quiet", "quiet", program("quiet", str(seconds)), resumes=False, rotates=False)
+def _p99_ratio(runs: Sequence[Compared]) -> float:
+    return statistics.median(run.p99_ratio for run in runs)
 
 
-def _measure(databases: Databases, situation: Recipe, rows: int) -> Felt:
+def _quiet_seconds(rows: int) -> float:
+    """About as long as a rotation beside traffic, so that it meets as much of a server's life."""
+    return min(QUIET_SECONDS_AT_MOST, max(1.0, rows / 100_000))
+
+
+def _measure(databases: Databases, recipe: Recipe, rows: int) -> Compared:
+    quiet_seconds = _quiet_seconds(rows)
     with databases.clone(rows) as url, tempfile.TemporaryDirectory() as directory:
-        situation.prepare(url)
-        with running_traffic(url, rows=rows, directory=Path(directory)) as traffic:
+        recipe.prepare(url)
+        with running_traffic(
+            url,
+            rows=rows,
+            warm_up_seconds=quiet_seconds * WARM_UP_SHARE,
+            directory=Path(directory),
+        ) as traffic:
+            quiet_since = time.time()
+            with sampled_activity(url) as quiet_activity:
+                time.sleep(quiet_seconds)
             with sampled_activity(url) as activity:
-                finished = situation.run(url)
-            since = finished.ended_at - finished.seconds
-            transactions = traffic.between(since, finished.ended_at)
-        databases.check(url, situation, finished, rows)
-    return _felt(transactions, finished.seconds, activity)
+                finished = recipe.run(url)
+            traffic.end_after(finished.ended_at)
+        databases.check(url, recipe, finished, rows)
+        since = finished.ended_at - finished.seconds
+        quiet = traffic.between(quiet_since, quiet_since + quiet_seconds)
+        during = traffic.between(since, finished.ended_at)
+    return Compared(
+        quiet=_felt(quiet, quiet_seconds, quiet_activity),
+        during=_felt(during, finished.seconds, activity),
+    )
 
 
 def _felt(transactions: Sequence[Transaction], seconds: float, activity: Activity) -> Felt:
@@ -107,13 +141,19 @@ def _felt(transactions: Sequence[Transaction], seconds: float, activity: Activit
     )
 
 
-def _as_json(situation: Recipe, rows: int, runs: Sequence[Felt]) -> dict[str, Any]:
-    plain = [asdict(felt) for felt in runs]
-    figures = ("p50_ms", "p99_ms", "p999_ms", "max_ms", "seconds", "transactions")
+def _as_json(recipe: Recipe, rows: int, runs: Sequence[Compared]) -> dict[str, Any]:
     return {
-        "key": situation.key,
-        "title": situation.title,
+        "key": recipe.key,
+        "title": recipe.title,
         "rows": rows,
-        "medians": {key: statistics.median(run[key] for run in plain) for key in figures},
-        "runs": plain,
+        "p99_ratio": _p99_ratio(runs),
+        "medians": _medians([run.during for run in runs]),
+        "quiet_medians": _medians([run.quiet for run in runs]),
+        "runs": [{**asdict(run), "p99_ratio": run.p99_ratio} for run in runs],
     }
+
+
+def _medians(windows: Sequence[Felt]) -> dict[str, float]:
+    figures = ("p50_ms", "p99_ms", "p999_ms", "max_ms", "seconds", "transactions")
+    plain = [asdict(felt) for felt in windows]
+    return {key: statistics.median(felt[key] for felt in plain) for key in figures}

@@ -71,12 +71,14 @@ def _resume(part: Document) -> Figure:
 
 
 def _latency(part: Document) -> Figure:
-    figure, axes = _bars_sheet("Latency of traffic in ms: p50, p99 (large), max")
+    figure, axes = _bars_sheet("Latency of traffic in ms: p50, p99 (large; hollow: quiet), max")
     for number, recipe in enumerate(part["recipes"]):
         medians, colour = recipe["medians"], _colour(recipe)
         axes.plot([medians["p50_ms"], medians["max_ms"]], [number, number], color=colour, lw=1)
         axes.scatter([medians["p50_ms"], medians["max_ms"]], [number, number], color=colour, s=14)
         axes.scatter(medians["p99_ms"], number, color=colour, s=70)
+        quiet_p99_ms = recipe["quiet_medians"]["p99_ms"]
+        axes.scatter(quiet_p99_ms, number, facecolors="none", edgecolors=colour, s=70)
     axes.set_yticks(range(len(part["recipes"])), [_label(recipe) for recipe in part["recipes"]])
     axes.set_xscale("log")
     return figure
@@ -128,8 +130,6 @@ def _bars(axes: Axes, part: Document, values: Sequence[float], shown: Sequence[s
 
 
 def _label(recipe: Document) -> str:
-    if recipe["key"] == "quiet":
-        return str(recipe["title"])
     return f"{recipe['title']}\n{recipe['rows']:,} rows"
 
 

@@ -38,8 +38,7 @@ class Recipe:
     Its last line on stdout is JSON, as that of `rotate_tokens --progress json`. `rows_at_most` is
     set for slow recipes, which are measured on a smaller table; `traffic_rows_at_most` for those
     that are slower under traffic. `resumes`: run again after a kill, it need not start over.
-    `rotates`: nothing may be pending afterwards. `preparation`, arguments as well, is run before
-    the work, without being measured.
+    `preparation`, arguments as well, is run before the work, without being measured.
     """
 
     key: str
@@ -49,7 +48,6 @@ class Recipe:
     rows_at_most: int | None = None
     traffic_rows_at_most: int | None = None
     resumes: bool = True
-    rotates: bool = True
     preparation: tuple[str, ...] = ()
 
     def rows(self, wanted: int) -> int:

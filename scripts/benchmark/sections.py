@@ -11,6 +11,7 @@ from benchmark.tables import (
     http_table,
     inserts_table,
     latency_table,
+    lists_table,
     report_table,
     resume_table,
     scale_table,
@@ -41,7 +42,10 @@ SECTIONS = {
     "latency": Section(
         "What traffic feels",
         "pgbench at a fixed rate, from the moment at which the schedule wanted a transaction to "
-        "start: look-ups, status changes and new tickets in equal shares.",
+        "start: look-ups, status changes and new tickets in equal shares. The quiet time lies "
+        "directly before each recipe, in the same traffic on the same table; a ratio is of such "
+        "neighbours. Shown are the median of the ratios and their range. The recipe that is "
+        "judged runs more often, since such ratios waver.",
         (latency_table,),
         plots=("latency",),
     ),
@@ -82,5 +86,11 @@ SECTIONS = {
         "worker; then a client that goes while the query runs. "
         "How it works: [reports.md](../reports.md).",
         (report_table,),
+    ),
+    "lists": Section(
+        "A list of leaked tokens",
+        "Whole processes. `--only` rotates the listed tokens among all the others, and is checked "
+        "to change no other; `--verify` is asked before, and after everything was rotated.",
+        (lists_table,),
     ),
 }

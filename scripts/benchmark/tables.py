@@ -1,9 +1,10 @@
 """The figures of each part as heads and rows of text."""
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmark.measures import RATE, TAKEN, WAL
+from benchmark.measures import MEMORY, RATE, TAKEN, WAL
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -28,12 +29,18 @@ def speed_table(part: Document) -> Table:
 
 def latency_table(part: Document) -> Table:
     keys = ("p50_ms", "p99_ms", "p999_ms", "max_ms")
-    heads = ("during", "rows", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "took s", "transactions")
+    heads = (
+        *("during", "rows", "runs", "quiet p50 ms", "quiet p99 ms", "p50 ms", "p99 ms", "p99.9 ms"),
+        *("max ms", "p99 to quiet", "took s", "transactions"),
+    )
     rows = [
         (
             one["title"],
-            f"{one['rows']:,}" if one["key"] != "quiet" else UNKNOWN,
+            f"{one['rows']:,}",
+            f"{len(one['runs'])}",
+            *(f"{one['quiet_medians'][key]:,.2f}" for key in ("p50_ms", "p99_ms")),
             *(f"{one['medians'][key]:,.2f}" for key in keys),
+            _spread([run["p99_ratio"] for run in one["runs"]]),
             f"{one['medians']['seconds']:,.1f}",
             f"{one['medians']['transactions']:,.0f}",
         )
@@ -143,6 +150,21 @@ def report_table(part: Document) -> Table:
     return heads, rows
 
 
+def lists_table(part: Document) -> Table:
+    heads = ("command", "list of", "lines", "whole process", MEMORY.title)
+    rows = [
+        (
+            each["command"],
+            each["kind"],
+            f"{each['lines']:,}",
+            f"{each['medians']['seconds']:.2f} s",
+            MEMORY.shown(each["medians"][MEMORY.key]),
+        )
+        for each in part["commands"]
+    ]
+    return heads, rows
+
+
 def verdicts_table(part: Document) -> Table:
     rows = []
     for verdict in part["verdicts"]:
@@ -157,6 +179,13 @@ def verdicts_table(part: Document) -> Table:
 
 def _shown(figure: float | None, shown: Callable[[float], str]) -> str:
     return UNKNOWN if figure is None else shown(figure)
+
+
+def _spread(figures: Sequence[float]) -> str:
+    """The median, and between what the figures lie."""
+    if len(figures) == 1:
+        return f"{figures[0]:,.2f}"
+    return f"{statistics.median(figures):,.2f} ({min(figures):,.2f} to {max(figures):,.2f})"
 
 
 def _seconds(figure: float | None) -> str:

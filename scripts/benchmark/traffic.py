@@ -14,7 +14,6 @@ from benchmark.transactions import Transaction, read_log_line
 
 RATE_PER_SECOND = 300
 CLIENTS = 8
-WARM_UP_SECONDS = 2.0
 CATCH_UP_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 _LONGER_THAN_ANY_RUN_SECONDS = 86_400
@@ -53,16 +52,16 @@ class Traffic:
                 )
             time.sleep(_LOOK_SECONDS)
 
-    def between(self, since: float, until: float) -> list[Transaction]:
-        """Every transaction scheduled in that window (Unix time), however late it ended.
-
-        Ends the traffic.
-        """
-        self.await_schedule(until, CATCH_UP_SECONDS)
+    def end_after(self, moment: float) -> None:
+        """End the traffic when all that was scheduled before `moment` (Unix time) has ended."""
+        self.await_schedule(moment, CATCH_UP_SECONDS)
         # What pgbench's own -T timer sends it: transactions under way end, the log is flushed.
         self._process.send_signal(signal.SIGALRM)
         if self._process.wait(timeout=CATCH_UP_SECONDS) != 0:
             raise BenchmarkError(f"pgbench failed: {self._said()}")
+
+    def between(self, since: float, until: float) -> list[Transaction]:
+        """Every transaction scheduled in that window (Unix time), however late it ended."""
         return [one for one in self._logged() if since <= one.scheduled_at < until]
 
     def _logged(self) -> list[Transaction]:
@@ -75,7 +74,9 @@ class Traffic:
 
 
 @contextmanager
-def running_traffic(database_url: str, *, rows: int, directory: Path) -> Iterator[Traffic]:
+def running_traffic(
+    database_url: str, *, rows: int, warm_up_seconds: float, directory: Path
+) -> Iterator[Traffic]:
     """Traffic on tickets 1 to `rows`, warmed up; `directory` is empty and takes its files."""
     files = []
     for number, statement in enumerate(SCRIPTS.values()):
@@ -100,7 +101,7 @@ def running_traffic(database_url: str, *, rows: int, directory: Path) -> Iterato
         )
     try:
         traffic = Traffic(process, directory)
-        traffic.await_schedule(time.time() + WARM_UP_SECONDS, CATCH_UP_SECONDS)
+        traffic.await_schedule(time.time() + warm_up_seconds, CATCH_UP_SECONDS)
         yield traffic
     finally:
         if process.poll() is None:

@@ -10,6 +10,7 @@ import pytest
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
+from tickets.rotation import __version__
 
 TOKENS = "SELECT md5(string_agg(token::text, ',' ORDER BY id)) FROM tickets_ticket WHERE {}"
 
@@ -198,6 +199,19 @@ def test_before_a_rotation_every_listed_token_is_valid_and_afterwards_none(
         assert "none of them opens anything" in after.stdout
 
 
+def test_a_list_cannot_be_verified_before_there_is_a_table(
+    manage: Manage, make_database: Callable[..., str], tmp_path: Path
+) -> None:
+    leaked = tmp_path / "leaked.txt"
+    leaked.write_text("9f8e7d6c-5b4a-4321-8765-43210fedcba9\n")
+    url = make_database(migrated_to="zero")
+    refused = manage("rotate_tokens", "--verify", str(leaked), database_url=url)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "CommandError: There is no column tickets_ticket.token yet. Run: python manage.py migrate\n"
+    )
+
+
 def test_the_evidence_says_what_was_done_and_is_so_and_holds_no_token(
     manage: Manage, database_url: str, tickets: Any, tmp_path: Path
 ) -> None:
@@ -208,6 +222,7 @@ def test_the_evidence_says_what_was_done_and_is_so_and_holds_no_token(
     assert done.returncode == 0, done.stderr
     text = path.read_text()
     (entry,) = json.loads(text)["targets"]
+    assert json.loads(text)["version"] == __version__
     assert entry["rotation"]["rotated_rows"] == 300
     assert entry["rotation"]["outcome"] == "complete"
     zero = entry["pending"]["everywhere"]

@@ -1,13 +1,16 @@
 """scripts/bench measures what it says, without asserting how fast this machine is."""
 
 import os
+import shutil
 import signal
 import subprocess
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from tests.benchmark import BENCH, Findings, bench_environment, measure
+from tests.databases import make_server_directory
 
 ROWS = 2_000
 RECIPES = [
@@ -18,7 +21,10 @@ PNG = b"\x89PNG\r\n"
 
 
 def quickly(make_directory: pytest.TempPathFactory, *arguments: str) -> Findings:
-    return measure(make_directory.mktemp("bench"), make_directory.mktemp("output"), *arguments)
+    scratch = make_server_directory()
+    found = measure(scratch, make_directory.mktemp("output"), *arguments)
+    shutil.rmtree(scratch)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +38,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """All the other parts, of few recipes."""
     return quickly(
         tmp_path_factory,
-        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale"),
+        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale", "--lists"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,2000"),
     )
 
@@ -54,7 +60,7 @@ def test_every_recipe_rotates_every_row_and_has_every_figure(speed: Findings) ->
 
 
 def test_it_says_what_each_part_was_measured_on(speed: Findings, parts: Findings) -> None:
-    names = ["latency", "resume", "inserts", "bookkeeping", "scale"]
+    names = ["latency", "resume", "inserts", "bookkeeping", "scale", "lists"]
     for part in (speed["speed"], *(parts[name] for name in names)):
         assert part["command"].startswith("scripts/bench --quick")
         assert part["cores"] == os.cpu_count()
@@ -86,14 +92,20 @@ def test_all_that_must_hold_is_judged(speed: Findings, parts: Findings) -> None:
     assert [v["needs_at_most"] for v in parts["latency"]["verdicts"]] == [1.5]
     assert [v["needs_at_most"] for v in parts["bookkeeping"]["verdicts"]] == [0.02]
     assert [v["needs_at_least"] for v in parts["scale"]["verdicts"]] == [0.7, None]
+    assert [v["needs_at_most"] for v in parts["lists"]["verdicts"]] == [5, 60, 1.15]
 
 
-def test_traffic_is_measured_from_its_schedule_in_every_situation(parts: Findings) -> None:
-    situations = {one["key"]: one["runs"] for one in parts["latency"]["recipes"]}
-    assert list(situations) == ["quiet", "single-update", "bulk-update-50", "rotate-1"]
-    for (run,) in situations.values():
-        assert run["transactions"] > 0
-        assert 0 < run["p50_ms"] <= run["p99_ms"] <= run["p999_ms"] <= run["max_ms"]
+def test_traffic_is_measured_from_its_schedule_before_and_during_every_recipe(
+    parts: Findings,
+) -> None:
+    recipes = {one["key"]: one["runs"] for one in parts["latency"]["recipes"]}
+    assert list(recipes) == ["single-update", "bulk-update-50", "rotate-1"]
+    assert [len(runs) for runs in recipes.values()] == [1, 1, 3]
+    for run in chain.from_iterable(recipes.values()):
+        for felt in (run["quiet"], run["during"]):
+            assert felt["transactions"] > 0
+            assert 0 < felt["p50_ms"] <= felt["p99_ms"] <= felt["p999_ms"] <= felt["max_ms"]
+        assert run["p99_ratio"] == run["during"]["p99_ms"] / run["quiet"]["p99_ms"]
 
 
 def test_going_on_after_a_kill_is_timed_where_a_recipe_can(parts: Findings) -> None:
@@ -122,6 +134,23 @@ def test_every_size_has_its_place_on_the_curve(parts: Findings) -> None:
         assert medians["first_batch_seconds"] > 0
 
 
+def test_lists_are_verified_before_and_after_and_a_hundredth_is_rotated(
+    parts: Findings,
+) -> None:
+    before, only, after = (
+        [each for each in parts["lists"]["commands"] if each["command"] == command]
+        for command in ("--verify, all valid", "--only", "--verify, none valid")
+    )
+    sizes = [("tokens", 300), ("tokens", 3000), ("SHA-256", 300), ("SHA-256", 3000)]
+    assert [(each["kind"], each["lines"]) for each in before] == sizes
+    assert [(each["kind"], each["lines"]) for each in after] == sizes[1::2]
+    assert [(each["kind"], each["lines"]) for each in only] == [("tokens", 30)]
+    for each in (*before, *only, *after):
+        assert each["medians"]["seconds"] > 0
+        assert each["medians"]["peak_client_memory_bytes"] > 1e6
+    assert "## A list of leaked tokens" in parts["stdout"]
+
+
 def test_page_and_plots_show_what_was_measured(speed: Findings, parts: Findings) -> None:
     for found, plots in (
         (speed, ["speed", "disk"]),
@@ -139,10 +168,9 @@ def test_nothing_is_left_behind(speed: Findings, parts: Findings) -> None:
 
 
 def test_an_interrupted_benchmark_leaves_nothing_behind(
-    tmp_path_factory: pytest.TempPathFactory,
+    server_directory: Path, tmp_path: Path
 ) -> None:
-    # Not below one another: a server's socket lives there, and its path may not be long.
-    scratch, output = tmp_path_factory.mktemp("bench"), tmp_path_factory.mktemp("output")
+    scratch, output = server_directory, tmp_path
     process = subprocess.Popen(
         [str(BENCH), "--rows", "1000000", "--output", str(output)],
         env=bench_environment(scratch),

@@ -1,76 +1,50 @@
 """A rotation holds back for a real standby that lags, for busy backends, and for a rate."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg2
 import psycopg2.extras
 import pytest
 
+from tests.databases import DatabaseFactory
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
+from tests.replication import Replicated, replicated_server
 from tests.waiting import until
-from tickets.config.embedded.cluster import PostgresCluster
 
 ROWS = 20_000
 
 
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="tickets-standby-"))
-    path.chmod(0o755)  # the server may run as another account
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Replicated]:
+    with replicated_server() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def databases(servers: Replicated, manage: Manage) -> DatabaseFactory:
+    return DatabaseFactory(servers.primary.url(), manage)
 
 
 @pytest.fixture
-def primary(directory: Path) -> Iterator[PostgresCluster]:
-    cluster = PostgresCluster(directory / "primary", settings={"max_wal_senders": "4"})
-    cluster.start()
-    yield cluster
-    cluster.stop("immediate")
-
-
-@pytest.fixture
-def standby(directory: Path, primary: PostgresCluster) -> Iterator[PostgresCluster]:
-    """A streaming standby of the primary, made by pg_basebackup."""
-    cluster = PostgresCluster(directory / "standby", settings={"hot_standby": "on"})
-    primary.run(
-        "pg_basebackup",
-        f"--pgdata={primary.data_directory}/copy",
-        f"--dbname={primary.url()}",
-        "--checkpoint=fast",
-        "--write-recovery-conf",
-    )
-    cluster.directory.mkdir()
-    cluster.directory.chmod(0o755)
-    (primary.data_directory / "copy").rename(cluster.data_directory)
-    cluster.start()
-    yield cluster
-    cluster.stop("immediate")
+def primary_url(databases: DatabaseFactory) -> str:
+    """URL of a new, fully migrated, empty database on the primary."""
+    return databases.create("latest")
 
 
 def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
-    primary: PostgresCluster,
-    standby: PostgresCluster,
-    manage: Manage,
-    connect: Callable[[str], Any],
+    servers: Replicated, primary_url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    manage("migrate", database_url=primary.url())
-    tickets = connect(primary.url())
+    tickets = connect(primary_url)
     leak(tickets, ROWS)
-    replay = connect(standby.url())
-    streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-    until(lambda: value(tickets, streaming) == 1)
+    replay = connect(servers.standby.url())
     value(replay, "SELECT pg_wal_replay_pause()::text")
     process = manage.start(
         *("rotate_tokens", "--max-replica-lag", "1", "--batch-rows", "10"),
         *("--pause-seconds", "0.05"),
-        database_url=primary.url(),
+        database_url=primary_url,
     )
     assert process.stdout is not None
     line = ""
@@ -90,18 +64,17 @@ def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
 
 
 def test_it_waits_while_more_backends_are_active_than_allowed(
-    manage: Manage, primary: PostgresCluster, connect: Callable[[str], Any]
+    manage: Manage, primary_url: str, connect: Callable[[str], Any]
 ) -> None:
-    manage("migrate", database_url=primary.url())
-    tickets = connect(primary.url())
+    tickets = connect(primary_url)
     leak(tickets, ROWS)
-    busy = [psycopg2.connect(primary.url(), async_=True) for _ in range(2)]
+    busy = [psycopg2.connect(primary_url, async_=True) for _ in range(2)]
     for connection in busy:
         psycopg2.extras.wait_select(connection)
         connection.cursor().execute("SELECT pg_sleep(300)")
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     until(lambda: value(tickets, sleeping) == 2)
-    process = manage.start("rotate_tokens", "--max-active-queries", "1", database_url=primary.url())
+    process = manage.start("rotate_tokens", "--max-active-queries", "1", database_url=primary_url)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("waiting: 2 active queries")
     assert pending(tickets) == ROWS
@@ -127,19 +100,15 @@ def test_the_rate_stays_below_the_one_asked_for(
 
 
 def test_a_role_that_may_not_see_the_lag_is_told_so_before_anything_is_written(
-    primary: PostgresCluster,
-    standby: PostgresCluster,
-    manage: Manage,
-    connect: Callable[[str], Any],
+    primary_url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    manage("migrate", database_url=primary.url())
-    tickets = connect(primary.url())
+    tickets = connect(primary_url)
     leak(tickets, 100)
     tickets.cursor().execute("CREATE ROLE app LOGIN; GRANT SELECT, UPDATE ON tickets_ticket TO app")
     refused = manage(
         "rotate_tokens",
         *("--max-replica-lag", "5"),
-        database_url=primary.url().replace("postgres@", "app@"),
+        database_url=primary_url.replace("postgres@", "app@"),
     )
     assert refused.returncode == 1
     assert "Grant it pg_monitor" in refused.stderr

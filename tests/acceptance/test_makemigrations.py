@@ -12,7 +12,7 @@ from tests.project import Project
 
 IMPORTS = """
 from tickets.rotation.declaration import PendingIndex, RotatedAtField, RotatingToken, token_default
-from tickets.rotation.guard import guard
+from tickets.rotation.guard import Column, guard
 from tickets.rotation.token_format import characters, hexadecimal, urlsafe
 """
 
@@ -195,6 +195,82 @@ class Key(models.Model):
     project.run("check", "--database", "default", "--fail-level", "WARNING")
 
 
+NAMED = (
+    IMPORTS
+    + """
+TOKEN = hexadecimal({length})
+
+class {model}(models.Model):
+    {token} = models.CharField(max_length={length}, unique=True, db_default=token_default(TOKEN))
+    {marker} = RotatedAtField()
+
+    class Meta:
+        db_table = "{table}"
+        indexes = [PendingIndex("{marker}")]
+        triggers = guard("{token}", "{marker}", TOKEN)
+"""
+)
+GUARDS = """
+SELECT string_agg(tgname, ' ' ORDER BY tgname) FROM pg_trigger
+WHERE tgrelid = '"{}"'::regclass AND NOT tgisinternal
+"""
+
+
+def test_columns_model_and_table_may_get_other_names_and_no_write_passes_without_the_guard(
+    project: Project, tables: Any
+) -> None:
+    names = {"model": "Key", "token": "token", "marker": "token_rotated_at", "table": "shop_key"}
+    project.models(NAMED.format(**names, length=32))
+    project.run("makemigrations")
+    project.run("migrate", "--verbosity", "0")
+    execute(tables, "INSERT INTO shop_key (token) SELECT NULL FROM generate_series(1, 20)")
+
+    names |= {"token": "secret", "marker": "issued_at"}
+    project.models(NAMED.format(**names, length=32))
+    project.run("makemigrations", "--name", "columns", answers="y\ny\n")
+    renamed, index = list(project.written().values())[1:]
+    assert sorted(operations(renamed)) == [
+        *["AddTrigger"] * 2,
+        "RemoveIndex",
+        *["RemoveTrigger"] * 2,
+        *["RenameField"] * 2,
+    ]
+    assert "atomic = False" not in renamed
+    assert operations(index) == ["AddIndexConcurrentlyPolitely"]
+    project.run("migrate", "--verbosity", "0")
+
+    names |= {"model": "ApiKey", "table": "Api Keys"}
+    project.models(NAMED.format(**names, length=32))
+    project.run("makemigrations", "--name", "model", answers="y\n")
+    project.models(NAMED.format(**names, length=40))
+    project.run("makemigrations", "--name", "longer")
+    replaced = [operations(text) for text in project.written().values()]
+    assert replaced.count(["ReplaceTriggerPolitely"]) == 3
+    project.run("migrate", "--verbosity", "0")
+    project.run("makemigrations", "--check")
+    assert len(value(tables, GUARDS.format("Api Keys")).split()) == 2
+    project.run("check", "--database", "default", "--fail-level", "WARNING")
+    said = project.run("rotate_tokens", "--issued-before", "now")
+    assert "shop.ApiKey: 20 tokens rotated" in said
+
+    execute(tables, 'DELETE FROM "Api Keys"')  # the tokens are longer than the column was
+    project.run("migrate", "shop", "0001", "--verbosity", "0")
+    execute(tables, "INSERT INTO shop_key (token) VALUES ('leaked')")
+    assert value(tables, "SELECT length(token) FROM shop_key") == 32
+
+
+def test_squashed_steps_make_a_new_database(project: Project, tables: Any) -> None:
+    project.models("class Link(models.Model):\n    token = models.UUIDField(default=uuid.uuid4)")
+    project.run("makemigrations")
+    project.models(IMPORTS + "class Link(RotatingToken): ...")
+    project.run("makemigrations")
+    project.run("squashmigrations", "shop", list(project.written())[-1][:4], "--no-input")
+    project.run("makemigrations", "--check")
+    project.run("migrate", "--verbosity", "0")
+    project.run("check", "--database", "default", "--fail-level", "WARNING")
+    assert len(value(tables, GUARDS.format("shop_link")).split()) == 2
+
+
 KEEPING = (
     IMPORTS
     + """
@@ -250,6 +326,18 @@ def test_a_model_that_is_born_keeping_retired_tokens_comes_after_their_table(
     assert TABLE in first
 
 
+@pytest.mark.parametrize("app", ["pgtrigger", "tickets.rotation", "tickets.batch"])
+def test_an_app_that_was_forgotten_is_named_and_no_unsafe_migration_is_written(
+    project: Project, app: str
+) -> None:
+    project.without(app)
+    project.models(IMPORTS + "class Link(RotatingToken): ...")
+    refused = project.attempt("makemigrations", "shop")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].endswith(f"guard() needs {app} in INSTALLED_APPS.")
+    assert project.written() == {}
+
+
 MISTAKEN = """
 class NoGuard(RotatingToken):
     class Meta:
@@ -273,6 +361,40 @@ class NoMarker(models.Model):
     class Meta:
         triggers = guard()
 
+class TooLong(models.Model):
+    token = models.CharField(max_length=31, null=True, db_default=token_default(hexadecimal()))
+    token_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes = [PendingIndex()]
+        triggers = guard(fresh_token=hexadecimal())
+
+class InAnotherSchema(RotatingToken):
+    class Meta(RotatingToken.Meta):
+        db_table = '"other"."table"'
+
+class Unmanaged(RotatingToken):
+    class Meta(RotatingToken.Meta):
+        managed = False
+
+class Child(Unmanaged):
+    class Meta:
+        triggers = guard()
+
+class IsTheKey(models.Model):
+    key = models.CharField(max_length=40, primary_key=True)
+
+class ProxyOfIt(IsTheKey):
+    class Meta:
+        proxy = True
+        triggers = guard("key", Column("key_rotated_at"), hexadecimal())
+
+class ReferredTo(RotatingToken):
+    pass
+
+class Referring(models.Model):
+    to = models.ForeignKey(ReferredTo, to_field="token", on_delete=models.CASCADE)
+
 class Composite(RotatingToken):
     pk = models.CompositePrimaryKey("one", "two")
     one = models.IntegerField()
@@ -291,6 +413,13 @@ def test_a_declaration_that_would_not_hold_is_refused_before_anything_is_written
         ("NoMarker", "E013"),
         ("NoDefault", "E014"),
         ("NoIndex", "E015"),
+        ("InAnotherSchema", "E017"),
+        ("Unmanaged", "E017"),
+        ("Child", "E017"),
+        ("ProxyOfIt", "E017"),
+        ("ReferredTo", "E017"),
+        ("TooLong", "E018"),
+        ("TooLong", "W011"),
     ):
         assert f"shop.{model}: (rotation.{code})" in said
     assert project.written() == {}

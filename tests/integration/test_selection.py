@@ -24,6 +24,7 @@ from tickets.rotation.errors import SelectionError
 from tickets.rotation.events import Event, Waiting
 from tickets.rotation.key_range import KeyRange, Listed
 from tickets.rotation.leak_list import Kind, LeakList
+from tickets.rotation.listed import ListedRows
 from tickets.rotation.random_uuids import random_uuids
 from tickets.rotation.result import Outcome
 from tickets.rotation.selection import Condition, Selection
@@ -207,6 +208,22 @@ def test_a_taken_token_isolates_its_row_among_listed_ones(
     assert changed(tickets) == list(range(1, 17))
 
 
+def test_tokens_without_an_index_are_looked_up_however_long_a_statement_may_take(
+    tickets: Any, target: Target
+) -> None:
+    leak(tickets, 3)
+    tickets.cursor().execute(
+        "CREATE VIEW slow AS SELECT t.* FROM tickets_ticket t, (SELECT pg_sleep(0.4)) AS slowly;"
+        f'ALTER DATABASE "{tickets.info.dbname}" SET statement_timeout = 200'
+    )
+    tokens = column(tickets, "SELECT token::text FROM tickets_ticket WHERE id < 3")
+    slow = only(replace(target, table="slow", token_is_unique=False))
+    with reading(target.database) as connection:
+        assert connection.value(psycopg2_sql.SQL("SHOW statement_timeout")) == "200ms"
+        found = ListedRows(connection, slow, list_of(slow, tokens)).find(tokens)
+    assert [key for key, _ in found] == ["1", "2"]
+
+
 @pytest.mark.parametrize("key_type", ["integer", "uuid", "text"])
 def test_listed_keys_may_be_of_many_types(
     tickets: Any, target: Target, rotation: RotationFactory, key_type: str
@@ -247,6 +264,8 @@ def test_listed_keys_may_be_of_many_types(
         (["pk__range=3,5"], [3, 4, 5]),
         (["created_at__lt=2026-02-01"], [1, 2]),
         (["created_at__date__gte=2026-02-01", "created_at__year=2026"], [3, 4, 5, 6]),
+        (["created_at__date__range=2026-01-01,2026-01-31"], [1, 2]),
+        (["created_at__month__in=1,3"], [1, 2]),
         (["subject__contains=%s 50%"], [3]),
         (["subject__startswith=it's"], [5]),
         (["messages__isnull=true"], [2, 3, 4, 5, 6]),
@@ -284,6 +303,9 @@ def test_filters_mean_what_django_means_by_them(
         ("id=abc", "abc"),
         ("created_at__gte=yesterday", "yesterday"),
         ("id__in=1,,2", "integer"),
+        ("id__range=1", "two values"),
+        ("created_at__date__range=2026-01-01", "two values"),
+        ("id__range=1,2,3", "two values"),
         ("messages__isnull=maybe", "say true or false"),
         ("token=9f8e7d6c-5b4a-4321-8765-43210fedcba9", "is a token"),
         ("token__in=a,b", "is a token"),

@@ -3,9 +3,10 @@
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Timer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,58 +23,73 @@ from tickets.batch.models import BatchOperation
 
 
 @contextmanager
-def soft_limit_strikes() -> Iterator[None]:
-    """As in a pool process: by a signal, in the middle of what the main thread waits for."""
+def soft_limit_strikes(server: socket.socket | None = None) -> Iterator[None]:
+    """As in a pool process: by a signal, in the middle of what the main thread waits for.
+
+    With a server it strikes after a client has come, not while that one is still being imported.
+    """
+    accepted = []
 
     def strike(*_: Any) -> None:
         raise SoftTimeLimitExceeded
 
+    def wait_and_strike() -> None:
+        if server is not None:
+            accepted.append(server.accept())
+        time.sleep(0.1)  # until the main thread waits
+        os.kill(os.getpid(), signal.SIGUSR1)
+
     before = signal.signal(signal.SIGUSR1, strike)
-    timer = Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
+    thread = Thread(target=wait_and_strike)
+    thread.start()
     try:
         yield
-        timer.join()
     finally:
-        timer.cancel()
-        timer.join()
+        thread.join()
         signal.signal(signal.SIGUSR1, before)
+        for client, _ in accepted:
+            client.close()
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
-    """Of a server that takes connections and never says a word."""
+def silent_server() -> Iterator[socket.socket]:
+    """It takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
+        listener.settimeout(60)
+        yield listener
 
 
 @pytest.fixture
-def silent_broker(silent_port: int, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = Celery("silent", broker=f"redis://127.0.0.1:{silent_port}/0", set_as_current=False)
+def silent_broker(
+    silent_server: socket.socket, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> socket.socket:
+    port = silent_server.getsockname()[1]
+    app = Celery("silent", broker=f"redis://127.0.0.1:{port}/0", set_as_current=False)
     monkeypatch.setattr(unreachable, "app", app)
     settings.BATCH_CELERY_APP = "tests.batch_actions.unreachable.app"
+    return silent_server
 
 
 # smtplib leaves the socket to be collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_it_goes_through_a_mail_that_is_sent(silent_port: int, settings: Any) -> None:
+def test_it_goes_through_a_mail_that_is_sent(silent_server: socket.socket, settings: Any) -> None:
     settings.ADMINS = [("", "on-call@example.com")]
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", silent_port
+    settings.EMAIL_HOST, settings.EMAIL_PORT = silent_server.getsockname()
 
-    with pytest.raises(SoftTimeLimitExceeded), soft_limit_strikes():
+    with pytest.raises(SoftTimeLimitExceeded), soft_limit_strikes(silent_server):
         mail("subject", "message")
 
 
-def test_it_goes_through_a_broker_that_is_asked(silent_broker: None) -> None:
-    with pytest.raises(SoftTimeLimitExceeded), soft_limit_strikes():
+def test_it_goes_through_a_broker_that_is_asked(silent_broker: socket.socket) -> None:
+    with pytest.raises(SoftTimeLimitExceeded), soft_limit_strikes(silent_broker):
         ensure_broker()
 
 
-def test_it_goes_through_a_task_that_is_sent(silent_broker: None) -> None:
+def test_it_goes_through_a_task_that_is_sent(silent_broker: socket.socket) -> None:
     operation = BatchOperation(pk=1, operation_type="any")
 
-    with pytest.raises(SoftTimeLimitExceeded), soft_limit_strikes():
+    with pytest.raises(SoftTimeLimitExceeded), soft_limit_strikes(silent_broker):
         send(operation, ActionGroup("any", actions=[Nothing]))
 
 

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from tests.manage import PROJECT
+from tickets.rotation import __version__
 
 APPS = ("tickets/rotation/", "tickets/batch/")
 
@@ -16,7 +17,7 @@ def test_the_wheel_holds_both_apps_whole_and_nothing_of_the_ticket_application(
 ) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    (wheel,) = tmp_path.glob(f"django_token_rotation-{__version__}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert {name for name in names if not name.startswith(APPS)} == {"tickets/__init__.py"}

@@ -1,6 +1,7 @@
 """Evidence is written as a whole or not at all."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,25 @@ def test_a_file_that_is_there_is_replaced_as_a_whole(tmp_path: Path) -> None:
     evidence.write({"answer": 0})
     assert json.loads(path.read_text()) == {"answer": 0}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    path, link = tmp_path / "evidence.json", tmp_path / "link"
+    link.symlink_to(path)
+    EvidenceFile(str(link)).write({"answer": 0})
+    assert link.is_symlink()
+    assert json.loads(path.read_text()) == {"answer": 0}
+
+
+def test_no_pipe_or_terminal_is_replaced(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "stdout"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for name in (pipe, link):
+        with pytest.raises(EvidenceError, match="no regular file"):
+            EvidenceFile(str(name))
+    assert pipe.is_fifo()
+    assert link.is_symlink()
 
 
 def test_evidence_that_cannot_be_written_leaves_the_older_file(tmp_path: Path) -> None:

@@ -52,10 +52,24 @@ def test_lines_and_csv_are_read_and_what_they_hold_is_recognised(
     ],
 )
 def test_what_may_be_either_is_asked_for(text: str, kinds: tuple[Kind, Kind]) -> None:
-    with pytest.raises(ListError, match="say which with --list-of tokens or --list-of"):
+    words = {"keys": "--list-of keys", "hashes": "--hashed"}[kinds[1].name]
+    with pytest.raises(ListError, match=f"say which with --list-of tokens or {words}"):
         listed(text, *kinds)
     assert listed(text, *kinds, wanted=kinds[1].name).kind is kinds[1]
     assert listed(text, *kinds, wanted=kinds[0].name).kind is kinds[0]
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["1,tk_ab", "tk_ab;1", '"tk_ab"', "tk_ab\t1", " tk_ab | 1", "https://x/t/tk_ab/", "no;token"],
+)
+def test_a_first_line_that_is_more_than_a_value_is_asked_about_where_all_text_could_be_one(
+    first: str,
+) -> None:
+    with pytest.raises(ListError, match="If it is one, say --list-of tokens") as refused:
+        listed(f"{first}\n", TEXTS)
+    assert "tk_ab" not in str(refused.value)
+    assert list(listed(f"{first}\n", TEXTS, wanted="tokens").values()) == [first.strip()]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "token\n", "subject\nhello\n", f"{TOKEN},x\n"])

@@ -2,3 +2,5 @@
 
 A reusable Django app: it knows targets, batches and guards, and no particular model.
 """
+
+__version__ = "0.1.0"

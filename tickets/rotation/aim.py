@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Field, UUIDField
+from django.db.models import BinaryField, Field, UUIDField
 from django.utils import timezone
 
 from tickets.rotation import sql
@@ -22,6 +22,7 @@ from tickets.rotation.target import Target
 from tickets.rotation.where import compile_where
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
+_BYTES = re.compile(r"\\x(?:[0-9a-f]{2})+").fullmatch
 
 TOKENS, KEYS, HASHES = "tokens", "keys", "hashes"
 
@@ -76,8 +77,8 @@ def list_kinds(target: Target, *names: str) -> list[Kind]:
     token, key = fields[target.token_column], fields[target.key_column]
     token_names, key_names = _names(token), _names(key)
     kinds = {
-        TOKENS: Kind(TOKENS, (token_names | {"token", "tokens"}) - key_names, _reader(token)),
-        KEYS: Kind(KEYS, (key_names | {"pk", "key", "id"}) - token_names, _reader(key)),
+        TOKENS: Kind(TOKENS, (token_names | {"token", "tokens"}) - key_names, value_reader(token)),
+        KEYS: Kind(KEYS, (key_names | {"pk", "key", "id"}) - token_names, value_reader(key)),
         HASHES: Kind(HASHES, frozenset({"sha256", "hash"}) - token_names, read_sha256),
     }
     return [kinds[name] for name in names]
@@ -87,13 +88,17 @@ def _names(field: Field[Any, Any]) -> frozenset[str]:
     return frozenset({field.name.lower(), field.column.lower()})
 
 
-def _reader(field: Field[Any, Any]) -> Callable[[str], str]:
+def value_reader(field: Field[Any, Any]) -> Callable[[str], str]:
     """A function from text to the database's text of the field's value."""
-    is_written_so = _UUID if isinstance(field, UUIDField) else None
+    is_uuid, is_binary = isinstance(field, UUIDField), isinstance(field, BinaryField)
 
     def read(text: str) -> str:
-        if is_written_so is not None and is_written_so(text):
+        if is_uuid and _UUID(text):
             return text  # a million of these would take long
+        if is_binary:  # Django has no other text of it than PostgreSQL
+            if _BYTES(text):
+                return text
+            raise ValueError("no bytes as PostgreSQL writes them")
         if not text or "\0" in text:
             raise ValueError("no value")
         try:
@@ -102,6 +107,6 @@ def _reader(field: Field[Any, Any]) -> Callable[[str], str]:
                 field.run_validators(value)
         except ValidationError:
             raise ValueError("no value of the field") from None
-        return str(value)
+        return str(field.get_prep_value(value))
 
     return read

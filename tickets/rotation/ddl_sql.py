@@ -84,6 +84,11 @@ def index_state(index: str) -> Composed:
     ).format(index=Literal(index))
 
 
+def has_rows(table: str) -> Composed:
+    """One value. ACCESS SHARE."""
+    return SQL("SELECT EXISTS (SELECT FROM {table})").format(table=Identifier(table))
+
+
 def create_shadow_table(table: str) -> Composed:
     """An empty temporary table of the same name and columns, which hides the real one.
 
@@ -101,13 +106,27 @@ def drop_index_concurrently(index: str) -> Composed:
     return SQL("DROP INDEX CONCURRENTLY IF EXISTS {index}").format(index=Identifier(index))
 
 
-def trigger_comments(table: str) -> Composed:
-    """Rows (trigger, comment) of the table's triggers that have one. Takes no lock."""
+def triggers_on_column(table: str, column: str) -> Composed:
+    """Rows (trigger, definition, comment or NULL) of the triggers that need the column to be as it
+    is: those whose WHEN names it, or that are of its updates only. Takes no lock.
+    """
     return SQL(
-        "SELECT tgname::text, obj_description(oid, 'pg_trigger') FROM pg_trigger"
-        " WHERE tgrelid = to_regclass(quote_ident({table})) AND NOT tgisinternal"
-        " AND obj_description(oid, 'pg_trigger') IS NOT NULL"
-    ).format(table=Literal(table))
+        "SELECT t.tgname::text, pg_get_triggerdef(t.oid), obj_description(t.oid, 'pg_trigger')"
+        " FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid"
+        " WHERE t.tgrelid = to_regclass(quote_ident({table})) AND NOT t.tgisinternal"
+        " AND a.attname = {column} AND EXISTS (SELECT FROM pg_depend d"
+        "  WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid"
+        "  AND d.refclassid = 'pg_class'::regclass"
+        "  AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum)"
+        " ORDER BY t.tgname"
+    ).format(table=Literal(table), column=Literal(column))
+
+
+def drop_trigger(table: str, trigger: str) -> Composed:
+    """Locks the table ACCESS EXCLUSIVE."""
+    return SQL("DROP TRIGGER {trigger} ON {table}").format(
+        trigger=Identifier(trigger), table=Identifier(table)
+    )
 
 
 def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:

@@ -7,13 +7,11 @@ import os
 import platform
 import shlex
 import time
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from importlib import metadata
 from typing import Any
 
-from tickets.rotation import proof_sql, sql
+from tickets.rotation import __version__, proof_sql, sql
 from tickets.rotation.connection import Connection, reading
 from tickets.rotation.history import last_runs
 from tickets.rotation.key_range import EVERY_KEY
@@ -48,7 +46,7 @@ def document(entries: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "evidence": "rotation of leaked tokens",
         "program": DISTRIBUTION,
-        "version": _version(),
+        "version": __version__,
         "user": _user(),
         "host": platform.node(),
         "targets": entries,
@@ -144,12 +142,6 @@ def _replicas(connection: Connection, wal_position: str) -> list[dict[str, Any]]
             names = ("name", "state", "replay_position", "has_replayed_it")
             return [dict(zip(names, row, strict=True)) for row in rows]
         time.sleep(LOOK_EVERY_SECONDS)
-
-
-def _version() -> str | None:
-    with suppress(metadata.PackageNotFoundError):
-        return metadata.version(DISTRIBUTION)
-    return None
 
 
 def _user() -> str:

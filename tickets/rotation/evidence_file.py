@@ -14,14 +14,12 @@ from tickets.rotation.errors import EvidenceError
 
 
 class EvidenceFile:
-    """Where evidence will be written; a file that is there is replaced."""
+    """Where evidence will be written; a file there, or where a link leads to, is replaced."""
 
     def __init__(self, name: str) -> None:
         """Raises EvidenceError when it could not be written now."""
-        self._path = Path(name)
         try:
-            if self._path.is_dir():
-                raise IsADirectoryError(None, "it is a directory")
+            self._path = _place_of(name)
             with self._beside():
                 pass
         except OSError as error:
@@ -53,3 +51,10 @@ class EvidenceFile:
                 yield file, name
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def _place_of(name: str) -> Path:
+    path = Path(name).resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(None, "it is there, and no regular file")
+    return path

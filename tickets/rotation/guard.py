@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pgtrigger
-from django.core.exceptions import FieldDoesNotExist
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import Field, Model
 
 from tickets.rotation.token_format import TokenFormat
 from tickets.rotation.token_source import MakeTokens
 
+NEEDED_APPS = ("pgtrigger", "tickets.rotation", "tickets.batch")
 LONGEST_TRIGGER_NAME = 47  # 63 less what django-pgtrigger puts around it
 
 
@@ -34,7 +36,7 @@ class InsertGuard(pgtrigger.Trigger):
     """Every inserted row is born with a fresh token and a marker, whatever its writer sent.
 
     ``token`` is a field's name; ``fresh_token`` is an SQL expression for one new token of the token
-    column's type.
+    column's type. ``length`` of its tokens, where that is known, is not part of the trigger.
     """
 
     name = "guard_insert"
@@ -47,11 +49,13 @@ class InsertGuard(pgtrigger.Trigger):
         token: str,
         marker: Marker,
         fresh_token: str = "gen_random_uuid()",
+        length: int | None = None,
         name: str | None = None,
     ) -> None:
         self.token = token
         self.marker = marker
         self.fresh_token = fresh_token
+        self.length = length
         super().__init__(name=name)
 
     def get_func(self, model: Model) -> str:
@@ -124,13 +128,24 @@ def guard(
     subquery, and at least 128 random bits. ``make_tokens`` is a function, or its dotted path, that
     makes n tokens at a time for the rotation; without it the rotation uses ``fresh_token``, as
     inserts always do. Add the lists of several token columns; each needs a marker of its own.
+
+    Raises ImproperlyConfigured where an app that it needs is not installed.
     """
+    _ensure_installed()
     expression = fresh_token.sql if isinstance(fresh_token, TokenFormat) else fresh_token
+    length = fresh_token.length if isinstance(fresh_token, TokenFormat) else None
     insert, update = (trigger_name(each.name, token) for each in (InsertGuard, UpdateGuard))
     return [
-        InsertGuard(token=token, marker=marker, fresh_token=expression, name=insert),
+        InsertGuard(token=token, marker=marker, fresh_token=expression, length=length, name=insert),
         UpdateGuard(token=token, marker=marker, make_tokens=make_tokens, name=update),
     ]
+
+
+def _ensure_installed() -> None:
+    """Without our makemigrations, a default of the marker would mark every leaked token as good."""
+    missing = [app for app in NEEDED_APPS if apps.apps_ready and not apps.is_installed(app)]
+    if missing:
+        raise ImproperlyConfigured(f"guard() needs {', '.join(missing)} in INSTALLED_APPS.")
 
 
 def guards_of(triggers: object) -> Iterator[GuardPair]:

@@ -24,6 +24,9 @@ from tickets.rotation.errors import ListError
 LONGEST_LINE_BYTES = 64 * 1024
 LINES_NAMED = 5
 _SHA256 = re.compile("[0-9a-fA-F]{64}").fullmatch
+# What several cells, a quoted one or a link have, and no token: found nowhere, it would prove
+# nothing.
+_NO_VALUE_ALONE = re.compile(r"[\s,;\"]|://").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class Kind:
     name: str
     headers: frozenset[str]
     read: Callable[[str], str]
+
+    @property
+    def option(self) -> str:
+        """How it is said that a list holds these."""
+        return "--hashed" if self.name == "hashes" else f"--list-of {self.name}"
 
     def accepts(self, text: str) -> bool:
         try:
@@ -93,8 +101,13 @@ class LeakList:
             named = f"its header names no {wanted}" if headed else f"line 1 holds no {names}"
             raise ListError(f"it is not clear what {self.name} holds: {named}")
         if len(chosen) > 1:
-            says = " or ".join(f"--list-of {kind.name}" for kind in chosen)
+            says = " or ".join(kind.option for kind in chosen)
             raise ListError(f"{self.name} may hold {names}: say which with {says}")
+        if not headed and wanted is None and _NO_VALUE_ALONE(first):
+            raise ListError(
+                f"it is not clear what {self.name} holds: line 1 is more than a value, or a CSV "
+                f"header that names no {names}. If it is one, say {chosen[0].option}"
+            )
         if headed:
             self._column = next(i for i, cell in enumerate(cells) if cell in chosen[0].headers)
         return chosen[0]

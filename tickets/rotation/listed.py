@@ -12,6 +12,7 @@ from tickets.rotation.connection import Connection
 from tickets.rotation.copy_stream import CopyStream
 from tickets.rotation.key_range import EVERY_KEY
 from tickets.rotation.leak_list import LeakList
+from tickets.rotation.proof_sql import WITHOUT_A_LIMIT
 from tickets.rotation.selection_sql import values_of
 from tickets.rotation.target import Target
 
@@ -71,7 +72,9 @@ class ListedRows:
 
     @contextmanager
     def _stored(self, values: Sequence[str]) -> Iterator[None]:
-        settings = [list_sql.LOOK_EACH_UP] if self._is_indexed else []
+        # One reading of a large table takes longer than what a statement of the site's may.
+        whole_table = [WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN]
+        settings = [list_sql.LOOK_EACH_UP] if self._is_indexed else whole_table
         bound = {"lock_timeout_ms": LOCK_TIMEOUT_MS}
         with self._connection.transaction(
             *(sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, *settings, list_sql.create("text")),

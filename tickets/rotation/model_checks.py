@@ -12,7 +12,8 @@ from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignor
 from django.db.models import CompositePrimaryKey, Field, Model, Q
 
 from tickets.rotation.declaration import RotatingToken, has_db_default
-from tickets.rotation.guard import Column, GuardPair, guards_of
+from tickets.rotation.fitness import unfit_column, unfit_table, without_room
+from tickets.rotation.guard import Column, GuardPair, InsertGuard, guards_of
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
 ADOPT = "docs/adopt.md shows a whole model."
@@ -44,6 +45,8 @@ def _of(model: type[Model]) -> Iterator[CheckMessage]:
         yield Error(
             "A rotating token needs a primary key of one column.", obj=model, id="rotation.E011"
         )
+    if pairs:
+        yield from (_unfit(model, sentence) for sentence in unfit_table(model))
     markers = [str(pair.update.marker) for pair in pairs]
     if len(set(markers)) < len(markers):
         yield Error(
@@ -61,13 +64,11 @@ def _of_token(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
     if token is None:
         yield _wrong(model, f"Its guard names the token {pair.update.token}, which is no field.")
         return
-    if "SELECT" in pair.insert.fresh_token.upper():
-        yield Warning(
-            f"The expression for fresh tokens of {token.name} has a subquery: one that depends on "
-            "no row gives all rows of a batch the same token.",
-            obj=model,
-            id="rotation.W010",
-        )
+    unfit = [_unfit(model, sentence) for sentence in unfit_column(model, token)]
+    if unfit:
+        yield from unfit
+        return
+    yield from _of_fresh_tokens(model, token, pair.insert)
     if isinstance(marker, Column):
         return
     field = _field(model, marker)
@@ -90,6 +91,32 @@ def _of_token(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
             obj=model,
             id="rotation.E015",
         )
+
+
+def _of_fresh_tokens(
+    model: type[Model], token: Field[Any, Any], insert: InsertGuard
+) -> Iterator[CheckMessage]:
+    if "SELECT" in insert.fresh_token.upper():
+        yield Warning(
+            f"The expression for fresh tokens of {token.name} has a subquery: one that depends on "
+            "no row gives all rows of a batch the same token.",
+            obj=model,
+            id="rotation.W010",
+        )
+    lacking = without_room(token, insert)
+    if lacking is not None:
+        yield Error(lacking, hint=ADOPT, obj=model, id="rotation.E018")
+    if token.null:
+        yield Warning(
+            f"{token.name} may be NULL: the guard and a rotation give every row a token, also "
+            "those that are meant to have none.",
+            obj=model,
+            id="rotation.W011",
+        )
+
+
+def _unfit(model: type[Model], sentence: str) -> Error:
+    return Error(sentence, obj=model, id="rotation.E017")
 
 
 def _wrong(model: type[Model], sentence: str) -> Error:

@@ -85,7 +85,9 @@ class Run:
         with reading(self._target.database) as connection:
             guard = inspect(connection, self._target)
             if guard.problems:
-                raise NotReadyError((*map(str, guard.problems), "Nothing was changed."))
+                first, *others = guard.problems
+                safe = f"{first.sentence}. Nothing was changed. Run: {first.mend}"
+                raise NotReadyError((safe, *map(str, others)))
             return self._count(connection)
 
     def _count(self, connection: Connection, *, told: bool = True) -> PendingCount:

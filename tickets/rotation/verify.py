@@ -8,6 +8,7 @@ from itertools import islice
 from tickets.rotation import list_sql, sql
 from tickets.rotation.connection import Connection
 from tickets.rotation.copy_stream import CopyStream
+from tickets.rotation.errors import NotReadyError
 from tickets.rotation.leak_list import LeakList
 from tickets.rotation.listed import LOCK_TIMEOUT_MS
 from tickets.rotation.target import Target
@@ -27,7 +28,8 @@ def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verif
     """Look every token of a list up, or its SHA-256. Nothing is written but temporary data.
 
     Tokens are looked up in chunks, a short transaction each. A SHA-256 can only be found by
-    reading the whole table, so these are looked up together.
+    reading the whole table, so these are looked up together. Raises NotReadyError where there is no
+    such column.
     """
     is_hashed = leak_list.kind.name == "hashes"
     lines_a_look = leak_list.lines if is_hashed else LINES_A_LOOK
@@ -47,4 +49,8 @@ def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verif
 
 def _count_valid(connection: Connection, target: Target) -> sql.Statement:
     column = {"table": target.table, "column": target.token_column}
-    return list_sql.count_valid(target, str(connection.value(sql.column_type(), column)))
+    token_type = connection.value(sql.column_type(), column)
+    if token_type is None:
+        where = f"{target.table}.{target.token_column}"
+        raise NotReadyError((f"There is no column {where} yet. Run: python manage.py migrate",))
+    return list_sql.count_valid(target, str(token_type))

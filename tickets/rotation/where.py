@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
-from django.db.models import DateTimeField, Exists, Field, Model, OuterRef
+from django.db.models import DateTimeField, Exists, Field, JSONField, Model, OuterRef
 from django.db.models.sql import Query
 from django.utils import timezone
 
@@ -17,6 +19,11 @@ from tickets.rotation.selection import Condition
 
 PLAIN_LOOKUPS = {"exact", "gt", "gte", "lt", "lte"}
 LIST_LOOKUPS = {"in", "range"}
+JSON_KEYS_LOOKUPS = {"has_keys", "has_any_keys"}
+JSON_TEXT_LOOKUPS = {
+    *("has_key", "iexact", "icontains", "startswith", "istartswith"),
+    *("endswith", "iendswith", "regex", "iregex"),
+}
 TRUTH = {"true": True, "false": False}
 
 
@@ -74,7 +81,12 @@ def _look_up(query: Query, name: str) -> tuple[list[str], Field[Any, Any]]:
 
 
 def _ensure_no_token(field: Field[Any, Any], name: str) -> None:
-    triggers = getattr(field.model._meta, "triggers", [])
+    same_table = (
+        each
+        for each in apps.get_models()  # a proxy may guard what another app owns
+        if each._meta.concrete_model is field.model._meta.concrete_model
+    )
+    triggers = (each for model in same_table for each in getattr(model._meta, "triggers", []))
     if any(isinstance(each, InsertGuard) and each.token == field.name for each in triggers):
         raise FieldError(
             f"{name} is a token, which would stay in the shell's history; name leaked tokens in a "
@@ -90,13 +102,38 @@ def _value(field: Field[Any, Any], lookups: list[str], text: str) -> Any:
         return TRUTH[text.lower()]
     if lookup == "exact" and text == "null":
         return None
+    if isinstance(field, JSONField):
+        return _json_value(lookup, text)
+    parts = [part.strip() for part in text.split(",")]
+    if lookup == "range" and len(parts) != 2:
+        raise ValueError("a range has two values: say FIRST,LAST")
     if len(lookups) > 1 or lookup not in PLAIN_LOOKUPS | LIST_LOOKUPS:
         # The field's own value is not what it is compared with.
+        if lookup in LIST_LOOKUPS:
+            return parts
         is_number = text.isdecimal() and field.get_transform(lookups[0]) is not None
         return int(text) if is_number else text
     if lookup in LIST_LOOKUPS:
-        return [_plain(field, part.strip()) for part in text.split(",")]
+        return [_plain(field, part) for part in parts]
     return _plain(field, text)
+
+
+def _json_value(lookup: str, text: str) -> Any:
+    """As JSON where it is any: the number 3 is not the string "3"."""
+    if lookup in JSON_TEXT_LOOKUPS:
+        return text
+    if lookup in JSON_KEYS_LOOKUPS:
+        return [part.strip() for part in text.split(",")]
+    if lookup in LIST_LOOKUPS:
+        return [_as_json(part.strip()) for part in text.split(",")]
+    return _as_json(text)
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _plain(field: Field[Any, Any], text: str) -> Any:

@@ -53,7 +53,7 @@ COMPARED: tuple[Recipe, ...] = (
         "rotate_tokens, hashes of retired tokens kept",
         rotate_tokens(),
         environment={"DJANGO_SETTINGS_MODULE": "benchmark.retired_tokens.settings"},
-        traffic_rows_at_most=200_000,
+        traffic_rows_at_most=50_000,
         preparation=install_triggers(),
     ),
     Recipe(

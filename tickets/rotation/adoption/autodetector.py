@@ -81,13 +81,15 @@ class _InSteps(MigrationAutodetector):
     def _guarded(self, model: ModelKey, pair: GuardPair) -> Guarded:
         app_label, name = model
         before = app_label, self.renamed_models.get(model, name)
-        token = self.renamed_fields.get((app_label, name, pair.update.token), pair.update.token)
+        columns = (pair.update.token, str(pair.update.marker))
+        token, marker = (self.renamed_fields.get((*model, each), each) for each in columns)
         fields = self.from_state.models[before].fields if before in self.from_state.models else {}
         return Guarded(
             model=model,
             pair=pair,
             known=frozenset(trigger_names(self.from_state, before)),
             token_before=fields.get(token),
+            is_renamed=(token, marker) != columns,
             table=table_of(self.to_state, model) if model in self.new_proxy_keys else None,
         )
 

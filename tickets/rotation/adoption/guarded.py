@@ -30,13 +30,16 @@ class Guarded:
     """One guard on a table that is there already.
 
     ``known`` are the names of its triggers that migrations have installed; ``token_before`` is the
-    token's field until now. ``table`` is another app's, whose marker is a column of ours.
+    token's field until now. ``is_renamed``: one of its columns gets another name, and until its
+    triggers know it, every write fails or goes unguarded. ``table`` is another app's, whose marker
+    is a column of ours.
     """
 
     model: ModelKey
     pair: GuardPair
     known: frozenset[str]
     token_before: Field[Any, Any] | None
+    is_renamed: bool
     table: Table | None
 
     @property

@@ -74,13 +74,16 @@ def take_apart(operations: Sequence[Operation], guards: Sequence[Guarded]) -> Pa
     """Sort the operations of a migration; ``guards`` are its app's.
 
     The others keep their order. Those that may need what a step makes come after the steps, and so
-    does what is about the same models from then on.
+    does what is about the same models from then on. Where a column gets another name, its triggers
+    are made anew in the transaction that renames it.
     """
     parts = Parts()
     for operation in operations:
-        found = [(guard, step) for guard in guards for step in _steps(operation, guard)]
-        if found:
-            parts.steps += [step for _, step in found]
+        steps = [step for guard in guards for step in _steps(operation, guard)]
+        if _follows_a_new_name(operation, guards):
+            parts.before.append(operation)
+        elif steps:
+            parts.steps += steps
         elif _is_replaced(operation, operations, guards):
             continue
         elif (parts.steps and _may_need(operation, guards)) or (
@@ -173,12 +176,22 @@ def _is_replaced(
         return False
     model, name = operation.model_name.lower(), operation.name
     return any(
-        model == guard.model[1] and name in {*_names(guard), *retired_names(guard.token)}
+        model == guard.model[1] and name in _every_name(guard) and not guard.is_renamed
         for guard in guards
     ) and any(
         isinstance(each, AddTrigger)
         and (each.model_name.lower(), each.trigger.name) == (model, name)
         for each in operations
+    )
+
+
+def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    """Whether it makes a trigger of a column that is renamed."""
+    return isinstance(operation, AddTrigger) and any(
+        guard.is_renamed
+        and operation.model_name.lower() == guard.model[1]
+        and operation.trigger.name in _every_name(guard)
+        for guard in guards
     )
 
 
@@ -207,6 +220,10 @@ def _may_reach(operation: Operation, guard: Guarded) -> bool:
 
 def _names(guard: Guarded) -> set[str | None]:
     return {guard.pair.insert.name, guard.pair.update.name}
+
+
+def _every_name(guard: Guarded) -> set[str | None]:
+    return {*_names(guard), *retired_names(guard.token)}
 
 
 def _label(guard: Guarded) -> str:

@@ -1,12 +1,16 @@
 """Build an index beside the traffic, and mend what a killed build left behind."""
 
+from functools import partial
+
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management.base import CommandError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import AddIndex
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
 from tickets.rotation import ddl_sql
+from tickets.rotation.ddl.attempts import politely
 from tickets.rotation.ddl.background import in_the_background
 from tickets.rotation.ddl.found_index import FoundIndex, expected_index, settled_index
 
@@ -20,7 +24,8 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
 
     A valid index of that name and definition is kept. One that another session is building is
     waited for; one left INVALID is dropped concurrently and built again. An index of that name with
-    another definition is an error and is not touched. Needs ``atomic = False`` on the migration.
+    another definition is an error and is not touched. Needs ``atomic = False`` on the migration,
+    but for a table without rows, as where a squashed migration has just created it.
     """
 
     def database_forwards(
@@ -35,6 +40,11 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
             schema_editor.connection.alias, model
         ):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        if schema_editor.connection.in_atomic_block and _is_empty(schema_editor, model):
+            add = AddIndex(self.model_name, self.index).database_forwards
+            change = partial(add, app_label, schema_editor, from_state, to_state)
+            politely(schema_editor, model._meta.db_table, change)
             return
         self._ensure_not_in_transaction(schema_editor)
         found = settled_index(schema_editor.connection, self.index.name)
@@ -76,3 +86,10 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
             f" ({found.definition}). Nothing was changed. Rename or drop that index, then run"
             " migrate again."
         )
+
+
+def _is_empty(editor: BaseDatabaseSchemaEditor, model: type[Model]) -> bool:
+    with editor.connection.cursor() as cursor:
+        cursor.execute(ddl_sql.has_rows(model._meta.db_table))
+        (found,) = cursor.fetchone()
+        return not found

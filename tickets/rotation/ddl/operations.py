@@ -1,16 +1,19 @@
 """Field and trigger operations, forwards and backwards under a short lock_timeout with retries."""
 
+from contextlib import ExitStack
 from functools import partial
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import AddField, AlterField, CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from django.db.models import Model
+from pgtrigger.compiler import DropTriggerSql, Trigger
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from tickets.rotation.ddl.attempts import politely
 from tickets.rotation.ddl.refusal import quoting_no_row
-from tickets.rotation.ddl.trigger_comments import kept_comments
+from tickets.rotation.ddl.set_aside import triggers_set_aside
 
 
 class PoliteOperation(Operation):
@@ -69,7 +72,7 @@ class AddFieldPolitely(PoliteOperation, AddField):
 
 
 class _AlterField(AlterField):
-    """Django's, without the loss of what triggers were made from."""
+    """Django's, also for a column that triggers name."""
 
     def database_forwards(
         self,
@@ -78,8 +81,16 @@ class _AlterField(AlterField):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
-        with kept_comments(schema_editor, table):
+        before, after = (
+            state.apps.get_model(app_label, self.model_name)._meta.get_field(self.name)
+            for state in (from_state, to_state)
+        )
+        connection = schema_editor.connection
+        is_retyped = before.db_parameters(connection) != after.db_parameters(connection)
+        with ExitStack() as stack:
+            if is_retyped and connection.vendor == "postgresql" and not schema_editor.collect_sql:
+                table, column = before.model._meta.db_table, before.column
+                stack.enter_context(triggers_set_aside(schema_editor, table, column))
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
     # AlterField's own database_backwards calls database_forwards.
@@ -93,11 +104,13 @@ class AddTriggerPolitely(PoliteOperation, AddTrigger):
     """Install a trigger (SHARE ROW EXCLUSIVE; dropping it backwards: ACCESS EXCLUSIVE)."""
 
 
-class ReplaceTriggerPolitely(AddTriggerPolitely):
-    """Put a trigger in the place of the one of the same name (ACCESS EXCLUSIVE).
+class _ReplaceTrigger(AddTrigger):
+    """django-pgtrigger's, of a trigger that is there already.
 
-    In one transaction: no write passes between the two.
+    Since the model may have been renamed, it may be there by another id, made for another table.
     """
+
+    trigger: Trigger
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         options = state.models[app_label, self.model_name_lower].options
@@ -105,18 +118,42 @@ class ReplaceTriggerPolitely(AddTriggerPolitely):
         options["triggers"] = others
         super().state_forwards(app_label, state)
 
-    def database_backwards(
+    def database_forwards(
         self,
         app_label: str,
         schema_editor: BaseDatabaseSchemaEditor,
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        triggers = to_state.models[app_label, self.model_name_lower].options["triggers"]
-        before = next(each for each in triggers if each.name == self.trigger.name)
-        AddTriggerPolitely(self.model_name, before).database_forwards(
-            app_label, schema_editor, from_state, to_state
-        )
+        before = self._same_name(app_label, from_state)
+        self._replace(schema_editor, to_state.apps.get_model(app_label, self.model_name), before)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,  # noqa: ARG002
+        to_state: ProjectState,
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        before = self._same_name(app_label, to_state)
+        _ReplaceTrigger(self.model_name, before)._replace(schema_editor, model, self.trigger)
+
+    def _same_name(self, app_label: str, state: ProjectState) -> Trigger:
+        triggers = state.models[app_label, self.model_name_lower].options["triggers"]
+        same: Trigger = next(each for each in triggers if each.name == self.trigger.name)
+        return same
+
+    def _replace(
+        self, editor: BaseDatabaseSchemaEditor, model: type[Model], before: Trigger
+    ) -> None:
+        if not self.allow_migrate_model_trigger(editor, model):
+            return
+        table, sql = model._meta.db_table, self.trigger.sql
+        if before.sql.pgid != sql.pgid:
+            editor.execute(str(DropTriggerSql(pgid=before.sql.pgid, table=table)), None)
+        install = type(sql)(**{**sql.kwargs, "table": table}, hash=sql.hash)
+        editor.execute(str(install), None)
 
     def describe(self) -> str:
         return f"Replace trigger {self.trigger.name} on model {self.model_name}"
@@ -124,6 +161,13 @@ class ReplaceTriggerPolitely(AddTriggerPolitely):
     @property
     def migration_name_fragment(self) -> str:
         return f"replace_{super().migration_name_fragment}"
+
+
+class ReplaceTriggerPolitely(PoliteOperation, _ReplaceTrigger):
+    """Put a trigger in the place of the one of the same name (ACCESS EXCLUSIVE).
+
+    In one transaction: no write passes between the two.
+    """
 
 
 class RemoveTriggerPolitely(PoliteOperation, RemoveTrigger):

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any, NoReturn
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
@@ -19,8 +20,12 @@ class OneLineParser(CommandParser):
 class OneLineCommand(BaseCommand):
     """Base of the commands here: bad arguments end with one line on stderr and exit code 1.
 
-    Called through ``call_command`` the same line is raised as a ``CommandError``.
+    Called through ``call_command`` the same line is raised as a ``CommandError``. Of the system
+    checks only those of the models are run before: an error in a URL or a template, and the time to
+    import all of them, must not come between an operator and the rotation.
     """
+
+    requires_system_checks = (Tags.models,)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
@@ -54,11 +59,14 @@ def _whole_number(text: str, *, at_least: int) -> int:
 
 
 def database_alias(text: str) -> str:
-    """Argument type: the alias of a configured database.
+    """Argument type: the alias of a configured PostgreSQL database.
 
     Raises ``argparse.ArgumentTypeError`` naming the aliases that exist. Connects to nothing.
     """
     if text not in connections:
         known = ", ".join(sorted(connections))
         raise argparse.ArgumentTypeError(f"there is no database {text!r}; configured: {known}")
+    vendor = connections[text].vendor
+    if vendor != "postgresql":
+        raise argparse.ArgumentTypeError(f"the database {text!r} is {vendor}, not PostgreSQL")
     return text

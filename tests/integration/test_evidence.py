@@ -1,0 +1,67 @@
+"""Evidence says of each standby whether an old token may still open a page there."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.databases import unique_name
+from tests.leaked import leak, value
+from tests.manage import Manage
+from tests.replication import Replicated, replicated_server
+from tests.rotations import RotationFactory
+from tests.waiting import until
+from tickets.rotation import evidence
+from tickets.rotation.evidence import make_entry
+from tickets.rotation.target import Target
+
+CAUGHT_UP = "SELECT replay_lsn >= pg_current_wal_lsn() FROM pg_stat_replication"
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Replicated]:
+    with replicated_server() as servers:
+        yield servers
+
+
+@pytest.fixture
+def database_url(servers: Replicated, manage: Manage) -> str:
+    """What the target is on."""
+    name = unique_name("evidence")
+    servers.primary.create_database(name)
+    url = servers.primary.url(name)
+    manage("migrate", database_url=url)
+    return url
+
+
+def test_a_standby_counts_as_safe_only_once_it_has_replayed_the_rotation(
+    servers: Replicated,
+    tickets: Any,
+    target: Target,
+    rotation: RotationFactory,
+    connect: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leak(tickets, 200)
+    until(lambda: value(tickets, CAUGHT_UP))
+    standby = connect(servers.standby.url(tickets.info.dbname))
+    value(standby, "SELECT pg_wal_replay_pause()::text")
+    result = rotation().run()
+    still_valid = "SELECT count(*) FROM tickets_ticket JOIN leaked USING (token)"
+
+    monkeypatch.setattr(evidence, "REPLICAS_AT_MOST_SECONDS", 0.0)
+    entry = make_entry(target, None, result=result)
+    assert entry["pending"]["everywhere"]["answer"] == 0
+    (replica,) = entry["replicas"]
+    assert replica["has_replayed_it"] is False
+    assert value(standby, still_valid) == 200
+
+    monkeypatch.undo()
+    value(standby, "SELECT pg_wal_replay_resume()::text")
+    entry = make_entry(target, None, result=result)
+    (replica,) = entry["replicas"]
+    assert replica["has_replayed_it"] is True
+    assert replica["state"] == "streaming"
+    reached = "SELECT %s::pg_lsn >= %s::pg_lsn"
+    assert value(tickets, reached, replica["replay_position"], entry["wal_position"])
+    assert value(standby, still_valid) == 0
