@@ -12,7 +12,6 @@ from tickets.rotation.connection import Connection
 from tickets.rotation.copy_stream import CopyStream
 from tickets.rotation.key_range import EVERY_KEY
 from tickets.rotation.leak_list import LeakList
-from tickets.rotation.proof_sql import WITHOUT_A_LIMIT
 from tickets.rotation.selection_sql import values_of
 from tickets.rotation.target import Target
 
@@ -72,12 +71,11 @@ class ListedRows:
 
     @contextmanager
     def _stored(self, values: Sequence[str]) -> Iterator[None]:
-        # One reading of a large table takes longer than what a statement of the site's may.
-        whole_table = [WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN]
-        settings = [list_sql.LOOK_EACH_UP] if self._is_indexed else whole_table
+        how = list_sql.LOOK_EACH_UP if self._is_indexed else list_sql.ROOM_TO_JOIN
         bound = {"lock_timeout_ms": LOCK_TIMEOUT_MS}
+        # One reading of a large table takes longer than what a statement of the site's may.
         with self._connection.transaction(
-            *(sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, *settings, list_sql.create("text")),
+            *(sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, how, list_sql.create("text")),
             values=bound,
         ):
             stream = CopyStream(value.encode() for value in values)
