@@ -12,7 +12,7 @@ PAGES = [*pages(), PROJECT / "CHANGELOG.md"]
 TESTS = {
     name
     for path in (PROJECT / "tests").rglob("test_*.py")
-    for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    for name in re.findall(r"^\s*def (test_\w+)", path.read_text(), re.MULTILINE)
 }
 
 
