@@ -51,13 +51,14 @@ def main() -> int:
 def _measure(arguments: Arguments) -> bool:
     """Measure and write each part; whether every figure is as it must be."""
     passed = True
-    with temporary_server() as cluster:
+    with temporary_server(arguments.settings) as cluster:
         databases = Databases(cluster)
         server_version = databases.server_version()
         for part in _parts(databases, arguments):
             measured = Measured(
                 command=arguments.command,
                 server_version=server_version,
+                settings=arguments.settings,
                 rows=list(arguments.sizes) if part.name == "scale" else arguments.rows,
                 rounds=arguments.rounds,
             )
@@ -90,7 +91,8 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
 def _publish(arguments: Arguments) -> None:
     """Print what was measured now; write the page and the plots of all that is there."""
     parts = read_parts(arguments.output)
-    print(make_page([part for part in parts if part["part"] in arguments.parts]))
+    now = [each for each in parts if each["part"] in arguments.parts]
+    print(make_page([each for each in now if each["settings"] == arguments.settings]))
     (arguments.output / "bench.md").write_text(make_page(parts))
     # In a process of its own: one as large as this would hide how small the measured clients are.
     command = (sys.executable, "-m", "benchmark.plots", str(arguments.output))

@@ -1,7 +1,8 @@
 """What can be asked for."""
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,8 @@ MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
 class Arguments:
     """`command` is what was typed, without --output; `parts` are keys of PARTS, in their order.
 
-    `load_seconds` is for each situation of --http, `slow_seconds` before the first row of --report.
+    `settings` are the server's; `load_seconds` is for each situation of --http, `slow_seconds`
+    before the first row of --report.
     """
 
     command: str
@@ -44,6 +46,7 @@ class Arguments:
     rounds: int
     load_seconds: int
     slow_seconds: float
+    settings: Mapping[str, str]
     output: Path
 
 
@@ -63,6 +66,7 @@ def parse_arguments(typed: Sequence[str]) -> Arguments:
         rounds=given.rounds or rounds,
         load_seconds=QUICK_LOAD_SECONDS if given.quick else LOAD_SECONDS,
         slow_seconds=QUICK_SLOW_SECONDS if given.quick else SLOW_SECONDS,
+        settings=dict(given.server),
         output=given.output,
     )
 
@@ -72,9 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/bench",
         allow_abbrev=False,
         description="Measure ways to rotate every token on a temporary PostgreSQL with default "
-        "settings; DATABASE_URL and var/ are not used. Figures go to FILES under --output: one "
-        "JSON a part, bench.md and plots of all that are there. Exit codes: 0 every figure is as "
-        "it must be, 1 one is not, 2 it could not be measured.",
+        "settings, unless --server is given; DATABASE_URL and var/ are not used. Figures go to "
+        "files under --output: one JSON a part, bench.md and plots of all that are there. Exit "
+        "codes: 0 every figure is as it must be, 1 one is not, 2 it could not be measured.",
     )
     some = parser.add_argument_group(f"parts (default: all but --{', --'.join(ONLY_WHEN_ASKED)})")
     for part, what in PARTS.items():
@@ -94,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=_positive, metavar="N",
         help=f"how often everything is measured; medians are shown (default: {DEFAULT_ROUNDS})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--server", type=_setting, action="append", default=[], metavar="NAME=VALUE",
+        help="a setting of the server, e.g. max_wal_size=16GB; several allowed. The figures go to "
+        "files of their own, beside those of the defaults",
     )  # fmt: skip
     parser.add_argument(
         "--quick", action="store_true",
@@ -117,6 +126,13 @@ def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (equals and value and re.fullmatch(r"[a-z_]+", name)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.arguments import PARTS
+from benchmark.part import TUNED
 from benchmark.sections import SECTIONS
 from benchmark.tables import Document, Table, verdicts_table
 
 
 def read_parts(directory: Path) -> list[dict[str, Any]]:
     """The parts that were ever measured, in the order in which they are shown."""
-    files = [directory / f"{part}.json" for part in PARTS]
+    files = [directory / f"{part}{tuned}.json" for part in PARTS for tuned in ("", TUNED)]
     return [json.loads(file.read_text()) for file in files if file.exists()]
 
 
@@ -29,20 +30,26 @@ def _section(part: Document) -> str:
         f"{conditions(part)}.",
         section.note,
         *(_markdown(make_table(part)) for make_table in section.tables),
-        *(f"![{section.title}]({plot}.png)" for plot in section.plots),
+        *(f"![{section.title}]({plot_file(plot, part)})" for plot in section.plots),
     ]
     if part["verdicts"]:
         blocks.append(_markdown(verdicts_table(part)))
     return "\n\n".join(blocks) + "\n"
 
 
+def plot_file(plot: str, part: Document) -> str:
+    """The name of its picture."""
+    return f"{plot}{TUNED if part['settings'] else ''}.png"
+
+
 def conditions(part: Document) -> str:
     """What the figures depend on, on one line."""
+    settings = ", ".join(f"{name} = {value}" for name, value in part["settings"].items())
     rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
     shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
     return (
         f"{part['cores']} cores, {part['memory_gb']} GB, PostgreSQL {part['postgresql']} with "
-        f"{part['settings']} settings, {shown} rows, "
+        f"{settings or 'default settings'}, {shown} rows, "
         f"medians of {part['rounds']}, {part['measured_at'][:10]}: `{part['command']}`"
     )
 

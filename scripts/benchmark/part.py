@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 
 from benchmark.verdict import Verdict
+
+TUNED = "-tuned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What every figure of a part depends on."""
+    """What every figure of a part depends on; `settings` are those of the server that were set."""
 
     command: str
     server_version: str
+    settings: Mapping[str, str]
     rows: int | list[int]
     rounds: int
 
     def write(self, part: Part, directory: Path) -> None:
-        """Write the part as `<name>.json`."""
+        """Write the part as `<name>.json`; `<name>-tuned.json` from a server with settings."""
         document = {
             "part": part.name,
             "command": self.command,
@@ -40,11 +43,11 @@ class Measured:
             "cores": os.cpu_count(),
             "memory_gb": round(psutil.virtual_memory().total / 1e9),
             "postgresql": self.server_version,
-            "settings": "default",
+            "settings": dict(self.settings),
             "rows": self.rows,
             "rounds": self.rounds,
             "verdicts": [verdict.as_json() for verdict in part.verdicts],
             **part.figures,
         }
         text = json.dumps(document, indent=1) + "\n"
-        (directory / f"{part.name}.json").write_text(text)
+        (directory / f"{part.name}{TUNED if self.settings else ''}.json").write_text(text)

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from benchmark.page import conditions, read_parts
+from benchmark.page import conditions, plot_file, read_parts
 
 Document = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def main(directory: Path) -> None:
         for name, draw in _PLOTS.get(part["part"], {}).items():
             figure = draw(part)
             figure.text(0.01, 0.01, conditions(part).replace("`", ""), fontsize=6.5, color="#555")
-            figure.savefig(directory / f"{name}.png", dpi=140, metadata={"Software": None})
+            figure.savefig(directory / plot_file(name, part), dpi=140, metadata={"Software": None})
             plt.close(figure)
 
 

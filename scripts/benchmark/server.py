@@ -1,9 +1,9 @@
-"""A server for one benchmark, with default settings."""
+"""A server for one benchmark."""
 
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from tickets.config.embedded.cluster import PostgresCluster
 
 
 @contextmanager
-def temporary_server() -> Iterator[PostgresCluster]:
-    """A running server in a temporary directory; both are gone afterwards, however it ends."""
+def temporary_server(settings: Mapping[str, str]) -> Iterator[PostgresCluster]:
+    """A running server in a temporary directory; both are gone afterwards, however it ends.
+
+    Apart from `settings` it has PostgreSQL's defaults.
+    """
     directory = Path(tempfile.mkdtemp(prefix="tickets-benchmark-"))
     directory.chmod(0o755)  # the server may run as another account
-    cluster = PostgresCluster(directory, bin_directory=program_directory())
+    cluster = PostgresCluster(directory, bin_directory=program_directory(), settings=settings)
     try:
         cluster.start()
         yield cluster

@@ -167,6 +167,24 @@ def test_nothing_is_left_behind(speed: Findings, parts: Findings) -> None:
     assert [speed["leftovers"], parts["leftovers"]] == [[], []]
 
 
+def test_a_server_with_settings_has_figures_of_its_own(
+    server_directory: Path, tmp_path: Path
+) -> None:
+    defaults = measure(server_directory, tmp_path, "--inserts", "--rows", "100")
+    found = measure(
+        server_directory,
+        tmp_path,
+        *("--inserts", "--rows", "100", "--server", "max_wal_size=2GB", "--server", "fsync=off"),
+    )
+
+    assert found["inserts"] == defaults["inserts"]
+    assert found["inserts-tuned"]["settings"] == {"max_wal_size": "2GB", "fsync": "off"}
+    assert "with max_wal_size = 2GB, fsync = off, 100 rows" in found["stdout"]
+    assert "with default settings" not in found["stdout"]
+    page = (tmp_path / "bench.md").read_text()
+    assert page.index("with default settings") < page.index("with max_wal_size = 2GB")
+
+
 def test_an_interrupted_benchmark_leaves_nothing_behind(
     server_directory: Path, tmp_path: Path
 ) -> None:
@@ -202,6 +220,7 @@ def test_an_interrupted_benchmark_leaves_nothing_behind(
         (("--rounds", "-1"), "'-1' is not a whole number above 0"),
         (("--scale-rows", "10,many"), "'many' is not a whole number above 0"),
         (("--recipes", "save,magic"), "'magic': no such recipe"),
+        (("--server", "max_wal_size"), "'max_wal_size' is not NAME=VALUE"),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(

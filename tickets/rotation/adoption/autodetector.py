@@ -19,7 +19,7 @@ from tickets.rotation.adoption.guarded import (
     table_of,
     trigger_names,
 )
-from tickets.rotation.adoption.steps import take_apart
+from tickets.rotation.adoption.parts import take_apart
 from tickets.rotation.guard import GuardPair
 from tickets.rotation.retired_guard import TABLE_MIGRATION, UnconditionalSql
 

@@ -9,7 +9,18 @@ from typing import Any
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, Q
 
-from tickets.rotation.guard import Column, GuardPair, Marker, guards_of
+from tickets.rotation.guard import (
+    Column,
+    GuardPair,
+    InsertGuard,
+    Marker,
+    UpdateGuard,
+    guards_of,
+    trigger_name,
+)
+from tickets.rotation.retired_guard import KeepRetired, RefuseRetired
+
+OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))
 
 ModelKey = tuple[str, str]
 """App label and the model's name in lower case."""
@@ -50,6 +61,16 @@ class Guarded:
     @property
     def marker(self) -> Marker:
         return self.pair.update.marker
+
+    @property
+    def names(self) -> set[str | None]:
+        return {self.pair.insert.name, self.pair.update.name}
+
+    @property
+    def every_name(self) -> set[str | None]:
+        """Of all its triggers, also by the name that the token's column has had."""
+        tokens = (self.token, self.token_name_before)
+        return self.names | {trigger_name(kind, each) for kind in OUR_TRIGGERS for each in tokens}
 
     @property
     def is_pending(self) -> Q:

@@ -1,4 +1,4 @@
-"""Take the operations of a guard out of a migration, and put them in the safe order.
+"""The steps of a guard, each for a migration of its own, and their safe order.
 
 A column whose default would mark every old row as rotated comes without it; then nothing but fresh
 tokens may enter (guard), then the defaults come, then the index, built beside the traffic. Triggers
@@ -7,14 +7,13 @@ that are no longer asked for go first, before the columns that they name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeGuard
+from typing import Any
 
 from django.db.migrations import AddField, AddIndex, AlterField
 from django.db.migrations.operations.base import Operation
-from django.db.migrations.operations.models import IndexOperation
 from django.db.models import DateTimeField, Field, Index
 from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
@@ -30,12 +29,11 @@ from tickets.rotation.ddl import (
     ReplaceTriggerPolitely,
 )
 from tickets.rotation.declaration import has_db_default, pending_index_name
-from tickets.rotation.guard import Column, InsertGuard, UpdateGuard, trigger_name
-from tickets.rotation.retired_guard import KeepRetired, RefuseRetired, retired_names
+from tickets.rotation.guard import Column
+from tickets.rotation.retired_guard import retired_names
 
 # What would fill the rows that are there already.
 FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")
-OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))
 OF_THE_COLUMN = ("max_length", "null", "unique", "db_index", "db_collation", "primary_key")
 
 
@@ -65,53 +63,8 @@ class Step:
         return self.place is not Place.INDEX
 
 
-@dataclass
-class Parts:
-    """A migration's operations: those to come before the steps, the steps, and those after."""
-
-    before: list[Operation] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    after: list[Operation] = field(default_factory=list)
-
-
-def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
-    """Sort the operations of a migration; ``guards`` are its app's.
-
-    The others keep their order. Those that may need what a step makes or removes come after the
-    steps, and so does what is about the same models from then on. Where a column gets another name,
-    its triggers are made anew in the transaction that renames it.
-    """
-    parts = Parts()
-    unguarded = {
-        operation.model_name_lower
-        for operation in operations
-        if _is_ours(operation)
-        and not _is_replaced(operation, operations, guards)
-        and not _follows_a_new_name(operation, guards)
-    }
-    for operation in operations:
-        steps = [step for guard in guards for step in _steps(operation, guard)]
-        if _follows_a_new_name(operation, guards):
-            parts.before.append(operation)
-        elif steps:
-            parts.steps += steps
-        elif _is_replaced(operation, operations, guards):
-            continue
-        elif _is_ours(operation):
-            parts.steps.append(Step(Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation))))
-        elif (
-            (parts.steps and _may_need(operation, guards))
-            or (parts.after and _is_about(operation, guards))
-            or any(_reaches(operation, model, app_label) for model in unguarded)
-        ):
-            parts.after.append(operation)
-        else:
-            parts.before.append(operation)
-    parts.steps.sort(key=lambda step: step.place)
-    return parts
-
-
-def _steps(operation: Operation, guard: Guarded) -> Iterator[Step]:
+def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
+    """What is to be done instead of an operation; nothing where it is not about the guard."""
     name = getattr(operation, "model_name", "").lower()
     if name != guard.model[1]:
         return
@@ -134,10 +87,15 @@ def _steps(operation: Operation, guard: Guarded) -> Iterator[Step]:
             yield Step(Place.MARKER_DEFAULT, _politely(AlterFieldPolitely, operation))
         case AddIndex(index=index) if index.condition == guard.is_pending:
             yield Step(Place.INDEX, AddIndexConcurrentlyPolitely(guard.model[1], index))
-        case AddTrigger(trigger=trigger) if trigger.name in _names(guard):
+        case AddTrigger(trigger=trigger) if trigger.name in guard.names:
             yield from _guard_steps(operation, guard)
         case AddTrigger(trigger=trigger) if trigger.name in retired_names(guard.token):
             yield Step(Place.RETIRED_TOKENS, _polite_trigger(operation, guard))
+
+
+def removal(operation: RemoveTrigger) -> Step:
+    """The step that takes a trigger away."""
+    return Step(Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation)))
 
 
 def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
@@ -181,83 +139,6 @@ def _altered_token(operation: AlterField, guard: Guarded) -> Step:
         "the whole table while traffic waits; such a change may need a release of its own."
     )
     return Step(Place.TOKEN_TYPE, polite, notice)
-
-
-def _is_replaced(
-    operation: Operation, operations: Sequence[Operation], guards: Sequence[Guarded]
-) -> bool:
-    """Whether a step makes the trigger anew, for which nothing must be without it meanwhile."""
-    if not isinstance(operation, RemoveTrigger):
-        return False
-    model, name = operation.model_name.lower(), operation.name
-    return any(
-        model == guard.model[1] and name in _every_name(guard) and not guard.is_renamed
-        for guard in guards
-    ) and any(
-        isinstance(each, AddTrigger)
-        and (each.model_name.lower(), each.trigger.name) == (model, name)
-        for each in operations
-    )
-
-
-def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    """Whether it takes away or makes a trigger of a column that is renamed."""
-    match operation:
-        case AddTrigger():
-            name = operation.trigger.name
-        case RemoveTrigger():
-            name = operation.name
-        case _:
-            return False
-    return any(
-        guard.is_renamed
-        and operation.model_name.lower() == guard.model[1]
-        and name in _every_name(guard)
-        for guard in guards
-    )
-
-
-def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
-    """Whether it takes one of our triggers away."""
-    return isinstance(operation, RemoveTrigger) and any(
-        operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS
-    )
-
-
-def _may_need(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    return any(
-        operation.references_field(guard.model[1], name, guard.model[0])
-        for guard in guards
-        for name in (guard.token, guard.marker)
-        if isinstance(name, str) and _may_reach(operation, guard.model[1])
-    )
-
-
-def _is_about(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    return any(_reaches(operation, guard.model[1], guard.model[0]) for guard in guards)
-
-
-def _reaches(operation: Operation, model: str, app_label: str) -> bool:
-    return _may_reach(operation, model) and operation.references_model(model, app_label)
-
-
-def _may_reach(operation: Operation, model: str) -> bool:
-    """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
-    is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
-    return is_on in {None, model}
-
-
-def _names(guard: Guarded) -> set[str | None]:
-    return {guard.pair.insert.name, guard.pair.update.name}
-
-
-def _every_name(guard: Guarded) -> set[str | None]:
-    """Of its triggers, also by the name that the token's column has had."""
-    tokens = (guard.token, guard.token_name_before)
-    return {
-        *_names(guard),
-        *(trigger_name(kind, token) for kind in OUR_TRIGGERS for token in tokens),
-    }
 
 
 def _label(guard: Guarded) -> str:

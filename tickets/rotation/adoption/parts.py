@@ -1,0 +1,124 @@
+"""Take the steps of guards out of a migration, and tell what of it must come before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeGuard
+
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.operations.models import IndexOperation
+from pgtrigger.migrations import AddTrigger, RemoveTrigger
+
+from tickets.rotation.adoption.guarded import OUR_TRIGGERS, Guarded
+from tickets.rotation.adoption.steps import Step, removal, steps_of
+
+
+@dataclass
+class Parts:
+    """A migration's operations: those to come before the steps, the steps, and those after."""
+
+    before: list[Operation] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    after: list[Operation] = field(default_factory=list)
+
+
+def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
+    """Sort the operations of a migration; ``guards`` are its app's.
+
+    The others keep their order. Those that may need what a step makes or removes come after the
+    steps, and so does what is about the same models from then on. Where a column gets another name,
+    its triggers are made anew in the transaction that renames it.
+    """
+    parts = Parts()
+    unguarded = {
+        operation.model_name_lower
+        for operation in operations
+        if _is_ours(operation)
+        and not _is_replaced(operation, operations, guards)
+        and not _follows_a_new_name(operation, guards)
+    }
+    for operation in operations:
+        steps = [step for guard in guards for step in steps_of(operation, guard)]
+        if _follows_a_new_name(operation, guards):
+            parts.before.append(operation)
+        elif steps:
+            parts.steps += steps
+        elif _is_replaced(operation, operations, guards):
+            continue
+        elif _is_ours(operation):
+            parts.steps.append(removal(operation))
+        elif (
+            (parts.steps and _may_need(operation, guards))
+            or (parts.after and _is_about(operation, guards))
+            or any(_reaches(operation, model, app_label) for model in unguarded)
+        ):
+            parts.after.append(operation)
+        else:
+            parts.before.append(operation)
+    parts.steps.sort(key=lambda step: step.place)
+    return parts
+
+
+def _is_replaced(
+    operation: Operation, operations: Sequence[Operation], guards: Sequence[Guarded]
+) -> bool:
+    """Whether a step makes the trigger anew, for which nothing must be without it meanwhile."""
+    if not isinstance(operation, RemoveTrigger):
+        return False
+    model, name = operation.model_name.lower(), operation.name
+    return any(
+        model == guard.model[1] and name in guard.every_name and not guard.is_renamed
+        for guard in guards
+    ) and any(
+        isinstance(each, AddTrigger)
+        and (each.model_name.lower(), each.trigger.name) == (model, name)
+        for each in operations
+    )
+
+
+def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    """Whether it takes away or makes a trigger of a column that is renamed."""
+    match operation:
+        case AddTrigger():
+            name = operation.trigger.name
+        case RemoveTrigger():
+            name = operation.name
+        case _:
+            return False
+    return any(
+        guard.is_renamed
+        and operation.model_name.lower() == guard.model[1]
+        and name in guard.every_name
+        for guard in guards
+    )
+
+
+def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
+    """Whether it takes one of our triggers away."""
+    return isinstance(operation, RemoveTrigger) and any(
+        operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS
+    )
+
+
+def _may_need(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    return any(
+        operation.references_field(guard.model[1], name, guard.model[0])
+        for guard in guards
+        for name in (guard.token, guard.marker)
+        if isinstance(name, str) and _may_reach(operation, guard.model[1])
+    )
+
+
+def _is_about(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    return any(_reaches(operation, guard.model[1], guard.model[0]) for guard in guards)
+
+
+def _reaches(operation: Operation, model: str, app_label: str) -> bool:
+    return _may_reach(operation, model) and operation.references_model(model, app_label)
+
+
+def _may_reach(operation: Operation, model: str) -> bool:
+    """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
+    is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
+    return is_on in {None, model}
