@@ -23,7 +23,7 @@ from benchmark.verdict import Verdict
 RATIO_AT_MOST = 1.5
 QUIET_SECONDS_AT_MOST = 10.0
 WARM_UP_SHARE = 0.5
-RUNS_A_ROUND = {ONE_WORKER.key: 3}
+RUNS_A_ROUND = {ONE_WORKER.key: 5}
 """Of those that are judged: one of them alone says little on a machine whose speed wavers."""
 
 
@@ -61,16 +61,18 @@ def measure_latency(
 
     A machine is not as fast now as it was some minutes ago: only neighbours are compared.
     """
+    quiet_seconds = min(QUIET_SECONDS_AT_MOST, max(1.0, rows / 100_000))
     runs: dict[str, list[Compared]] = {recipe.key: [] for recipe in recipes}
     for number in range(rounds):
         for recipe in rotated(recipes, number):
             announce(f"latency, round {number + 1} of {rounds}: {recipe.title}")
             for _ in range(RUNS_A_ROUND.get(recipe.key, 1)):
-                runs[recipe.key].append(_measure(databases, recipe, recipe.traffic_rows(rows)))
+                compared = _measure(databases, recipe, recipe.traffic_rows(rows), quiet_seconds)
+                runs[recipe.key].append(compared)
     figures = {
         "rate_per_second": RATE_PER_SECOND,
         "clients": CLIENTS,
-        "quiet_seconds": _quiet_seconds(rows),
+        "quiet_seconds": quiet_seconds,
         "recipes": [_as_json(one, one.traffic_rows(rows), runs[one.key]) for one in recipes],
     }
     return Part("latency", figures, _verdicts(runs))
@@ -89,13 +91,7 @@ def _p99_ratio(runs: Sequence[Compared]) -> float:
     return statistics.median(run.p99_ratio for run in runs)
 
 
-def _quiet_seconds(rows: int) -> float:
-    """About as long as a rotation beside traffic, so that it meets as much of a server's life."""
-    return min(QUIET_SECONDS_AT_MOST, max(1.0, rows / 100_000))
-
-
-def _measure(databases: Databases, recipe: Recipe, rows: int) -> Compared:
-    quiet_seconds = _quiet_seconds(rows)
+def _measure(databases: Databases, recipe: Recipe, rows: int, quiet_seconds: float) -> Compared:
     with databases.clone(rows) as url, tempfile.TemporaryDirectory() as directory:
         recipe.prepare(url)
         with running_traffic(

@@ -100,11 +100,12 @@ def test_traffic_is_measured_from_its_schedule_before_and_during_every_recipe(
 ) -> None:
     recipes = {one["key"]: one["runs"] for one in parts["latency"]["recipes"]}
     assert list(recipes) == ["single-update", "bulk-update-50", "rotate-1"]
-    assert [len(runs) for runs in recipes.values()] == [1, 1, 3]
+    assert [len(runs) for runs in recipes.values()] == [1, 1, 5]
     for run in chain.from_iterable(recipes.values()):
         for felt in (run["quiet"], run["during"]):
             assert felt["transactions"] > 0
             assert 0 < felt["p50_ms"] <= felt["p99_ms"] <= felt["p999_ms"] <= felt["max_ms"]
+        assert run["quiet"]["seconds"] == parts["latency"]["quiet_seconds"]
         assert run["p99_ratio"] == run["during"]["p99_ms"] / run["quiet"]["p99_ms"]
 
 
