@@ -30,7 +30,7 @@ def main() -> int:
     print(f"seed {arguments.seed}, {arguments.rows:,} rows", flush=True)
     total = Figures()
     try:
-        with temporary_server() as cluster:
+        with temporary_server({}) as cluster:
             _play(cluster, arguments, total)
     except Violation as violation:
         print(f"VIOLATION in round {total.rounds + 1}, seed {arguments.seed}: {violation}")
