@@ -11,7 +11,7 @@ BENCH = Path(__file__).resolve().parents[1] / "scripts" / "bench"
 Findings = dict[str, Any]
 
 
-def bench_environment(directory: Path) -> dict[str, str]:
+def own_server_environment(directory: Path) -> dict[str, str]:
     """A DATABASE_URL that must not be used, and a place in which leftovers show."""
     return {
         **os.environ,
@@ -24,7 +24,7 @@ def measure(scratch: Path, output: Path, *arguments: str) -> Findings:
     """What a benchmark found: the JSON of each part by its name, and how it ended."""
     result = subprocess.run(
         [str(BENCH), "--quick", *arguments, "--output", str(output)],
-        env=bench_environment(scratch),
+        env=own_server_environment(scratch),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

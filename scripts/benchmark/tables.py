@@ -30,14 +30,15 @@ def speed_table(part: Document) -> Table:
 def latency_table(part: Document) -> Table:
     keys = ("p50_ms", "p99_ms", "p999_ms", "max_ms")
     heads = (
-        *("during", "rows", "runs", "quiet p50 ms", "quiet p99 ms", "p50 ms", "p99 ms", "p99.9 ms"),
-        *("max ms", "p99 to quiet", "took s", "transactions"),
+        *("during", "rows", "runs", "quiet for s", "quiet p50 ms", "quiet p99 ms"),
+        *("p50 ms", "p99 ms", "p99.9 ms", "max ms", "p99 to quiet", "took s", "transactions"),
     )
     rows = [
         (
             one["title"],
             f"{one['rows']:,}",
             f"{len(one['runs'])}",
+            f"{one['quiet_medians']['seconds']:,.0f}",
             *(f"{one['quiet_medians'][key]:,.2f}" for key in ("p50_ms", "p99_ms")),
             *(f"{one['medians'][key]:,.2f}" for key in keys),
             _spread([run["p99_ratio"] for run in one["runs"]]),

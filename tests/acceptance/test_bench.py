@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmark import BENCH, Findings, bench_environment, measure
+from tests.benchmark import BENCH, Findings, measure, own_server_environment
 from tests.databases import make_server_directory
 
 ROWS = 2_000
@@ -192,7 +192,7 @@ def test_an_interrupted_benchmark_leaves_nothing_behind(
     scratch, output = server_directory, tmp_path
     process = subprocess.Popen(
         [str(BENCH), "--rows", "1000000", "--output", str(output)],
-        env=bench_environment(scratch),
+        env=own_server_environment(scratch),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -229,7 +229,7 @@ def test_bad_input_is_refused_before_anything_starts(
 ) -> None:
     result = subprocess.run(
         [str(BENCH), *wrong],
-        env=bench_environment(tmp_path),
+        env=own_server_environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=60,

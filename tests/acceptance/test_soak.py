@@ -1,29 +1,21 @@
 """scripts/soak plays rounds of rotation under faults, and ends in order."""
 
-import os
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.benchmark import own_server_environment
+
 SOAK = Path(__file__).resolve().parents[2] / "scripts" / "soak"
-
-
-def soak_environment(directory: Path) -> dict[str, str]:
-    """A DATABASE_URL that must not be used, and a place in which leftovers show."""
-    return {
-        **os.environ,
-        "DATABASE_URL": "postgresql://nobody@192.0.2.1/x",
-        "TMPDIR": f"{directory}",
-    }
 
 
 def test_rounds_of_rotation_under_random_faults_are_clean(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     result = subprocess.run(
         [str(SOAK), "--minutes", "0.1", "--rows", "5000", "--seed", "7"],
-        env=soak_environment(tmp_path),
+        env=own_server_environment(tmp_path),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -44,7 +36,7 @@ def test_an_interrupted_soak_leaves_nothing_behind(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     process = subprocess.Popen(
         [str(SOAK), "--minutes", "10", "--rows", "1000"],
-        env=soak_environment(tmp_path),
+        env=own_server_environment(tmp_path),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,7 +64,7 @@ def test_bad_input_is_refused_before_anything_starts(
 ) -> None:
     result = subprocess.run(
         [str(SOAK), "--minutes", "1", *wrong],
-        env=soak_environment(tmp_path),
+        env=own_server_environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=60,
