@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 from tests.waiting import until
 
@@ -57,12 +59,23 @@ class Browser:
         self.driver.get(url)
 
     def type(self, selector: str, text: str) -> None:
-        field = self.driver.find_element(By.CSS_SELECTOR, selector)
-        field.clear()
-        field.send_keys(text)
+        self._with(selector, lambda field: field.clear())
+        self._with(selector, lambda field: field.send_keys(text))
 
     def click(self, selector: str) -> None:
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+        self._with(selector, lambda element: element.click())
+
+    def _with(self, selector: str, act: Callable[[WebElement], None]) -> None:
+        """Act on what is there now: a live page may put another in its place while one looks."""
+
+        def acted() -> bool:
+            try:
+                act(self.driver.find_element(By.CSS_SELECTOR, selector))
+            except StaleElementReferenceException:
+                return False
+            return True
+
+        self.until(acted)
 
     def press_tab_until(self, selector: str) -> None:
         """Move the focus there with the keyboard alone."""
@@ -98,12 +111,17 @@ class Browser:
 
     def text(self, selector: str = "body") -> str:
         """What is visible, on one line; "" where there is no such element."""
-        found = self.ask(
-            "const found = document.querySelector(arguments[0]);"
-            "return found ? found.innerText.replace(/\\s+/g, ' ').trim() : '';",
-            selector,
+        return self.texts(selector)[0]
+
+    def texts(self, *selectors: str) -> list[str]:
+        """The text of each, at one moment: between two questions the page may have changed."""
+        found: list[str] = self.ask(
+            "return Array.from(arguments, (selector) => {"
+            "const found = document.querySelector(selector);"
+            "return found ? found.innerText.replace(/\\s+/g, ' ').trim() : '';});",
+            *selectors,
         )
-        return str(found)
+        return found
 
     def ask(self, script: str, *values: Any) -> Any:
         return self.driver.execute_script(script, *values)

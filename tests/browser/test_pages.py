@@ -39,8 +39,9 @@ def test_a_rotation_is_watched_from_0_to_100_percent_without_a_reload(
     seen: list[float] = []
 
     def is_complete() -> bool:
-        seen.append(float(browser.text(PERCENT)))
-        return browser.text(STATE) == "Complete"
+        percent, state = browser.texts(PERCENT, STATE)
+        seen.append(float(percent))
+        return state == "Complete"
 
     browser.until(is_complete)
     assert ended(rotation) == 0
