@@ -87,7 +87,10 @@ def _latency(part: Document) -> Figure:
 def _scale(part: Document) -> Figure:
     figure, sheets = plt.subplots(1, 3, figsize=(12, 4), layout=_layout())
     lines: tuple[Mapping[str, str], ...] = (
-        {"rows_per_second": "rows a second"},
+        {
+            "rows_per_second": "rows a second",
+            "independent_rows_per_second": "with --independent-tokens",
+        },
         {"peak_client_memory_bytes": "peak client memory, bytes"},
         {
             "first_batch_seconds": "first batch, s",

@@ -9,15 +9,16 @@ from benchmark.databases import Databases
 from benchmark.interrupted import resume_seconds
 from benchmark.manage import manage
 from benchmark.measured_run import Figures, measured_run
-from benchmark.measures import MEMORY, RATE
+from benchmark.measures import MEMORY, RATE, WAL
 from benchmark.part import Part
-from benchmark.recipes import ONE_WORKER
+from benchmark.recipes import INDEPENDENT, ONE_WORKER
 from benchmark.rounds import rotated
 from benchmark.verdict import Verdict
 
 EARLY, LATE = 5, 95
 INTERRUPTED_FROM_ROWS = 100_000  # a smaller rotation is over before it can be killed
 RATE_AT_LEAST = 0.7
+SLICED_AT_LEAST = 1.0
 MEMORY_AT_MOST = 1.15
 GROWTH_AT_MOST = 1.5
 ROWS_PENDING = 3
@@ -33,6 +34,7 @@ def measure_scale(databases: Databases, sizes: Sequence[int], *, rounds: int) ->
         for rows in rotated(ordered, number):
             announce(f"scale, round {number + 1} of {rounds}: {rows:,} rows")
             figures = measured_run(databases, ONE_WORKER, rows)
+            figures |= _independent_run(databases, rows)
             figures |= _first_batch(databases, rows)
             if rows >= INTERRUPTED_FROM_ROWS:
                 figures |= _interrupted_run(databases, rows)
@@ -48,6 +50,12 @@ def _first_batch(databases: Databases, rows: int) -> Figures:
     """From the start of the process until the first row is seen to be rotated."""
     seconds = resume_seconds(databases, ONE_WORKER, rows=rows, percents=(0,))
     return {"first_batch_seconds": seconds[0]}
+
+
+def _independent_run(databases: Databases, rows: int) -> Figures:
+    """The same without what spares the token's index on large tables."""
+    figures = measured_run(databases, INDEPENDENT, rows)
+    return {f"independent_{measure.key}": figures[measure.key] for measure in (RATE, WAL)}
 
 
 def _interrupted_run(databases: Databases, rows: int) -> Figures:
@@ -79,6 +87,9 @@ def _verdicts(medians: dict[int, Figures]) -> list[Verdict]:
         rates = [medians[rows][RATE.key] or 0.0 for rows in (largest, others[-1])]
         what = f"rate at {largest:,} rows / rate at {others[-1]:,}"
         verdicts.append(Verdict(what, rates[0] / rates[1], at_least=RATE_AT_LEAST))
+        independent = medians[largest][f"independent_{RATE.key}"] or 0.0
+        what = f"rate at {largest:,} rows / the same with --independent-tokens"
+        verdicts.append(Verdict(what, rates[0] / independent, at_least=SLICED_AT_LEAST))
         memory = [figures[MEMORY.key] or 0.0 for figures in medians.values()]
         what = "largest client memory / smallest"
         verdicts.append(Verdict(what, max(memory) / min(memory), at_most=MEMORY_AT_MOST))

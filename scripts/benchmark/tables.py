@@ -84,12 +84,17 @@ def scale_table(part: Document) -> Table:
     )
     heads = (
         *("rows", *(measure.title for measure in TAKEN)),
+        *(f"{measure.title}, independent tokens" for measure in (RATE, WAL)),
         *("first batch s", "resume s at 5 %", "at 95 %", "report s at 5 %", "at 95 %"),
     )
     rows = [
         (
             f"{one['rows']:,}",
             *(_shown(one["medians"][measure.key], measure.shown) for measure in TAKEN),
+            *(
+                _shown(one["medians"].get(f"independent_{measure.key}"), measure.shown)
+                for measure in (RATE, WAL)
+            ),
             *(_seconds(one["medians"].get(key)) for key in seconds),
         )
         for one in part["sizes"]

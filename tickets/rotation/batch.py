@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -20,6 +21,8 @@ from tickets.rotation.listed import ListedRows, SeenRow
 from tickets.rotation.retry import Fault
 from tickets.rotation.selection_sql import values_of, walk
 from tickets.rotation.target import Target
+from tickets.rotation.token_index import index_pages
+from tickets.rotation.token_slice import TokenSlice, can_be_sliced
 from tickets.rotation.token_source import PythonTokens
 
 TRIES_OF_ONE_ROW = 10
@@ -32,7 +35,8 @@ class BatchRunner:
     """Finds key ranges and rotates them on one connection, each in one short transaction.
 
     ``aborted`` tells a statement that the operator cancelled from one that took too long. Only keys
-    within ``bounds`` are looked for; ``leak_list`` is where ``listed_rows`` come from. Driver
+    within ``bounds`` are looked for; ``leak_list`` is where ``listed_rows`` come from. With
+    ``independent_tokens`` no token shares digits with its neighbours (``token_slice``). Driver
     errors other than those handled here pass through, with the transaction rolled back. What
     committed is kept in ``announcements`` until it is sent.
     """
@@ -44,6 +48,7 @@ class BatchRunner:
         *,
         lock_timeout_ms: int,
         aborted: Callable[[], bool],
+        independent_tokens: bool = False,
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
     ) -> None:
@@ -54,8 +59,15 @@ class BatchRunner:
         self.bounds = bounds
         self._never_waiting = 0
         self.announcements = Announcements(target)
+        is_sliced = can_be_sliced(target) and not independent_tokens
+        pages = partial(index_pages, connection, target) if is_sliced else lambda: 0
+        self._slice = TokenSlice(pages)
         self._free_rows = FreeRows(
-            connection, target, lock_timeout_ms=lock_timeout_ms, announcements=self.announcements
+            connection,
+            target,
+            lock_timeout_ms=lock_timeout_ms,
+            announcements=self.announcements,
+            token_slice=self._slice,
         )
         self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
 
@@ -141,9 +153,16 @@ class BatchRunner:
             raise
 
     def _update_plainly(self, keys: KeyRange) -> int:
-        query = sql.together(sql.LIMIT_STATEMENT, sql.bounded(sql.rotate_range(self._target, keys)))
-        values = {**values_of(self._target, keys), "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS}
+        prefix = self._slice.prefix()
+        update = sql.rotate_range(self._target, keys, sliced=bool(prefix))
+        query = sql.together(sql.LIMIT_STATEMENT, sql.bounded(update))
+        values = {
+            **values_of(self._target, keys),
+            "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS,
+            "token_prefix": prefix,
+        }
         rotated = self.announcements.run(self._connection, query, self._bounds(values))
+        self._slice.used(rotated.rows)
         return self.announcements.committed(rotated)
 
     def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:

@@ -11,6 +11,7 @@ from tickets.rotation.connection import Connection, Values
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.selection_sql import array, values_of
 from tickets.rotation.target import Target
+from tickets.rotation.token_slice import TokenSlice
 from tickets.rotation.token_source import PythonTokens
 
 
@@ -24,11 +25,13 @@ class FreeRows:
         *,
         lock_timeout_ms: int,
         announcements: Announcements,
+        token_slice: TokenSlice,
     ) -> None:
         self._connection = connection
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
         self._announcements = announcements
+        self._slice = token_slice
         self._token_type: str | None = None
         self._prepared: list[str] = []
 
@@ -56,9 +59,15 @@ class FreeRows:
         """
         if isinstance(self._target.token_source, PythonTokens):
             return self._rotate_with_made_tokens(keys, batch_rows)
-        query = sql.bounded(sql.rotate_free_rows(self._target, keys))
-        values = {**values_of(self._target, keys), "batch_rows": batch_rows}
+        prefix = self._slice.prefix()
+        query = sql.bounded(sql.rotate_free_rows(self._target, keys, sliced=bool(prefix)))
+        values = {
+            **values_of(self._target, keys),
+            "batch_rows": batch_rows,
+            "token_prefix": prefix,
+        }
         rotated = self._announcements.run(self._connection, query, self._bounds(values))
+        self._slice.used(rotated.rows)
         return BatchOutcome(self._announcements.committed(rotated), self.pending_rows(keys))
 
     def rotate_first(

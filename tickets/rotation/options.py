@@ -16,7 +16,8 @@ class RotationOptions:
     traffic; None means no bound. ``traffic_batch_rows`` bounds a batch whose size is not fixed
     while other sessions work on the server; 0: it pays no regard to them. ``workers`` batches are
     rotated at the same time. A VACUUM runs after each ``vacuum_every_percent`` of the table's rows;
-    0: never.
+    0: never. With ``independent_tokens`` no token shares digits with its neighbours
+    (``token_slice``).
     """
 
     workers: int = 1
@@ -28,6 +29,7 @@ class RotationOptions:
     retry_seconds: float = 60.0
     traffic_batch_rows: int = 15
     vacuum_every_percent: float = 10.0
+    independent_tokens: bool = False
     pause_seconds: float = 0.0
     max_rows_per_second: int | None = None
     max_replica_lag_seconds: float | None = None

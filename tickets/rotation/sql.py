@@ -68,11 +68,14 @@ def _table(target: Target) -> sql.Identifier:
     return sql.Identifier(target.table)
 
 
-def _rotated_columns(target: Target, keys: KeyRange) -> sql.Composed:
+def _rotated_columns(target: Target, keys: KeyRange, *, sliced: bool) -> sql.Composed:
     source = target.token_source
     if not isinstance(source, SqlTokens):
         raise TypeError(f"the tokens of {target.label} are not made in SQL")
-    return _rotated_to(target, keys, sql.SQL(source.expression.replace("%", "%%")))
+    token: sql.Composable = sql.SQL(source.expression.replace("%", "%%"))
+    if sliced:
+        token = sql.SQL("overlay({}::text placing %(token_prefix)s from 1)::uuid").format(token)
+    return _rotated_to(target, keys, token)
 
 
 def _rotated_to(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
@@ -138,19 +141,21 @@ def range_upper_keys(target: Target) -> sql.Composed:
     )
 
 
-def rotate_range(target: Target, keys: KeyRange) -> sql.Composed:
-    """Rotate every pending row of a range.
+def rotate_range(target: Target, keys: KeyRange, *, sliced: bool = False) -> sql.Composed:
+    """Rotate every pending row of a range; ``sliced`` UUIDs begin with ``token_prefix``.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row; waits for rows locked by others, so it
     runs under a lock timeout.
     """
     return sql.SQL("UPDATE {table} SET {rotated} WHERE {pending}").format(
-        table=_table(target), rotated=_rotated_columns(target, keys), pending=pending(target, keys)
+        table=_table(target),
+        rotated=_rotated_columns(target, keys, sliced=sliced),
+        pending=pending(target, keys),
     )
 
 
-def rotate_free_rows(target: Target, keys: KeyRange) -> sql.Composed:
-    """Rotate at most ``batch_rows`` pending rows of a range, passing over locked ones.
+def rotate_free_rows(target: Target, keys: KeyRange, *, sliced: bool = False) -> sql.Composed:
+    """The same for at most ``batch_rows`` pending rows of a range, passing over locked ones.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row, never a wait. FOR UPDATE and not FOR NO KEY
     UPDATE: the token stands in a unique index, so the UPDATE conflicts even with the FOR KEY SHARE
@@ -164,7 +169,7 @@ def rotate_free_rows(target: Target, keys: KeyRange) -> sql.Composed:
         ")) AND {still_pending}"
     ).format(
         table=_table(target),
-        rotated=_rotated_columns(target, keys),
+        rotated=_rotated_columns(target, keys, sliced=sliced),
         key=sql.Identifier(target.key_column),
         pending=pending(target, keys),
         still_pending=still_pending(target, keys),

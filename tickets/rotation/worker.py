@@ -77,6 +77,7 @@ class Worker:
             target,
             lock_timeout_ms=options.lock_timeout_ms,
             aborted=lambda: stop.aborted,
+            independent_tokens=options.independent_tokens,
             bounds=bounds,
             leak_list=leak_list,
         )

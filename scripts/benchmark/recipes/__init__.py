@@ -15,6 +15,11 @@ WELL_KNOWN = Recipe(
 ONE_WORKER = Recipe(
     "rotate-1", "rotate_tokens", rotate_tokens(), traffic_rows_at_most=100_000
 )  # fmt: skip
+INDEPENDENT = Recipe(
+    "rotate-independent",
+    "rotate_tokens --independent-tokens",
+    rotate_tokens("--independent-tokens"),
+)
 TWO_WORKERS = Recipe(
     "rotate-2",
     "rotate_tokens --workers 2",

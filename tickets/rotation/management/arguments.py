@@ -87,6 +87,7 @@ def rotation_options(options: dict[str, Any]) -> RotationOptions:
         retry_seconds=options["retry_seconds"],
         traffic_batch_rows=options["traffic_batch_rows"],
         vacuum_every_percent=options["vacuum_every"],
+        independent_tokens=options["independent_tokens"],
         pause_seconds=options["pause_seconds"],
         max_rows_per_second=options["max_rows_per_second"],
         max_replica_lag_seconds=options["max_replica_lag"],
@@ -136,6 +137,12 @@ def _add_rotation(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--limit", type=positive_int, metavar="N", help="rotate at most N rows, as a canary"
+    )
+    group.add_argument(
+        "--independent-tokens",
+        action="store_true",
+        help="draw each token by itself: on tables of some 600,000 rows and more, "
+        "neighbours otherwise share their first 1 to 4 digits, which spares the index",
     )
     group.add_argument(
         "--finish",

@@ -1,0 +1,74 @@
+"""On a large table the tokens of one stretch of rows go to one slice of the index."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.leaked import assert_each_token_changed_once, leak
+from tests.rotations import RotationFactory
+from tickets.rotation import token_slice
+from tickets.rotation.result import Outcome
+
+ROWS = 4_000  # with an index of some 20 pages
+BATCH_ROWS = 500
+
+
+@pytest.fixture
+def tokens(tickets: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[list[UUID]]]:
+    """The tokens of each batch of a table that is taken for a large one."""
+    monkeypatch.setattr(token_slice, "PAGES_A_SLICE", 1)
+    leak(tickets, ROWS)
+
+    def read() -> list[list[UUID]]:
+        with tickets.cursor() as cursor:
+            cursor.execute("SELECT token::text FROM tickets_ticket ORDER BY id")
+            found = [UUID(token) for (token,) in cursor.fetchall()]
+        return [found[n : n + BATCH_ROWS] for n in range(0, ROWS, BATCH_ROWS)]
+
+    return read
+
+
+def first_digits(batch: list[UUID]) -> set[str]:
+    return {token.hex[0] for token in batch}
+
+
+@pytest.mark.parametrize("how", [{}, {"limit_rows": ROWS + 1}], ids=["plain", "free rows"])
+def test_neighbours_share_their_first_digits_and_nothing_else(
+    tokens: Callable[[], list[list[UUID]]],
+    tickets: Any,
+    rotation: RotationFactory,
+    how: dict[str, Any],
+) -> None:
+    result = rotation(batch_rows=BATCH_ROWS, **how).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, ROWS)
+    assert_each_token_changed_once(tickets)
+    batches = tokens()
+    assert [len(first_digits(batch)) for batch in batches] == [1] * len(batches)
+    assert len({digit for batch in batches for digit in first_digits(batch)}) > 1
+    assert {token.version for batch in batches for token in batch} == {4}
+    seen = defaultdict(set)
+    for batch in batches:
+        for token in batch:
+            for place, digit in enumerate(token.hex):
+                seen[place].add(digit)
+    fixed = [place for place in range(1, 32) if len(seen[place]) < 16]
+    assert fixed == [12, 16], "but for the version and the variant every digit is random"
+
+
+def test_independent_tokens_share_nothing(
+    tokens: Callable[[], list[list[UUID]]], rotation: RotationFactory
+) -> None:
+    rotation(batch_rows=BATCH_ROWS, independent_tokens=True).run()
+    assert [len(first_digits(batch)) for batch in tokens()] == [16] * (ROWS // BATCH_ROWS)
+
+
+def test_workers_fill_slices_of_their_own(
+    tokens: Callable[[], list[list[UUID]]], tickets: Any, rotation: RotationFactory
+) -> None:
+    result = rotation(batch_rows=BATCH_ROWS, workers=2).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, ROWS)
+    assert_each_token_changed_once(tickets)
+    assert [len(first_digits(batch)) for batch in tokens()] == [1] * (ROWS // BATCH_ROWS)
