@@ -1,9 +1,10 @@
 """Run manage.py as a real process."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
@@ -38,6 +39,37 @@ class Manage:
         )
         assert traceback_expected or "Traceback" not in result.stderr, result.stderr
         return result
+
+    def each(
+        self,
+        *commands: Sequence[str],
+        database_url: str,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 120,
+    ) -> list[CompletedProcess[str]]:
+        """Run commands one after another, faster than one by one: see tests/command_series.py.
+
+        For what they say and store, not for how one starts. A traceback fails the test.
+        """
+        settings = {"DJANGO_SETTINGS_MODULE": "tickets.config.settings"}
+        series = subprocess.run(
+            [sys.executable, "-m", "tests.command_series"],
+            cwd=PROJECT,
+            env=self._environment(database_url, {**settings, **(env or {})}),
+            input=json.dumps(commands),
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=timeout,
+            check=True,
+        )
+        ended = json.loads(series.stdout)
+        assert len(ended) == len(commands)
+        for _, out, err in ended:
+            assert "Traceback" not in err, out + err
+        return [
+            CompletedProcess(list(words), *each)
+            for words, each in zip(commands, ended, strict=True)
+        ]
 
     def start(
         self,

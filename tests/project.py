@@ -36,6 +36,22 @@ SECRET_KEY = "only for tests"
 USE_TZ = True
 """
 
+# One after another as if each had been typed, up to the first that does not end with 0.
+SERIES = """
+import shlex, sys
+from importlib import invalidate_caches
+from django.core.management import execute_from_command_line
+for command in sys.argv[1:]:
+    invalidate_caches()  # one command writes what the next imports
+    sys.argv = ["manage.py", *shlex.split(command)]
+    try:
+        execute_from_command_line(sys.argv)
+    except SystemExit as end:
+        if end.code:
+            raise
+print("the series is over")
+"""
+
 
 class Project:
     """Has one app, "shop". No setting of the reusable apps is set, and no Celery is named."""
@@ -67,9 +83,23 @@ class Project:
         assert "Traceback" not in done.stderr, done.stderr
         return done.stdout + done.stderr
 
+    def run_each(self, *commands: str, fails_with: int = 0, answers: str = "") -> str:
+        """Commands in one process, since most of a short one is the start; what all have said.
+
+        The last of them must end with this exit code, the others with 0.
+        """
+        done = self._python("-c", SERIES, *commands, answers=answers)
+        assert done.returncode == fails_with, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.stdout.endswith("the series is over\n") == (fails_with == 0)
+        return done.stdout + done.stderr
+
     def attempt(self, *args: str, answers: str = "") -> CompletedProcess[str]:
+        return self._python("-m", "django", *args, answers=answers)
+
+    def _python(self, *args: str, answers: str) -> CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-W", "error::RuntimeWarning", "-m", "django", *args],
+            [sys.executable, "-W", "error::RuntimeWarning", *args],
             cwd=self.directory,
             env=self.environment,
             input=answers,

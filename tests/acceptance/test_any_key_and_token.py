@@ -114,8 +114,7 @@ def project(tmp_path: Path, database: str, tables: Any) -> Project:
     """Its tables are full of leaked tokens."""
     project = Project(tmp_path, database)
     project.models(MODELS.format(collation=linguistic_collation(tables)))
-    project.run("makemigrations")
-    project.run("migrate", "--verbosity", "0")
+    project.run_each("makemigrations", "migrate --verbosity 0")
     with tables.cursor() as cursor:
         for table in KEYS:
             cursor.execute(leak(table))

@@ -8,61 +8,61 @@ import pytest
 from tests.leaked import leak, pending
 from tests.manage import Manage
 
+BAD_ARGUMENTS: list[tuple[list[str], str]] = [
+    (["--database", "nowhere"], "there is no database 'nowhere'; configured: default"),
+    (["--batch-rows", "0"], "'0' is not a whole number of at least 1"),
+    (["--batch-rows", "-5"], "'-5' is not a whole number of at least 1"),
+    (["--workers", "0"], "'0' is not a whole number of at least 1"),
+    (["--workers", "65"], "'65' is more than 64 workers"),
+    (["--traffic-batch-rows", "-1"], "'-1' is not a whole number of at least 0"),
+    (["--vacuum-every", "101"], "'101' is not a number from 0 to 100"),
+    (["--vacuum-every", "nan"], "'nan' is not a number from 0 to 100"),
+    (["--limit", "many"], "'many' is not a whole number of at least 1"),
+    (["--limit", "0"], "'0' is not a whole number of at least 1"),
+    (["--target-batch-seconds", "0"], "'0' is not above 0"),
+    (["--target-batch-seconds", "nan"], "'nan' is not a number of seconds up to a year"),
+    (["--wait-for-locks", "-1"], "'-1' is not a number of seconds up to a year"),
+    (["--retry-seconds", "inf"], "'inf' is not a number of seconds up to a year"),
+    (["--pause-seconds", "1e10"], "'1e10' is not a number of seconds up to a year"),
+    (["--batch-rows", "9" * 20], "is not a whole number of at least 1"),
+    (["--format", "json"], "--format and --exact go with --report"),
+    (["--exact"], "--format and --exact go with --report"),
+    (["--dry-run", "--stop"], "--stop: not allowed with argument --dry-run"),
+    (["--progress", "loud"], "invalid choice: 'loud'"),
+    (["--format", "xml"], "invalid choice: 'xml'"),
+    (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+]
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["--database", "nowhere"], "there is no database 'nowhere'; configured: default"),
-        (["--batch-rows", "0"], "'0' is not a whole number of at least 1"),
-        (["--batch-rows", "-5"], "'-5' is not a whole number of at least 1"),
-        (["--workers", "0"], "'0' is not a whole number of at least 1"),
-        (["--workers", "65"], "'65' is more than 64 workers"),
-        (["--traffic-batch-rows", "-1"], "'-1' is not a whole number of at least 0"),
-        (["--vacuum-every", "101"], "'101' is not a number from 0 to 100"),
-        (["--vacuum-every", "nan"], "'nan' is not a number from 0 to 100"),
-        (["--limit", "many"], "'many' is not a whole number of at least 1"),
-        (["--limit", "0"], "'0' is not a whole number of at least 1"),
-        (["--target-batch-seconds", "0"], "'0' is not above 0"),
-        (["--target-batch-seconds", "nan"], "'nan' is not a number of seconds up to a year"),
-        (["--wait-for-locks", "-1"], "'-1' is not a number of seconds up to a year"),
-        (["--retry-seconds", "inf"], "'inf' is not a number of seconds up to a year"),
-        (["--pause-seconds", "1e10"], "'1e10' is not a number of seconds up to a year"),
-        (["--batch-rows", "9" * 20], "is not a whole number of at least 1"),
-        (["--format", "json"], "--format and --exact go with --report"),
-        (["--exact"], "--format and --exact go with --report"),
-        (["--dry-run", "--stop"], "--stop: not allowed with argument --dry-run"),
-        (["--progress", "loud"], "invalid choice: 'loud'"),
-        (["--format", "xml"], "invalid choice: 'xml'"),
-        (["--no-such-option"], "unrecognized arguments: --no-such-option"),
-    ],
-)
+
 def test_bad_arguments_are_one_line_and_exit_code_1(
-    manage: Manage,
-    database_url: str,
-    connect: Callable[[str], Any],
-    arguments: list[str],
-    complaint: str,
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
 ) -> None:
     tickets = connect(database_url)
     leak(tickets, 10)
-    refused = manage("rotate_tokens", *arguments, database_url=database_url)
-    assert refused.returncode == 1
-    assert complaint in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
-    assert refused.stdout == ""
+    commands = [("rotate_tokens", *arguments) for arguments, _ in BAD_ARGUMENTS]
+    refusals = manage.each(*commands, database_url=database_url)
+    for refused, (_, complaint) in zip(refusals, BAD_ARGUMENTS, strict=True):
+        assert refused.returncode == 1, refused
+        assert complaint in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        assert refused.stdout == ""
     assert pending(tickets) == 10
 
 
 @pytest.mark.parametrize("state", ["zero", "0001", "0004"])
-@pytest.mark.parametrize("mode", [[], ["--report"], ["--dry-run"]])
 def test_before_the_migrations_it_says_which_command_to_type(
-    manage: Manage, make_database: Callable[..., str], state: str, mode: list[str]
+    manage: Manage, make_database: Callable[..., str], state: str
 ) -> None:
-    early = manage("rotate_tokens", *mode, database_url=make_database(migrated_to=state))
-    if (state, mode) == ("0004", ["--report"]):  # an empty table with both triggers is safe already
-        assert early.returncode == 0
-        assert "python manage.py migrate" in early.stdout
+    modes = ((), ("--dry-run",), ("--report",))
+    *others, report = manage.each(
+        *(("rotate_tokens", *mode) for mode in modes), database_url=make_database(state)
+    )
+    if state == "0004":  # an empty table with both triggers is safe already
+        assert report.returncode == 0
+        assert "python manage.py migrate" in report.stdout
     else:
+        others.append(report)
+    for early in others:
         assert early.returncode == 1
         assert len(early.stderr.splitlines()) == 1
         assert "Run: python manage.py migrate" in early.stderr

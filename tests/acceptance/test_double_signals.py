@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from subprocess import Popen
 from typing import Any
 
@@ -89,6 +89,12 @@ def assert_ends_well(process: "Popen[str]") -> None:
     assert "Exception" not in stderr
 
 
+def moments(count: int, since: float, until: float) -> Iterator[float]:
+    """Each by chance in a share of its own, so that no part of the time is left out."""
+    for number in range(count):
+        yield since + (until - since) * (number + random.random()) / count
+
+
 def seconds_of(start: Callable[..., "Popen[str]"], *options: str) -> float:
     """How long an undisturbed run takes here and now."""
     process = start(*options)
@@ -102,9 +108,9 @@ def test_two_signals_between_start_and_a_stuck_batch_end_it_and_a_later_run_goes
 ) -> None:
     usual_seconds = seconds_of(start, "--limit", str(STUCK_AT // 2))
     tickets.cursor().execute(STUCK)
-    for _ in range(15):
+    for moment in moments(9, 0, 1.5 * usual_seconds):
         process = start()
-        signal_twice(process, random.uniform(0, 1.5 * usual_seconds))
+        signal_twice(process, moment)
         assert_ends_well(process)
     tickets.cursor().execute("DROP FUNCTION be_stuck CASCADE")
     assert manage("rotate_tokens", database_url=database_url).returncode == 0
@@ -116,9 +122,9 @@ def test_two_signals_at_the_end_of_a_run_leave_it_ended_and_a_later_run_goes_on(
 ) -> None:
     limit = ("--limit", str(2 * BATCH_ROWS))
     usual_seconds = seconds_of(start, *limit)
-    for _ in range(12):
+    for moment in moments(8, 0.6 * usual_seconds, 1.1 * usual_seconds):
         process = start(*limit)
-        signal_twice(process, random.uniform(0.6, 1.1) * usual_seconds)
+        signal_twice(process, moment)
         assert_ends_well(process)
     assert manage("rotate_tokens", database_url=database_url).returncode == 0
     assert_each_token_changed_once(tickets)

@@ -113,11 +113,17 @@ def test_every_step_is_a_migration_of_its_own_in_the_safe_order_and_the_old_rows
     project: Project, tables: Any
 ) -> None:
     project.models(BEFORE)
-    project.run("makemigrations")
-    project.run("migrate", "--verbosity", "0")
+    project.run_each("makemigrations", "migrate --verbosity 0")
     execute(tables, ROWS.format(n=300))
     project.models(ADOPTED)
-    said = project.run("makemigrations", "--no-input")
+    said = project.run_each(
+        "makemigrations --no-input",
+        "makemigrations --check",
+        "migrate --verbosity 0",
+        "check --database default --fail-level WARNING",
+        "rotate_tokens --report",
+        fails_with=3,
+    )
     assert "shop.key.secret changes more than its default" in said  # 40 characters became 46
     written = project.written()
     assert [operations(text) for text in list(written.values())[1:]] == [
@@ -139,15 +145,12 @@ def test_every_step_is_a_migration_of_its_own_in_the_safe_order_and_the_old_rows
         ["AddIndex"],
     ]
     assert ["atomic = False" in text for text in written.values()].count(True) == 3
-    assert "No changes detected" in project.run("makemigrations", "--check")
-
-    project.run("migrate", "--verbosity", "0")
+    _, no_changes, report = said.partition("No changes detected")
+    assert no_changes
     assert value(tables, "SELECT count(*) FROM shop_link WHERE token_rotated_at IS NULL") == 300
-    report = project.run("rotate_tokens", "--report", fails_with=3)
     for label in ("shop.Link", "shop.Key.secret", "shop.Key.webhook", "shop.Fresh"):
         assert label in report
     assert "guard             ok" in report
-    project.run("check", "--database", "default", "--fail-level", "WARNING")
     project.run("rotate_tokens")
     kept = "SELECT count(*) FROM leaked_{0} JOIN shop_{0} USING (id) WHERE {1}"
     assert value(tables, kept.format("link", "leaked_link.token = shop_link.token")) == 0
@@ -184,15 +187,17 @@ class Key(models.Model):
     assert "--update" in refused
     shown = project.run("makemigrations", "--dry-run", "--check", fails_with=1)
     assert "Replace trigger guard_insert on model key" in shown
-    project.run("makemigrations", "--name", "longer", "--no-input")
+    project.run_each(
+        "makemigrations --name longer --no-input",
+        "makemigrations --check",
+        "migrate --verbosity 0",
+        "check --database default --fail-level WARNING",
+    )
     assert list(project.written()) == ["0001_initial", "0002_longer", "0003_longer"]
     assert [operations(text) for text in project.written().values()][1:] == [
         ["AlterFieldPolitely"],
         ["ReplaceTriggerPolitely"],
     ]
-    project.run("makemigrations", "--check")
-    project.run("migrate", "--verbosity", "0")
-    project.run("check", "--database", "default", "--fail-level", "WARNING")
 
 
 NAMED = (
@@ -221,13 +226,12 @@ def test_columns_model_and_table_may_get_other_names_and_no_write_passes_without
 ) -> None:
     names = {"model": "Key", "token": "token", "marker": "token_rotated_at", "table": "shop_key"}
     project.models(NAMED.format(**names, length=32))
-    project.run("makemigrations")
-    project.run("migrate", "--verbosity", "0")
+    project.run_each("makemigrations", "migrate --verbosity 0")
     execute(tables, "INSERT INTO shop_key (token) SELECT NULL FROM generate_series(1, 20)")
 
     names |= {"token": "secret", "marker": "issued_at"}
     project.models(NAMED.format(**names, length=32))
-    project.run("makemigrations", "--name", "columns", answers="y\ny\n")
+    project.run_each("makemigrations --name columns", "migrate --verbosity 0", answers="y\ny\n")
     renamed, index = list(project.written().values())[1:]
     assert sorted(operations(renamed)) == [
         *["AddTrigger"] * 2,
@@ -237,20 +241,21 @@ def test_columns_model_and_table_may_get_other_names_and_no_write_passes_without
     ]
     assert "atomic = False" not in renamed
     assert operations(index) == ["AddIndexConcurrentlyPolitely"]
-    project.run("migrate", "--verbosity", "0")
 
     names |= {"model": "ApiKey", "table": "Api Keys"}
     project.models(NAMED.format(**names, length=32))
     project.run("makemigrations", "--name", "model", answers="y\n")
     project.models(NAMED.format(**names, length=40))
-    project.run("makemigrations", "--name", "longer")
+    said = project.run_each(
+        "makemigrations --name longer",
+        "migrate --verbosity 0",
+        "makemigrations --check",
+        "check --database default --fail-level WARNING",
+        "rotate_tokens --issued-before now",
+    )
     replaced = [operations(text) for text in project.written().values()]
     assert replaced.count(["ReplaceTriggerPolitely"]) == 3
-    project.run("migrate", "--verbosity", "0")
-    project.run("makemigrations", "--check")
     assert len(value(tables, GUARDS.format("Api Keys")).split()) == 2
-    project.run("check", "--database", "default", "--fail-level", "WARNING")
-    said = project.run("rotate_tokens", "--issued-before", "now")
     assert "shop.ApiKey: 20 tokens rotated" in said
 
     execute(tables, 'DELETE FROM "Api Keys"')  # the tokens are longer than the column was
@@ -264,10 +269,12 @@ def test_squashed_steps_make_a_new_database(project: Project, tables: Any) -> No
     project.run("makemigrations")
     project.models(IMPORTS + "class Link(RotatingToken): ...")
     project.run("makemigrations")
-    project.run("squashmigrations", "shop", list(project.written())[-1][:4], "--no-input")
-    project.run("makemigrations", "--check")
-    project.run("migrate", "--verbosity", "0")
-    project.run("check", "--database", "default", "--fail-level", "WARNING")
+    project.run_each(
+        f"squashmigrations shop {list(project.written())[-1][:4]} --no-input",
+        "makemigrations --check",
+        "migrate --verbosity 0",
+        "check --database default --fail-level WARNING",
+    )
     assert len(value(tables, GUARDS.format("shop_link")).split()) == 2
 
 
@@ -297,25 +304,25 @@ def test_triggers_for_retired_tokens_come_politely_and_after_their_table_and_can
     project.models(KEEPING.format(keep=""))
     project.run("makemigrations")
     project.models(KEEPING.format(keep=KEEP))
-    project.run("makemigrations", "--name", "keep")
+    project.run_each(
+        "makemigrations --name keep", "makemigrations --check", "migrate --verbosity 0"
+    )
     first, *kept = project.written().values()
     assert TABLE not in first
     assert [operations(text) for text in kept] == [["AddTriggerPolitely"]] * 4
     assert all(TABLE in text for text in kept)
-    project.run("makemigrations", "--check")
-    project.run("migrate", "--verbosity", "0")
     execute(tables, "INSERT INTO shop_key (token) VALUES (NULL)")
     execute(tables, "UPDATE shop_key SET token_rotated_at = NULL, webhook_rotated_at = NULL")
     project.run("rotate_tokens")
     sources = "SELECT string_agg(source, ' ' ORDER BY source) FROM rotation_retiredtoken"
     assert value(tables, sources) == "shop_key.token shop_key.webhook"
     project.models(KEEPING.format(keep=""))
-    project.run("makemigrations", "--name", "forget")
+    project.run_each(
+        "makemigrations --name forget", "migrate --verbosity 0", "makemigrations --check"
+    )
     *_, third, fourth, fifth, sixth = project.written().values()
     for removed in (third, fourth, fifth, sixth):
         assert operations(removed) == ["RemoveTriggerPolitely"]
-    project.run("migrate", "--verbosity", "0")
-    project.run("makemigrations", "--check")
 
 
 def test_without_a_guard_its_triggers_go_politely_before_the_columns_that_they_name(
@@ -329,12 +336,12 @@ def test_without_a_guard_its_triggers_go_politely_before_the_columns_that_they_n
             token = models.UUIDField(unique=True, default=uuid.uuid4)
         """
     )
-    project.run("makemigrations", "--name", "let_go")
+    project.run_each(
+        "makemigrations --name let_go", "migrate --verbosity 0", "makemigrations --check"
+    )
     _, *removed, last = project.written().values()
     assert [operations(text) for text in removed] == [["RemoveTriggerPolitely"]] * 8
     assert "RemoveField" in operations(last)
-    project.run("migrate", "--verbosity", "0")
-    project.run("makemigrations", "--check")
     triggers = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop_key'::regclass"
     assert value(tables, f"{triggers} AND tgname LIKE 'pgtrigger%%'") == 0
     project.run("migrate", "shop", "0001", "--verbosity", "0")

@@ -1,10 +1,13 @@
 """A migrate killed with SIGKILL at any step can simply be run again."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.held_table import hold_table, let_go, until_a_statement_waits
 from tests.manage import Manage
+from tests.migrated import unapplied
+from tests.waiting import until
 
 INDEX = "tickets_ticket_pending"
 STEPS = {
@@ -17,6 +20,10 @@ STEPS = {
     "0008": "ALTER TABLE",
     "0009": "ALTER TABLE",
 }
+HOLDS_OR_QUEUES = (
+    "SELECT query LIKE 'INSERT%%' AND (state = 'idle in transaction' OR wait_event_type = 'Lock')"
+    " FROM pg_stat_activity WHERE pid = %s"
+)
 
 Connect = Callable[[str], Any]
 MakeDatabase = Callable[..., str]
@@ -36,8 +43,22 @@ def kill_while_it_waits(manage: Manage, url: str, onlooker: Any, step: str) -> N
     migrate.communicate()
 
 
-def assert_migrated(manage: Manage, url: str, onlooker: Any) -> None:
-    assert manage("migrate", "--check", database_url=url).returncode == 0
+def hold_table_after_the_next_step(holder: Any, recorder: Any, onlooker: Any) -> None:
+    """Let the running migrate do one step, and hold the table from then on.
+
+    It waits when it records the step, perhaps with its lock on the table: holder is next in line.
+    """
+    with recorder.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as pool:
+        cursor.execute("BEGIN; LOCK TABLE django_migrations IN SHARE MODE")
+        until_a_statement_waits(onlooker, 'INSERT INTO "django_migrations"')
+        held = pool.submit(hold_table, holder)
+        until(lambda: value(onlooker, HOLDS_OR_QUEUES, holder.info.backend_pid))
+        cursor.execute("ROLLBACK")
+        held.result()
+
+
+def assert_migrated(onlooker: Any) -> None:
+    assert unapplied(onlooker) == set()
     assert index_is_valid(onlooker)
     triggers = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'tickets_ticket'::regclass"
     assert value(onlooker, f"{triggers} AND tgname LIKE 'pgtrigger%%' AND tgenabled = 'O'") == 2
@@ -54,24 +75,25 @@ def index_is_valid(onlooker: Any) -> bool | None:
 def test_killed_while_it_waits_for_a_lock(
     make_database: MakeDatabase, connect: Connect, manage: Manage
 ) -> None:
-    """At each step in turn."""
+    """At each step in turn: the run after a kill does that step, and is killed at the next."""
     url = make_database("0001")
     holder, onlooker = connect(url), connect(url)
-    for step in STEPS:
-        hold_table(holder)
-        kill_while_it_waits(manage, url, onlooker, step)
+    assert manage("migrate", "batch", database_url=url).returncode == 0  # the last step needs it
+    left = sorted(unapplied(onlooker))
+    assert [name[:4] for name in left] == list(STEPS)
+    hold_table(holder)
+    kill_while_it_waits(manage, url, onlooker, "0002")
+    for number, step in enumerate(left[1:], 1):
         let_go(holder)
-        recorded = value(
-            onlooker,
-            "SELECT count(*) FROM django_migrations WHERE app = 'tickets' AND name LIKE %s",
-            f"{step}%",
-        )
-        again = manage("migrate", "tickets", step, database_url=url)
-
-        assert recorded == 0, step
-        assert again.returncode == 0, (step, again.stderr)
-    assert manage("migrate", database_url=url).returncode == 0  # other apps
-    assert_migrated(manage, url, onlooker)
+        migrate = manage.start("migrate", "tickets", step, database_url=url)
+        hold_table_after_the_next_step(holder, connect(url), onlooker)
+        until_a_statement_waits(onlooker, STEPS[step[:4]])
+        migrate.kill()
+        migrate.communicate()
+        assert unapplied(onlooker) == set(left[number:])
+    let_go(holder)
+    assert manage("migrate", database_url=url).returncode == 0
+    assert_migrated(onlooker)
 
 
 def test_an_index_left_invalid_is_rebuilt(
@@ -93,7 +115,7 @@ def test_an_index_left_invalid_is_rebuilt(
     again = manage("migrate", database_url=url)
 
     assert again.returncode == 0, again.stderr
-    assert_migrated(manage, url, onlooker)
+    assert_migrated(onlooker)
 
 
 def test_an_index_that_the_killed_migrates_session_is_still_building_is_waited_for(
@@ -114,7 +136,7 @@ def test_an_index_that_the_killed_migrates_session_is_still_building_is_waited_f
     assert "is building it and waits for" in line
     assert again.returncode == 0, errors
     assert value(onlooker, "SELECT to_regclass(%s)::oid", INDEX) == oid
-    assert_migrated(manage, url, onlooker)
+    assert_migrated(onlooker)
 
 
 def test_killed_between_the_index_and_its_record(
@@ -130,7 +152,7 @@ def test_killed_between_the_index_and_its_record(
 
     assert again.returncode == 0, again.stderr
     assert value(onlooker, "SELECT to_regclass(%s)::oid", INDEX) == oid
-    assert_migrated(manage, url, onlooker)
+    assert_migrated(onlooker)
 
 
 def test_killed_while_it_goes_back_over_the_index(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.held_table import hold_table, let_go
 from tests.manage import Manage
+from tests.migrated import unapplied
 
 LOCK_TIMEOUT_MS = 100  # the default of ROTATION_DDL_LOCK_TIMEOUT_MS
 ALLOWANCE_SECONDS = 0.5  # for a machine that does not run a backend at once when its time is up
@@ -60,7 +61,6 @@ class Migration:
     """``migrate`` from one state to the latest, its table held open by another transaction."""
 
     def __init__(self, url: str, connect: Connect, manage: Manage) -> None:
-        self._url, self._manage = url, manage
         self.holder = connect(url)
         hold_table(self.holder)
         self.traffic = Traffic(connect(url))
@@ -77,7 +77,7 @@ class Migration:
         assert line.startswith("tickets_ticket: waiting for a lock since")
         assert f"pid {self.holder.info.backend_pid} (idle in transaction" in line
         assert "INSERT" not in errors
-        assert self._manage("migrate", "--check", database_url=self._url).returncode == 0
+        assert unapplied(self.holder) == set()
 
 
 def longest_wait_seconds(onlooker: Any, pids: list[int]) -> float:

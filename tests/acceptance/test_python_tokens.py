@@ -84,12 +84,16 @@ def test_dry_run_report_and_checks_ask_for_no_token(
 ) -> None:
     leak(tickets, 10)
     env = made_by("tests.python_tokens.makers.short")
-    dry = manage("rotate_tokens", "--dry-run", database_url=database_url, env=env)
+    dry, report, check = manage.each(
+        ("rotate_tokens", "--dry-run"),
+        ("rotate_tokens", "--report"),
+        ("check", "--database", "default"),
+        database_url=database_url,
+        env=env,
+    )
     assert "would rotate 10 of 10 pending rows" in dry.stdout
-    report = manage("rotate_tokens", "--report", database_url=database_url, env=env)
     assert "10" in report.stdout
-    assert (dry.stderr, report.stderr) == ("", "")
-    assert manage("check", "--database", "default", database_url=database_url, env=env).stderr == ""
+    assert (dry.stderr, report.stderr, check.stderr) == ("", "", "")
 
 
 def test_a_source_in_python_leaves_triggers_and_migrations_as_they_are(

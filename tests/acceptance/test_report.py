@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -33,26 +34,35 @@ def tickets(database_url: str, connect: Callable[[str], Any]) -> Any:
     return connection
 
 
-def report(manage: Manage, database_url: str) -> tuple[int, dict[str, Any]]:
-    done = manage("rotate_tokens", "--report", "--format", "json", database_url=database_url)
+REPORT = ("rotate_tokens", "--report")
+AS_JSON, AS_CSV = ((*REPORT, "--format", format_) for format_ in ("json", "csv"))
+
+
+def read(done: "CompletedProcess[str]") -> tuple[int, dict[str, Any]]:
     values: dict[str, Any] = json.loads(done.stdout)
     return done.returncode, values
 
 
+def report(manage: Manage, database_url: str) -> tuple[int, dict[str, Any]]:
+    return read(manage(*AS_JSON, database_url=database_url))
+
+
 def test_before_in_the_middle_and_after(manage: Manage, database_url: str, tickets: Any) -> None:
-    code, before = report(manage, database_url)
+    some, rest = ("rotate_tokens", "--limit", "250"), ("rotate_tokens",)
+    first, _, second, _, third = manage.each(
+        AS_JSON, some, AS_JSON, rest, AS_JSON, database_url=database_url
+    )
+    code, before = read(first)
     assert [key for key in before if key in KEYS] == KEYS
     assert (code, before["total"], before["rotated"], before["pending"]) == (3, 1000, 0, 1000)
     assert (before["percent"], before["complete"], before["first_rotated_at"]) == (0.0, False, None)
     assert before["next_command"] == "python manage.py rotate_tokens"
 
-    manage("rotate_tokens", "--limit", "250", database_url=database_url)
-    code, middle = report(manage, database_url)
+    code, middle = read(second)
     assert (code, middle["rotated"], middle["pending"], middle["percent"]) == (3, 250, 750, 25.0)
     assert middle["first_rotated_at"] <= middle["last_rotated_at"]
 
-    manage("rotate_tokens", database_url=database_url)
-    code, after = report(manage, database_url)
+    code, after = read(third)
     assert (code, after["rotated"], after["pending"], after["complete"]) == (0, 1000, 0, True)
     assert after["guard"]["ok"] is True
     assert after["next_command"] is None
@@ -60,11 +70,10 @@ def test_before_in_the_middle_and_after(manage: Manage, database_url: str, ticke
 
 
 def test_text_and_csv_say_the_same(manage: Manage, database_url: str, tickets: Any) -> None:
-    text = manage("rotate_tokens", "--report", database_url=database_url)
+    text, table = manage.each(REPORT, AS_CSV, database_url=database_url)
     assert text.returncode == 3
     assert "pending           1,000" in text.stdout
     assert "next              python manage.py rotate_tokens" in text.stdout
-    table = manage("rotate_tokens", "--report", "--format", "csv", database_url=database_url)
     (row,) = csv.DictReader(io.StringIO(table.stdout))
     assert (row["total"], row["pending"], row["guard"]) == (
         "1000",
@@ -82,8 +91,8 @@ def test_a_disabled_guard_makes_it_incomplete_and_names_the_mend(
     assert (code, values["pending"], values["complete"]) == (3, 0, False)
     assert values["guard"]["triggers"]["tickets.Ticket:guard_update"] == "disabled"
     mend = values["next_command"].removeprefix("python manage.py ").split()
-    manage(*mend, database_url=database_url)
-    assert report(manage, database_url)[1]["guard"]["triggers"] == {
+    _, mended = manage.each(mend, AS_JSON, database_url=database_url)
+    assert read(mended)[1]["guard"]["triggers"] == {
         "tickets.Ticket:guard_insert": "enabled",
         "tickets.Ticket:guard_update": "disabled",
     }
@@ -104,32 +113,31 @@ def test_an_empty_table_is_complete(manage: Manage, database_url: str) -> None:
 def test_the_last_runs_are_listed_with_the_latest_first(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
-    manage("rotate_tokens", "--limit", "250", database_url=database_url)
-    manage("rotate_tokens", database_url=database_url)
-
-    runs = report(manage, database_url)[1]["runs"]
-    text = manage("rotate_tokens", "--report", database_url=database_url).stdout
+    *_, values, text = manage.each(
+        *(("rotate_tokens", "--limit", "250"), ("rotate_tokens",), AS_JSON, REPORT),
+        database_url=database_url,
+    )
+    runs = read(values)[1]["runs"]
 
     assert [(run["outcome"], run["rotated_rows"]) for run in runs] == [
         ("complete", 750),
         ("limit_reached", 250),
     ]
-    assert ": complete, 750 rows in 0:00:0" in text
-    assert text.count("last run") == 2
+    assert ": complete, 750 rows in 0:00:0" in text.stdout
+    assert text.stdout.count("last run") == 2
 
 
 def test_sizes_and_dead_rows_are_told_in_every_format(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
-    _, values = report(manage, database_url)
+    first, text, table = manage.each(AS_JSON, REPORT, AS_CSV, database_url=database_url)
+    _, values = read(first)
     assert values["table_bytes"] == value(tickets, "SELECT pg_table_size('tickets_ticket')")
     assert values["index_bytes"] == value(tickets, "SELECT pg_indexes_size('tickets_ticket')")
     assert values["dead_rows"] >= 0
-    text = manage("rotate_tokens", "--report", database_url=database_url).stdout
     for name in ("table size", "index size", "dead rows"):
-        assert f"\n{name} " in text
-    done = manage("rotate_tokens", "--report", "--format", "csv", database_url=database_url)
-    (row,) = csv.DictReader(io.StringIO(done.stdout))
+        assert f"\n{name} " in text.stdout
+    (row,) = csv.DictReader(io.StringIO(table.stdout))
     assert row["table_bytes"] == str(values["table_bytes"])
 
 
@@ -138,10 +146,11 @@ def test_what_will_hurt_the_rotation_is_advised_until_it_is_complete(
 ) -> None:
     with tickets.cursor() as cursor:
         cursor.execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
-    _, before = report(manage, database_url)
+    first, text, _, last = manage.each(
+        AS_JSON, REPORT, ("rotate_tokens",), AS_JSON, database_url=database_url
+    )
+    _, before = read(first)
     advice = [line for line in before["advice"] if "autovacuum is off for tickets_ticket" in line]
     assert len(advice) == 1
-    text = manage("rotate_tokens", "--report", database_url=database_url).stdout
-    assert f"advice            {advice[0]}" in text
-    manage("rotate_tokens", database_url=database_url)
-    assert report(manage, database_url)[1]["advice"] == []
+    assert f"advice            {advice[0]}" in text.stdout
+    assert read(last)[1]["advice"] == []

@@ -7,42 +7,58 @@ from urllib.parse import urlsplit
 from tests.leaked import leak
 from tests.manage import Manage
 
+CHECK = ("check", "--database", "default")
+# What migrations made, from the last back, and what is then said of it.
+BACKWARDS = {
+    "DROP INDEX tickets_ticket_pending": "E005",
+    """
+    DO $$ BEGIN
+        EXECUTE (
+            SELECT format('DROP TRIGGER %I ON tickets_ticket', tgname) FROM pg_trigger
+            WHERE tgname LIKE 'pgtrigger_guard_update_%'
+        );
+    END $$
+    """: "E003",
+    "ALTER TABLE tickets_ticket DROP COLUMN token_rotated_at CASCADE": "E002",
+}
+
 
 def test_a_migrated_database_has_no_issues(manage: Manage, database_url: str) -> None:
-    checked = manage("check", "--database", "default", database_url=database_url)
+    checked = manage(*CHECK, database_url=database_url)
     assert checked.returncode == 0
     assert "no issues" in checked.stdout
 
 
 def test_a_database_half_way_through_the_migrations_is_told_to_migrate(
-    manage: Manage, make_database: Callable[..., str]
+    manage: Manage, make_database: Callable[..., str], connect: Callable[[str], Any]
 ) -> None:
-    url = make_database(migrated_to="zero")
-    for code, to_be_migrated in (
-        ("E001", ["tickets", "0001"]),
-        ("E002", ["tickets", "0003"]),
-        ("E003", ["tickets", "0006"]),
-        ("E005", []),
-    ):
-        checked = manage("check", "--database", "default", database_url=url)
+    def assert_is_told_to_migrate(url: str, code: str) -> None:
+        checked = manage(*CHECK, database_url=url)
         assert checked.returncode == 1
         assert f"rotation.{code}" in checked.stderr
         assert "HINT: Run: python manage.py migrate" in checked.stderr
-        migrated = manage("migrate", *to_be_migrated, database_url=url)
-        assert (migrated.returncode, migrated.stderr) == (0, "")
+
+    url = make_database(migrated_to="zero")
+    assert_is_told_to_migrate(url, "E001")
+    migrated = manage("migrate", database_url=url)
+    assert (migrated.returncode, migrated.stderr) == (0, "")
+    for undo, code in BACKWARDS.items():
+        connect(url).cursor().execute(undo)
+        assert_is_told_to_migrate(url, code)
 
 
 def test_a_disabled_trigger_is_named_with_the_command_that_enables_it(
     manage: Manage, database_url: str, connect: Callable[[str], Any]
 ) -> None:
     connect(database_url).cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
-    checked = manage("check", "--database", "default", database_url=database_url)
+    mends = [f"pgtrigger enable tickets.Ticket:guard_{which}" for which in ("insert", "update")]
+    checked, *_, mended = manage.each(
+        *(CHECK, *(mend.split() for mend in mends), CHECK), database_url=database_url
+    )
     assert checked.returncode == 1
-    for name in ("guard_insert", "guard_update"):
-        mend = f"pgtrigger enable tickets.Ticket:{name}"
+    for mend in mends:
         assert mend in checked.stderr
-        manage(*mend.split(), database_url=database_url)
-    assert manage("check", "--database", "default", database_url=database_url).returncode == 0
+    assert mended.returncode == 0
 
 
 def test_an_invalid_index_is_named_with_the_command_that_mends_it(
@@ -53,13 +69,12 @@ def test_an_invalid_index_is_named_with_the_command_that_mends_it(
         "UPDATE pg_index SET indisvalid = false "
         "WHERE indexrelid = 'tickets_ticket_pending'::regclass"
     )
-    for command in (("check", "--database", "default"), ("rotate_tokens",)):
-        refused = manage(*command, database_url=database_url)
+    for refused in manage.each(CHECK, ("rotate_tokens",), database_url=database_url):
         assert refused.returncode == 1
         assert "tickets_ticket_pending" in refused.stderr
         assert 'REINDEX INDEX CONCURRENTLY "tickets_ticket_pending"' in refused.stderr
     tickets.cursor().execute('REINDEX INDEX CONCURRENTLY "tickets_ticket_pending"')
-    assert manage("check", "--database", "default", database_url=database_url).returncode == 0
+    assert manage(*CHECK, database_url=database_url).returncode == 0
 
 
 def test_a_connection_for_which_no_trigger_fires_is_refused(
@@ -69,10 +84,9 @@ def test_a_connection_for_which_no_trigger_fires_is_refused(
     leak(tickets, 10)
     name = urlsplit(database_url).path.lstrip("/")
     tickets.cursor().execute(f'ALTER DATABASE "{name}" SET session_replication_role = replica')
-    checked = manage("check", "--database", "default", database_url=database_url)
-    assert checked.returncode == 1
+    checked, refused = manage.each(CHECK, ("rotate_tokens",), database_url=database_url)
+    assert (checked.returncode, refused.returncode) == (1, 1)
     assert "rotation.E007" in checked.stderr
-    assert manage("rotate_tokens", database_url=database_url).returncode == 1
 
 
 def test_a_role_that_writes_past_the_guard_is_a_warning(
@@ -86,16 +100,15 @@ def test_a_role_that_writes_past_the_guard_is_a_warning(
         f'ALTER ROLE "{role}" IN DATABASE "{name}" SET session_replication_role = replica'
     )
     try:
-        checked = manage("check", "--database", "default", database_url=database_url)
-        assert checked.returncode == 0
+        checked, rotated = manage.each(CHECK, ("rotate_tokens",), database_url=database_url)
+        assert (checked.returncode, rotated.returncode) == (0, 0)
         assert "rotation.W001" in checked.stderr
         assert role in checked.stderr
-        assert manage("rotate_tokens", database_url=database_url).returncode == 0
     finally:
         tickets.cursor().execute(f'DROP ROLE "{role}"')
 
 
 def test_an_unreachable_database_is_one_message(manage: Manage) -> None:
-    checked = manage("check", "--database", "default", database_url="postgres://x@127.0.0.1:1/x")
+    checked = manage(*CHECK, database_url="postgres://x@127.0.0.1:1/x")
     assert checked.returncode == 1
     assert "Traceback" not in checked.stderr
