@@ -24,6 +24,7 @@ from benchmark.page import make_page, read_parts
 from benchmark.part import Measured, Part
 from benchmark.resume import measure_resume
 from benchmark.scale import measure_scale
+from benchmark.sections import SECTIONS
 from benchmark.server import temporary_server
 from benchmark.speed import measure_speed
 from tickets.config.embedded.cluster import ClusterError
@@ -70,15 +71,17 @@ def _measure(arguments: Arguments) -> bool:
 def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
     """Each part that was asked for, measured when it is taken."""
     some, recipes = databases, arguments.recipes
-    rows, rounds = arguments.rows, arguments.rounds
+    rows, rounds, warm_up = arguments.rows, arguments.rounds, not arguments.quick
     seconds, slow_seconds = arguments.load_seconds, arguments.slow_seconds
     measures: dict[str, Callable[[], Part]] = {
-        "speed": lambda: measure_speed(some, recipes, rows=rows, rounds=rounds),
-        "latency": lambda: measure_latency(some, recipes, rows=rows, rounds=rounds),
+        "speed": lambda: measure_speed(some, recipes, rows=rows, rounds=rounds, warm_up=warm_up),
+        "latency": lambda: measure_latency(
+            some, recipes, rows=rows, rounds=rounds, quick=arguments.quick
+        ),
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
-        "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds),
+        "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
         "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
-        "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds),
+        "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds, warm_up=warm_up),
         "http": lambda: measure_look_ups(some, rows=rows, rounds=rounds, seconds=seconds),
         "report": lambda: measure_long_report(
             some, rows=rows, rounds=rounds, slow_seconds=slow_seconds
@@ -94,6 +97,8 @@ def _publish(arguments: Arguments) -> None:
     now = [each for each in parts if each["part"] in arguments.parts]
     print(make_page([each for each in now if each["settings"] == arguments.settings]))
     (arguments.output / "bench.md").write_text(make_page(parts))
+    if not any(SECTIONS[each["part"]].plots for each in now):
+        return
     # In a process of its own: one as large as this would hide how small the measured clients are.
     command = (sys.executable, "-m", "benchmark.plots", str(arguments.output))
     child.run(command, env=environment(), on_line=announce)

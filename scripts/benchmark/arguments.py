@@ -25,7 +25,7 @@ DEFAULT_PARTS = tuple(part for part in PARTS if part not in ONLY_WHEN_ASKED)
 DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 DEFAULT_ROWS, QUICK_ROWS = 1_000_000, 5_000
 DEFAULT_ROUNDS, QUICK_ROUNDS = 3, 1
-LOAD_SECONDS, QUICK_LOAD_SECONDS = 20, 2
+LOAD_SECONDS, QUICK_LOAD_SECONDS = 20, 1
 SLOW_SECONDS, QUICK_SLOW_SECONDS = 60.0, 1.0
 MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
 
@@ -34,8 +34,8 @@ MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
 class Arguments:
     """`command` is what was typed, without --output; `parts` are keys of PARTS, in their order.
 
-    `settings` are the server's; `load_seconds` is for each situation of --http, `slow_seconds`
-    before the first row of --report.
+    `quick`: as briefly as it can be done. `settings` are the server's; `load_seconds` is for each
+    situation of --http, `slow_seconds` before the first row of --report.
     """
 
     command: str
@@ -44,6 +44,7 @@ class Arguments:
     rows: int
     sizes: tuple[int, ...]
     rounds: int
+    quick: bool
     load_seconds: int
     slow_seconds: float
     settings: Mapping[str, str]
@@ -64,6 +65,7 @@ def parse_arguments(typed: Sequence[str]) -> Arguments:
         rows=given.rows or rows,
         sizes=given.scale_rows or sizes,
         rounds=given.rounds or rounds,
+        quick=given.quick,
         load_seconds=QUICK_LOAD_SECONDS if given.quick else LOAD_SECONDS,
         slow_seconds=QUICK_SLOW_SECONDS if given.quick else SLOW_SECONDS,
         settings=dict(given.server),
@@ -106,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--quick", action="store_true",
-        help=f"one round of {QUICK_ROWS} rows: shows that it works, measures nothing",
+        help=f"one round of {QUICK_ROWS} rows, no warm-up: shows that it works, measures nothing",
     )  # fmt: skip
     parser.add_argument(
         "--output", type=Path, default=MEASUREMENTS, metavar="DIRECTORY",

@@ -23,14 +23,14 @@ _INSERT = (
 )
 
 
-def measure_insert_cost(databases: Databases, *, rows: int, rounds: int) -> Part:
+def measure_insert_cost(databases: Databases, *, rows: int, rounds: int, warm_up: bool) -> Part:
     """Rows a second of one large INSERT with the trigger and without it.
 
     One statement for many rows shows the cost at its largest: a commit a row would hide it.
     """
     inserted = min(rows, INSERTED_ROWS_AT_MOST)
     runs: dict[bool, list[float]] = {True: [], False: []}
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         announce(f"inserts, {f'round {number} of {rounds}' if number else 'warm-up'}")
         for guarded in rotated((True, False), number):
             rate = _insert(databases, inserted, guarded=guarded)

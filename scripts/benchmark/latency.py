@@ -21,7 +21,7 @@ from benchmark.transactions import Transaction, percentile
 from benchmark.verdict import Verdict
 
 RATIO_AT_MOST = 1.5
-QUIET_SECONDS_AT_MOST = 10.0
+QUIET_SECONDS_AT_MOST, QUICK_QUIET_SECONDS = 10.0, 0.3
 WARM_UP_SHARE = 0.5
 RUNS_A_ROUND = {ONE_WORKER.key: 5}
 """Of those that are judged: one of them alone says little on a machine whose speed wavers."""
@@ -55,18 +55,21 @@ class Compared:
 
 
 def measure_latency(
-    databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int
+    databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int, quick: bool
 ) -> Part:
     """Every recipe in each round, on its own clone, after a quiet time in the same traffic.
 
     A machine is not as fast now as it was some minutes ago: only neighbours are compared.
+    With ``quick`` the quiet time is short, and each recipe runs once a round.
     """
     quiet_seconds = min(QUIET_SECONDS_AT_MOST, max(1.0, rows / 100_000))
+    if quick:
+        quiet_seconds = QUICK_QUIET_SECONDS
     runs: dict[str, list[Compared]] = {recipe.key: [] for recipe in recipes}
     for number in range(rounds):
         for recipe in rotated(recipes, number):
             announce(f"latency, round {number + 1} of {rounds}: {recipe.title}")
-            for _ in range(RUNS_A_ROUND.get(recipe.key, 1)):
+            for _ in range(1 if quick else RUNS_A_ROUND.get(recipe.key, 1)):
                 compared = _measure(databases, recipe, recipe.traffic_rows(rows), quiet_seconds)
                 runs[recipe.key].append(compared)
     figures = {

@@ -24,11 +24,14 @@ GROWTH_AT_MOST = 1.5
 ROWS_PENDING = 3
 
 
-def measure_scale(databases: Databases, sizes: Sequence[int], *, rounds: int) -> Part:
-    """Every size once a round, in rotated order; the smallest one first, to warm up."""
+def measure_scale(
+    databases: Databases, sizes: Sequence[int], *, rounds: int, warm_up: bool
+) -> Part:
+    """Every size once a round, in rotated order; with ``warm_up``, the smallest one before."""
     ordered = sorted(sizes)
-    announce("scale, warm-up")
-    measured_run(databases, ONE_WORKER, ordered[0])
+    if warm_up:
+        announce("scale, warm-up")
+        measured_run(databases, ONE_WORKER, ordered[0])
     runs: dict[int, list[Figures]] = {rows: [] for rows in ordered}
     for number in range(rounds):
         for rows in rotated(ordered, number):

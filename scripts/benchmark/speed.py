@@ -24,13 +24,13 @@ Runs = Mapping[str, list[Figures]]
 
 
 def measure_speed(
-    databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int
+    databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int, warm_up: bool
 ) -> Part:
     """Every recipe once a round, in rotated order, each on its own clone.
 
-    The single UPDATE and our default run once before the first round, to warm the machine up.
+    With ``warm_up``, the single UPDATE and our default run once before the first round.
     """
-    for recipe in (BASELINE, ONE_WORKER):
+    for recipe in (BASELINE, ONE_WORKER) if warm_up else ():
         announce(f"speed, warm-up: {recipe.title}")
         measured_run(databases, recipe, rows)
     runs: dict[str, list[Figures]] = {recipe.key: [] for recipe in recipes}

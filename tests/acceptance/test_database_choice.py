@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import psycopg2
@@ -24,18 +25,21 @@ def assert_one_clear_line(manage: Manage, *command: str, database_url: str) -> s
     return result.stderr
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+WRONG_URLS = [
+    ("", "set but empty"),
+    ("nonsense", "does not name a PostgreSQL server"),
+    (f"mysql://user:{PASSWORD}@localhost/tickets", "does not name a PostgreSQL server"),
+    (f"postgres://user:{PASSWORD}@localhost:port/tickets", "malformed"),
+    (f"postgres://user:{PASSWORD}@[::1/tickets", "malformed"),
+    (f"postgres://user:{PASSWORD}@localhost/tick%00ets", "malformed"),
+    (f"postgres://user:{PASSWORD}@localhost/", "names no database"),
+]
+
+
+# Each URL and each command; what a URL is worth does not depend on the command.
 @pytest.mark.parametrize(
-    ("url", "says"),
-    [
-        ("", "set but empty"),
-        ("nonsense", "does not name a PostgreSQL server"),
-        (f"mysql://user:{PASSWORD}@localhost/tickets", "does not name a PostgreSQL server"),
-        (f"postgres://user:{PASSWORD}@localhost:port/tickets", "malformed"),
-        (f"postgres://user:{PASSWORD}@[::1/tickets", "malformed"),
-        (f"postgres://user:{PASSWORD}@localhost/tick%00ets", "malformed"),
-        (f"postgres://user:{PASSWORD}@localhost/", "names no database"),
-    ],
+    ("url", "says", "command"),
+    [(*wrong, command) for wrong, command in zip(WRONG_URLS, cycle(COMMANDS), strict=False)],
 )
 def test_a_wrong_database_url_is_one_line_without_the_password(
     manage: Manage, command: str, url: str, says: str

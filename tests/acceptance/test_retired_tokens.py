@@ -99,21 +99,20 @@ def test_without_a_list_a_retired_token_in_use_is_found_and_told_by_the_exit_cod
     manage: Manage, database_url: str, tickets: Any, tmp_path: Path
 ) -> None:
     leak(tickets, 20)
-    rotated = manage("rotate_tokens", database_url=database_url, env=KEEPING)
+    verify = ("rotate_tokens", "--verify-retired")
+    rotated, none = manage.each(("rotate_tokens",), verify, database_url=database_url, env=KEEPING)
     assert rotated.returncode == 0, rotated.stderr
-    none = manage("rotate_tokens", "--verify-retired", database_url=database_url, env=KEEPING)
     assert (none.returncode, none.stderr) == (0, "")
     assert none.stdout == "tickets.Ticket: no retired token opens anything.\n"
     tickets.cursor().execute(
         "SET session_replication_role = replica; UPDATE tickets_ticket SET token = leaked.token"
         " FROM leaked WHERE leaked.id = tickets_ticket.id AND leaked.id <= 3"
     )
-    some = manage("rotate_tokens", "--verify-retired", database_url=database_url, env=KEEPING)
+    evidence = tmp_path / "evidence.json"
+    prove = ("rotate_tokens", "--report", "--evidence", str(evidence))
+    some, _ = manage.each(verify, prove, database_url=database_url, env=KEEPING)
     assert (some.returncode, some.stderr) == (3, "")
     assert some.stdout.startswith("tickets.Ticket: 3 rows have a token that was retired")
-    evidence = tmp_path / "evidence.json"
-    words = ("rotate_tokens", "--report", "--evidence", str(evidence))
-    manage(*words, database_url=database_url, env=KEEPING)
     (entry,) = json.loads(evidence.read_text())["targets"]
     assert entry["rows_with_a_retired_token"] == 3
 
@@ -145,11 +144,11 @@ def test_pruning_forgets_what_is_older_and_nothing_else(
     for days in (100, 10, 100, 0):
         keep(tickets, 6000, days)
     words = ("prune_retired_tokens", "--older-than", "90")
-    pruned = manage(*words, database_url=database_url)
+    pruned, again = manage.each(words, words, database_url=database_url)
     assert (pruned.returncode, pruned.stderr) == (0, "")
     assert pruned.stdout == "Deleted the hashes of 12,000 tokens retired more than 90 days ago.\n"
     assert value(tickets, KEPT) == 12_000
-    assert manage(*words, database_url=database_url).stdout.startswith("Deleted the hashes of 0 ")
+    assert again.stdout.startswith("Deleted the hashes of 0 ")
     oldest = "SELECT now() - min(retired_at) < interval '11 days' FROM rotation_retiredtoken"
     assert value(tickets, oldest)
 
@@ -173,23 +172,22 @@ def test_pruning_waits_for_no_lock_for_long_and_goes_on_afterwards(
     assert "100 tokens" in said
 
 
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ((), "required: --older-than"),
-        (("--older-than", "-1"), "is not a whole number of at least 0"),
-        (("--older-than", "9999999999"), "is more than 1,000,000 days"),
-        (("--older-than", "soon"), "is not a whole number of at least 0"),
-        (("--older-than", "9", "--database", "other"), "there is no database 'other'"),
-    ],
-)
-def test_bad_words_are_refused_in_one_line(
-    manage: Manage, database_url: str, words: tuple[str, ...], line: str
-) -> None:
-    refused = manage("prune_retired_tokens", *words, database_url=database_url)
-    assert refused.returncode == 1
-    assert line in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
+BAD_WORDS: list[tuple[tuple[str, ...], str]] = [
+    ((), "required: --older-than"),
+    (("--older-than", "-1"), "is not a whole number of at least 0"),
+    (("--older-than", "9999999999"), "is more than 1,000,000 days"),
+    (("--older-than", "soon"), "is not a whole number of at least 0"),
+    (("--older-than", "9", "--database", "other"), "there is no database 'other'"),
+]
+
+
+def test_bad_words_are_refused_in_one_line(manage: Manage, database_url: str) -> None:
+    commands = [("prune_retired_tokens", *words) for words, _ in BAD_WORDS]
+    refusals = manage.each(*commands, database_url=database_url)
+    for refused, (_, line) in zip(refusals, BAD_WORDS, strict=True):
+        assert refused.returncode == 1
+        assert line in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
 
 
 def test_before_migrate_it_says_what_to_type(manage: Manage, make_database: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.manage import PROJECT, Manage
+from tests.waiting import until
 
 Connect = Callable[[str], Any]
 MakeDatabase = Callable[..., str]
@@ -238,8 +239,7 @@ def test_ctrl_c_says_how_many_tickets_stay(
 ) -> None:
     onlooker = connect(database_url)
     seed = manage.start("seed_tickets", "--size", "100000000", database_url=database_url)
-    while all_tickets(onlooker) == 0 and seed.poll() is None:
-        pass
+    until(lambda: all_tickets(onlooker) > 0 or seed.poll() is not None)
 
     seed.send_signal(signal.SIGINT)
     output, errors = seed.communicate(timeout=60)

@@ -11,7 +11,7 @@ from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
 
-ROWS = 20_000
+ROWS = 8_000
 RUNNING = "SELECT count(*) FROM batch_batchoperation WHERE status = 'running'"
 
 
@@ -24,7 +24,7 @@ def tickets(database_url: str, connect: Callable[[str], Any]) -> Any:
 
 def slow_rotation(manage: Manage, database_url: str) -> Any:
     return manage.start(
-        *("rotate_tokens", "--batch-rows", "50", "--pause-seconds", "0.05"),
+        *("rotate_tokens", "--batch-rows", "50", "--pause-seconds", "0.1"),
         database_url=database_url,
     )
 

@@ -28,9 +28,9 @@ END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE dat
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
     "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",  # nobody answers there
-    # Chromium opens connections that it may need; each would keep a sync worker.
-    "GUNICORN_CMD_ARGS": "--threads 4",
 }
+# Chromium opens connections that it may need; each would keep a sync worker.
+ONE_WORKER = ("--workers", "1", "--threads", "8")
 
 
 class Site:
@@ -44,7 +44,7 @@ class Site:
         make_users = ("shell", "--verbosity", "0", "--command", USERS)
         made = manage(*make_users, database_url=database_url, env=ENVIRONMENT)
         assert made.returncode == 0, made.stderr
-        self._server = WebServer(directory, database_url, ENVIRONMENT)
+        self._server = WebServer(directory, database_url, ENVIRONMENT, ONE_WORKER)
         self.origin = f"http://127.0.0.1:{self._server.port}"
 
     def rotate(self, *options: str) -> Any:
