@@ -14,7 +14,7 @@ from tests.waiting import until
 ROWS = 24_000
 
 
-@pytest.mark.parametrize(("workers", "kills"), [(1, 6), (3, 4)])
+@pytest.mark.parametrize(("workers", "kills"), [(1, 10), (3, 4)])
 def test_killed_at_random_moments_each_token_changes_exactly_once(
     manage: Manage, database_url: str, connect: Callable[[str], Any], workers: int, kills: int
 ) -> None:

@@ -14,7 +14,7 @@ from tests.leaked import COPY_OF_LEAKED, pending, value
 from tests.manage import PROJECT, Manage
 from tests.web_server import WebServer, environment
 
-ROWS = 60_000
+ROWS = 200_000
 GENTLY_ROWS = 20_000  # as it does by itself, and the others faster, which is harder on traffic
 ROUGHLY = ("--workers", "2", "--traffic-batch-rows", "150")
 CUSTOMERS, TICKETS_EACH, STALE_TICKETS = 4, 60, 40
