@@ -17,8 +17,10 @@ import django
 import psycopg2
 import pytest
 from django.db import connections
+from django.test import TransactionTestCase
 
 from tests.databases import DatabaseFactory, make_server_directory, unique_name
+from tests.emptying import empty_full_tables
 from tests.longest_first import sort_longest_first
 from tests.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
@@ -64,9 +66,13 @@ def server_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(server_url: str) -> None:
-    """Let pytest-django's own database be created after the server, under a unique name."""
-    connections["default"].settings_dict["TEST"]["NAME"] = unique_name("django")
+def django_db_modify_db_settings(database_factory: DatabaseFactory) -> None:
+    """Let pytest-django's own database be a clone, too, under a unique name; see ``emptying``."""
+    connections["default"].settings_dict["TEST"] |= {
+        "NAME": unique_name("django"),
+        "TEMPLATE": database_factory.template("latest"),
+    }
+    TransactionTestCase._fixture_teardown = empty_full_tables
 
 
 @pytest.fixture(scope="session")

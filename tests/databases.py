@@ -36,12 +36,16 @@ class DatabaseFactory:
         self._templates: dict[str, str] = {}
 
     def create(self, migrated_to: str) -> str:
-        if migrated_to not in self._templates:
-            self._templates[migrated_to] = self._make_template(migrated_to)
         name = unique_name("clone")
-        template = _name(self._templates[migrated_to])
+        template = self.template(migrated_to)
         self._execute(f"CREATE DATABASE {{}} TEMPLATE {{}} {self._strategy}", name, template)
         return self._url(name)
+
+    def template(self, migrated_to: str) -> str:
+        """The name of the database that is cloned, and that nobody may be connected to then."""
+        if migrated_to not in self._templates:
+            self._templates[migrated_to] = self._make_template(migrated_to)
+        return _name(self._templates[migrated_to])
 
     def drop(self, url: str) -> None:
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", _name(url))
