@@ -16,9 +16,12 @@ from typing import Any
 import django
 import psycopg2
 import pytest
+from django.conf import settings
 from django.db import connections
+from django.test import TransactionTestCase
 
 from tests.databases import DatabaseFactory, make_server_directory, unique_name
+from tests.emptying import empty_full_tables
 from tests.longest_first import sort_longest_first
 from tests.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
@@ -42,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tickets.config.settings"
     django.setup()
+    # Or each django.test.Client would list every static file of every app before its first request.
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -64,9 +69,13 @@ def server_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(server_url: str) -> None:
-    """Let pytest-django's own database be created after the server, under a unique name."""
-    connections["default"].settings_dict["TEST"]["NAME"] = unique_name("django")
+def django_db_modify_db_settings(database_factory: DatabaseFactory) -> None:
+    """Let pytest-django's own database be a clone, too, under a unique name; see ``emptying``."""
+    connections["default"].settings_dict["TEST"] |= {
+        "NAME": unique_name("django"),
+        "TEMPLATE": database_factory.template("latest"),
+    }
+    TransactionTestCase._fixture_teardown = empty_full_tables
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,8 @@ LONGEST_FIRST = (
     "test_giving_way.py",
     "test_demo.py",
     "test_interleavings.py",
+    "test_who_may_see_pages.py",
+    "test_selection.py",
 )
 
 

@@ -1,14 +1,13 @@
 """A primary with a streaming standby, both real."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg2
 
+from tests.databases import make_server_directory
 from tests.leaked import value
 from tests.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
@@ -24,8 +23,7 @@ class Replicated(NamedTuple):
 @contextmanager
 def replicated_server() -> Iterator[Replicated]:
     """Both run and the standby streams; they are gone after the block."""
-    directory = Path(tempfile.mkdtemp(prefix="tickets-standby-"))
-    directory.chmod(0o755)  # the server may run as another account
+    directory = make_server_directory()
     primary = PostgresCluster(directory / "primary", settings={"max_wal_senders": "4"})
     standby = PostgresCluster(directory / "standby", settings={"hot_standby": "on"})
     try:

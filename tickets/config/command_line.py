@@ -1,5 +1,6 @@
 """Run a manage.py command; what an operator can cause or mend is one line, not a traceback."""
 
+import gc
 import os
 import signal
 import sys
@@ -48,7 +49,7 @@ class OutputError(Exception):
 
 
 class _Utility(ManagementUtility):
-    """Ctrl-C just ends the process, until there is a command that wants to hear of it.
+    """Until there is a command, no garbage is collected, and Ctrl-C just ends the process.
 
     The commands of this project arrange it for themselves. Raised while Python imports, or a second
     time, KeyboardInterrupt can show a traceback from anywhere.
@@ -56,6 +57,8 @@ class _Utility(ManagementUtility):
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
         command = super().fetch_command(subcommand)
+        gc.freeze()  # manage.py has disabled it
+        gc.enable()
         ours = isinstance(command, OneLineCommand)
         if not ours and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)

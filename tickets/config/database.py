@@ -8,7 +8,6 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from tickets.config.embedded import DATABASE_NAME
-from tickets.config.embedded.cluster import PostgresCluster
 from tickets.config.embedded.errors import ClusterError
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -37,6 +36,9 @@ def database_settings(
 
 
 def _embedded(directory: Path) -> dict[str, Any]:
+    # It takes a while, and nobody with a server of his own needs it.
+    from tickets.config.embedded.cluster import PostgresCluster  # noqa: PLC0415
+
     try:
         cluster = PostgresCluster(directory)
     except ClusterError as error:
