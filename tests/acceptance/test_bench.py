@@ -143,6 +143,7 @@ def test_every_size_has_its_place_on_the_curve(parts: Findings) -> None:
         assert medians["rows_per_second"] > 0
         assert medians["peak_client_memory_bytes"] > 1e6
         assert medians["first_batch_seconds"] > 0
+        assert medians["independent_rows_per_second"] > 0
 
 
 def test_lists_are_verified_before_and_after_and_a_hundredth_is_rotated(
