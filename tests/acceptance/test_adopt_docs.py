@@ -51,8 +51,6 @@ class Newcomer:
             "PGPASSWORD": dsn.get("password", ""),
             "DJANGO_TOKEN_ROTATION": str(PROJECT),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            # Much of Django is never imported here. pip wants no for an option that begins with no.
-            "PIP_NO_COMPILE": "no",
         }
 
     def follow(self, page: str) -> None:
