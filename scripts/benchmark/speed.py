@@ -10,12 +10,13 @@ from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN
 from benchmark.part import Part
 from benchmark.recipe import Recipe
-from benchmark.recipes import BASELINE, ONE_WORKER, TWO_WORKERS, WELL_KNOWN
+from benchmark.recipes import BASELINE, ONE_WORKER, PYTHON_TOKENS, TWO_WORKERS, WELL_KNOWN
 from benchmark.rounds import rotated
 from benchmark.verdict import Verdict
 
 ONE_WORKER_AT_LEAST = 0.9
 TWO_WORKERS_AT_LEAST = 1.6
+PYTHON_TOKENS_AT_LEAST = 0.5
 TIMES_WELL_KNOWN_AT_LEAST = 25.0
 HEAP_GROWTH_AT_MOST = 1.25
 MEMORY_AT_MOST_MB = 100.0
@@ -59,6 +60,7 @@ def _verdicts(runs: Runs) -> list[Verdict]:
     for recipe, other, at_least in (
         (ONE_WORKER, BASELINE, ONE_WORKER_AT_LEAST),
         (TWO_WORKERS, BASELINE, TWO_WORKERS_AT_LEAST),
+        (PYTHON_TOKENS, ONE_WORKER, PYTHON_TOKENS_AT_LEAST),
         (ONE_WORKER, WELL_KNOWN, TIMES_WELL_KNOWN_AT_LEAST),
     ):
         if recipe.key in runs and other.key in runs:

@@ -111,4 +111,5 @@ def test_a_server_that_is_down_for_ten_seconds_is_waited_for(
     server.start()
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stdout + stderr
+    assert "retry 1 in" in stdout
     assert_each_token_changed_once(connect(url))

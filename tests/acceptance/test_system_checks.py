@@ -1,26 +1,16 @@
 """manage.py check --database default names what is wrong, with ids, hints and the mend."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.leaked import leak
+from tests.leaked import leak, pending
 from tests.manage import Manage
 
 CHECK = ("check", "--database", "default")
-# What migrations made, from the last back, and what is then said of it.
-BACKWARDS = {
-    "DROP INDEX tickets_ticket_pending": "E005",
-    """
-    DO $$ BEGIN
-        EXECUTE (
-            SELECT format('DROP TRIGGER %I ON tickets_ticket', tgname) FROM pg_trigger
-            WHERE tgname LIKE 'pgtrigger_guard_update_%'
-        );
-    END $$
-    """: "E003",
-    "ALTER TABLE tickets_ticket DROP COLUMN token_rotated_at CASCADE": "E002",
-}
+IN_PSQL = re.compile(r"in psql: (.*?)(?:; every row is pending then)?\)$", re.MULTILINE)
+INSTALL = re.compile(r"migrate: python manage.py (pgtrigger install \S+)\)$", re.MULTILINE)
 
 
 def test_a_migrated_database_has_no_issues(manage: Manage, database_url: str) -> None:
@@ -30,21 +20,47 @@ def test_a_migrated_database_has_no_issues(manage: Manage, database_url: str) ->
 
 
 def test_a_database_half_way_through_the_migrations_is_told_to_migrate(
-    manage: Manage, make_database: Callable[..., str], connect: Callable[[str], Any]
+    manage: Manage, make_database: Callable[..., str]
 ) -> None:
-    def assert_is_told_to_migrate(url: str, code: str) -> None:
-        checked = manage(*CHECK, database_url=url)
+    url = make_database(migrated_to="zero")
+    for code, to_be_migrated in (
+        ("E001", ["tickets", "0001"]),
+        ("E002", ["tickets", "0003"]),
+        ("E003", ["tickets", "0006"]),
+        ("E005", []),
+    ):
+        checked, migrated = manage.each(CHECK, ("migrate", *to_be_migrated), database_url=url)
         assert checked.returncode == 1
         assert f"rotation.{code}" in checked.stderr
         assert "HINT: Run: python manage.py migrate" in checked.stderr
+        assert (migrated.returncode, migrated.stderr) == (0, "")
 
-    url = make_database(migrated_to="zero")
-    assert_is_told_to_migrate(url, "E001")
-    migrated = manage("migrate", database_url=url)
-    assert (migrated.returncode, migrated.stderr) == (0, "")
-    for undo, code in BACKWARDS.items():
-        connect(url).cursor().execute(undo)
-        assert_is_told_to_migrate(url, code)
+
+def test_what_was_dropped_by_hand_is_had_again_by_typing_what_the_hints_say(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    cursor = tickets.cursor()
+    leak(tickets, 10)
+    cursor.execute("ALTER TABLE tickets_ticket DROP COLUMN token_rotated_at CASCADE")
+    cursor.execute(
+        "SELECT conname FROM pg_constraint "
+        "WHERE conrelid = 'tickets_ticket'::regclass AND contype = 'u'"
+    )
+    (unique,) = (name for (name,) in cursor.fetchall())
+    cursor.execute(f'ALTER TABLE tickets_ticket DROP CONSTRAINT "{unique}"')
+    said: set[str] = set()
+    while (checked := manage(*CHECK, database_url=database_url)).returncode:
+        codes = set(re.findall(r"rotation\.(E\d+)", checked.stderr))
+        assert not codes & said, checked.stderr
+        said |= codes
+        for statement in IN_PSQL.findall(checked.stderr):
+            cursor.execute(statement)
+        for install in INSTALL.findall(checked.stderr):
+            assert manage(*install.split(), database_url=database_url).returncode == 0
+    assert said == {"E002", "E003", "E005"}
+    assert manage("rotate_tokens", database_url=database_url).returncode == 0
+    assert pending(tickets) == 0
 
 
 def test_a_disabled_trigger_is_named_with_the_command_that_enables_it(

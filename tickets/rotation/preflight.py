@@ -100,8 +100,16 @@ def _missing_columns(connection: Connection, target: Target) -> Problem | None:
     missing = [column for column in columns if column not in found]
     if missing:
         sentence = f"{target.table} has no column {', '.join(missing)} yet"
-        return Problem("rotation.E002", sentence, MIGRATE)
+        return Problem("rotation.E002", sentence, f"{MIGRATE}{_add_marker(target, missing)}")
     return None
+
+
+def _add_marker(target: Target, missing: list[str]) -> str:
+    """How to get back a marker that was dropped by hand; no other column can be had again."""
+    if missing != [target.marker_column]:
+        return ""
+    statement = f'ALTER TABLE "{target.table}" ADD COLUMN "{target.marker_column}" timestamptz'
+    return f" (if nothing is left to migrate, in psql: {statement}; every row is pending then)"
 
 
 def _trigger_problems(target: Target, triggers: dict[str, str]) -> Iterator[Problem]:
@@ -152,7 +160,7 @@ def _index_problems(target: Target, indexes: dict[str, tuple[str, str]]) -> Iter
             yield Problem(
                 "rotation.E005",
                 f"{target.table} has no {kind} index yet",
-                MIGRATE,
+                f"{MIGRATE} (if nothing is left to migrate, in psql: {_make_index(target, kind)})",
             )
         elif state == "invalid":
             yield Problem(
@@ -161,6 +169,15 @@ def _index_problems(target: Target, indexes: dict[str, tuple[str, str]]) -> Iter
                 f"{MIGRATE} (if nothing is left to migrate, in psql: "
                 f'REINDEX INDEX CONCURRENTLY "{name}")',
             )
+
+
+def _make_index(target: Target, kind: str) -> str:
+    if kind == "token":
+        return f'CREATE UNIQUE INDEX CONCURRENTLY ON "{target.table}" ("{target.token_column}")'
+    return (
+        f'CREATE INDEX CONCURRENTLY ON "{target.table}" ("{target.key_column}") '
+        f'WHERE "{target.marker_column}" IS NULL'
+    )
 
 
 def _role_problems(role: str) -> Iterator[Problem]:

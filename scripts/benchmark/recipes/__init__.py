@@ -32,6 +32,13 @@ FOUR_WORKERS = Recipe(
     rotate_tokens("--workers", "4"),
     traffic_rows_at_most=100_000,
 )
+PYTHON_TOKENS = Recipe(
+    "rotate-python",
+    "rotate_tokens, tokens made in Python",
+    rotate_tokens(),
+    environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
+    traffic_rows_at_most=100_000,
+)
 COMPARED: tuple[Recipe, ...] = (
     BASELINE,
     Recipe("save", "row-by-row save()", program("row_by_row_save"), rows_at_most=10_000),
@@ -46,13 +53,7 @@ COMPARED: tuple[Recipe, ...] = (
     ONE_WORKER,
     TWO_WORKERS,
     FOUR_WORKERS,
-    Recipe(
-        "rotate-python",
-        "rotate_tokens, tokens made in Python",
-        rotate_tokens(),
-        environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
-        traffic_rows_at_most=100_000,
-    ),
+    PYTHON_TOKENS,
     Recipe(
         "rotate-retired",
         "rotate_tokens, hashes of retired tokens kept",
