@@ -3,7 +3,7 @@
 from django.db import connections
 from django.test import TransactionTestCase
 
-# What a migration fills and no test writes.
+# What migrations fill; a test that adds to them takes it away again.
 KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
 EMPTY = """
@@ -17,6 +17,7 @@ BEGIN
         SELECT oid FROM pg_class
         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> ALL ({kept})
     LOOP
+        EXECUTE format('LOCK TABLE %s IN SHARE MODE', name);  -- what others have yet to commit
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO holds_rows;
         IF holds_rows THEN
             full_tables := full_tables || name::text;

@@ -18,7 +18,7 @@ from benchmark.verdict import Verdict
 EARLY, LATE = 5, 95
 INTERRUPTED_FROM_ROWS = 100_000  # a smaller rotation is over before it can be killed
 RATE_AT_LEAST = 0.7
-SLICED_AT_LEAST = 1.0
+SLICED_AT_LEAST = 0.9
 MEMORY_AT_MOST = 1.15
 GROWTH_AT_MOST = 1.5
 ROWS_PENDING = 3

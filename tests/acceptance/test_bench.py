@@ -101,7 +101,7 @@ def test_all_that_must_hold_is_judged(tuned: Findings, parts: Findings) -> None:
     assert bounds == [(0.9, None), (1.6, None), (0.5, None), (25, None), (None, 1.25), (None, 100)]
     assert [v["needs_at_most"] for v in parts["latency"]["verdicts"]] == [1.5]
     assert [v["needs_at_most"] for v in parts["bookkeeping"]["verdicts"]] == [0.02]
-    assert [v["needs_at_least"] for v in parts["scale"]["verdicts"]] == [0.7, 1.0, None]
+    assert [v["needs_at_least"] for v in parts["scale"]["verdicts"]] == [0.7, 0.9, None]
     assert [v["needs_at_most"] for v in parts["lists"]["verdicts"]] == [5, 60, 1.15]
 
 

@@ -112,7 +112,7 @@ def test_the_detail_of_an_operation_whose_context_is_gone(staff: Client) -> None
     key = ticket.pk
     ticket.delete()
     of_a_gone_model = BatchOperation.objects.create_synchronous("mail")
-    kind = ContentType.objects.create(app_label="gone", model="gone")
+    kind, _ = ContentType.objects.get_or_create(app_label="gone", model="gone")
     BatchOperation.objects.filter(pk=of_a_gone_model.pk).update(context_type=kind, context_id="7")
 
     assert f"ticket {key} (gone)" in text_of(staff.get(reverse(DETAIL, args=[operation.pk])))

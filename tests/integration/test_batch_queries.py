@@ -36,6 +36,7 @@ def uuid_model(transactional_db: None) -> Iterator[type[models.Model]]:
     with connection.schema_editor() as editor:
         editor.create_model(Thing)
     yield Thing
+    ContentType.objects.filter(app_label="batch", model="thing").delete()
     with connection.schema_editor() as editor:
         editor.delete_model(Thing)
     del apps.all_models["batch"]["thing"]
@@ -94,7 +95,7 @@ def test_a_context_that_is_gone_leaves_its_key() -> None:
 
 
 def test_the_record_outlives_the_model_of_its_context() -> None:
-    gone = ContentType.objects.create(app_label="gone", model="gone")
+    gone, _ = ContentType.objects.get_or_create(app_label="gone", model="gone")
     operation = operations.create_synchronous("mail")
     operations.filter(pk=operation.pk).update(context_type=gone, context_id="7")
     gone.delete()

@@ -34,6 +34,14 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             f'UPDATE "order""s" SET {ROTATED} WHERE {WITHIN}',
         ),
         (
+            statements.rotate_range(TARGET, BOTH, sliced=True),
+            (
+                'UPDATE "order""s" SET "secret" = overlay(gen_random_uuid()::text '
+                'placing %(token_prefix)s from 1)::uuid, "rotated_at" = clock_timestamp() '
+                f"WHERE {WITHIN}"
+            ),
+        ),
+        (
             statements.rotate_free_rows(TARGET, BOTH),
             (
                 f'UPDATE "order""s" SET {ROTATED} WHERE "Key" = ANY(ARRAY('
@@ -86,14 +94,15 @@ def test_a_batch_reads_a_stretch_of_an_index_however_wrong_the_statistics_are(
     for statement in (
         statements.rotate_range(target, BOTH),
         statements.rotate_free_rows(target, BOTH),
+        statements.rotate_range(target, BOTH, sliced=True),
+        statements.rotate_free_rows(target, BOTH, sliced=True),
         statements.batch_upper_key(target, KeyRange(after=1)),
     ):
         with tickets.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute(statements.AVOID_FULL_SCANS)
-            cursor.execute(
-                sql.SQL("EXPLAIN ") + statement, {"after": 1, "upper": 2, "batch_rows": 10}
-            )
+            values = {"after": 1, "upper": 2, "batch_rows": 10, "token_prefix": "0"}
+            cursor.execute(sql.SQL("EXPLAIN ") + statement, values)
             plan = "\n".join(line for (line,) in cursor.fetchall())
             cursor.execute("ROLLBACK")
         assert "Seq Scan" not in plan

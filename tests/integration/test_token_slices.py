@@ -58,10 +58,42 @@ def test_neighbours_share_their_first_digits_and_nothing_else(
     assert fixed == [12, 16], "but for the version and the variant every digit is random"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch_rows": BATCH_ROWS, "independent_tokens": True},
+        {"batch_rows": token_slice.MOST_ROWS_A_BATCH + 1},
+    ],
+    ids=["asked for", "batches too large for a slice"],
+)
 def test_independent_tokens_share_nothing(
-    tokens: Callable[[], list[list[UUID]]], rotation: RotationFactory
+    tokens: Callable[[], list[list[UUID]]], rotation: RotationFactory, options: dict[str, Any]
 ) -> None:
-    rotation(batch_rows=BATCH_ROWS, independent_tokens=True).run()
+    rotation(**options).run()
+    assert [len(first_digits(batch)) for batch in tokens()] == [16] * (ROWS // BATCH_ROWS)
+
+
+def test_an_index_that_is_mostly_empty_counts_as_what_its_rows_need(
+    tokens: Callable[[], list[list[UUID]]], tickets: Any, rotation: RotationFactory
+) -> None:
+    cursor = tickets.cursor()
+    cursor.execute("DELETE FROM tickets_ticket WHERE id > 500")
+    cursor.execute("ANALYZE tickets_ticket")
+    rotation(batch_rows=BATCH_ROWS).run()
+    assert len(first_digits(tokens()[0])) == 16
+
+
+def test_a_role_that_may_not_look_at_sizes_rotates_to_independent_tokens(
+    tokens: Callable[[], list[list[UUID]]], tickets: Any, rotation: RotationFactory
+) -> None:
+    tickets.cursor().execute(
+        "CREATE FUNCTION public.pg_relation_size(oid) RETURNS bigint LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '42501'; END $$"
+    )
+    name = tickets.info.dbname
+    tickets.cursor().execute(f'ALTER DATABASE "{name}" SET search_path = public, pg_catalog')
+    result = rotation(batch_rows=BATCH_ROWS).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, ROWS)
     assert [len(first_digits(batch)) for batch in tokens()] == [16] * (ROWS // BATCH_ROWS)
 
 

@@ -1,65 +1,85 @@
 """Tokens that share their first digits spare the index, and stay as hard to guess."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from tickets.rotation.pacing import AdaptiveBatchSize
 from tickets.rotation.target import Target
-from tickets.rotation.token_slice import MOST_DIGITS, TokenSlice, can_be_sliced, digits_for
+from tickets.rotation.token_slice import (
+    MOST_DIGITS,
+    MOST_ROWS_A_BATCH,
+    TokenSlice,
+    can_be_sliced,
+    digits_for,
+)
 from tickets.rotation.token_source import PythonTokens, SqlTokens
 
 UUIDS = SqlTokens("gen_random_uuid()")
 TARGET = Target("shop.Order", "default", "order", "id", "token", "at", UUIDS, True, ())
-PAGES_OF_A_BILLION_ROWS = 5_700_000
+PAGES_OF_A_BILLION_ROWS = 4_900_000
 TOKENS_IN_A_PAGE = 200
+BATCH_ROWS = 4_000
 
 
 @pytest.mark.parametrize(
     ("pages", "digits"),
     [
         (0, 0),
-        (3_199, 0),
-        (3_200, 1),
-        (51_199, 1),
-        (51_200, 2),
-        (819_200, 3),
+        (2_047, 0),
+        (2_048, 1),
+        (32_767, 1),
+        (32_768, 2),
+        (524_288, 3),
         (PAGES_OF_A_BILLION_ROWS, 3),
         (10**9, MOST_DIGITS),
     ],
 )
 def test_small_indexes_are_not_sliced_and_a_slice_is_never_small(pages: int, digits: int) -> None:
     assert digits_for(pages) == digits
-    assert digits == 0 or pages / 16**digits >= 200
+    assert digits == 0 or pages / 16**digits >= 128
 
 
-def used_up(token_slice: TokenSlice) -> tuple[str, int]:
-    """The digits, and how many rows get them before others are drawn."""
-    prefix, rows = token_slice.prefix(), 0
-    while token_slice.prefix() == prefix and rows < 10**7:
-        token_slice.used(100)
-        rows += 100
-    return prefix, rows
+def tokens_of_each_slice(pages: int) -> Counter[str]:
+    """After a rotation of all rows that such an index has."""
+    token_slice, tokens = TokenSlice(lambda: pages), Counter[str]()
+    for _ in range(pages * TOKENS_IN_A_PAGE // BATCH_ROWS):
+        tokens[token_slice.prefix()] += BATCH_ROWS
+        token_slice.used(BATCH_ROWS)
+    return tokens
 
 
-@pytest.mark.parametrize("pages", [3_200, 60_000, PAGES_OF_A_BILLION_ROWS])
-def test_tokens_lie_in_a_slice_no_more_densely_than_in_the_space_of_all_tokens(pages: int) -> None:
-    prefix, rows = used_up(TokenSlice(lambda: pages))
-    assert rows * 16 ** len(prefix) <= pages * TOKENS_IN_A_PAGE
+@pytest.mark.parametrize("pages", [2_048, 5_000, 49_000, 600_000])
+def test_no_slice_gets_many_more_tokens_than_are_its_due(pages: int) -> None:
+    tokens = tokens_of_each_slice(pages)
+    slices = 16 ** digits_for(pages)
+    due = tokens.total() / slices
+    assert len(tokens) == slices
+    assert max(tokens.values()) <= 1.5 * due
 
 
-def test_the_digits_are_drawn_anew_again_and_again() -> None:
-    token_slice = TokenSlice(lambda: PAGES_OF_A_BILLION_ROWS)
-    drawn = {used_up(token_slice)[0] for _ in range(20)}
-    assert len(drawn) > 15
-    assert {len(prefix) for prefix in drawn} == {3}
+def test_neighbouring_slices_do_not_follow_one_another() -> None:
+    token_slice, drawn = TokenSlice(lambda: 49_000), []
+    for _ in range(256):
+        drawn.append(token_slice.prefix())
+        token_slice.used(10**6)
+    assert len(set(drawn)) == 256
+    assert drawn != sorted(drawn)
 
 
 def test_the_size_of_the_index_is_asked_once_and_only_when_a_token_is_needed() -> None:
     asked = []
     token_slice = TokenSlice(lambda: asked.append(True) or 10)  # type: ignore[func-returns-value]
     assert asked == []
-    assert [token_slice.prefix() for _ in range(3)] == ["", "", ""]
+    for _ in range(3):
+        assert token_slice.prefix() == ""
+        token_slice.used(10_000)
     assert asked == [True]
+
+
+def test_a_usual_batch_does_not_crowd_a_slice() -> None:
+    assert AdaptiveBatchSize(target_seconds=0.2).largest_rows <= MOST_ROWS_A_BATCH
 
 
 def test_only_uuids_that_postgresql_makes_are_sliced() -> None:

@@ -20,6 +20,9 @@ class BatchSize(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def largest_rows(self) -> int: ...
+
     def record(self, rows: int, seconds: float) -> None: ...
 
     def cut(self) -> None: ...
@@ -33,6 +36,10 @@ class FixedBatchSize:
 
     @property
     def rows(self) -> int:
+        return self._rows
+
+    @property
+    def largest_rows(self) -> int:
         return self._rows
 
     def record(self, rows: int, seconds: float) -> None:
@@ -81,6 +88,10 @@ class AdaptiveBatchSize:
     @property
     def rows(self) -> int:
         return self._rows
+
+    @property
+    def largest_rows(self) -> int:
+        return self._maximum_rows
 
     def record(self, rows: int, seconds: float) -> None:
         """Learn from one batch that changed ``rows`` rows in ``seconds``.

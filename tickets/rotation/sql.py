@@ -2,8 +2,8 @@
 
 A builder takes a target (and which bounds are in play) and returns a ``psycopg2.sql.Composed``;
 identifiers are quoted, values stay named parameters for the caller: those of
-``selection_sql.values_of`` wherever rows are pending, ``batch_rows``, ``lock_timeout_ms``. Each
-docstring names the lock that the statement takes on the target's table.
+``selection_sql.values_of`` wherever rows are pending, ``batch_rows``, ``lock_timeout_ms``,
+``token_prefix``. Each docstring names the lock that the statement takes on the target's table.
 """
 
 from __future__ import annotations

@@ -7,16 +7,17 @@ import psycopg2
 from tickets.rotation import sql, upkeep_sql
 from tickets.rotation.connection import Connection, fault_of
 from tickets.rotation.retry import Fault
-from tickets.rotation.storage import PAGE_BYTES
+from tickets.rotation.storage import PAGE_BYTES, natural_index_bytes
 from tickets.rotation.target import Target
 
 LOOK_AT_MOST_MS = 1000
 
 
 def index_pages(connection: Connection, target: Target) -> int:
-    """Pages of the token's largest index; 0 without one, or where others keep it locked.
+    """Pages that the token's largest index has, and its rows need; 0 where that is not known.
 
-    Driver errors other than that pass through.
+    One that is bloated counts as what its rows need. Nor is it known where others keep it locked,
+    or this role may not look: it is a matter of speed alone. Other driver errors pass through.
     """
     query = sql.bounded(upkeep_sql.token_indexes())
     values = {
@@ -27,7 +28,13 @@ def index_pages(connection: Connection, target: Target) -> int:
     try:
         indexes = connection.rows(query, values)
     except psycopg2.Error as error:
-        if fault_of(error) is Fault.LOCKED:
+        if fault_of(error) in (Fault.LOCKED, Fault.FATAL):
             return 0
         raise
-    return max((int(bytes_now) for _, bytes_now, *_ in indexes), default=0) // PAGE_BYTES
+    return max((_pages(*index) for index in indexes), default=0)
+
+
+def _pages(_: str, bytes_now: int | None, token_bytes: int | None, rows: int | None) -> int:
+    if bytes_now is None or token_bytes is None or rows is None:  # dropped meanwhile; not analyzed
+        return 0
+    return min(int(bytes_now), natural_index_bytes(rows, token_bytes)) // PAGE_BYTES

@@ -23,6 +23,7 @@ from tickets.rotation.retry import Backoff, Fault
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 from tickets.rotation.throttle import Throttle
+from tickets.rotation.token_slice import MOST_ROWS_A_BATCH
 
 TELL_EVERY_SECONDS = 2.0
 
@@ -72,12 +73,18 @@ class Worker:
         self._stop = stop
         self._clock = clock
         self.connection = Connection(target.database)
+        self._size: BatchSize = (
+            AdaptiveBatchSize(options.target_batch_seconds)
+            if options.batch_rows is None
+            else FixedBatchSize(options.batch_rows)
+        )
+        is_crowded = self._size.largest_rows > MOST_ROWS_A_BATCH
         self.batches = BatchRunner(
             self.connection,
             target,
             lock_timeout_ms=options.lock_timeout_ms,
             aborted=lambda: stop.aborted,
-            independent_tokens=options.independent_tokens,
+            independent_tokens=options.independent_tokens or is_crowded,
             bounds=bounds,
             leak_list=leak_list,
         )
@@ -87,11 +94,6 @@ class Worker:
             stop=stop,
             observe=observe,
             clock=clock,
-        )
-        self._size: BatchSize = (
-            AdaptiveBatchSize(options.target_batch_seconds)
-            if options.batch_rows is None
-            else FixedBatchSize(options.batch_rows)
         )
         self._has_looked = False  # at what became of a batch in this pass
         self._tell_at = clock() + TELL_EVERY_SECONDS

@@ -141,7 +141,7 @@ def _add_rotation(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--independent-tokens",
         action="store_true",
-        help="draw each token by itself: on tables of some 600,000 rows and more, "
+        help="draw each token by itself: on tables of some 400,000 rows and more, "
         "neighbours otherwise share their first 1 to 4 digits, which spares the index",
     )
     group.add_argument(
