@@ -74,7 +74,9 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
     rows, rounds, warm_up = arguments.rows, arguments.rounds, not arguments.quick
     seconds, slow_seconds = arguments.load_seconds, arguments.slow_seconds
     measures: dict[str, Callable[[], Part]] = {
-        "speed": lambda: measure_speed(some, recipes, rows=rows, rounds=rounds, warm_up=warm_up),
+        "speed": lambda: measure_speed(
+            some, recipes, rows=rows, rounds=rounds, quick=arguments.quick
+        ),
         "latency": lambda: measure_latency(
             some, recipes, rows=rows, rounds=rounds, quick=arguments.quick
         ),

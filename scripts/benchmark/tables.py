@@ -14,13 +14,14 @@ BILLION = 1_000_000_000
 
 
 def speed_table(part: Document) -> Table:
-    heads = ("recipe", "rows", *(m.title for m in TAKEN), "to single UPDATE")
+    heads = ("recipe", "rows", "runs", *(m.title for m in TAKEN), "to single UPDATE")
     rows = [
         (
             recipe["title"],
             f"{recipe['rows']:,}",
+            f"{len(recipe['runs'])}",
             *(_shown(recipe["medians"][m.key], m.shown) for m in TAKEN),
-            f"{recipe['ratio_to_single_update']:.2f}",
+            _spread([run["ratio_to_single_update"] for run in recipe["runs"]]),
         )
         for recipe in part["recipes"]
     ]
