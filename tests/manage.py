@@ -1,6 +1,5 @@
 """Run manage.py as a real process."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
-PROJECT = Path(__file__).resolve().parents[1]
+from tests.forking import PROJECT
+from tests.forking.client import ForkServer
+
+__all__ = ["PROJECT", "Manage"]
 
 
 class Manage:
@@ -17,6 +19,7 @@ class Manage:
     def __init__(self, *, embedded_directory: Path) -> None:
         self._embedded_directory = embedded_directory
         self._started: list[Popen[str]] = []
+        self._fork_server = ForkServer()
 
     def __call__(
         self,
@@ -26,17 +29,15 @@ class Manage:
         timeout: float = 120,
         traceback_expected: bool = False,
     ) -> CompletedProcess[str]:
-        """Run a command to its end. A traceback in its output fails the test."""
-        result = subprocess.run(
-            _command(args),
-            cwd=PROJECT,
-            env=self._environment(database_url, env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        """Run a command to its end. A traceback in its output fails the test.
+
+        It is forked from a process that has imported Django, where that makes no difference but in
+        time: with a database, and without settings of Python itself.
+        """
+        environment = self._environment(database_url, env)
+        forks = database_url is not None and not any(name[:6] == "PYTHON" for name in env or ())
+        run = self._fork_server.run if forks else _run
+        result = run(args, environment, timeout)
         assert traceback_expected or "Traceback" not in result.stderr, result.stderr
         return result
 
@@ -45,31 +46,9 @@ class Manage:
         *commands: Sequence[str],
         database_url: str,
         env: Mapping[str, str] | None = None,
-        timeout: float = 120,
     ) -> list[CompletedProcess[str]]:
-        """Run commands one after another, faster than one by one: see tests/command_series.py.
-
-        For what they say and store, not for how one starts. A traceback fails the test.
-        """
-        settings = {"DJANGO_SETTINGS_MODULE": "tickets.config.settings"}
-        series = subprocess.run(
-            [sys.executable, "-m", "tests.command_series"],
-            cwd=PROJECT,
-            env=self._environment(database_url, {**settings, **(env or {})}),
-            input=json.dumps(commands),
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=timeout,
-            check=True,
-        )
-        ended = json.loads(series.stdout)
-        assert len(ended) == len(commands)
-        for _, out, err in ended:
-            assert "Traceback" not in err, out + err
-        return [
-            CompletedProcess(list(words), *each)
-            for words, each in zip(commands, ended, strict=True)
-        ]
+        """Run commands one after another."""
+        return [self(*words, database_url=database_url, env=env) for words in commands]
 
     def start(
         self,
@@ -104,6 +83,7 @@ class Manage:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+        self._fork_server.end()
 
     def _environment(
         self, database_url: str | None, env: Mapping[str, str] | None
@@ -118,5 +98,20 @@ class Manage:
         return {**inherited, "TICKETS_VAR_DIR": str(self._embedded_directory), **(env or {})}
 
 
-def _command(args: tuple[str, ...]) -> list[str]:
+def _run(
+    args: Sequence[str], environment: Mapping[str, str], timeout: float
+) -> CompletedProcess[str]:
+    return subprocess.run(
+        _command(args),
+        cwd=PROJECT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def _command(args: Sequence[str]) -> list[str]:
     return [sys.executable, str(PROJECT / "manage.py"), *args]

@@ -27,6 +27,7 @@ from benchmark.scale import measure_scale
 from benchmark.sections import SECTIONS
 from benchmark.server import temporary_server
 from benchmark.speed import measure_speed
+from benchmark.vacuum import measure_vacuum
 from tickets.config.embedded.cluster import ClusterError
 
 PASSED, FAILED, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 130
@@ -84,6 +85,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
         "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
         "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds, warm_up=warm_up),
+        "vacuum": lambda: measure_vacuum(some, rows=rows, rounds=rounds),
         "http": lambda: measure_look_ups(some, rows=rows, rounds=rounds, seconds=seconds),
         "report": lambda: measure_long_report(
             some, rows=rows, rounds=rounds, slow_seconds=slow_seconds

@@ -18,20 +18,22 @@ class Databases:
 
     def __init__(self, cluster: PostgresCluster) -> None:
         self._cluster = cluster
-        self._made: set[int] = set()
+        self._made: set[str] = set()
 
     def server_version(self) -> str:
         """Such as 18.1."""
         return str(one_value(self._cluster.url(), "SHOW server_version"))
 
     @contextmanager
-    def clone(self, rows: int) -> Iterator[str]:
+    def clone(self, rows: int, *, pending_rows: int | None = None) -> Iterator[str]:
         """URL of a new clone with fresh statistics, right after a checkpoint; dropped at the end.
 
-        Files are copied, not logged, so that the clone's own WAL does not bring a checkpoint on
-        in the middle of the run.
+        With `pending_rows` all rows but the last so many were rotated before. Files are copied, not
+        logged, so that the clone's own WAL does not bring a checkpoint on in the middle of the run.
         """
         template = self._template(rows)
+        if pending_rows is not None and pending_rows < rows:
+            template = self._rotated_in_part(template, rows, pending_rows)
         self._execute(f"CREATE DATABASE {_CLONE} TEMPLATE {template} STRATEGY FILE_COPY")
         url = self._cluster.url(_CLONE)
         try:
@@ -52,7 +54,7 @@ class Databases:
     def _template(self, rows: int) -> str:
         """As an operator meets it: filled by the old application, migrated afterwards."""
         name = f"leaked_{rows}"
-        if rows not in self._made:
+        if name not in self._made:
             announce(f"seeding {rows:,} leaked rows")
             self._cluster.create_database(name)
             url = self._cluster.url(name)
@@ -60,7 +62,18 @@ class Databases:
             manage("seed_tickets", "--size", str(rows), database_url=url)
             manage("migrate", database_url=url)
             self._execute("VACUUM (ANALYZE)", url=url)
-            self._made.add(rows)
+            self._made.add(name)
+        return name
+
+    def _rotated_in_part(self, template: str, rows: int, pending_rows: int) -> str:
+        name = f"{template}_{pending_rows}"
+        if name not in self._made:
+            announce(f"rotating all but {pending_rows:,} of {rows:,} rows")
+            self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+            url, limit = self._cluster.url(name), f"{rows - pending_rows}"
+            manage("rotate_tokens", "--limit", limit, database_url=url, exit_codes=(3,))
+            self._execute("VACUUM (ANALYZE)", url=url)
+            self._made.add(name)
         return name
 
     def _execute(self, *statements: str, url: str | None = None) -> None:

@@ -23,7 +23,7 @@ from benchmark.verdict import Verdict
 RATIO_AT_MOST = 1.5
 QUIET_SECONDS_AT_MOST, QUICK_QUIET_SECONDS = 10.0, 0.3
 WARM_UP_SHARE = 0.5
-RUNS_A_ROUND = {ONE_WORKER.key: 5}
+RUNS_A_ROUND = {ONE_WORKER.key: 4}
 """Of those that are judged: one of them alone says little on a machine whose speed wavers."""
 
 
@@ -70,13 +70,13 @@ def measure_latency(
         for recipe in rotated(recipes, number):
             announce(f"latency, round {number + 1} of {rounds}: {recipe.title}")
             for _ in range(1 if quick else RUNS_A_ROUND.get(recipe.key, 1)):
-                compared = _measure(databases, recipe, recipe.traffic_rows(rows), quiet_seconds)
+                compared = _measure(databases, recipe, rows, quiet_seconds)
                 runs[recipe.key].append(compared)
     figures = {
         "rate_per_second": RATE_PER_SECOND,
         "clients": CLIENTS,
         "quiet_seconds": quiet_seconds,
-        "recipes": [_as_json(one, one.traffic_rows(rows), runs[one.key]) for one in recipes],
+        "recipes": [_as_json(one, rows, runs[one.key]) for one in recipes],
     }
     return Part("latency", figures, _verdicts(runs))
 
@@ -95,11 +95,15 @@ def _p99_ratio(runs: Sequence[Compared]) -> float:
 
 
 def _measure(databases: Databases, recipe: Recipe, rows: int, quiet_seconds: float) -> Compared:
-    with databases.clone(rows) as url, tempfile.TemporaryDirectory() as directory:
+    table_rows, pending_rows = recipe.rows(rows), recipe.traffic_pending(rows)
+    with (
+        databases.clone(table_rows, pending_rows=pending_rows) as url,
+        tempfile.TemporaryDirectory() as directory,
+    ):
         recipe.prepare(url)
         with running_traffic(
             url,
-            rows=rows,
+            rows=table_rows,
             warm_up_seconds=quiet_seconds * WARM_UP_SHARE,
             directory=Path(directory),
         ) as traffic:
@@ -109,7 +113,7 @@ def _measure(databases: Databases, recipe: Recipe, rows: int, quiet_seconds: flo
             with sampled_activity(url) as activity:
                 finished = recipe.run(url)
             traffic.end_after(finished.ended_at)
-        databases.check(url, recipe, finished, rows)
+        databases.check(url, recipe, finished, pending_rows)
         since = finished.ended_at - finished.seconds
         quiet = traffic.between(quiet_since, quiet_since + quiet_seconds)
         during = traffic.between(since, finished.ended_at)
@@ -144,7 +148,8 @@ def _as_json(recipe: Recipe, rows: int, runs: Sequence[Compared]) -> dict[str, A
     return {
         "key": recipe.key,
         "title": recipe.title,
-        "rows": rows,
+        "rows": recipe.rows(rows),
+        "pending_rows": recipe.traffic_pending(rows),
         "p99_ratio": _p99_ratio(runs),
         "medians": _medians([run.during for run in runs]),
         "quiet_medians": _medians([run.quiet for run in runs]),

@@ -16,6 +16,7 @@ from benchmark.tables import (
     resume_table,
     scale_table,
     speed_table,
+    vacuum_table,
 )
 
 
@@ -47,7 +48,8 @@ SECTIONS = {
         "start: look-ups, status changes and new tickets in equal shares. The quiet time lies "
         "directly before each recipe, in the same traffic on the same table; a ratio is of such "
         "neighbours. Shown are the median of the ratios and their range. The recipe that is "
-        "judged runs more often, since such ratios waver.",
+        "judged runs more often, since such ratios waver. Where fewer rows are to be rotated than "
+        "the table has, the others were rotated before.",
         (latency_table,),
         plots=("latency",),
     ),
@@ -76,6 +78,12 @@ SECTIONS = {
         "each kill. What it means for larger ones: [scale.md](../scale.md).",
         (scale_table, billion_table),
         plots=("scale",),
+    ),
+    "vacuum": Section(
+        "How often to vacuum",
+        "`--vacuum-every`, the share of the rows after which a VACUUM runs beside the batches; "
+        "with 0 only autovacuum does, whenever it comes by.",
+        (vacuum_table,),
     ),
     "http": Section(
         "What customers feel over HTTP",

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmark.measures import MEMORY, RATE, TAKEN, WAL
+from benchmark.measures import HEAP, MEMORY, RATE, TAKEN, WAL
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -31,13 +31,14 @@ def speed_table(part: Document) -> Table:
 def latency_table(part: Document) -> Table:
     keys = ("p50_ms", "p99_ms", "p999_ms", "max_ms")
     heads = (
-        *("during", "rows", "runs", "quiet for s", "quiet p50 ms", "quiet p99 ms"),
+        *("during", "rows", "to rotate", "runs", "quiet for s", "quiet p50 ms", "quiet p99 ms"),
         *("p50 ms", "p99 ms", "p99.9 ms", "max ms", "p99 to quiet", "took s", "transactions"),
     )
     rows = [
         (
             one["title"],
             f"{one['rows']:,}",
+            f"{one['pending_rows']:,}",
             f"{len(one['runs'])}",
             f"{one['quiet_medians']['seconds']:,.0f}",
             *(f"{one['quiet_medians'][key]:,.2f}" for key in ("p50_ms", "p99_ms")),
@@ -114,6 +115,21 @@ def billion_table(part: Document) -> Table:
         ("seconds to fill max_wal_size = 1 GB", f"{2**30 / rate / wal_bytes:,.0f}"),
     ]
     return ("reckoned for 1,000,000,000 rows from the largest size, not measured", ""), rows
+
+
+def vacuum_table(part: Document) -> Table:
+    figures = (RATE, HEAP, WAL)
+    heads = ("--vacuum-every", "workers", *(m.title for m in figures), "rate to the default's")
+    rows = [
+        (
+            f"{one['vacuum_every_percent']:g} %",
+            f"{one['workers']}",
+            *(m.shown(one["medians"][m.key]) for m in figures),
+            f"{one['medians']['ratio_to_default']:.2f}",
+        )
+        for one in part["settings_compared"]
+    ]
+    return heads, rows
 
 
 def http_table(part: Document) -> Table:

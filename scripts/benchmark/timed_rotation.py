@@ -32,14 +32,12 @@ def main() -> None:
 
 def _time_bookkeeping(seconds: Seconds) -> None:
     # Django has to be set up before these can be imported.
-    from tickets.rotation.display.json_lines import JsonLines  # noqa: PLC0415
-    from tickets.rotation.progress import Progress  # noqa: PLC0415
+    from tickets.rotation.engine import Rotation  # noqa: PLC0415
     from tickets.rotation.record import Record  # noqa: PLC0415
     from tickets.rotation.run import Run  # noqa: PLC0415
 
-    _clock(JsonLines, "show", seconds, "progress")
-    _clock(Progress, "record", seconds, "progress")
-    for name in ("begin", "beat", "end"):
+    _clock(Rotation, "_observe", seconds, "progress")
+    for name in ("begin", "beat", "end", "_write_figures"):
         _clock(Record, name, seconds, "record")
     _clock(Run, "look", seconds, "count before")
     _clock(Run, "_look_after", seconds, "count after")

@@ -48,7 +48,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """All the other parts, of few recipes, on a server with default settings."""
     return quickly(
         tmp_path_factory.mktemp("parts"),
-        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale", "--lists"),
+        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale", "--vacuum", "--lists"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
 
@@ -70,7 +70,7 @@ def test_every_recipe_rotates_every_row_and_has_every_figure(tuned: Findings) ->
 
 
 def test_it_says_what_each_part_was_measured_on(tuned: Findings, parts: Findings) -> None:
-    names = ["latency", "resume", "inserts", "bookkeeping", "scale", "lists"]
+    names = ["latency", "resume", "inserts", "bookkeeping", "scale", "vacuum", "lists"]
     for part in (tuned["speed-tuned"], *(parts[name] for name in names)):
         assert part["command"].startswith("scripts/bench --quick")
         assert part["cores"] == os.cpu_count()
@@ -144,6 +144,18 @@ def test_every_size_has_its_place_on_the_curve(parts: Findings) -> None:
         assert medians["peak_client_memory_bytes"] > 1e6
         assert medians["first_batch_seconds"] > 0
         assert medians["independent_rows_per_second"] > 0
+
+
+def test_the_default_share_after_which_to_vacuum_is_compared_to_others(parts: Findings) -> None:
+    compared = parts["vacuum"]["settings_compared"]
+    shares = [0, 5, 10, 20]
+    assert [(one["workers"], one["vacuum_every_percent"]) for one in compared] == [
+        (workers, share) for workers in (1, 2) for share in shares
+    ]
+    for one in compared:
+        assert one["medians"]["heap_growth"] >= 1
+        assert (one["medians"]["ratio_to_default"] == 1) or one["vacuum_every_percent"] != 10
+    assert "## How often to vacuum" in parts["stdout"]
 
 
 def test_lists_are_verified_before_and_after_and_a_hundredth_is_rotated(

@@ -105,9 +105,11 @@ def test_a_report_writes_nothing(manage: Manage, database_url: str, tickets: Any
     assert value(tickets, versions) == before
 
 
-def test_an_empty_table_is_complete(manage: Manage, database_url: str) -> None:
-    code, values = report(manage, database_url)
+def test_an_empty_table_is_complete_and_is_called_empty(manage: Manage, database_url: str) -> None:
+    table, text = manage.each(AS_JSON, REPORT, database_url=database_url)
+    code, values = read(table)
     assert (code, values["total"], values["percent"], values["complete"]) == (0, 0, 100.0, True)
+    assert "next              nothing to do: the table is empty" in text.stdout
 
 
 def test_the_last_runs_are_listed_with_the_latest_first(

@@ -56,6 +56,7 @@ def test_neighbours_share_their_first_digits_and_nothing_else(
                 seen[place].add(digit)
     fixed = [place for place in range(1, 32) if len(seen[place]) < 16]
     assert fixed == [12, 16], "but for the version and the variant every digit is random"
+    assert len({token.hex[1:] for batch in batches for token in batch}) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_role_that_may_not_look_at_sizes_rotates_to_independent_tokens(
     assert [len(first_digits(batch)) for batch in tokens()] == [16] * (ROWS // BATCH_ROWS)
 
 
-def test_workers_fill_slices_of_their_own(
+def test_each_of_several_workers_fills_one_slice_at_a_time(
     tokens: Callable[[], list[list[UUID]]], tickets: Any, rotation: RotationFactory
 ) -> None:
     result = rotation(batch_rows=BATCH_ROWS, workers=2).run()

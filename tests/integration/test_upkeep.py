@@ -1,18 +1,25 @@
 """The table hardly grows while it is rotated, and no VACUUM stands in anybody's way."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from tests.leaked import assert_each_token_changed_once, leak, value
 from tests.rotations import RotationFactory
+from tests.waiting import until
 from tickets.rotation import upkeep
 from tickets.rotation.events import BatchDone, Event, Remark
+from tickets.rotation.gentle_session import COST_LIMIT
 from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+from tickets.rotation.upkeep import Upkeep, cost_limit
 
 TABLE_BYTES = "SELECT pg_table_size('tickets_ticket')"
+AT_WORK = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
 ROWS = 20_000
 
 
@@ -55,6 +62,43 @@ def test_the_space_of_replaced_rows_is_used_again(tickets: Any, rotation: Rotati
     assert_each_token_changed_once(tickets)
 
 
+def test_a_vacuum_that_began_in_a_quiet_moment_slows_down_when_others_come(
+    tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak(tickets, ROWS)
+    assert cost_limit(meets_traffic=True) < COST_LIMIT < cost_limit(meets_traffic=False)
+    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take minutes
+    monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 10_000)
+    remarks, others = Remarks(), threading.Event()
+    beside = Upkeep(target, 10, meets_traffic=others.is_set, observe=remarks)
+    beside.begin()
+    tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
+    until(lambda: beside.rotated(ROWS) or value(tickets, AT_WORK) == 1)
+    others.set()
+    until(lambda: beside.rotated(1) or beside.vacuums >= 1)
+    beside.close()
+    assert remarks.texts == []
+
+
+def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
+    tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak(tickets, ROWS)
+    looks = iter([OperationalError("too many clients"), 5.0])
+
+    def looked(*_: object) -> float:
+        found = next(looks)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(upkeep, "due_rows", looked)
+    beside = Upkeep(target, 10, meets_traffic=lambda: False, observe=Remarks())
+    beside.begin()
+    until(lambda: beside.rotated(1) or beside.vacuums >= 1)
+    beside.close()
+
+
 def test_without_upkeep_nothing_is_vacuumed(tickets: Any, rotation: RotationFactory) -> None:
     leak(tickets, ROWS)
     result, remarks = rotate(rotation, vacuum_every_percent=0)
@@ -95,11 +139,10 @@ def test_a_request_to_stop_ends_a_running_vacuum(
     leak(tickets, ROWS)
     monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take minutes
     monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 1)
-    at_work = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
     stop = StopSignal()
 
     def stop_while_it_runs(event: Event) -> None:
-        if isinstance(event, BatchDone) and value(tickets, at_work) == 1:
+        if isinstance(event, BatchDone) and value(tickets, AT_WORK) == 1:
             stop.request()
 
     engine = rotation(
@@ -107,6 +150,6 @@ def test_a_request_to_stop_ends_a_running_vacuum(
     )
     result = engine.run()
     assert (result.outcome, result.vacuums) == (Outcome.STOPPED, 0)
-    assert value(tickets, at_work) == 0
+    assert value(tickets, AT_WORK) == 0
     rotation(vacuum_every_percent=0).run()
     assert_each_token_changed_once(tickets)

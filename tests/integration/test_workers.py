@@ -1,5 +1,6 @@
 """Several workers do what one does, and no row twice."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,10 +10,16 @@ import pytest
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
+from tickets.rotation.allocator import InKeyOrder
+from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import AbortedError, StatementError
 from tickets.rotation.events import BatchDone, Event, Retrying
+from tickets.rotation.options import RotationOptions
 from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+from tickets.rotation.throttle import Throttle, Wait
+from tickets.rotation.worker import PassOutcome, Worker
 
 NOTE_BACKEND = """
 CREATE TABLE backend (pid int);
@@ -83,6 +90,26 @@ def test_a_worker_that_cannot_go_on_ends_the_run_and_what_was_done_stays_done(
     tickets.cursor().execute("DROP TRIGGER on_row ON tickets_ticket")
     rotation(workers=3, batch_rows=10).run()
     assert_each_token_changed_once(tickets)
+
+
+def test_a_worker_that_waits_does_not_keep_the_error_of_another_back(target: Target) -> None:
+    allocator = InKeyOrder(time.monotonic)
+
+    class Closed(Throttle):
+        def next_wait(self, source: Any = None) -> Wait:
+            allocator.close()  # as the other one's error does
+            return Wait(0.01, "replica lag", "replica lag 20.0 s")
+
+    worker = Worker(
+        target,
+        RotationOptions(),
+        throttle=Closed(clock=time.monotonic),
+        allowance=Allowance(None),
+        observe=lambda _: None,
+        stop=StopSignal(),
+        clock=time.monotonic,
+    )
+    assert worker.one_pass(allocator) == PassOutcome()
 
 
 def test_a_request_to_stop_lets_every_running_batch_commit(

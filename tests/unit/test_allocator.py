@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 import pytest
 
@@ -144,6 +145,25 @@ def test_a_closed_allocator_hands_nothing_out() -> None:
     allocator.next_range(25, table)
     allocator.close()
     assert allocator.next_range(25, table) is None
+
+
+def test_an_allocator_that_is_closed_during_a_look_up_stays_closed() -> None:
+    class ClosedMeanwhile(SparseTable):
+        def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
+            allocator.close()  # as a worker does whose error ends the rotation
+            return super().upper_keys(after, batch_rows, ahead_rows)
+
+    table = ClosedMeanwhile([LAST_KEY])
+    for allocator in (InKeyOrder(Clock()), InTurn(InKeyOrder(Clock()), InKeyOrder(Clock()))):
+        assert allocator.next_range(25, table) is None
+        assert allocator.is_over
+
+
+def test_workers_with_batches_of_different_sizes_walk_on_together() -> None:
+    table, allocator, sizes = SparseTable([55_000]), InKeyOrder(Clock()), cycle([25, 26])
+    while (keys := allocator.next_range(next(sizes), table)) is None:
+        assert table.look_ups <= LAST_KEY / table.walk_rows
+    assert keys.upper == 55_000
 
 
 @pytest.mark.parametrize("batch_rows", [1, 25, 999])

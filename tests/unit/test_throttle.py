@@ -145,6 +145,16 @@ def test_while_others_work_it_rests_twice_as_long_as_a_batch_took() -> None:
     assert throttle.next_wait() is None
 
 
+def test_a_short_batch_does_not_cut_the_rest_after_a_long_one_of_another_worker() -> None:
+    clock = Clock()
+    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda _: True)
+    assert throttle.next_wait() is None
+    clock.now += 0.25
+    throttle.batch_done(25, clock.now - 0.25)
+    throttle.batch_done(25, clock.now - 0.01)
+    assert seconds(throttle.next_wait()) == pytest.approx(0.5)
+
+
 def test_others_are_looked_for_once_a_second() -> None:
     clock = Clock()
     looks = 0

@@ -101,8 +101,12 @@ class InKeyOrder(Allocator):
         self._looked_to = stretch.looked_to
         self._ahead_batch_rows = batch_rows
         self._ahead_until = self._clock() + LOOK_AHEAD_SECONDS
-        if not self._ahead:
-            self._is_over = self._looked_to is None
+        if self._ahead:
+            return
+        if self._looked_to is None:
+            self._is_over = True
+        else:  # nothing up to there, for whoever asks next, whatever the size
+            self._after, self._looked_to = self._looked_to, None
 
 
 class ByList(Allocator):
@@ -143,5 +147,6 @@ class InTurn(Allocator):
         keys = self._allocators[0].next_range(batch_rows, finder)
         if keys is None and self._allocators[0].is_over:
             self._allocators.popleft()
-            self._is_over = not self._allocators
+            if not self._allocators:
+                self._is_over = True
         return keys

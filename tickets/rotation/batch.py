@@ -85,7 +85,9 @@ class BatchRunner:
         """
         keys = KeyRange(after, self.bounds.upper)
         is_indexed = self._target.selection.is_indexed
-        statement = sql.batch_upper_keys if is_indexed else walk
+        # One key of one batch needs no numbering, which costs more than the look at the index.
+        indexed = sql.batch_upper_keys if ahead_rows > batch_rows else sql.batch_upper_key
+        statement = indexed if is_indexed else walk
         values = {
             **values_of(self._target, keys),
             "batch_rows": batch_rows,

@@ -60,8 +60,8 @@ class AdaptiveBatchSize:
     - A batch that took five times the target cuts the size by ten at once and forgets what was
       learned before: the server is in another state now.
     - ``maximum_rows`` is 20,000 rows per second of target, at least 4,000, unless given. A fast
-      server could do more in that time, but larger batches are no faster and the WAL of each is
-      flushed at once, which traffic feels: docs/measurements/bench.md.
+      server could do more in that time, but beside 4,000 rows the cost of a statement is nothing,
+      and the WAL of a batch is flushed at once, which traffic feels.
 
     >>> size = AdaptiveBatchSize(target_seconds=0.2, first_rows=1000)
     >>> size.record(1000, 0.01)  # 20,000 rows would fit; growth stops at 1.5 times

@@ -59,12 +59,17 @@ def _block(report: Report) -> str:
         "index size": wording.size(storage.index_bytes),
         "dead rows": wording.count(storage.dead_rows),
         "guard": _guard(report),
-        "next": report.next_command or "nothing to do",
+        "next": report.next_command or _nothing_to_do(report),
     }
     advice = (("advice", line) for line in report.advice)
     runs = (("last run", as_line(run)) for run in report.runs)
     more = (*advice, *runs)
     return "\n".join(f"{name:<17} {value}" for name, value in (*lines.items(), *more))
+
+
+def _nothing_to_do(report: Report) -> str:
+    # Whoever forgot to say which database sees an empty one.
+    return "nothing to do" if report.counts.total_rows else "nothing to do: the table is empty"
 
 
 def _guard(report: Report) -> str:

@@ -77,8 +77,9 @@ class Throttle:
     are read at most once a second while all is well, twice a second while one says wait. While
     ``others_at_work`` says yes, and for five seconds after, the rotation meets traffic: no batch
     takes more than ``traffic_batch_rows``, and after each it rests twice as long as that one took,
-    so that the server is the traffic's for two thirds of the time. With 0 nobody looks; with None
-    (the size of batches is fixed) batches stay as they are, and no change of pace alters that.
+    so that the server is the traffic's for two thirds of the time, for less with several workers.
+    With 0 nobody looks; with None (the size of batches is fixed) batches stay as they are, and no
+    change of pace alters that.
     """
 
     def __init__(
@@ -141,7 +142,8 @@ class Throttle:
             now = self._clock()
             self._pause_until = now + self._pause_seconds
             if self._traffic_batch_rows and self.meets_traffic:
-                self._rest_until = now + TRAFFIC_REST * (now - started_at)
+                rest_until = now + TRAFFIC_REST * (now - started_at)
+                self._rest_until = max(self._rest_until, rest_until)
             if self._max_rows_per_second is not None:
                 since = max(self._allowed_at, started_at)
                 self._allowed_at = since + rows / self._max_rows_per_second

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Thread
 
 import psycopg2
@@ -13,7 +12,7 @@ from tickets.rotation import sql
 from tickets.rotation.connection import Connection
 from tickets.rotation.events import Observer, Remark
 from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import TableVacuum, next_transaction
+from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
 
 FEWEST_ROWS = 50_000
 GENTLE_COST_LIMIT = 50
@@ -39,8 +38,9 @@ class Upkeep:
 
     A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
     50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that
-    others work on the server, and faster when they do not. One that cannot or need not run is
-    left out with a remark, the same remark once; no fault of it ends a rotation.
+    others work on the server, and faster when they do not. A fast one gives way to a slow one when
+    others begin to. One that cannot or need not run is left out with a remark, the same remark
+    once; no fault of it ends a rotation.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Upkeep:
         self._observe = observe
         self._thread: Thread | None = None
         self._vacuum: TableVacuum | None = None
+        self._is_brisk = self._gave_way = False
         self._closed = False
         self._since_xid: int | None = None
         self._rows_since = 0
@@ -73,7 +74,11 @@ class Upkeep:
     def rotated(self, rows: int) -> None:
         """Count rows that were rotated; begin a VACUUM when it is due. Returns at once."""
         self._rows_since += rows
-        if self._rows_since >= self._due_rows and not self._closed and not self._is_busy:
+        if self._is_busy:
+            if self._is_brisk and self._vacuum is not None and self._meets_traffic():
+                self._is_brisk, self._gave_way = False, True
+                Thread(target=self._vacuum.cancel, daemon=True).start()
+        elif self._rows_since >= self._due_rows and not self._closed:
             self._rows_since = 0
             self._start(self._clean)
 
@@ -99,18 +104,19 @@ class Upkeep:
     def _look(self) -> None:
         """Note how many rows make a VACUUM due, and from when on rows die."""
         connection = Connection(self._target.database)
-        with suppress(psycopg2.Error, OperationalError):
+        try:
             self._due_rows = due_rows(connection, self._target, self._every_percent)
             self._since_xid = next_transaction(connection)
+        except (psycopg2.Error, OperationalError):
+            self._due_rows = min(self._due_rows, FEWEST_ROWS)  # it looks again, or says why not
         connection.close()
 
     def _clean(self) -> None:
-        limit = cost_limit(meets_traffic=self._meets_traffic())
-        self._vacuum = TableVacuum(self._target, cost_limit=limit)
         since_xid = self._since_xid
         self._look()
-        vacuumed = self._vacuum.run(since_xid=since_xid)
-        self.seconds += vacuumed.seconds
+        vacuumed = self._run(since_xid, brisk=not self._meets_traffic())
+        if self._gave_way and not (vacuumed.done or self._closed):
+            vacuumed = self._run(since_xid, brisk=False)
         if vacuumed.done:
             self.vacuums += 1
             return
@@ -118,3 +124,12 @@ class Upkeep:
         if not self._closed and vacuumed.skipped_because != self._remark:
             self._remark = vacuumed.skipped_because or ""
             self._observe(Remark(f"no VACUUM of {self._target.table}: {self._remark}"))
+
+    def _run(self, since_xid: int | None, *, brisk: bool) -> Vacuumed:
+        self._gave_way = False
+        self._vacuum = TableVacuum(self._target, cost_limit=cost_limit(meets_traffic=not brisk))
+        self._is_brisk = brisk
+        vacuumed = self._vacuum.run(since_xid=since_xid)
+        self._is_brisk = False
+        self.seconds += vacuumed.seconds
+        return vacuumed

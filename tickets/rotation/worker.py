@@ -106,7 +106,7 @@ class Worker:
         """
         total = PassOutcome()
         self._has_looked = False
-        while self._give_way():
+        while self._give_way(allocator):
             batch_rows = self._allowance.take(self._throttle.batch_rows(self._size.rows))
             if batch_rows == 0:
                 break
@@ -197,9 +197,12 @@ class Worker:
         )
         return outcome
 
-    def _give_way(self) -> bool:
-        """Hold nothing and wait while the throttle says so; False when the end is asked for."""
-        while not self._stop.requested:
+    def _give_way(self, allocator: Allocator) -> bool:
+        """Hold nothing and wait while the throttle says so; False when nothing is left to do.
+
+        Another worker's error closes the allocator, and is told when all have come to an end.
+        """
+        while not (self._stop.requested or allocator.is_over):
             wait = self.persistence.run(partial(self._throttle.next_wait, self.connection))
             if wait is None:
                 return True

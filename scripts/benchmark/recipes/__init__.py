@@ -12,9 +12,7 @@ WELL_KNOWN = Recipe(
     program("fifty_row_bulk_update"),
     rows_at_most=20_000,
 )
-ONE_WORKER = Recipe(
-    "rotate-1", "rotate_tokens", rotate_tokens(), traffic_rows_at_most=100_000
-)  # fmt: skip
+ONE_WORKER = Recipe("rotate-1", "rotate_tokens", rotate_tokens(), traffic_share=0.2)
 INDEPENDENT = Recipe(
     "rotate-independent",
     "rotate_tokens --independent-tokens",
@@ -24,20 +22,20 @@ TWO_WORKERS = Recipe(
     "rotate-2",
     "rotate_tokens --workers 2",
     rotate_tokens("--workers", "2"),
-    traffic_rows_at_most=100_000,
+    traffic_share=0.1,
 )
 FOUR_WORKERS = Recipe(
     "rotate-4",
     "rotate_tokens --workers 4",
     rotate_tokens("--workers", "4"),
-    traffic_rows_at_most=100_000,
+    traffic_share=0.1,
 )
 PYTHON_TOKENS = Recipe(
     "rotate-python",
     "rotate_tokens, tokens made in Python",
     rotate_tokens(),
     environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
-    traffic_rows_at_most=100_000,
+    traffic_share=0.1,
 )
 COMPARED: tuple[Recipe, ...] = (
     BASELINE,
@@ -60,7 +58,7 @@ COMPARED: tuple[Recipe, ...] = (
         rotate_tokens(),
         environment={"DJANGO_SETTINGS_MODULE": "benchmark.retired_tokens.settings"},
         rows_at_most=250_000,
-        traffic_rows_at_most=50_000,
+        traffic_share=0.2,
         preparation=install_triggers(),
     ),
     Recipe(

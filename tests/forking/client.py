@@ -1,0 +1,68 @@
+"""Asks a server of its own for processes; see ``tests.forking.server``."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess, Popen, TimeoutExpired
+from threading import Lock
+
+from tests.forking import PROJECT, REQUEST_BYTES
+
+
+class ForkServer:
+    """Starts with the first command, which needs an environment in which Django starts."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory()
+        self._path = str(Path(self._directory.name) / "socket")
+        self._process: Popen[str] | None = None
+        self._lock = Lock()
+
+    def run(
+        self, words: Sequence[str], environment: Mapping[str, str], timeout: float
+    ) -> CompletedProcess[str]:
+        """As ``subprocess.run`` of manage.py. Raises TimeoutExpired when it has killed it."""
+        self._start(environment)
+        request = json.dumps([words, environment]).encode()
+        assert len(request) <= REQUEST_BYTES
+        with (
+            tempfile.TemporaryFile("w+") as out,
+            tempfile.TemporaryFile("w+") as err,
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection,
+        ):
+            connection.connect(self._path)
+            socket.send_fds(connection, [request], [out.fileno(), err.fileno()])
+            pid = int(connection.recv(REQUEST_BYTES))
+            connection.settimeout(timeout)
+            try:
+                code = int(connection.recv(REQUEST_BYTES))
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise TimeoutExpired(list(words), timeout) from None
+            out.seek(0)
+            err.seek(0)
+            return CompletedProcess(list(words), code, out.read(), err.read())
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.communicate()
+        self._directory.cleanup()
+
+    def _start(self, environment: Mapping[str, str]) -> None:
+        with self._lock:
+            if self._process is None:
+                self._process = Popen(
+                    [sys.executable, "-m", "tests.forking.server", self._path],
+                    cwd=PROJECT,
+                    env=environment,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    text=True,
+                )
+                assert self._process.stdout is not None
+                assert self._process.stdout.readline() == "ready\n"
