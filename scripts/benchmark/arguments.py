@@ -12,9 +12,9 @@ from benchmark.recipes import BASELINE, COMPARED
 PARTS = {
     "speed": "rows a second, memory, disk and WAL of each recipe, without traffic",
     "latency": "what traffic at a fixed rate feels of each recipe",
-    "resume": "how soon each recipe goes on after SIGKILL at 50 and at 95 %%",
     "inserts": "what the guard's trigger costs an INSERT",
     "bookkeeping": "the share of progress, record and counts in the run time",
+    "resume": "how soon each recipe goes on after SIGKILL at 50 and at 95 %%",
     "scale": "the default rotation on tables of many sizes",
     "vacuum": "rate and growth of the table by how often a VACUUM runs beside the batches",
     "http": "what customers who open their tickets over HTTP feel of a rotation; needs wrk",

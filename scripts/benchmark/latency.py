@@ -23,7 +23,7 @@ from benchmark.verdict import Verdict
 RATIO_AT_MOST = 1.5
 QUIET_SECONDS_AT_MOST, QUICK_QUIET_SECONDS = 10.0, 0.3
 WARM_UP_SHARE = 0.5
-RUNS_A_ROUND = {ONE_WORKER.key: 4}
+RUNS_A_ROUND = {ONE_WORKER.key: 3}
 """Of those that are judged: one of them alone says little on a machine whose speed wavers."""
 
 

@@ -12,5 +12,5 @@ def rotated(things: Sequence[T], by: int) -> list[T]:
     >>> rotated(["a", "b", "c"], 1)
     ['b', 'c', 'a']
     """
-    start = by % len(things)
+    start = by % max(1, len(things))
     return [*things[start:], *things[:start]]

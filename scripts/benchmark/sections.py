@@ -36,9 +36,9 @@ SECTIONS = {
         "Slow recipes run on a smaller table, whose rows are stated; their rates are measured "
         "there, not extrapolated. Growth is the size after over the size before. The rate is by "
         "the client's own clock; the whole process includes the start of Python and the counts "
-        "before and after. A single UPDATE of the full table runs directly before each of the "
-        "others, and a ratio is of such neighbours: the machine's speed wavers. Shown are the "
-        "median of the ratios and their range; those that are judged closely run more often.",
+        "before and after. The machine's speed wavers: the default and two workers run "
+        "directly after a single UPDATE of their own, the others are compared to the last one "
+        "before them. Shown are the median of the ratios and their range.",
         (speed_table,),
         plots=("speed", "disk"),
     ),

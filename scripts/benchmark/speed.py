@@ -20,8 +20,8 @@ PYTHON_TOKENS_AT_LEAST = 0.5
 TIMES_WELL_KNOWN_AT_LEAST = 25.0
 HEAP_GROWTH_AT_MOST = 1.25
 MEMORY_AT_MOST_MB = 100.0
-RUNS_A_ROUND = {ONE_WORKER.key: 3, TWO_WORKERS.key: 3}
-"""Of those whose rate is judged closely: one of them alone says little where the speed wavers."""
+RUNS_A_ROUND = {ONE_WORKER.key: 1, TWO_WORKERS.key: 2}
+"""Of those that are judged by the single UPDATE, each directly after one of its own."""
 RATIO = "ratio_to_single_update"
 
 Runs = Mapping[str, list[Figures]]
@@ -30,11 +30,12 @@ Runs = Mapping[str, list[Figures]]
 def measure_speed(
     databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int, quick: bool
 ) -> Part:
-    """Every recipe in each round, in rotated order, on its own clone, after a single UPDATE.
+    """Every recipe in each round, in rotated order, on its own clone.
 
-    A machine is not as fast now as it was some minutes ago: only neighbours are compared. Before
-    the first round the single UPDATE and our default run once as a warm-up. With ``quick`` they do
-    not, each recipe runs once a round, and all are compared to one single UPDATE.
+    A machine is not as fast now as it was some minutes ago: those that are judged by the single
+    UPDATE run directly after one, the others are compared to the last one before them. Before the
+    first round the single UPDATE and our default run once as a warm-up. With ``quick`` they do not,
+    and each recipe runs once.
     """
     for recipe in () if quick else (BASELINE, ONE_WORKER):
         announce(f"speed, warm-up: {recipe.title}")
@@ -42,10 +43,12 @@ def measure_speed(
     runs: dict[str, list[Figures]] = {recipe.key: [] for recipe in (BASELINE, *recipes)}
     compared = [recipe for recipe in recipes if recipe is not BASELINE]
     for number in range(rounds):
+        _run(databases, BASELINE, rows, runs)
         for recipe in rotated(compared, number):
             announce(f"speed, round {number + 1} of {rounds}: {recipe.title}")
-            for _ in range(1 if quick else RUNS_A_ROUND.get(recipe.key, 1)):
-                if not (quick and runs[BASELINE.key]):
+            closely = 0 if quick else RUNS_A_ROUND.get(recipe.key, 0)
+            for _ in range(max(1, closely)):
+                if closely:
                     _run(databases, BASELINE, rows, runs)
                 _run(databases, recipe, rows, runs)
     figures = [_as_json(recipe, rows, runs[recipe.key]) for recipe in recipes]

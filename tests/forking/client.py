@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -18,8 +19,9 @@ class ForkServer:
     """Starts with the first command, which needs an environment in which Django starts."""
 
     def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory()
-        self._path = str(Path(self._directory.name) / "socket")
+        # No TemporaryDirectory: a test that forks this process would remove it with its own end.
+        self._directory = Path(tempfile.mkdtemp())
+        self._path = str(self._directory / "socket")
         self._process: Popen[str] | None = None
         self._lock = Lock()
 
@@ -51,7 +53,7 @@ class ForkServer:
     def end(self) -> None:
         if self._process is not None:
             self._process.communicate()
-        self._directory.cleanup()
+        shutil.rmtree(self._directory)
 
     def _start(self, environment: Mapping[str, str]) -> None:
         with self._lock:

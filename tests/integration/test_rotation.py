@@ -1,6 +1,9 @@
 """The engine rotates every pending row once, whatever the keys look like."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -144,6 +147,25 @@ def test_a_duplicate_token_isolates_its_row_and_tries_it_again(
     assert_each_token_changed_once(tickets)
 
 
+@contextmanager
+def at_work(connection: Any) -> Iterator[None]:
+    """While inside, the connection runs one short statement after the other."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.02):
+            connection.cursor().execute("SELECT 'the application at work'")
+
+    connection.cursor().execute("SELECT 'the application at work'")
+    working = threading.Thread(target=work)
+    working.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        working.join()
+
+
 def test_batches_are_small_while_others_work_and_large_when_they_do_not(
     tickets: Any, rotation: RotationFactory
 ) -> None:
@@ -154,8 +176,8 @@ def test_batches_are_small_while_others_work_and_large_when_they_do_not(
         if isinstance(event, BatchDone):
             sizes.append(event.rotated_rows)
 
-    tickets.cursor().execute("SELECT 'the application at work'")
-    rotation(note, limit_rows=1000, traffic_batch_rows=20).run()
+    with at_work(tickets):
+        rotation(note, limit_rows=1000, traffic_batch_rows=20).run()
     assert sizes == [20] * 50
     sizes.clear()
     time.sleep(0.3)  # nobody works: sessions at rest for 200 ms are no traffic

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
     tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leak(tickets, ROWS)
-    looks = iter([OperationalError("too many clients"), 5.0])
+    looks = chain([OperationalError("too many clients")], repeat(5.0))
 
     def looked(*_: object) -> float:
         found = next(looks)

@@ -12,7 +12,7 @@ WELL_KNOWN = Recipe(
     program("fifty_row_bulk_update"),
     rows_at_most=20_000,
 )
-ONE_WORKER = Recipe("rotate-1", "rotate_tokens", rotate_tokens(), traffic_share=0.2)
+ONE_WORKER = Recipe("rotate-1", "rotate_tokens", rotate_tokens(), traffic_share=0.15)
 INDEPENDENT = Recipe(
     "rotate-independent",
     "rotate_tokens --independent-tokens",
@@ -35,7 +35,7 @@ PYTHON_TOKENS = Recipe(
     "rotate_tokens, tokens made in Python",
     rotate_tokens(),
     environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
-    traffic_share=0.1,
+    traffic_share=0.05,
 )
 COMPARED: tuple[Recipe, ...] = (
     BASELINE,
@@ -58,7 +58,7 @@ COMPARED: tuple[Recipe, ...] = (
         rotate_tokens(),
         environment={"DJANGO_SETTINGS_MODULE": "benchmark.retired_tokens.settings"},
         rows_at_most=250_000,
-        traffic_share=0.2,
+        traffic_share=0.1,
         preparation=install_triggers(),
     ),
     Recipe(
