@@ -14,6 +14,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import traceback
 from contextlib import suppress
 from importlib import import_module
@@ -25,6 +26,7 @@ SETTINGS = "tickets.config"
 
 def main(path: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C at the suite ends it without a word
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # each command brings its own
     import_packages()
     gc.freeze()
     with (
@@ -102,6 +104,7 @@ def code_of(words: list[str]) -> int:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        threading._shutdown()  # as Python does: a command that hangs at its end must not pass
     return 1
 
 

@@ -36,10 +36,12 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
         (
             statements.rotate_range(TARGET, BOTH, sliced=True),
             (
-                'UPDATE "order""s" SET "secret" = overlay(overlay(overlay(encode(substr(sha256('
+                'UPDATE "order""s" SET "secret" = overlay(overlay(encode('
+                "set_bit(set_bit(substr(sha256("
                 "(SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || "
-                'oidsend("order""s".tableoid) || tidsend("order""s".ctid)), 1, 16), \'hex\') '
-                "PLACING '8' FROM 17) PLACING '4' FROM 13) PLACING %(token_prefix)s FROM 1)::uuid, "
+                'oidsend("order""s".tableoid) || tidsend("order""s".ctid)'
+                "), 1, 16), 71, 1), 70, 0), 'hex') "
+                "PLACING '4' FROM 13) PLACING %(token_prefix)s FROM 1)::uuid, "
                 f'"rotated_at" = clock_timestamp() WHERE {WITHIN}'
             ),
         ),

@@ -6,11 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connections
 
+from tests.databases import unique_name
 from tests.leaked import assert_each_token_changed_once, leak
 from tests.rotations import RotationFactory
 from tickets.rotation import token_slice
 from tickets.rotation.result import Outcome
+from tickets.rotation.target import Target
 
 ROWS = 4_000  # with an index of some 20 pages
 BATCH_ROWS = 500
@@ -94,6 +97,25 @@ def test_a_role_that_may_not_look_at_sizes_rotates_to_independent_tokens(
     name = tickets.info.dbname
     tickets.cursor().execute(f'ALTER DATABASE "{name}" SET search_path = public, pg_catalog')
     result = rotation(batch_rows=BATCH_ROWS).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, ROWS)
+    assert [len(first_digits(batch)) for batch in tokens()] == [16] * (ROWS // BATCH_ROWS)
+
+
+def test_a_role_that_may_not_read_whole_rows_rotates_to_independent_tokens(
+    tokens: Callable[[], list[list[UUID]]], tickets: Any, target: Target, rotation: RotationFactory
+) -> None:
+    role = unique_name("role")
+    cursor = tickets.cursor()
+    cursor.execute(f"CREATE ROLE {role}")
+    columns = "SELECT (id, token_rotated_at), UPDATE (token, token_rotated_at)"
+    cursor.execute(f"GRANT {columns} ON tickets_ticket TO {role}")
+    options = connections[target.database].settings_dict["OPTIONS"]
+    options["assume_role"] = role
+    try:
+        result = rotation(batch_rows=BATCH_ROWS, vacuum_every_percent=0).run()
+    finally:
+        del options["assume_role"]
+        cursor.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, ROWS)
     assert [len(first_digits(batch)) for batch in tokens()] == [16] * (ROWS // BATCH_ROWS)
 

@@ -18,6 +18,7 @@ from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 from tickets.rotation.upkeep import Upkeep, cost_limit
+from tickets.rotation.vacuum_table import TableVacuum
 
 TABLE_BYTES = "SELECT pg_table_size('tickets_ticket')"
 AT_WORK = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
@@ -68,17 +69,27 @@ def test_a_vacuum_that_began_in_a_quiet_moment_slows_down_when_others_come(
 ) -> None:
     leak(tickets, ROWS)
     assert cost_limit(meets_traffic=True) < COST_LIMIT < cost_limit(meets_traffic=False)
-    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take minutes
+    limits: list[int] = []
+
+    class Noted(TableVacuum):
+        def __init__(self, target: Target, *, cost_limit: int) -> None:
+            limits.append(cost_limit)
+            super().__init__(target, cost_limit=cost_limit)
+
+    monkeypatch.setattr(upkeep, "TableVacuum", Noted)
+    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take many seconds
     monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 10_000)
+    monkeypatch.setattr(upkeep, "GIVE_WAY_AFTER_SECONDS", 0)
     remarks, others = Remarks(), threading.Event()
     beside = Upkeep(target, 10, meets_traffic=others.is_set, observe=remarks)
     beside.begin()
     tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
     until(lambda: beside.rotated(ROWS) or value(tickets, AT_WORK) == 1)
     others.set()
-    until(lambda: beside.rotated(1) or beside.vacuums >= 1)
+    until(lambda: beside.rotated(0) or len(limits) == 2)
+    until(lambda: beside.vacuums == 1)
     beside.close()
-    assert remarks.texts == []
+    assert (limits, remarks.texts) == ([1, 10_000], [])
 
 
 def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(

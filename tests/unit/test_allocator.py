@@ -153,10 +153,17 @@ def test_an_allocator_that_is_closed_during_a_look_up_stays_closed() -> None:
             allocator.close()  # as a worker does whose error ends the rotation
             return super().upper_keys(after, batch_rows, ahead_rows)
 
-    table = ClosedMeanwhile([LAST_KEY])
-    for allocator in (InKeyOrder(Clock()), InTurn(InKeyOrder(Clock()), InKeyOrder(Clock()))):
-        assert allocator.next_range(25, table) is None
-        assert allocator.is_over
+    class ClosedWithNothingLeft(Table):
+        def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
+            allocator.close()
+            return super().upper_keys(after, batch_rows, ahead_rows)
+
+    allocator: Allocator = InKeyOrder(Clock())
+    assert allocator.next_range(25, ClosedMeanwhile([LAST_KEY])) is None
+    assert allocator.is_over
+    allocator = InTurn(InKeyOrder(Clock()), InKeyOrder(Clock()))
+    assert allocator.next_range(25, ClosedWithNothingLeft([])) is None
+    assert allocator.is_over
 
 
 def test_workers_with_batches_of_different_sizes_walk_on_together() -> None:

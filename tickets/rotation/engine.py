@@ -11,7 +11,7 @@ from threading import Lock
 from tickets.rotation.allocator import Allocator, ByList, InKeyOrder, InTurn
 from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.events import BatchDone, Event, Observer, Remark
+from tickets.rotation.events import BatchDone, Event, Observer, Remark, Waiting
 from tickets.rotation.health import make_throttle
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.leak_list import LeakList
@@ -226,4 +226,6 @@ class Rotation:
                 self.result.batches += 1
                 self.result.batch_seconds.record(event.seconds)
                 self._upkeep.rotated(event.rotated_rows)
+            elif isinstance(event, Waiting):
+                self._upkeep.rotated(0)
             self._observer(event)

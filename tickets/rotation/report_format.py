@@ -69,7 +69,8 @@ def _block(report: Report) -> str:
 
 def _nothing_to_do(report: Report) -> str:
     # Whoever forgot to say which database sees an empty one.
-    return "nothing to do" if report.counts.total_rows else "nothing to do: the table is empty"
+    is_empty = report.counts.total_rows == 0 and not report.counts.total_is_estimate
+    return "nothing to do: the table is empty" if is_empty else "nothing to do"
 
 
 def _guard(report: Report) -> str:

@@ -47,15 +47,15 @@ CLOCK = sql.SQL("SELECT clock_timestamp()")
 
 
 _SLICED_UUID = sql.SQL(
-    "overlay(overlay(overlay(encode(substr(sha256("
+    "overlay(overlay(encode(set_bit(set_bit(substr(sha256("
     "(SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || "
     "oidsend({table}.tableoid) || tidsend({table}.ctid)"
-    "), 1, 16), 'hex') PLACING '8' FROM 17) PLACING '4' FROM 13) PLACING %(token_prefix)s FROM 1"
-    ")::uuid"
+    "), 1, 16), 71, 1), 70, 0), 'hex') PLACING '4' FROM 13) PLACING %(token_prefix)s FROM 1)::uuid"
 )
 """A UUID of version 4 that begins with ``token_prefix``. The rest is a hash of 244 random bits,
 made once a statement and known to nobody, and of the row's place, which no other row has then.
-Each random UUID costs the server a system call or more; a hash costs less."""
+The two bits are the variant's, the 4 is the version. Each random UUID costs the server a system
+call or more; a hash costs less."""
 
 
 def together(*statements: Statement) -> sql.Composed:
@@ -406,6 +406,11 @@ def vacuum_cost() -> sql.SQL:
         "SELECT max(setting::float8) FILTER (WHERE name = 'vacuum_cost_delay'), "
         "max(setting::int) FILTER (WHERE name = 'vacuum_cost_limit') FROM pg_settings"
     )
+
+
+def may_read() -> sql.SQL:
+    """Whether this role may read the whole row, its place included. No lock."""
+    return sql.SQL("SELECT has_table_privilege(to_regclass(quote_ident(%(table)s)), 'SELECT')")
 
 
 def may_vacuum() -> sql.SQL:

@@ -165,12 +165,12 @@ class Throttle:
             return self._read(source) if now >= self._read_again_at else None
 
     def _read(self, source: Any) -> Wait | None:
+        others_at_work = self._others_at_work if self._traffic_batch_rows != 0 else None
+        if others_at_work is not None and others_at_work(source):
+            self._traffic_until = self._clock() + TRAFFIC_LASTS_SECONDS
         for signal in self._signals:
             reading = signal.read(source)
             if signal.gate.update(reading):
                 return Wait(LOOK_AGAIN_SECONDS, signal.kind, signal.tell(reading))
-        others_at_work = self._others_at_work if self._traffic_batch_rows != 0 else None
-        if others_at_work is not None and others_at_work(source):
-            self._traffic_until = self._clock() + TRAFFIC_LASTS_SECONDS
         self._read_again_at = self._clock() + HEALTH_EVERY_SECONDS
         return None

@@ -17,7 +17,8 @@ def index_pages(connection: Connection, target: Target) -> int:
     """Pages that the token's largest index has, and its rows need; 0 where that is not known.
 
     One that is bloated counts as what its rows need. Nor is it known where others keep it locked,
-    or this role may not look: it is a matter of speed alone. Other driver errors pass through.
+    or this role may not look at sizes or at whole rows: it is a matter of speed alone. Other driver
+    errors pass through.
     """
     query = sql.bounded(upkeep_sql.token_indexes())
     values = {
@@ -26,6 +27,8 @@ def index_pages(connection: Connection, target: Target) -> int:
         "lock_timeout_ms": LOOK_AT_MOST_MS,
     }
     try:
+        if not connection.value(sql.bounded(sql.may_read()), values):
+            return 0
         indexes = connection.rows(query, values)
     except psycopg2.Error as error:
         if fault_of(error) in (Fault.LOCKED, Fault.FATAL):

@@ -6,8 +6,7 @@ a whole page of WAL. So on large tables a connection chooses the first hexadecim
 tokens, keeps them for a stretch of rows, and fills one slice of the index at a time.
 
 What that costs in secrecy: who holds one token knows the first digits of those that were made
-beside it, 4 bits each, and two bits that are the same in all of them; for them 104 of a UUID's 122
-random bits are left at the worst. The others come from a hash (``sql.rotate_range``). To guess
+beside it, 4 bits each; for them a UUID has 106 of its 122 random bits left at the worst. To guess
 *some* valid token gets no easier for those who know none, and hardly for those who do: all slices
 come in a random order before any comes again, each time with a third of the rows that are its due.
 """

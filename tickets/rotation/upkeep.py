@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Thread
 
@@ -17,6 +18,9 @@ from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transactio
 FEWEST_ROWS = 50_000
 GENTLE_COST_LIMIT = 50
 BRISK_COST_LIMIT = 4_000
+GIVE_WAY_AFTER_SECONDS = 10.0
+"""Of others at work all the time: what looks in now and then does not slow a VACUUM down."""
+
 CANCEL_EVERY_SECONDS = 0.2
 CANCEL_TIMES = 25
 
@@ -39,8 +43,8 @@ class Upkeep:
     A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
     50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that
     others work on the server, and faster when they do not. A fast one gives way to a slow one when
-    others begin to. One that cannot or need not run is left out with a remark, the same remark
-    once; no fault of it ends a rotation.
+    others have been at work for ten seconds. One that cannot or need not run is left out with a
+    remark, the same remark once; no fault of it ends a rotation.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Upkeep:
         self._thread: Thread | None = None
         self._vacuum: TableVacuum | None = None
         self._is_brisk = self._gave_way = False
+        self._others_since: float | None = None
         self._closed = False
         self._since_xid: int | None = None
         self._rows_since = 0
@@ -75,12 +80,24 @@ class Upkeep:
         """Count rows that were rotated; begin a VACUUM when it is due. Returns at once."""
         self._rows_since += rows
         if self._is_busy:
-            if self._is_brisk and self._vacuum is not None and self._meets_traffic():
-                self._is_brisk, self._gave_way = False, True
-                Thread(target=self._vacuum.cancel, daemon=True).start()
+            self._give_way()
         elif self._rows_since >= self._due_rows and not self._closed:
             self._rows_since = 0
             self._start(self._clean)
+
+    def _give_way(self) -> None:
+        """End a fast VACUUM that others have met for long: ``_clean`` begins a slow one."""
+        now, vacuum = time.monotonic(), self._vacuum
+        if not self._meets_traffic():
+            self._others_since = None
+        elif self._others_since is None:
+            self._others_since = now
+        since = self._others_since
+        if not self._is_brisk or vacuum is None or since is None:
+            return
+        if now - since >= GIVE_WAY_AFTER_SECONDS:
+            self._is_brisk, self._gave_way = False, True
+            Thread(target=vacuum.cancel, daemon=True).start()
 
     def close(self) -> None:
         """End the VACUUM that runs, if any; what it has cleaned stays so."""
@@ -126,7 +143,7 @@ class Upkeep:
             self._observe(Remark(f"no VACUUM of {self._target.table}: {self._remark}"))
 
     def _run(self, since_xid: int | None, *, brisk: bool) -> Vacuumed:
-        self._gave_way = False
+        self._gave_way, self._others_since = False, None
         self._vacuum = TableVacuum(self._target, cost_limit=cost_limit(meets_traffic=not brisk))
         self._is_brisk = brisk
         vacuumed = self._vacuum.run(since_xid=since_xid)

@@ -1,0 +1,18 @@
+"""Every command of the project starts by itself, without what other tests have imported before."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.manage import PROJECT
+
+
+@pytest.mark.parametrize(
+    "command", ["rotate_tokens", "seed_tickets", "import_tickets", "prune_retired_tokens"]
+)
+def test_a_command_imports_all_that_it_needs(command: str) -> None:
+    typed = [sys.executable, "manage.py", command, "--help"]
+    shown = subprocess.run(typed, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"usage: manage.py {command}" in shown.stdout
