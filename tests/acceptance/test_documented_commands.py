@@ -135,7 +135,7 @@ OF_OTHERS = {
     *("--bind", "--config", "--threads", "--timeout", "--worker-class", "--workers"),  # gunicorn
     *("--build", "--detach", "--profile", "--rm", "--scale"),  # docker compose
     "--quiet",  # pip
-    "--table",  # pg_dump
+    *("--dbname", "--file", "--table"),  # pg_dump
 }
 OURS = ("rotate_tokens", "seed_tickets", "import_tickets", "prune_retired_tokens")
 SCRIPTS = ("bench", "soak")

@@ -109,6 +109,7 @@ def test_a_role_that_may_not_read_whole_rows_rotates_to_independent_tokens(
     cursor.execute(f"CREATE ROLE {role}")
     columns = "SELECT (id, token_rotated_at), UPDATE (token, token_rotated_at)"
     cursor.execute(f"GRANT {columns} ON tickets_ticket TO {role}")
+    cursor.execute(f"GRANT INSERT ON token_change TO {role}")
     options = connections[target.database].settings_dict["OPTIONS"]
     options["assume_role"] = role
     try:

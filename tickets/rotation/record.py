@@ -24,7 +24,7 @@ from tickets.rotation.options import RotationOptions
 from tickets.rotation.pace import Pace, PaceListener
 from tickets.rotation.progress import Progress
 from tickets.rotation.result import Result
-from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
+from tickets.rotation.sql import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 
@@ -72,7 +72,7 @@ class Record:
         if self._operation is None:
             return False
         try:
-            with self._briefly():
+            with self._briefly(flushed=False):
                 return self._operation.beat(done_rows, total_rows, live)
         except DATABASE_ERRORS:
             self.close()  # it may be lost; the next beat opens another
@@ -94,16 +94,20 @@ class Record:
         if self._operation is None:
             return
         counted.sum_up()
-        with suppress(*DATABASE_ERRORS), self._briefly():
+        with suppress(*DATABASE_ERRORS), self._briefly(flushed=False):
             records = BatchOperation.objects.using(self._database).filter(pk=self._operation.pk)
             records.running().update(output_data=as_figures(counted.result))
 
     @contextmanager
-    def _briefly(self) -> Iterator[None]:
-        """A transaction that gives up soon where others hold the record's table."""
+    def _briefly(self, *, flushed: bool = True) -> Iterator[None]:
+        """A transaction that gives up soon where others hold the record's table.
+
+        Not ``flushed``, it does not wait for the disk, for which the batches wait as well.
+        """
+        bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
         with transaction.atomic(using=self._database):
             with connections[self._database].cursor() as cursor:
-                cursor.execute(KEEP_RECORD_BRIEFLY)
+                cursor.execute(bounds)
             yield
 
     def close(self) -> None:

@@ -40,6 +40,9 @@ log the text of a statement that fails, and this one does not fail where an UPDA
 KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
 """For the statements on a run's record, which must never hold a rotation up. Milliseconds."""
 
+WITHOUT_A_FLUSH = "SET LOCAL synchronous_commit = off"
+"""For what may be lost in a crash of the server: how far a run had come, which the data knows."""
+
 BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
 
 CLOCK = sql.SQL("SELECT clock_timestamp()")

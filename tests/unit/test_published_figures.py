@@ -1,0 +1,54 @@
+"""The published figures are of one full run, hold what they must, and the page shows them."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+MEASUREMENTS = PROJECT / "docs" / "measurements"
+PUBLISHED = {path.stem: json.loads(path.read_text()) for path in MEASUREMENTS.glob("*.json")}
+OF_ONE_RUN = ("speed", "latency", "inserts")
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(PROJECT / "scripts")
+
+
+def runs(part: str, recipe: str) -> list[Any]:
+    (found,) = (each for each in PUBLISHED[part]["recipes"] if each["key"] == recipe)
+    return list(found["runs"])
+
+
+def test_the_page_shows_the_figures_as_they_were_measured() -> None:
+    page = import_module("benchmark.page")
+    shown = (MEASUREMENTS / "bench.md").read_text()
+    assert shown == page.make_page(page.read_parts(MEASUREMENTS))
+
+
+@pytest.mark.parametrize("part", PUBLISHED)
+def test_every_bound_is_kept(part: str) -> None:
+    assert [judged["what"] for judged in PUBLISHED[part]["verdicts"] if not judged["passed"]] == []
+
+
+def test_what_is_compared_is_of_one_run_of_a_million_rows_and_three_rounds() -> None:
+    measured = [PUBLISHED[part] for part in OF_ONE_RUN]
+    assert {(one["command"], one["rows"], one["rounds"]) for one in measured} == {
+        ("scripts/bench", 1_000_000, 3)
+    }
+    assert len({one["postgresql"] for one in measured}) == 1
+
+
+def test_whatever_wavers_and_is_judged_was_measured_more_often() -> None:
+    assert len(runs("speed", "rotate-2")) == 6
+    assert len(runs("latency", "rotate-1")) == 9
+    assert PUBLISHED["latency"]["quiet_seconds"] == 10
+
+
+def test_by_default_it_measures_what_is_published() -> None:
+    asked = import_module("benchmark.arguments").parse_arguments([])
+    assert asked.parts == OF_ONE_RUN
+    assert (asked.rows, asked.rounds) == (1_000_000, 3)
