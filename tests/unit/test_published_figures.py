@@ -50,5 +50,5 @@ def test_whatever_wavers_and_is_judged_was_measured_more_often() -> None:
 
 def test_by_default_it_measures_what_is_published() -> None:
     asked = import_module("benchmark.arguments").parse_arguments([])
-    assert asked.parts == OF_ONE_RUN
+    assert set(OF_ONE_RUN) <= set(asked.parts)
     assert (asked.rows, asked.rounds) == (1_000_000, 3)
