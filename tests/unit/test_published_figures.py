@@ -1,4 +1,4 @@
-"""The published figures are of one full run, hold what they must, and the page shows them."""
+"""What is compared is of one run; every published figure keeps its bound, and the page shows it."""
 
 import json
 from importlib import import_module
