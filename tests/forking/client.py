@@ -16,7 +16,7 @@ from tests.forking import PROJECT, REQUEST_BYTES
 
 
 class ForkServer:
-    """Starts with the first command, which needs an environment in which Django starts."""
+    """Starts with the first command, whose environment, wrong or not, is that command's alone."""
 
     def __init__(self) -> None:
         # No TemporaryDirectory: a test that forks this process would remove it with its own end.
@@ -29,7 +29,7 @@ class ForkServer:
         self, words: Sequence[str], environment: Mapping[str, str], timeout: float
     ) -> CompletedProcess[str]:
         """As ``subprocess.run`` of manage.py. Raises TimeoutExpired when it has killed it."""
-        self._start(environment)
+        self._start()
         request = json.dumps([words, environment]).encode()
         assert len(request) <= REQUEST_BYTES
         with (
@@ -55,16 +55,16 @@ class ForkServer:
             self._process.communicate()
         shutil.rmtree(self._directory)
 
-    def _start(self, environment: Mapping[str, str]) -> None:
+    def _start(self) -> None:
         with self._lock:
             if self._process is None:
-                self._process = Popen(
+                process = Popen(
                     [sys.executable, "-m", "tests.forking.server", self._path],
                     cwd=PROJECT,
-                    env=environment,
                     stdin=PIPE,
                     stdout=PIPE,
                     text=True,
                 )
-                assert self._process.stdout is not None
-                assert self._process.stdout.readline() == "ready\n"
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n", "the fork server did not start"
+                self._process = process
