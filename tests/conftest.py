@@ -86,7 +86,7 @@ def manage() -> Iterator[Manage]:
     directory = make_server_directory()
     manage = Manage(embedded_directory=directory)
     yield manage
-    manage.end_all()
+    manage.close()
     shutil.rmtree(directory)
 
 

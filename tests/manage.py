@@ -78,12 +78,17 @@ class Manage:
         self._started.append(process)
         return process
 
+    def close(self) -> None:
+        """End whatever runs, for good."""
+        self.end_all()
+        self._fork_server.end()
+
     def end_all(self) -> None:
+        """Kill the processes that were started and still run."""
         for process in self._started:
             if process.poll() is None:
                 process.kill()
             process.communicate()
-        self._fork_server.end()
 
     def _environment(
         self, database_url: str | None, env: Mapping[str, str] | None

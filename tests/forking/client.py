@@ -19,7 +19,6 @@ class ForkServer:
     """Starts with the first command, whose environment, wrong or not, is that command's alone."""
 
     def __init__(self) -> None:
-        # No TemporaryDirectory: a test that forks this process would remove it with its own end.
         self._directory = Path(tempfile.mkdtemp())
         self._path = str(self._directory / "socket")
         self._process: Popen[str] | None = None
