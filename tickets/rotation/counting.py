@@ -7,7 +7,7 @@ from datetime import datetime
 
 import psycopg2
 
-from tickets.rotation import sql
+from tickets.rotation import counting_sql, sql
 from tickets.rotation.connection import Connection, Row, Values, fault_of
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.retry import Fault
@@ -50,7 +50,7 @@ def count_pending(
         return _count_unindexed(connection, target, at_most_seconds)
     if not connection.value(sql.together(sql.AVOID_FULL_SCANS, sql.any_pending(target))):
         return PendingCount(0, is_estimate=False)
-    query = sql.count_pending(target, EVERY_KEY)
+    query = counting_sql.count_pending(target, EVERY_KEY)
     row = _count(connection, query, at_most_seconds, settings=(sql.AVOID_FULL_SCANS,))
     if row is not None:
         return PendingCount(int(row[0]), is_estimate=False)
@@ -69,17 +69,17 @@ def _count_unindexed(
     connection: Connection, target: Target, at_most_seconds: float | None
 ) -> PendingCount:
     values = values_of(target, EVERY_KEY)
-    query = sql.count_pending(target, EVERY_KEY)
+    query = counting_sql.count_pending(target, EVERY_KEY)
     row = _count(connection, query, at_most_seconds, values=values)
     if row is not None:
         return PendingCount(int(row[0]), is_estimate=False)
-    (plan,) = connection.value(sql.explain_pending(target), values)
+    (plan,) = connection.value(counting_sql.explain_pending(target), values)
     return PendingCount(max(1, int(plan["Plan"]["Plan Rows"])), is_estimate=True)
 
 
 def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
     """Count what is pending in a range, exactly and however long it takes."""
-    count = sql.count_pending(target, keys)
+    count = counting_sql.count_pending(target, keys)
     query = sql.together(sql.WITHOUT_A_LIMIT, sql.AVOID_FULL_SCANS, count)
     return int(connection.value(query, values_of(target, keys)))
 
@@ -89,7 +89,7 @@ def count_rows(
 ) -> Counts:
     """Count everything in one scan; after ``at_most_seconds`` settle for an estimated total."""
     values = values_of(target, EVERY_KEY)
-    row = _count(connection, sql.count_rows(target), at_most_seconds, values=values)
+    row = _count(connection, counting_sql.count_rows(target), at_most_seconds, values=values)
     if row is not None:
         total, pending, first, last = row
         return Counts(total, False, PendingCount(pending, is_estimate=False), first, last)
@@ -124,5 +124,5 @@ def _count(
 
 def _estimates(connection: Connection, target: Target) -> tuple[int, int | None]:
     values = {"table": target.table, "marker": target.marker_column}
-    total, pending = connection.row(sql.estimate_rows(), values) or (None, None)
+    total, pending = connection.row(counting_sql.estimate_rows(), values) or (None, None)
     return total or 0, pending

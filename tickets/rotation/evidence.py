@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from tickets.rotation import __version__, proof_sql, sql
+from tickets.rotation import __version__, counting_sql, proof_sql, sql
 from tickets.rotation.connection import Connection, reading
 from tickets.rotation.history import last_runs
 from tickets.rotation.key_range import EVERY_KEY
@@ -116,7 +116,7 @@ def _pending(connection: Connection, target: Target) -> dict[str, Any]:
 
 
 def _ask(connection: Connection, target: Target) -> dict[str, Any]:
-    query, values = sql.count_pending(target, EVERY_KEY), values_of(target, EVERY_KEY)
+    query, values = counting_sql.count_pending(target, EVERY_KEY), values_of(target, EVERY_KEY)
     without_a_limit = sql.together(sql.WITHOUT_A_LIMIT, query)
     return {
         "query": connection.text(query, values),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from tickets.rotation import upkeep_sql, wording
+from tickets.rotation import storage_sql, wording
 from tickets.rotation.connection import reading
 from tickets.rotation.errors import RotationError
 from tickets.rotation.gentle_session import CANCELLED
@@ -63,7 +63,7 @@ class Finish:
     def _look(self) -> tuple[Storage, int | None]:
         """Sizes, and the transaction of the first rotated rows."""
         with reading(self._target.database) as connection:
-            since_xid = connection.value(upkeep_sql.oldest_rotation(self._target))
+            since_xid = connection.value(storage_sql.oldest_rotation(self._target))
             return read_storage(connection, self._target), since_xid
 
     def _vacuum(self, before: Storage, since_xid: int | None) -> str | None:
@@ -120,7 +120,7 @@ class Finish:
         """What the server does now; not being able to look is no reason to end the work."""
         try:
             with reading(self._target.database) as connection:
-                row = connection.row(upkeep_sql.upkeep_progress(), {"table": self._target.table})
+                row = connection.row(storage_sql.upkeep_progress(), {"table": self._target.table})
         except RotationError:
             return
         if row is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tickets.rotation import sql
+from tickets.rotation import catalogue_sql, counting_sql, sql
 from tickets.rotation.announcement import Announcements
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, Values
@@ -37,7 +37,7 @@ class FreeRows:
 
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""
-        query = sql.bounded(sql.count_pending(self._target, keys))
+        query = sql.bounded(counting_sql.count_pending(self._target, keys))
         return int(self._connection.value(query, self._bounds(values_of(self._target, keys))))
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
@@ -129,7 +129,7 @@ class FreeRows:
     def _update_with_tokens(self, keys: KeyRange) -> sql.Statement:
         if self._token_type is None:
             column = {"table": self._target.table, "column": self._target.token_column}
-            query = sql.bounded(sql.column_type())
+            query = sql.bounded(catalogue_sql.column_type())
             self._token_type = str(self._connection.value(query, self._bounds(column)))
         return sql.rotate_free_rows_with_tokens(self._target, keys, self._token_type)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import psycopg2
 
-from tickets.rotation import sql
+from tickets.rotation import vacuum_sql
 from tickets.rotation.connection import Connection, describe
 
 COST_DELAY_MS = 2
@@ -45,7 +45,7 @@ class GentleSession:
         Errors of the database become reasons; ``work`` may return one of its own.
         """
         try:
-            if tuple(self._connection.row(sql.vacuum_cost()) or ()) != self._cost:
+            if tuple(self._connection.row(vacuum_sql.vacuum_cost()) or ()) != self._cost:
                 return POOLER
             return CANCELLED if self.cancelled else work(self._connection)
         except psycopg2.Error as error:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from tickets.batch import sessions
-from tickets.rotation import sql
+from tickets.rotation import others_sql
 from tickets.rotation.connection import APPLICATION_NAME, Connection
 from tickets.rotation.errors import NotReadyError
 from tickets.rotation.options import RotationOptions
@@ -19,7 +19,7 @@ def replica_lag_seconds(connection: Connection) -> float:
     Infinite for a standby that is catching up and has not told its lag yet. Raises NotReadyError
     when the role may not see it: an unseen lag must not pass for none.
     """
-    hidden, unknown, lag = connection.row(sql.replica_lag()) or (0, 0, 0.0)
+    hidden, unknown, lag = connection.row(others_sql.replica_lag()) or (0, 0, 0.0)
     if hidden:
         raise _hidden("the lag of replicas", "--max-replica-lag")
     return math.inf if unknown else float(lag)
@@ -27,7 +27,8 @@ def replica_lag_seconds(connection: Connection) -> float:
 
 def active_queries(connection: Connection) -> float:
     """How many other client backends run a statement now. Raises as ``replica_lag_seconds``."""
-    hidden, active = connection.row(sql.active_queries(), {"own": APPLICATION_NAME}) or (0, 0)
+    row = connection.row(others_sql.active_queries(), {"own": APPLICATION_NAME})
+    hidden, active = row or (0, 0)
     if hidden:
         raise _hidden("what other roles' backends do", "--max-active-queries")
     return float(active)
@@ -40,7 +41,7 @@ def others_at_work(connection: Connection) -> bool:
     the role may not see count: better gentle for nothing than rough unknowingly.
     """
     own = [APPLICATION_NAME, sessions.APPLICATION_NAME]
-    return bool(connection.value(sql.others_at_work(), {"own": own}))
+    return bool(connection.value(others_sql.others_at_work(), {"own": own}))
 
 
 def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throttle:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tickets.rotation import list_sql, sql
+from tickets.rotation import catalogue_sql, list_sql, sql
 from tickets.rotation.connection import Connection
 from tickets.rotation.copy_stream import CopyStream
 from tickets.rotation.key_range import EVERY_KEY
@@ -85,7 +85,7 @@ class ListedRows:
     def _type_of_column(self) -> str:
         if self._type is None:
             values = {"table": self._target.table, "column": self._column}
-            self._type = str(self._connection.value(sql.column_type(), values))
+            self._type = str(self._connection.value(catalogue_sql.column_type(), values))
         return self._type
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from tickets.rotation import sql
+from tickets.rotation import others_sql
 from tickets.rotation.connection import Connection
 
 LOOK_AFTER_SECONDS = 0.1
@@ -49,5 +49,5 @@ class LockWait:
             return attempt.result(), seen
 
     def _blockers(self, pid: int) -> tuple[Blocker, ...]:
-        rows = self._looking.rows(sql.blocking_backends(), {"pid": pid})
+        rows = self._looking.rows(others_sql.blocking_backends(), {"pid": pid})
         return tuple(Blocker(*row) for row in rows)

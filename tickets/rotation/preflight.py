@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg2
 
-from tickets.rotation import probe_sql, sql
+from tickets.rotation import catalogue_sql, probe_sql
 from tickets.rotation.connection import Connection, Row, describe
 from tickets.rotation.target import GuardTrigger, Target
 from tickets.rotation.token_source import SqlTokens
@@ -60,11 +60,13 @@ def inspect(connection: Connection, target: Target) -> GuardState:
     if missing is not None:
         return GuardState({}, {}, (missing,))
     names = [trigger.name for trigger in target.guard_triggers]
-    rows = connection.rows(sql.trigger_states(), {"table": target.table, "triggers": names})
+    rows = connection.rows(
+        catalogue_sql.trigger_states(), {"table": target.table, "triggers": names}
+    )
     found = {name: (mode, digest) for name, mode, digest in rows}
     triggers = {each.uri: _trigger_state(found.get(each.name)) for each in target.guard_triggers}
     indexes = _index_states(connection, target)
-    role, exempt = connection.row(sql.replication_role()) or ("origin", [])
+    role, exempt = connection.row(catalogue_sql.replication_role()) or ("origin", [])
     return GuardState(
         triggers,
         {name: state for name, (state, _) in indexes.items()},
@@ -93,7 +95,7 @@ def _trigger_state(found: tuple[str, str | None] | None) -> str:
 
 def _missing_columns(connection: Connection, target: Target) -> Problem | None:
     columns = [target.key_column, target.token_column, target.marker_column]
-    row = connection.row(sql.column_exists(), {"table": target.table, "columns": columns})
+    row = connection.row(catalogue_sql.column_exists(), {"table": target.table, "columns": columns})
     table_exists, found = row or (False, [])
     if not table_exists:
         return Problem("rotation.E001", f"There is no table {target.table} yet", MIGRATE)
@@ -131,7 +133,7 @@ def _trigger_problems(target: Target, triggers: dict[str, str]) -> Iterator[Prob
 
 def _index_states(connection: Connection, target: Target) -> dict[str, tuple[str, str]]:
     """State and name of each needed index. Of several that fit, a valid one counts."""
-    rows = connection.rows(sql.index_states(), {"table": target.table})
+    rows = connection.rows(catalogue_sql.index_states(), {"table": target.table})
     rows.sort(key=lambda row: row[3])
     states = {"pending": ("missing", "")}
     if target.token_is_unique:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg2
 
-from tickets.rotation import sql, upkeep_sql
+from tickets.rotation import sql, storage_sql, vacuum_sql
 from tickets.rotation.advice import Readings
 from tickets.rotation.connection import Connection, Row, fault_of
 from tickets.rotation.retry import Fault
@@ -24,13 +24,13 @@ def read_storage(connection: Connection, target: Target, *, rows: int | None = N
     """
     values = {"table": target.table, "token": target.token_column}
     try:
-        sizes = _look(connection, upkeep_sql.storage(), values)
-        indexes = _look(connection, upkeep_sql.token_indexes(), values)
+        sizes = _look(connection, storage_sql.storage(), values)
+        indexes = _look(connection, storage_sql.token_indexes(), values)
     except psycopg2.Error as error:
         if fault_of(error) is Fault.TIMED_OUT:
             return Storage()
         raise
-    leftovers = connection.rows(upkeep_sql.leftover_indexes(), values)
+    leftovers = connection.rows(storage_sql.leftover_indexes(), values)
     table_bytes, index_bytes, dead_rows = sizes[0] if sizes else (None, None, None)
     return Storage(
         table_bytes,
@@ -47,12 +47,12 @@ def read_server(
     """Look at the server. A snapshot counts when it is older than ``long_seconds``; one without a
     time, that of a replication slot, when 10,000 transactions have begun since.
     """
-    version = connection.value(upkeep_sql.server_version())
-    row = connection.row(sql.oldest_snapshot(), {"since_xid": None})
+    version = connection.value(storage_sql.server_version())
+    row = connection.row(vacuum_sql.oldest_snapshot(), {"since_xid": None})
     holder = SnapshotHolder(*row) if row else None
     seen: Row = (
-        *(connection.row(upkeep_sql.server_settings(), {"table": target.table}) or ()),
-        *(connection.row(upkeep_sql.checkpoints(version)) or ()),
+        *(connection.row(storage_sql.server_settings(), {"table": target.table}) or ()),
+        *(connection.row(storage_sql.checkpoints(version)) or ()),
         str(holder) if holder and _is_old(holder, long_seconds) else None,
     )
     return Readings(*seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg2
 
-from tickets.rotation import ddl_sql, upkeep_sql
+from tickets.rotation import ddl_sql, storage_sql
 from tickets.rotation.connection import Connection, fault_of
 from tickets.rotation.gentle_session import CANCELLED, GentleSession
 from tickets.rotation.retry import Fault
@@ -39,7 +39,7 @@ class TokenReindex:
                 if reason is not None:
                     return reason
                 try:
-                    connection.change(upkeep_sql.reindex(index))
+                    connection.change(storage_sql.reindex(index))
                 except psycopg2.Error as error:
                     if fault_of(error) is not Fault.CONTENTION or attempt == ATTEMPTS:
                         raise
@@ -58,7 +58,7 @@ class TokenReindex:
         if at_work is not None:
             return f"{at_work} is at work on {self._target.table} already"
         values = {"table": self._target.table, "token": self._target.token_column}
-        for (name,) in connection.rows(upkeep_sql.leftover_indexes(), values):
+        for (name,) in connection.rows(storage_sql.leftover_indexes(), values):
             if self._session.cancelled:
                 return CANCELLED
             connection.change(ddl_sql.drop_index_concurrently(name))

@@ -18,7 +18,7 @@ from django.db import (
 )
 from django.db.models import Model, QuerySet
 
-from tickets.rotation import rows_sql, sql
+from tickets.rotation import catalogue_sql, rows_sql, sql
 from tickets.rotation.announcement import announce
 from tickets.rotation.connection import reason_of
 from tickets.rotation.discovery import target_of, targets_of
@@ -161,7 +161,7 @@ def _update(
             cursor.execute(rows_sql.rotate_keys(target, key_type), values)
         else:
             cursor.execute(
-                sql.column_type(), {"table": target.table, "column": target.token_column}
+                catalogue_sql.column_type(), {"table": target.table, "column": target.token_column}
             )
             (token_type,) = cursor.fetchone()
             cursor.execute(sql.KEEP_TOKENS, {"tokens": array(tokens)})

@@ -9,7 +9,7 @@ from threading import Thread
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation import sql
+from tickets.rotation import counting_sql
 from tickets.rotation.connection import Connection
 from tickets.rotation.events import Observer, Remark
 from tickets.rotation.target import Target
@@ -28,7 +28,7 @@ CANCEL_TIMES = 25
 def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
     """After how many rotated rows a VACUUM is due: a share of the table, at least 50,000."""
     values = {"table": target.table, "marker": target.marker_column}
-    total_rows, _ = connection.row(sql.estimate_rows(), values) or (None, None)
+    total_rows, _ = connection.row(counting_sql.estimate_rows(), values) or (None, None)
     return max(FEWEST_ROWS, (total_rows or 0) * every_percent / 100)
 
 

@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from tickets.rotation import sql
+from tickets.rotation import vacuum_sql
 from tickets.rotation.connection import Connection
 from tickets.rotation.gentle_session import CANCELLED, COST_LIMIT, GentleSession
 from tickets.rotation.target import Target
@@ -85,7 +85,7 @@ class TableVacuum:
     def _vacuum(self, connection: Connection, *, analyze: bool) -> str | None:
         if self._session.cancelled:
             return CANCELLED
-        connection.change(sql.vacuum(self._target, analyze=analyze))
+        connection.change(vacuum_sql.vacuum(self._target, analyze=analyze))
         # SKIP_LOCKED succeeds without work, and says so in a warning in the server's language. The
         # warnings of a VACUUM that works name no table, or name it with its schema.
         name = re.compile(rf"(?<![.\w]){re.escape(self._target.table)}(?!\w)")
@@ -96,12 +96,12 @@ class TableVacuum:
 
 def may_vacuum(connection: Connection, target: Target) -> bool:
     """Whether the connection's role may vacuum the table."""
-    return bool(connection.value(sql.may_vacuum(), {"table": target.table}))
+    return bool(connection.value(vacuum_sql.may_vacuum(), {"table": target.table}))
 
 
 def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
     """Who vacuums, analyzes or indexes the table at this moment, in words."""
-    row = connection.row(sql.table_upkeep(), {"table": target.table})
+    row = connection.row(vacuum_sql.table_upkeep(), {"table": target.table})
     if row is None:
         return None
     pid, backend_type = row
@@ -112,10 +112,10 @@ def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
 
 def next_transaction(connection: Connection) -> int:
     """A mark in time: rows that die later than this call die in this transaction or a later one."""
-    return int(connection.value(sql.next_transaction()))
+    return int(connection.value(vacuum_sql.next_transaction()))
 
 
 def oldest_snapshot(connection: Connection, since_xid: int) -> SnapshotHolder | None:
     """Who keeps every row alive that died since ``since_xid``; None when nobody seen does."""
-    row = connection.row(sql.oldest_snapshot(), {"since_xid": since_xid})
+    row = connection.row(vacuum_sql.oldest_snapshot(), {"since_xid": since_xid})
     return None if row is None else SnapshotHolder(*row)

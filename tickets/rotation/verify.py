@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from tickets.rotation import list_sql, sql
+from tickets.rotation import catalogue_sql, list_sql, sql
 from tickets.rotation.connection import Connection
 from tickets.rotation.copy_stream import CopyStream
 from tickets.rotation.errors import NotReadyError
@@ -49,7 +49,7 @@ def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verif
 
 def _count_valid(connection: Connection, target: Target) -> sql.Statement:
     column = {"table": target.table, "column": target.token_column}
-    token_type = connection.value(sql.column_type(), column)
+    token_type = connection.value(catalogue_sql.column_type(), column)
     if token_type is None:
         where = f"{target.table}.{target.token_column}"
         raise NotReadyError((f"There is no column {where} yet. Run: python manage.py migrate",))

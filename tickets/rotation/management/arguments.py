@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from tickets.rotation.display import MODES
-from tickets.rotation.management.one_line import (
+from tickets.rotation.management.argument_types import (
     database_alias,
     non_negative_int,
+    percent,
     positive_int,
+    positive_seconds,
+    seconds,
+    worker_count,
 )
 from tickets.rotation.management.selection_arguments import (
     add_proof,
@@ -23,10 +26,8 @@ from tickets.rotation.options import RotationOptions
 from tickets.rotation.report_format import FORMATS
 
 DEFAULTS = RotationOptions()
-MOST_WORKERS = 64
 INSTEAD = ("dry_run", "stop", "report", "verify", "verify_retired", "replay_since")
 INSTEAD_IN_WORDS = "--dry-run, --stop, --report, --verify, --verify-retired and --replay-since"
-A_YEAR_SECONDS = 365 * 86_400
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -231,41 +232,3 @@ def _add_spread(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="show the progress of all workers together, to the end; Ctrl-C ends only the showing",
     )
-
-
-def worker_count(text: str) -> int:
-    """Argument type: a whole number from 1 to 64; each worker is a server connection."""
-    number = positive_int(text)
-    if number > MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_WORKERS} workers")
-    return number
-
-
-def percent(text: str) -> float:
-    """Argument type: a number from 0 to 100."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
-    return number
-
-
-def seconds(text: str) -> float:
-    """Argument type: a finite number of seconds, 0 or more."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and 0 <= number <= A_YEAR_SECONDS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to a year")
-    return number
-
-
-def positive_seconds(text: str) -> float:
-    """Argument type: a finite number of seconds above 0."""
-    number = seconds(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
-    return number

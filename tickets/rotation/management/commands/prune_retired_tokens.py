@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from tickets.rotation.errors import RotationError
-from tickets.rotation.management.one_line import OneLineCommand, database_alias, non_negative_int
+from tickets.rotation.management.argument_types import database_alias, non_negative_int
+from tickets.rotation.management.one_line import OneLineCommand
 from tickets.rotation.prune_retired import Pruning
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.stop_on_signal import stop_on_signal

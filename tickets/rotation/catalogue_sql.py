@@ -1,0 +1,72 @@
+"""Every SQL text that asks the catalogues: what a table is, what this role may do.
+
+No statement takes a lock on the table.
+"""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+
+def column_type() -> sql.SQL:
+    """The type of ``column`` as SQL names it, without its length. No lock.
+
+    A cast to varchar(8) would cut what is too long; an assignment refuses it.
+    """
+    return sql.SQL(
+        "SELECT format_type(atttypid, -1) FROM pg_attribute "
+        "WHERE attrelid = to_regclass(quote_ident(%(table)s)) AND attname = %(column)s"
+    )
+
+
+def column_exists() -> sql.SQL:
+    """Whether the table is there, and each of ``columns`` in it. No lock."""
+    return sql.SQL(
+        "SELECT to_regclass(quote_ident(%(table)s)) IS NOT NULL, "
+        "ARRAY(SELECT attname::text FROM pg_attribute "
+        "WHERE attrelid = to_regclass(quote_ident(%(table)s)) "
+        "AND attname = ANY(%(columns)s::name[]) AND NOT attisdropped)"
+    )
+
+
+def trigger_states() -> sql.SQL:
+    """Name, firing mode and comment of those of ``triggers`` that the table has. No lock.
+
+    The mode is pg_trigger.tgenabled: O fires for ordinary sessions, A always, R only for
+    replication, D never.
+    """
+    return sql.SQL(
+        "SELECT tgname::text, tgenabled::text, obj_description(oid, 'pg_trigger') FROM pg_trigger "
+        "WHERE tgrelid = to_regclass(quote_ident(%(table)s)) "
+        "AND NOT tgisinternal AND tgname = ANY(%(triggers)s::name[])"
+    )
+
+
+def index_states() -> sql.SQL:
+    """Indexes of the table: name, unique, predicate, valid, columns. No lock."""
+    return sql.SQL(
+        "SELECT c.relname::text, x.indisunique, pg_get_expr(x.indpred, x.indrelid), "
+        "x.indisvalid AND x.indisready, "
+        "ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY AS k(attnum, place) "
+        "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum ORDER BY place) "
+        "FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid "
+        "WHERE x.indrelid = to_regclass(quote_ident(%(table)s))"
+    )
+
+
+def replication_role() -> sql.SQL:
+    """This session's replication role, and for whom it is set to replica in advance. No lock."""
+    return sql.SQL(
+        "SELECT current_setting('session_replication_role'), "
+        "ARRAY(SELECT coalesce('role ' || r.rolname, 'every role') "
+        "|| coalesce(' in database ' || d.datname, '') "
+        "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole "
+        "LEFT JOIN pg_database d ON d.oid = s.setdatabase "
+        "WHERE 'session_replication_role=replica' = ANY(s.setconfig) "
+        "AND (s.setdatabase = 0 OR d.datname = current_database()))"
+    )
+
+
+def may_read() -> sql.SQL:
+    """Whether this role may read the whole row, its place included. No lock."""
+    return sql.SQL("SELECT has_table_privilege(to_regclass(quote_ident(%(table)s)), 'SELECT')")

@@ -1,0 +1,49 @@
+"""Every SQL text that counts rows, one builder a statement."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from tickets.rotation.key_range import EVERY_KEY, KeyRange
+from tickets.rotation.selection_sql import pending
+from tickets.rotation.target import Target
+
+
+def count_pending(target: Target, keys: KeyRange) -> sql.Composed:
+    """How many rows of a range are pending. ACCESS SHARE; costs what is left, not what is done."""
+    return sql.SQL("SELECT count(*) FROM {table} WHERE {pending}").format(
+        table=sql.Identifier(target.table), pending=pending(target, keys)
+    )
+
+
+def explain_pending(target: Target) -> sql.Composed:
+    """The planner's idea of how many rows are pending, as JSON. ACCESS SHARE; reads no rows."""
+    return sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {pending}").format(
+        table=sql.Identifier(target.table), pending=pending(target, EVERY_KEY, for_planner=True)
+    )
+
+
+def count_rows(target: Target) -> sql.Composed:
+    """Total, pending, first and last rotation time, of one instant. ACCESS SHARE; a full scan."""
+    return sql.SQL(
+        "SELECT count(*), count(*) FILTER (WHERE {pending}), min({marker}), max({marker}) "
+        "FROM {table}"
+    ).format(
+        table=sql.Identifier(target.table),
+        marker=sql.Identifier(target.marker_column),
+        pending=pending(target, EVERY_KEY),
+    )
+
+
+def estimate_rows() -> sql.SQL:
+    """Rows of the table and of its pending index, as VACUUM, ANALYZE or CREATE INDEX last saw them.
+
+    No lock. Takes ``table`` and ``marker``. NULL where nothing was measured yet.
+    """
+    return sql.SQL(
+        "SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END, "
+        "(SELECT min(i.reltuples)::bigint FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
+        "WHERE x.indrelid = c.oid AND x.indisvalid AND i.reltuples >= 0 "
+        "AND pg_get_expr(x.indpred, x.indrelid) = '(' || quote_ident(%(marker)s) || ' IS NULL)') "
+        "FROM pg_class c WHERE c.oid = to_regclass(quote_ident(%(table)s))"
+    )

@@ -1,0 +1,81 @@
+"""What the arguments of commands may be: each turns text into a value.
+
+Each raises ``argparse.ArgumentTypeError``, which argparse shows with the option's name.
+"""
+
+import argparse
+import math
+
+from django.db import connections
+
+MOST_WORKERS = 64
+A_YEAR_SECONDS = 365 * 86_400
+
+
+def positive_int(text: str) -> int:
+    """A whole number of at least 1."""
+    return _whole_number(text, at_least=1)
+
+
+def non_negative_int(text: str) -> int:
+    """A whole number of at least 0."""
+    return _whole_number(text, at_least=0)
+
+
+def _whole_number(text: str, *, at_least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not at_least <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {at_least}")
+    return number
+
+
+def database_alias(text: str) -> str:
+    """The alias of a configured PostgreSQL database. Connects to nothing."""
+    if text not in connections:
+        known = ", ".join(sorted(connections))
+        raise argparse.ArgumentTypeError(f"there is no database {text!r}; configured: {known}")
+    vendor = connections[text].vendor
+    if vendor != "postgresql":
+        raise argparse.ArgumentTypeError(f"the database {text!r} is {vendor}, not PostgreSQL")
+    return text
+
+
+def worker_count(text: str) -> int:
+    """A whole number from 1 to 64; each worker is a server connection."""
+    number = positive_int(text)
+    if number > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_WORKERS} workers")
+    return number
+
+
+def percent(text: str) -> float:
+    """A number from 0 to 100."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A finite number of seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and 0 <= number <= A_YEAR_SECONDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to a year")
+    return number
+
+
+def positive_seconds(text: str) -> float:
+    """A finite number of seconds above 0."""
+    number = seconds(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number

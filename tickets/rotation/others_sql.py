@@ -1,0 +1,64 @@
+"""Every SQL text about others on the server: who blocks, who works, how far standbys are.
+
+No statement takes a lock.
+"""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+
+def blocking_backends() -> sql.SQL:
+    """Who the backend ``pid`` waits for: pid, state, age of the transaction in seconds.
+
+    No lock on the table. State and age are NULL for other roles' backends where the role may not
+    see them. The query text is left out on purpose: it may hold a token.
+    """
+    return sql.SQL(
+        "SELECT blocker, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 "
+        "FROM unnest(pg_blocking_pids(%(pid)s)) AS blocker "
+        "LEFT JOIN pg_stat_activity a ON a.pid = blocker"
+    )
+
+
+def replica_lag() -> sql.SQL:
+    """Of the connected standbys: how many are hidden from this role, how many do not know their
+    lag although they are behind, and the longest lag in seconds. No lock.
+
+    pg_stat_replication keeps replay_lag growing while replay stands still, and NULL once caught up.
+    """
+    return sql.SQL(
+        "SELECT count(*) FILTER (WHERE state IS NULL), "
+        "count(*) FILTER (WHERE behind AND replay_lag IS NULL AND state = 'catchup'), "
+        "coalesce(max(extract(epoch FROM replay_lag)) FILTER (WHERE behind), 0)::float8 "
+        "FROM (SELECT state, replay_lag, replay_lsn < pg_current_wal_lsn() AS behind "
+        "FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup') AS standby"
+    )
+
+
+def active_queries() -> sql.SQL:
+    """Client backends that are no rotation's: how many are hidden from this role, how many active.
+
+    Takes ``own``, the application name of rotations. No lock.
+    """
+    return sql.SQL(
+        "SELECT count(*) FILTER (WHERE state IS NULL), count(*) FILTER (WHERE state = 'active') "
+        "FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
+        "AND application_name IS DISTINCT FROM %(own)s"
+    )
+
+
+def others_at_work() -> sql.SQL:
+    """Whether a session of another program ran a statement in the last 200 ms. No lock.
+
+    Takes ``own``, the application names that do not count. A session whose state this role may
+    not see counts as one at work, one that has only connected does not.
+    """
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND coalesce(backend_type, 'client backend') = 'client backend' AND datname IS NOT NULL "
+        "AND coalesce(application_name, '') <> ALL (%(own)s) "
+        "AND (state IS NULL OR state IN ('active', 'disabled') "
+        "OR query <> '' AND state_change > clock_timestamp() - interval '200 ms'))"
+    )

@@ -1,0 +1,81 @@
+"""Every SQL text around a VACUUM: itself, its pace, what forbids it or makes it useless."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from tickets.rotation.target import Target
+
+
+def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
+    """Let the dead rows' space be used again. Cannot run in a transaction.
+
+    SHARE UPDATE EXCLUSIVE, or nothing with a warning where another has that lock: reads and writes
+    go on. No truncation, whose lock stops both; no parallel workers, whose cost limits add up.
+    """
+    return sql.SQL(
+        "VACUUM (SKIP_LOCKED, TRUNCATE false, PARALLEL 0, ANALYZE {analyze}) {table}"
+    ).format(analyze=sql.SQL("true" if analyze else "false"), table=sql.Identifier(target.table))
+
+
+def vacuum_cost() -> sql.SQL:
+    """This session's vacuum_cost_delay in milliseconds and vacuum_cost_limit. No lock."""
+    return sql.SQL(
+        "SELECT max(setting::float8) FILTER (WHERE name = 'vacuum_cost_delay'), "
+        "max(setting::int) FILTER (WHERE name = 'vacuum_cost_limit') FROM pg_settings"
+    )
+
+
+def may_vacuum() -> sql.SQL:
+    """Whether this role may vacuum the table: owner of it or of the database, superuser, or
+    granted MAINTAIN (PostgreSQL 17). No lock.
+    """
+    return sql.SQL(
+        "SELECT pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') "
+        "OR CASE WHEN current_setting('server_version_num')::int >= 170000 "
+        "THEN has_table_privilege(c.oid, 'MAINTAIN') ELSE false END "
+        "FROM pg_class c, pg_database d WHERE d.datname = current_database() "
+        "AND c.oid = to_regclass(quote_ident(%(table)s))"
+    )
+
+
+def table_upkeep() -> sql.SQL:
+    """Who has the lock that VACUUM needs: pid and kind of backend, NULL where hidden. No lock.
+
+    pg_locks and not pg_stat_progress_vacuum, which hides autovacuum from ordinary roles.
+    """
+    return sql.SQL(
+        "SELECT l.pid, a.backend_type FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid) "
+        "WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'ShareUpdateExclusiveLock' "
+        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND l.relation = to_regclass(quote_ident(%(table)s)) AND l.pid <> pg_backend_pid() LIMIT 1"
+    )
+
+
+def next_transaction() -> sql.SQL:
+    """A number (xid) that is older than every transaction that is still to begin. No lock."""
+    return sql.SQL("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text::bigint")
+
+
+def oldest_snapshot() -> sql.SQL:
+    """Who keeps every row alive that died since the transaction ``since_xid``: the oldest.
+
+    Kind, name, state, age in seconds and in transactions; state and seconds are NULL where there
+    are none. With a ``since_xid`` of NULL: who keeps any dead row alive. Sessions
+    of other roles are seen only by members of pg_read_all_stats. No lock. VACUUM pays no regard to
+    sessions of other databases, nor to other VACUUMs.
+    """
+    return sql.SQL(
+        "SELECT kind, name, state, extract(epoch FROM clock_timestamp() - since)::float8, xids "
+        "FROM ("
+        "SELECT 'pid' AS kind, pid::text AS name, state, xact_start AS since, "
+        "greatest(age(backend_xid), age(backend_xmin)) AS xids FROM pg_stat_activity "
+        "WHERE (datname = current_database() OR datname IS NULL) AND pid <> pg_backend_pid() "
+        "AND backend_type IS DISTINCT FROM 'autovacuum worker' "
+        "AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum) "
+        "UNION ALL SELECT 'prepared transaction', gid, NULL, prepared, age(transaction) "
+        "FROM pg_prepared_xacts WHERE database = current_database() "
+        "UNION ALL SELECT 'replication slot', slot_name, NULL, NULL, age(xmin) "
+        "FROM pg_replication_slots) AS holder "
+        "WHERE xids >= coalesce(age(%(since_xid)s::text::xid), 0) ORDER BY xids DESC LIMIT 1"
+    )
