@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import psycopg2
 from psycopg2.extensions import set_wait_callback
@@ -53,6 +54,7 @@ def main() -> int:
 def _measure(arguments: Arguments) -> bool:
     """Measure and write each part; whether every figure is as it must be."""
     passed = True
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with temporary_server(arguments.settings) as cluster:
         databases = Databases(cluster)
         server_version = databases.server_version()
@@ -63,6 +65,7 @@ def _measure(arguments: Arguments) -> bool:
                 settings=arguments.settings,
                 rows=list(arguments.sizes) if part.name == "scale" else arguments.rows,
                 rounds=arguments.rounds,
+                run_started_at=started_at,
             )
             measured.write(part, arguments.output)
             passed = passed and all(verdict.passed for verdict in part.verdicts)

@@ -33,12 +33,14 @@ class Measured:
     settings: Mapping[str, str]
     rows: int | list[int]
     rounds: int
+    run_started_at: str
 
     def write(self, part: Part, directory: Path) -> None:
         """Write the part as `<name>.json`; `<name>-tuned.json` from a server with settings."""
         document = {
             "part": part.name,
             "command": self.command,
+            "run_started_at": self.run_started_at,
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "cores": os.cpu_count(),
             "memory_gb": round(psutil.virtual_memory().total / 1e9),

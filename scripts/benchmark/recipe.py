@@ -21,7 +21,8 @@ class Finished:
     """What one run of a recipe says of itself.
 
     `seconds` is the work alone, which ended at `ended_at` (Unix time); `wall_seconds` is the whole
-    process, its start and its end included.
+    process, its start and its end included. `vacuum_seconds` is None for those that
+    run no VACUUM.
     """
 
     rows: int
@@ -29,6 +30,7 @@ class Finished:
     ended_at: float
     wall_seconds: float
     peak_memory_bytes: int
+    vacuum_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Recipe:
     set for slow recipes, which are measured on a smaller table. Those that are slower under traffic
     find all but `traffic_share` of the table's rows rotated there already. `resumes`: run again
     after a kill, it need not start over. `preparation`, arguments as well, is run before the work,
-    without being measured.
+    without being measured. `only_speed`: of nothing else is there anything new to learn.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Recipe:
     traffic_share: float = 1.0
     resumes: bool = True
     preparation: tuple[str, ...] = ()
+    only_speed: bool = False
 
     def rows(self, wanted: int) -> int:
         """The rows of the table on which it is measured."""
@@ -86,6 +89,7 @@ class Recipe:
             ended_at=ended_at,
             wall_seconds=process.seconds,
             peak_memory_bytes=process.peak_memory_bytes,
+            vacuum_seconds=end.get("vacuum_seconds"),
         )
 
     def start(self, database_url: str) -> "subprocess.Popen[bytes]":

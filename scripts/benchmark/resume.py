@@ -18,7 +18,7 @@ def measure_resume(
     databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int
 ) -> Part:
     """Those that need not start over, killed once a round at 50 and at 95 % of the rows."""
-    able = [recipe for recipe in recipes if recipe.resumes]
+    able = [recipe for recipe in recipes if recipe.resumes and not recipe.only_speed]
     runs: dict[str, list[SecondsAt]] = {recipe.key: [] for recipe in able}
     for number in range(rounds):
         for recipe in rotated(able, number):

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmark.announce import announce
 from benchmark.databases import Databases
+from benchmark.errors import BenchmarkError
 from benchmark.interrupted import resume_seconds
 from benchmark.manage import manage
 from benchmark.measured_run import Figures, measured_run
@@ -98,7 +99,9 @@ def _verdicts(medians: dict[int, Figures]) -> list[Verdict]:
         verdicts.append(Verdict(what, max(memory) / min(memory), at_most=MEMORY_AT_MOST))
     for what in ("resume", "report"):
         late, early = (medians[largest].get(f"{what}_seconds_at_{p}") for p in (LATE, EARLY))
-        if late and early:
+        if largest >= INTERRUPTED_FROM_ROWS:
+            if late is None or early is None:
+                raise BenchmarkError(f"{largest:,} rows were done before the kill came")
             name = f"seconds of a {what} at {largest:,} rows, {LATE} % done / {EARLY} % done"
             verdicts.append(Verdict(name, late / early, at_most=GROWTH_AT_MOST))
     return verdicts

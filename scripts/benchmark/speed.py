@@ -10,7 +10,15 @@ from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN
 from benchmark.part import Part
 from benchmark.recipe import Recipe
-from benchmark.recipes import BASELINE, ONE_WORKER, PYTHON_TOKENS, TWO_WORKERS, WELL_KNOWN
+from benchmark.recipes import (
+    BASELINE,
+    INDEPENDENT,
+    INDEPENDENT_TWO_WORKERS,
+    ONE_WORKER,
+    PYTHON_TOKENS,
+    TWO_WORKERS,
+    WELL_KNOWN,
+)
 from benchmark.rounds import rotated
 from benchmark.verdict import Verdict
 
@@ -20,8 +28,13 @@ PYTHON_TOKENS_AT_LEAST = 0.5
 TIMES_WELL_KNOWN_AT_LEAST = 25.0
 HEAP_GROWTH_AT_MOST = 1.25
 MEMORY_AT_MOST_MB = 100.0
-RUNS_A_ROUND = {ONE_WORKER.key: 1, TWO_WORKERS.key: 2}
-"""Of those that are judged by the single UPDATE, each directly after one of its own."""
+RUNS_A_ROUND = {
+    ONE_WORKER.key: 1,
+    TWO_WORKERS.key: 2,
+    INDEPENDENT.key: 1,
+    INDEPENDENT_TWO_WORKERS.key: 1,
+}
+"""Each directly after a single UPDATE of its own; two workers, whose rate wavers most, twice."""
 RATIO = "ratio_to_single_update"
 
 Runs = Mapping[str, list[Figures]]
@@ -85,16 +98,24 @@ def _verdicts(runs: Runs) -> list[Verdict]:
     ):
         if recipe.key in runs and other.key in runs:
             what = f"rate of {recipe.title} / rate of {other.title}"
-            ratio = (_median(runs[recipe.key], RATIO) or 0) / (_median(runs[other.key], RATIO) or 1)
-            verdicts.append(Verdict(what, ratio, at_least=at_least))
-    ours = runs.get(ONE_WORKER.key)
-    if ours:
-        heap, memory = _median(ours, HEAP.key) or 0.0, _most(runs) / 1e6
-        what = f"heap after / before of {ONE_WORKER.title}"
-        verdicts.append(Verdict(what, heap, at_most=HEAP_GROWTH_AT_MOST))
+            verdicts.append(Verdict(what, _ratio(runs, recipe, other), at_least=at_least))
+    for recipe in (ONE_WORKER, TWO_WORKERS):
+        if recipe.key in runs:
+            heap = _median(runs[recipe.key], HEAP.key) or 0.0
+            what = f"heap after / before of {recipe.title}"
+            verdicts.append(Verdict(what, heap, at_most=HEAP_GROWTH_AT_MOST))
+    if ONE_WORKER.key in runs:
         what = "peak client memory in MB of all our runs"
-        verdicts.append(Verdict(what, memory, at_most=MEMORY_AT_MOST_MB))
+        verdicts.append(Verdict(what, _most(runs) / 1e6, at_most=MEMORY_AT_MOST_MB))
     return verdicts
+
+
+def _ratio(runs: Runs, recipe: Recipe, other: Recipe) -> float:
+    """To the single UPDATE directly before; to others, which run once a round, in each round."""
+    if other is BASELINE:
+        return _median(runs[recipe.key], RATIO) or 0.0
+    pairs = zip(runs[recipe.key], runs[other.key], strict=True)
+    return statistics.median((run[RATE.key] or 0) / (one[RATE.key] or 1) for run, one in pairs)
 
 
 def _most(runs: Runs) -> float:

@@ -31,8 +31,9 @@ def speed_table(part: Document) -> Table:
 def latency_table(part: Document) -> Table:
     keys = ("p50_ms", "p99_ms", "p999_ms", "max_ms")
     heads = (
-        *("during", "rows", "to rotate", "runs", "quiet for s", "quiet p50 ms", "quiet p99 ms"),
-        *("p50 ms", "p99 ms", "p99.9 ms", "max ms", "p99 to quiet", "took s", "transactions"),
+        *("during", "rows", "to rotate", "runs", "rows/s", "VACUUM ran %"),
+        *("quiet p50 ms", "quiet p99 ms", "quiet CPU %"),
+        *("p50 ms", "p99 ms", "p99.9 ms", "max ms", "CPU %", "p99 to quiet", "took s"),
     )
     rows = [
         (
@@ -40,12 +41,14 @@ def latency_table(part: Document) -> Table:
             f"{one['rows']:,}",
             f"{one['pending_rows']:,}",
             f"{len(one['runs'])}",
-            f"{one['quiet_medians']['seconds']:,.0f}",
+            f"{one['pending_rows'] / one['medians']['seconds']:,.0f}",
+            _vacuum_percent(one),
             *(f"{one['quiet_medians'][key]:,.2f}" for key in ("p50_ms", "p99_ms")),
+            f"{one['quiet_medians']['cpu_busy_percent']:.0f}",
             *(f"{one['medians'][key]:,.2f}" for key in keys),
+            f"{one['medians']['cpu_busy_percent']:.0f}",
             _spread([run["p99_ratio"] for run in one["runs"]]),
             f"{one['medians']['seconds']:,.1f}",
-            f"{one['medians']['transactions']:,.0f}",
         )
         for one in part["recipes"]
     ]
@@ -209,6 +212,12 @@ def _spread(figures: Sequence[float]) -> str:
     if len(figures) == 1:
         return f"{figures[0]:,.2f}"
     return f"{statistics.median(figures):,.2f} ({min(figures):,.2f} to {max(figures):,.2f})"
+
+
+def _vacuum_percent(recipe: Document) -> str:
+    """The median share of the time, for recipes that run VACUUM."""
+    known = [run["vacuum_share"] for run in recipe["runs"] if run["vacuum_share"] is not None]
+    return f"{statistics.median(known):.0%}".rstrip("%") if known else UNKNOWN
 
 
 def _seconds(figure: float | None) -> str:

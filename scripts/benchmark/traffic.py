@@ -21,7 +21,7 @@ _LONGER_THAN_ANY_RUN_SECONDS = 86_400
 # Equally often, each a transaction of its own.
 SCRIPTS = {
     "look-up": "SELECT id, subject, status, created_at, token, token_rotated_at"
-    " FROM tickets_ticket WHERE id = :id;",
+    " FROM tickets_ticket WHERE token = (SELECT token FROM tickets_ticket WHERE id = :id);",
     "status change": "UPDATE tickets_ticket SET status = 'closed' WHERE id = :id;",
     "new ticket": "INSERT INTO tickets_ticket (subject, status, created_at)"
     " VALUES ('The printer is on fire again', 'open', now())"
