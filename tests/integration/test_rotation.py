@@ -177,8 +177,8 @@ def test_batches_are_small_while_others_work_and_large_when_they_do_not(
             sizes.append(event.rotated_rows)
 
     with at_work(tickets):
-        rotation(note, limit_rows=1000, traffic_batch_rows=20).run()
-    assert sizes == [20] * 50
+        rotation(note, limit_rows=900).run()
+    assert sizes == [15] * 60
     sizes.clear()
     time.sleep(0.3)  # nobody works: sessions at rest for 200 ms are no traffic
     rotation(note).run()
@@ -210,9 +210,9 @@ def test_another_rotation_at_work_is_no_traffic(tickets: Any, rotation: Rotation
     assert_each_token_changed_once(tickets)
 
 
-def test_one_connection_is_enough_for_a_rotation(
-    tickets: Any, database_url: str, connect: Any, rotation: RotationFactory, target: Target
-) -> None:
+@pytest.fixture
+def one_connection(tickets: Any, target: Target) -> Iterator[None]:
+    """500 leaked tickets, and a role for the rotation that may have no more."""
     leak(tickets, 500)
     role = f"limited_{value(tickets, 'SELECT pg_backend_pid()')}"
     tickets.cursor().execute(
@@ -222,16 +222,22 @@ def test_one_connection_is_enough_for_a_rotation(
     )
     settings = connections[target.database].settings_dict
     settings.update(USER=role, PASSWORD="limited")
-    sizes: list[int] = []
+    yield
+    tickets.cursor().execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
-    def note(event: Event) -> None:
-        if isinstance(event, BatchDone):
-            sizes.append(event.rotated_rows)
 
-    try:
-        result = rotation(note, vacuum_every_percent=0).run()
-    finally:
-        tickets.cursor().execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
-    assert (result.outcome, result.retries) == (Outcome.COMPLETE, 0)
-    assert sum(sizes) == 500
+@pytest.mark.usefixtures("one_connection")
+def test_one_connection_is_enough_for_a_rotation(tickets: Any, rotation: RotationFactory) -> None:
+    result = rotation(vacuum_every_percent=0).run()
+    assert (result.outcome, result.retries, result.rotated_rows) == (Outcome.COMPLETE, 0, 500)
     assert_each_token_changed_once(tickets)
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_without_a_second_connection_it_waits_for_a_row_and_only_cannot_say_who_holds_it(
+    tickets: Any, rotation: RotationFactory, other: Any
+) -> None:
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 500 FOR UPDATE")
+    result = rotation(vacuum_every_percent=0, wait_for_locks_seconds=0.5).run()
+    assert (result.outcome, result.retries, result.blockers) == (Outcome.ROWS_LOCKED, 0, ())
+    assert result.rotated_rows == 499

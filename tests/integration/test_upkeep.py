@@ -64,32 +64,84 @@ def test_the_space_of_replaced_rows_is_used_again(tickets: Any, rotation: Rotati
     assert_each_token_changed_once(tickets)
 
 
-def test_a_vacuum_that_began_in_a_quiet_moment_slows_down_when_others_come(
-    tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leak(tickets, ROWS)
-    assert cost_limit(meets_traffic=True) < COST_LIMIT < cost_limit(meets_traffic=False)
-    limits: list[int] = []
+def beside_batches(target: Target, remarks: Remarks, **asked: Callable[[], bool]) -> Upkeep:
+    """What a rotation has beside its batches, after the first look."""
+    answers = {"meets_traffic": lambda: False, "holds_back": lambda: False, **asked}
+    beside = Upkeep(target, 10, observe=remarks, **answers)
+    beside.begin()
+    return beside
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The cost limits of the VACUUMs that begin; a fast one would take many seconds."""
+    begun: list[int] = []
 
     class Noted(TableVacuum):
         def __init__(self, target: Target, *, cost_limit: int) -> None:
-            limits.append(cost_limit)
+            begun.append(cost_limit)
             super().__init__(target, cost_limit=cost_limit)
 
     monkeypatch.setattr(upkeep, "TableVacuum", Noted)
-    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take many seconds
+    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)
     monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 10_000)
+    return begun
+
+
+@pytest.mark.parametrize("asked", ["meets_traffic", "holds_back"])
+def test_a_vacuum_that_began_in_a_quiet_moment_slows_down_when_others_come_or_a_standby_lags(
+    tickets: Any,
+    target: Target,
+    limits: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+) -> None:
+    leak(tickets, ROWS)
     monkeypatch.setattr(upkeep, "GIVE_WAY_AFTER_SECONDS", 0)
-    remarks, others = Remarks(), threading.Event()
-    beside = Upkeep(target, 10, meets_traffic=others.is_set, observe=remarks)
-    beside.begin()
+    remarks, now = Remarks(), threading.Event()
+    beside = beside_batches(target, remarks, **{asked: now.is_set})
     tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
     until(lambda: beside.rotated(ROWS) or value(tickets, AT_WORK) == 1)
-    others.set()
+    now.set()
     until(lambda: beside.rotated(0) or len(limits) == 2)
     until(lambda: beside.vacuums == 1)
     beside.close()
     assert (limits, remarks.texts) == ([1, 10_000], [])
+
+
+def test_pace_beside_traffic_is_below_autovacuums_and_else_above_it() -> None:
+    assert cost_limit(meets_traffic=True) < COST_LIMIT < cost_limit(meets_traffic=False)
+
+
+def test_no_vacuum_begins_while_a_lagging_standby_holds_the_batches_back(
+    tickets: Any, target: Target, limits: list[int]
+) -> None:
+    leak(tickets, ROWS)
+    lags = threading.Event()
+    lags.set()
+    beside = beside_batches(target, Remarks(), holds_back=lags.is_set)
+    until(lambda: beside._due_rows < ROWS)
+    for _ in range(10):
+        beside.rotated(ROWS)
+    assert limits == []
+    lags.clear()
+    until(lambda: beside.rotated(0) or limits == [1])
+    beside.close()
+
+
+def test_what_is_due_while_a_vacuum_runs_waits_for_its_end(
+    tickets: Any, target: Target, limits: list[int]
+) -> None:
+    leak(tickets, ROWS)
+    remarks = Remarks()
+    beside = beside_batches(target, remarks)
+    tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
+    until(lambda: beside.rotated(ROWS) or value(tickets, AT_WORK) == 1)
+    for _ in range(10):
+        beside.rotated(ROWS)
+    assert limits == [1]
+    beside.close()
+    assert remarks.texts == []
 
 
 def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
@@ -105,8 +157,7 @@ def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
         return found
 
     monkeypatch.setattr(upkeep, "due_rows", looked)
-    beside = Upkeep(target, 10, meets_traffic=lambda: False, observe=Remarks())
-    beside.begin()
+    beside = beside_batches(target, Remarks())
     until(lambda: beside.rotated(1) or beside.vacuums >= 1)
     beside.close()
 

@@ -18,6 +18,14 @@ from tickets.rotation.target import Target
 from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
 
 ROWS = 5_000
+AT_ONCE_AND_SLOWLY = (
+    "autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0, "
+    "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+)
+AUTOVACUUM_AT_WORK = (
+    "SELECT min(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND backend_type = 'autovacuum worker' AND query LIKE '%tickets_ticket'"
+)
 TOUCH = "UPDATE tickets_ticket SET subject = subject || '!'"
 
 
@@ -162,3 +170,33 @@ def test_a_server_that_does_not_answer_is_a_reason(target: Target, tickets: Any)
     reason = TableVacuum(target).run().skipped_because
     assert reason is not None
     assert "no_such_database" in reason
+
+
+def test_autovacuum_is_named_and_left_alone(target: Target, tickets: Any) -> None:
+    leak(tickets, ROWS)
+    cursor = tickets.cursor()
+    cursor.execute(f"ALTER TABLE tickets_ticket SET ({AT_ONCE_AND_SLOWLY})")
+    cursor.execute(TOUCH)
+    cursor.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+    cursor.execute("SELECT pg_reload_conf()")
+    try:
+        pid = until(lambda: value(tickets, AUTOVACUUM_AT_WORK))
+        reason = TableVacuum(target).run().skipped_because
+    finally:
+        cursor.execute("ALTER SYSTEM RESET autovacuum_naptime")
+        cursor.execute("SELECT pg_reload_conf()")
+    assert reason == f"autovacuum (pid {pid}) is at work on tickets_ticket already"
+
+
+def test_a_timeout_of_transactions_does_not_end_it(target: Target, tickets: Any) -> None:
+    if tickets.server_version < 170000:
+        pytest.skip("PostgreSQL 17 brought transaction_timeout")
+    leak(tickets, ROWS)
+    tickets.cursor().execute(TOUCH)
+    cursor = tickets.cursor()
+    database = sql.Identifier(value(tickets, "SELECT current_database()"))
+    limit = sql.SQL("ALTER DATABASE {} SET transaction_timeout = 100").format(database)
+    cursor.execute(limit)
+    vacuumed = TableVacuum(target, cost_limit=1).run()
+    assert vacuumed.done, vacuumed.skipped_because
+    assert vacuumed.seconds > 0.1

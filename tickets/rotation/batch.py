@@ -94,7 +94,7 @@ class BatchRunner:
             "ahead_rows": ahead_rows,
             "walk_rows": WALK_ROWS,
         }
-        query = sql.bounded(statement(self._target, keys))
+        query = sql.looking(statement(self._target, keys))
         rows = self._connection.rows(query, self._bounds(values))
         if is_indexed:
             return Stretch([key for (key,) in rows])
@@ -223,7 +223,7 @@ class BatchRunner:
         raise AssertionError("the last attempt returns or raises")
 
     def _look_up(self, query: sql.Statement, values: Values) -> Any:
-        return self._connection.value(sql.bounded(query), self._bounds(values))
+        return self._connection.value(sql.looking(query), self._bounds(values))
 
     def _bounds(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}

@@ -19,6 +19,17 @@ from tickets.rotation.retry import Fault, classify
 
 APPLICATION_NAME = "rotate_tokens"
 
+NOTICE_A_LOST_SERVER: Mapping[str, int] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Of libpq; the last in milliseconds, the others in seconds and probes. A server whose machine is
+gone says nothing any more: without them a statement would wait for minutes to hours, and Ctrl-C and
+``--retry-seconds`` with it. They also keep the connection of a long VACUUM alive in a firewall."""
+
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
 
@@ -29,10 +40,13 @@ def own_wrapper(
     """A new wrapper of the alias, not connected, whose sessions bear the rotation's name.
 
     ``startup_options`` ("-c name=value ...") come after those that the alias or PGOPTIONS has;
-    ``connect_seconds`` replaces the alias' bound to connecting.
+    ``connect_seconds`` replaces the alias' bound to connecting. What the alias says of
+    NOTICE_A_LOST_SERVER is kept.
     """
     wrapper = connections[alias].copy()
     options = wrapper.settings_dict["OPTIONS"]
+    for name, value in NOTICE_A_LOST_SERVER.items():
+        options.setdefault(name, value)
     options["application_name"] = APPLICATION_NAME
     if connect_seconds is not None:
         options["connect_timeout"] = connect_seconds
@@ -121,8 +135,8 @@ class Connection:
         self, *settings: sql.Composable, values: Values | None = None
     ) -> Iterator[None]:
         """BEGIN with ``settings`` (SET LOCAL statements), then COMMIT, or ROLLBACK on any error."""
-        self.change(sql.SQL("; ").join([statements.BEGIN, *settings]), values)
         try:
+            self.change(sql.SQL("; ").join([statements.BEGIN, *settings]), values)
             yield
             self.change(statements.COMMIT)
         except BaseException:

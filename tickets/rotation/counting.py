@@ -48,7 +48,8 @@ def count_pending(
     selection = target.selection
     if not selection.is_indexed:
         return _count_unindexed(connection, target, at_most_seconds)
-    if not connection.value(sql.together(sql.AVOID_FULL_SCANS, sql.any_pending(target))):
+    look = sql.together(sql.WITHOUT_A_LIMIT, sql.AVOID_FULL_SCANS, sql.any_pending(target))
+    if not connection.value(look):
         return PendingCount(0, is_estimate=False)
     query = counting_sql.count_pending(target, EVERY_KEY)
     row = _count(connection, query, at_most_seconds, settings=(sql.AVOID_FULL_SCANS,))

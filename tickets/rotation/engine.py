@@ -88,6 +88,7 @@ class Rotation:
             target,
             options.vacuum_every_percent,
             meets_traffic=lambda: throttle.meets_traffic,
+            holds_back=lambda: throttle.holds_back,
             observe=self._observe,
         )
         self._patience = Patience(

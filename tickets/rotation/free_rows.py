@@ -37,7 +37,7 @@ class FreeRows:
 
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""
-        query = sql.bounded(counting_sql.count_pending(self._target, keys))
+        query = sql.looking(counting_sql.count_pending(self._target, keys))
         return int(self._connection.value(query, self._bounds(values_of(self._target, keys))))
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:

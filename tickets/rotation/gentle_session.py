@@ -47,6 +47,7 @@ class GentleSession:
         try:
             if tuple(self._connection.row(vacuum_sql.vacuum_cost()) or ()) != self._cost:
                 return POOLER
+            self._connection.rows(vacuum_sql.without_transaction_timeout())
             return CANCELLED if self.cancelled else work(self._connection)
         except psycopg2.Error as error:
             if self.cancelled:

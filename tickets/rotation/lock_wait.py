@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+import psycopg2
+from django.db import OperationalError
+
 from tickets.rotation import others_sql
 from tickets.rotation.connection import Connection
 
@@ -49,5 +52,9 @@ class LockWait:
             return attempt.result(), seen
 
     def _blockers(self, pid: int) -> tuple[Blocker, ...]:
-        rows = self._looking.rows(others_sql.blocking_backends(), {"pid": pid})
+        """Nobody where it cannot be looked at: that is no reason not to wait."""
+        try:
+            rows = self._looking.rows(others_sql.blocking_backends(), {"pid": pid})
+        except (psycopg2.Error, OperationalError):
+            return ()
         return tuple(Blocker(*row) for row in rows)

@@ -79,6 +79,15 @@ def bounded(statement: Statement) -> sql.Composed:
     return together(LIMIT_LOCK_WAIT, AVOID_FULL_SCANS, statement)
 
 
+def looking(statement: Statement) -> sql.Composed:
+    """``bounded`` for a look-up in an index, which may take as long as it takes.
+
+    Behind an old snapshot it steps over the entries of all that was rotated since. Repeated under a
+    timeout that is meant for requests it would never come to its end.
+    """
+    return bounded(together(WITHOUT_A_LIMIT, statement))
+
+
 def _table(target: Target) -> sql.Identifier:
     return sql.Identifier(target.table)
 

@@ -55,6 +55,7 @@ def as_json(result: Result, after: Aftermath | None, error: str | None) -> str:
             "pending_rows": pending.rows if pending else None,
             "pending_is_estimate": pending.is_estimate if pending else None,
             "pending_rows_outside": after.outside.rows if after and after.outside else None,
+            "guard_holds": after.guard.holds if after and after.guard else None,
             "batches": result.batches,
             "retries": result.retries,
             "seconds": round(result.seconds, 3),
@@ -72,19 +73,21 @@ def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
         return f"{target.label}: {_nothing_pending(target, after)}; nothing was written."
     work = f"{target.label}: {_work(result)}"
     if pending is None:
-        reason = _reason(result)
+        ended = _reason(result, "nothing was pending at the end")
         return (
-            f"{work}. {reason}; how much is pending is unknown ({after.unknown_because}). "
+            f"{work}. {ended}; how much is pending now is unknown ({after.unknown_because}). "
             f"To go on: {target.command}"
         )
     if after.complete:
         complete = _sentence(_nothing_pending(target, after))
         return " ".join((f"{work}. {complete}.", *(_sentence(a) for a in after.advice)))
-    if pending.rows == 0 and after.guard is not None:
-        problems = " Also: ".join(str(problem) for problem in after.guard.problems)
+    problems = " Also: ".join(map(str, after.guard.problems if after.guard else ()))
+    if pending.rows == 0:
         return f"{work}. Nothing is pending, but the guard is not whole: {problems}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
-    return f"{work}. {_reason(result)}; {left} pending. To go on: {target.command}"
+    ended = _reason(result, "rows became pending since")
+    to_go_on = f"{work}. {ended}; {left} pending. To go on: {target.command}"
+    return f"{to_go_on}. The guard is not whole: {problems}" if problems else to_go_on
 
 
 def cut_off_as_sentence(target: Target) -> str:
@@ -140,8 +143,9 @@ def _work(result: Result) -> str:
     return work
 
 
-def _reason(result: Result) -> str:
-    reason = result.outcome.value
+def _reason(result: Result, complete: str) -> str:
+    """Why it ended; ``complete`` when nothing was pending for it."""
+    reason = complete if result.outcome is Outcome.COMPLETE else result.outcome.value
     if result.outcome is Outcome.ROWS_LOCKED:
         reason += ": " + (", ".join(map(str, result.blockers)) or "who holds them is unknown")
     return _sentence(reason)

@@ -115,6 +115,11 @@ class Throttle:
         """Whether others were at work on the server a moment ago."""
         return self._clock() < self._traffic_until
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether a health signal said wait when it was last read."""
+        return any(signal.gate.closed for signal in self._signals)
+
     def change(self, pace: Pace) -> None:
         """Go on at another pace, from the next batch on.
 

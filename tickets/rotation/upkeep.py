@@ -43,8 +43,9 @@ class Upkeep:
     A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
     50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that
     others work on the server, and faster when they do not. A fast one gives way to a slow one when
-    others have been at work for ten seconds. One that cannot or need not run is left out with a
-    remark, the same remark once; no fault of it ends a rotation.
+    others have been at work for ten seconds, and at once when ``holds_back`` says that a lagging
+    standby or the like stops the batches; none begins then. One that cannot or need not run is left
+    out with a remark, the same remark once; no fault of it ends a rotation.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Upkeep:
         every_percent: float,
         *,
         meets_traffic: Callable[[], bool],
+        holds_back: Callable[[], bool],
         observe: Observer,
     ) -> None:
         self._target = target
         self._every_percent = every_percent
         self._meets_traffic = meets_traffic
+        self._holds_back = holds_back
         self._observe = observe
         self._thread: Thread | None = None
         self._vacuum: TableVacuum | None = None
@@ -81,21 +84,21 @@ class Upkeep:
         self._rows_since += rows
         if self._is_busy:
             self._give_way()
-        elif self._rows_since >= self._due_rows and not self._closed:
+        elif self._rows_since >= self._due_rows and not (self._closed or self._holds_back()):
             self._rows_since = 0
             self._start(self._clean)
 
     def _give_way(self) -> None:
-        """End a fast VACUUM that others have met for long: ``_clean`` begins a slow one."""
+        """End a fast VACUUM that is in the way: ``_clean`` begins a slow one."""
         now, vacuum = time.monotonic(), self._vacuum
         if not self._meets_traffic():
             self._others_since = None
         elif self._others_since is None:
             self._others_since = now
         since = self._others_since
-        if not self._is_brisk or vacuum is None or since is None:
+        if not self._is_brisk or vacuum is None:
             return
-        if now - since >= GIVE_WAY_AFTER_SECONDS:
+        if self._holds_back() or (since is not None and now - since >= GIVE_WAY_AFTER_SECONDS):
             self._is_brisk, self._gave_way = False, True
             Thread(target=vacuum.cancel, daemon=True).start()
 
@@ -131,7 +134,7 @@ class Upkeep:
     def _clean(self) -> None:
         since_xid = self._since_xid
         self._look()
-        vacuumed = self._run(since_xid, brisk=not self._meets_traffic())
+        vacuumed = self._run(since_xid, brisk=not (self._meets_traffic() or self._holds_back()))
         if self._gave_way and not (vacuumed.done or self._closed):
             vacuumed = self._run(since_xid, brisk=False)
         if vacuumed.done:

@@ -26,6 +26,17 @@ def vacuum_cost() -> sql.SQL:
     )
 
 
+def without_transaction_timeout() -> sql.SQL:
+    """Let transactions of this session last (PostgreSQL 17 can limit them). No lock.
+
+    Not a start-up option: older servers refuse one that they do not know.
+    """
+    return sql.SQL(
+        "SELECT set_config('transaction_timeout', '0', false) "
+        "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
+    )
+
+
 def may_vacuum() -> sql.SQL:
     """Whether this role may vacuum the table: owner of it or of the database, superuser, or
     granted MAINTAIN (PostgreSQL 17). No lock.

@@ -1,0 +1,36 @@
+"""A run uses no more connections than it says."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.leaked import leak, value
+from tests.manage import Manage
+from tests.waiting import until
+
+OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND backend_type = 'client backend' AND pid <> ALL (%s)"
+)
+AT_WORK = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
+
+
+def test_two_workers_with_a_vacuum_and_a_locked_row_use_at_most_three_more(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets, holder = connect(database_url), connect(database_url)
+    leak(tickets, 120_000)
+    tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
+    words = ("rotate_tokens", "--workers", "2", "--wait-for-locks", "2", "--batch-rows", "500")
+    said = manage(*words, "--dry-run", database_url=database_url).stdout
+    assert "2 at a time, on up to 5 connections." in said
+    onlookers = [tickets.get_backend_pid(), holder.get_backend_pid()]
+    process = manage.start(*words, database_url=database_url)
+    until(lambda: value(tickets, AT_WORK) == 1)
+    # Only now: nothing is vacuumed that died after the start of an open transaction.
+    holder.cursor().execute("BEGIN; SELECT FROM tickets_ticket WHERE id = 120000 FOR UPDATE")
+    most = 0
+    while process.poll() is None:
+        most = max(most, value(tickets, OTHERS, onlookers))
+    said, _ = process.communicate()
+    assert f"rows stayed locked by others: pid {onlookers[1]}" in said
+    assert 4 <= most <= 5

@@ -1,0 +1,40 @@
+"""A rotation's own connections: a server that is gone is noticed, an error leaves nothing open."""
+
+from typing import Any
+
+import psycopg2
+import pytest
+from django.db import connections
+from psycopg2 import sql
+
+from tickets.rotation.connection import NOTICE_A_LOST_SERVER, Connection
+from tickets.rotation.target import Target
+
+
+def parameters(connection: Connection) -> dict[str, Any]:
+    assert connection.value(sql.SQL("SELECT 1")) == 1
+    found: dict[str, Any] = connection._raw.info.dsn_parameters
+    connection.close()
+    return found
+
+
+def test_a_server_that_says_nothing_any_more_is_noticed(target: Target) -> None:
+    found = parameters(Connection(target.database))
+    assert {name: found[name] for name in NOTICE_A_LOST_SERVER} == {
+        name: str(value) for name, value in NOTICE_A_LOST_SERVER.items()
+    }
+
+
+def test_what_the_alias_says_of_it_is_kept(target: Target) -> None:
+    connections[target.database].settings_dict["OPTIONS"]["keepalives_idle"] = 77
+    assert parameters(Connection(target.database))["keepalives_idle"] == "77"
+
+
+def test_an_error_of_a_settings_statement_leaves_no_transaction_open(target: Target) -> None:
+    connection = Connection(target.database)
+    with pytest.raises(psycopg2.Error), connection.transaction(sql.SQL("SELECT 1/0")):
+        pass
+    assert connection.value(sql.SQL("SELECT 1")) == 1
+    with connection.transaction():
+        pass
+    connection.close()
