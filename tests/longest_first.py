@@ -15,6 +15,7 @@ LONGEST_FIRST = (
     "test_double_signals.py",
     "test_pages.py",
     "test_soak.py",
+    "test_vanished_server.py",
     "test_documented_commands.py",
     "test_pgbouncer.py",
     "test_bench_over_http.py",

@@ -1,0 +1,88 @@
+"""A server on a machine of its own, in a network namespace, that can vanish from the network.
+
+Whoever is connected to it hears nothing more then, no end and no refusal, as when a machine loses
+its power. Needs root and iproute2.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+IP = shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin")
+HERE, THERE = "198.18.77.1", "198.18.77.2"  # RFC 2544: for tests
+PORT = 5432
+FORWARD = """
+import asyncio, sys
+
+async def copy(source, sink):
+    while data := await source.read(65536):
+        sink.write(data)
+        await sink.drain()
+    sink.close()
+
+async def serve(reader, writer):
+    server_reader, server_writer = await asyncio.open_unix_connection(sys.argv[1])
+    await asyncio.gather(copy(reader, server_writer), copy(server_reader, writer))
+
+async def main():
+    await asyncio.start_server(serve, "0.0.0.0", int(sys.argv[2]))
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+class VanishingMachine:
+    """Forwards its port to a server's Unix socket, which knows no network namespaces."""
+
+    def __init__(self, database_url: str) -> None:
+        parts = urlsplit(database_url)
+        query = parse_qs(parts.query)
+        directory, port = query["host"][0], query["port"][0]
+        self._socket = Path(directory) / f".s.PGSQL.{port}"
+        self.url = f"postgresql://{parts.username}@{THERE}:{PORT}{parts.path}?connect_timeout=2"
+        name = uuid.uuid4().hex[:6]
+        self._namespace, self._near, self._far = f"gone-{name}", f"near-{name}", f"far-{name}"
+        self._forwarder: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Raises CalledProcessError where this process may not make a network."""
+        self._ip("netns", "add", self._namespace)
+        self._ip(
+            *("link", "add", self._near, "type", "veth"),
+            *("peer", "name", self._far, "netns", self._namespace),
+        )
+        self._ip("address", "add", f"{HERE}/30", "dev", self._near)
+        self._ip("link", "set", self._near, "up")
+        self._ip("-n", self._namespace, "address", "add", f"{THERE}/30", "dev", self._far)
+        self.come_back()
+        words = (sys.executable, "-c", FORWARD, str(self._socket), str(PORT))
+        self._forwarder = subprocess.Popen(
+            [str(IP), "netns", "exec", self._namespace, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._forwarder.stdout is not None
+        assert self._forwarder.stdout.readline() == "ready\n"
+
+    def vanish(self) -> None:
+        self._ip("-n", self._namespace, "link", "set", self._far, "down")
+
+    def come_back(self) -> None:
+        self._ip("-n", self._namespace, "link", "set", self._far, "up")
+
+    def end(self) -> None:
+        if self._forwarder is not None:
+            self._forwarder.kill()
+            self._forwarder.communicate()
+        subprocess.run([str(IP), "netns", "del", self._namespace], check=False)
+
+    def _ip(self, *words: str) -> None:
+        subprocess.run([str(IP), *words], check=True, capture_output=True)
