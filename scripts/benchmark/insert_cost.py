@@ -10,7 +10,7 @@ from benchmark.announce import announce
 from benchmark.connection import connected, one_value
 from benchmark.databases import Databases
 from benchmark.part import Part
-from benchmark.rounds import rotated
+from benchmark.rounds import shifted
 
 INSERTED_ROWS_AT_MOST = 200_000
 _TRIGGER = (
@@ -32,7 +32,7 @@ def measure_insert_cost(databases: Databases, *, rows: int, rounds: int, warm_up
     runs: dict[bool, list[float]] = {True: [], False: []}
     for number in range(0 if warm_up else 1, rounds + 1):
         announce(f"inserts, {f'round {number} of {rounds}' if number else 'warm-up'}")
-        for guarded in rotated((True, False), number):
+        for guarded in shifted((True, False), number):
             rate = _insert(databases, inserted, guarded=guarded)
             if number:
                 runs[guarded].append(rate)

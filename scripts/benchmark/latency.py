@@ -15,7 +15,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.part import Part
 from benchmark.recipe import Recipe
 from benchmark.recipes import BASELINE, ONE_WORKER
-from benchmark.rounds import rotated
+from benchmark.rounds import shifted
 from benchmark.traffic import CLIENTS, RATE_PER_SECOND, SCRIPTS, running_traffic
 from benchmark.transactions import Transaction, percentile
 from benchmark.verdict import Verdict
@@ -72,7 +72,7 @@ def measure_latency(
     met = [recipe for recipe in recipes if not recipe.only_speed]
     runs: dict[str, list[Compared]] = {recipe.key: [] for recipe in met}
     for number in range(rounds):
-        for recipe in rotated(met, number):
+        for recipe in shifted(met, number):
             announce(f"latency, round {number + 1} of {rounds}: {recipe.title}")
             for _ in range(1 if quick else RUNS_A_ROUND.get(recipe.key, 1)):
                 compared = _measure(databases, recipe, rows, quiet_seconds)

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmark import child
 from benchmark.environment import environment
 
-_MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 
 
 def manage(
@@ -20,6 +20,6 @@ def manage(
 
     Raises BenchmarkError when it ends with an exit code other than `exit_codes`.
     """
-    command = (sys.executable, str(_MANAGE), *arguments)
+    command = (sys.executable, str(MANAGE), *arguments)
     env = environment(DATABASE_URL=database_url)
     return child.run(command, env=env, on_line=on_line, exit_codes=exit_codes)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 
@@ -15,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from benchmark.page import conditions, plot_file, read_parts
-
-Document = Mapping[str, Any]
+from benchmark.tables import Document
 
 OURS, OTHERS = "#1b7f5c", "#9aa5b1"
 INCHES = (9.0, 5.0)

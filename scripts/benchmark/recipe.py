@@ -6,14 +6,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from benchmark import child
 from benchmark.environment import environment
 from benchmark.errors import BenchmarkError
-
-_MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+from benchmark.manage import MANAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +115,9 @@ def program(module: str, *arguments: str) -> tuple[str, ...]:
 
 def install_triggers() -> tuple[str, ...]:
     """The arguments that install the triggers of the recipe's settings."""
-    return (str(_MANAGE), "pgtrigger", "install")
+    return (str(MANAGE), "pgtrigger", "install")
 
 
 def rotate_tokens(*options: str) -> tuple[str, ...]:
     """The arguments that run the command that operators run."""
-    return (str(_MANAGE), "rotate_tokens", "--progress", "json", *options)
+    return (str(MANAGE), "rotate_tokens", "--progress", "json", *options)

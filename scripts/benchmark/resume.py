@@ -1,15 +1,15 @@
 """How soon a recipe goes on after it was killed."""
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from benchmark.announce import announce
 from benchmark.databases import Databases
 from benchmark.interrupted import SecondsAt, resume_seconds
+from benchmark.median import median
 from benchmark.part import Part
 from benchmark.recipe import Recipe
-from benchmark.rounds import rotated
+from benchmark.rounds import shifted
 
 PERCENTS = (50, 95)
 
@@ -21,7 +21,7 @@ def measure_resume(
     able = [recipe for recipe in recipes if recipe.resumes and not recipe.only_speed]
     runs: dict[str, list[SecondsAt]] = {recipe.key: [] for recipe in able}
     for number in range(rounds):
-        for recipe in rotated(able, number):
+        for recipe in shifted(able, number):
             announce(f"resume, round {number + 1} of {rounds}: {recipe.title}")
             seconds = resume_seconds(databases, recipe, rows=recipe.rows(rows), percents=PERCENTS)
             runs[recipe.key].append(seconds)
@@ -30,10 +30,7 @@ def measure_resume(
 
 
 def _as_json(recipe: Recipe, rows: int, runs: Sequence[SecondsAt]) -> dict[str, Any]:
-    medians = {}
-    for percent in PERCENTS:
-        known = [seconds for run in runs if (seconds := run[percent]) is not None]
-        medians[f"resume_seconds_at_{percent}"] = statistics.median(known) if known else None
+    medians = {f"resume_seconds_at_{p}": median(run[p] for run in runs) for p in PERCENTS}
     return {
         "key": recipe.key,
         "title": recipe.title,

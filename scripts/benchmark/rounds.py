@@ -6,10 +6,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def rotated(things: Sequence[T], by: int) -> list[T]:
+def shifted(things: Sequence[T], by: int) -> list[T]:
     """The same things, starting `by` places later, so that none is always the first one.
 
-    >>> rotated(["a", "b", "c"], 1)
+    >>> shifted(["a", "b", "c"], 1)
     ['b', 'c', 'a']
     """
     start = by % max(1, len(things))

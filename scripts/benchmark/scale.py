@@ -1,6 +1,5 @@
 """What becomes of the default rotation when the table grows."""
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,10 @@ from benchmark.interrupted import resume_seconds
 from benchmark.manage import manage
 from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import MEMORY, RATE, WAL
+from benchmark.median import median
 from benchmark.part import Part
 from benchmark.recipes import INDEPENDENT, ONE_WORKER
-from benchmark.rounds import rotated
+from benchmark.rounds import shifted
 from benchmark.verdict import Verdict
 
 EARLY, LATE = 5, 95
@@ -28,14 +28,14 @@ ROWS_PENDING = 3
 def measure_scale(
     databases: Databases, sizes: Sequence[int], *, rounds: int, warm_up: bool
 ) -> Part:
-    """Every size once a round, in rotated order; with ``warm_up``, the smallest one before."""
+    """Every size once a round; with ``warm_up``, the smallest one before the first."""
     ordered = sorted(sizes)
     if warm_up:
         announce("scale, warm-up")
         measured_run(databases, ONE_WORKER, ordered[0])
     runs: dict[int, list[Figures]] = {rows: [] for rows in ordered}
     for number in range(rounds):
-        for rows in rotated(ordered, number):
+        for rows in shifted(ordered, number):
             announce(f"scale, round {number + 1} of {rounds}: {rows:,} rows")
             figures = measured_run(databases, ONE_WORKER, rows)
             figures |= _independent_run(databases, rows)
@@ -77,11 +77,7 @@ def _interrupted_run(databases: Databases, rows: int) -> Figures:
 
 
 def _medians(runs: Sequence[Figures]) -> Figures:
-    medians: Figures = {}
-    for key in runs[0]:
-        known = [figure for run in runs if (figure := run[key]) is not None]
-        medians[key] = statistics.median(known) if known else None
-    return medians
+    return {key: median(run[key] for run in runs) for key in runs[0]}
 
 
 def _verdicts(medians: dict[int, Figures]) -> list[Verdict]:

@@ -8,6 +8,7 @@ from benchmark.announce import announce
 from benchmark.databases import Databases
 from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN
+from benchmark.median import median
 from benchmark.part import Part
 from benchmark.recipe import Recipe
 from benchmark.recipes import (
@@ -19,7 +20,7 @@ from benchmark.recipes import (
     TWO_WORKERS,
     WELL_KNOWN,
 )
-from benchmark.rounds import rotated
+from benchmark.rounds import shifted
 from benchmark.verdict import Verdict
 
 ONE_WORKER_AT_LEAST = 0.9
@@ -43,7 +44,7 @@ Runs = Mapping[str, list[Figures]]
 def measure_speed(
     databases: Databases, recipes: Sequence[Recipe], *, rows: int, rounds: int, quick: bool
 ) -> Part:
-    """Every recipe in each round, in rotated order, on its own clone.
+    """Every recipe in each round, which begin with another one each, on its own clone.
 
     A machine is not as fast now as it was some minutes ago: those that are judged by the single
     UPDATE run directly after one, the others are compared to the last one before them. Before the
@@ -57,7 +58,7 @@ def measure_speed(
     compared = [recipe for recipe in recipes if recipe is not BASELINE]
     for number in range(rounds):
         _run(databases, BASELINE, rows, runs)
-        for recipe in rotated(compared, number):
+        for recipe in shifted(compared, number):
             announce(f"speed, round {number + 1} of {rounds}: {recipe.title}")
             closely = 0 if quick else RUNS_A_ROUND.get(recipe.key, 0)
             for _ in range(max(1, closely)):
@@ -124,5 +125,4 @@ def _most(runs: Runs) -> float:
 
 
 def _median(runs: Sequence[Figures], key: str) -> float | None:
-    known = [figure for run in runs if (figure := run[key]) is not None]
-    return statistics.median(known) if known else None
+    return median(run[key] for run in runs)

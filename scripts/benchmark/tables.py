@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN, WAL
+from benchmark.median import median
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -216,8 +217,8 @@ def _spread(figures: Sequence[float]) -> str:
 
 def _vacuum_percent(recipe: Document) -> str:
     """The median share of the time, for recipes that run VACUUM."""
-    known = [run["vacuum_share"] for run in recipe["runs"] if run["vacuum_share"] is not None]
-    return f"{statistics.median(known):.0%}".rstrip("%") if known else UNKNOWN
+    share = median(run["vacuum_share"] for run in recipe["runs"])
+    return _shown(share, lambda known: f"{100 * known:.0f}")
 
 
 def _seconds(figure: float | None) -> str:

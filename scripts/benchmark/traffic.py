@@ -36,25 +36,25 @@ class Traffic:
         self._process = process
         self._directory = directory
 
-    def await_schedule(self, moment: float, within_seconds: float) -> None:
+    def await_schedule(self, moment: float) -> None:
         """Return when a transaction scheduled after `moment` (Unix time) has ended.
 
         The one thread hands transactions out in the schedule's order, so all those before it are
         at least under way: none is left out because the clients had no time for it.
         """
-        deadline = time.monotonic() + within_seconds
+        deadline = time.monotonic() + CATCH_UP_SECONDS
         while not any(last.scheduled_at > moment for last in self._logged()[-CLIENTS:]):
             if self._process.poll() is not None:
                 raise BenchmarkError(f"pgbench ended early: {self._said()}")
             if time.monotonic() > deadline:
                 raise BenchmarkError(
-                    f"the traffic is still behind its schedule after {within_seconds:.0f} s"
+                    f"the traffic is still behind its schedule after {CATCH_UP_SECONDS:.0f} s"
                 )
             time.sleep(_LOOK_SECONDS)
 
     def end_after(self, moment: float) -> None:
         """End the traffic when all that was scheduled before `moment` (Unix time) has ended."""
-        self.await_schedule(moment, CATCH_UP_SECONDS)
+        self.await_schedule(moment)
         # What pgbench's own -T timer sends it: transactions under way end, the log is flushed.
         self._process.send_signal(signal.SIGALRM)
         if self._process.wait(timeout=CATCH_UP_SECONDS) != 0:
@@ -101,7 +101,7 @@ def running_traffic(
         )
     try:
         traffic = Traffic(process, directory)
-        traffic.await_schedule(time.time() + warm_up_seconds, CATCH_UP_SECONDS)
+        traffic.await_schedule(time.time() + warm_up_seconds)
         yield traffic
     finally:
         if process.poll() is None:

@@ -9,7 +9,7 @@ from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import RATE, TAKEN
 from benchmark.part import Part
 from benchmark.recipe import Recipe, rotate_tokens
-from benchmark.rounds import rotated
+from benchmark.rounds import shifted
 from tickets.rotation.options import RotationOptions
 
 EVERY_PERCENT = (0.0, 5.0, 10.0, 20.0)
@@ -23,7 +23,7 @@ def measure_vacuum(databases: Databases, *, rows: int, rounds: int) -> Part:
     for workers in WORKERS:
         runs: dict[float, list[Figures]] = {every: [] for every in EVERY_PERCENT}
         for number in range(rounds):
-            for every in rotated(EVERY_PERCENT, number):
+            for every in shifted(EVERY_PERCENT, number):
                 recipe = _recipe(workers, every)
                 announce(f"vacuum, round {number + 1} of {rounds}: {recipe.title}")
                 runs[every].append(measured_run(databases, recipe, rows))

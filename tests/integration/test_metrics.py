@@ -17,9 +17,9 @@ from tickets.metrics import collector
 from tickets.metrics.collector import RotationCollector
 from tickets.rotation import record
 from tickets.rotation.batch_seconds import BatchSeconds
-from tickets.rotation.condition import Condition
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import StatementError
+from tickets.rotation.live_data import LiveData
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.progress import Progress
 from tickets.rotation.record import Record
@@ -85,7 +85,7 @@ def test_a_rotation_shows_while_it_runs(
         progress,
         StopSignal(),
         engine,
-        condition=Condition(),
+        live_data=LiveData(),
         change_pace=engine.change_pace,
     )
     with keeping:

@@ -74,7 +74,10 @@ def beside_batches(target: Target, remarks: Remarks, **asked: Callable[[], bool]
 
 @pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The cost limits of the VACUUMs that begin; a fast one would take many seconds."""
+    """The cost limits of the VACUUMs that begin.
+
+    The fast one is made slow, to be still at work when it is to give way, the slow one fast.
+    """
     begun: list[int] = []
 
     class Noted(TableVacuum):
@@ -142,6 +145,24 @@ def test_what_is_due_while_a_vacuum_runs_waits_for_its_end(
     assert limits == [1]
     beside.close()
     assert remarks.texts == []
+
+
+def test_one_that_was_left_out_is_tried_again_soon(
+    tickets: Any, target: Target, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    leak(tickets, ROWS)
+    tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
+    other, remarks = connect(database_url), Remarks()
+    other.cursor().execute("BEGIN; LOCK TABLE tickets_ticket IN SHARE UPDATE EXCLUSIVE MODE")
+    beside = beside_batches(target, remarks)
+    until(lambda: beside._due_rows == ROWS / 10)
+    beside.rotated(ROWS // 10)
+    until(lambda: remarks.texts)
+    other.cursor().execute("ROLLBACK")
+    beside.rotated(ROWS // 100)
+    until(lambda: beside.rotated(0) or beside.vacuums == 1)
+    beside.close()
+    assert len(remarks.texts) == 1
 
 
 def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(

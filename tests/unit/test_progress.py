@@ -62,8 +62,8 @@ def test_total_grows_when_more_is_found_than_was_counted() -> None:
     assert (progress.done_rows, progress.total_rows, progress.percent) == (25, 25, 100.0)
 
 
-def test_skipped_rows_and_batches_add_up() -> None:
+def test_skipped_rows_add_up() -> None:
     progress = Progress(10, clock=Clock())
     progress.record(3, skipped_rows=2)
     progress.record(4, skipped_rows=1)
-    assert (progress.batches, progress.skipped_rows, progress.pending_rows) == (2, 3, 3)
+    assert (progress.skipped_rows, progress.pending_rows) == (3, 3)

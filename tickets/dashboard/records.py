@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from tickets.batch.models import BatchOperation
 from tickets.dashboard.rates import Sample, replay, rows_since
 from tickets.rotation.connection import reason_of
-from tickets.rotation.history import values_of
+from tickets.rotation.history import as_values
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pace import Pace, pace_asked_for, pace_of
 from tickets.rotation.progress import Progress
-from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly
 from tickets.rotation.spread.family import Shares, ranges_of, shares_of
-from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
 from tickets.rotation.target import Target
 
 RECENT = 8
@@ -96,12 +93,12 @@ def read_records(target: Target) -> Records:
     stored = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
     of_target = stored.filter(input_data__contains={"model": target.label})
     try:
-        with _briefly(target.database):
+        with briefly(target.database):
             timed = of_target.select_related("started_by").annotate(read_at=Now())
             recent, running = list(timed[:RECENT]), list(timed.running())
             return Records(
                 running=tuple(map(_running, running)),
-                recent=tuple(map(values_of, recent)),
+                recent=tuple(map(as_values, recent)),
                 histories=tuple(history_of(each) for each in {*recent, *running}),
                 now=max((_seconds(_read_at(each)) for each in recent), default=0.0),
             )
@@ -132,15 +129,6 @@ def history_of(operation: BatchOperation) -> tuple[Sample, ...]:
     if operation.heartbeat_at is not None:
         samples.append((_seconds(operation.heartbeat_at), operation.progress_done))
     return tuple(samples)
-
-
-@contextmanager
-def _briefly(database: str) -> Iterator[None]:
-    """A transaction that gives up soon where others hold the records' table."""
-    with transaction.atomic(using=database):
-        with connections[database].cursor() as cursor:
-            cursor.execute(KEEP_RECORD_BRIEFLY)
-        yield
 
 
 def _running(operation: BatchOperation) -> RunningRotation:

@@ -56,7 +56,7 @@ class BatchRunner:
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
         self._aborted = aborted
-        self.bounds = bounds
+        self._bounds = bounds
         self._never_waiting = 0
         self.announcements = Announcements(target)
         is_sliced = can_be_sliced(target) and not independent_tokens
@@ -83,7 +83,7 @@ class BatchRunner:
         Over ``ahead_rows`` rows; or, where no index holds just the pending ones, over those among
         the next keys, so that a look-up is short whatever there is.
         """
-        keys = KeyRange(after, self.bounds.upper)
+        keys = KeyRange(after, self._bounds.upper)
         is_indexed = self._target.selection.is_indexed
         # One key of one batch needs no numbering, which costs more than the look at the index.
         indexed = sql.batch_upper_keys if ahead_rows > batch_rows else sql.batch_upper_key
@@ -95,7 +95,7 @@ class BatchRunner:
             "walk_rows": WALK_ROWS,
         }
         query = sql.looking(statement(self._target, keys))
-        rows = self._connection.rows(query, self._bounds(values))
+        rows = self._connection.rows(query, self._with_lock_timeout(values))
         if is_indexed:
             return Stretch([key for (key,) in rows])
         uppers = [key for key, ends_batch, _ in rows if ends_batch]
@@ -108,19 +108,15 @@ class BatchRunner:
 
     def any_pending(self) -> bool:
         """Whether the partial index, looked at afresh, holds a pending row."""
-        query = sql.any_pending(self._target, self.bounds)
-        return bool(self._look_up(query, values_of(self._target, self.bounds)))
-
-    def pending_rows(self, keys: KeyRange) -> int:
-        """How many rows of the range are pending now."""
-        return self._free_rows.pending_rows(keys)
+        query = sql.any_pending(self._target, self._bounds)
+        return bool(self._look_up(query, values_of(self._target, self._bounds)))
 
     def rotate_and_look(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         """Rotate as ``rotate`` does and look whether the change held: count what really changed."""
         self._free_rows.prepare(keys, limit_rows)
-        before = self.pending_rows(keys)
+        before = self._free_rows.pending_rows(keys)
         outcome = self.rotate(keys, limit_rows)
-        changed = before - self.pending_rows(keys)
+        changed = before - self._free_rows.pending_rows(keys)
         if changed >= outcome.rotated_rows:
             return outcome
         return BatchOutcome(max(0, changed), outcome.skipped_rows, held=False)
@@ -136,20 +132,19 @@ class BatchRunner:
         duplicate token fails a whole statement, so the range is halved until the row is alone, and
         that row is tried again.
         """
-        if isinstance(self._target.token_source, PythonTokens):
-            return self.rotate_at_most(keys, limit_rows)
-        if limit_rows is not None or self._never_waiting > 0:
+        made_in_python = isinstance(self._target.token_source, PythonTokens)
+        if made_in_python or limit_rows is not None or self._never_waiting > 0:
             self._never_waiting = max(0, self._never_waiting - 1)
-            return self.rotate_at_most(keys, limit_rows)
+            return self._rotate_at_most(keys, limit_rows)
         try:
             return BatchOutcome(self._update_plainly(keys))
         except psycopg2.Error as error:
             fault = fault_of(error)
             if fault is Fault.TIMED_OUT and not self._aborted():
                 self._never_waiting = BATCHES_WITHOUT_A_WAIT
-                return self.rotate_at_most(keys, batch_rows=None)
+                return self._rotate_at_most(keys, batch_rows=None)
             if fault is Fault.LOCKED:
-                return self.rotate_at_most(keys, batch_rows=None)
+                return self._rotate_at_most(keys, batch_rows=None)
             if fault is Fault.DUPLICATE_TOKEN:
                 return self._rotate_halves(keys)
             raise
@@ -163,11 +158,11 @@ class BatchRunner:
             "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS,
             "token_prefix": prefix,
         }
-        rotated = self.announcements.run(self._connection, query, self._bounds(values))
+        rotated = self.announcements.run(self._connection, query, self._with_lock_timeout(values))
         self._slice.used(rotated.rows)
         return self.announcements.committed(rotated)
 
-    def rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
+    def _rotate_at_most(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         """Rotate no more than ``batch_rows`` free rows of the range; None: all the free ones."""
         try:
             return self._free_rows.rotate(keys, batch_rows)
@@ -198,10 +193,10 @@ class BatchRunner:
             if fault is Fault.DUPLICATE_TOKEN:
                 return 0  # the next pass makes another
             raise
-        return rotated if rotated and not self.pending_rows(first) else 0
+        return rotated if rotated and not self._free_rows.pending_rows(first) else 0
 
     def _rotate_halves(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
-        rows = self.pending_rows(keys)
+        rows = self._free_rows.pending_rows(keys)
         if rows <= 1:
             return self._rotate_alone(keys)
         lower = self.first_part(keys, rows // 2)
@@ -223,7 +218,7 @@ class BatchRunner:
         raise AssertionError("the last attempt returns or raises")
 
     def _look_up(self, query: sql.Statement, values: Values) -> Any:
-        return self._connection.value(sql.looking(query), self._bounds(values))
+        return self._connection.value(sql.looking(query), self._with_lock_timeout(values))
 
-    def _bounds(self, values: Values) -> Values:
+    def _with_lock_timeout(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}

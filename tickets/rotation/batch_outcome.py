@@ -18,5 +18,7 @@ class BatchOutcome:
 
     def __add__(self, other: BatchOutcome) -> BatchOutcome:
         return BatchOutcome(
-            self.rotated_rows + other.rotated_rows, self.skipped_rows + other.skipped_rows
+            self.rotated_rows + other.rotated_rows,
+            self.skipped_rows + other.skipped_rows,
+            held=self.held and other.held,
         )

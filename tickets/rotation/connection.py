@@ -1,4 +1,7 @@
-"""A database connection of the rotation's own; the only place that touches the driver."""
+"""A database connection of the rotation's own.
+
+Elsewhere the driver is known by its errors and its SQL builder alone.
+"""
 
 from __future__ import annotations
 

@@ -6,11 +6,6 @@ The DDL itself is Django's and django-pgtrigger's; these are the statements arou
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 
-def backend_pid() -> Composed:
-    """One value: this session's backend. Takes no lock."""
-    return SQL("SELECT pg_backend_pid()").format()
-
-
 def index_state(index: str) -> Composed:
     """At most one row (table, valid, definition, pid of the backend that builds it now or NULL).
 

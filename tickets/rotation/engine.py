@@ -144,7 +144,7 @@ class Rotation:
     def _passes(self) -> Outcome:
         fruitless = in_vain = 0
         fewest_left = math.inf
-        before = self.result.rotated_rows
+        seen_rows = self.result.rotated_rows
         while not self._ended():
             left = self._one_pass()
             if self._ended():
@@ -154,8 +154,9 @@ class Rotation:
                 return Outcome.COMPLETE
             fewer = left.skipped_rows == 0 or left.skipped_rows < fewest_left
             fewest_left = min(fewest_left, left.skipped_rows or math.inf)
-            before, rotated_before = self.result.rotated_rows, before
-            if left.held and fewer and before > rotated_before:
+            has_progressed = self.result.rotated_rows > seen_rows
+            seen_rows = self.result.rotated_rows  # what a wait rotates counts for the next pass
+            if left.held and fewer and has_progressed:
                 fruitless = in_vain = 0
                 self._patience.renew()
             elif left.skipped_rows:

@@ -38,7 +38,8 @@ class FreeRows:
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""
         query = sql.looking(counting_sql.count_pending(self._target, keys))
-        return int(self._connection.value(query, self._bounds(values_of(self._target, keys))))
+        values = self._with_lock_timeout(values_of(self._target, keys))
+        return int(self._connection.value(query, values))
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
         """Make the tokens that the next ``rotate`` of this range needs already now.
@@ -66,7 +67,7 @@ class FreeRows:
             "batch_rows": batch_rows,
             "token_prefix": prefix,
         }
-        rotated = self._announcements.run(self._connection, query, self._bounds(values))
+        rotated = self._announcements.run(self._connection, query, self._with_lock_timeout(values))
         self._slice.used(rotated.rows)
         return BatchOutcome(self._announcements.committed(rotated), self.pending_rows(keys))
 
@@ -84,7 +85,7 @@ class FreeRows:
         over. Driver errors pass through, and TokenSourceError; nothing was written then.
         """
         values = {**values_of(self._target, keys), "batch_rows": 1}
-        bounds = {"lock_timeout_ms": max(1, int(wait_seconds * 1000))}
+        lock_timeout = {"lock_timeout_ms": max(1, int(wait_seconds * 1000))}
         settings: list[sql.Statement] = [
             sql.LIMIT_LOCK_WAIT,
             sql.WITHOUT_A_LIMIT,
@@ -96,7 +97,7 @@ class FreeRows:
             settings += [sql.AVOID_NESTED_LOOPS, sql.KEEP_TOKENS]
         else:
             query, made = sql.rotate_free_rows(self._target, keys), {}
-        with self._connection.transaction(*settings, values={**bounds, **made}):
+        with self._connection.transaction(*settings, values={**lock_timeout, **made}):
             tell_pid(self._connection.value(sql.BACKEND_PID))
             self._connection.row(sql.lock_first_pending(self._target, keys), values)
             tell_had()
@@ -121,7 +122,7 @@ class FreeRows:
             sql.AVOID_FULL_SCANS,
             sql.AVOID_NESTED_LOOPS,
             sql.KEEP_TOKENS,
-            values=self._bounds({"tokens": array(tokens)}),
+            values=self._with_lock_timeout({"tokens": array(tokens)}),
         ):
             rotated = self._announcements.run(self._connection, query, values)
         return self._announcements.committed(rotated)
@@ -130,8 +131,8 @@ class FreeRows:
         if self._token_type is None:
             column = {"table": self._target.table, "column": self._target.token_column}
             query = sql.bounded(catalogue_sql.column_type())
-            self._token_type = str(self._connection.value(query, self._bounds(column)))
+            self._token_type = str(self._connection.value(query, self._with_lock_timeout(column)))
         return sql.rotate_free_rows_with_tokens(self._target, keys, self._token_type)
 
-    def _bounds(self, values: Values) -> Values:
+    def _with_lock_timeout(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}

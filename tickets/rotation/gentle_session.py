@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import psycopg2
+from django.db import OperationalError
 
 from tickets.rotation import vacuum_sql
 from tickets.rotation.connection import Connection, describe
@@ -21,7 +22,7 @@ POOLER = (
 
 
 class GentleSession:
-    """VACUUM and REINDEX CONCURRENTLY, with a low cost limit and without parallel workers.
+    """VACUUM and REINDEX CONCURRENTLY, with a cost limit of its own and without parallel workers.
 
     The settings come as start-up options, since these statements cannot run in a transaction and
     a session's settings would stay behind in a pooled one. No timeout: one meant for requests
@@ -53,6 +54,8 @@ class GentleSession:
             if self.cancelled:
                 return CANCELLED
             return POOLER if "startup parameter" in str(error) else describe(error)
+        except OperationalError as error:  # Django's own: an embedded server that does not start
+            return str(error)
         finally:
             self._connection.close()
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.rotation import wording
-from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE
-from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
+from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from tickets.rotation.target import Target
 
 LAST_RUNS = 5
@@ -25,10 +24,8 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
     found = records.filter(input_data__contains={"model": target.label})[:LAST_RUNS]
     try:
-        with transaction.atomic(using=target.database):
-            with connections[target.database].cursor() as cursor:
-                cursor.execute(KEEP_RECORD_BRIEFLY)
-            return tuple(values_of(operation) for operation in found)
+        with briefly(target.database):
+            return tuple(as_values(operation) for operation in found)
     except DATABASE_ERRORS:  # records are for people to read: a report is one without them, too
         return ()
     finally:
@@ -48,7 +45,7 @@ def as_line(run: dict[str, Any]) -> str:
     return f"{line} in {wording.duration(run['seconds'])}"
 
 
-def values_of(operation: BatchOperation) -> dict[str, Any]:
+def as_values(operation: BatchOperation) -> dict[str, Any]:
     """A record as plain values for JSON; the rows of one that runs are those of its last beat."""
     output = (operation.output_data or {}) if operation.status == Status.FINISHED else {}
     origin = f"{operation.os_user}@{operation.host}".strip("@")

@@ -12,7 +12,6 @@ from tickets.rotation.key_range import EVERY_KEY
 from tickets.rotation.selection_sql import condition_of, still_pending
 from tickets.rotation.target import Target
 
-CREATE = sql.SQL("CREATE TEMPORARY TABLE pg_temp.rotation_listed (value {type}) ON COMMIT DROP")
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
 
@@ -33,7 +32,9 @@ def create(value_type: str) -> sql.Composed:
 
     Its schema is always named: no search_path leads a list into a table that stays.
     """
-    return CREATE.format(type=sql.SQL(value_type))
+    return sql.SQL(
+        "CREATE TEMPORARY TABLE pg_temp.rotation_listed (value {type}) ON COMMIT DROP"
+    ).format(type=sql.SQL(value_type))
 
 
 def listed_rows(target: Target, column: str, column_type: str) -> sql.Composed:

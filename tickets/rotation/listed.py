@@ -26,13 +26,13 @@ SeenRow = tuple[str, str | None]
 @dataclass(frozen=True, slots=True)
 class ListCount:
     """What a list means now. ``stored_rows``: the rows that it names; ``meant_rows``: those to be
-    rotated; ``fresh_rows``: those of them that would not be pending without the list.
+    rotated; ``added_rows``: those of them that would not be pending without the list.
     """
 
     lines: int
     stored_rows: int
     meant_rows: int
-    fresh_rows: int
+    added_rows: int
     is_estimate: bool = False
 
 
@@ -45,7 +45,7 @@ class ListedRows:
     def __init__(self, connection: Connection, target: Target, leak_list: LeakList) -> None:
         self._connection = connection
         self._target = target
-        self._is_indexed = leak_list.kind.name == "keys" or target.token_is_unique
+        self._is_indexed = _is_indexed(target, leak_list)
         self._column = target.key_column if leak_list.kind.name == "keys" else target.token_column
         self._type: str | None = None
 
@@ -64,10 +64,10 @@ class ListedRows:
         type_of_column = self._type_of_column()
         query = list_sql.count_listed_rows(self._target, self._column, type_of_column)
         with self._stored(values):
-            stored, meant, fresh = self._connection.row(
+            stored, meant, added = self._connection.row(
                 query, values_of(self._target, EVERY_KEY)
             ) or (0, 0, 0)
-        return int(stored), int(meant), int(fresh)
+        return int(stored), int(meant), int(added)
 
     @contextmanager
     def _stored(self, values: Sequence[str]) -> Iterator[None]:
@@ -91,8 +91,12 @@ class ListedRows:
 
 def chunk_lines(target: Target, leak_list: LeakList) -> int:
     """How many lines are looked up at a time: few, each by an index, or many in one scan."""
-    indexed = leak_list.kind.name == "keys" or target.token_is_unique
-    return CHUNK_LINES if indexed else SCAN_CHUNK_LINES
+    return CHUNK_LINES if _is_indexed(target, leak_list) else SCAN_CHUNK_LINES
+
+
+def _is_indexed(target: Target, leak_list: LeakList) -> bool:
+    """Whether an index finds what a line names."""
+    return leak_list.kind.name == "keys" or target.token_is_unique
 
 
 def count_listed(
@@ -107,6 +111,6 @@ def count_listed(
         counts = (counts[0] + found[0], counts[1] + found[1], counts[2] + found[2])
         lines += len(values)
         if lines < leak_list.lines and ends_at is not None and time.monotonic() > ends_at:
-            stored, meant, fresh = (count * leak_list.lines // lines for count in counts)
-            return ListCount(leak_list.lines, stored, max(1, meant), fresh, is_estimate=True)
+            stored, meant, added = (count * leak_list.lines // lines for count in counts)
+            return ListCount(leak_list.lines, stored, max(1, meant), added, is_estimate=True)
     return ListCount(lines, *counts)

@@ -50,7 +50,7 @@ class GuardState:
 
     @property
     def holds(self) -> bool:
-        """Whether both triggers fire, so that no leaked token can come back."""
+        """Whether every guard trigger fires, so that no leaked token can come back."""
         return bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
 
 

@@ -25,13 +25,11 @@ class Progress:
         clock: Callable[[], float],
     ) -> None:
         self._clock = clock
-        self._started_at = clock()
-        self._recent: deque[tuple[float, int]] = deque([(self._started_at, 0)])
+        self._recent: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._counted_rows = total_rows
         self.total_is_estimate = total_is_estimate
         self.done_rows = 0
         self.skipped_rows = 0
-        self.batches = 0
 
     @property
     def total_rows(self) -> int:
@@ -46,16 +44,11 @@ class Progress:
         """Between 0 and 100; 100 only when nothing is known to be pending."""
         return 100.0 * self.done_rows / self.total_rows if self.total_rows else 100.0
 
-    @property
-    def elapsed_seconds(self) -> float:
-        return self._clock() - self._started_at
-
     def record(self, rows: int, skipped_rows: int = 0) -> None:
         """Count one batch that just committed."""
         now = self._clock()
         self.done_rows += rows
         self.skipped_rows += skipped_rows
-        self.batches += 1
         if len(self._recent) < 2 or now - self._recent[-2][0] >= STEP_SECONDS:
             self._recent.append((now, self.done_rows))
         else:
@@ -66,10 +59,8 @@ class Progress:
     def rows_per_second(self) -> float | None:
         """The rate of the last 30 seconds; None when nothing was done in them."""
         now = self._clock()
-        since, rows_then = self._recent[0]
-        for since, rows_then in self._recent:  # noqa: B007 (the last one before the window counts)
-            if since >= now - WINDOW_SECONDS:
-                break
+        in_window = (sample for sample in self._recent if sample[0] >= now - WINDOW_SECONDS)
+        since, rows_then = next(in_window, self._recent[-1])
         rows = self.done_rows - rows_then
         seconds = now - since
         return rows / seconds if rows > 0 and seconds > 0 else None

@@ -6,8 +6,9 @@ import time
 
 from tickets.rotation import retired_sql, sql
 from tickets.rotation.connection import Connection
-from tickets.rotation.errors import AbortedError, NotReadyError
+from tickets.rotation.errors import AbortedError
 from tickets.rotation.persistence import Persistence
+from tickets.rotation.retired import table_pages
 from tickets.rotation.retry import Backoff
 from tickets.rotation.stop import StopSignal
 
@@ -43,10 +44,7 @@ class Pruning:
         """
         self._stop.on_abort(self._connection.cancel)
         try:
-            pages = self._persistence.run(lambda: self._connection.value(retired_sql.pages()))
-            if pages is None:
-                missing = "There is no table of retired tokens yet. Run: python manage.py migrate"
-                raise NotReadyError((missing,))
+            pages = self._persistence.run(lambda: table_pages(self._connection))
             for first in range(0, pages, PAGES_AT_A_TIME):
                 if self._stop.requested:
                     return False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import psycopg2
 
-from tickets.rotation import sql, storage_sql, vacuum_sql
+from tickets.rotation import sql, storage_sql
 from tickets.rotation.advice import Readings
 from tickets.rotation.connection import Connection, Row, fault_of
 from tickets.rotation.retry import Fault
 from tickets.rotation.storage import IndexBloat, Storage, natural_index_bytes
 from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import SnapshotHolder
+from tickets.rotation.vacuum_table import SnapshotHolder, oldest_snapshot
 
 LOOK_AT_MOST_MS = 1000
 LONG_SECONDS = 60.0
@@ -48,8 +48,7 @@ def read_server(
     time, that of a replication slot, when 10,000 transactions have begun since.
     """
     version = connection.value(storage_sql.server_version())
-    row = connection.row(vacuum_sql.oldest_snapshot(), {"since_xid": None})
-    holder = SnapshotHolder(*row) if row else None
+    holder = oldest_snapshot(connection, None)
     seen: Row = (
         *(connection.row(storage_sql.server_settings(), {"table": target.table}) or ()),
         *(connection.row(storage_sql.checkpoints(version)) or ()),

@@ -17,9 +17,9 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
-from tickets.rotation.condition import Condition
 from tickets.rotation.connection import own_wrapper, reason_of
 from tickets.rotation.errors import StatementError
+from tickets.rotation.live_data import LiveData
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pace import Pace, PaceListener
 from tickets.rotation.progress import Progress
@@ -55,7 +55,7 @@ class Record:
     def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
         """Write who began what; the reason, in words, where that is not possible."""
         try:
-            with self._briefly():
+            with briefly(self._database):
                 self._operation = BatchOperation.objects.using(self._database).create_synchronous(
                     OPERATION_TYPE,
                     input_data={**self._input, "options": asdict(options)},
@@ -72,7 +72,7 @@ class Record:
         if self._operation is None:
             return False
         try:
-            with self._briefly(flushed=False):
+            with briefly(self._database, flushed=False):
                 return self._operation.beat(done_rows, total_rows, live)
         except DATABASE_ERRORS:
             self.close()  # it may be lost; the next beat opens another
@@ -86,7 +86,7 @@ class Record:
         if self._operation is None:
             return
         # Where this fails too, the record stays as a rotation without a sign of life.
-        with suppress(*DATABASE_ERRORS, BatchError), self._briefly():
+        with suppress(*DATABASE_ERRORS, BatchError), briefly(self._database):
             self._operation.finish(failed=error is not None, output_data=as_output(result, error))
         self.close()
 
@@ -94,21 +94,9 @@ class Record:
         if self._operation is None:
             return
         counted.sum_up()
-        with suppress(*DATABASE_ERRORS), self._briefly(flushed=False):
+        with suppress(*DATABASE_ERRORS), briefly(self._database, flushed=False):
             records = BatchOperation.objects.using(self._database).filter(pk=self._operation.pk)
             records.running().update(output_data=as_figures(counted.result))
-
-    @contextmanager
-    def _briefly(self, *, flushed: bool = True) -> Iterator[None]:
-        """A transaction that gives up soon where others hold the record's table.
-
-        Not ``flushed``, it does not wait for the disk, for which the batches wait as well.
-        """
-        bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
-        with transaction.atomic(using=self._database):
-            with connections[self._database].cursor() as cursor:
-                cursor.execute(bounds)
-            yield
 
     def close(self) -> None:
         """Close the calling thread's connection; its next use opens another."""
@@ -121,7 +109,7 @@ class Record:
         stop: StopSignal,
         counted: Counted,
         *,
-        condition: Condition,
+        live_data: LiveData,
         change_pace: Callable[[Pace], None],
     ) -> Iterator[None]:
         """While inside, a thread of its own writes how the rotation is and hears of requests.
@@ -137,7 +125,7 @@ class Record:
             for beats in count(1):
                 if finished.wait(BEAT_EVERY_SECONDS):
                     break
-                if self.beat(progress.done_rows, progress.total_rows, condition.as_json()):
+                if self.beat(progress.done_rows, progress.total_rows, live_data.as_json()):
                     stop.request()
                 if self._operation is not None:
                     listener.hear(self._operation.control_data)
@@ -152,6 +140,19 @@ class Record:
         finally:
             finished.set()
             keeper.join(timeout=JOIN_AT_MOST_SECONDS)
+
+
+@contextmanager
+def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
+    """A transaction on the records that gives up soon where others hold their table.
+
+    Not ``flushed``, it does not wait for the disk, for which the batches wait as well.
+    """
+    bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
+    with transaction.atomic(using=database):
+        with connections[database].cursor() as cursor:
+            cursor.execute(bounds)
+        yield
 
 
 def as_output(result: Result, error: str | None) -> dict[str, Any]:

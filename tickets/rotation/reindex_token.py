@@ -45,7 +45,7 @@ class TokenReindex:
                         raise
                 else:
                     return None
-            return CANCELLED
+            raise AssertionError("the last attempt returns or raises")
 
         return self._session.attempt(work)
 

@@ -21,7 +21,7 @@ from tickets.rotation.target import Target
 class Report:
     """Counts, sizes and guard of one target, and what to mend before going on.
 
-    ``complete`` means that nothing is pending and that both guard triggers fire: no leaked token
+    ``complete`` means that nothing is pending and that every guard trigger fires: no leaked token
     opens anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
     """
 

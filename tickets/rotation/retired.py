@@ -78,11 +78,18 @@ def still_valid(connection: Connection, target: Target) -> int:
     Reads both tables once, however long that takes. Raises NotReadyError where there is no table of
     retired tokens; driver errors pass through.
     """
-    if connection.value(retired_sql.pages()) is None:
-        missing = "There is no table of retired tokens yet. Run: python manage.py migrate"
-        raise NotReadyError((missing,))
+    table_pages(connection)
     query = sql.together(sql.WITHOUT_A_LIMIT, retired_sql.count_still_valid(target))
     return int(connection.value(query))
+
+
+def table_pages(connection: Connection) -> int:
+    """Pages of the table of hashes. Raises NotReadyError where there is none."""
+    pages = connection.value(retired_sql.pages())
+    if pages is None:
+        missing = "There is no table of retired tokens yet. Run: python manage.py migrate"
+        raise NotReadyError((missing,))
+    return int(pages)
 
 
 def digest(token: object) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from typing import TextIO
 
 from tickets.rotation import advice, summary, wording
-from tickets.rotation.condition import Condition
 from tickets.rotation.connection import Connection, reading
 from tickets.rotation.counting import (
     COUNT_AT_MOST_SECONDS,
@@ -28,6 +28,7 @@ from tickets.rotation.events import BatchDone, Event
 from tickets.rotation.finish import ENDING, STOPPING, Finish
 from tickets.rotation.leak_list import LeakList
 from tickets.rotation.listed import count_listed
+from tickets.rotation.live_data import LiveData
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.preflight import inspect
 from tickets.rotation.progress import Progress
@@ -103,7 +104,7 @@ class Run:
             return PendingCount(listed.meant_rows, listed.is_estimate)
         rest = count_pending(connection, self._target)
         is_estimate = rest.is_estimate or listed.is_estimate
-        return PendingCount(rest.rows + listed.fresh_rows, is_estimate)
+        return PendingCount(rest.rows + listed.added_rows, is_estimate)
 
     def rotate(self, options: RotationOptions, *, finish: bool = False) -> bool:
         """Rotate; whether nothing is pending any more and the guard keeps it so.
@@ -116,7 +117,7 @@ class Run:
             if self._target.selection.issued_before is not None:
                 self._say(summary.cut_off_as_sentence(self._target))
             if pending.rows:
-                self._rotate(options, pending, self._stop)
+                self._rotate(options, pending)
             after = self.sum_up(self.result, offer_finish=not finish and self.result.batches > 0)
         return self._finish(after) if finish else after.complete
 
@@ -156,18 +157,17 @@ class Run:
         )
         return pending.rows == 0
 
-    def _rotate(self, options: RotationOptions, pending: PendingCount, stop: StopSignal) -> None:
-        """The engine works in a thread, so that the main thread can answer signals at once."""
+    def _rotate(self, options: RotationOptions, pending: PendingCount) -> None:
         rows = _rows_to_rotate(options, pending)
         progress = Progress(rows, total_is_estimate=pending.is_estimate, clock=time.monotonic)
         display = make_display(
             self._mode, progress, out=self._out, err=self._err, clock=time.monotonic
         )
 
-        condition = Condition()
+        live_data = LiveData()
 
         def observe(event: Event) -> None:
-            condition.note(event)
+            live_data.note(event)
             if isinstance(event, BatchDone):
                 progress.record(event.rotated_rows, event.skipped_rows)
             display.show(event)
@@ -176,7 +176,7 @@ class Run:
             self._target,
             options,
             observe=observe,
-            stop=stop,
+            stop=self._stop,
             clock=time.monotonic,
             leak_list=self._list,
         )
@@ -191,15 +191,13 @@ class Run:
         error: str | None = "ended by an error that was not foreseen"
         try:
             keeping = record.kept(
-                progress, stop, rotation, condition=condition, change_pace=rotation.change_pace
+                progress,
+                self._stop,
+                rotation,
+                live_data=live_data,
+                change_pace=rotation.change_pace,
             )
-            with ThreadPoolExecutor(max_workers=1) as pool, keeping:
-                running = pool.submit(rotation.run)
-                # A signal that comes just before an unbounded wait would be answered after it.
-                while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
-                    if stop.aborted:
-                        stop.abort()  # the first time may have fallen between two statements
-                running.result()
+            self._work(rotation, keeping)
             error = None
         except AbortedError:
             rotation.result.outcome = Outcome.STOPPED
@@ -210,6 +208,16 @@ class Run:
         finally:
             display.close()
             record.end(rotation.result, error=error)
+
+    def _work(self, rotation: Rotation, keeping: AbstractContextManager[None]) -> None:
+        """The engine works in a thread, so that the main thread can answer signals at once."""
+        with ThreadPoolExecutor(max_workers=1) as pool, keeping:
+            running = pool.submit(rotation.run)
+            # A signal that comes just before an unbounded wait would be answered after it.
+            while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
+                if self._stop.aborted:
+                    self._stop.abort()  # the first time may have fallen between two statements
+            running.result()
 
     def completed(self, error: RotationError, result: Result) -> RotationError:
         """The error, with what is safe and how to go on; in JSON mode the last line is written."""

@@ -1,9 +1,9 @@
 """Every SQL text of a batch, one builder a statement, and what any transaction begins with.
 
 A builder takes a target (and which bounds are in play) and returns a ``psycopg2.sql.Composed``;
-identifiers are quoted, values stay named parameters for the caller: those of
-``selection_sql.values_of`` wherever rows are pending, ``batch_rows``, ``lock_timeout_ms``,
-``token_prefix``. Each docstring names the lock that the statement takes on the target's table.
+identifiers are quoted, values stay named parameters for the caller: among them those of
+``selection_sql.values_of`` wherever rows are pending. Each docstring names the lock that the
+statement takes on the target's table.
 """
 
 from __future__ import annotations
@@ -227,8 +227,8 @@ def rotate_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
     )
 
 
-def lock_first_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
-    """Wait for the first pending row of a range, to see who holds it.
+def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
+    """Wait for the first pending row of a range, and hold it.
 
     ROW SHARE on the table, FOR UPDATE on one row; waits, so it runs under a lock timeout.
     """

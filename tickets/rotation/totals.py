@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.db import connections, transaction
-
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.rotation.connection import reason_of
 from tickets.rotation.errors import StatementError
-from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE
+from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from tickets.rotation.result import Result
 from tickets.rotation.spread.family import figures_of, ranges_of, shares_of
-from tickets.rotation.sql import KEEP_RECORD_BRIEFLY
 from tickets.rotation.target import Target
 
 
@@ -34,9 +31,7 @@ def totals_of(target: Target) -> Totals:
     Raises StatementError where they cannot be read within seconds.
     """
     try:
-        with transaction.atomic(using=target.database):
-            with connections[target.database].cursor() as cursor:
-                cursor.execute(KEEP_RECORD_BRIEFLY)
+        with briefly(target.database):
             return _sum(target)
     except DATABASE_ERRORS as error:
         raise StatementError(f"The records cannot be read: {reason_of(error)}") from None

@@ -9,8 +9,8 @@ from threading import Thread
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation import counting_sql
 from tickets.rotation.connection import Connection
+from tickets.rotation.counting import estimated_rows
 from tickets.rotation.events import Observer, Remark
 from tickets.rotation.target import Target
 from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
@@ -21,15 +21,16 @@ BRISK_COST_LIMIT = 4_000
 GIVE_WAY_AFTER_SECONDS = 10.0
 """Of others at work all the time: what looks in now and then does not slow a VACUUM down."""
 
+AGAIN_AFTER_SHARE = 0.1
+"""Of the rows that make one due, when one was left out: autovacuum is soon gone, for one."""
+
 CANCEL_EVERY_SECONDS = 0.2
 CANCEL_TIMES = 25
 
 
 def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
     """After how many rotated rows a VACUUM is due: a share of the table, at least 50,000."""
-    values = {"table": target.table, "marker": target.marker_column}
-    total_rows, _ = connection.row(counting_sql.estimate_rows(), values) or (None, None)
-    return max(FEWEST_ROWS, (total_rows or 0) * every_percent / 100)
+    return max(FEWEST_ROWS, estimated_rows(connection, target) * every_percent / 100)
 
 
 def cost_limit(*, meets_traffic: bool) -> int:
@@ -70,7 +71,7 @@ class Upkeep:
         self._since_xid: int | None = None
         self._rows_since = 0
         self._due_rows: float = float("inf")
-        self._remark = ""
+        self._told = ""
         self.vacuums = 0
         self.seconds = 0.0
 
@@ -141,9 +142,12 @@ class Upkeep:
             self.vacuums += 1
             return
         self._since_xid = since_xid  # what died since then is still there
-        if not self._closed and vacuumed.skipped_because != self._remark:
-            self._remark = vacuumed.skipped_because or ""
-            self._observe(Remark(f"no VACUUM of {self._target.table}: {self._remark}"))
+        self._due_rows *= AGAIN_AFTER_SHARE
+        reason = vacuumed.skipped_because or ""
+        told = reason.partition("(")[0]  # what follows has an age, which is another each time
+        if not self._closed and told != self._told:
+            self._told = told
+            self._observe(Remark(f"no VACUUM of {self._target.table}: {reason}"))
 
     def _run(self, since_xid: int | None, *, brisk: bool) -> Vacuumed:
         self._gave_way, self._others_since = False, None

@@ -1,4 +1,4 @@
-"""One VACUUM of a target's table that traffic does not feel."""
+"""One VACUUM of a target's table, at a stated pace, or why there is none."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class SnapshotHolder:
 
 
 class TableVacuum:
-    """A VACUUM at a low cost limit, on a connection of its own that ends with it.
+    """A VACUUM at a cost limit of its own, on a connection that ends with it.
 
-    ``cost_limit`` is PostgreSQL's vacuum_cost_limit: the work between two pauses of 2 ms.
+    ``cost_limit`` is PostgreSQL's vacuum_cost_limit, the work between two pauses of 2 ms; by
+    default it is autovacuum's.
     """
 
     def __init__(self, target: Target, *, cost_limit: int = COST_LIMIT) -> None:
@@ -115,7 +116,10 @@ def next_transaction(connection: Connection) -> int:
     return int(connection.value(vacuum_sql.next_transaction()))
 
 
-def oldest_snapshot(connection: Connection, since_xid: int) -> SnapshotHolder | None:
-    """Who keeps every row alive that died since ``since_xid``; None when nobody seen does."""
+def oldest_snapshot(connection: Connection, since_xid: int | None) -> SnapshotHolder | None:
+    """Who keeps every row alive that died since ``since_xid``; None when nobody seen does.
+
+    Without a ``since_xid``: who keeps any dead row alive.
+    """
     row = connection.row(vacuum_sql.oldest_snapshot(), {"since_xid": since_xid})
     return None if row is None else SnapshotHolder(*row)

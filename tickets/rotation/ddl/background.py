@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tickets.locking import holders, sql
 from tickets.locking.attempts import SECONDS_BETWEEN_NOTICES, Notices
-from tickets.rotation import ddl_sql
+from tickets.rotation.sql import BACKEND_PID
 
 # lock_timeout would also end CONCURRENTLY's waits for old transactions. Those harm nobody: its
 # SHARE UPDATE EXCLUSIVE lock stops no read and no write, not even while it is waited for. A
@@ -51,7 +51,7 @@ def _without_timeouts(connection: BaseDatabaseWrapper) -> Iterator[None]:
 @contextmanager
 def _notices(connection: BaseDatabaseWrapper, what: str) -> Iterator[None]:
     with connection.cursor() as cursor:
-        cursor.execute(ddl_sql.backend_pid())
+        cursor.execute(BACKEND_PID)
         (pid,) = cursor.fetchone()
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(connection, pid, what, done), daemon=True)

@@ -12,12 +12,12 @@ from django.conf import settings
 from tickets.batch.errors import NotRunningError
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
-from tickets.rotation.condition import Condition
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import pending_rows_of
 from tickets.rotation.engine import Rotation
 from tickets.rotation.errors import AbortedError, NotReadyError
 from tickets.rotation.key_range import KeyRange
+from tickets.rotation.live_data import LiveData
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pace import PaceListener
 from tickets.rotation.preflight import inspect
@@ -115,11 +115,11 @@ def _rotate(
     part: BatchOperation, rotation: BatchOperation, options: RotationOptions, ledger: Ledger
 ) -> tuple[Result, bool]:
     """The engine's result, and whether the attempt ended because its time was up."""
-    stop, condition = StopSignal(), Condition()
+    stop, live_data = StopSignal(), LiveData()
     engine = Rotation(
         target_of_rotation(rotation),
         options,
-        observe=condition.note,
+        observe=live_data.note,
         stop=stop,
         clock=time.monotonic,
         bounds=keys_of(part),
@@ -127,7 +127,7 @@ def _rotate(
 
     def live() -> dict[str, Any]:
         engine.sum_up()
-        return {**condition.as_json(), FIGURES: ledger.figures(engine.result)}
+        return {**live_data.as_json(), FIGURES: ledger.figures(engine.result)}
 
     listener = PaceListener(engine.change_pace)
     listener.hear(rotation.control_data)

@@ -1,15 +1,15 @@
 """What a running rotation says of itself to those outside."""
 
-from tickets.rotation.condition import Condition
 from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
 from tickets.rotation.key_range import EVERY_KEY
+from tickets.rotation.live_data import LiveData
 
 
 def after(*events: Event) -> dict[str, object]:
-    condition = Condition()
+    live_data = LiveData()
     for event in events:
-        condition.note(event)
-    return condition.as_json()
+        live_data.note(event)
+    return live_data.as_json()
 
 
 def batch(*, is_giving_way: bool = False) -> BatchDone:

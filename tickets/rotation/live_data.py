@@ -7,7 +7,7 @@ from typing import Any
 from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
 
 
-class Condition:
+class LiveData:
     """Told every event; asked by another thread about once a second."""
 
     def __init__(self) -> None:
