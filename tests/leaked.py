@@ -2,10 +2,13 @@
 
 from typing import Any
 
-COPY_OF_LEAKED = "CREATE TABLE leaked AS SELECT id, token FROM tickets_ticket"
+# Autovacuum's snapshot of these tables would keep dead rows of the tickets alive.
+COPY_OF_LEAKED = (
+    "CREATE TABLE leaked WITH (autovacuum_enabled = false) AS SELECT id, token FROM tickets_ticket"
+)
 
 AUDIT = """
-CREATE TABLE token_change (ticket_id bigint NOT NULL);
+CREATE TABLE token_change (ticket_id bigint NOT NULL) WITH (autovacuum_enabled = false);
 CREATE FUNCTION note_token_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO token_change VALUES (NEW.id);

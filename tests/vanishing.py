@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 import uuid
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 IP = shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin")
-HERE, THERE = "198.18.77.1", "198.18.77.2"  # RFC 2544: for tests
 PORT = 5432
 FORWARD = """
 import asyncio, sys
@@ -45,9 +45,16 @@ class VanishingMachine:
         query = parse_qs(parts.query)
         directory, port = query["host"][0], query["port"][0]
         self._socket = Path(directory) / f".s.PGSQL.{port}"
-        self.url = f"postgresql://{parts.username}@{THERE}:{PORT}{parts.path}?connect_timeout=2"
-        name = uuid.uuid4().hex[:6]
-        self._namespace, self._near, self._far = f"gone-{name}", f"near-{name}", f"far-{name}"
+        name = uuid.uuid4()
+        # Four addresses of 198.18.0.0/15, which RFC 2544 sets aside for tests.
+        first = int(ip_address("198.18.0.0")) + name.int % 2**15 * 4
+        self._here, self._there = ip_address(first + 1), ip_address(first + 2)
+        self.url = (
+            f"postgresql://{parts.username}@{self._there}:{PORT}{parts.path}?connect_timeout=2"
+        )
+        self._namespace, self._near, self._far = (
+            f"{what}-{name.hex[:6]}" for what in ("gone", "near", "far")
+        )
         self._forwarder: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -57,9 +64,9 @@ class VanishingMachine:
             *("link", "add", self._near, "type", "veth"),
             *("peer", "name", self._far, "netns", self._namespace),
         )
-        self._ip("address", "add", f"{HERE}/30", "dev", self._near)
+        self._ip("address", "add", f"{self._here}/30", "dev", self._near)
         self._ip("link", "set", self._near, "up")
-        self._ip("-n", self._namespace, "address", "add", f"{THERE}/30", "dev", self._far)
+        self._ip("-n", self._namespace, "address", "add", f"{self._there}/30", "dev", self._far)
         self.come_back()
         words = (sys.executable, "-c", FORWARD, str(self._socket), str(PORT))
         self._forwarder = subprocess.Popen(
@@ -70,7 +77,8 @@ class VanishingMachine:
             text=True,
         )
         assert self._forwarder.stdout is not None
-        assert self._forwarder.stdout.readline() == "ready\n"
+        if self._forwarder.stdout.readline() != "ready\n":
+            raise subprocess.CalledProcessError(1, words, stderr=b"nothing runs in the namespace")
 
     def vanish(self) -> None:
         self._ip("-n", self._namespace, "link", "set", self._far, "down")

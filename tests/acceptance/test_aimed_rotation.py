@@ -13,6 +13,7 @@ from tests.waiting import until
 from tickets.rotation import __version__
 
 TOKENS = "SELECT md5(string_agg(token::text, ',' ORDER BY id)) FROM tickets_ticket WHERE {}"
+SLOWLY = ("--batch-rows", "50", "--pause-seconds", "0.02")  # a kill comes in time
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_after_a_second_leak_every_token_changes_once_more_also_killed_and_resum
     forget_changes(tickets)
     cut_off = value(tickets, "SELECT to_char(clock_timestamp(), 'YYYY-MM-DD\"T\"HH24:MI:SS.USOF')")
     changes = "SELECT count(*) FROM token_change"
-    command = ("rotate_tokens", "--issued-before", cut_off, "--batch-rows", "100")
+    command = ("rotate_tokens", "--issued-before", cut_off, *SLOWLY)
     done = 0
     for workers in ("1", "3"):
         process = manage.start(*command, "--workers", workers, database_url=database_url)
@@ -113,7 +114,7 @@ def test_a_list_of_tokens_killed_and_resumed_changes_each_once(
 ) -> None:
     leak(tickets, 4_000)
     leaked = write_list(tickets, tmp_path / "leaked.txt", "id % 2 = 0")
-    command = ("rotate_tokens", "--only", str(leaked), "--batch-rows", "50", "--workers", "2")
+    command = ("rotate_tokens", "--only", str(leaked), *SLOWLY, "--workers", "2")
     process = manage.start(*command, database_url=database_url)
     until(lambda: pending(tickets) < 3_800)
     process.kill()

@@ -147,7 +147,8 @@ def test_a_hang_up_that_nohup_ignores_stays_ignored(
     leak(tickets, 5000)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        process = manage.start("rotate_tokens", "--batch-rows", "50", database_url=database_url)
+        words = ("rotate_tokens", "--batch-rows", "50", "--pause-seconds", "0.02")
+        process = manage.start(*words, database_url=database_url)
     finally:
         signal.signal(signal.SIGHUP, before)
     until(lambda: pending(tickets) < 5000)
@@ -185,7 +186,8 @@ def test_a_guard_disabled_in_mid_run_is_named_at_the_end(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
     leak(tickets, 5000)
-    process = manage.start("rotate_tokens", "--batch-rows", "50", database_url=database_url)
+    words = ("rotate_tokens", "--batch-rows", "50", "--pause-seconds", "0.02")
+    process = manage.start(*words, database_url=database_url)
     until(lambda: pending(tickets) < 5000)
     tickets.cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
     stdout, _ = process.communicate(timeout=60)

@@ -23,6 +23,7 @@ def machine(database_url: str) -> Iterator[VanishingMachine]:
     try:
         machine.start()
     except subprocess.CalledProcessError as error:
+        machine.end()
         pytest.skip(f"no network can be made here: {error.stderr!r}")
     yield machine
     machine.end()

@@ -18,7 +18,7 @@ LEAKED = "3f2b9c1e-5a7d-4e8f-9b0a-1c2d3e4f5a6b"
 
 def die() -> None:
     """Not before the main process knows of the task: it would be missed only after its lease."""
-    time.sleep(0.2)
+    time.sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.held_table import until_a_statement_waits
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
+from tests.waiting import until
 from tickets.rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from tickets.rotation.events import BatchDone, Event, Retrying
 from tickets.rotation.result import Outcome
@@ -62,6 +64,11 @@ DO $$ BEGIN
     );
 END $$;
 """
+
+ASLEEP = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
 
 
 def test_a_real_serialization_failure_is_retried_and_nothing_is_lost(
@@ -232,7 +239,8 @@ def test_an_abort_rolls_the_batch_in_flight_back(
     slow = replace(
         target, token_source=SqlTokens("(SELECT gen_random_uuid() FROM pg_sleep(60 + id * 0))")
     )
-    threading.Timer(0.5, stop.abort).start()
-    with pytest.raises(AbortedError):
-        rotation(stop=stop, target=slow).run()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(lambda: (until(lambda: value(tickets, ASLEEP) == 1), stop.abort()))
+        with pytest.raises(AbortedError):
+            rotation(stop=stop, target=slow).run()
     assert pending(tickets) == 10

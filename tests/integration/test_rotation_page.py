@@ -273,9 +273,9 @@ def test_a_rotation_that_was_asked_to_stop_is_stopping(operator: Client, leaked:
 
 def test_a_killed_rotation_is_told_apart_from_a_running_one(operator: Client, leaked: None) -> None:
     operation = running()
-    execute("UPDATE batch_batchoperation SET heartbeat_at = now() - interval '65 seconds'")
+    execute("UPDATE batch_batchoperation SET heartbeat_at = now() - interval '65 minutes'")
     page = text(operator)
-    assert f"Operation {operation.pk} has given no sign of life for 0:01:05" in page
+    assert f"Operation {operation.pk} has given no sign of life for 1:05:0" in page
     assert "starting again goes on where the data say" in page
     assert "Start the rotation" in page
 

@@ -19,6 +19,7 @@ from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transactio
 
 ROWS = 5_000
 AT_ONCE_AND_SLOWLY = (
+    "autovacuum_enabled = true, "
     "autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0, "
     "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
 )
@@ -27,6 +28,13 @@ AUTOVACUUM_AT_WORK = (
     " AND backend_type = 'autovacuum worker' AND query LIKE '%tickets_ticket'"
 )
 TOUCH = "UPDATE tickets_ticket SET subject = subject || '!'"
+
+
+@pytest.fixture
+def tickets(tickets: Any) -> Any:
+    """Without autovacuum, which would be on the table at a time of its own."""
+    tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
+    return tickets
 
 
 def pages(tickets: Any) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg2
 from django.db import OperationalError
@@ -47,6 +48,8 @@ class LockWait:
         with ThreadPoolExecutor(max_workers=1) as pool:
             pid: Future[int] = Future()
             attempt = pool.submit(self._attempt, wait_seconds, pid.set_result)
+            begun: list[Future[Any]] = [attempt, pid]
+            wait(begun, timeout=wait_seconds / 2, return_when=FIRST_COMPLETED)
             wait([attempt], timeout=min(LOOK_AFTER_SECONDS, wait_seconds / 2))
             seen = self._blockers(pid.result()) if pid.done() and not attempt.done() else ()
             return attempt.result(), seen

@@ -99,7 +99,7 @@ def test_a_countdown_is_waited_for(directory: str, finished: Finished) -> None:
 def test_what_is_cancelled_during_its_countdown_never_starts(
     directory: str, workers: Team, broker: RedisServer, journal: Journal
 ) -> None:
-    operation = run_asynchronous("one step", directory=directory, countdown=0.4)
+    operation = run_asynchronous("one step", directory=directory, countdown=2)
     number = operation.pk
 
     operation.cancel()
