@@ -38,5 +38,5 @@ def test_two_workers_with_a_vacuum_and_a_locked_row_use_at_most_three_more(
     while process.poll() is None:
         most = max(most, value(tickets, WHILE_IT_ROTATES, onlookers))
     said, _ = process.communicate()
-    assert f"rows stayed locked by others: pid {onlookers[1]}" in said
+    assert f"Rows stayed locked by others: pid {onlookers[1]}" in said
     assert most <= 5
