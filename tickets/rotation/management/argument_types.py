@@ -53,23 +53,21 @@ def worker_count(text: str) -> int:
 
 def percent(text: str) -> float:
     """A number from 0 to 100."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
-    return number
+    return _number(text, at_most=100, meant="a number from 0 to 100")
 
 
 def seconds(text: str) -> float:
     """A finite number of seconds, 0 or more."""
+    return _number(text, at_most=A_YEAR_SECONDS, meant="a number of seconds up to a year")
+
+
+def _number(text: str, *, at_most: float, meant: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and 0 <= number <= A_YEAR_SECONDS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to a year")
+    if not 0 <= number <= at_most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {meant}")
     return number
 
 
