@@ -96,7 +96,7 @@ def test_a_stop_while_the_server_is_away_still_says_how_far_it_came(
     assert process.returncode == 3
     assert "Traceback" not in stderr
     assert "tokens rotated in" in stdout
-    assert "how much is pending is unknown" in stdout
+    assert "how much is pending now is unknown" in stdout
     assert stdout.endswith("To go on: python manage.py rotate_tokens\n")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from psycopg2 import sql
 
+from tickets.rotation import counting_sql
 from tickets.rotation import sql as statements
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.target import Target
@@ -79,7 +80,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            statements.count_pending(TARGET, EVERY_KEY),
+            counting_sql.count_pending(TARGET, EVERY_KEY),
             'SELECT count(*) FROM "order""s" WHERE "rotated_at" IS NULL',
         ),
         (
