@@ -29,6 +29,8 @@ def test_two_workers_with_a_vacuum_and_a_locked_row_use_at_most_three_more(
     words = ("rotate_tokens", "--workers", "2", "--wait-for-locks", "2", "--batch-rows", "500")
     said = manage(*words, "--dry-run", database_url=database_url).stdout
     assert "2 at a time, on up to 5 connections." in said
+    without = manage(*words, "--dry-run", "--vacuum-every", "0", database_url=database_url).stdout
+    assert "2 at a time, on up to 4 connections." in without
     onlookers = [tickets.get_backend_pid(), holder.get_backend_pid()]
     process = manage.start(*words, database_url=database_url)
     most = until(lambda: value(tickets, BESIDE_VACUUM, onlookers))

@@ -68,6 +68,23 @@ def other(database_url: str, connect: Callable[[str], Any]) -> Any:
 
 
 @pytest.fixture
+def limit_connections(tickets: Any, target: Target) -> Iterator[Callable[[int], None]]:
+    """limit_connections(n): rotations of leaked tickets have a role with so many connections."""
+    role = f"limited_{tickets.get_backend_pid()}"
+
+    def limit(most: int) -> None:
+        tickets.cursor().execute(
+            f"CREATE ROLE {role} LOGIN CONNECTION LIMIT {most} PASSWORD 'limited';"
+            f"GRANT SELECT, UPDATE ON tickets_ticket TO {role};"
+            f"GRANT INSERT ON token_change TO {role}"
+        )
+        connections[target.database].settings_dict.update(USER=role, PASSWORD="limited")
+
+    yield limit
+    tickets.cursor().execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.fixture
 def rotation(target: Target) -> RotationFactory:
     """rotation(observe, stop, target, bounds, leak_list, **options) makes an engine."""
 

@@ -2,13 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
@@ -210,33 +209,21 @@ def test_another_rotation_at_work_is_no_traffic(tickets: Any, rotation: Rotation
     assert_each_token_changed_once(tickets)
 
 
-@pytest.fixture
-def one_connection(tickets: Any, target: Target) -> Iterator[None]:
-    """500 leaked tickets, and a role for the rotation that may have no more."""
+def test_one_connection_is_enough_for_a_rotation(
+    tickets: Any, rotation: RotationFactory, limit_connections: Callable[[int], None]
+) -> None:
     leak(tickets, 500)
-    role = f"limited_{value(tickets, 'SELECT pg_backend_pid()')}"
-    tickets.cursor().execute(
-        f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1 PASSWORD 'limited';"
-        f"GRANT SELECT, UPDATE ON tickets_ticket TO {role};"
-        f"GRANT INSERT ON token_change TO {role}"
-    )
-    settings = connections[target.database].settings_dict
-    settings.update(USER=role, PASSWORD="limited")
-    yield
-    tickets.cursor().execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
-
-
-@pytest.mark.usefixtures("one_connection")
-def test_one_connection_is_enough_for_a_rotation(tickets: Any, rotation: RotationFactory) -> None:
+    limit_connections(1)
     result = rotation(vacuum_every_percent=0).run()
     assert (result.outcome, result.retries, result.rotated_rows) == (Outcome.COMPLETE, 0, 500)
     assert_each_token_changed_once(tickets)
 
 
-@pytest.mark.usefixtures("one_connection")
 def test_without_a_second_connection_it_waits_for_a_row_and_only_cannot_say_who_holds_it(
-    tickets: Any, rotation: RotationFactory, other: Any
+    tickets: Any, rotation: RotationFactory, other: Any, limit_connections: Callable[[int], None]
 ) -> None:
+    leak(tickets, 500)
+    limit_connections(1)
     other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 500 FOR UPDATE")
     result = rotation(vacuum_every_percent=0, wait_for_locks_seconds=0.5).run()
     assert (result.outcome, result.retries, result.blockers) == (Outcome.ROWS_LOCKED, 0, ())

@@ -13,7 +13,7 @@ from tests.waiting import until
 from tickets.rotation.allocator import InKeyOrder
 from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import AbortedError, StatementError
-from tickets.rotation.events import BatchDone, Event, Retrying
+from tickets.rotation.events import BatchDone, Event, Remark, Retrying
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
@@ -47,6 +47,28 @@ def test_several_workers_share_the_rows_and_each_token_changes_once(
     result = rotation(workers=4, batch_rows=10).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 3000)
     assert value(tickets, "SELECT count(DISTINCT pid) FROM backend") == 4
+    assert_each_token_changed_once(tickets)
+
+
+def test_workers_that_the_server_does_not_serve_leave_the_rotation_to_the_others(
+    tickets: Any, rotation: RotationFactory, limit_connections: Callable[[int], None]
+) -> None:
+    leak(tickets, 3000)
+    limit_connections(2)
+    said: list[str] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Remark):
+            said.append(event.text)
+
+    slowly = {"max_rows_per_second": 1500, "batch_rows": 50, "retry_seconds": 0.5}
+    result = rotation(note, workers=4, vacuum_every_percent=0, limit_rows=2990, **slowly).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.LIMIT_REACHED, 2990)
+    assert [text.split(":")[0] for text in said] == [
+        f"Going on with {left} of 4 workers" for left in (3, 2)
+    ]
+    assert result.waited_seconds["pace"] <= result.seconds
+    assert rotation(vacuum_every_percent=0).run().outcome is Outcome.COMPLETE
     assert_each_token_changed_once(tickets)
 
 

@@ -84,6 +84,19 @@ def test_remarks_are_lines_of_their_own() -> None:
     assert (json.loads(line)["event"], json.loads(line)["text"]) == ("remark", "no VACUUM")
 
 
+def test_retries_and_remarks_keep_no_line_of_progress_back() -> None:
+    clock, out = Clock(), io.StringIO()
+    display = make_display(
+        "lines", Progress(100, clock=clock), out=out, err=io.StringIO(), clock=clock
+    )
+    for _ in range(10):
+        display.show(Remark("too many connections"))
+        display.show(batch())
+        clock.now += 1
+    lines = out.getvalue().splitlines()
+    assert len([line for line in lines if line.startswith("rotated ")]) == 2  # every five seconds
+
+
 def test_a_bar_shows_remarks_above_itself_and_the_reason_for_small_batches() -> None:
     clock, err = Clock(), io.StringIO()
     display = make_display(

@@ -10,7 +10,7 @@ from threading import Lock
 
 from tickets.rotation.allocator import Allocator, ByList, InKeyOrder, InTurn
 from tickets.rotation.allowance import Allowance
-from tickets.rotation.errors import UnyieldingRowsError
+from tickets.rotation.errors import DatabaseGoneError, UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Event, Observer, Remark, Waiting
 from tickets.rotation.health import make_throttle
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
@@ -82,8 +82,8 @@ class Rotation:
             )
             for _ in range(options.workers)
         ]
-        # Between passes the workers rest, and the first one looks and waits.
-        self._first = self._workers[0]
+        self._able = list(self._workers)
+        self._leaving = Lock()
         self._upkeep = Upkeep(
             target,
             options.vacuum_every_percent,
@@ -93,7 +93,7 @@ class Rotation:
         )
         self._patience = Patience(
             target.database,
-            self._first,
+            lambda: self._first,
             at_most_seconds=options.wait_for_locks_seconds,
             stop=stop,
             observe=self._observe,
@@ -134,6 +134,8 @@ class Rotation:
         for worker in self._workers:
             for kind, seconds in worker.waited_seconds.copy().items():
                 waited_seconds[kind] = waited_seconds.get(kind, 0.0) + seconds
+        for kind in waited_seconds:
+            waited_seconds[kind] /= len(self._workers)
         if self._patience.waited_seconds:
             waited_seconds["row locks"] = self._patience.waited_seconds
         self.result.waited_seconds = waited_seconds
@@ -184,13 +186,18 @@ class Rotation:
     def _ended(self) -> bool:
         return self._stop.requested or self._allowance.used_up
 
+    @property
+    def _first(self) -> Worker:
+        """The one that looks and waits between passes, when the others rest."""
+        return self._able[0]
+
     def _one_pass(self) -> PassOutcome:
         """Every key range once: what was left. With one worker there is no thread to wait for."""
         allocator = self._allocator()
-        if len(self._workers) == 1:
+        if len(self._able) == 1:
             return self._first.one_pass(allocator)
-        with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:
-            running = [pool.submit(self._share, worker, allocator) for worker in self._workers]
+        with ThreadPoolExecutor(max_workers=len(self._able)) as pool:
+            running = [pool.submit(self._share, worker, allocator) for worker in self._able]
         return sum((one.result() for one in running), PassOutcome())
 
     def _allocator(self) -> Allocator:
@@ -213,12 +220,32 @@ class Rotation:
         return self._stop.requested
 
     def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
-        """A worker that cannot go on ends the pass: the others finish their batch."""
+        """A worker that cannot go on ends the pass: the others finish their batch.
+
+        One that only the server does not serve leaves the rotation to the others. The range that it
+        had is for the next pass.
+        """
         try:
             return worker.one_pass(allocator)
+        except DatabaseGoneError as error:
+            if self._leaves(worker):
+                said = f"Going on with {len(self._able)} of {len(self._workers)} workers: {error}"
+                self._observe(Remark(said))
+                return PassOutcome()
+            allocator.close()
+            raise
         except BaseException:
             allocator.close()
             raise
+
+    def _leaves(self, worker: Worker) -> bool:
+        """Whether there are others to go on without this one."""
+        with self._leaving:
+            if len(self._able) == 1:
+                return False
+            self._able.remove(worker)
+            worker.connection.close()
+            return True
 
     def _observe(self, event: Event) -> None:
         """Count and pass on, one event at a time whatever the number of workers."""

@@ -41,4 +41,4 @@ class RotationOptions:
 
         One for each worker; one each to keep the record, to vacuum, to see who holds locked rows.
         """
-        return self.workers + 3
+        return self.workers + (3 if self.vacuum_every_percent else 2)

@@ -20,14 +20,14 @@ class Patience:
     """Waits for locked rows up to ``at_most_seconds`` since the last progress, and remembers who
     held them.
 
-    ``worker`` waits and rotates what it waited for. A second connection looks meanwhile, and is
-    closed afterwards.
+    ``worker`` says who waits, and rotates what it waited for. A second connection looks meanwhile,
+    and is closed afterwards.
     """
 
     def __init__(
         self,
         database: str,
-        worker: Worker,
+        worker: Callable[[], Worker],
         *,
         at_most_seconds: float,
         stop: StopSignal,
@@ -60,15 +60,17 @@ class Patience:
         finally:
             looking.close()
             self.waited_seconds += self._clock() - started_at
-            self._worker.batches.announcements.send()
-            self._worker.batches.announcements.rest()
+            announcements = self._worker().batches.announcements
+            announcements.send()
+            announcements.rest()
 
     def _wait_until(self, keys: KeyRange, deadline: float, looking: Connection) -> bool:
-        lock_wait = LockWait(partial(self._worker.rotate_first, keys), looking)
+        worker = self._worker()
+        lock_wait = LockWait(partial(worker.rotate_first, keys), looking)
         while not self._stop.requested:
             left_seconds = max(SHORTEST_LOOK_SECONDS, deadline - self._clock())
             wait_seconds = min(LOOK_EVERY_SECONDS, left_seconds)
-            free, blockers = self._worker.persistence.run(partial(lock_wait.try_for, wait_seconds))
+            free, blockers = worker.persistence.run(partial(lock_wait.try_for, wait_seconds))
             if free:
                 return True
             self.blockers = blockers or self.blockers

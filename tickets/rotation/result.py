@@ -23,7 +23,7 @@ class Result:
     """How a rotation ended.
 
     ``rotated_rows`` counts the commits that were confirmed; ``waited_seconds`` the time that the
-    rotation held back, by kind of wait.
+    rotation held back, by kind of wait, on average over its workers.
     """
 
     outcome: Outcome = Outcome.COMPLETE

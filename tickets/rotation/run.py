@@ -247,7 +247,8 @@ class Run:
                     outside = count_outside(connection, self._target)
                 found: list[str] = []
                 if offer_finish and pending.rows == 0 and not (outside and outside.rows):
-                    rows = estimated_rows(connection, self._target)
+                    # Too low after a VACUUM that met rows on the move.
+                    rows = max(estimated_rows(connection, self._target), result.rotated_rows)
                     storage = read_storage(connection, self._target, rows=rows)
                     found = advice.after_rotation(storage, rows, self._target.whole_command)
                 return Aftermath(pending, guard, outside=outside, advice=tuple(found))

@@ -71,6 +71,7 @@ class Upkeep:
         self._since_xid: int | None = None
         self._rows_since = 0
         self._due_rows: float = float("inf")
+        self._most_due_rows: float = 0
         self._told = ""
         self.vacuums = 0
         self.seconds = 0.0
@@ -126,7 +127,9 @@ class Upkeep:
         """Note how many rows make a VACUUM due, and from when on rows die."""
         connection = Connection(self._target.database)
         try:
-            self._due_rows = due_rows(connection, self._target, self._every_percent)
+            due = due_rows(connection, self._target, self._every_percent)
+            # The table does not shrink, but its estimate does, where VACUUM met rows on the move.
+            self._due_rows = self._most_due_rows = max(due, self._most_due_rows)
             self._since_xid = next_transaction(connection)
         except (psycopg2.Error, OperationalError):
             self._due_rows = min(self._due_rows, FEWEST_ROWS)  # it looks again, or says why not

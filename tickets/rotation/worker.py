@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import psycopg2
 
@@ -13,6 +14,7 @@ from tickets.rotation.allowance import Allowance
 from tickets.rotation.batch import BatchRunner
 from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.connection import Connection, fault_of
+from tickets.rotation.errors import DatabaseGoneError
 from tickets.rotation.events import BatchDone, Observer, Waiting
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.leak_list import LeakList
@@ -26,6 +28,8 @@ from tickets.rotation.throttle import Throttle
 from tickets.rotation.token_slice import MOST_ROWS_A_BATCH
 
 TELL_EVERY_SECONDS = 2.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class Worker:
             if batch_rows == 0:
                 break
             look_up = partial(allocator.next_range, batch_rows, self.batches)
-            keys = self.persistence.run(look_up)
+            keys = self._persist(look_up, batch_rows)
             if keys is None:
                 self._allowance.give_back(batch_rows)
                 if allocator.is_over:
@@ -119,7 +123,7 @@ class Worker:
                 self.tell_of_looking()  # a stretch of keys without a pending row
                 continue
             try:
-                outcome = self.persistence.run(partial(self._one_batch, keys, batch_rows))
+                outcome = self._persist(partial(self._one_batch, keys, batch_rows), batch_rows)
             finally:  # of a batch in parts, some may have committed before an error
                 self.batches.announcements.send()
             skipped = keys if outcome.skipped_rows else None
@@ -128,6 +132,14 @@ class Worker:
                 allocator.close()
         self.batches.announcements.rest()
         return total
+
+    def _persist(self, action: Callable[[], Answer], taken_rows: int) -> Answer:
+        """As Persistence; what was taken is left to other workers when this one gives up."""
+        try:
+            return self.persistence.run(action)
+        except DatabaseGoneError:
+            self._allowance.give_back(taken_rows)
+            raise
 
     def rotate_first(
         self, keys: KeyRange, wait_seconds: float, tell_pid: Callable[[int], None]

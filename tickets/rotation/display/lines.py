@@ -35,14 +35,14 @@ class Lines:
             case BatchDone():
                 self._waiting = False
                 if self._clock() >= self._next_at:
-                    self._write(self._where(event))
+                    self._write_in_turn(self._where(event))
             case RangesSeen():
                 if self._clock() >= self._next_at:
                     where = wording.ranges(event.at_work, event.waiting)
-                    self._write(f"{self._done()}, {self._left()}, {where}")
+                    self._write_in_turn(f"{self._done()}, {self._left()}, {where}")
             case Waiting():
                 if not self._waiting or self._clock() >= self._next_at:
-                    self._write(f"waiting: {event.reason}, {self._left()}")
+                    self._write_in_turn(f"waiting: {event.reason}, {self._left()}")
                 self._waiting = True
             case Retrying():
                 self._write(
@@ -72,6 +72,9 @@ class Lines:
     def _left(self) -> str:
         return f"{wording.duration(self._progress.remaining_seconds())} left"
 
-    def _write(self, line: str) -> None:
+    def _write_in_turn(self, line: str) -> None:
         self._next_at = self._clock() + self._every_seconds
+        self._write(line)
+
+    def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
