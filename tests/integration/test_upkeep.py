@@ -165,20 +165,6 @@ def test_one_that_was_left_out_is_tried_again_soon(
     assert len(remarks.texts) == 1
 
 
-def test_an_estimate_that_shrinks_makes_none_due_sooner(
-    tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leak(tickets, ROWS)
-    looks = chain([100.0], repeat(50.0))
-    monkeypatch.setattr(upkeep, "due_rows", lambda *_: next(looks))
-    beside = beside_batches(target, Remarks())
-    until(lambda: beside._due_rows == 100)
-    beside.rotated(100)
-    until(lambda: beside.rotated(0) or beside.vacuums == 1)
-    assert beside._due_rows == 100
-    beside.close()
-
-
 def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
     tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

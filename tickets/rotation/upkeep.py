@@ -29,7 +29,11 @@ CANCEL_TIMES = 25
 
 
 def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
-    """After how many rotated rows a VACUUM is due: a share of the table, at least 50,000."""
+    """After how many rotated rows a VACUUM is due: a share of the table, at least 50,000.
+
+    By the server's estimate, which a VACUUM makes too low when it meets rows on the move: the next
+    one comes sooner then.
+    """
     return max(FEWEST_ROWS, estimated_rows(connection, target) * every_percent / 100)
 
 
@@ -71,7 +75,6 @@ class Upkeep:
         self._since_xid: int | None = None
         self._rows_since = 0
         self._due_rows: float = float("inf")
-        self._most_due_rows: float = 0
         self._told = ""
         self.vacuums = 0
         self.seconds = 0.0
@@ -127,9 +130,7 @@ class Upkeep:
         """Note how many rows make a VACUUM due, and from when on rows die."""
         connection = Connection(self._target.database)
         try:
-            due = due_rows(connection, self._target, self._every_percent)
-            # The table does not shrink, but its estimate does, where VACUUM met rows on the move.
-            self._due_rows = self._most_due_rows = max(due, self._most_due_rows)
+            self._due_rows = due_rows(connection, self._target, self._every_percent)
             self._since_xid = next_transaction(connection)
         except (psycopg2.Error, OperationalError):
             self._due_rows = min(self._due_rows, FEWEST_ROWS)  # it looks again, or says why not
