@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import psycopg2
 from psycopg2.extensions import set_wait_callback
-from psycopg2.extras import wait_select
 
 from benchmark import child
 from benchmark.announce import announce
@@ -36,8 +35,8 @@ PASSED, FAILED, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> int:
     arguments = parse_arguments(sys.argv[1:])
-    set_wait_callback(wait_select)  # else Ctrl-C waits for the end of a statement
     interruption = Interruption()
+    set_wait_callback(interruption.wait)
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
         passed = _measure(arguments)

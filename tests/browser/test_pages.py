@@ -9,6 +9,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.browser.chromium import PHONE, Browser
 from tests.browser.conftest import Site, log_in
 from tests.leaked import assert_each_token_changed_once, leak, pending
+from tests.waiting import until
 
 ROWS = 2_000
 Leak = Callable[[int], None]
@@ -231,7 +232,7 @@ def test_staff_make_a_ticket_and_its_link_is_all_that_is_needed_to_change_it(
     browser.forget_cookies()
     browser.user = ""
     browser.click("main a")
-    assert browser.ask("return location.href") == link
+    until(lambda: browser.ask("return location.href") == link)
     assert browser.findings() == []
     browser.type("[name=subject]", "Paid")
     browser.click("[type=submit]")
