@@ -228,8 +228,9 @@ class Rotation:
         try:
             return worker.one_pass(allocator)
         except DatabaseGoneError as error:
-            if self._leaves(worker):
-                said = f"Going on with {len(self._able)} of {len(self._workers)} workers: {error}"
+            others = self._others_than(worker)
+            if others:
+                said = f"Going on with {others} of {len(self._workers)} workers: {error}"
                 self._observe(Remark(said))
                 return PassOutcome()
             allocator.close()
@@ -238,14 +239,13 @@ class Rotation:
             allocator.close()
             raise
 
-    def _leaves(self, worker: Worker) -> bool:
-        """Whether there are others to go on without this one."""
+    def _others_than(self, worker: Worker) -> int:
+        """How many go on without this one, which leaves; 0 and it stays when it is the last."""
         with self._leaving:
             if len(self._able) == 1:
-                return False
+                return 0
             self._able.remove(worker)
-            worker.connection.close()
-            return True
+            return len(self._able)
 
     def _observe(self, event: Event) -> None:
         """Count and pass on, one event at a time whatever the number of workers."""
