@@ -6,12 +6,15 @@ its power. Needs root and iproute2.
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import uuid
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+from tests.waiting import until
 
 IP = shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin")
 PORT = 5432
@@ -67,7 +70,7 @@ class VanishingMachine:
         self._ip("address", "add", f"{self._here}/30", "dev", self._near)
         self._ip("link", "set", self._near, "up")
         self._ip("-n", self._namespace, "address", "add", f"{self._there}/30", "dev", self._far)
-        self.come_back()
+        self._ip("-n", self._namespace, "link", "set", self._far, "up")
         words = (sys.executable, "-c", FORWARD, str(self._socket), str(PORT))
         self._forwarder = subprocess.Popen(
             [str(IP), "netns", "exec", self._namespace, *words],
@@ -79,18 +82,29 @@ class VanishingMachine:
         assert self._forwarder.stdout is not None
         if self._forwarder.stdout.readline() != "ready\n":
             raise subprocess.CalledProcessError(1, words, stderr=b"nothing runs in the namespace")
+        until(self._answers)
 
     def vanish(self) -> None:
         self._ip("-n", self._namespace, "link", "set", self._far, "down")
 
     def come_back(self) -> None:
+        """Returns when it can be reached: the kernel takes a while to see that a link is up, and
+        to forget that nobody answered on it (EHOSTUNREACH)."""
         self._ip("-n", self._namespace, "link", "set", self._far, "up")
+        until(self._answers)
 
     def end(self) -> None:
         if self._forwarder is not None:
             self._forwarder.kill()
             self._forwarder.communicate()
         subprocess.run([str(IP), "netns", "del", self._namespace], check=False)
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection((str(self._there), PORT), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def _ip(self, *words: str) -> None:
         subprocess.run([str(IP), *words], check=True, capture_output=True)
