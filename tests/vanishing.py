@@ -52,9 +52,9 @@ class VanishingMachine:
         # Four addresses of 198.18.0.0/15, which RFC 2544 sets aside for tests.
         first = int(ip_address("198.18.0.0")) + name.int % 2**15 * 4
         self._here, self._there = ip_address(first + 1), ip_address(first + 2)
-        self.url = (
-            f"postgresql://{parts.username}@{self._there}:{PORT}{parts.path}?connect_timeout=2"
-        )
+        # A run has bounds of its own, six times as long.
+        bounds = "connect_timeout=2&keepalives_idle=2&keepalives_interval=1&tcp_user_timeout=5000"
+        self.url = f"postgresql://{parts.username}@{self._there}:{PORT}{parts.path}?{bounds}"
         self._namespace, self._near, self._far = (
             f"{what}-{name.hex[:6]}" for what in ("gone", "near", "far")
         )

@@ -74,12 +74,13 @@ def test_a_stopped_rotation_prints_the_command_with_the_same_point_in_time(
     leak(tickets, 500)
     assert manage("rotate_tokens", database_url=database_url).returncode == 0
     forget_changes(tickets)
-    command = ("rotate_tokens", "--issued-before", "now", "--limit", "200")
+    command = ("rotate_tokens", "--issued-before", "now", "--limit", "200", "--workers", "2")
     stopped = manage(*command, database_url=database_url)
     assert stopped.returncode == 3
     words = stopped.stdout.split("To go on: python manage.py ")[1].split()
     assert f"To go on after a kill: python manage.py {' '.join(words)}\n" in stopped.stdout
     assert words[:2] == ["rotate_tokens", "--issued-before"]
+    assert words[3:] == ["--workers", "2"]
     assert "300 pending" in stopped.stdout
     assert manage(*words, database_url=database_url).returncode == 0
     assert_each_token_changed_once(tickets)

@@ -101,6 +101,27 @@ def test_behind_an_old_snapshot_it_is_skipped_with_its_holder_named(
     assert done.stdout.endswith(f"To clean up later: {COMMAND}\n")
 
 
+def test_behind_a_snapshot_of_the_middle_it_cleans_what_it_can_and_names_the_holder_of_the_rest(
+    manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
+) -> None:
+    manage("rotate_tokens", "--limit", str(ROWS // 2), database_url=database_url)
+    reader = connect(database_url)
+    reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    value(reader, "SELECT count(*) FROM tickets_ticket")
+    process = manage.start("rotate_tokens", "--finish", database_url=database_url)
+    assert process.stdout is not None
+    named = next(line for line in process.stdout if " dead rows are left" in line)
+    assert f"which pid {reader.get_backend_pid()} (idle in transaction, open" in named
+    assert named.endswith(f"once it has ended, {COMMAND} removes them.\n")
+    let_go(reader)  # which the index that is built anew waits for, too
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert ROWS // 4 < value(tickets, DEAD_ROWS) <= ROWS
+    cleaned = manage("rotate_tokens", "--finish", database_url=database_url)
+    assert "dead rows are left" not in cleaned.stdout
+    assert value(tickets, DEAD_ROWS) == 0
+
+
 def test_stopped_while_the_index_is_built_traffic_went_on_and_the_next_run_mends_it(
     manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
 ) -> None:

@@ -1,11 +1,16 @@
 """What does not go together on the command line of rotate_tokens is said in one sentence."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core.management.base import CommandParser
 
-from tickets.rotation.management.arguments import add_arguments, check_together
+from tickets.rotation.management.arguments import (
+    add_arguments,
+    check_together,
+    rotation_options,
+)
 
 
 def parsed(*words: str) -> dict[str, Any]:
@@ -17,6 +22,7 @@ def parsed(*words: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "words",
     [
+        ("--batch-rows", "5", "--target-batch-seconds", "1"),
         ("--async", "--limit", "5"),
         ("--async", "--max-rows-per-second", "5"),
         ("--async", "--dry-run"),
@@ -66,3 +72,20 @@ def test_what_does_not_go_together_is_named(words: tuple[str, ...]) -> None:
 )
 def test_the_rest_does(words: tuple[str, ...]) -> None:
     assert check_together(parsed(*words)) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--independent-tokens", "--workers", "2", "--batch-rows", "50"),
+        ("--target-batch-seconds", "0.05", "--vacuum-every", "0", "--wait-for-locks", "1234567.8"),
+        ("--traffic-batch-rows", "0", "--retry-seconds", "3", "--pause-seconds", "1e-05"),
+        ("--max-rows-per-second", "7", "--max-replica-lag", "5", "--max-active-queries", "9"),
+    ],
+)
+def test_to_go_on_the_same_choices_are_typed_again(words: tuple[str, ...]) -> None:
+    options = rotation_options(parsed(*words, "--limit", "5"))
+    again = rotation_options(parsed(*options.words))
+    assert again == replace(options, limit_rows=None)
+    assert len(list(options.words)) == len(words)

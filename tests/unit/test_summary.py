@@ -13,6 +13,7 @@ from tickets.rotation.target import Target
 from tickets.rotation.token_source import SqlTokens
 
 TARGET = Target("shop.Order", "default", "order", "id", "token", "at", SqlTokens("f()"), True, ())
+COMMAND = "python manage.py rotate_tokens"
 WHOLE = GuardState({"shop.Order:guard_update": "enabled"}, {"pending": "valid"}, ())
 DISABLED = Problem("rotation.E003", "The guard trigger is disabled", "pgtrigger enable")
 BROKEN = GuardState({"shop.Order:guard_update": "disabled"}, {"pending": "valid"}, (DISABLED,))
@@ -28,20 +29,24 @@ def pending(rows: int) -> PendingCount:
 
 @pytest.mark.parametrize("outcome", [Outcome.LIMIT_REACHED, Outcome.STOPPED, Outcome.ROWS_LOCKED])
 def test_a_broken_guard_is_named_however_the_run_ended(outcome: Outcome) -> None:
-    said = summary.as_sentence(TARGET, ended(outcome), Aftermath(pending(7), BROKEN))
+    said = summary.as_sentence(
+        TARGET, ended(outcome), Aftermath(pending(7), BROKEN), to_go_on=COMMAND
+    )
     assert "; 7 pending. To go on: " in said
     assert said.endswith(f"The guard is not whole: {DISABLED}")
 
 
 def test_rows_that_became_pending_after_the_end_are_told_as_such() -> None:
-    said = summary.as_sentence(TARGET, ended(Outcome.COMPLETE), Aftermath(pending(3), WHOLE))
+    said = summary.as_sentence(
+        TARGET, ended(Outcome.COMPLETE), Aftermath(pending(3), WHOLE), to_go_on=COMMAND
+    )
     assert "Rows became pending since; 3 pending. To go on: " in said
     assert "Nothing is pending" not in said
 
 
 def test_what_could_not_be_looked_at_is_not_claimed() -> None:
     after = Aftermath(None, None, unknown_because="cannot reach the database")
-    said = summary.as_sentence(TARGET, ended(Outcome.COMPLETE), after)
+    said = summary.as_sentence(TARGET, ended(Outcome.COMPLETE), after, to_go_on=COMMAND)
     assert "Nothing was pending at the end; how much is pending now is unknown" in said
     assert "Nothing is pending" not in said
 

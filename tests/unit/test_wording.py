@@ -19,6 +19,11 @@ def test_count_names_estimates_and_the_unknown() -> None:
     assert wording.count(None) == "–"
 
 
+def test_one_thing_is_not_several() -> None:
+    assert [wording.things(n, "row") for n in (0, 1, 1_234)] == ["0 rows", "1 row", "1,234 rows"]
+    assert [wording.things(n, "retry", "retries") for n in (1, 2)] == ["1 retry", "2 retries"]
+
+
 @pytest.mark.parametrize(
     ("part", "whole", "percent"), [(0, 0, 100.0), (999_999, 1_000_000, 99.99), (1, 3, 33.33)]
 )

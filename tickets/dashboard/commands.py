@@ -9,6 +9,7 @@ from typing import Any
 from tickets.batch.dispatch import ensure_worker
 from tickets.batch.errors import BatchError, NotRunningError, UnavailableError
 from tickets.dashboard.records import pace_now, running_rotation
+from tickets.rotation import wording
 from tickets.rotation.connection import reason_of
 from tickets.rotation.errors import NotSpreadableError, RotationError, WithdrawnError
 from tickets.rotation.options import RotationOptions
@@ -55,8 +56,8 @@ def start(target: Target, pace: Pace, user: Any) -> str:
     except RotationError as error:
         raise RefusedError(f"Nothing was started: {error}") from None
     return (
-        f"Operation {rotation.pk}: {pending.rows:,} pending rows in {ranges:,} "
-        f"range{'' if ranges == 1 else 's'} are with the workers."
+        f"Operation {rotation.pk}: {pending.rows:,} pending rows in "
+        f"{wording.things(ranges, 'range')} are with the workers."
     )
 
 

@@ -16,7 +16,7 @@ from tickets.rotation.reindex_token import TokenReindex
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.storage import IndexBloat, Storage
 from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import TableVacuum
+from tickets.rotation.vacuum_table import TableVacuum, oldest_snapshot
 
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
 ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
@@ -76,7 +76,19 @@ class Finish:
         ended = self._watch(lambda: vacuum.run(since_xid=since_xid, analyze=True), vacuum.cancel)
         if ended.done:
             self._say(f"Vacuumed and analyzed in {wording.duration(ended.seconds)}.")
+            self._say_who_needs_the_rest()
         return ended.skipped_because
+
+    def _say_who_needs_the_rest(self) -> None:
+        """A VACUUM leaves rows that died after somebody's snapshot was taken."""
+        with reading(self._target.database) as connection:
+            left = read_storage(connection, self._target).dead_rows
+            holder = oldest_snapshot(connection, None) if left else None
+        if holder is not None:
+            self._say(
+                f"{wording.count(left)} dead rows are left, which {holder} may still need: once it "
+                f"has ended, {self._command} removes them."
+            )
 
     def _drop_leftovers(self, before: Storage) -> str | None:
         if not before.leftover_indexes:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+WORDS = {
+    "wait_for_locks_seconds": "--wait-for-locks",
+    "vacuum_every_percent": "--vacuum-every",
+    "max_replica_lag_seconds": "--max-replica-lag",
+}
+"""Options of the command that are not called as their field is."""
+
+NOT_REPEATED = ("limit_rows", "lock_timeout_ms")
+"""The first is of one run, the second nothing to type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +53,14 @@ class RotationOptions:
         One for each worker; one each to keep the record, to vacuum, to see who holds locked rows.
         """
         return self.workers + (3 if self.vacuum_every_percent else 2)
+
+    @property
+    def words(self) -> Iterator[str]:
+        """The command's words for what is not the default, so that a later run does likewise."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value == field.default or field.name in NOT_REPEATED:
+                continue
+            yield WORDS.get(field.name, f"--{field.name.replace('_', '-')}")
+            if value is not True:
+                yield str(value).removesuffix(".0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -66,6 +67,7 @@ class Run:
         self._out = out
         self._err = err
         self._stop = StopSignal()
+        self._to_go_on = target.command
         self.result = Result()
 
     def of(self, target: Target) -> Run:
@@ -112,10 +114,11 @@ class Run:
         With ``finish``, clean up after that; False also when the clean-up was stopped. Raises
         RotationError, its message completed with what is safe and how to go on.
         """
+        self._to_go_on = f"{self._target.command} {shlex.join(options.words)}".rstrip()
         with stop_on_signal(self._stop):
             pending = self.look()
             if self._target.selection.issued_before is not None:
-                self._say(summary.cut_off_as_sentence(self._target))
+                self._say(summary.cut_off_as_sentence(self._target, self._to_go_on))
             if pending.rows:
                 self._rotate(options, pending)
             after = self.sum_up(self.result, offer_finish=not finish and self.result.batches > 0)
@@ -126,7 +129,7 @@ class Run:
         after = self._look_after(result, offer_finish=offer_finish)
         if self._mode == "json":
             say(summary.as_json(result, after, None), self._out)
-        self._say(summary.as_sentence(self._target, result, after))
+        self._say(summary.as_sentence(self._target, result, after, to_go_on=self._to_go_on))
         return after
 
     def _finish(self, after: Aftermath) -> bool:
@@ -227,7 +230,7 @@ class Run:
             return error
         return RotationError(
             f"{error}. The {result.rotated_rows:,} rows rotated by this run are safe, nothing is "
-            f"half done. To go on: {self._target.command}"
+            f"half done. To go on: {self._to_go_on}"
         )
 
     def _look_after(self, result: Result, *, offer_finish: bool) -> Aftermath:

@@ -66,8 +66,8 @@ def as_json(result: Result, after: Aftermath | None, error: str | None) -> str:
     )
 
 
-def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
-    """What was done, why it ended, what is left, and the command to go on."""
+def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: str) -> str:
+    """What was done, why it ended, what is left, and the command ``to_go_on``."""
     pending = after.pending
     if after.complete and result.batches == 0:
         return f"{target.label}: {_nothing_pending(target, after)}; nothing was written."
@@ -76,7 +76,7 @@ def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
         ended = _reason(result, "nothing was pending at the end")
         return (
             f"{work}. {ended}; how much is pending now is unknown ({after.unknown_because}). "
-            f"To go on: {target.command}"
+            f"To go on: {to_go_on}"
         )
     if after.complete:
         complete = _sentence(_nothing_pending(target, after))
@@ -86,15 +86,15 @@ def as_sentence(target: Target, result: Result, after: Aftermath) -> str:
         return f"{work}. Nothing is pending, but the guard is not whole: {problems}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
     ended = _reason(result, "rows became pending since")
-    to_go_on = f"{work}. {ended}; {left} pending. To go on: {target.command}"
-    return f"{to_go_on}. The guard is not whole: {problems}" if problems else to_go_on
+    said = f"{work}. {ended}; {left} pending. To go on: {to_go_on}"
+    return f"{said}. The guard is not whole: {problems}" if problems else said
 
 
-def cut_off_as_sentence(target: Target) -> str:
+def cut_off_as_sentence(target: Target, to_go_on: str) -> str:
     """What to type after a kill, whose last word nobody hears."""
     time = target.selection.issued_before
     moment = "–" if time is None else time.isoformat()
-    return f"{target.label}: tokens issued before {moment}. To go on after a kill: {target.command}"
+    return f"{target.label}: tokens issued before {moment}. To go on after a kill: {to_go_on}"
 
 
 def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
@@ -132,11 +132,13 @@ def _sentence(words: str) -> str:
 def _work(result: Result) -> str:
     rate = result.rotated_rows / result.seconds if result.seconds else None
     work = (
-        f"{result.rotated_rows:,} tokens rotated in {wording.duration(result.seconds)} "
-        f"({wording.rate(rate)}, {result.batches:,} batches, {result.retries:,} retries)"
+        f"{wording.things(result.rotated_rows, 'token')} rotated in "
+        f"{wording.duration(result.seconds)} ({wording.rate(rate)}, "
+        f"{wording.things(result.batches, 'batch', 'batches')}, "
+        f"{wording.things(result.retries, 'retry', 'retries')})"
     )
     if result.vacuums:
-        work += f", {result.vacuums:,} VACUUM{'' if result.vacuums == 1 else 's'} beside it"
+        work += f", {wording.things(result.vacuums, 'VACUUM')} beside it"
     if result.waited_seconds:
         waits = (f"{wait:.1f} s for {kind}" for kind, wait in result.waited_seconds.items())
         work += f", having waited {', '.join(waits)}"

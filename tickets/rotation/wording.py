@@ -12,6 +12,11 @@ def count(rows: int | None, *, is_estimate: bool = False) -> str:
     return f"about {rows:,}" if is_estimate else f"{rows:,}"
 
 
+def things(number: int, one: str, several: str | None = None) -> str:
+    """``1 token``, ``1,234 tokens``; ``several`` where an "s" is not enough."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 def rate(rows_per_second: float | None) -> str:
     """``81,234 rows/s``."""
     return f"{UNKNOWN} rows/s" if rows_per_second is None else f"{rows_per_second:,.0f} rows/s"
@@ -47,4 +52,4 @@ def percent(part: int, whole: int) -> float:
 
 def ranges(at_work: int, waiting: int) -> str:
     """``2 ranges at work, 14 waiting``."""
-    return f"{at_work:,} range{'' if at_work == 1 else 's'} at work, {waiting:,} waiting"
+    return f"{things(at_work, 'range')} at work, {waiting:,} waiting"

@@ -108,6 +108,8 @@ def check_together(options: dict[str, Any]) -> str | None:
         return f"{spread} goes with none of {INSTEAD_IN_WORDS}."
     if spread and options["finish"]:
         return f"--finish does not go with {spread}: it is for when nothing is pending."
+    if options["batch_rows"] and options["target_batch_seconds"] != DEFAULTS.target_batch_seconds:
+        return "--batch-rows fixes the batch size, --target-batch-seconds adapts it: give one."
     if options["async"] and options["limit"] is not None:
         return "--limit does not go with --async: take the canary here, without it."
     if options["async"] and options["max_rows_per_second"] is not None:

@@ -6,6 +6,7 @@ import json
 import time
 from typing import TextIO
 
+from tickets.rotation import wording
 from tickets.rotation.errors import NotSpreadableError, RotationError, WithdrawnError
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.run import Run
@@ -61,7 +62,7 @@ class Operator:
             say(json.dumps({**line, "total_rows": pending.rows}), self._out)
         self._say(
             f"{self._target.label}: operation {rotation.pk}, {pending.rows:,} pending rows in "
-            f"{ranges:,} range{'' if ranges == 1 else 's'}, is with the workers. "
+            f"{wording.things(ranges, 'range')}, is with the workers. "
             f"{self._target.whole_command} --follow shows how far they are, --stop stops them."
         )
         return False

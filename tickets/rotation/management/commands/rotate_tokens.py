@@ -9,6 +9,7 @@ from typing import Any, TextIO, cast
 from django.core.management.base import CommandError, CommandParser
 
 from tickets.batch.sessions import name_sessions
+from tickets.rotation import wording
 from tickets.rotation.aim import read_moment
 from tickets.rotation.connection import APPLICATION_NAME, own_session, reading
 from tickets.rotation.discovery import find_targets
@@ -138,7 +139,7 @@ class Command(OneLineCommand):
         """Whether anything is pending is not looked at: the exit code is 0."""
         alive, silent = request_stop(database, [target.label for target in chosen])
         halt_requested(database)
-        line = f"Asked {alive} running rotation{'' if alive == 1 else 's'} to end after its batch."
+        line = f"Asked {wording.things(alive, 'running rotation')} to end after its batch."
         if not alive:
             which = f" of {', '.join(target.label for target in chosen)}" if chosen else ""
             line = f"No rotation{which} is running on database {database!r}."
