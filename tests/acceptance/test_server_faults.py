@@ -76,7 +76,9 @@ def test_a_server_that_stays_away_ends_the_run_in_bounded_time_and_a_later_run_g
     (line,) = stderr.splitlines()
     assert "gave up after" in line
     assert "rows rotated by this run are safe" in line
-    assert line.endswith("To go on: python manage.py rotate_tokens")
+    assert line.endswith(
+        "To go on: python manage.py rotate_tokens --batch-rows 100 --retry-seconds 2"
+    )
     server.start()
     assert manage("rotate_tokens", database_url=url).returncode == 0
     assert_each_token_changed_once(connect(url))
@@ -97,7 +99,7 @@ def test_a_stop_while_the_server_is_away_still_says_how_far_it_came(
     assert "Traceback" not in stderr
     assert "tokens rotated in" in stdout
     assert "how much is pending now is unknown" in stdout
-    assert stdout.endswith("To go on: python manage.py rotate_tokens\n")
+    assert stdout.endswith("To go on: python manage.py rotate_tokens --batch-rows 100\n")
 
 
 def test_a_server_that_is_down_for_ten_seconds_is_waited_for(
