@@ -39,9 +39,9 @@ SECTIONS = {
         "the client's own clock; the whole process includes the start of Python and the counts "
         "before and after. The machine's speed wavers: one and two workers run directly after a "
         "single UPDATE of their own, the others are compared to the last one before them. Shown "
-        "are the median of the ratios and their range. On a table of this size ours writes tokens "
-        "whose first digit neighbours share, made from a hash, the other recipes a random UUID a "
-        "row; with --independent-tokens ours does so too.",
+        "are the median of the ratios and their range. On tables of some 400,000 rows and more "
+        "ours writes tokens whose first digits neighbours share, made from a hash, the other "
+        "recipes a random UUID a row; with --independent-tokens ours does so too.",
         (speed_table,),
         plots=("speed", "disk"),
     ),

@@ -1,4 +1,4 @@
-"""Two signals, close together, at any moment: the command ends soon, quietly, and loses nothing."""
+"""Signals, close together, at any moment: the command ends soon, quietly, and loses nothing."""
 
 import random
 import signal
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak
+from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import PROJECT, Manage
+from tests.waiting import until
 
 ROWS = 5_000
 BATCH_ROWS = 50
@@ -34,6 +35,11 @@ print("started", flush=True)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
+
+WAITS_FOR_A_LOCK = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 # A batch that reaches this row ends only when it is cancelled.
 STUCK = f"""
@@ -73,8 +79,8 @@ def signal_twice(process: "Popen[str]", after_seconds: float) -> None:
     first, second = random.choice(PAIRS)
     time.sleep(after_seconds)  # the moment of the signals, not a wait for anything
     process.send_signal(first)
-    until = time.perf_counter() + random.choice([0, 50e-6, 500e-6, 0.02]) * random.random()
-    while time.perf_counter() < until:  # far shorter than what a sleep can be
+    done_at = time.perf_counter() + random.choice([0, 50e-6, 500e-6, 0.02]) * random.random()
+    while time.perf_counter() < done_at:  # far shorter than what a sleep can be
         pass
     process.send_signal(second)
 
@@ -89,10 +95,10 @@ def assert_ends_well(process: "Popen[str]") -> None:
     assert "Exception" not in stderr
 
 
-def moments(count: int, since: float, until: float) -> Iterator[float]:
+def moments(count: int, since: float, to: float) -> Iterator[float]:
     """Each by chance in a share of its own, so that no part of the time is left out."""
     for number in range(count):
-        yield since + (until - since) * (number + random.random()) / count
+        yield since + (to - since) * (number + random.random()) / count
 
 
 def seconds_of(start: Callable[..., "Popen[str]"], *options: str) -> float:
@@ -128,3 +134,21 @@ def test_two_signals_at_the_end_of_a_run_leave_it_ended_and_a_later_run_goes_on(
         assert_ends_well(process)
     assert manage("rotate_tokens", database_url=database_url).returncode == 0
     assert_each_token_changed_once(tickets)
+
+
+def test_a_third_signal_ends_a_run_that_waits_for_the_table_before_it_has_begun(
+    manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
+) -> None:
+    """Somebody's ALTER TABLE has the table, and its answer is nowhere near."""
+    holder = connect(database_url)
+    holder.cursor().execute("BEGIN; LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
+    process = manage.start("rotate_tokens", database_url=database_url)
+    until(lambda: value(tickets, WAITS_FOR_A_LOCK))
+    assert process.stderr is not None
+    for said in ("Stopping after the running batch", "Ending at once"):
+        process.send_signal(signal.SIGTERM)
+        assert any(said in line for line in process.stderr)  # read up to there
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == -signal.SIGTERM
+    holder.cursor().execute("ROLLBACK")
+    assert pending(tickets) == ROWS

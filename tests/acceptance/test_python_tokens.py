@@ -1,5 +1,6 @@
 """manage.py rotate_tokens where tokens are made by a function of the site's."""
 
+import json
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -48,12 +49,15 @@ def test_a_source_that_fails_on_the_way_ends_the_run_with_one_line_that_says_how
 ) -> None:
     leak(tickets, 500)
     env = made_by("tests.python_tokens.makers.tiring")
-    failed = manage("rotate_tokens", "--batch-rows", "100", database_url=database_url, env=env)
+    command = ("rotate_tokens", "--batch-rows", "100", "--progress", "json")
+    failed = manage(*command, database_url=database_url, env=env)
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith(
         "CommandError: The token source tests.python_tokens.makers.tiring raised RuntimeError. "
         "The 200 rows rotated by this run are safe, nothing is half done. To go on: "
     )
+    last = json.loads(failed.stdout.splitlines()[-1])
+    assert (last["event"], last["outcome"], last["rotated_rows"]) == ("end", "error", 200)
     assert "could not sign" not in failed.stdout + failed.stderr
     assert pending(tickets) == 300
     assert manage("rotate_tokens", database_url=database_url).returncode == 0

@@ -55,7 +55,7 @@ def test_plain_lines_tell_done_total_rate_remaining_and_skipped(
     leak(tickets, 1000)
     done = manage("rotate_tokens", "--batch-rows", "100", database_url=database_url)
     assert re.match(
-        r"rotated 100 of 1,000 \(10\.0 %\), [\d,]+ rows/s, \d+:\d\d:\d\d left, 0 skipped, "
+        r"rotated 100 of 1,000 \(10\.00 %\), [\d,]+ rows/s, \d+:\d\d:\d\d left, 0 skipped, "
         r"batch 100 rows\n",
         done.stdout,
     )

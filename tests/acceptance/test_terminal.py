@@ -58,4 +58,4 @@ def test_a_terminal_gets_a_bar_with_total_rate_and_remaining_time(leaked: str) -
 
 def test_a_terminal_without_a_size_gets_lines(leaked: str) -> None:
     shown = on_a_terminal(leaked, rows=0, columns=0)
-    assert "rotated 500 of 20,000 (2.5 %)" in shown
+    assert "rotated 500 of 20,000 (2.50 %)" in shown

@@ -244,3 +244,51 @@ def test_an_abort_rolls_the_batch_in_flight_back(
         with pytest.raises(AbortedError):
             rotation(stop=stop, target=slow).run()
     assert pending(tickets) == 10
+
+
+WAIT_UNTIL_SOMEBODY_WAITS = """
+CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    FOR look IN 1..3000 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN EXISTS (
+            SELECT FROM pg_locks WHERE NOT granted AND relation = 'tickets_ticket'::regclass
+        );
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER look AFTER UPDATE ON tickets_ticket FOR EACH STATEMENT EXECUTE FUNCTION look();
+"""
+ASLEEP = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
+
+
+def test_what_has_committed_counts_though_a_lock_comes_before_the_look_at_it(
+    tickets: Any, other: Any, rotation: RotationFactory
+) -> None:
+    """A migration that waits for the batch has its lock as soon as the batch commits."""
+    leak(tickets, 100)
+    tickets.cursor().execute(WAIT_UNTIL_SOMEBODY_WAITS)
+    retried = threading.Event()
+
+    def migrate() -> None:
+        until(lambda: value(tickets, ASLEEP))
+        other.cursor().execute("LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
+        other.cursor().execute("DROP TRIGGER look ON tickets_ticket")
+        assert retried.wait(timeout=60)
+        other.commit()
+
+    def note(event: Event) -> None:
+        if isinstance(event, Retrying):
+            retried.set()
+
+    with ThreadPoolExecutor() as pool:
+        migration = pool.submit(migrate)
+        result = rotation(note, limit_rows=20, batch_rows=20, vacuum_every_percent=0).run()
+        migration.result()
+    assert (result.outcome, result.rotated_rows) == (Outcome.LIMIT_REACHED, 20)
+    assert result.retries > 0
+    assert pending(tickets) == 80

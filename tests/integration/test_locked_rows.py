@@ -12,6 +12,7 @@ import pytest
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
+from tickets.rotation.errors import UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Event, Waiting
 from tickets.rotation.random_uuids import random_uuids
 from tickets.rotation.result import Outcome
@@ -77,6 +78,29 @@ def test_a_locked_row_among_rows_that_a_trigger_undoes_does_not_keep_the_run_goi
     result = rotation(wait_for_locks_seconds=0.5).run()
     assert result.outcome is Outcome.ROWS_LOCKED
     assert pending(tickets) == 2
+
+
+def test_who_has_let_go_of_a_row_is_not_named_for_another_that_nobody_holds(
+    tickets: Any, other: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 100)
+    tickets.cursor().execute(
+        """
+        CREATE FUNCTION suppress() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+        CREATE TRIGGER suppress BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+        WHEN (OLD.id = 90) EXECUTE FUNCTION suppress();
+        """
+    )
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 50 FOR UPDATE")
+
+    def let_go(event: Event) -> None:
+        if isinstance(event, Waiting):
+            other.rollback()
+
+    engine = rotation(let_go, limit_rows=500, vacuum_every_percent=0)
+    with pytest.raises(UnyieldingRowsError, match="nobody holds them"):
+        engine.run()
+    assert engine.result.rotated_rows == 99
 
 
 def test_rows_are_waited_for_longer_than_the_roles_statement_timeout(

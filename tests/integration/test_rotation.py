@@ -11,6 +11,8 @@ import pytest
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
+from tickets.rotation.batch import BatchRunner
+from tickets.rotation.batch_outcome import BatchOutcome
 from tickets.rotation.errors import UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Event
 from tickets.rotation.result import Outcome
@@ -127,6 +129,32 @@ def test_a_change_that_never_holds_is_not_taken_for_progress(
         engine.run()
     assert engine.result.rotated_rows == 0
     assert pending(tickets) == 100
+
+
+@pytest.mark.parametrize("options", [{}, {"limit_rows": 5_000}])
+def test_rows_asked_for_again_while_they_are_rotated_are_not_taken_for_rows_that_resist(
+    tickets: Any,
+    rotation: RotationFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+) -> None:
+    """Between a commit and the look at it an application asks for as many rows as were rotated."""
+    leak(tickets, 100)
+    rotate = BatchRunner.rotate
+    asked = 0
+
+    def rotate_and_be_asked(runner: BatchRunner, *words: Any) -> BatchOutcome:
+        nonlocal asked
+        outcome = rotate(runner, *words)
+        if asked < 10:
+            asked += 1
+            tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
+        return outcome
+
+    monkeypatch.setattr(BatchRunner, "rotate", rotate_and_be_asked)
+    assert rotation(batch_rows=10, **options).run().outcome is Outcome.COMPLETE
+    assert asked == 10
+    assert pending(tickets) == 0
 
 
 def test_a_duplicate_token_isolates_its_row_and_tries_it_again(

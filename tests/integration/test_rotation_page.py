@@ -196,7 +196,7 @@ def test_while_it_rotates_it_shows_what_the_command_shows(operator: Client, leak
         )
     page = text(operator)
     assert "Rotating" in page
-    assert f"operation {operation.pk}: rotated 10 of 40 (25.0 %), 1 rows/s, 0:00:30 left" in page
+    assert f"operation {operation.pk}: rotated 10 of 40 (25.00 %), 1 rows/s, 0:00:30 left" in page
     assert "Rate 1 rows/s over 30 s" in page
     assert "Waiting for the pace asked for: at most 50 rows/s" in page
     assert f"Stop operation {operation.pk}" in page

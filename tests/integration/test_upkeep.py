@@ -6,7 +6,7 @@ from itertools import chain, repeat
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from tests.leaked import assert_each_token_changed_once, leak, value
 from tests.rotations import RotationFactory
@@ -180,6 +180,23 @@ def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
     monkeypatch.setattr(upkeep, "due_rows", looked)
     beside = beside_batches(target, Remarks())
     until(lambda: beside.rotated(1) or beside.vacuums >= 1)
+    beside.close()
+
+
+def test_a_server_without_a_connection_left_is_asked_no_more_often_than_after_a_tenth_of_a_share(
+    tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak(tickets, ROWS)
+    beside = beside_batches(target, Remarks())
+    until(lambda: beside._due_rows == ROWS / 10)
+    monkeypatch.setitem(connections[target.database].settings_dict, "NAME", "there_is_none")
+    looks = []
+    look = beside._look
+    monkeypatch.setattr(beside, "_look", lambda: looks.append(1) or look())
+    for _ in range(ROWS // 100):
+        beside.rotated(100)
+        until(lambda: not beside._is_busy)
+    assert len(looks) == 1 + (ROWS - ROWS // 10) // (ROWS // 100)
     beside.close()
 
 

@@ -6,14 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
+from tickets.rotation import worker_pool
 from tickets.rotation.allocator import InKeyOrder
 from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import AbortedError, StatementError
-from tickets.rotation.events import BatchDone, Event, Remark, Retrying
+from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
@@ -70,6 +72,78 @@ def test_workers_that_the_server_does_not_serve_leave_the_rotation_to_the_others
     assert len(said) == 2
     assert result.waited_seconds["pace"] <= result.seconds
     assert rotation(vacuum_every_percent=0).run().outcome is Outcome.COMPLETE
+    assert_each_token_changed_once(tickets)
+
+
+def set_connection_limit(tickets: Any, target: Target, most: int) -> None:
+    role = connections[target.database].settings_dict["USER"]
+    tickets.cursor().execute(f"ALTER ROLE {role} CONNECTION LIMIT {most}")
+
+
+TERMINATE_FIRST = (
+    "SELECT pg_terminate_backend(min(pid)) FROM pg_stat_activity"
+    " WHERE usename = %s AND datname = current_database()"
+)
+
+
+def test_a_worker_that_has_left_comes_back_when_the_server_serves_it_again(
+    tickets: Any,
+    target: Target,
+    rotation: RotationFactory,
+    limit_connections: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leak(tickets, 20_000)
+    limit_connections(2)
+    monkeypatch.setattr(worker_pool, "LOOKS_BEFORE_COMING_BACK", 1)
+    stop = StopSignal()
+    said: list[str] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Remark):
+            said.append(event.text.partition(":")[0])
+            set_connection_limit(tickets, target, 2)
+        elif isinstance(event, BatchDone) and not said:
+            set_connection_limit(tickets, target, 1)
+            role = connections[target.database].settings_dict["USER"]
+            value(tickets, TERMINATE_FIRST, role)
+        if len(said) == 2:
+            stop.request()
+
+    slowly = {"max_rows_per_second": 500, "batch_rows": 5, "retry_seconds": 0.2}
+    result = rotation(note, stop, workers=2, vacuum_every_percent=0, **slowly).run()
+    assert result.outcome is Outcome.STOPPED
+    assert said == ["Going on with 1 of 2 workers", "Going on with 2 of 2 workers again"]
+    assert rotation(vacuum_every_percent=0).run().outcome is Outcome.COMPLETE
+    assert_each_token_changed_once(tickets)
+
+
+def test_when_the_worker_that_waits_for_a_row_loses_its_connection_another_one_waits(
+    tickets: Any,
+    target: Target,
+    other: Any,
+    rotation: RotationFactory,
+    limit_connections: Callable[[int], None],
+) -> None:
+    leak(tickets, 500)
+    limit_connections(3)  # the third looks who holds the row
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 50 FOR UPDATE")
+    said: list[str] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Remark):
+            said.append(event.text.partition(":")[0])
+            other.rollback()
+        elif isinstance(event, Waiting) and not said:
+            set_connection_limit(tickets, target, 1)
+            worker = engine._workers[0].connection
+            tickets.cursor().execute(
+                "SELECT pg_terminate_backend(%s)", (worker._raw.info.backend_pid,)
+            )
+
+    engine = rotation(note, workers=2, batch_rows=50, vacuum_every_percent=0, retry_seconds=0.5)
+    assert engine.run().outcome is Outcome.COMPLETE
+    assert said == ["Going on with 1 of 2 workers"]
     assert_each_token_changed_once(tickets)
 
 

@@ -107,3 +107,15 @@ def test_a_bar_shows_remarks_above_itself_and_the_reason_for_small_batches() -> 
     display.close()
     assert "no VACUUM\n" in err.getvalue()
     assert "batch 25, giving way to traffic" in err.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["bar", "lines", "json"])
+def test_no_display_rounds_up_to_a_hundred_percent(mode: str) -> None:
+    progress, out = Progress(1_000_000, clock=Clock()), io.StringIO()
+    display = make_display(mode, progress, out=out, err=out, clock=Clock())
+    progress.record(999_999)
+    display.show(batch())
+    display.close()
+    assert "99" in out.getvalue()
+    assert "100.0" not in out.getvalue()
+    assert "100%" not in out.getvalue()

@@ -67,3 +67,11 @@ def test_skipped_rows_add_up() -> None:
     progress.record(3, skipped_rows=2)
     progress.record(4, skipped_rows=1)
     assert (progress.skipped_rows, progress.pending_rows) == (3, 3)
+
+
+def test_a_hundred_percent_is_said_only_when_nothing_is_left() -> None:
+    progress = Progress(1_000_000_000, clock=Clock())
+    progress.record(999_999_999)
+    assert progress.percent == 99.99
+    progress.record(1)
+    assert progress.percent == 100.0

@@ -169,3 +169,18 @@ def test_others_are_looked_for_once_a_second() -> None:
         throttle.next_wait()
         clock.now += 0.125
     assert looks == 4
+
+
+def test_however_many_ask_a_closed_gate_is_looked_at_twice_a_second() -> None:
+    clock, readings = Clock(), []
+
+    def read(source: object) -> float:
+        readings.append(source)
+        return 20.0
+
+    throttle = Throttle(clock=clock, signals=(replica_lag_signal(10, read),))
+    for _ in range(30):  # three seconds
+        waits = [throttle.next_wait(worker) for worker in range(8)]
+        assert all(wait is not None and wait.kind == "replica lag" for wait in waits)
+        clock.now += 0.1
+    assert len(readings) == 6

@@ -31,6 +31,10 @@ def fail_without_asking() -> Any:
     raise AssertionError
 
 
+def leave(n: int) -> Any:
+    raise SystemExit(f"{SECRET} is no key")
+
+
 def fail(n: int) -> Any:
     raise ValueError(f"cannot sign {SECRET}")
 
@@ -51,6 +55,7 @@ def fail(n: int) -> Any:
         (lambda _: [SECRET, b"", "other"], "made a token that is empty"),
         (lambda _: [SECRET, "x\0", "other"], "holds a NUL"),
         (fail, "raised ValueError"),
+        (leave, "raised SystemExit"),
         (fail_without_asking, "raised TypeError"),
     ],
 )

@@ -167,7 +167,7 @@ def _line(rotation: RunningRotation) -> str:
     progress, operation = rotation.progress, rotation.operation
     line = (
         f"operation {operation.pk}: rotated {progress.done_rows:,} of "
-        f"{wording.count(progress.total_rows)} ({progress.percent:.1f} %), "
+        f"{wording.count(progress.total_rows)} ({progress.percent:.2f} %), "
         f"{wording.rate(progress.rows_per_second())}, "
         f"{wording.duration(progress.remaining_seconds())} left"
     )

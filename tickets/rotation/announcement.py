@@ -44,13 +44,14 @@ class Announcements:
     """Collects the keys of a worker's commits until it has time to send them.
 
     Not while a transaction is open, and not while the time of a batch is taken. Keys are asked of
-    the database only when somebody listens.
+    the database only when somebody listens. ``committed_rows`` counts all of them from the start.
     """
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._keys: list[Key] = []
         self._has_sent = False
+        self.committed_rows = 0
 
     def run(self, connection: Connection, update: sql.Composable, values: Values) -> RotatedRows:
         """Run an UPDATE of the target's table, which it calls by its name."""
@@ -63,6 +64,7 @@ class Announcements:
     def committed(self, rotated: RotatedRows) -> int:
         """Keep the keys for ``send``; how many rows there are."""
         self._keys += rotated.keys
+        self.committed_rows += rotated.rows
         return rotated.rows
 
     def send(self) -> None:

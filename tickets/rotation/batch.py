@@ -12,7 +12,7 @@ import psycopg2
 from tickets.rotation import sql
 from tickets.rotation.allocator import Stretch
 from tickets.rotation.announcement import Announcements
-from tickets.rotation.batch_outcome import BatchOutcome
+from tickets.rotation.batch_outcome import BatchOutcome, FirstRow
 from tickets.rotation.connection import Connection, Values, fault_of
 from tickets.rotation.free_rows import FreeRows
 from tickets.rotation.key_range import EVERY_KEY, Key, KeyRange
@@ -70,6 +70,11 @@ class BatchRunner:
             token_slice=self._slice,
         )
         self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
+
+    @property
+    def committed_rows(self) -> int:
+        """How many rows its UPDATEs have changed for good, whatever failed after their commits."""
+        return self.announcements.committed_rows
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
@@ -177,23 +182,21 @@ class BatchRunner:
         wait_seconds: float,
         tell_pid: Callable[[int], None],
         tell_had: Callable[[], None],
-    ) -> int | None:
+    ) -> FirstRow:
         """Wait up to ``wait_seconds`` for the first pending row of the range, and rotate it.
 
-        How many rows really changed, 0 or 1; None when others still hold it. The callbacks are
-        those of ``FreeRows.rotate_first``.
+        The callbacks are those of ``FreeRows.rotate_first``.
         """
         first = self.first_part(keys, 1)
         try:
-            rotated = self._free_rows.rotate_first(first, wait_seconds, tell_pid, tell_had)
+            return self._free_rows.rotate_first(first, wait_seconds, tell_pid, tell_had)
         except psycopg2.Error as error:
             fault = fault_of(error)
             if fault is Fault.LOCKED:
-                return None
+                return FirstRow.HELD
             if fault is Fault.DUPLICATE_TOKEN:
-                return 0  # the next pass makes another
+                return FirstRow.LEFT
             raise
-        return rotated if rotated and not self._free_rows.pending_rows(first) else 0
 
     def _rotate_halves(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         rows = self._free_rows.pending_rows(keys)

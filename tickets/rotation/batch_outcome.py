@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class FirstRow(Enum):
+    """What became of the first pending row of a range."""
+
+    ROTATED = auto()
+    HELD = auto()
+    """Others have it still."""
+    RESISTS = auto()
+    """It was had, and is pending after an UPDATE without an error."""
+    LEFT = auto()
+    """None was pending any more, or its token was taken: the next pass tells."""
 
 
 @dataclass(frozen=True, slots=True)

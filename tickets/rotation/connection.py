@@ -89,6 +89,10 @@ class Connection:
         self._connect_seconds = connect_seconds
         self._raw: Any = None
 
+    def open(self) -> None:
+        """Connect, if it is not connected; what follows then waits for answers alone."""
+        self._open()
+
     def _open(self) -> Any:
         if self._raw is None or self._raw.closed:
             wrapper = own_wrapper(self._alias, self._startup_options, self._connect_seconds)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 
 from tickets.rotation.allocator import Allocator, ByList, InKeyOrder, InTurn
 from tickets.rotation.allowance import Allowance
-from tickets.rotation.errors import DatabaseGoneError, UnyieldingRowsError
+from tickets.rotation.batch_outcome import FirstRow
+from tickets.rotation.errors import UnyieldingRowsError
 from tickets.rotation.events import BatchDone, Event, Observer, Remark, Waiting
 from tickets.rotation.health import make_throttle
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
@@ -23,11 +23,13 @@ from tickets.rotation.result import Outcome, Result
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 from tickets.rotation.upkeep import Upkeep
-from tickets.rotation.worker import PassOutcome, Worker
+from tickets.rotation.worker import Worker
+from tickets.rotation.worker_pool import WorkerPool
 
 FRUITLESS_PASSES = 3
 PASSES_IN_VAIN = 20
 ROWS_OF_A_LOOK = 10_000
+TRY_ONE_ROW_SECONDS = 0.2
 
 
 class Rotation:
@@ -82,8 +84,7 @@ class Rotation:
             )
             for _ in range(options.workers)
         ]
-        self._able = list(self._workers)
-        self._leaving = Lock()
+        self._pool = WorkerPool(self._workers, observe=self._observe, stop=stop)
         self._upkeep = Upkeep(
             target,
             options.vacuum_every_percent,
@@ -93,7 +94,6 @@ class Rotation:
         )
         self._patience = Patience(
             target.database,
-            lambda: self._first,
             at_most_seconds=options.wait_for_locks_seconds,
             stop=stop,
             observe=self._observe,
@@ -141,6 +141,7 @@ class Rotation:
         self.result.waited_seconds = waited_seconds
         self.result.retries = sum(worker.persistence.retries for worker in self._workers)
         self.result.vacuums = self._upkeep.vacuums
+        self.result.no_vacuum_because = self._upkeep.left_out_because
         self.result.vacuum_seconds = self._upkeep.seconds
 
     def _passes(self) -> Outcome:
@@ -148,10 +149,10 @@ class Rotation:
         fewest_left = math.inf
         seen_rows = self.result.rotated_rows
         while not self._ended():
-            left = self._one_pass()
+            left = self._pool.one_pass(self._allocator())
             if self._ended():
                 break
-            if not self._any_pending():
+            if not self._pool.by_one(self._any_pending):
                 self.result.skipped_rows = 0
                 return Outcome.COMPLETE
             fewer = left.skipped_rows == 0 or left.skipped_rows < fewest_left
@@ -163,8 +164,9 @@ class Rotation:
                 self._patience.renew()
             elif left.skipped_rows:
                 in_vain += 1
-                locked = not self._patience.wait(left.skipped or self._bounds)
-                if not locked and in_vain == PASSES_IN_VAIN and not self._patience.blockers:
+                keys = left.skipped or self._bounds
+                locked = not self._pool.by_one(partial(self._patience.wait, keys=keys))
+                if not locked and in_vain == PASSES_IN_VAIN and self._resists(keys):
                     raise self._unyielding()
                 if locked or in_vain == PASSES_IN_VAIN:
                     self.result.skipped_rows = left.skipped_rows
@@ -172,33 +174,35 @@ class Rotation:
                     return Outcome.ROWS_LOCKED
             else:
                 fruitless += 1
-            if fruitless == FRUITLESS_PASSES:
-                raise self._unyielding()
+                if fruitless >= FRUITLESS_PASSES and self._resists(left.stuck):
+                    raise self._unyielding()
         return Outcome.STOPPED if self._stop.requested else Outcome.LIMIT_REACHED
+
+    def _resists(self, keys: KeyRange | None) -> bool:
+        """Whether a row stays pending under an UPDATE that nobody can come between.
+
+        Rows that are asked for again at the same moment look as if they had.
+        """
+        if keys is None:
+            return False
+
+        def try_first(worker: Worker) -> FirstRow:
+            attempt = partial(worker.rotate_first, keys, TRY_ONE_ROW_SECONDS)
+            became = worker.persistence.run(attempt)
+            worker.batches.announcements.send()
+            return became
+
+        return self._pool.by_one(try_first) is FirstRow.RESISTS
 
     def _unyielding(self) -> UnyieldingRowsError:
         return UnyieldingRowsError(
             f"rows of {self._target.table} stay pending after an UPDATE without an error, and "
             "nobody holds them: another trigger, a rule or a row-security policy undoes or "
-            f"suppresses it. Look at the table's definition, then: {self._target.command}"
+            "suppresses it. Look at the table's definition"
         )
 
     def _ended(self) -> bool:
         return self._stop.requested or self._allowance.used_up
-
-    @property
-    def _first(self) -> Worker:
-        """The one that looks and waits between passes, when the others rest."""
-        return self._able[0]
-
-    def _one_pass(self) -> PassOutcome:
-        """Every key range once: what was left. With one worker there is no thread to wait for."""
-        allocator = self._allocator()
-        if len(self._able) == 1:
-            return self._first.one_pass(allocator)
-        with ThreadPoolExecutor(max_workers=len(self._able)) as pool:
-            running = [pool.submit(self._share, worker, allocator) for worker in self._able]
-        return sum((one.result() for one in running), PassOutcome())
 
     def _allocator(self) -> Allocator:
         in_key_order = InKeyOrder(self._clock, after=self._bounds.after)
@@ -207,45 +211,17 @@ class Rotation:
         by_list = ByList(self._leak_list.chunks(chunk_lines(self._target, self._leak_list)))
         return by_list if self._target.selection.is_list_only else InTurn(by_list, in_key_order)
 
-    def _any_pending(self) -> bool:
+    def _any_pending(self, worker: Worker) -> bool:
         """Look at the data afresh. Where no index holds just what is pending, in short steps."""
-        run, batches = self._first.persistence.run, self._first.batches
+        run, batches = worker.persistence.run, worker.batches
         if self._leak_list is None and self._target.selection.is_indexed:
             return run(batches.any_pending)
         allocator = self._allocator()
         while not (allocator.is_over or self._stop.requested):
             if run(partial(allocator.next_range, ROWS_OF_A_LOOK, batches)) is not None:
                 return True
-            self._first.tell_of_looking()
+            worker.tell_of_looking()
         return self._stop.requested
-
-    def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
-        """A worker that cannot go on ends the pass: the others finish their batch.
-
-        One that only the server does not serve leaves the rotation to the others. The range that it
-        had is for the next pass.
-        """
-        try:
-            return worker.one_pass(allocator)
-        except DatabaseGoneError as error:
-            others = self._others_than(worker)
-            if others:
-                said = f"Going on with {others} of {len(self._workers)} workers: {error}"
-                self._observe(Remark(said))
-                return PassOutcome()
-            allocator.close()
-            raise
-        except BaseException:
-            allocator.close()
-            raise
-
-    def _others_than(self, worker: Worker) -> int:
-        """How many go on without this one, which leaves; 0 and it stays when it is the last."""
-        with self._leaving:
-            if len(self._able) == 1:
-                return 0
-            self._able.remove(worker)
-            return len(self._able)
 
     def _observe(self, event: Event) -> None:
         """Count and pass on, one event at a time whatever the number of workers."""

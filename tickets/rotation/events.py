@@ -29,7 +29,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """A fault was met, nothing of the batch was kept, and it will be tried again."""
+    """A fault was met, and what did not commit before it will be tried again."""
 
     reason: str
     attempt: int

@@ -16,12 +16,14 @@ from tickets.rotation.reindex_token import TokenReindex
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.storage import IndexBloat, Storage
 from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import TableVacuum, oldest_snapshot
+from tickets.rotation.vacuum_table import TableVacuum, next_transaction, oldest_snapshot
 
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
 ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
 LOOK_EVERY_SECONDS = 0.1
 TELL_EVERY_SECONDS = 5.0
+FEW_SHARE = 0.01
+"""Of the dead rows that there were before a VACUUM."""
 
 Answer = TypeVar("Answer")
 
@@ -44,14 +46,14 @@ class Finish:
 
         Raises RotationError when the database is out of reach.
         """
-        before, since_xid = self._look()
+        before, since_xid = self._watch(self._look, lambda: None)
         reason = (
             self._vacuum(before, since_xid)
             or self._drop_leftovers(before)
-            or self._reindex(self._look()[0].token_indexes)
+            or self._reindex(self._look_again().token_indexes)
         )
         if reason is None:
-            after, _ = self._look()
+            after = self._look_again()
             self._say(f"Cleaned up: {_sizes(before)} before, {_sizes(after)} now.")
             return True
         if reason == CANCELLED:
@@ -60,6 +62,9 @@ class Finish:
         self._say(f"Skipped: {reason}. The tokens are safe. To clean up later: {self._command}")
         return True
 
+    def _look_again(self) -> Storage:
+        return self._watch(self._look, lambda: None)[0]
+
     def _look(self) -> tuple[Storage, int | None]:
         """Sizes, and the transaction of the first rotated rows."""
         with reading(self._target.database) as connection:
@@ -67,27 +72,32 @@ class Finish:
             return read_storage(connection, self._target), since_xid
 
     def _vacuum(self, before: Storage, since_xid: int | None) -> str | None:
-        dead = wording.count(before.dead_rows)
         self._say(
-            f"Vacuuming {self._target.table} ({wording.size(before.table_bytes)}, {dead} dead "
-            "rows) at a pace that traffic does not feel ..."
+            f"Vacuuming {self._target.table} ({wording.size(before.table_bytes)}, "
+            f"{_dead_rows(before)}) at a pace that traffic does not feel ..."
         )
+        with reading(self._target.database) as connection:
+            began_xid = next_transaction(connection)
         vacuum = TableVacuum(self._target)
         ended = self._watch(lambda: vacuum.run(since_xid=since_xid, analyze=True), vacuum.cancel)
         if ended.done:
             self._say(f"Vacuumed and analyzed in {wording.duration(ended.seconds)}.")
-            self._say_who_needs_the_rest()
+            self._say_who_needs_the_rest(before, began_xid)
         return ended.skipped_because
 
-    def _say_who_needs_the_rest(self) -> None:
-        """A VACUUM leaves rows that died after somebody's snapshot was taken."""
+    def _say_who_needs_the_rest(self, before: Storage, began_xid: int) -> None:
+        """A VACUUM leaves rows that died after somebody's snapshot was taken.
+
+        Those of traffic that came since are no matter, nor are few.
+        """
         with reading(self._target.database) as connection:
-            left = read_storage(connection, self._target).dead_rows
-            holder = oldest_snapshot(connection, None) if left else None
-        if holder is not None:
+            after = read_storage(connection, self._target)
+            holder = oldest_snapshot(connection, began_xid)
+        left = after.dead_rows or 0
+        if holder is not None and left > FEW_SHARE * (before.dead_rows or 0):
             self._say(
-                f"{wording.count(left)} dead rows are left, which {holder} may still need: once it "
-                f"has ended, {self._command} removes them."
+                f"{_dead_rows(after)} left, which {holder} may still need: once it has ended, "
+                f"{self._command} removes them."
             )
 
     def _drop_leftovers(self, before: Storage) -> str | None:
@@ -145,5 +155,10 @@ class Finish:
 def _sizes(storage: Storage) -> str:
     return (
         f"table {wording.size(storage.table_bytes)}, indexes {wording.size(storage.index_bytes)}, "
-        f"{wording.count(storage.dead_rows)} dead rows"
+        f"{_dead_rows(storage)}"
     )
+
+
+def _dead_rows(storage: Storage) -> str:
+    dead = storage.dead_rows
+    return f"{wording.UNKNOWN} dead rows" if dead is None else wording.things(dead, "dead row")

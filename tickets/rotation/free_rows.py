@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from tickets.rotation import catalogue_sql, counting_sql, sql
 from tickets.rotation.announcement import Announcements
-from tickets.rotation.batch_outcome import BatchOutcome
+from tickets.rotation.batch_outcome import BatchOutcome, FirstRow
 from tickets.rotation.connection import Connection, Values
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.selection_sql import array, values_of
@@ -77,32 +79,38 @@ class FreeRows:
         wait_seconds: float,
         tell_pid: Callable[[int], None],
         tell_had: Callable[[], None],
-    ) -> int:
-        """Wait for the first pending row of the range, and rotate it while it is had.
+    ) -> FirstRow:
+        """Wait for the first pending row of the range, rotate it and look at it while it is had.
 
-        How many rows that were. It holds nothing else, so nobody who waits for it can be waited
-        for. ``tell_pid`` is told which backend is about to wait, ``tell_had`` when the wait is
-        over. Driver errors pass through, and TokenSourceError; nothing was written then.
+        It holds nothing else, so nobody who waits for it can be waited for. ``tell_pid`` is told
+        which backend is about to wait, ``tell_had`` when the wait is over. Driver errors pass
+        through, and TokenSourceError; nothing was written then.
         """
-        values = {**values_of(self._target, keys), "batch_rows": 1}
         lock_timeout = {"lock_timeout_ms": max(1, int(wait_seconds * 1000))}
         settings: list[sql.Statement] = [
             sql.LIMIT_LOCK_WAIT,
             sql.WITHOUT_A_LIMIT,
             sql.AVOID_FULL_SCANS,
         ]
-        source = self._target.token_source
+        source, made = self._target.token_source, {}
+        update: Callable[[KeyRange], sql.Statement] = partial(sql.rotate_free_rows, self._target)
         if isinstance(source, PythonTokens):
-            query, made = self._update_with_tokens(keys), {"tokens": array(source.take(1))}
+            update, made = self._update_with_tokens(), {"tokens": array(source.take(1))}
             settings += [sql.AVOID_NESTED_LOOPS, sql.KEEP_TOKENS]
-        else:
-            query, made = sql.rotate_free_rows(self._target, keys), {}
         with self._connection.transaction(*settings, values={**lock_timeout, **made}):
             tell_pid(self._connection.value(sql.BACKEND_PID))
-            self._connection.row(sql.lock_first_pending(self._target, keys), values)
+            lock = sql.lock_first_pending(self._target, keys)
+            held = self._connection.row(lock, values_of(self._target, keys))
             tell_had()
-            rotated = self._announcements.run(self._connection, query, values)
-        return self._announcements.committed(rotated)
+            if held is None:
+                return FirstRow.LEFT
+            row = replace(keys, exactly=held[0])
+            values = {**values_of(self._target, row), "batch_rows": 1}
+            rotated = self._announcements.run(self._connection, update(row), values)
+            if self._connection.value(counting_sql.count_pending(self._target, row), values):
+                return FirstRow.RESISTS
+        self._announcements.committed(rotated)
+        return FirstRow.ROTATED
 
     def _rotate_with_made_tokens(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         if not self._prepared:
@@ -115,7 +123,7 @@ class FreeRows:
 
     def _give(self, tokens: list[str], keys: KeyRange) -> int:
         """Give one token each to as many free rows; how many there were."""
-        query = self._update_with_tokens(keys)
+        query = self._update_with_tokens()(keys)
         values = {**values_of(self._target, keys), "batch_rows": len(tokens)}
         with self._connection.transaction(
             sql.LIMIT_LOCK_WAIT,
@@ -127,12 +135,13 @@ class FreeRows:
             rotated = self._announcements.run(self._connection, query, values)
         return self._announcements.committed(rotated)
 
-    def _update_with_tokens(self, keys: KeyRange) -> sql.Statement:
+    def _update_with_tokens(self) -> Callable[[KeyRange], sql.Statement]:
+        """Outside of a transaction, the first time: it asks for the type of the column."""
         if self._token_type is None:
             column = {"table": self._target.table, "column": self._target.token_column}
             query = sql.bounded(catalogue_sql.column_type())
             self._token_type = str(self._connection.value(query, self._with_lock_timeout(column)))
-        return sql.rotate_free_rows_with_tokens(self._target, keys, self._token_type)
+        return partial(sql.rotate_free_rows_with_tokens, self._target, token_type=self._token_type)
 
     def _with_lock_timeout(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}

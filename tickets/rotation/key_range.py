@@ -24,12 +24,13 @@ class Listed:
 class KeyRange:
     """Keys above ``after`` up to and including ``upper``; None means no bound on that side.
 
-    With ``listed`` only those rows.
+    With ``listed`` only those rows, with ``exactly`` only the one with that key.
     """
 
     after: Key | None = None
     upper: Key | None = None
     listed: Listed | None = None
+    exactly: Key | None = None
 
 
 EVERY_KEY = KeyRange()

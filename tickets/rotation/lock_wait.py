@@ -18,13 +18,21 @@ LOOK_AFTER_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """Who holds a pending row; state and age are None where the role may not see them."""
+    """Who holds a pending row; state and age are None where the role may not see them.
+
+    A transaction that was prepared for two-phase commit has no backend: its ``pid`` is 0.
+    """
 
     pid: int
     state: str | None
     transaction_seconds: float | None
 
     def __str__(self) -> str:
+        if self.pid == 0:
+            return (
+                "a prepared transaction (pg_prepared_xacts lists them; COMMIT PREPARED or ROLLBACK "
+                "PREPARED ends one)"
+            )
         age = "–" if self.transaction_seconds is None else f"{self.transaction_seconds:.0f} s"
         return f"pid {self.pid} ({self.state or 'state –'}, transaction open {age})"
 

@@ -26,12 +26,14 @@ def replica_lag() -> sql.SQL:
     lag although they are behind, and the longest lag in seconds. No lock.
 
     pg_stat_replication keeps replay_lag growing while replay stands still, and NULL once caught up.
+    Asked of a standby, which a fail-over may lead to, it answers for those that follow that one.
     """
     return sql.SQL(
         "SELECT count(*) FILTER (WHERE state IS NULL), "
         "count(*) FILTER (WHERE behind AND replay_lag IS NULL AND state = 'catchup'), "
         "coalesce(max(extract(epoch FROM replay_lag)) FILTER (WHERE behind), 0)::float8 "
-        "FROM (SELECT state, replay_lag, replay_lsn < pg_current_wal_lsn() AS behind "
+        "FROM (SELECT state, replay_lag, replay_lsn < CASE WHEN pg_is_in_recovery() "
+        "THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS behind "
         "FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup') AS standby"
     )
 

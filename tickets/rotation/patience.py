@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from tickets.rotation.batch_outcome import FirstRow
 from tickets.rotation.connection import Connection
 from tickets.rotation.events import Observer, Waiting
 from tickets.rotation.key_range import KeyRange
@@ -20,14 +21,12 @@ class Patience:
     """Waits for locked rows up to ``at_most_seconds`` since the last progress, and remembers who
     held them.
 
-    ``worker`` says who waits, and rotates what it waited for. A second connection looks meanwhile,
-    and is closed afterwards.
+    A second connection looks meanwhile, and is closed afterwards.
     """
 
     def __init__(
         self,
         database: str,
-        worker: Callable[[], Worker],
         *,
         at_most_seconds: float,
         stop: StopSignal,
@@ -35,7 +34,6 @@ class Patience:
         clock: Callable[[], float],
     ) -> None:
         self._database = database
-        self._worker = worker
         self._at_most_seconds = at_most_seconds
         self._stop = stop
         self._observe = observe
@@ -47,31 +45,38 @@ class Patience:
     def renew(self) -> None:
         """Rows were rotated: the wait may last its full time again."""
         self._since = None
+        self.blockers = ()
 
-    def wait(self, keys: KeyRange) -> bool:
-        """Wait for the first pending row of a range, and rotate it: True as soon as it was had, or
-        the end is asked for; False when the time is up.
+    def wait(self, worker: Worker, keys: KeyRange) -> bool:
+        """Let ``worker`` wait for the first pending row of a range, and rotate it.
+
+        True as soon as it was had, or the end is asked for; False when the time is up.
         """
         started_at = self._clock()
         self._since = started_at if self._since is None else self._since
         looking = Connection(self._database)
         try:
-            return self._wait_until(keys, self._since + self._at_most_seconds, looking)
+            deadline = self._since + self._at_most_seconds
+            return self._wait_until(worker, keys, deadline, looking)
         finally:
             looking.close()
             self.waited_seconds += self._clock() - started_at
-            announcements = self._worker().batches.announcements
-            announcements.send()
-            announcements.rest()
+            worker.batches.announcements.send()
+            worker.batches.announcements.rest()
 
-    def _wait_until(self, keys: KeyRange, deadline: float, looking: Connection) -> bool:
-        worker = self._worker()
-        lock_wait = LockWait(partial(worker.rotate_first, keys), looking)
+    def _wait_until(
+        self, worker: Worker, keys: KeyRange, deadline: float, looking: Connection
+    ) -> bool:
+        def attempt(wait_seconds: float, tell_pid: Callable[[int], None]) -> bool:
+            return worker.rotate_first(keys, wait_seconds, tell_pid) is not FirstRow.HELD
+
+        lock_wait = LockWait(attempt, looking)
         while not self._stop.requested:
             left_seconds = max(SHORTEST_LOOK_SECONDS, deadline - self._clock())
             wait_seconds = min(LOOK_EVERY_SECONDS, left_seconds)
             free, blockers = worker.persistence.run(partial(lock_wait.try_for, wait_seconds))
             if free:
+                self.blockers = ()
                 return True
             self.blockers = blockers or self.blockers
             names = ", ".join(map(str, blockers)) or "others"

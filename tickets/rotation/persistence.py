@@ -78,9 +78,9 @@ class Persistence:
         return describe(error)
 
     def _wait_or_give_up(self, reason: str, attempt: int, failing_seconds: float) -> None:
-        delay_seconds = self._backoff.delay_seconds(attempt, random)
-        bound = self._backoff.give_up_after_seconds
-        if failing_seconds + delay_seconds > bound:
+        left_seconds = self._backoff.give_up_after_seconds - failing_seconds
+        delay_seconds = min(self._backoff.delay_seconds(attempt, random), left_seconds)
+        if left_seconds <= 0:
             raise DatabaseGoneError(f"gave up after {failing_seconds:.1f} s of retries: {reason}")
         self.retries += 1
         self._observe(Retrying(reason, attempt, delay_seconds))

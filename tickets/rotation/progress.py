@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from tickets.rotation import wording
+
 WINDOW_SECONDS = 30.0
 STEP_SECONDS = 0.1
 
@@ -42,7 +44,7 @@ class Progress:
     @property
     def percent(self) -> float:
         """Between 0 and 100; 100 only when nothing is known to be pending."""
-        return 100.0 * self.done_rows / self.total_rows if self.total_rows else 100.0
+        return wording.percent(self.done_rows, self.total_rows)
 
     def record(self, rows: int, skipped_rows: int = 0) -> None:
         """Count one batch that just committed."""

@@ -23,7 +23,8 @@ class Result:
     """How a rotation ended.
 
     ``rotated_rows`` counts the commits that were confirmed; ``waited_seconds`` the time that the
-    rotation held back, by kind of wait, on average over its workers.
+    rotation held back, by kind of wait, on average over its workers; ``no_vacuum_because`` why the
+    last VACUUM that was due was left out.
     """
 
     outcome: Outcome = Outcome.COMPLETE
@@ -34,6 +35,7 @@ class Result:
     seconds: float = 0.0
     vacuums: int = 0
     vacuum_seconds: float = 0.0
+    no_vacuum_because: str | None = None
     blockers: tuple[Blocker, ...] = field(default=())
     waited_seconds: dict[str, float] = field(default_factory=dict)
     batch_seconds: BatchSeconds = field(default_factory=BatchSeconds)

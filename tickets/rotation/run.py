@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
-from typing import TextIO
+from functools import partial
+from typing import TextIO, TypeVar
 
 from tickets.rotation import advice, summary, wording
 from tickets.rotation.connection import Connection, reading
@@ -42,6 +43,8 @@ from tickets.rotation.summary import Aftermath, say
 from tickets.rotation.target import Target
 
 ANSWER_WITHIN_SECONDS = 0.1
+
+Answer = TypeVar("Answer")
 
 
 class Run:
@@ -114,14 +117,17 @@ class Run:
         With ``finish``, clean up after that; False also when the clean-up was stopped. Raises
         RotationError, its message completed with what is safe and how to go on.
         """
-        self._to_go_on = f"{self._target.command} {shlex.join(options.words)}".rstrip()
+        words = [*options.words, *(["--finish"] if finish else [])]
+        self._to_go_on = f"{self._target.command} {shlex.join(words)}".rstrip()
         with stop_on_signal(self._stop):
-            pending = self.look()
+            pending = self._answering_signals(self.look)
             if self._target.selection.issued_before is not None:
                 self._say(summary.cut_off_as_sentence(self._target, self._to_go_on))
             if pending.rows:
                 self._rotate(options, pending)
-            after = self.sum_up(self.result, offer_finish=not finish and self.result.batches > 0)
+            offer_finish = not finish and self.result.batches > 0
+            sum_up = partial(self.sum_up, self.result, offer_finish=offer_finish)
+            after = self._answering_signals(sum_up)
         return self._finish(after) if finish else after.complete
 
     def sum_up(self, result: Result, *, offer_finish: bool) -> Aftermath:
@@ -192,6 +198,7 @@ class Run:
                 self._err,
             )
         error: str | None = "ended by an error that was not foreseen"
+        failed: RotationError | None = None
         try:
             keeping = record.kept(
                 progress,
@@ -200,36 +207,39 @@ class Run:
                 live_data=live_data,
                 change_pace=rotation.change_pace,
             )
-            self._work(rotation, keeping)
+            with keeping:
+                self._answering_signals(rotation.run)
             error = None
         except AbortedError:
             rotation.result.outcome = Outcome.STOPPED
             error = None
         except RotationError as ended_by:
-            error = str(ended_by)
-            raise self.completed(ended_by, rotation.result) from None
+            failed, error = ended_by, str(ended_by)
         finally:
             display.close()
             record.end(rotation.result, error=error)
+        if failed is not None:
+            raise self.completed(failed, rotation.result) from None
 
-    def _work(self, rotation: Rotation, keeping: AbstractContextManager[None]) -> None:
-        """The engine works in a thread, so that the main thread can answer signals at once."""
-        with ThreadPoolExecutor(max_workers=1) as pool, keeping:
-            running = pool.submit(rotation.run)
+    def _answering_signals(self, work: Callable[[], Answer]) -> Answer:
+        """Work in a thread, so that the main thread can answer signals at once."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            running = pool.submit(work)
             # A signal that comes just before an unbounded wait would be answered after it.
             while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
                 if self._stop.aborted:
                     self._stop.abort()  # the first time may have fallen between two statements
-            running.result()
+            return running.result()
 
     def completed(self, error: RotationError, result: Result) -> RotationError:
         """The error, with what is safe and how to go on; in JSON mode the last line is written."""
         if self._mode == "json":
             say(summary.as_json(result, None, str(error)), self._out)
         if isinstance(error, UnyieldingRowsError):
-            return error
+            return RotationError(f"{error}, then: {self._to_go_on}")
+        said = str(error).rstrip(".")  # libpq's sentences have one of their own
         return RotationError(
-            f"{error}. The {result.rotated_rows:,} rows rotated by this run are safe, nothing is "
+            f"{said}. The {result.rotated_rows:,} rows rotated by this run are safe, nothing is "
             f"half done. To go on: {self._to_go_on}"
         )
 

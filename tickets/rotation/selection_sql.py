@@ -62,12 +62,14 @@ def _within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
         bounds.append(sql.SQL("{} > %(after)s").format(key))
     if keys.upper is not None:
         bounds.append(sql.SQL("{} <= %(upper)s").format(key))
+    if keys.exactly is not None:
+        bounds.append(sql.SQL("{} = %(exactly)s").format(key))
     return bounds
 
 
 def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
     """The parameters of a statement over the pending rows of ``keys``."""
-    values: dict[str, Any] = {"after": keys.after, "upper": keys.upper}
+    values: dict[str, Any] = {"after": keys.after, "upper": keys.upper, "exactly": keys.exactly}
     selection = target.selection
     if selection.issued_before is not None:
         values["issued_before"] = selection.issued_before

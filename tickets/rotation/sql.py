@@ -228,11 +228,13 @@ def rotate_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
 
 
 def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
-    """Wait for the first pending row of a range, and hold it.
+    """Wait for the first pending row of a range, and hold it: its key; no row when none is pending.
 
     ROW SHARE on the table, FOR UPDATE on one row; waits, so it runs under a lock timeout.
     """
-    return sql.SQL("SELECT FROM {table} WHERE {pending} ORDER BY {key} LIMIT 1 FOR UPDATE").format(
+    return sql.SQL(
+        "SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT 1 FOR UPDATE"
+    ).format(
         table=_table(target),
         pending=pending(target, keys),
         key=sql.Identifier(target.key_column),

@@ -139,6 +139,8 @@ def _work(result: Result) -> str:
     )
     if result.vacuums:
         work += f", {wording.things(result.vacuums, 'VACUUM')} beside it"
+    if result.no_vacuum_because:
+        work += f", the last VACUUM that was due left out ({result.no_vacuum_because})"
     if result.waited_seconds:
         waits = (f"{wait:.1f} s for {kind}" for kind, wait in result.waited_seconds.items())
         work += f", having waited {', '.join(waits)}"

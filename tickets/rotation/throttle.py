@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -74,7 +74,8 @@ class Throttle:
 
     ``pause_seconds`` lie between two batches. With ``max_rows_per_second`` a batch starts no sooner
     than the rows before it allow, and takes no more rows than one second's worth. Health signals
-    are read at most once a second while all is well, twice a second while one says wait. While
+    are read at most once a second while all is well, twice a second while one says wait, however
+    many threads ask. While
     ``others_at_work`` says yes, and for five seconds after, the rotation meets traffic: no batch
     takes more than ``traffic_batch_rows``, and after each it rests twice as long as that one took,
     so that the server is the traffic's for two thirds of the time, for less with several workers.
@@ -100,6 +101,7 @@ class Throttle:
         self._traffic_batch_rows = traffic_batch_rows
         self._others_at_work = others_at_work
         self._traffic_until = -math.inf
+        self._health_wait: Wait | None = None
         self._pause_until = self._rest_until = self._allowed_at = self._read_again_at = clock()
 
     def batch_rows(self, rows: int) -> int:
@@ -167,7 +169,12 @@ class Throttle:
             if self._rest_until > now:
                 wait_seconds = min(self._rest_until - now, LONGEST_WAIT_SECONDS)
                 return Wait(wait_seconds, "traffic", "giving way to traffic", is_trouble=False)
-            return self._read(source) if now >= self._read_again_at else None
+            if now >= self._read_again_at:
+                self._health_wait = self._read(source)
+            elif self._health_wait is not None:  # which another thread was told
+                left_seconds = self._read_again_at - now
+                self._health_wait = replace(self._health_wait, seconds=left_seconds)
+            return self._health_wait
 
     def _read(self, source: Any) -> Wait | None:
         others_at_work = self._others_at_work if self._traffic_batch_rows != 0 else None
@@ -176,6 +183,7 @@ class Throttle:
         for signal in self._signals:
             reading = signal.read(source)
             if signal.gate.update(reading):
+                self._read_again_at = self._clock() + LOOK_AGAIN_SECONDS
                 return Wait(LOOK_AGAIN_SECONDS, signal.kind, signal.tell(reading))
         self._read_again_at = self._clock() + HEALTH_EVERY_SECONDS
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 
 import psycopg2
@@ -50,7 +51,8 @@ class Upkeep:
     others work on the server, and faster when they do not. A fast one gives way to a slow one when
     others have been at work for ten seconds, and at once when ``holds_back`` says that a lagging
     standby or the like stops the batches; none begins then. One that cannot or need not run is left
-    out with a remark, the same remark once; no fault of it ends a rotation.
+    out with a remark, the same remark once, and ``left_out_because`` says so until one is done; no
+    fault of it ends a rotation.
     """
 
     def __init__(
@@ -71,11 +73,14 @@ class Upkeep:
         self._vacuum: TableVacuum | None = None
         self._is_brisk = self._gave_way = False
         self._others_since: float | None = None
+        self._cancel_at = 0.0
         self._closed = False
         self._since_xid: int | None = None
         self._rows_since = 0
-        self._due_rows: float = float("inf")
+        self._due_rows = float("inf")
+        self._share_rows: float = FEWEST_ROWS  # that makes one due, as last looked at
         self._told = ""
+        self.left_out_because: str | None = None
         self.vacuums = 0
         self.seconds = 0.0
 
@@ -101,10 +106,11 @@ class Upkeep:
         elif self._others_since is None:
             self._others_since = now
         since = self._others_since
-        if not self._is_brisk or vacuum is None:
+        if not self._is_brisk or vacuum is None or now < self._cancel_at:
             return
         if self._holds_back() or (since is not None and now - since >= GIVE_WAY_AFTER_SECONDS):
-            self._is_brisk, self._gave_way = False, True
+            self._gave_way = True
+            self._cancel_at = now + CANCEL_EVERY_SECONDS  # it may have been between two statements
             Thread(target=vacuum.cancel, daemon=True).start()
 
     def close(self) -> None:
@@ -129,11 +135,10 @@ class Upkeep:
     def _look(self) -> None:
         """Note how many rows make a VACUUM due, and from when on rows die."""
         connection = Connection(self._target.database)
-        try:
-            self._due_rows = due_rows(connection, self._target, self._every_percent)
+        with suppress(psycopg2.Error, OperationalError):  # it looks again, or says why not
+            self._share_rows = due_rows(connection, self._target, self._every_percent)
             self._since_xid = next_transaction(connection)
-        except (psycopg2.Error, OperationalError):
-            self._due_rows = min(self._due_rows, FEWEST_ROWS)  # it looks again, or says why not
+        self._due_rows = self._share_rows
         connection.close()
 
     def _clean(self) -> None:
@@ -144,12 +149,15 @@ class Upkeep:
             vacuumed = self._run(since_xid, brisk=False)
         if vacuumed.done:
             self.vacuums += 1
+            self.left_out_because = None
+            return
+        if self._closed:
             return
         self._since_xid = since_xid  # what died since then is still there
-        self._due_rows *= AGAIN_AFTER_SHARE
-        reason = vacuumed.skipped_because or ""
+        self._due_rows = self._share_rows * AGAIN_AFTER_SHARE
+        self.left_out_because = reason = vacuumed.skipped_because or ""
         told = reason.partition("(")[0]  # what follows has an age, which is another each time
-        if not self._closed and told != self._told:
+        if told != self._told:
             self._told = told
             self._observe(Remark(f"no VACUUM of {self._target.table}: {reason}"))
 

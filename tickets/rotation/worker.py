@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import psycopg2
+from django.db import OperationalError
 
+from tickets.rotation import sql
 from tickets.rotation.allocator import Allocator
 from tickets.rotation.allowance import Allowance
 from tickets.rotation.batch import BatchRunner
-from tickets.rotation.batch_outcome import BatchOutcome
+from tickets.rotation.batch_outcome import BatchOutcome, FirstRow
 from tickets.rotation.connection import Connection, fault_of
-from tickets.rotation.errors import DatabaseGoneError
+from tickets.rotation.errors import DatabaseGoneError, RotationError
 from tickets.rotation.events import BatchDone, Observer, Waiting
 from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.leak_list import LeakList
@@ -24,31 +25,32 @@ from tickets.rotation.persistence import Persistence
 from tickets.rotation.retry import Backoff, Fault
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
-from tickets.rotation.throttle import Throttle
+from tickets.rotation.throttle import Throttle, Wait
 from tickets.rotation.token_slice import MOST_ROWS_A_BATCH
 
 TELL_EVERY_SECONDS = 2.0
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class PassOutcome:
     """What was left in a worker's share of a pass.
 
-    ``skipped`` is the first range of which rows were skipped. ``held`` is False when rows that an
-    UPDATE reported as changed were found pending again.
+    ``skipped`` is a range of which rows were skipped. ``held`` is False when rows that an UPDATE
+    reported as changed were found pending again. ``stuck`` is a range of which that is so, or of
+    which no row changed although nobody held one.
     """
 
     skipped_rows: int = 0
     held: bool = True
     skipped: KeyRange | None = None
+    stuck: KeyRange | None = None
 
     def __add__(self, other: PassOutcome) -> PassOutcome:
         return PassOutcome(
             self.skipped_rows + other.skipped_rows,
             self.held and other.held,
             self.skipped or other.skipped,
+            self.stuck or other.stuck,
         )
 
 
@@ -114,37 +116,57 @@ class Worker:
             batch_rows = self._allowance.take(self._throttle.batch_rows(self._size.rows))
             if batch_rows == 0:
                 break
-            look_up = partial(allocator.next_range, batch_rows, self.batches)
-            keys = self._persist(look_up, batch_rows)
+            keys = self._next_range(allocator, batch_rows)
             if keys is None:
                 self._allowance.give_back(batch_rows)
                 if allocator.is_over:
                     break
                 self.tell_of_looking()  # a stretch of keys without a pending row
                 continue
-            try:
-                outcome = self._persist(partial(self._one_batch, keys, batch_rows), batch_rows)
-            finally:  # of a batch in parts, some may have committed before an error
-                self.batches.announcements.send()
-            skipped = keys if outcome.skipped_rows else None
-            total += PassOutcome(outcome.skipped_rows, outcome.held, skipped)
+            outcome = self._rotate_range(keys, batch_rows)
+            total += _left(keys, outcome)
             if not outcome.held:
                 allocator.close()
         self.batches.announcements.rest()
         return total
 
-    def _persist(self, action: Callable[[], Answer], taken_rows: int) -> Answer:
-        """As Persistence; what was taken is left to other workers when this one gives up."""
+    def _next_range(self, allocator: Allocator, batch_rows: int) -> KeyRange | None:
+        """What was taken is left to other workers when this one gives up."""
+
+        def look_up() -> KeyRange | None:
+            self.connection.open()  # the others wait for the allocator while one looks up
+            return allocator.next_range(batch_rows, self.batches)
+
         try:
-            return self.persistence.run(action)
+            return self.persistence.run(look_up)
         except DatabaseGoneError:
-            self._allowance.give_back(taken_rows)
+            self._allowance.give_back(batch_rows)
             raise
 
+    def _rotate_range(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
+        """As ``_one_batch``, again and again as Persistence does.
+
+        What has committed counts, also when something after it fails, and even for good: a batch in
+        parts, or the look at what is left of it.
+        """
+        before_rows = self.batches.committed_rows
+        started_at = self._clock()
+        try:
+            return self.persistence.run(partial(self._one_batch, keys, batch_rows, before_rows))
+        except RotationError:
+            done_rows = self.batches.committed_rows - before_rows
+            self._allowance.give_back(batch_rows - done_rows)
+            if done_rows:
+                seconds = self._clock() - started_at
+                self._observe(BatchDone(keys, done_rows, 0, seconds, self._size.rows))
+            raise
+        finally:
+            self.batches.announcements.send()
+
     def rotate_first(
-        self, keys: KeyRange, wait_seconds: float, tell_pid: Callable[[int], None]
-    ) -> bool:
-        """Wait for the first pending row of a range and rotate it; False when the time was up.
+        self, keys: KeyRange, wait_seconds: float, tell_pid: Callable[[int], None] = lambda _: None
+    ) -> FirstRow:
+        """Wait for the first pending row of a range and rotate it.
 
         A row for which others queue is free at no moment, so that no pass finds it so. The caller
         sends the announcement, from a thread that stays.
@@ -156,15 +178,25 @@ class Worker:
             had_at = self._clock()
 
         taken = self._allowance.take(1)
-        rotated: int | None = None
+        became: FirstRow | None = None
         try:
-            rotated = self.batches.rotate_first(keys, wait_seconds, tell_pid, tell_had)
+            became = self.batches.rotate_first(keys, wait_seconds, tell_pid, tell_had)
         finally:
-            self._allowance.give_back(taken - (rotated or 0))
-        if rotated:
+            if became is not FirstRow.ROTATED:
+                self._allowance.give_back(taken)
+        if became is FirstRow.ROTATED:
             seconds = self._clock() - had_at
-            self._observe(BatchDone(keys, rotated, 0, seconds, self._size.rows))
-        return rotated is not None
+            self._observe(BatchDone(keys, 1, 0, seconds, self._size.rows))
+        return became
+
+    def is_served(self) -> bool:
+        """Whether the server answers on this worker's connection now. Raises nothing it does."""
+        try:
+            self.connection.value(sql.BACKEND_PID)
+        except (psycopg2.Error, OperationalError):
+            self.connection.close()
+            return False
+        return True
 
     def tell_of_looking(self) -> None:
         """Say now and then that looking for pending rows takes long."""
@@ -173,19 +205,20 @@ class Worker:
             self._tell_at = now + TELL_EVERY_SECONDS
             self._observe(Waiting("looking for pending rows among those that are done"))
 
-    def _one_batch(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
-        """Rotate a range of about ``batch_rows`` rows.
+    def _one_batch(self, keys: KeyRange, batch_rows: int, before_rows: int) -> BatchOutcome:
+        """Rotate a range of about ``batch_rows`` rows; ``before_rows`` had committed before it.
 
         When it is tried again after a time-out, the batch size was cut: then only the first part,
         and the rest is left to the next pass.
         """
+        done_rows = self.batches.committed_rows - before_rows  # before the fault
         if self._size.rows < batch_rows:
             keys = self.batches.first_part(keys, self._size.rows)
-        limit_rows = batch_rows if self._allowance.is_limited else None
+        limit_rows = batch_rows - done_rows if self._allowance.is_limited else None
         rotate = self.batches.rotate if self._has_looked else self.batches.rotate_and_look
         started_at = self._clock()
         try:
-            outcome = rotate(keys, limit_rows)
+            now_done = rotate(keys, limit_rows)
         except psycopg2.Error as error:
             if fault_of(error) is Fault.TIMED_OUT:
                 self._size.cut()
@@ -193,8 +226,9 @@ class Worker:
         seconds = self._clock() - started_at
         self._has_looked = True
         self._tell_at = self._clock() + TELL_EVERY_SECONDS
+        self._size.record(now_done.rotated_rows, seconds)
+        outcome = now_done + BatchOutcome(done_rows)
         self._allowance.give_back(batch_rows - outcome.rotated_rows)
-        self._size.record(outcome.rotated_rows, seconds)
         self._throttle.batch_done(outcome.rotated_rows, started_at)
         next_batch_rows = self._throttle.batch_rows(self._size.rows)
         self._observe(
@@ -215,7 +249,7 @@ class Worker:
         Another worker's error closes the allocator, and is told when all have come to an end.
         """
         while not (self._stop.requested or allocator.is_over):
-            wait = self.persistence.run(partial(self._throttle.next_wait, self.connection))
+            wait = self.persistence.run(self._next_wait)
             if wait is None:
                 return True
             if wait.is_trouble:
@@ -223,8 +257,20 @@ class Worker:
             self._wait(wait.kind, wait.seconds)
         return False
 
+    def _next_wait(self) -> Wait | None:
+        self.connection.open()  # the others wait for the throttle while one reads
+        return self._throttle.next_wait(self.connection)
+
     def _wait(self, kind: str, seconds: float) -> None:
         started_at = self._clock()
         self._stop.wait(seconds)
         waited_seconds = self._clock() - started_at
         self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + waited_seconds
+
+
+def _left(keys: KeyRange, outcome: BatchOutcome) -> PassOutcome:
+    skipped = keys if outcome.skipped_rows else None
+    is_stuck = not outcome.held or (outcome.rotated_rows == 0 and skipped is None)
+    return PassOutcome(
+        outcome.skipped_rows, outcome.held, skipped, stuck=keys if is_stuck else None
+    )

@@ -23,9 +23,9 @@ class Bar:
         self._bar = tqdm(
             total=progress.total_rows,
             file=stream,
-            desc="rotating",
+            desc=self._title(),
             dynamic_ncols=True,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n:,}/{total:,}{postfix}",
+            bar_format="{desc}|{bar}| {n:,}/{total:,}{postfix}",
         )
 
     def show(self, event: Event) -> None:
@@ -57,8 +57,13 @@ class Bar:
                 parts = [f"retry {event.attempt} in {event.delay_seconds:.1f} s: {event.reason}"]
         self._bar.total = progress.total_rows
         self._bar.n = progress.done_rows
+        self._bar.set_description_str(self._title(), refresh=False)
         self._bar.set_postfix_str(", ".join(parts), refresh=not isinstance(event, BatchDone))
         self._bar.update(0)
+
+    def _title(self) -> str:
+        """With a percentage that is rounded down, as tqdm's is not."""
+        return f"rotating {int(self._progress.percent):3}%"
 
     def close(self) -> None:
         self._bar.close()

@@ -57,7 +57,7 @@ class JsonLines:
             "done_rows": progress.done_rows,
             "total_rows": progress.total_rows,
             "total_is_estimate": progress.total_is_estimate,
-            "percent": round(progress.percent, 2),
+            "percent": progress.percent,
             "rows_per_second": None if rate is None else round(rate, 1),
             "remaining_seconds": None if remaining is None else round(remaining, 1),
             "skipped_rows": progress.skipped_rows,

@@ -1,0 +1,103 @@
+"""The workers of a rotation: all of them in a pass, one of them between passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import TypeVar
+
+from tickets.rotation.allocator import Allocator
+from tickets.rotation.errors import DatabaseGoneError
+from tickets.rotation.events import Observer, Remark
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.worker import PassOutcome, Worker
+
+LOOK_EVERY_SECONDS = 0.5
+LOOKS_BEFORE_COMING_BACK = 10
+
+Answer = TypeVar("Answer")
+
+
+class WorkerPool:
+    """One that only the server does not serve leaves the rotation to the others.
+
+    It tries to come back while they work. The last one that is left ends the rotation.
+    """
+
+    def __init__(self, workers: Sequence[Worker], *, observe: Observer, stop: StopSignal) -> None:
+        self._workers = workers
+        self._observe = observe
+        self._stop = stop
+        self._lock = Lock()
+        self._able = list(workers)
+        self._at_work = 0  # in a pass
+
+    def one_pass(self, allocator: Allocator) -> PassOutcome:
+        """Every range once: what was left. Raises what ends the rotation, when all have ended.
+
+        With one worker there is no thread to wait for.
+        """
+        if len(self._workers) == 1:
+            return self._workers[0].one_pass(allocator)
+        self._at_work = len(self._able)
+        with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:
+            running = [pool.submit(self._share, worker, allocator) for worker in self._workers]
+        return sum((one.result() for one in running), PassOutcome())
+
+    def by_one(self, ask: Callable[[Worker], Answer]) -> Answer:
+        """What one worker answers when the others rest; the next one where it is not served."""
+        while True:
+            worker = self._able[0]
+            try:
+                return ask(worker)
+            except DatabaseGoneError as error:
+                if not self._leaves(worker, error):
+                    raise
+
+    def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
+        """A worker that cannot go on ends the pass: the others finish their batch.
+
+        The range of one that leaves is for the next pass.
+        """
+        while self._is_able(worker, allocator):
+            try:
+                return worker.one_pass(allocator)
+            except DatabaseGoneError as error:
+                if not self._leaves(worker, error):
+                    allocator.close()
+                    raise
+            except BaseException:
+                allocator.close()
+                raise
+            finally:
+                with self._lock:
+                    self._at_work -= 1
+        return PassOutcome()
+
+    def _leaves(self, worker: Worker, error: DatabaseGoneError) -> bool:
+        """Whether others go on without this one; the last one stays."""
+        with self._lock:
+            if len(self._able) == 1:
+                return False
+            self._able.remove(worker)
+            able = len(self._able)
+        self._observe(Remark(f"Going on with {able} of {len(self._workers)} workers: {error}"))
+        return True
+
+    def _is_able(self, worker: Worker, allocator: Allocator) -> bool:
+        """Wait for the server where it has left; False when the others have done its share."""
+        while worker not in self._able:
+            for _ in range(LOOKS_BEFORE_COMING_BACK):
+                if self._stop.wait(LOOK_EVERY_SECONDS) or allocator.is_over or not self._at_work:
+                    return False
+            if worker.is_served():
+                self._comes_back(worker)
+        return True
+
+    def _comes_back(self, worker: Worker) -> None:
+        with self._lock:
+            self._able.append(worker)
+            self._at_work += 1
+            able = len(self._able)
+        self._observe(Remark(f"Going on with {able} of {len(self._workers)} workers again"))
