@@ -75,12 +75,11 @@ class Throttle:
     ``pause_seconds`` lie between two batches. With ``max_rows_per_second`` a batch starts no sooner
     than the rows before it allow, and takes no more rows than one second's worth. Health signals
     are read at most once a second while all is well, twice a second while one says wait, however
-    many threads ask. While
-    ``others_at_work`` says yes, and for five seconds after, the rotation meets traffic: no batch
-    takes more than ``traffic_batch_rows``, and after each it rests twice as long as that one took,
-    so that the server is the traffic's for two thirds of the time, for less with several workers.
-    With 0 nobody looks; with None (the size of batches is fixed) batches stay as they are, and no
-    change of pace alters that.
+    many threads ask. While ``others_at_work`` says yes, and for five seconds after, the rotation
+    meets traffic: no batch takes more than ``traffic_batch_rows``, and after each it rests twice as
+    long as that one took, so that the server is the traffic's for two thirds of the time, for less
+    with several workers. With 0 nobody looks; with None (the size of batches is fixed) batches stay
+    as they are, and no change of pace alters that.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ class PythonTokens:
             tokens = [_as_text(token) for token in islice(_each(made), count + 1)]
         except _NotATokenError as error:
             raise TokenSourceError(f"{self} {error}") from None
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it raises may quote a token)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (it may quote a token)
             raise TokenSourceError(f"{self} raised {type(error).__name__}") from None
         if len(tokens) != count:
             more = "more" if len(tokens) > count else f"only {len(tokens):,}"
