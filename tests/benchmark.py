@@ -28,7 +28,7 @@ def measure(scratch: Path, output: Path, *arguments: str) -> Findings:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=560,
         check=False,
     )
     assert "Traceback" not in result.stderr

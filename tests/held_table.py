@@ -11,14 +11,14 @@ TABLE = "tickets_ticket"
 UNTIL_SOMEBODY_WAITS = """
 DO $$
 BEGIN
-    FOR look IN 1..3000 LOOP
+    FOR look IN 1..6000 LOOP
         PERFORM pg_stat_clear_snapshot();
         EXIT WHEN EXISTS (
             SELECT FROM pg_stat_activity
             WHERE wait_event_type = 'Lock' AND datname = current_database() AND {condition}
         );
         PERFORM pg_sleep(0.01);
-        IF look = 3000 THEN RAISE 'nobody waited within 30 s'; END IF;
+        IF look = 6000 THEN RAISE 'nobody waited within 60 s'; END IF;
     END LOOP;
 END $$
 """

@@ -117,7 +117,7 @@ def test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_an
     with tables.cursor() as cursor:
         cursor.execute(LEAK_AGAIN)
     process = newcomer.start(
-        "python manage.py rotate_tokens --progress json --batch-rows 50 --pause-seconds 0.02"
+        "python manage.py rotate_tokens --progress json --batch-rows 50 --pause-seconds 0.1"
     )
     assert process.stdout is not None
     for _ in range(3):

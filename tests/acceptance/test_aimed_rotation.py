@@ -13,7 +13,7 @@ from tests.waiting import until
 from tickets.rotation import __version__
 
 TOKENS = "SELECT md5(string_agg(token::text, ',' ORDER BY id)) FROM tickets_ticket WHERE {}"
-SLOWLY = ("--batch-rows", "50", "--pause-seconds", "0.02")  # a kill comes in time
+SLOWLY = ("--batch-rows", "50", "--pause-seconds", "0.04")  # a kill comes in time
 
 
 @pytest.fixture

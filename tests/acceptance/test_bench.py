@@ -22,7 +22,7 @@ RECIPES = [
     *("rotate-independent", "rotate-2-independent", "rotate-retired", "rewrite"),
 ]
 DEFAULTS = PROJECT / "docs" / "measurements" / "inserts.json"
-pytestmark = pytest.mark.timeout(600)  # whichever test comes first may pay for both benchmarks
+pytestmark = pytest.mark.timeout(1200)  # whichever test comes first may pay for both benchmarks
 PNG = b"\x89PNG\r\n"
 
 

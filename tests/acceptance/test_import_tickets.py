@@ -134,7 +134,8 @@ def endless(
         writer.write(HEADER + lines(12))
         writer.flush()
         writers.append(writer)
-        until(lambda: stored(connect(database_url)) == 10)
+        tickets = connect(database_url)
+        until(lambda: stored(tickets) == 10)
         return process
 
     writers: list[Any] = []

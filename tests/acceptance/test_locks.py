@@ -48,8 +48,8 @@ def test_a_write_to_a_row_of_the_running_batch_waits_for_that_batch_and_no_other
         tickets.cursor().execute(WRITE, [value(tickets, FIRST_PENDING)])
         rotated_meanwhile.append(before - pending(tickets))
     assert max(rotated_meanwhile) >= BATCH_ROWS, "it never had to wait"
-    # The batch that was waited for, and at most one that ended while the rows were counted.
-    assert max(rotated_meanwhile) <= 2 * BATCH_ROWS
+    # The batch that was waited for, and one or two that ended while the rows were counted.
+    assert max(rotated_meanwhile) <= 3 * BATCH_ROWS
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stdout + stderr
     assert_each_token_changed_once(tickets)

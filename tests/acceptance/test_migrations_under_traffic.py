@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tests.held_table import hold_table, let_go
+from tests.leaked import value
 from tests.manage import Manage
 from tests.migrated import unapplied
+from tests.waiting import until
 
 LOCK_TIMEOUT_MS = 100  # the default of ROTATION_DDL_LOCK_TIMEOUT_MS
 ALLOWANCE_SECONDS = 3  # for a machine that does not run a backend at once when its time is up
@@ -61,10 +63,16 @@ class Migration:
     """``migrate`` from one state to the latest, its table held open by another transaction."""
 
     def __init__(self, url: str, connect: Connect, manage: Manage) -> None:
+        self._onlooker = connect(url)
         self.holder = connect(url)
         hold_table(self.holder)
         self.traffic = Traffic(connect(url))
         self.process = manage.start("migrate", database_url=url)
+
+    def waits_for_its_holder(self) -> bool:
+        """Traffic waits behind it, not for the holder."""
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+        return bool(value(self._onlooker, blocked, self.holder.info.backend_pid))
 
     def assert_is_waiting(self) -> None:
         assert self.process.poll() is None
@@ -101,6 +109,8 @@ def test_with_the_table_held_for_20_seconds_no_query_waits_longer_than_the_lock_
     migrations = [Migration(url, connect, manage) for url in urls]
     pids = [migration.traffic.pid for migration in migrations]
 
+    for migration in migrations:
+        until(migration.waits_for_its_holder)
     waits = []
     held_until = time.monotonic() + HELD_SECONDS
     while time.monotonic() < held_until:

@@ -43,7 +43,7 @@ def test_killed_at_any_moment_a_token_is_replaced_and_recorded_or_neither(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
     leak(tickets, 8000)
-    words = ("rotate_tokens", "--batch-rows", "50", "--workers", "2")
+    words = ("rotate_tokens", "--batch-rows", "50", "--workers", "2", "--pause-seconds", "0.01")
     for _ in range(3):
         process = manage.start(*words, database_url=database_url, env=KEEPING)
         before = pending(tickets)

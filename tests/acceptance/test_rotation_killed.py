@@ -24,6 +24,7 @@ def test_killed_at_random_moments_each_token_changes_exactly_once(
     for _ in range(kills):
         process = manage.start(
             *("rotate_tokens", "--batch-rows", "200", "--workers", str(workers)),
+            *("--pause-seconds", "0.005"),  # a kill comes in time
             database_url=database_url,
         )
         before = left

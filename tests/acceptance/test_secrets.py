@@ -136,7 +136,8 @@ def play_to_the_end(story: Story, connect: Callable[[str], Any]) -> None:
     assert story.interrupt(lambda process: process.kill()) == -signal.SIGKILL
     assert story.interrupt(lambda process: process.terminate()) == 3
     stop_twice = [signal.SIGTERM, signal.SIGINT]
-    assert story.interrupt(lambda process: [process.send_signal(one) for one in stop_twice]) == 3
+    ended = story.interrupt(lambda process: [process.send_signal(one) for one in stop_twice])
+    assert ended in (3, -signal.SIGINT)  # the second may come when all was said
     assert story.interrupt(lambda _: kill_backends(story), "--limit", "200") == 3
     assert story.interrupt(lambda _: story.run("rotate_tokens", "--stop")) == 3
 

@@ -16,6 +16,7 @@ from tests.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
 
 ROWS = 20_000
+SLOWLY = ("rotate_tokens", "--batch-rows", "100", "--pause-seconds", "0.01")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def url(server: PostgresCluster, databases: DatabaseFactory, connect: Callable[[
 def test_a_crash_and_restart_of_the_server_in_mid_run_is_survived(
     server: PostgresCluster, url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=url)
+    process = manage.start(*SLOWLY, database_url=url)
     tickets = connect(url)
     until(lambda: pending(tickets) < ROWS)
     server.restart("immediate")
@@ -87,7 +88,7 @@ def test_a_server_that_stays_away_ends_the_run_in_bounded_time_and_a_later_run_g
 def test_a_stop_while_the_server_is_away_still_says_how_far_it_came(
     server: PostgresCluster, url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=url)
+    process = manage.start(*SLOWLY, database_url=url)
     tickets = connect(url)
     until(lambda: pending(tickets) < ROWS)
     server.stop("immediate")
@@ -99,13 +100,15 @@ def test_a_stop_while_the_server_is_away_still_says_how_far_it_came(
     assert "Traceback" not in stderr
     assert "tokens rotated in" in stdout
     assert "how much is pending now is unknown" in stdout
-    assert stdout.endswith("To go on: python manage.py rotate_tokens --batch-rows 100\n")
+    assert stdout.endswith(
+        "To go on: python manage.py rotate_tokens --batch-rows 100 --pause-seconds 0.01\n"
+    )
 
 
 def test_a_server_that_is_down_for_ten_seconds_is_waited_for(
     server: PostgresCluster, url: str, manage: Manage, connect: Callable[[str], Any]
 ) -> None:
-    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=url)
+    process = manage.start(*SLOWLY, database_url=url)
     tickets = connect(url)
     until(lambda: pending(tickets) < ROWS)
     server.stop("immediate")

@@ -205,7 +205,7 @@ class Browser:
                 self._console.append(entry["message"])
         return self._console
 
-    def until(self, happened: Callable[[], object], *, timeout_seconds: float = 30) -> None:
+    def until(self, happened: Callable[[], object], *, timeout_seconds: float = 60) -> None:
         until(happened, timeout_seconds=timeout_seconds, pause_seconds=0.05)
 
     def _command(self, name: str, values: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def test_a_rotation_is_watched_from_0_to_100_percent_without_a_reload(
     browser.until_seen("Rows are pending", STATE)
     assert browser.text(PERCENT) == "0.00"
     browser.ask("window.sameAsBefore = true")
-    rotation = site.rotate("--max-rows-per-second", "250", "--batch-rows", "50")
+    rotation = site.rotate("--max-rows-per-second", "150", "--batch-rows", "50")
     seen: list[float] = []
 
     def is_complete() -> bool:
@@ -100,7 +100,7 @@ def test_a_guard_that_breaks_is_seen_and_so_is_its_mending(
 @pytest.fixture(scope="class")
 def rotating(site: Site) -> Iterator[None]:
     """A slow rotation, which the tests of a class leave at work."""
-    leak(site.tickets, ROWS)
+    leak(site.tickets, 5 * ROWS)
     rotation = site.rotate("--max-rows-per-second", "20")
     yield
     rotation.terminate()

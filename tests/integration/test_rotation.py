@@ -131,6 +131,46 @@ def test_a_change_that_never_holds_is_not_taken_for_progress(
     assert pending(tickets) == 100
 
 
+@pytest.mark.parametrize("options", [{}, {"limit_rows": 50}])
+def test_rows_that_row_security_lets_be_read_and_not_written_end_the_run_with_an_error(
+    tickets: Any,
+    rotation: RotationFactory,
+    limit_connections: Callable[[int], None],
+    options: dict[str, Any],
+) -> None:
+    leak(tickets, 40)
+    limit_connections(5)  # as a role that is not the owner
+    tickets.cursor().execute(
+        """
+        CREATE POLICY reading ON tickets_ticket FOR SELECT USING (true);
+        CREATE POLICY writing ON tickets_ticket FOR UPDATE USING (id <> 20);
+        ALTER TABLE tickets_ticket ENABLE ROW LEVEL SECURITY;
+        """
+    )
+    with pytest.raises(UnyieldingRowsError, match="row-security policy"):
+        rotation(batch_rows=10, **options).run()
+    assert pending(tickets) == 1
+
+
+def test_a_change_that_a_deferred_trigger_undoes_is_not_taken_for_progress(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 40)
+    tickets.cursor().execute(
+        """
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id = NEW.id; RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER zz_undo AFTER UPDATE ON tickets_ticket
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        WHEN (NEW.id = 20 AND NEW.token_rotated_at IS NOT NULL) EXECUTE FUNCTION undo();
+        """
+    )
+    with pytest.raises(UnyieldingRowsError, match="nobody holds them"):
+        rotation(batch_rows=10).run()
+    assert pending(tickets) == 1
+
+
 @pytest.mark.parametrize("options", [{}, {"limit_rows": 5_000}])
 def test_rows_asked_for_again_while_they_are_rotated_are_not_taken_for_rows_that_resist(
     tickets: Any,

@@ -98,19 +98,21 @@ def test_a_worker_that_has_left_comes_back_when_the_server_serves_it_again(
     monkeypatch.setattr(worker_pool, "LOOKS_BEFORE_COMING_BACK", 1)
     stop = StopSignal()
     said: list[str] = []
+    killed: list[bool] = []
 
     def note(event: Event) -> None:
         if isinstance(event, Remark):
             said.append(event.text.partition(":")[0])
             set_connection_limit(tickets, target, 2)
-        elif isinstance(event, BatchDone) and not said:
+        elif isinstance(event, BatchDone) and not killed:
+            killed.append(True)
             set_connection_limit(tickets, target, 1)
             role = connections[target.database].settings_dict["USER"]
             value(tickets, TERMINATE_FIRST, role)
         if len(said) == 2:
             stop.request()
 
-    slowly = {"max_rows_per_second": 500, "batch_rows": 5, "retry_seconds": 0.2}
+    slowly = {"max_rows_per_second": 500, "batch_rows": 5, "retry_seconds": 1}
     result = rotation(note, stop, workers=2, vacuum_every_percent=0, **slowly).run()
     assert result.outcome is Outcome.STOPPED
     assert said == ["Going on with 1 of 2 workers", "Going on with 2 of 2 workers again"]

@@ -166,6 +166,8 @@ class Rotation:
                 in_vain += 1
                 keys = left.skipped or self._bounds
                 locked = not self._pool.by_one(partial(self._patience.wait, keys=keys))
+                if self._ended():
+                    break
                 if not locked and in_vain == PASSES_IN_VAIN and self._resists(keys):
                     raise self._unyielding()
                 if locked or in_vain == PASSES_IN_VAIN:
@@ -190,6 +192,7 @@ class Rotation:
             attempt = partial(worker.rotate_first, keys, TRY_ONE_ROW_SECONDS)
             became = worker.persistence.run(attempt)
             worker.batches.announcements.send()
+            worker.batches.announcements.rest()
             return became
 
         return self._pool.by_one(try_first) is FirstRow.RESISTS

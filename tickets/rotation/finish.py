@@ -77,7 +77,7 @@ class Finish:
             f"{_dead_rows(before)}) at a pace that traffic does not feel ..."
         )
         with reading(self._target.database) as connection:
-            began_xid = next_transaction(connection)
+            began_xid = next_transaction(connection) - 1  # a reader that comes now has the next
         vacuum = TableVacuum(self._target)
         ended = self._watch(lambda: vacuum.run(since_xid=since_xid, analyze=True), vacuum.cancel)
         if ended.done:

@@ -43,6 +43,11 @@ class FreeRows:
         values = self._with_lock_timeout(values_of(self._target, keys))
         return int(self._connection.value(query, values))
 
+    def _count(self, keys: KeyRange) -> int:
+        """``pending_rows`` within a transaction."""
+        query = counting_sql.count_pending(self._target, keys)
+        return int(self._connection.value(query, values_of(self._target, keys)))
+
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
         """Make the tokens that the next ``rotate`` of this range needs already now.
 
@@ -102,15 +107,15 @@ class FreeRows:
             lock = sql.lock_first_pending(self._target, keys)
             held = self._connection.row(lock, values_of(self._target, keys))
             tell_had()
-            if held is None:
-                return FirstRow.LEFT
+            if held is None:  # rotated by others; or row security lets it be read and not locked
+                return FirstRow.RESISTS if self._count(keys) else FirstRow.LEFT
             row = replace(keys, exactly=held[0])
             values = {**values_of(self._target, row), "batch_rows": 1}
             rotated = self._announcements.run(self._connection, update(row), values)
-            if self._connection.value(counting_sql.count_pending(self._target, row), values):
-                return FirstRow.RESISTS
+            self._connection.change(sql.FIRE_DEFERRED_TRIGGERS)
+            left_rows = self._count(row)
         self._announcements.committed(rotated)
-        return FirstRow.ROTATED
+        return FirstRow.RESISTS if left_rows else FirstRow.ROTATED
 
     def _rotate_with_made_tokens(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
         if not self._prepared:

@@ -43,6 +43,9 @@ KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeou
 WITHOUT_A_FLUSH = "SET LOCAL synchronous_commit = off"
 """For what may be lost in a crash of the server: how far a run had come, which the data knows."""
 
+FIRE_DEFERRED_TRIGGERS = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE")
+"""Of this transaction, now and not at its COMMIT."""
+
 BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
 
 CLOCK = sql.SQL("SELECT clock_timestamp()")

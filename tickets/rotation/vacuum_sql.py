@@ -88,5 +88,5 @@ def oldest_snapshot() -> sql.SQL:
         "FROM pg_prepared_xacts WHERE database = current_database() "
         "UNION ALL SELECT 'replication slot', slot_name, NULL, NULL, age(xmin) "
         "FROM pg_replication_slots) AS holder "
-        "WHERE xids >= coalesce(age(%(since_xid)s::text::xid), 0) ORDER BY xids DESC LIMIT 1"
+        "WHERE xids >= coalesce(age(%(since_xid)s::text::xid), 0) ORDER BY xids DESC, since LIMIT 1"
     )

@@ -9,7 +9,6 @@ from functools import partial
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation import sql
 from tickets.rotation.allocator import Allocator
 from tickets.rotation.allowance import Allowance
 from tickets.rotation.batch import BatchRunner
@@ -29,6 +28,7 @@ from tickets.rotation.throttle import Throttle, Wait
 from tickets.rotation.token_slice import MOST_ROWS_A_BATCH
 
 TELL_EVERY_SECONDS = 2.0
+PROBE_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class Worker:
         self._observe = observe
         self._stop = stop
         self._clock = clock
+        self._database = target.database
         self.connection = Connection(target.database)
         self._size: BatchSize = (
             AdaptiveBatchSize(options.target_batch_seconds)
@@ -101,6 +102,7 @@ class Worker:
             observe=observe,
             clock=clock,
         )
+        self._started_at = 0.0  # the last batch
         self._has_looked = False  # at what became of a batch in this pass
         self._tell_at = clock() + TELL_EVERY_SECONDS
         self.waited_seconds: dict[str, float] = {}
@@ -150,14 +152,13 @@ class Worker:
         parts, or the look at what is left of it.
         """
         before_rows = self.batches.committed_rows
-        started_at = self._clock()
         try:
             return self.persistence.run(partial(self._one_batch, keys, batch_rows, before_rows))
         except RotationError:
             done_rows = self.batches.committed_rows - before_rows
             self._allowance.give_back(batch_rows - done_rows)
             if done_rows:
-                seconds = self._clock() - started_at
+                seconds = self._clock() - self._started_at
                 self._observe(BatchDone(keys, done_rows, 0, seconds, self._size.rows))
             raise
         finally:
@@ -190,12 +191,14 @@ class Worker:
         return became
 
     def is_served(self) -> bool:
-        """Whether the server answers on this worker's connection now. Raises nothing it does."""
+        """Whether the server would take a connection now. Raises nothing that it does."""
+        probe = Connection(self._database, connect_seconds=PROBE_SECONDS)
         try:
-            self.connection.value(sql.BACKEND_PID)
+            probe.open()
         except (psycopg2.Error, OperationalError):
-            self.connection.close()
             return False
+        finally:
+            probe.close()
         return True
 
     def tell_of_looking(self) -> None:
@@ -216,7 +219,7 @@ class Worker:
             keys = self.batches.first_part(keys, self._size.rows)
         limit_rows = batch_rows - done_rows if self._allowance.is_limited else None
         rotate = self.batches.rotate if self._has_looked else self.batches.rotate_and_look
-        started_at = self._clock()
+        self._started_at = started_at = self._clock()
         try:
             now_done = rotate(keys, limit_rows)
         except psycopg2.Error as error:

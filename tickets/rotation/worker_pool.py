@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 class WorkerPool:
     """One that only the server does not serve leaves the rotation to the others.
 
-    It tries to come back while they work. The last one that is left ends the rotation.
+    It tries to come back while they make progress. The last one that is left ends the rotation.
     """
 
     def __init__(self, workers: Sequence[Worker], *, observe: Observer, stop: StopSignal) -> None:
@@ -86,14 +86,22 @@ class WorkerPool:
         return True
 
     def _is_able(self, worker: Worker, allocator: Allocator) -> bool:
-        """Wait for the server where it has left; False when the others have done its share."""
+        """Wait for the server where it has left; False when the others have done its share.
+
+        A server that answers is not enough: one whose table is locked, or that is read-only, would
+        take workers back in turn for ever, and none of them would be the last.
+        """
+        before_rows = self._committed_rows()
         while worker not in self._able:
             for _ in range(LOOKS_BEFORE_COMING_BACK):
                 if self._stop.wait(LOOK_EVERY_SECONDS) or allocator.is_over or not self._at_work:
                     return False
-            if worker.is_served():
+            if self._committed_rows() > before_rows and worker.is_served():
                 self._comes_back(worker)
         return True
+
+    def _committed_rows(self) -> int:
+        return sum(worker.batches.committed_rows for worker in self._workers)
 
     def _comes_back(self, worker: Worker) -> None:
         with self._lock:
