@@ -8,9 +8,7 @@ TABLE = "tickets_ticket"
 
 # In one statement, since the pause must not be a guess about how fast this machine is: the server
 # looks again until there is something to see.
-UNTIL_SOMEBODY_WAITS = """
-DO $$
-BEGIN
+LOOK_UNTIL_SOMEBODY_WAITS = """
     FOR look IN 1..6000 LOOP
         PERFORM pg_stat_clear_snapshot();
         EXIT WHEN EXISTS (
@@ -20,8 +18,8 @@ BEGIN
         PERFORM pg_sleep(0.01);
         IF look = 6000 THEN RAISE 'nobody waited within 60 s'; END IF;
     END LOOP;
-END $$
 """
+UNTIL_SOMEBODY_WAITS = f"DO $$ BEGIN {LOOK_UNTIL_SOMEBODY_WAITS} END $$"
 
 
 def until_a_statement_waits(connection: Any, beginning: str) -> None:

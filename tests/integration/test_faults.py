@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.held_table import until_a_statement_waits
+from tests.held_table import LOOK_UNTIL_SOMEBODY_WAITS, until_a_statement_waits
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
@@ -246,24 +246,11 @@ def test_an_abort_rolls_the_batch_in_flight_back(
     assert pending(tickets) == 10
 
 
-WAIT_UNTIL_SOMEBODY_WAITS = """
-CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    FOR look IN 1..3000 LOOP
-        PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN EXISTS (
-            SELECT FROM pg_locks WHERE NOT granted AND relation = 'tickets_ticket'::regclass
-        );
-        PERFORM pg_sleep(0.01);
-    END LOOP;
-    RETURN NULL;
-END $$;
+WAIT_AFTER_EACH_UPDATE = f"""
+CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+{LOOK_UNTIL_SOMEBODY_WAITS.format(condition="true")} RETURN NULL; END $$;
 CREATE TRIGGER look AFTER UPDATE ON tickets_ticket FOR EACH STATEMENT EXECUTE FUNCTION look();
 """
-ASLEEP = (
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE wait_event = 'PgSleep' AND datname = current_database()"
-)
 
 
 def test_what_has_committed_counts_though_a_lock_comes_before_the_look_at_it(
@@ -271,7 +258,7 @@ def test_what_has_committed_counts_though_a_lock_comes_before_the_look_at_it(
 ) -> None:
     """A migration that waits for the batch has its lock as soon as the batch commits."""
     leak(tickets, 100)
-    tickets.cursor().execute(WAIT_UNTIL_SOMEBODY_WAITS)
+    tickets.cursor().execute(WAIT_AFTER_EACH_UPDATE)
     retried = threading.Event()
 
     def migrate() -> None:

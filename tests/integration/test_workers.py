@@ -17,11 +17,12 @@ from tickets.rotation.allowance import Allowance
 from tickets.rotation.errors import AbortedError, StatementError
 from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
 from tickets.rotation.options import RotationOptions
+from tickets.rotation.pass_outcome import PassOutcome
 from tickets.rotation.result import Outcome
 from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 from tickets.rotation.throttle import Throttle, Wait
-from tickets.rotation.worker import PassOutcome, Worker
+from tickets.rotation.worker import Worker
 
 NOTE_BACKEND = """
 CREATE TABLE backend (pid int);

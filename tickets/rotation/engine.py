@@ -189,11 +189,7 @@ class Rotation:
             return False
 
         def try_first(worker: Worker) -> FirstRow:
-            attempt = partial(worker.rotate_first, keys, TRY_ONE_ROW_SECONDS)
-            became = worker.persistence.run(attempt)
-            worker.batches.announcements.send()
-            worker.batches.announcements.rest()
-            return became
+            return worker.persistence.run(partial(worker.rotate_first, keys, TRY_ONE_ROW_SECONDS))
 
         return self._pool.by_one(try_first) is FirstRow.RESISTS
 

@@ -61,8 +61,6 @@ class Patience:
         finally:
             looking.close()
             self.waited_seconds += self._clock() - started_at
-            worker.batches.announcements.send()
-            worker.batches.announcements.rest()
 
     def _wait_until(
         self, worker: Worker, keys: KeyRange, deadline: float, looking: Connection

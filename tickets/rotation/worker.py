@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import psycopg2
@@ -20,6 +19,7 @@ from tickets.rotation.key_range import EVERY_KEY, KeyRange
 from tickets.rotation.leak_list import LeakList
 from tickets.rotation.options import RotationOptions
 from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
+from tickets.rotation.pass_outcome import PassOutcome, left_of
 from tickets.rotation.persistence import Persistence
 from tickets.rotation.retry import Backoff, Fault
 from tickets.rotation.stop import StopSignal
@@ -29,29 +29,6 @@ from tickets.rotation.token_slice import MOST_ROWS_A_BATCH
 
 TELL_EVERY_SECONDS = 2.0
 PROBE_SECONDS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class PassOutcome:
-    """What was left in a worker's share of a pass.
-
-    ``skipped`` is a range of which rows were skipped. ``held`` is False when rows that an UPDATE
-    reported as changed were found pending again. ``stuck`` is a range of which that is so, or of
-    which no row changed although nobody held one.
-    """
-
-    skipped_rows: int = 0
-    held: bool = True
-    skipped: KeyRange | None = None
-    stuck: KeyRange | None = None
-
-    def __add__(self, other: PassOutcome) -> PassOutcome:
-        return PassOutcome(
-            self.skipped_rows + other.skipped_rows,
-            self.held and other.held,
-            self.skipped or other.skipped,
-            self.stuck or other.stuck,
-        )
 
 
 class Worker:
@@ -126,7 +103,7 @@ class Worker:
                 self.tell_of_looking()  # a stretch of keys without a pending row
                 continue
             outcome = self._rotate_range(keys, batch_rows)
-            total += _left(keys, outcome)
+            total += left_of(keys, outcome)
             if not outcome.held:
                 allocator.close()
         self.batches.announcements.rest()
@@ -170,7 +147,7 @@ class Worker:
         """Wait for the first pending row of a range and rotate it.
 
         A row for which others queue is free at no moment, so that no pass finds it so. The caller
-        sends the announcement, from a thread that stays.
+        has the announcement sent, from a thread that stays.
         """
         had_at = self._clock()
 
@@ -269,11 +246,3 @@ class Worker:
         self._stop.wait(seconds)
         waited_seconds = self._clock() - started_at
         self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + waited_seconds
-
-
-def _left(keys: KeyRange, outcome: BatchOutcome) -> PassOutcome:
-    skipped = keys if outcome.skipped_rows else None
-    is_stuck = not outcome.held or (outcome.rotated_rows == 0 and skipped is None)
-    return PassOutcome(
-        outcome.skipped_rows, outcome.held, skipped, stuck=keys if is_stuck else None
-    )

@@ -10,8 +10,9 @@ from typing import TypeVar
 from tickets.rotation.allocator import Allocator
 from tickets.rotation.errors import DatabaseGoneError
 from tickets.rotation.events import Observer, Remark
+from tickets.rotation.pass_outcome import PassOutcome
 from tickets.rotation.stop import StopSignal
-from tickets.rotation.worker import PassOutcome, Worker
+from tickets.rotation.worker import Worker
 
 LOOK_EVERY_SECONDS = 0.5
 LOOKS_BEFORE_COMING_BACK = 10
@@ -46,7 +47,10 @@ class WorkerPool:
         return sum((one.result() for one in running), PassOutcome())
 
     def by_one(self, ask: Callable[[Worker], Answer]) -> Answer:
-        """What one worker answers when the others rest; the next one where it is not served."""
+        """What one worker answers when the others rest; the next one where it is not served.
+
+        What it has rotated is announced then.
+        """
         while True:
             worker = self._able[0]
             try:
@@ -54,6 +58,9 @@ class WorkerPool:
             except DatabaseGoneError as error:
                 if not self._leaves(worker, error):
                     raise
+            finally:
+                worker.batches.announcements.send()
+                worker.batches.announcements.rest()
 
     def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
         """A worker that cannot go on ends the pass: the others finish their batch.

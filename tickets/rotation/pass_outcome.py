@@ -1,0 +1,40 @@
+"""What a pass left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tickets.rotation.batch_outcome import BatchOutcome
+from tickets.rotation.key_range import KeyRange
+
+
+@dataclass(frozen=True, slots=True)
+class PassOutcome:
+    """What was left in a worker's share of a pass.
+
+    ``skipped`` is a range of which rows were skipped. ``held`` is False when rows that an UPDATE
+    reported as changed were found pending again. ``stuck`` is a range of which that is so, or of
+    which no row changed although nobody held one.
+    """
+
+    skipped_rows: int = 0
+    held: bool = True
+    skipped: KeyRange | None = None
+    stuck: KeyRange | None = None
+
+    def __add__(self, other: PassOutcome) -> PassOutcome:
+        return PassOutcome(
+            self.skipped_rows + other.skipped_rows,
+            self.held and other.held,
+            self.skipped or other.skipped,
+            self.stuck or other.stuck,
+        )
+
+
+def left_of(keys: KeyRange, outcome: BatchOutcome) -> PassOutcome:
+    """What one batch adds to it."""
+    skipped = keys if outcome.skipped_rows else None
+    is_stuck = not outcome.held or (outcome.rotated_rows == 0 and skipped is None)
+    return PassOutcome(
+        outcome.skipped_rows, outcome.held, skipped, stuck=keys if is_stuck else None
+    )
