@@ -123,7 +123,9 @@ def test_a_failed_run_leaves_a_record_of_why(
     assert manage("rotate_tokens", database_url=database_url).returncode == 1
     output = value(tickets, "SELECT output_data::text FROM batch_batchoperation")
     assert value(tickets, "SELECT result FROM batch_batchoperation") == "failed"
-    assert "42501" in json.loads(output)["error"]
+    error = json.loads(output)["error"]
+    assert error["type"] == "tickets.rotation.errors.StatementError"
+    assert "42501" in error["message"]
 
 
 def test_without_the_table_of_records_a_rotation_runs_and_says_so(

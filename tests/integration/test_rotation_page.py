@@ -349,12 +349,15 @@ def test_a_target_that_cannot_be_found_is_explained(
 
 
 def test_the_last_operations_are_listed_with_their_outcome(watcher: Client, leaked: None) -> None:
-    done, failed = running(), running()
+    done, failed, older = running(), running(), running()
     done.finish(output_data={"outcome": "rows_locked", "rotated_rows": 1234, "seconds": 61})
-    failed.finish(failed=True, output_data={"outcome": "error", "error": "gave up after 60 s"})
+    why = {"type": "Error", "message": "gave up after 60 s"}
+    failed.finish(failed=True, output_data={"outcome": "error", "error": why})
+    older.finish(failed=True, output_data={"outcome": "error", "error": "a sentence"})
     page = text(watcher)
     assert re.search(rf"{done.pk} [\d-]+ [\d:]+ \S+ rows locked 1,234 0:01:01", page)
     assert re.search(rf"{failed.pk} [\d-]+ [\d:]+ \S+ error gave up after 60 s 0 –", page)
+    assert re.search(rf"{older.pk} [\d-]+ [\d:]+ \S+ error a sentence 0 –", page)
 
 
 # Live.

@@ -2,15 +2,17 @@
 
 import pytest
 
+from tickets.batch.stored_output import StoredError
 from tickets.rotation.result import Outcome
 from tickets.rotation.spread.settle import RoundEnd, Verdict, verdict
 
+IT_BROKE = StoredError("Error", "it broke")
 NOTHING = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=False, error=None)
 SOME = RoundEnd(rotated_rows=5, any_out_of_time=False, was_patient=False, error=None)
 THROTTLED = RoundEnd(rotated_rows=0, any_out_of_time=True, was_patient=True, error=None)
 PATIENT = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=True, error=None)
-BROKEN = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=False, error="it broke")
-HALF_BROKEN = RoundEnd(rotated_rows=5, any_out_of_time=False, was_patient=False, error="it broke")
+BROKEN = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=False, error=IT_BROKE)
+HALF_BROKEN = RoundEnd(rotated_rows=5, any_out_of_time=False, was_patient=False, error=IT_BROKE)
 
 
 @pytest.mark.parametrize("end", [NOTHING, SOME, PATIENT, BROKEN])
@@ -34,8 +36,8 @@ def test_rows_that_the_lone_range_waited_for_in_vain_end_it() -> None:
 
 
 def test_a_round_that_only_failed_ends_it_with_the_error() -> None:
-    assert verdict(1, BROKEN, stop_requested=False) == Verdict(Outcome.STOPPED, "it broke")
+    assert verdict(1, BROKEN, stop_requested=False) == Verdict(Outcome.STOPPED, IT_BROKE)
 
 
 def test_a_range_that_stops_all_others_gives_the_reason() -> None:
-    assert verdict(1, HALF_BROKEN, stop_requested=True) == Verdict(Outcome.STOPPED, "it broke")
+    assert verdict(1, HALF_BROKEN, stop_requested=True) == Verdict(Outcome.STOPPED, IT_BROKE)

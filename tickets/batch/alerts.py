@@ -10,6 +10,7 @@ from django.dispatch import Signal
 
 from tickets.batch.models import BatchOperation
 from tickets.batch.signals import operation_failed
+from tickets.batch.stored_output import NO_REASON, read_errors
 from tickets.batch.time_limit import is_time_limit
 
 logger = logging.getLogger(__name__)
@@ -43,16 +44,10 @@ def tell(signal: Signal, **named: Any) -> None:
 
 
 def reason(operation: BatchOperation) -> str:
-    """The stored error in one line, without its traceback."""
-    output: dict[str, Any] = operation.output_data or {}
-    errors = [(result["action"], result.get("error")) for result in output.get("actions", [])]
-    errors.append(("", output.get("error")))
-    lines = [
-        f"{action + ': ' if action else ''}{error['type']}: {error['message']}"
-        for action, error in errors
-        if error
-    ]
-    return " ".join("; ".join(lines).split()) or "no reason is stored"
+    """The stored errors in one line, without tracebacks, whatever form they were stored in."""
+    errors = read_errors(operation.output_data)
+    lines = [f"{action}: {error}" if action else f"{error}" for action, error in errors]
+    return "; ".join(lines) or NO_REASON
 
 
 def mail(subject: str, message: str) -> None:

@@ -18,6 +18,7 @@ from tickets.batch.errors import ClaimLostError
 from tickets.batch.failure import describe
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import read_actions, read_number, read_object
 
 # How an action ended.
 SUCCESSFUL = "successful"
@@ -40,7 +41,7 @@ class Claim:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        return list((self.operation.output_data or {}).get("actions", []))
+        return read_actions(self.operation.output_data)
 
     @property
     def database(self) -> str:
@@ -81,9 +82,9 @@ class Claim:
         """Finish as failed, with an action's result or with an error of the run as a whole."""
         with self.locked() as stored:
             write(stored, result)
-            output = dict(stored.output_data or {})
+            output = read_object(stored.output_data)
             if error is not None:
-                output["error"] = describe(error)
+                output["error"] = describe(error).as_json()
             stored.finish(failed=True, output_data=output)
         self.operation.refresh_from_db()
 
@@ -102,14 +103,14 @@ class Claim:
             yield stored
 
 
-def successes(output: dict[str, Any] | None) -> set[str]:
+def successes(output: Any) -> set[str]:
     """The actions that need not be executed again."""
-    results = (output or {}).get("actions", [])
-    return {result["action"] for result in results if result["status"] == SUCCESSFUL}
+    done = (each for each in read_actions(output) if each.get("status") == SUCCESSFUL)
+    return {name for each in done if isinstance(name := each.get("action"), str)}
 
 
 def losses(stored: BatchOperation) -> int:
-    return int((stored.output_data or {}).get("losses", 0))
+    return int(read_number(read_object(stored.output_data).get("losses")))
 
 
 def write(
@@ -123,10 +124,10 @@ def write(
 
     A success stays: its COMMIT may have been taken for a failure, because the answer was lost.
     """
-    output = dict(stored.output_data or {})
+    output = read_object(stored.output_data)
     if result is not None and result["action"] not in successes(output):
         others = [
-            known for known in output.get("actions", []) if known["action"] != result["action"]
+            known for known in read_actions(output) if known.get("action") != result["action"]
         ]
         output["actions"] = [*others, result]
     if more_losses:

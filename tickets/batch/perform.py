@@ -62,7 +62,7 @@ def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
     except Exception as error:
         if not connection.in_atomic_block:  # there it would be closed in any case
             connection.close_if_unusable_or_obsolete()
-        failure = result(FAILED, error=describe(error))
+        failure = result(FAILED, error=describe(error).as_json())
         if may_retry(action, error):
             claim.hand_back(failure)
             raise RetryableError(f"{claim.operation}: {action.name} is tried again") from error

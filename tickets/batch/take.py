@@ -13,6 +13,7 @@ from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
 from tickets.batch.queryset import BatchOperationQuerySet
+from tickets.batch.stored_output import read_object
 
 
 def take(operation_id: int, runner: str) -> Claim:
@@ -39,7 +40,8 @@ def take(operation_id: int, runner: str) -> Claim:
             stored.refresh_from_db()  # the time of the database's clock
             return Claim(stored, runner)
         error = WorkersLostError(f"{stored} has lost {lost} workers and is not tried again")
-        output = {**(stored.output_data or {}), "losses": lost, "error": describe(error)}
+        output = read_object(stored.output_data)
+        output |= {"losses": lost, "error": describe(error).as_json()}
         write(stored, None, runner=runner)
         stored.finish(failed=True, output_data=output)
     raise error

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import read_number, read_object
 from tickets.dashboard.rates import Sample, replay, rows_since
 from tickets.rotation.connection import reason_of
 from tickets.rotation.history import as_values
@@ -134,9 +135,9 @@ def history_of(operation: BatchOperation) -> tuple[Sample, ...]:
 def _running(operation: BatchOperation) -> RunningRotation:
     now = _seconds(_read_at(operation))
     samples = history_of(operation)
-    spread = bool((operation.input_data or {}).get("spread"))
-    said = _said_by_ranges(operation) if spread else [operation.live_data or {}]
-    batch_rows = [live["batch_rows"] for live in said if live.get("is_giving_way")]
+    spread = bool(read_object(operation.input_data).get("spread"))
+    said = _said_by_ranges(operation) if spread else [read_object(operation.live_data)]
+    batch_rows = [read_number(live.get("batch_rows")) for live in said if live.get("is_giving_way")]
     return RunningRotation(
         operation=operation,
         silent_seconds=max(0.0, now - samples[-1][0]),
@@ -150,11 +151,11 @@ def _running(operation: BatchOperation) -> RunningRotation:
 
 def _said_by_ranges(rotation: BatchOperation) -> list[Mapping[str, Any]]:
     said = ranges_of(rotation).running().values_list("live_data", flat=True)
-    return [live or {} for live in said]
+    return [read_object(live) for live in said]
 
 
 def _options(operation: BatchOperation) -> dict[str, Any]:
-    return dict((operation.input_data or {}).get("options") or {})
+    return read_object(read_object(operation.input_data).get("options"))
 
 
 def _read_at(operation: BatchOperation) -> datetime:

@@ -10,7 +10,9 @@ from typing import TextIO
 from django.db import connections
 
 from tickets.batch.errors import BatchError
+from tickets.batch.failure import describe_explained, describe_unforeseen
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import StoredError
 from tickets.importing.display import Display
 from tickets.importing.errors import ImportTicketsError, RefusedError
 from tickets.importing.options import ImportOptions
@@ -60,20 +62,23 @@ def _run(
     tally = Tally()
     display = Display(source, tally, out=out, err=err, clock=time.monotonic)
     work = Work(source, options, operation, tally, display, stop)
-    error: str | None = "ended by an error that was not foreseen"
+    error: StoredError | None = None
+    failed: ImportTicketsError | None = None
     try:
         _in_a_thread(work)
-        error = None
     except ImportTicketsError as ended_by:
-        error = str(ended_by)
+        failed, error = ended_by, describe_explained(ended_by)
+    except BaseException as ended_by:
+        error = describe_unforeseen(ended_by)
+        raise
     finally:
         display.close()
         _finish(operation, options, work, error)
-    if error:
+    if failed:
         raise ImportTicketsError(
-            f"{error}. {tally.imported:,} tickets were imported. {GO_ON}"
+            f"{failed}. {tally.imported:,} tickets were imported. {GO_ON}"
             if tally.imported
-            else f"{error}. Nothing was imported."
+            else f"{failed}. Nothing was imported."
         )
     print(_sentence(operation, options, work), file=out, flush=True)
     return work.finished and not tally.bad
@@ -97,7 +102,7 @@ def _check_schema(database: str) -> None:
 
 
 def _finish(
-    operation: BatchOperation, options: ImportOptions, work: Work, error: str | None
+    operation: BatchOperation, options: ImportOptions, work: Work, error: StoredError | None
 ) -> None:
     """Write how it ended. Where that fails too, the record stays as one without a sign of life.
 
@@ -113,7 +118,7 @@ def _finish(
             failed=error is not None or stopped_at_bad_line,
             output_data={
                 "outcome": "error" if error else "complete" if work.finished else "stopped",
-                "error": error,
+                "error": error and error.as_json(),
                 "last_line": work.line,
                 **work.tally.as_data(),
             },

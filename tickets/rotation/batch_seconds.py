@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
+
+from tickets.batch.stored_output import read_number, read_object
 
 # Seconds. Records keep counts under these bounds, so more may be added, and none changed.
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -34,10 +35,10 @@ class BatchSeconds:
         counts = {b: count for b, count in zip(EVERY_BOUND, self.counts, strict=True) if count}
         return {"sum": round(self.sum_seconds, 6), "counts": counts}
 
-    def add(self, kept: Mapping[str, Any] | None) -> None:
-        """Add what a record has kept; None, of an old record, adds nothing."""
-        if kept is None:
-            return
-        self.sum_seconds += kept["sum"]
+    def add(self, kept: Any) -> None:
+        """Add what a record has kept; what is no such value, as in an old record, adds nothing."""
+        stored = read_object(kept)
+        counts = read_object(stored.get("counts"))
+        self.sum_seconds += read_number(stored.get("sum"))
         for place, bound in enumerate(EVERY_BOUND):
-            self.counts[place] += kept["counts"].get(bound, 0)
+            self.counts[place] += read_number(counts.get(bound))

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from tickets.batch.stored_output import StoredError
 from tickets.rotation import __version__, counting_sql, proof_sql, sql
 from tickets.rotation.connection import Connection, reading
 from tickets.rotation.history import last_runs
@@ -60,7 +61,7 @@ def make_entry(
     options: RotationOptions | None,
     *,
     result: Result | None,
-    error: str | None = None,
+    error: StoredError | None = None,
     leak_list: LeakList | None = None,
 ) -> dict[str, Any]:
     """The evidence of one target, looked up now. Without ``options`` nothing was rotated.

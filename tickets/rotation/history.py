@@ -9,6 +9,7 @@ from django.db import connections
 
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import read_error, read_number, read_object
 from tickets.rotation import wording
 from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from tickets.rotation.target import Target
@@ -47,7 +48,10 @@ def as_line(run: dict[str, Any]) -> str:
 
 def as_values(operation: BatchOperation) -> dict[str, Any]:
     """A record as plain values for JSON; the rows of one that runs are those of its last beat."""
-    output = (operation.output_data or {}) if operation.status == Status.FINISHED else {}
+    has_ended = operation.status == Status.FINISHED
+    output = read_object(operation.output_data) if has_ended else {}
+    error = read_error(output.get("error"))
+    outcome = output.get("outcome")
     origin = f"{operation.os_user}@{operation.host}".strip("@")
     return {
         "operation": operation.pk,
@@ -55,11 +59,11 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "started_at": _iso(operation.started_at),
         "heartbeat_at": _iso(operation.heartbeat_at),
         "finished_at": _iso(operation.finished_at),
-        "spread": bool((operation.input_data or {}).get("spread")),
-        "outcome": output.get("outcome", str(operation.status)),
-        "error": output.get("error"),
-        "rotated_rows": output.get("rotated_rows", operation.progress_done),
-        "seconds": output.get("seconds"),
+        "spread": bool(read_object(operation.input_data).get("spread")),
+        "outcome": outcome if isinstance(outcome, str) else str(operation.status),
+        "error": error and (error.message or error.type),
+        "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),
+        "seconds": read_number(output.get("seconds"), None),
     }
 
 

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from tickets.batch.errors import BatchError
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import StoredError
 from tickets.rotation.connection import own_wrapper, reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.live_data import LiveData
@@ -80,7 +81,7 @@ class Record:
             self._operation = None
         return False
 
-    def end(self, result: Result, *, error: str | None = None) -> None:
+    def end(self, result: Result, *, error: StoredError | None = None) -> None:
         """Write how it ended. A stopped rotation has not failed; one that met an error has."""
         self.beat(result.rotated_rows)
         if self._operation is None:
@@ -155,11 +156,11 @@ def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
         yield
 
 
-def as_output(result: Result, error: str | None) -> dict[str, Any]:
+def as_output(result: Result, error: StoredError | None) -> dict[str, Any]:
     """What a record keeps of a rotation that has ended: JSON values, seconds and rows."""
     return {
         "outcome": "error" if error else result.outcome.name.lower(),
-        "error": error,
+        "error": error and error.as_json(),
         "seconds": round(result.seconds, 3),
         "rows_per_second": round(result.rotated_rows / result.seconds) if result.seconds else None,
         **as_figures(result),

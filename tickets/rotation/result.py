@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from tickets.batch.stored_output import read_number, read_object
 from tickets.rotation.batch_seconds import BatchSeconds
 from tickets.rotation.lock_wait import Blocker
 
@@ -42,8 +43,8 @@ class Result:
 
     def add(self, figures: Mapping[str, Any]) -> None:
         """Add the batches, retries and waits of other work, as a record has kept them."""
-        self.batches += figures.get("batches", 0)
-        self.retries += figures.get("retries", 0)
+        self.batches += read_number(figures.get("batches"))
+        self.retries += read_number(figures.get("retries"))
         self.batch_seconds.add(figures.get("batch_seconds"))
-        for kind, seconds in figures.get("waited_seconds", {}).items():
-            self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + seconds
+        for kind, seconds in read_object(figures.get("waited_seconds")).items():
+            self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + read_number(seconds)

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TextIO, TypeVar
 
+from tickets.batch.failure import describe_explained, describe_unforeseen
+from tickets.batch.stored_output import StoredError
 from tickets.rotation import advice, summary, wording
 from tickets.rotation.connection import Connection, reading
 from tickets.rotation.counting import (
@@ -197,7 +199,7 @@ class Run:
                 f"This run leaves no record, and --stop cannot reach it: {unrecorded_because}",
                 self._err,
             )
-        error: str | None = "ended by an error that was not foreseen"
+        error: StoredError | None = None
         failed: RotationError | None = None
         try:
             keeping = record.kept(
@@ -209,12 +211,13 @@ class Run:
             )
             with keeping:
                 self._answering_signals(rotation.run)
-            error = None
         except AbortedError:
             rotation.result.outcome = Outcome.STOPPED
-            error = None
         except RotationError as ended_by:
-            failed, error = ended_by, str(ended_by)
+            failed, error = ended_by, describe_explained(ended_by)
+        except BaseException as ended_by:
+            error = describe_unforeseen(ended_by)
+            raise
         finally:
             display.close()
             record.end(rotation.result, error=error)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import read_number, read_object
 from tickets.rotation.connection import reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
@@ -41,13 +42,15 @@ def _sum(target: Target) -> Totals:
     totals = Totals()
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
     for rotation in records.filter(input_data__contains={"model": target.label}).iterator():
-        output = rotation.output_data or {}
+        output = read_object(rotation.output_data)
         if rotation.status != Status.RUNNING:
-            totals.done.rotated_rows += output.get("rotated_rows", rotation.progress_done)
+            totals.done.rotated_rows += read_number(
+                output.get("rotated_rows"), rotation.progress_done
+            )
             totals.done.add(output)
             continue
         totals.running += 1
-        if (rotation.input_data or {}).get("spread"):
+        if read_object(rotation.input_data).get("spread"):
             totals.done.rotated_rows += shares_of(rotation).rotated_rows
             begun = ranges_of(rotation).exclude(status=Status.UNPROCESSED)
             for part in begun.only("output_data", "live_data").iterator():

@@ -311,7 +311,7 @@ def test_a_broker_lost_while_ranges_are_handed_out_fails_the_rotation(
     until(site.is_over_when_watched, pause_seconds=0.5)
     output = site.rotation("output_data")
     assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
-    assert "cannot be reached" in output["error"]
+    assert "cannot be reached" in output["error"]["message"]
     assert 0 < output["rotated_rows"] == ROWS - pending(site.tickets) < ROWS
 
 
@@ -373,6 +373,8 @@ def test_what_no_worker_can_do_fails_it_in_one_line(site: Site) -> None:
     (line,) = followed.stderr.splitlines()
     assert "42501" in line
     output = site.until_finished()
+    assert output["error"]["type"] == "tickets.rotation.errors.StatementError"
+    assert "42501" in output["error"]["message"]
     assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
     assert output["rotated_rows"] == ROWS - pending(site.tickets)
 

@@ -13,6 +13,7 @@ from tickets.batch.alerts import alert_failure
 from tickets.batch.claim import losses
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import StoredError, read_number
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import pending_rows_of
 from tickets.rotation.record import as_output
@@ -42,7 +43,11 @@ def in_round(rotation: BatchOperation, number: int) -> Iterator[BatchOperation |
 
 
 def finish(
-    rotation: BatchOperation, number: int, outcome: Outcome, *, error: str | None = None
+    rotation: BatchOperation,
+    number: int,
+    outcome: Outcome,
+    *,
+    error: StoredError | None = None,
 ) -> bool:
     """End the rotation in this round; whether it was this call that did.
 
@@ -60,22 +65,24 @@ def finish(
     return True
 
 
-def give_up(rotation: BatchOperation, error: str) -> None:
+def give_up(rotation: BatchOperation, error: StoredError) -> None:
     """Fail the rotation because nobody can tell how its round ended."""
     finish(rotation, current_round(rotation), Outcome.STOPPED, error=error)
 
 
 def rotated_rows_of(part: BatchOperation, rotation: BatchOperation) -> int:
     """Rows that all attempts at the range have rotated, however they ended."""
-    value = value_of(part)
-    if value is not None:
-        return int(value["rotated_rows"])
+    rotated_rows = read_number((value_of(part) or {}).get("rotated_rows"), -1)
+    if rotated_rows >= 0:
+        return int(rotated_rows)
     target = target_of_rotation(rotation)
     with reading(target.database) as connection:
         return rows_of_failed(part, pending_rows_of(connection, target, keys_of(part)))
 
 
-def _sum_of_ranges(rotation: BatchOperation, outcome: Outcome, error: str | None) -> dict[str, Any]:
+def _sum_of_ranges(
+    rotation: BatchOperation, outcome: Outcome, error: StoredError | None
+) -> dict[str, Any]:
     total = Result(outcome)
     lost, ranges = 0, 0
     blockers: list[Any] = []
@@ -85,10 +92,11 @@ def _sum_of_ranges(rotation: BatchOperation, outcome: Outcome, error: str | None
         figures = figures_of(part)
         total.add(figures)
         if "blockers" in figures:
-            total.skipped_rows = figures["skipped_rows"]  # of the lone range that waited for them
+            # Of the lone range that waited for them.
+            total.skipped_rows = read_number(figures.get("skipped_rows"))
             blockers = figures["blockers"]
     vacuums = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation)]
-    total.vacuums = sum(value is not None and value["done"] for value in vacuums)
+    total.vacuums = sum(value is not None and value.get("done") is True for value in vacuums)
     total.seconds = _seconds_since_start(rotation)
     if outcome is not Outcome.ROWS_LOCKED:
         total.skipped_rows, blockers = 0, []

@@ -14,6 +14,7 @@ from tickets.batch.claim import SUCCESSFUL, successes
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.queryset import BatchOperationQuerySet
+from tickets.batch.stored_output import read_actions, read_number, read_object
 from tickets.rotation.aim import aim_as_recorded
 from tickets.rotation.discovery import find_targets
 from tickets.rotation.errors import UnknownTargetError
@@ -59,7 +60,7 @@ def running_spreads() -> BatchOperationQuerySet:
 
 def input_of(operation: BatchOperation) -> dict[str, Any]:
     """What the operation was created with."""
-    return dict(operation.input_data or {})
+    return read_object(operation.input_data)
 
 
 def rotation_of(part: BatchOperation) -> BatchOperation | None:
@@ -93,7 +94,7 @@ def goes_on(rotation: BatchOperation) -> bool:
 
 def current_round(rotation: BatchOperation) -> int:
     """The number of the round that the loaded record was in."""
-    return int((rotation.output_data or {}).get("rounds", 0))
+    return int(read_number(read_object(rotation.output_data).get("rounds")))
 
 
 def value_of(part: BatchOperation) -> dict[str, Any] | None:
@@ -108,7 +109,7 @@ def figures_of(part: BatchOperation) -> dict[str, Any]:
     of life.
     """
     value = value_of(part)
-    return (part.live_data or {}).get(FIGURES, {}) if value is None else value
+    return read_object(read_object(part.live_data).get(FIGURES)) if value is None else value
 
 
 def vacuum_value_of(vacuum: BatchOperation) -> dict[str, Any] | None:
@@ -117,13 +118,10 @@ def vacuum_value_of(vacuum: BatchOperation) -> dict[str, Any] | None:
 
 
 def _value(operation: BatchOperation, action: str) -> dict[str, Any] | None:
-    results = (operation.output_data or {}).get("actions", [])
-    values = [
-        result["value"]
-        for result in results
-        if result["action"] == action and result["status"] == SUCCESSFUL
-    ]
-    return values[0] if values else None
+    for result in read_actions(operation.output_data):
+        if result.get("action") == action and result.get("status") == SUCCESSFUL:
+            return read_object(result.get("value")) or None
+    return None
 
 
 def is_worked_off(part: BatchOperation) -> bool:

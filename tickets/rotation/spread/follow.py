@@ -11,6 +11,7 @@ from django.db import connections
 
 from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import StoredError, read_error, read_object
 from tickets.rotation.connection import reason_of
 from tickets.rotation.display import Display, make_display
 from tickets.rotation.errors import DatabaseGoneError, RotationError
@@ -90,10 +91,10 @@ class Follower:
         return shares.at_work > 0 or shares.waiting == 0
 
 
-def result_of(rotation: BatchOperation) -> tuple[Result, str | None]:
+def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
     """How a finished spread rotation ended, and the error with which it has failed."""
-    output = rotation.output_data or {}
-    error = output.get("error")
+    output = read_object(rotation.output_data)
+    error = read_error(output.get("error"))
     result = Result(
         Outcome.STOPPED if error is not None else Outcome[output["outcome"].upper()],
         rotated_rows=output["rotated_rows"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import StoredError, read_object
 from tickets.rotation.connection import reason_of
 from tickets.rotation.errors import StatementError
 from tickets.rotation.record import DATABASE_ERRORS
@@ -32,7 +33,7 @@ def halt(rotation: BatchOperation) -> None:
         settle(rotation, number)
 
 
-def withdraw(rotation: BatchOperation, error: str) -> None:
+def withdraw(rotation: BatchOperation, error: StoredError) -> None:
     """Let the rotation fail with this error, as soon as the workers at its ranges have stopped.
 
     The error is stored with the request to stop, for whoever settles the round.
@@ -41,7 +42,7 @@ def withdraw(rotation: BatchOperation, error: str) -> None:
         if stored is None:  # those that were sent were all
             return
         stored.request_stop()
-        stored.output_data = {**(stored.output_data or {}), WITHDRAWN: error}
+        stored.output_data = read_object(stored.output_data) | {WITHDRAWN: error.as_json()}
         stored.save(update_fields=["output_data"])
     halt(rotation)
 

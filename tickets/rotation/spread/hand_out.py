@@ -10,6 +10,7 @@ from django.db import transaction
 
 from tickets.batch.dispatch import ensure_broker
 from tickets.batch.errors import UnavailableError
+from tickets.batch.failure import describe_explained
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
 from tickets.rotation.connection import reading, reason_of
@@ -80,6 +81,6 @@ def hand_out(
             f"The records of a spread rotation cannot be written: {reason_of(error)}"
         ) from None
     except UnavailableError as error:
-        withdraw(rotation, str(error))
+        withdraw(rotation, describe_explained(error))
         raise WithdrawnError(f"{error}, while operation {rotation.pk} was handed out") from None
     return rotation, len(parts)

@@ -75,8 +75,8 @@ class Operator:
         rotations = [
             rotation
             for rotation in running_spreads()
-            if input_of(rotation)["database"] == self._target.database
-            and input_of(rotation)["model"] == self._target.label
+            if input_of(rotation).get("database") == self._target.database
+            and input_of(rotation).get("model") == self._target.label
         ]
         if not rotations:
             self._say(f"{self._target.label}: no rotation is with the workers.")
@@ -98,7 +98,7 @@ class Operator:
         result, error = result_of(follower.rotation)
         run = self._run.of(target_of_rotation(follower.rotation))
         if error is not None:
-            raise run.completed(RotationError(error), result)
+            raise run.completed(RotationError(error.message or error.type), result)
         return run.sum_up(result, offer_finish=True).complete
 
     def _say(self, line: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tickets.batch.alerts import reason
 from tickets.batch.dispatch import send
 from tickets.batch.lifecycle import Result, Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.registry import registry
+from tickets.batch.stored_output import read_reason
 from tickets.rotation.key_range import KeyRange
 from tickets.rotation.spread.ending import give_up
 from tickets.rotation.spread.family import (
@@ -79,6 +79,6 @@ def end_round_if_over(rotation: BatchOperation) -> bool:
         input_data={"rotation": rotation.pk, "round": number},
     )
     if end.result == Result.FAILED:
-        give_up(rotation, reason(end))
+        give_up(rotation, read_reason(end.output_data))
     send_waiting([end])
     return True

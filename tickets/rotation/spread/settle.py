@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.batch.alerts import reason
 from tickets.batch.lifecycle import Result, Status
 from tickets.batch.models import BatchOperation
+from tickets.batch.stored_output import StoredError, read_error, read_object, read_reason
 from tickets.rotation.connection import reading
 from tickets.rotation.counting import COUNT_AT_MOST_SECONDS, count_pending
 from tickets.rotation.key_range import EVERY_KEY
@@ -36,7 +36,7 @@ class RoundEnd:
     rotated_rows: int
     any_out_of_time: bool
     was_patient: bool
-    error: str | None
+    error: StoredError | None
 
     @property
     def is_fruitful(self) -> bool:
@@ -47,7 +47,7 @@ class RoundEnd:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     outcome: Outcome
-    error: str | None = None
+    error: StoredError | None = None
 
 
 def verdict(pending_rows: int, end: RoundEnd, *, stop_requested: bool) -> Verdict | None:
@@ -116,10 +116,11 @@ def settle_part(end: BatchOperation) -> dict[str, Any]:
 
 def _end_of(parts: Sequence[BatchOperation], rotation: BatchOperation) -> RoundEnd:
     failed = [part for part in parts if part.result == Result.FAILED and value_of(part) is None]
-    outcomes = [value["outcome"] for part in parts if (value := value_of(part)) is not None]
+    outcomes = [value.get("outcome") for part in parts if (value := value_of(part)) is not None]
+    withdrawn = read_error(read_object(rotation.output_data).get(WITHDRAWN))
     return RoundEnd(
         rotated_rows=sum(rotated_rows_of(part, rotation) for part in parts),
         any_out_of_time=OUT_OF_TIME in outcomes,
         was_patient=bool(parts) and all(input_of(part)["is_patient"] for part in parts),
-        error=reason(failed[0]) if failed else (rotation.output_data or {}).get(WITHDRAWN),
+        error=read_reason(failed[0].output_data) if failed else withdrawn,
     )

@@ -108,7 +108,7 @@ def _send(vacuum: BatchOperation) -> None:
 def _vacuumed_until(rotation: BatchOperation) -> int | None:
     """The transaction since which rows die that no VACUUM of this rotation has cleared."""
     values = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation).order_by("id")]
-    done = [value["until_xid"] for value in values if value is not None and value["done"]]
+    done = [value["until_xid"] for value in values if value is not None and value.get("done")]
     return done[-1] if done else input_of(rotation).get("since_xid")
 
 

@@ -1,0 +1,88 @@
+"""What operations keep in ``output_data``: the one shape of an error, and readers that never raise.
+
+Records outlive the code that wrote them, and other code may write them too. A reader takes what it
+knows and passes over the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MESSAGE_CHARACTERS = 1_000
+# Whole numbers up to here are floats without loss.
+LARGEST_NUMBER = 2**53
+UNKNOWN_FORM = "the stored error has an unknown form"
+NO_REASON = "no reason is stored"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredError:
+    """An error without secrets; ``type`` and ``traceback`` are empty where nobody stored them."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.type, self.message)))
+
+    def as_json(self) -> dict[str, str]:
+        """The value to store."""
+        shown = {"type": self.type, "message": self.message}
+        return {**shown, "traceback": self.traceback} if self.traceback else shown
+
+
+def read_error(value: Any) -> StoredError | None:
+    """The error in a stored value; None where the value says that there was none.
+
+    Older versions stored a sentence. A value of another form is not quoted: it may hold anything.
+    """
+    if not value:
+        return None
+    if isinstance(value, str):
+        return StoredError("", _line(value))
+    stored = read_object(value)
+    kind, message = _line(stored.get("type")), _line(stored.get("message"))
+    if not kind and not message:
+        return StoredError("", UNKNOWN_FORM)
+    traceback = stored.get("traceback")
+    return StoredError(kind, message, traceback if isinstance(traceback, str) else "")
+
+
+def read_errors(output: Any) -> list[tuple[str, StoredError]]:
+    """The errors of the actions, with their names, then the one of the run with the name ""."""
+    stored = read_object(output)
+    found = [(_line(each.get("action")), each.get("error")) for each in read_actions(stored)]
+    found.append(("", stored.get("error")))
+    return [(name, error) for name, value in found if (error := read_error(value)) is not None]
+
+
+def read_reason(output: Any) -> StoredError:
+    """The error that ended the run, without its traceback; one that says so where none is kept."""
+    errors = read_errors(output)
+    if not errors:
+        return StoredError("", NO_REASON)
+    _, last = errors[-1]
+    return StoredError(last.type, last.message)
+
+
+def read_actions(output: Any) -> list[dict[str, Any]]:
+    """The results of the actions, in their order."""
+    actions = read_object(output).get("actions")
+    return [each for each in actions if isinstance(each, dict)] if isinstance(actions, list) else []
+
+
+def read_object(value: Any) -> dict[str, Any]:
+    """A copy of a JSON object; an empty one in the place of anything else."""
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def read_number(value: Any, default: float | None = 0) -> Any:
+    """A number that can be added to others; ``default`` in the place of anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and abs(value) <= LARGEST_NUMBER else default
+
+
+def _line(value: Any) -> str:
+    return " ".join(value.split())[:MESSAGE_CHARACTERS] if isinstance(value, str) else ""
