@@ -7,31 +7,31 @@ anything twice and a failure whose alert was lost is still told of.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from tickets.batch.alerts import mail, reason, tell
+from tickets.batch.alerts import mail, tell
 from tickets.batch.claim import WAITING
-from tickets.batch.dispatch import send, visibility_timeout_seconds
+from tickets.batch.dispatch import send
 from tickets.batch.errors import StatusChangeError, UnavailableError
-from tickets.batch.lifecycle import Result, Status
+from tickets.batch.lifecycle import Status
 from tickets.batch.models import BatchOperation
 from tickets.batch.options import option
 from tickets.batch.registry import registry
 from tickets.batch.signals import operations_watched
+from tickets.batch.stored_output import read_object
+from tickets.batch.time_limit import is_time_limit
+from tickets.batch.troubles import IDENTITY, WATCH, overdue, troubles
 
-WATCH = "tickets.batch.watch"
 MOST_IN_A_ROUND = 100
 # A transaction that finishes an operation may be committed after a round that should have seen it.
 LATE_COMMITS = timedelta(hours=1)
 KEPT_FOR = timedelta(days=2)
 
 logger = logging.getLogger(__name__)
-
-Report = dict[str, list[str]]
 
 
 def watch(key: UUID | None = None) -> BatchOperation | None:
@@ -45,7 +45,7 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
     except StatusChangeError:
         return None
     told = _told()
-    report = {"sent again": _send_again(), **_troubles(record)}
+    report = {"sent again": _send_again(), **troubles(since=_since(record))}
     news = {kind: [line for line in report[kind] if line not in told] for kind in report}
     if any(news.values()):
         text = "\n\n".join(_section(kind, lines) for kind, lines in news.items() if lines)
@@ -73,6 +73,11 @@ def _send_again() -> list[str]:
         except UnavailableError as error:
             lines.append(f"{operation} could not be: {error}")
             break
+        except Exception as error:  # whatever is wrong with this one, the others are sent
+            if is_time_limit(error):
+                raise
+            logger.exception("%s was not sent again", operation)
+            lines.append(f"{operation} could not be: {type(error).__qualname__}")
     return lines
 
 
@@ -82,23 +87,11 @@ def _left_over() -> QuerySet[BatchOperation]:
     dead = ~Q(runner__in=["", WAITING]) & Q(heartbeat_at__lt=Now() - lease)
     forgotten = Q(runner=WAITING, heartbeat_at__lt=Now() - lease - pause)
     running = Q(status=Status.RUNNING) & (dead | forgotten)
-    return BatchOperation.objects.filter(
-        running | _overdue(), operation_type__in=registry.names()
-    ).order_by("created_at", "id")[:MOST_IN_A_ROUND]
-
-
-def _overdue() -> Q:
-    """Not started, though no countdown lasts that long: nobody works, or the task was lost.
-
-    A long queue is not lost as long as those are started that were created before.
-    """
-    long_ago = Now() - timedelta(seconds=visibility_timeout_seconds())
-    ahead_in_the_queue = BatchOperation.objects.filter(
-        operation_type=OuterRef("operation_type"),
-        created_at__lte=OuterRef("created_at"),
-        started_at__gte=long_ago,
+    return (
+        BatchOperation.objects.filter(running | overdue(), operation_type__in=registry.names())
+        .only(*IDENTITY)
+        .order_by("created_at", "id")[:MOST_IN_A_ROUND]
     )
-    return Q(status=Status.UNPROCESSED, created_at__lt=long_ago) & Q(~Exists(ahead_in_the_queue))
 
 
 def _section(kind: str, lines: list[str]) -> str:
@@ -114,21 +107,17 @@ def _rounds() -> QuerySet[BatchOperation]:
 def _told() -> set[str]:
     """The lines that earlier rounds have reported."""
     outputs = _rounds().values_list("output_data", flat=True)
-    return {line for output in outputs for lines in (output or {}).values() for line in lines}
-
-
-def _troubles(record: BatchOperation) -> Report:
-    """What is wrong now, and what has failed since the last round or so; a line each."""
-    last = _rounds().filter(created_at__lt=record.created_at).first()
-    since = (last or record).created_at - LATE_COMMITS
-    silent_for = timedelta(seconds=option("BATCH_STALLED_SECONDS"))
-    stalled = BatchOperation.objects.stalled(silent_for).exclude(operation_type=WATCH)
-    failed = BatchOperation.objects.filter(
-        status=Status.FINISHED, result=Result.FAILED, finished_at__gte=since
-    ).order_by("finished_at")
-    overdue = BatchOperation.objects.filter(_overdue(), operation_type__in=registry.names())
+    reported = (lines for output in outputs for lines in read_object(output).values())
     return {
-        "stalled": [f"{each}: silent since {each.heartbeat_at}" for each in stalled.iterator()],
-        "failed": [f"{each}: {reason(each)}" for each in failed.iterator()],
-        "not started": [f"{each}: waits since {each.created_at}" for each in overdue.iterator()],
+        line
+        for lines in reported
+        if isinstance(lines, list)
+        for line in lines
+        if isinstance(line, str)
     }
+
+
+def _since(record: BatchOperation) -> datetime:
+    """What has ended since then may not have been reported yet."""
+    last = _rounds().filter(created_at__lt=record.created_at).first()
+    return (last or record).created_at - LATE_COMMITS

@@ -98,9 +98,12 @@ def _after_a_failure(operation: BatchOperation, **_: Any) -> None:
 @receiver(operations_watched)
 def _at_every_watch(**_: Any) -> None:
     """For ends that nobody noticed, because a process died just then."""
-    with _logged("no end of a round was looked for"):
-        for rotation in running_spreads():
-            end_round_if_over(rotation)
+    # By number: a record that cannot even be read holds up none but its own rotation.
+    for number in list(running_spreads().values_list("pk", flat=True)):
+        with _logged(f"no end of a round was looked for, of batch operation {number}"):
+            rotation = running_spreads().filter(pk=number).first()
+            if rotation is not None:
+                end_round_if_over(rotation)
 
 
 @contextmanager

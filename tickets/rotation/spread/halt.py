@@ -5,7 +5,7 @@ from __future__ import annotations
 from tickets.batch.models import BatchOperation
 from tickets.batch.stored_output import StoredError, read_object
 from tickets.rotation.connection import reason_of
-from tickets.rotation.errors import StatementError
+from tickets.rotation.errors import RotationError, StatementError
 from tickets.rotation.record import DATABASE_ERRORS
 from tickets.rotation.spread.ending import in_round
 from tickets.rotation.spread.family import (
@@ -50,15 +50,21 @@ def withdraw(rotation: BatchOperation, error: StoredError) -> None:
 def halt_requested(database: str) -> None:
     """``halt`` each spread rotation of a database that was asked to stop.
 
-    Raises RotationError.
+    Raises the first RotationError, after the others were halted.
     """
     if database != records_database():
         return
+    failed: list[RotationError] = []
     try:
         for rotation in running_spreads().filter(stop_requested_at__isnull=False):
-            halt(rotation)
+            try:
+                halt(rotation)
+            except RotationError as error:
+                failed.append(error)
     except DATABASE_ERRORS as error:
         raise StatementError(
             f"All were asked to stop, but the ranges that wait for a worker could not be removed: "
             f"{reason_of(error)}"
         ) from None
+    if failed:
+        raise failed[0]

@@ -1,0 +1,73 @@
+"""What is wrong with the operations: a line for each, whatever its record holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from tickets.batch.alerts import reason
+from tickets.batch.dispatch import visibility_timeout_seconds
+from tickets.batch.lifecycle import Result, Status
+from tickets.batch.models import BatchOperation
+from tickets.batch.options import option
+from tickets.batch.registry import registry
+from tickets.batch.time_limit import is_time_limit
+
+# The operation that a round of the watch is.
+WATCH = "tickets.batch.watch"
+# What a look reads of every operation.
+IDENTITY = ("operation_type", "created_at", "heartbeat_at")
+
+logger = logging.getLogger(__name__)
+
+
+def troubles(since: datetime) -> dict[str, list[str]]:
+    """What is wrong now, and what has failed since then; lines by kind."""
+    silent_for = timedelta(seconds=option("BATCH_STALLED_SECONDS"))
+    stalled = BatchOperation.objects.stalled(silent_for).exclude(operation_type=WATCH)
+    failed = BatchOperation.objects.filter(
+        status=Status.FINISHED, result=Result.FAILED, finished_at__gte=since
+    )
+    waiting = BatchOperation.objects.filter(overdue(), operation_type__in=registry.names())
+    return {
+        "stalled": _lines(stalled, lambda each: f"silent since {each.heartbeat_at}"),
+        "failed": _lines(failed.order_by("finished_at"), reason),
+        "not started": _lines(waiting, lambda each: f"waits since {each.created_at}"),
+    }
+
+
+def overdue() -> Q:
+    """Not started, though no countdown lasts that long: nobody works, or the task was lost.
+
+    A long queue is not lost as long as those are started that were created before.
+    """
+    long_ago = Now() - timedelta(seconds=visibility_timeout_seconds())
+    ahead_in_the_queue = BatchOperation.objects.filter(
+        operation_type=OuterRef("operation_type"),
+        created_at__lte=OuterRef("created_at"),
+        started_at__gte=long_ago,
+    )
+    return Q(status=Status.UNPROCESSED, created_at__lt=long_ago) & Q(~Exists(ahead_in_the_queue))
+
+
+def _lines(found: QuerySet[BatchOperation], say: Callable[[BatchOperation], str]) -> list[str]:
+    """A line for each operation, also for one of which nothing can be said.
+
+    What ``say`` needs beside IDENTITY is read then, one operation at a time: JSON that Python
+    cannot read, such as a number of 5,000 digits, would else end the look at all of them.
+    """
+    lines = []
+    for each in found.only(*IDENTITY).iterator():
+        try:
+            said = say(each)
+        except Exception as error:  # whatever is wrong with this one, the others are told of
+            if is_time_limit(error):
+                raise
+            logger.exception("%s cannot be read", each)
+            said = f"its record cannot be read ({type(error).__qualname__})"
+        lines.append(f"{each}: {said}")
+    return lines
