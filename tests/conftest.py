@@ -3,7 +3,8 @@
 DATABASE_URL names the server to test on. Without it a cluster of the embedded binaries is started
 for this run, in a temporary directory; with pytest-xdist each process has one, since what a
 rotation does depends on who else is at work on the server. Either is only touched in databases with
-unique names, so several runs at once do not meet.
+unique names, so several runs at once do not meet. With --server-programs the cluster is one of
+another PostgreSQL, whatever DATABASE_URL says.
 """
 
 import os
@@ -29,14 +30,21 @@ from tickets.config.embedded.cluster import PostgresCluster
 _cluster: PostgresCluster | None = None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help_text = "directory of initdb and pg_ctl of another PostgreSQL to test on"
+    parser.addoption("--server-programs", metavar="DIRECTORY", help=help_text)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the server before Django reads its settings; it starts when a test needs it."""
     global _cluster  # noqa: PLW0603  (this hook comes before any fixture)
     if config.getoption("numprocesses", None):
         return  # the processes that pytest-xdist starts run the tests; they inherit the environment
-    if "DATABASE_URL" not in os.environ:
+    programs: str | None = config.getoption("--server-programs")
+    if programs or "DATABASE_URL" not in os.environ:
         _cluster = PostgresCluster(
             make_server_directory(),
+            bin_directory=Path(programs) if programs else None,
             settings={"fsync": "off", "full_page_writes": "off", "max_connections": "200"},
         )
         os.environ["DATABASE_URL"] = _cluster.url()
