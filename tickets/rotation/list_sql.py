@@ -15,14 +15,6 @@ from tickets.rotation.target import Target
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
 
-LOOK_EACH_UP = sql.SQL(
-    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
-    "SET LOCAL enable_seqscan = off"
-)
-"""Each value in the index of its column. A planner that believes its statistics would rather read
-a whole table than look 10,000 values up, for every 10,000 of a list."""
-
-
 ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
 """A million values meet the whole table in memory instead of in temporary files."""
 
@@ -37,45 +29,59 @@ def create(value_type: str) -> sql.Composed:
     ).format(type=sql.SQL(value_type))
 
 
-def listed_rows(target: Target, column: str, column_type: str) -> sql.Composed:
+def listed_rows(target: Target, column: str, column_type: str, *, is_indexed: bool) -> sql.Composed:
     """Key and marker, as text, of the rows that are listed and meant, in key order. ACCESS SHARE.
 
     ``column`` is the token's or the key's. A listed token that is still stored is leaked, whatever
     the row's marker says; a listed key means its row only where it is pending.
     """
     return sql.SQL(
-        "SELECT {key}::text, {marker}::text FROM {table} WHERE {listed} ORDER BY {key}"
-    ).format(
-        key=sql.Identifier(target.table, target.key_column),
-        marker=sql.Identifier(target.marker_column),
-        table=sql.Identifier(target.table),
-        listed=_listed(target, column, column_type),
-    )
+        "SELECT key::text, marker::text FROM ({found}) AS found WHERE is_meant ORDER BY found.key"
+    ).format(found=_found(target, column, column_type, is_indexed=is_indexed))
 
 
-def count_listed_rows(target: Target, column: str, column_type: str) -> sql.Composed:
+def count_listed_rows(
+    target: Target, column: str, column_type: str, *, is_indexed: bool
+) -> sql.Composed:
     """Of the rows that are listed: all, those that are meant, those meant that would not be pending
     without the list. ACCESS SHARE.
     """
     return sql.SQL(
-        "SELECT count(*), count(*) FILTER (WHERE {meant}), "
-        "count(*) FILTER (WHERE {meant} AND NOT ({pending})) FROM {table} WHERE {listed}"
+        "SELECT count(*), count(*) FILTER (WHERE is_meant), "
+        "count(*) FILTER (WHERE is_meant AND NOT is_pending) FROM ({found}) AS found"
+    ).format(found=_found(target, column, column_type, is_indexed=is_indexed))
+
+
+def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -> sql.Composed:
+    """Each row that is listed, once: ``key``, ``marker``, ``is_meant``, ``is_pending``.
+
+    Where an index finds what a line names, each line is a look-up of its own: what has an OFFSET is
+    planned alone, and where one value is sought there is nothing better than its index. In a join
+    the planner may read the whole table, and before PostgreSQL 18 no setting keeps it from
+    comparing every line with every row. What else is asked of a row is no condition of the look-up,
+    so that no other index is tempted by it.
+    """
+    statement = (
+        "SELECT DISTINCT ON (found.key) found.* FROM pg_temp.rotation_listed CROSS JOIN LATERAL ("
+        "SELECT {columns} FROM {table} WHERE {listed_column} = rotation_listed.value::{type} "
+        "OFFSET 0) AS found"
+        if is_indexed
+        else "SELECT {columns} FROM {table} WHERE {listed_column} IN ("
+        "SELECT value::{type} FROM pg_temp.rotation_listed)"
+    )
+    columns = sql.SQL(
+        "{key} AS key, {marker} AS marker, ({meant}) AS is_meant, ({pending}) AS is_pending"
     ).format(
+        key=sql.Identifier(target.table, target.key_column),
+        marker=sql.Identifier(target.marker_column),
         meant=_meant(target, column),
         pending=still_pending(target, EVERY_KEY),
-        table=sql.Identifier(target.table),
-        listed=_is_listed(target, column, column_type),
     )
-
-
-def _listed(target: Target, column: str, column_type: str) -> sql.Composed:
-    terms = [_is_listed(target, column, column_type), _meant(target, column)]
-    return sql.SQL(" AND ").join(terms)
-
-
-def _is_listed(target: Target, column: str, column_type: str) -> sql.Composed:
-    return sql.SQL("{column} IN (SELECT value::{type} FROM pg_temp.rotation_listed)").format(
-        column=sql.Identifier(target.table, column), type=sql.SQL(column_type)
+    return sql.SQL(statement).format(
+        columns=columns,
+        table=sql.Identifier(target.table),
+        listed_column=sql.Identifier(target.table, column),
+        type=sql.SQL(column_type),
     )
 
 

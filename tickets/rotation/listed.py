@@ -52,7 +52,9 @@ class ListedRows:
     def find(self, values: Sequence[str]) -> list[SeenRow]:
         """Key and marker of the rows to be rotated, in key order."""
         type_of_column = self._type_of_column()
-        query = list_sql.listed_rows(self._target, self._column, type_of_column)
+        query = list_sql.listed_rows(
+            self._target, self._column, type_of_column, is_indexed=self._is_indexed
+        )
         with self._stored(values):
             return [
                 (key, marker)
@@ -62,7 +64,9 @@ class ListedRows:
     def count(self, values: Sequence[str]) -> tuple[int, int, int]:
         """Rows named, rows to be rotated, and those of them that would not be pending else."""
         type_of_column = self._type_of_column()
-        query = list_sql.count_listed_rows(self._target, self._column, type_of_column)
+        query = list_sql.count_listed_rows(
+            self._target, self._column, type_of_column, is_indexed=self._is_indexed
+        )
         with self._stored(values):
             stored, meant, added = self._connection.row(
                 query, values_of(self._target, EVERY_KEY)
@@ -71,11 +75,9 @@ class ListedRows:
 
     @contextmanager
     def _stored(self, values: Sequence[str]) -> Iterator[None]:
-        setting = list_sql.LOOK_EACH_UP if self._is_indexed else list_sql.ROOM_TO_JOIN
-        bound = {"lock_timeout_ms": LOCK_TIMEOUT_MS}
+        settings = (sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN)
         with self._connection.transaction(
-            *(sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, setting, list_sql.create("text")),
-            values=bound,
+            *settings, list_sql.create("text"), values={"lock_timeout_ms": LOCK_TIMEOUT_MS}
         ):
             stream = CopyStream(value.encode() for value in values)
             self._connection.copy(list_sql.COPY, stream)
