@@ -95,13 +95,13 @@ class FreeRows:
         settings: list[sql.Statement] = [
             sql.LIMIT_LOCK_WAIT,
             sql.WITHOUT_A_LIMIT,
-            sql.AVOID_FULL_SCANS,
+            sql.READ_IN_KEY_ORDER,
         ]
         source, made = self._target.token_source, {}
         update: Callable[[KeyRange], sql.Statement] = partial(sql.rotate_free_rows, self._target)
         if isinstance(source, PythonTokens):
             update, made = self._update_with_tokens(), {"tokens": array(source.take(1))}
-            settings += [sql.AVOID_NESTED_LOOPS, sql.KEEP_TOKENS]
+            settings.append(sql.KEEP_TOKENS)
         with self._connection.transaction(*settings, values={**lock_timeout, **made}):
             tell_pid(self._connection.value(sql.BACKEND_PID))
             lock = sql.lock_first_pending(self._target, keys)
@@ -132,7 +132,7 @@ class FreeRows:
         values = {**values_of(self._target, keys), "batch_rows": len(tokens)}
         with self._connection.transaction(
             sql.LIMIT_LOCK_WAIT,
-            sql.AVOID_FULL_SCANS,
+            sql.READ_IN_KEY_ORDER,
             sql.AVOID_NESTED_LOOPS,
             sql.KEEP_TOKENS,
             values=self._with_lock_timeout({"tokens": array(tokens)}),

@@ -43,7 +43,7 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
         "ahead_rows": ranges * range_rows,
     }
     look_up = sql.range_upper_keys(target)
-    query = sql.together(sql.WITHOUT_A_LIMIT, sql.AVOID_FULL_SCANS, look_up)
+    query = sql.together(sql.WITHOUT_A_LIMIT, sql.READ_IN_KEY_ORDER, look_up)
     uppers: list[str | None] = [key for (key,) in connection.rows(query, values)]
     if len(uppers) < ranges or ranges * range_rows >= pending_rows:
         uppers = [*uppers[: ranges - 1], None]

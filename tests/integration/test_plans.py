@@ -1,0 +1,161 @@
+"""Every statement finds its rows by an index, whatever the statistics say, on any server."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from psycopg2 import sql as psycopg2_sql
+
+from tests.integration.test_selection import list_of
+from tests.leaked import leak, value
+from tests.rotations import RotationFactory
+from tickets.rotation.aim import KEYS, TOKENS, aim
+from tickets.rotation.batch import BatchRunner
+from tickets.rotation.connection import Connection, reading
+from tickets.rotation.counting import count_pending
+from tickets.rotation.key_range import KeyRange
+from tickets.rotation.leak_list import LeakList
+from tickets.rotation.listed import count_listed
+from tickets.rotation.random_uuids import random_uuids
+from tickets.rotation.replay import Replay
+from tickets.rotation.stop import StopSignal
+from tickets.rotation.target import Target
+from tickets.rotation.token_source import PythonTokens
+
+pytestmark = pytest.mark.server_versions
+
+ROWS = 3_000
+"""More pages than the planner would rather read as a whole for one row."""
+
+STATISTICS = {
+    "none": "DELETE FROM pg_statistic WHERE starelid = 'tickets_ticket'::regclass;"
+    "UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = 'tickets_ticket'::regclass",
+    "of an empty table": "UPDATE pg_class SET reltuples = 0 WHERE oid = 'tickets_ticket'::regclass",
+    "of a table without a pending row": "ALTER TABLE tickets_ticket DISABLE TRIGGER USER;"
+    "UPDATE tickets_ticket SET token_rotated_at = now(); ANALYZE tickets_ticket;"
+    "UPDATE tickets_ticket SET token_rotated_at = NULL;"
+    "ALTER TABLE tickets_ticket ENABLE TRIGGER USER",
+    "true": "ANALYZE tickets_ticket",
+}
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The plan of each statement about the tickets that a rotation sends, before it is sent."""
+    seen: list[str] = []
+    rows = Connection.rows
+
+    def explained(name: str) -> Callable[..., Any]:
+        send = getattr(Connection, name)
+
+        def explain_and_send(self: Connection, query: psycopg2_sql.Composable, *values: Any) -> Any:
+            settings, mark, statement = query.as_string(self._open()).rpartition("; ")
+            if '"tickets_ticket"' in statement:
+                explain = psycopg2_sql.SQL(f"{settings}{mark}EXPLAIN {statement}")
+                seen.append("\n".join(line for (line,) in rows(self, explain, *values)))
+            return send(self, query, *values)
+
+        return explain_and_send
+
+    for name in ("rows", "row", "change"):
+        monkeypatch.setattr(Connection, name, explained(name))
+    return seen
+
+
+@pytest.fixture(params=STATISTICS)
+def leaked(request: pytest.FixtureRequest, tickets: Any, target: Target) -> Iterator[Any]:
+    leak(tickets, ROWS)
+    tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
+    tickets.cursor().execute(STATISTICS[request.param])
+    return tickets
+
+
+def listed(target: Target, tickets: Any, kind: str) -> LeakList:
+    column = {TOKENS: "token", KEYS: "id"}[kind]
+    with tickets.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM tickets_ticket WHERE id % 2 = 0")
+        return list_of(target, [each for (each,) in cursor.fetchall()], kind)
+
+
+def assert_by_index(plans: Sequence[str]) -> None:
+    assert plans
+    for plan in plans:
+        assert "Index" in plan, plan
+        assert "Seq Scan on tickets_ticket" not in plan, plan
+        is_count = plan.startswith(("Aggregate", "Result"))
+        assert is_count or "Bitmap Heap Scan on tickets_ticket" not in plan, plan
+        assert_undisputed(plan)
+
+
+def assert_undisputed(plan: str) -> None:
+    """No part of it was forbidden: before PostgreSQL 18 that blinds the planner to all costs, and
+    a plan of such a cost is compiled first, which takes longer than most batches.
+    """
+    assert "cost=1000000000" not in plan, plan
+    assert "Disabled: true" not in plan, plan
+
+
+@pytest.mark.parametrize("kind", [TOKENS, KEYS])
+def test_each_line_of_a_list_is_looked_up_in_its_index(
+    leaked: Any, target: Target, rotation: RotationFactory, plans: list[str], kind: str
+) -> None:
+    index = {TOKENS: "tickets_ticket_token_key", KEYS: "tickets_ticket_"}[kind]
+    condition = {TOKENS: "token", KEYS: "id"}[kind]
+    leak_list = listed(target, leaked, kind)
+    aimed = aim(target, list_words=("--only", "leaked.txt"))
+    with reading(target.database) as connection:
+        count = count_listed(connection, aimed, leak_list, at_most_seconds=None)
+    assert (count.stored_rows, count.meant_rows, count.added_rows) == (ROWS // 2, ROWS // 2, 0)
+    assert rotation(target=aimed, leak_list=leak_list).run().rotated_rows == ROWS // 2
+    looks = [plan for plan in plans if "rotation_listed" in plan]
+    assert len(looks) >= 2
+    for plan in looks:
+        assert f"using {index}" in plan, plan
+        assert f"Index Cond: ({condition} = " in plan, plan
+    assert_by_index(plans)
+
+
+@pytest.mark.parametrize("make_tokens", [None, random_uuids])
+@pytest.mark.parametrize("aim_words", ["all", "older", "filtered"])
+def test_a_rotation_reads_stretches_of_an_index(
+    leaked: Any,
+    target: Target,
+    rotation: RotationFactory,
+    plans: list[str],
+    aim_words: str,
+    make_tokens: Callable[[int], list[str]] | None,
+) -> None:
+    if make_tokens:
+        target = replace(target, token_source=PythonTokens(make_tokens))
+    selection: dict[str, Any] = {
+        "all": {},
+        "older": {"issued_before": datetime(2026, 1, 1, tzinfo=UTC)},
+        "filtered": {"where": ["status=open"]},
+    }[aim_words]
+    aimed = aim(target, **selection) if selection else target
+    assert rotation(target=aimed, batch_rows=500).run().rotated_rows == ROWS
+    if aim_words == "all":
+        with reading(target.database) as connection:
+            assert count_pending(connection, aimed).rows == 0
+    replay = Replay(target, datetime(2026, 1, 1, tzinfo=UTC), stop=StopSignal(), say=print)
+    assert replay.run().keys == ROWS
+    assert_by_index(plans)
+
+
+@pytest.mark.parametrize("make_tokens", [None, random_uuids])
+def test_a_row_that_was_waited_for_is_found_by_its_key(
+    leaked: Any,
+    target: Target,
+    plans: list[str],
+    make_tokens: Callable[[int], list[str]] | None,
+) -> None:
+    if make_tokens:
+        target = replace(target, token_source=PythonTokens(make_tokens))
+    connection = Connection(target.database)
+    runner = BatchRunner(connection, target, lock_timeout_ms=50, aborted=lambda: False)
+    runner.rotate_first(KeyRange(100, 200), 1.0, lambda _: None, lambda: None)
+    connection.close()
+    assert value(leaked, "SELECT ticket_id FROM token_change") == 101
+    assert_by_index(plans)
