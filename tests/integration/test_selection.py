@@ -1,7 +1,10 @@
 """Which rows a rotation is aimed at, and that it changes those and no others."""
 
 import io
+import os
+import signal
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +16,10 @@ from psycopg2.errors import QueryCanceled
 
 from tests.leaked import leak, pending, value
 from tests.rotations import RotationFactory
+from tests.waiting import until
 from tickets.models import Ticket
 from tickets.rotation import batch, selection_sql
+from tickets.rotation import run as run_module
 from tickets.rotation import sql as statements
 from tickets.rotation.aim import KEYS, TOKENS, aim, list_kinds
 from tickets.rotation.batch import BatchRunner
@@ -24,18 +29,28 @@ from tickets.rotation.errors import SelectionError
 from tickets.rotation.events import Event, Waiting
 from tickets.rotation.key_range import KeyRange, Listed
 from tickets.rotation.leak_list import Kind, LeakList
-from tickets.rotation.listed import ListedRows
+from tickets.rotation.listed import ListCount, ListedRows
+from tickets.rotation.options import RotationOptions
 from tickets.rotation.random_uuids import random_uuids
 from tickets.rotation.result import Outcome
+from tickets.rotation.run import Run
 from tickets.rotation.selection import Condition, Selection
 from tickets.rotation.target import Target
 from tickets.rotation.token_source import MakeTokens, PythonTokens
 from tickets.rotation.verify import verify
 from tickets.rotation.where import compile_where
 
+pytestmark = pytest.mark.server_versions
+
 ROTATED = (
     "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = now() WHERE {}; "
     "TRUNCATE token_change"
+)
+
+SLOW = "pg_sleep(60) IS NOT NULL"
+LOOKS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' "
+    "AND datname = current_database() AND query LIKE '%rotation_listed%'"
 )
 
 
@@ -224,6 +239,43 @@ def test_tokens_without_an_index_are_looked_up_however_long_a_statement_may_take
     assert [key for key, _ in found] == ["1", "2"]
 
 
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_second_signal_ends_a_look_at_a_list_that_takes_long(
+    tickets: Any,
+    other: Any,
+    target: Target,
+    monkeypatch: pytest.MonkeyPatch,
+    signum: signal.Signals,
+    counted: bool,  # noqa: FBT001
+) -> None:
+    leak(tickets, 3)
+    tokens = column(tickets, "SELECT token FROM tickets_ticket")
+    selection = Selection(list_words=("--only", "leaked.txt"), condition=Condition(SLOW))
+    aimed = replace(target, selection=selection)
+    if counted:
+        few = ListCount(3, 3, 3, 3)
+        monkeypatch.setattr(run_module, "count_listed", lambda *_, **__: few)
+    said = io.StringIO()
+    run = Run(aimed, progress_mode="plain", out=said, err=said, leak_list=list_of(aimed, tokens))
+
+    def stop_twice() -> None:
+        until(lambda: value(other, LOOKS))
+        os.kill(os.getpid(), signum)
+        until(lambda: run.stopped)
+        assert value(other, LOOKS)
+        os.kill(os.getpid(), signum)
+
+    other.autocommit = True
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(stop_twice)
+        assert not run.rotate(RotationOptions())
+        stopping.result()
+    assert run.result.outcome is Outcome.STOPPED
+    assert "Stopped on request; " in said.getvalue()
+    assert changed(tickets) == []
+
+
 @pytest.mark.parametrize("key_type", ["integer", "uuid", "text"])
 def test_listed_keys_may_be_of_many_types(
     tickets: Any, target: Target, rotation: RotationFactory, key_type: str
@@ -350,7 +402,7 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
         ):
             with tickets.cursor() as cursor:
                 cursor.execute("BEGIN")
-                cursor.execute(statements.AVOID_FULL_SCANS)
+                cursor.execute(statements.READ_IN_KEY_ORDER)
                 cursor.execute(psycopg2_sql.SQL("EXPLAIN ") + statement, values)
                 plan = "\n".join(line for (line,) in cursor.fetchall())
                 cursor.execute("ROLLBACK")

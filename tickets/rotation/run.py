@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from typing import TextIO, TypeVar
 
@@ -26,6 +27,7 @@ from tickets.rotation.errors import (
     AbortedError,
     NotReadyError,
     RotationError,
+    StatementError,
     UnyieldingRowsError,
 )
 from tickets.rotation.events import BatchDone, Event
@@ -90,13 +92,20 @@ class Run:
         Raises NotReadyError, before anything is written, when guard, columns or indexes are not
         as they must be.
         """
-        with reading(self._target.database) as connection:
+        with self._reading() as connection:
             guard = inspect(connection, self._target)
             if guard.problems:
                 first, *others = guard.problems
                 safe = f"{first.sentence}. Nothing was changed. Run: {first.mend}"
                 raise NotReadyError((safe, *map(str, others)))
             return self._count(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """``reading``, for looks that may take long: who ends the run ends them too."""
+        with reading(self._target.database) as connection:
+            self._stop.on_abort(connection.cancel)
+            yield connection
 
     def _count(self, connection: Connection, *, told: bool = True) -> PendingCount:
         """What is pending, with what the list adds to it; ``told`` what the list is about."""
@@ -122,7 +131,7 @@ class Run:
         words = [*options.words, *(["--finish"] if finish else [])]
         self._to_go_on = f"{self._target.command} {shlex.join(words)}".rstrip()
         with stop_on_signal(self._stop):
-            pending = self._answering_signals(self.look)
+            pending = self._answering_signals(self._look_or_stop)
             if self._target.selection.issued_before is not None:
                 self._say(summary.cut_off_as_sentence(self._target, self._to_go_on))
             if pending.rows:
@@ -167,6 +176,16 @@ class Run:
             self._out,
         )
         return pending.rows == 0
+
+    def _look_or_stop(self) -> PendingCount:
+        """``look``; where the operator ended it, nothing is known to be pending."""
+        try:
+            return self.look()
+        except StatementError:
+            if not self._stop.aborted:
+                raise
+            self.result.outcome = Outcome.STOPPED
+            return PendingCount(0, is_estimate=True)
 
     def _rotate(self, options: RotationOptions, pending: PendingCount) -> None:
         rows = _rows_to_rotate(options, pending)
@@ -252,7 +271,7 @@ class Run:
             self._list is None and self._target.selection.is_indexed
         )
         try:
-            with reading(self._target.database) as connection:
+            with self._reading() as connection:
                 guard = inspect(connection, self._target)
                 pending = self._count(connection, told=False)
                 if looked_at_all and pending.is_estimate:
