@@ -85,6 +85,23 @@ def limit_connections(tickets: Any, target: Target) -> Iterator[Callable[[int], 
 
 
 @pytest.fixture
+def slow_at(tickets: Any, limit_connections: Callable[[int], None]) -> Callable[[str], None]:
+    """slow_at(row): whoever looks at that row has to wait for longer than any test takes.
+
+    So a count takes too long however fast the machine is, and a look at another row does not.
+    """
+
+    def make_slow(row: str) -> None:
+        limit_connections(10)  # row security holds for no superuser
+        tickets.cursor().execute(
+            "ALTER TABLE tickets_ticket ENABLE ROW LEVEL SECURITY;"
+            f"CREATE POLICY slow ON tickets_ticket USING (NOT {row} OR pg_sleep(600) IS NULL)"
+        )
+
+    return make_slow
+
+
+@pytest.fixture
 def rotation(target: Target) -> RotationFactory:
     """rotation(observe, stop, target, bounds, leak_list, **options) makes an engine."""
 

@@ -4,11 +4,13 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable
+from queue import Empty
 from types import FrameType
 from typing import Any
 
 import pytest
 
+from tickets.rotation import stop as module
 from tickets.rotation.stop import StopSignal
 
 
@@ -41,8 +43,21 @@ def test_abort_cancels_the_statement_in_flight() -> None:
     assert stop.aborted
 
 
-def test_without_a_request_a_wait_lasts_its_time() -> None:
-    assert not StopSignal().wait(0.0)
+def test_without_a_request_a_wait_lasts_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[float] = []
+
+    class NoWakeUp:
+        """Nothing comes, and the time passes at once."""
+
+        def get(self, *, timeout: float) -> None:
+            passed.append(timeout)
+            raise Empty
+
+    monkeypatch.setattr(module, "SimpleQueue", NoWakeUp)
+    stop = StopSignal()
+    assert not stop.wait(60)
+    assert not stop.wait(-1)
+    assert passed == [60, 0]
 
 
 def interrupted_at(moment: int, first: Callable[[], None], second: Callable[[], None]) -> bool:
