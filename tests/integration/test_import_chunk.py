@@ -210,6 +210,31 @@ def test_who_loses_a_race_for_a_reference_tries_again_and_counts_once(
     assert ImportedTicket.objects.filter(operation=operation).count() == 9
 
 
+def test_two_imports_of_the_same_references_in_opposite_orders_do_not_deadlock(
+    operation: BatchOperation,
+) -> None:
+    other = another(operation)
+    errors: list[Exception] = []
+
+    def import_backwards() -> None:
+        try:
+            write(operation, rows(10)[::-1])
+        except Exception as error:  # noqa: BLE001  (the test looks at it)
+            errors.append(error)
+
+    with transaction.atomic():
+        import_chunk("default", other, rows(1, first=5), lambda _: None)
+        thread = started(import_backwards)
+        until(waiting_sessions)
+        import_chunk("default", other, rows(4, first=6), lambda _: None)
+    joined(thread)
+
+    (error,) = errors
+    assert isinstance(error, IntegrityError)
+    assert lost_a_race(error)
+    assert counts() == (5, 5, 5)
+
+
 def test_an_operation_cannot_be_ended_while_a_chunk_is_added_to_it(
     operation: BatchOperation,
 ) -> None:

@@ -1,6 +1,7 @@
 """Single rows are rotated by the rules of the command, in the transaction of the caller."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Count
 
 from tests.racing import at_once
+from tests.waiting import until
 from tickets.models import Message, Ticket
 from tickets.rotation import rotate_rows as module
 from tickets.rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
@@ -148,15 +150,45 @@ def test_a_row_that_is_gone_is_said_so(heard: Keys) -> None:
 
 
 def test_many_at_once_change_each_row_each_time_and_end_without_a_deadlock() -> None:
-    tickets = leaked(10)
-    keys = [ticket.pk for ticket in tickets]
+    leaked(10)
 
     def rotate(number: int) -> int:
-        order = keys if number % 2 else keys[::-1]
-        return rotate_rows(Ticket.objects.filter(pk__in=order).order_by("-pk"))
+        return rotate_rows(Ticket.objects.order_by("pk" if number % 2 else "-pk"))
 
     assert at_once(12, rotate) == [10] * 12
     assert Ticket.objects.values("token").distinct().count() == 10
+
+
+def test_rows_are_locked_in_the_order_of_their_keys_and_in_no_other() -> None:
+    first, second, third = leaked(3)
+    first.save(update_fields=["subject"])  # now it comes last in the table, too
+
+    def rotate() -> int:
+        try:
+            with connection.cursor() as cursor:  # an index would bring them in order by chance
+                cursor.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
+            return rotate_rows(Ticket.objects.order_by("-pk"))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with transaction.atomic():
+            Ticket.objects.select_for_update().get(pk=second.pk)
+            rotating = pool.submit(rotate)
+            until(somebody_waits_for_this_session)
+            free = Ticket.objects.select_for_update(skip_locked=True).order_by("pk")
+            assert list(free) == [second, third]
+        assert rotating.result() == 3
+
+
+def somebody_waits_for_this_session() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks"
+            " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+        )
+        (waits,) = cursor.fetchone()
+    return bool(waits)
 
 
 def test_a_stale_save_brings_no_token_back_that_a_single_rotation_replaced() -> None:
