@@ -80,6 +80,45 @@ def test_a_locked_row_among_rows_that_a_trigger_undoes_does_not_keep_the_run_goi
     assert pending(tickets) == 2
 
 
+def test_a_row_that_stays_locked_is_not_waited_for_anew_because_others_became_pending(
+    tickets: Any, other: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 10)
+    other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 1 FOR UPDATE")
+    asked: list[int] = []
+
+    def ask_again(event: Event) -> None:
+        if isinstance(event, BatchDone) and len(asked) < 5:
+            asked.append(event.skipped_rows)
+            tickets.cursor().execute(
+                "UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id = 5"
+            )
+
+    result = rotation(ask_again, wait_for_locks_seconds=0).run()
+    assert (result.outcome, asked) == (Outcome.ROWS_LOCKED, [1, 1])
+    assert result.rotated_rows == 10
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_undoes_a_change_only_for_a_while_does_not_end_the_run(
+    tickets: Any, rotation: RotationFactory, times: int
+) -> None:
+    leak(tickets, 10)
+    tickets.cursor().execute(
+        f"""
+        CREATE SEQUENCE undone;
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('undone') <= {times} THEN NEW.token_rotated_at := NULL; END IF; RETURN NEW;
+        END $$;
+        CREATE TRIGGER zz_undo BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+        WHEN (OLD.id = 2) EXECUTE FUNCTION undo();
+        """
+    )
+    assert rotation().run().outcome is Outcome.COMPLETE
+    assert value(tickets, "SELECT last_value FROM undone") == times + 1
+    assert pending(tickets) == 0
+
+
 def test_who_has_let_go_of_a_row_is_not_named_for_another_that_nobody_holds(
     tickets: Any, other: Any, rotation: RotationFactory
 ) -> None:
