@@ -56,6 +56,14 @@ def test_a_migrated_table_is_in_order(tickets: Any, look: Callable[[], GuardStat
         ("DROP INDEX tickets_ticket_pending", "rotation.E005", "manage.py migrate"),
         (
             (
+                "ALTER TABLE tickets_ticket DROP CONSTRAINT tickets_ticket_token_key;"
+                "CREATE INDEX ON tickets_ticket (token)"
+            ),
+            "rotation.E005",
+            'CREATE UNIQUE INDEX CONCURRENTLY ON "tickets_ticket" ("token")',
+        ),
+        (
+            (
                 "UPDATE pg_index SET indisvalid = false "
                 "WHERE indexrelid = 'tickets_ticket_pending'::regclass"
             ),

@@ -165,6 +165,27 @@ def test_one_that_was_left_out_is_tried_again_soon(
     assert len(remarks.texts) == 1
 
 
+def test_one_that_was_left_out_still_knows_of_the_rows_that_died_before_it(
+    tickets: Any, target: Target, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    leak(tickets, 1000)
+    remarks = Remarks()
+    beside = beside_batches(target, remarks)
+    until(lambda: beside._due_rows == 100)
+    tickets.cursor().execute("UPDATE tickets_ticket SET subject = 'dead before the reader came'")
+    reader, other = connect(database_url), connect(database_url)
+    reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    value(reader, "SELECT count(*) FROM tickets_ticket")
+    tickets.cursor().execute("UPDATE tickets_ticket SET subject = 'dead since'")
+    other.cursor().execute("BEGIN; LOCK TABLE tickets_ticket IN SHARE UPDATE EXCLUSIVE MODE")
+    beside.rotated(100)
+    until(lambda: remarks.texts)
+    other.cursor().execute("ROLLBACK")
+    until(lambda: beside.rotated(100) or beside.vacuums or len(remarks.texts) > 1)
+    beside.close()
+    assert (beside.vacuums, len(remarks.texts)) == (1, 1)
+
+
 def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
     tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ import pytest
 from tickets.rotation.pacing import AdaptiveBatchSize
 from tickets.rotation.target import Target
 from tickets.rotation.token_slice import (
-    MOST_DIGITS,
     MOST_ROWS_A_BATCH,
     TokenSlice,
     can_be_sliced,
@@ -33,12 +32,17 @@ BATCH_ROWS = 4_000
         (32_768, 2),
         (524_288, 3),
         (PAGES_OF_A_BILLION_ROWS, 3),
-        (10**9, MOST_DIGITS),
+        (8_388_608, 4),
+        (10**12, 4),
     ],
 )
 def test_small_indexes_are_not_sliced_and_a_slice_is_never_small(pages: int, digits: int) -> None:
     assert digits_for(pages) == digits
     assert digits == 0 or pages / 16**digits >= 128
+
+
+def test_who_knows_a_neighbour_is_left_with_106_of_122_random_bits_at_the_worst() -> None:
+    assert 122 - 4 * digits_for(10**12) == 106
 
 
 def tokens_of_each_slice(pages: int) -> Counter[str]:
