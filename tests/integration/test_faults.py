@@ -124,7 +124,12 @@ def test_a_batch_too_large_for_the_statement_timeout_is_done_in_smaller_ones(
     tickets.cursor().execute(
         """
         CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$;
+        $$ DECLARE rows int := coalesce(nullif(current_setting('test.rows', true), ''), '0')::int;
+        BEGIN
+            PERFORM set_config('test.rows', (rows + 1)::text, true);  -- of this transaction
+            IF rows = 50 THEN PERFORM pg_sleep(600); END IF;
+            RETURN NEW;
+        END $$;
         CREATE TRIGGER slow BEFORE UPDATE ON tickets_ticket FOR EACH ROW EXECUTE FUNCTION be_slow();
         DO $$ BEGIN
             EXECUTE format('ALTER DATABASE %I SET statement_timeout = 400', current_database());

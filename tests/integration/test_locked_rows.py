@@ -148,8 +148,8 @@ def test_rows_are_waited_for_longer_than_the_roles_statement_timeout(
     leak(tickets, 10)
     name = value(tickets, "SELECT current_database()")
     other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 4 FOR UPDATE")
-    tickets.cursor().execute(f'ALTER DATABASE "{name}" SET statement_timeout = 300')
-    result = rotation(wait_for_locks_seconds=1, retry_seconds=1).run()
+    tickets.cursor().execute(f'ALTER DATABASE "{name}" SET statement_timeout = 900')
+    result = rotation(wait_for_locks_seconds=2, retry_seconds=1).run()
     assert (result.outcome, result.retries) == (Outcome.ROWS_LOCKED, 0)
     assert [blocker.pid for blocker in result.blockers] == [other.info.backend_pid]
 

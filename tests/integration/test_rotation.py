@@ -20,6 +20,8 @@ from tickets.rotation.stop import StopSignal
 from tickets.rotation.target import Target
 from tickets.rotation.token_source import SqlTokens
 
+UNREACHED_SECONDS = 60  # so that batches grow however slow the machine is
+
 
 def test_every_pending_token_is_rotated_exactly_once(
     tickets: Any, rotation: RotationFactory
@@ -248,7 +250,7 @@ def test_batches_are_small_while_others_work_and_large_when_they_do_not(
     assert sizes == [15] * 60
     sizes.clear()
     time.sleep(0.3)  # nobody works: sessions at rest for 200 ms are no traffic
-    rotation(note).run()
+    rotation(note, target_batch_seconds=UNREACHED_SECONDS).run()
     assert max(sizes) >= 1000
     assert_each_token_changed_once(tickets)
 
@@ -272,7 +274,7 @@ def test_another_rotation_at_work_is_no_traffic(tickets: Any, rotation: Rotation
             if len(sizes) == 1:
                 rotation(limit_rows=10, batch_rows=5).run()
 
-    rotation(note).run()
+    rotation(note, target_batch_seconds=UNREACHED_SECONDS).run()
     assert max(sizes) >= 1000
     assert_each_token_changed_once(tickets)
 

@@ -46,18 +46,28 @@ class Remarks:
             self.texts.append(event.text)
 
 
+class UntilVacuumed(StopSignal):
+    """Each pause between batches lasts until the upkeep beside them has ended what it does."""
+
+    upkeep: Upkeep
+
+    def wait(self, seconds: float) -> bool:
+        until(lambda: not self.upkeep._is_busy)
+        return super().wait(seconds)
+
+
 def rotate(rotation: RotationFactory, **options: Any) -> tuple[Any, list[str]]:
-    remarks = Remarks()
-    result = rotation(remarks, batch_rows=500, **options).run()
-    return result, remarks.texts
+    remarks, stop = Remarks(), UntilVacuumed()
+    engine = rotation(remarks, stop, batch_rows=500, pause_seconds=0.001, **options)
+    stop.upkeep = engine._upkeep
+    return engine.run(), remarks.texts
 
 
 def test_the_space_of_replaced_rows_is_used_again(tickets: Any, rotation: RotationFactory) -> None:
     leak(tickets, ROWS)
     tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
     before = value(tickets, TABLE_BYTES)
-    # A pause, so that each VACUUM has ended before the next is due.
-    result, remarks = rotate(rotation, vacuum_every_percent=10, pause_seconds=0.05)
+    result, remarks = rotate(rotation, vacuum_every_percent=10)
     assert (result.outcome, remarks) == (Outcome.COMPLETE, [])
     assert result.vacuums >= 3
     assert value(tickets, TABLE_BYTES) < 1.6 * before
@@ -234,7 +244,7 @@ def test_an_old_snapshot_is_named_and_no_vacuum_is_tried_in_vain(
     holder = connect(database_url)
     holder.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
     holder.cursor().execute("SELECT count(*) FROM tickets_ticket")
-    result, remarks = rotate(rotation, vacuum_every_percent=20, pause_seconds=0.02)
+    result, remarks = rotate(rotation, vacuum_every_percent=20)
     assert (result.outcome, result.vacuums) == (Outcome.COMPLETE, 0)
     assert f"pid {holder.info.backend_pid} (idle in transaction, open for" in remarks[0]
     assert "still needs the dead rows" in remarks[0]
@@ -247,7 +257,7 @@ def test_a_vacuum_of_somebody_else_is_left_alone(
     other = connect(database_url)
     other.cursor().execute("BEGIN")
     other.cursor().execute("LOCK TABLE tickets_ticket IN SHARE UPDATE EXCLUSIVE MODE")
-    result, remarks = rotate(rotation, vacuum_every_percent=20, pause_seconds=0.02)
+    result, remarks = rotate(rotation, vacuum_every_percent=20)
     assert (result.outcome, result.vacuums) == (Outcome.COMPLETE, 0)
     (remark,) = remarks
     assert remark.endswith(
