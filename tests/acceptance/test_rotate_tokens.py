@@ -15,6 +15,20 @@ from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import PROJECT, Manage
 from tests.waiting import until
 
+ASLEEP = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
+# Until the session that sets this up lets go of the lock.
+WAIT_IN_THE_THIRD_BATCH = """
+SELECT pg_advisory_lock(1);
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    WHILE NOT pg_try_advisory_xact_lock(1) LOOP PERFORM pg_sleep(0.01); END LOOP;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER wait BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (OLD.id = 120) EXECUTE FUNCTION wait();
+"""
 VERSIONS = "SELECT md5(string_agg(xmin::text, ',' ORDER BY id)) FROM tickets_ticket"
 
 
@@ -125,16 +139,19 @@ def test_a_dry_run_writes_nothing(manage: Manage, database_url: str, tickets: An
 def test_a_signal_lets_the_batch_commit_and_says_how_to_go_on(
     manage: Manage, database_url: str, tickets: Any, signum: signal.Signals
 ) -> None:
-    leak(tickets, 20_000)
+    leak(tickets, 1000)
+    tickets.cursor().execute(WAIT_IN_THE_THIRD_BATCH)
     process = manage.start("rotate_tokens", "--batch-rows", "50", database_url=database_url)
-    until(lambda: pending(tickets) < 20_000)
+    until(lambda: value(tickets, ASLEEP) == 1)
     process.send_signal(signum)
+    assert process.stderr is not None
+    until(lambda: "Stopping after the running batch" in process.stderr.readline())  # type: ignore[union-attr]
+    assert pending(tickets) == 900
+    tickets.cursor().execute("SELECT pg_advisory_unlock(1)")
     stdout, stderr = process.communicate(timeout=60)
-    left = pending(tickets)
     assert process.returncode == 3
-    assert 0 < left < 20_000
-    assert left % 50 == 0
-    assert f"Stopped on request; {left:,} pending" in stdout
+    assert pending(tickets) == 850
+    assert "Stopped on request; 850 pending" in stdout
     assert "To go on: python manage.py rotate_tokens" in stdout
     assert "Traceback" not in stderr
     assert manage("rotate_tokens", database_url=database_url).returncode == 0
