@@ -77,13 +77,13 @@ def test_nothing_pending_is_always_exact(
     assert (pending.rows, pending.is_estimate) == (0, False)
 
 
-def test_a_look_that_finds_nothing_may_take_longer_than_the_roles_statement_timeout(
+def test_a_look_behind_an_old_snapshot_may_take_longer_than_the_roles_statement_timeout(
     tickets: Any,
     target: Target,
     rotation: RotationFactory,
     limit_connections: Callable[[int], None],
 ) -> None:
-    """As behind an old snapshot, where it steps over the entries of all that was rotated since.
+    """There it steps over the entries of all that was rotated since, and finds nothing.
 
     Here the one entry is of a row that the role may not see, and a look at it takes 0.6 s.
     """
