@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from tickets.rotation.ddl import AddFieldPolitely
+from token_rotation.schema import AddFieldPolitely
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,7 @@
 from django.db import migrations
 from pgtrigger.compiler import Trigger, UpsertTriggerSql
 
-from tickets.rotation.ddl import AddTriggerPolitely
+from token_rotation.schema import AddTriggerPolitely
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,7 @@
 from django.contrib.postgres.functions import RandomUUID
 from django.db import migrations, models
 
-from tickets.rotation.ddl import AlterFieldPolitely
+from token_rotation.schema import AlterFieldPolitely
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,7 @@
 from django.db import migrations, models
 from django.db.models.functions import Now
 
-from tickets.rotation.ddl import AlterFieldPolitely
+from token_rotation.schema import AlterFieldPolitely
 
 
 class Migration(migrations.Migration):

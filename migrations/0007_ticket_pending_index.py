@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from tickets.rotation.ddl import AddIndexConcurrentlyPolitely
+from token_rotation.schema import AddIndexConcurrentlyPolitely
 
 
 class Migration(migrations.Migration):

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models.functions import Now
 
-from tickets.rotation.ddl import CreateModelPolitely
+from token_rotation.schema import CreateModelPolitely
 
 
 class Migration(migrations.Migration):

@@ -3,11 +3,11 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from tickets.rotation.ddl import CreateModelPolitely
+from token_rotation.schema import CreateModelPolitely
 
 
 class Migration(migrations.Migration):
-    dependencies = [("batch", "0001_initial"), ("tickets", "0008_message")]
+    dependencies = [("token_rotation_operations", "0001_initial"), ("tickets", "0008_message")]
 
     operations = [
         CreateModelPolitely(
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="batch.batchoperation",
+                        to="token_rotation_operations.batchoperation",
                     ),
                 ),
                 ("reference", models.CharField(max_length=200)),

@@ -14,7 +14,7 @@ import redis
 from tests.manage import PROJECT
 from tests.waiting import until
 
-QUEUES = ("batch-high", "batch-default")
+QUEUES = ("operations-high", "operations-default")
 
 
 class RedisServer:

@@ -16,6 +16,6 @@ JUNK: list[Any] = [
 
 # PostgreSQL stores it, and Python refuses to read so long a number.
 UNREADABLE = """
-UPDATE batch_batchoperation SET output_data = ('{"rounds": ' || repeat('9', 5000) || '}')::jsonb
+UPDATE token_rotation_operation SET output_data = ('{"rounds": ' || repeat('9', 5000) || '}')::jsonb
 WHERE id = %s
 """

@@ -19,7 +19,7 @@ WHEN (OLD.token IS DISTINCT FROM NEW.token) EXECUTE FUNCTION note_token_change()
 """
 
 CLEAR = """
-TRUNCATE tickets_ticket, batch_batchoperation CASCADE;
+TRUNCATE tickets_ticket, token_rotation_operation CASCADE;
 DROP TABLE leaked, token_change;
 DROP FUNCTION note_token_change CASCADE;
 """

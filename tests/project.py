@@ -27,8 +27,8 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     %s
     "shop",
-    "tickets.rotation",
-    "tickets.batch",
+    "token_rotation",
+    "token_rotation.operations",
     "pgtrigger",
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

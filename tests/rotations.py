@@ -2,6 +2,6 @@
 
 from collections.abc import Callable
 
-from tickets.rotation.engine import Rotation
+from token_rotation.engine.rotation import Rotation
 
 RotationFactory = Callable[..., Rotation]

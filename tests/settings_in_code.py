@@ -13,8 +13,8 @@ import environs
 
 from tests.manage import PROJECT
 
-TICKETS = PROJECT / "tickets"
-SETTINGS = TICKETS / "config" / "settings.py"
+HOUSES = (PROJECT / "token_rotation", PROJECT / "tickets")
+SETTINGS = PROJECT / "tickets" / "config" / "settings.py"
 # Read by gunicorn's module and by Django before there are settings.
 OF_OTHERS = {"DJANGO_SETTINGS_MODULE", "PGOPTIONS"}
 
@@ -91,4 +91,4 @@ def _nodes() -> Iterator[ast.AST]:
 
 
 def sources() -> list[Path]:
-    return sorted(TICKETS.rglob("*.py"))
+    return sorted(path for house in HOUSES for path in house.rglob("*.py"))

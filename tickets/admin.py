@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from tickets.errors import MessageChangedError
 from tickets.models import ImportedTicket, Message, Ticket
-from tickets.rotation.admin import RotatingAdmin
+from token_rotation.admin import RotatingAdmin
 
 # At run time ModelAdmin and ModelForm take no type argument; only their type stubs do.
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
 
-from tickets.batch.models import BatchOperation
 from tickets.errors import MessageChangedError
-from tickets.rotation.guard import guard
-from tickets.rotation.rotating import RotatesToken
+from token_rotation import guard
+from token_rotation.models import RotatesToken
+from token_rotation.operations.models import BatchOperation
 
 
 class Ticket(RotatesToken):

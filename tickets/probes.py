@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from tickets.health import healthz, readyz
-from tickets.metrics.view import metrics
+from token_rotation.metrics import healthz, metrics, readyz
 
 PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 

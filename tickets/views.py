@@ -15,8 +15,8 @@ from tickets.csrf import secret_page_csrf
 from tickets.forms import TicketForm
 from tickets.lookup_limit.view import limit_failed_lookups
 from tickets.models import Ticket
-from tickets.rotation.retired import keeps_retired, recognise
 from tickets.secrecy import secret
+from token_rotation import keeps_retired, recognise
 
 NOTHING_HERE = "There is nothing here. If you followed a link to a ticket, ask for a new link."
 REPLACED = "This link was replaced and opens nothing any more. Ask for a new link."

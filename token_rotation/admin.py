@@ -15,9 +15,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from tickets.rotation.errors import RotationError
-from tickets.rotation.guard import guards_of
-from tickets.rotation.rotate_rows import ROWS_AT_MOST, rotate_rows
+from token_rotation.declare.rotate_rows import ROWS_AT_MOST, rotate_rows
+from token_rotation.errors import RotationError
+from token_rotation.triggers.guard import guards_of
 
 # At run time ModelAdmin takes no type argument; only its type stubs do.
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class RotatingAdmin(AdminBase):
     """
 
     actions = ("rotate_tokens",)
-    change_form_template = "rotation/admin/change_form.html"
+    change_form_template = "token_rotation/admin/change_form.html"
 
     @admin.action(
         permissions=["change"],
@@ -112,7 +112,7 @@ class RotatingAdmin(AdminBase):
             "confirmed": CONFIRMED,
             **more,
         }
-        return TemplateResponse(request, "rotation/admin/confirm.html", context)
+        return TemplateResponse(request, "token_rotation/admin/confirm.html", context)
 
 
 def _resent(request: HttpRequest) -> list[tuple[str, str]]:

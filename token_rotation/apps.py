@@ -1,15 +1,19 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
-class RotationConfig(AppConfig):
-    name = "tickets.rotation"
-    label = "rotation"
+class TokenRotationConfig(AppConfig):
+    name = "token_rotation"
     verbose_name = "Token rotation"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from tickets.rotation import checks, model_checks  # noqa: F401, PLC0415 (registers them)
-        from tickets.rotation.adoption import autodetector  # noqa: PLC0415
-        from tickets.rotation.read_back import read_back_foreign_tokens  # noqa: PLC0415
+        """Register system checks and actions, and hook in to Django's ORM and makemigrations."""
+        from token_rotation.declare.returning import read_back_foreign_tokens  # noqa: PLC0415
+        from token_rotation.makemigrations import autodetector  # noqa: PLC0415
 
+        import_module("token_rotation.checks")
+        import_module("token_rotation.distributed.actions")
         autodetector.install()
         read_back_foreign_tokens()

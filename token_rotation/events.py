@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tickets.rotation.key_range import KeyRange
+from token_rotation.selection.key_range import KeyRange
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,13 @@
-"""What the rotation keeps of tokens that it has replaced, where a project wants that."""
+"""Base classes for models with a rotating token, and the tokens that were retired."""
 
 from __future__ import annotations
 
 from django.db import models
+
+from token_rotation.declare.declaration import RotatingToken
+from token_rotation.declare.rotating import RotatesToken
+
+__all__ = ["RetiredToken", "RotatesToken", "RotatingToken"]
 
 
 class RetiredToken(models.Model):

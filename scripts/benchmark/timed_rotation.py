@@ -34,9 +34,9 @@ def main() -> None:
 
 def _time_bookkeeping(seconds: Seconds) -> None:
     # Django has to be set up before these can be imported.
-    from tickets.rotation.engine import Rotation  # noqa: PLC0415
-    from tickets.rotation.record import Record  # noqa: PLC0415
-    from tickets.rotation.run import Run  # noqa: PLC0415
+    from token_rotation.engine.rotation import Rotation  # noqa: PLC0415
+    from token_rotation.run.record import Record  # noqa: PLC0415
+    from token_rotation.run.run import Run  # noqa: PLC0415
 
     _clock(Rotation, "_observe", seconds, "progress")
     for name in ("begin", "beat", "end", "_write_figures"):

@@ -10,7 +10,7 @@ from benchmark.measures import RATE, TAKEN
 from benchmark.part import Part
 from benchmark.recipe import Recipe, rotate_tokens
 from benchmark.rounds import shifted
-from tickets.rotation.options import RotationOptions
+from token_rotation.options import RotationOptions
 
 EVERY_PERCENT = (0.0, 5.0, 10.0, 20.0)
 WORKERS = (1, 2)

@@ -2,4 +2,4 @@
 
 from tickets.config.settings import *  # noqa: F403
 
-ROTATION_DDL_RETRY_SECONDS = 1
+TOKEN_ROTATION_DDL_RETRY_SECONDS = 1

@@ -10,7 +10,7 @@ import pytest
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
-from tickets.rotation import __version__
+from token_rotation import __version__
 
 TOKENS = "SELECT md5(string_agg(token::text, ',' ORDER BY id)) FROM tickets_ticket WHERE {}"
 SLOWLY = ("--batch-rows", "50", "--pause-seconds", "0.04")  # a kill comes in time

@@ -11,9 +11,10 @@ from tests.project import Project
 
 ROWS = 700
 MODELS = """
-from tickets.rotation.declaration import PendingIndex, RotatedAtField, RotatingToken, token_default
-from tickets.rotation.guard import guard
-from tickets.rotation.token_format import TokenFormat, characters, hexadecimal, urlsafe
+from token_rotation import PendingIndex, RotatedAtField, token_default
+from token_rotation.models import RotatingToken
+from token_rotation.triggers.guard import guard
+from token_rotation.tokens.formats import TokenFormat, characters, hexadecimal, urlsafe
 
 SHOUTED = hexadecimal(upper=True)
 READ_ALOUD = characters("abcdefghjkmnpqrstuvwxyz23456789", prefix="key-")
@@ -178,7 +179,7 @@ def test_models_are_chosen_by_label_and_one_that_is_not_ready_does_not_stop_the_
 
 ROTATE_ROWS = """
 from shop.models import Own, Text
-from tickets.rotation.rotate_rows import rotate_rows, rotate_token
+from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
 
 row = Text.objects.order_by("pk").first()
 before = row.token, row.other

@@ -16,7 +16,7 @@ BESIDE_VACUUM = (
     " (SELECT FROM pg_stat_progress_vacuum WHERE relid = 'tickets_ticket'::regclass)"
 )
 WHILE_IT_ROTATES = (
-    f"{OTHERS} AND EXISTS (SELECT FROM batch_batchoperation WHERE status = 'running')"
+    f"{OTHERS} AND EXISTS (SELECT FROM token_rotation_operation WHERE status = 'running')"
 )
 
 

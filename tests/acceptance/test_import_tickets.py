@@ -47,7 +47,8 @@ def assert_each_imported_once(connection: Any, rows: int) -> None:
 
 def last_operation(connection: Any) -> dict[str, Any]:
     found: dict[str, Any] = value(
-        connection, "SELECT row_to_json(b) FROM batch_batchoperation b ORDER BY id DESC LIMIT 1"
+        connection,
+        "SELECT row_to_json(b) FROM token_rotation_operation b ORDER BY id DESC LIMIT 1",
     )
     return found
 
@@ -114,7 +115,7 @@ def test_two_imports_of_one_file_at_once_make_no_duplicates_and_count_truly(
     assert errors == ["", ""]
     assert [process.returncode for process in both] == [0, 0]
     assert_each_imported_once(tickets, 5_000)
-    imported = "SELECT sum((output_data->>'imported')::int) FROM batch_batchoperation"
+    imported = "SELECT sum((output_data->>'imported')::int) FROM token_rotation_operation"
     assert value(tickets, imported) == 5_000
 
 
@@ -168,7 +169,7 @@ def test_a_stop_asked_for_through_the_record_ends_it(
     process = endless()
 
     with connect(database_url).cursor() as cursor:
-        cursor.execute("UPDATE batch_batchoperation SET stop_requested_at = now()")
+        cursor.execute("UPDATE token_rotation_operation SET stop_requested_at = now()")
     process.communicate(timeout=60)
 
     assert process.returncode == 3
@@ -182,7 +183,7 @@ def test_an_import_whose_record_somebody_ended_adds_nothing_to_it(
 
     with connect(database_url).cursor() as cursor:
         cursor.execute(
-            "UPDATE batch_batchoperation"
+            "UPDATE token_rotation_operation"
             " SET status = 'finished', result = 'failed', finished_at = now()"
         )
     _, errors = process.communicate(timeout=60)

@@ -11,9 +11,10 @@ from tests.leaked import value
 from tests.project import Project
 
 IMPORTS = """
-from tickets.rotation.declaration import PendingIndex, RotatedAtField, RotatingToken, token_default
-from tickets.rotation.guard import Column, guard
-from tickets.rotation.token_format import characters, hexadecimal, urlsafe
+from token_rotation import PendingIndex, RotatedAtField, token_default
+from token_rotation.models import RotatingToken
+from token_rotation.triggers.guard import Column, guard
+from token_rotation.tokens.formats import characters, hexadecimal, urlsafe
 """
 
 BEFORE = """
@@ -281,7 +282,7 @@ def test_squashed_steps_make_a_new_database(project: Project, tables: Any) -> No
 KEEPING = (
     IMPORTS
     + """
-from tickets.rotation.retired_guard import keep_retired
+from token_rotation.triggers.retired import keep_retired
 
 class Key(models.Model):
     token = models.UUIDField(unique=True, db_default=models.Func(function="gen_random_uuid"))
@@ -295,7 +296,7 @@ class Key(models.Model):
 """
 )
 KEEP = "*keep_retired(), *keep_retired('webhook', 'webhook_rotated_at')"
-TABLE = "('rotation', '0001_retired_token')"
+TABLE = "('token_rotation', '0001_retired_token')"
 
 
 def test_triggers_for_retired_tokens_come_politely_and_after_their_table_and_can_go_again(
@@ -314,7 +315,7 @@ def test_triggers_for_retired_tokens_come_politely_and_after_their_table_and_can
     execute(tables, "INSERT INTO shop_key (token) VALUES (NULL)")
     execute(tables, "UPDATE shop_key SET token_rotated_at = NULL, webhook_rotated_at = NULL")
     project.run("rotate_tokens")
-    sources = "SELECT string_agg(source, ' ' ORDER BY source) FROM rotation_retiredtoken"
+    sources = "SELECT string_agg(source, ' ' ORDER BY source) FROM token_rotation_retiredtoken"
     assert value(tables, sources) == "shop_key.token shop_key.webhook"
     project.models(KEEPING.format(keep=""))
     project.run_each(
@@ -358,7 +359,7 @@ def test_a_model_that_is_born_keeping_retired_tokens_comes_after_their_table(
     assert TABLE in first
 
 
-@pytest.mark.parametrize("app", ["pgtrigger", "tickets.rotation", "tickets.batch"])
+@pytest.mark.parametrize("app", ["pgtrigger", "token_rotation", "token_rotation.operations"])
 def test_an_app_that_was_forgotten_is_named_and_no_unsafe_migration_is_written(
     project: Project, app: str
 ) -> None:
@@ -453,5 +454,5 @@ def test_a_declaration_that_would_not_hold_is_refused_before_anything_is_written
         ("TooLong", "E018"),
         ("TooLong", "W011"),
     ):
-        assert f"shop.{model}: (rotation.{code})" in said
+        assert f"shop.{model}: (token_rotation.{code})" in said
     assert project.written() == {}

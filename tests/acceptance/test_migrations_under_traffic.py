@@ -14,7 +14,7 @@ from tests.manage import Manage
 from tests.migrated import unapplied
 from tests.waiting import until
 
-LOCK_TIMEOUT_MS = 100  # the default of ROTATION_DDL_LOCK_TIMEOUT_MS
+LOCK_TIMEOUT_MS = 100  # the default of TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS
 ALLOWANCE_SECONDS = 3  # for a machine that does not run a backend at once when its time is up
 HELD_SECONDS = 20
 PAUSE_SECONDS = 0.01

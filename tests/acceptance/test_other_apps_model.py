@@ -11,8 +11,8 @@ from tests.project import Project
 
 MODELS = """
 from django_rest_passwordreset.models import ResetPasswordToken
-from tickets.rotation.guard import Column, guard
-from tickets.rotation.token_format import hexadecimal
+from token_rotation.triggers.guard import Column, guard
+from token_rotation.tokens.formats import hexadecimal
 
 class GuardedResetToken(ResetPasswordToken):
     class Meta:

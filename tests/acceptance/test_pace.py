@@ -9,11 +9,11 @@ from psycopg2.extras import Json
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
-from tickets.rotation.pace import Pace
+from token_rotation.pacing.pace import Pace
 
 ROWS = 3_000
-RUNNING = "SELECT count(*) FROM batch_batchoperation WHERE status = 'running'"
-LIVE = "SELECT live_data FROM batch_batchoperation WHERE status = 'running'"
+RUNNING = "SELECT count(*) FROM token_rotation_operation WHERE status = 'running'"
+LIVE = "SELECT live_data FROM token_rotation_operation WHERE status = 'running'"
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def tickets(database_url: str, connect: Callable[[str], Any]) -> Any:
 def ask(tickets: Any, pace: Pace) -> None:
     with tickets.cursor() as cursor:
         cursor.execute(
-            "UPDATE batch_batchoperation SET control_data = %s WHERE status = 'running'",
+            "UPDATE token_rotation_operation SET control_data = %s WHERE status = 'running'",
             [Json(pace.as_word())],
         )
 

@@ -10,7 +10,7 @@ import pytest
 from tests.leaked import assert_each_token_changed_once, leak, pending
 from tests.manage import Manage
 
-GOOD = "tickets.rotation.random_uuids.random_uuids"
+GOOD = "token_rotation.tokens.random_uuids.random_uuids"
 
 
 def made_by(maker: str) -> dict[str, str]:

@@ -16,11 +16,11 @@ from tests.waiting import until
 
 KEEPING = {"DJANGO_SETTINGS_MODULE": "tests.retired_tokens.settings"}
 UNRECORDED = (
-    "SELECT count(*) FROM leaked WHERE NOT EXISTS (SELECT FROM rotation_retiredtoken "
+    "SELECT count(*) FROM leaked WHERE NOT EXISTS (SELECT FROM token_rotation_retiredtoken "
     "WHERE hash = sha256(convert_to(leaked.token::text, 'UTF8')))"
 )
 RECORDED_AND_VALID = (
-    "SELECT count(*) FROM tickets_ticket JOIN rotation_retiredtoken "
+    "SELECT count(*) FROM tickets_ticket JOIN token_rotation_retiredtoken "
     "ON hash = sha256(convert_to(token::text, 'UTF8'))"
 )
 SESSIONS = (
@@ -28,7 +28,7 @@ SESSIONS = (
     "AND datname = current_database()"
 )
 SAVED = "SELECT count(*) FROM tickets_ticket WHERE subject LIKE 'Late change %'"
-KEPT = "SELECT count(*) FROM rotation_retiredtoken"
+KEPT = "SELECT count(*) FROM token_rotation_retiredtoken"
 
 
 @pytest.fixture
@@ -131,8 +131,9 @@ def test_where_none_are_kept_or_there_is_no_table_one_line_says_so(
 
 def keep(tickets: Any, rows: int, days: int) -> None:
     tickets.cursor().execute(
-        "INSERT INTO rotation_retiredtoken SELECT sha256(gen_random_uuid()::text::bytea), 'x.y',"
-        " now() - make_interval(days => %s) FROM generate_series(1, %s)",
+        "INSERT INTO token_rotation_retiredtoken "
+        "SELECT sha256(gen_random_uuid()::text::bytea), 'x.y', now() - make_interval(days => %s) "
+        "FROM generate_series(1, %s)",
         (days, rows),
     )
 
@@ -149,7 +150,7 @@ def test_pruning_forgets_what_is_older_and_nothing_else(
     assert pruned.stdout == "Deleted the hashes of 12,000 tokens retired more than 90 days ago.\n"
     assert value(tickets, KEPT) == 12_000
     assert again.stdout.startswith("Deleted the hashes of 0 ")
-    oldest = "SELECT now() - min(retired_at) < interval '11 days' FROM rotation_retiredtoken"
+    oldest = "SELECT now() - min(retired_at) < interval '11 days' FROM token_rotation_retiredtoken"
     assert value(tickets, oldest)
 
 
@@ -159,13 +160,13 @@ def test_pruning_waits_for_no_lock_for_long_and_goes_on_afterwards(
     tickets, holder = connect(database_url), connect(database_url)
     keep(tickets, 100, 100)
     holder.autocommit = False
-    holder.cursor().execute("LOCK TABLE rotation_retiredtoken IN SHARE MODE")
+    holder.cursor().execute("LOCK TABLE token_rotation_retiredtoken IN SHARE MODE")
     process = manage.start(
         *("prune_retired_tokens", "--older-than", "90"), database_url=database_url
     )
     waiting = "SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted"
-    until(lambda: value(tickets, waiting, "rotation_retiredtoken"))
-    until(lambda: not value(tickets, waiting, "rotation_retiredtoken"))
+    until(lambda: value(tickets, waiting, "token_rotation_retiredtoken"))
+    until(lambda: not value(tickets, waiting, "token_rotation_retiredtoken"))
     holder.rollback()
     said, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")

@@ -39,7 +39,7 @@ END $$;
 CREATE TRIGGER zz_break BEFORE UPDATE ON tickets_ticket FOR EACH ROW
 WHEN (OLD.id = {row}) EXECUTE FUNCTION zz_break();
 """
-FAILED = "(SELECT count(*) FROM batch_batchoperation WHERE result = 'failed')"
+FAILED = "(SELECT count(*) FROM token_rotation_operation WHERE result = 'failed')"
 MEND = "DROP FUNCTION zz_break CASCADE"
 
 COLLIDE = "NEW.token := (SELECT token FROM tickets_ticket WHERE id <> OLD.id LIMIT 1);"
@@ -185,7 +185,7 @@ def stored_elsewhere(tickets: Any) -> list[str]:
     with tickets.cursor() as cursor:
         cursor.execute(tables)
         names = {name for (name,) in cursor.fetchall()} - OWN_TABLES
-        assert "batch_batchoperation" in names
+        assert "token_rotation_operation" in names
         rows: list[str] = []
         for name in names:
             cursor.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(name)))

@@ -12,7 +12,7 @@ from tests.manage import Manage
 from tests.waiting import until
 
 ROWS = 8_000
-RUNNING = "SELECT count(*) FROM batch_batchoperation WHERE status = 'running'"
+RUNNING = "SELECT count(*) FROM token_rotation_operation WHERE status = 'running'"
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_two_rotations_at_once_share_the_work_without_harm(
     for rotation in rotations:
         stdout, stderr = rotation.communicate(timeout=120)
         assert rotation.returncode == 0, stdout + stderr
-    shares = "SELECT array_agg((output_data->>'rotated_rows')::int) FROM batch_batchoperation"
+    shares = "SELECT array_agg((output_data->>'rotated_rows')::int) FROM token_rotation_operation"
     one, another = value(tickets, shares)
     assert min(one, another) > 0
     assert one + another == ROWS
@@ -80,7 +80,7 @@ def test_a_killed_rotation_is_told_apart_from_a_running_one(
     rotation.kill()
     rotation.wait()
     tickets.cursor().execute(
-        "UPDATE batch_batchoperation SET heartbeat_at = now() - interval '31 seconds'"
+        "UPDATE token_rotation_operation SET heartbeat_at = now() - interval '31 seconds'"
     )
     stopped = manage("rotate_tokens", "--stop", database_url=database_url)
     assert "No rotation is running" in stopped.stdout
@@ -97,7 +97,7 @@ def test_a_run_leaves_a_record_of_what_it_did(
     with tickets.cursor() as cursor:
         cursor.execute(
             "SELECT status, result, progress_done, progress_total, input_data, output_data, host "
-            "FROM batch_batchoperation"
+            "FROM token_rotation_operation"
         )
         ((status, result, done, total, asked, output, host),) = cursor.fetchall()
     assert (status, result, done, total) == ("finished", "successful", 500, 500)
@@ -121,17 +121,17 @@ def test_a_failed_run_leaves_a_record_of_why(
         """
     )
     assert manage("rotate_tokens", database_url=database_url).returncode == 1
-    output = value(tickets, "SELECT output_data::text FROM batch_batchoperation")
-    assert value(tickets, "SELECT result FROM batch_batchoperation") == "failed"
+    output = value(tickets, "SELECT output_data::text FROM token_rotation_operation")
+    assert value(tickets, "SELECT result FROM token_rotation_operation") == "failed"
     error = json.loads(output)["error"]
-    assert error["type"] == "tickets.rotation.errors.StatementError"
+    assert error["type"] == "token_rotation.errors.StatementError"
     assert "42501" in error["message"]
 
 
 def test_without_the_table_of_records_a_rotation_runs_and_says_so(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
-    tickets.cursor().execute("DROP TABLE batch_batchoperation CASCADE")
+    tickets.cursor().execute("DROP TABLE token_rotation_operation CASCADE")
     done = manage("rotate_tokens", database_url=database_url)
     assert done.returncode == 0
     assert "leaves no record" in done.stderr
@@ -143,7 +143,7 @@ def test_a_locked_table_of_records_holds_no_rotation_up(
 ) -> None:
     blocker = connect(database_url)
     blocker.autocommit = False
-    blocker.cursor().execute("LOCK TABLE batch_batchoperation IN ACCESS EXCLUSIVE MODE")
+    blocker.cursor().execute("LOCK TABLE token_rotation_operation IN ACCESS EXCLUSIVE MODE")
     done = manage("rotate_tokens", database_url=database_url)
     assert done.returncode == 0
     assert "leaves no record" in done.stderr
@@ -168,7 +168,7 @@ def test_a_signal_is_answered_while_the_record_cannot_be_written(
     until(lambda: pending(tickets) < ROWS)
     blocker = connect(database_url)
     blocker.autocommit = False
-    blocker.cursor().execute("LOCK TABLE batch_batchoperation IN ACCESS EXCLUSIVE MODE")
+    blocker.cursor().execute("LOCK TABLE token_rotation_operation IN ACCESS EXCLUSIVE MODE")
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     until(lambda: value(tickets, waiting) == 1)
     rotation.send_signal(signal.SIGTERM)

@@ -31,7 +31,7 @@ def test_a_database_half_way_through_the_migrations_is_told_to_migrate(
     ):
         checked, migrated = manage.each(CHECK, ("migrate", *to_be_migrated), database_url=url)
         assert checked.returncode == 1
-        assert f"rotation.{code}" in checked.stderr
+        assert f"token_rotation.{code}" in checked.stderr
         assert "HINT: Run: python manage.py migrate" in checked.stderr
         assert (migrated.returncode, migrated.stderr) == (0, "")
 
@@ -102,7 +102,7 @@ def test_a_connection_for_which_no_trigger_fires_is_refused(
     tickets.cursor().execute(f'ALTER DATABASE "{name}" SET session_replication_role = replica')
     checked, refused = manage.each(CHECK, ("rotate_tokens",), database_url=database_url)
     assert (checked.returncode, refused.returncode) == (1, 1)
-    assert "rotation.E007" in checked.stderr
+    assert "token_rotation.E007" in checked.stderr
 
 
 def test_a_role_that_writes_past_the_guard_is_a_warning(
@@ -118,7 +118,7 @@ def test_a_role_that_writes_past_the_guard_is_a_warning(
     try:
         checked, rotated = manage.each(CHECK, ("rotate_tokens",), database_url=database_url)
         assert (checked.returncode, rotated.returncode) == (0, 0)
-        assert "rotation.W001" in checked.stderr
+        assert "token_rotation.W001" in checked.stderr
         assert role in checked.stderr
     finally:
         tickets.cursor().execute(f'DROP ROLE "{role}"')

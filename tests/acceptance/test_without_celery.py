@@ -13,12 +13,12 @@ sys.modules["celery"] = sys.modules["redis"] = sys.modules["kombu"] = None
 import django
 django.setup()
 from django.core.management import CommandError, call_command
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup
-from tickets.batch.errors import UnavailableError
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
-from tickets.batch.run import run_asynchronous, run_synchronous
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.errors import UnavailableError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.execution.run import run_asynchronous, run_synchronous
 
 class Add(Action):
     def execute(self, operation):

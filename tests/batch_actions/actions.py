@@ -8,10 +8,10 @@ import time
 from typing import Any
 
 from tests.batch_actions.journal import Journal
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup, Mode, Route
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup, Mode, Route
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.models import BatchOperation
 
 LEAKED = "3f2b9c1e-5a7d-4e8f-9b0a-1c2d3e4f5a6b"
 

@@ -3,7 +3,7 @@ from typing import Any
 from django.apps import AppConfig
 
 from tests.batch_actions.journal import Journal
-from tickets.batch.signals import operation_failed
+from token_rotation.operations.signals import operation_failed
 
 
 class BatchActionsConfig(AppConfig):

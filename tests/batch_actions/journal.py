@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from tickets.batch.models import BatchOperation
+    from token_rotation.operations.models import BatchOperation
 
 
 class Journal:

@@ -27,7 +27,7 @@ def test_pictures_of_a_rotation_whose_pace_was_changed(
     rotation = site.rotate("--max-rows-per-second", "400")
     browser.open(f"{site.origin}/rotation/")
     browser.until_seen("Change pace")
-    site.execute("UPDATE batch_batchoperation SET os_user = 'ann', host = 'db1'")
+    site.execute("UPDATE token_rotation_operation SET os_user = 'ann', host = 'db1'")
     for rate, seconds in ((400, 60), (900, 70), (600, 40), (1500, 80)):
         browser.type("[name=max_rows_per_second]", str(rate))
         browser.click(".pace .button")

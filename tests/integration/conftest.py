@@ -12,14 +12,14 @@ from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.rotations import RotationFactory
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.engine import Rotation
-from tickets.rotation.events import Event
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
+from token_rotation.engine.rotation import Rotation
+from token_rotation.events import Event
+from token_rotation.options import RotationOptions
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.discovery import find_targets
 
 ALIAS = "rotated"
 

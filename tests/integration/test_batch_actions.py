@@ -7,13 +7,18 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from tests.waiting import until
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup, Mode
-from tickets.batch.errors import ActionsFailedError, InputError, StoppedError, UnknownGroupError
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
-from tickets.batch.run import run, run_asynchronous, run_synchronous
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup, Mode
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import (
+    ActionsFailedError,
+    InputError,
+    StoppedError,
+    UnknownGroupError,
+)
+from token_rotation.operations.execution.run import run, run_asynchronous, run_synchronous
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -130,7 +135,7 @@ def test_a_stored_failure_has_a_traceback_without_variables_and_tokens(group: An
 def test_a_projects_errors_are_stored_without_text_unless_it_says_how_to_hide_secrets(
     group: Any, settings: Any
 ) -> None:
-    settings.BATCH_MASK = None
+    settings.OPERATIONS_MASK = None
 
     with pytest.raises(ActionsFailedError) as raised:
         run(group(Fail))
@@ -143,7 +148,7 @@ def test_a_projects_errors_are_stored_without_text_unless_it_says_how_to_hide_se
 def test_a_synchronous_run_has_a_heartbeat_however_long_an_action_takes(
     group: Any, settings: Any
 ) -> None:
-    settings.BATCH_LEASE_SECONDS = 0.2
+    settings.OPERATIONS_LEASE_SECONDS = 0.2
 
     assert run(group(WaitForABeat)).result == Result.SUCCESSFUL
 
@@ -196,8 +201,8 @@ def test_a_result_that_is_no_json_is_a_failure(
 
 
 def test_always_synchronous_runs_asynchronous_groups_here(group: Any, settings: Any) -> None:
-    settings.BATCH_ALWAYS_SYNCHRONOUS = True
-    settings.BATCH_CELERY_APP = None
+    settings.OPERATIONS_ALWAYS_SYNCHRONOUS = True
+    settings.OPERATIONS_CELERY_APP = None
 
     operation = run_asynchronous(group(Count, mode=Mode.ASYNCHRONOUS), rows=1, countdown=60)
 

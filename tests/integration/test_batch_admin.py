@@ -9,13 +9,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import reverse
 
-from tickets.batch.models import BatchOperation
 from tickets.models import Ticket
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LIST = "admin:batch_batchoperation_changelist"
-DETAIL = "admin:batch_batchoperation_change"
+LIST = "admin:token_rotation_operation_changelist"
+DETAIL = "admin:token_rotation_operation_change"
 
 
 @pytest.fixture
@@ -126,9 +126,12 @@ def test_every_write_is_refused_even_to_a_superuser(staff: Client) -> None:
     before = BatchOperation.objects.values().get()
 
     writes = [
-        (reverse("admin:batch_batchoperation_add"), {"operation_type": "x"}),
+        (reverse("admin:token_rotation_operation_add"), {"operation_type": "x"}),
         (reverse(DETAIL, args=[operation.pk]), {"status": "finished"}),
-        (reverse("admin:batch_batchoperation_delete", args=[operation.pk]), {"post": "yes"}),
+        (
+            reverse("admin:token_rotation_operation_delete", args=[operation.pk]),
+            {"post": "yes"},
+        ),
     ]
     for url, data in writes:
         assert staff.post(url, data).status_code == 403, url

@@ -6,11 +6,11 @@ import pytest
 from django.db.models.functions import Now
 
 from tests.racing import at_once
-from tickets.batch.claim import WAITING, Claim
-from tickets.batch.errors import ClaimLostError, GoneError, HeldError, WorkersLostError
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.take import take
+from token_rotation.operations.errors import ClaimLostError, GoneError, HeldError, WorkersLostError
+from token_rotation.operations.execution.claim import WAITING, Claim
+from token_rotation.operations.execution.take import take
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,7 +91,7 @@ def test_the_same_attempt_may_take_it_again() -> None:
 
 
 def test_an_operation_that_lost_too_many_workers_is_finished_as_failed(settings: object) -> None:
-    settings.BATCH_MAX_LOSSES = 1
+    settings.OPERATIONS_MAX_LOSSES = 1
     claim = silent(taken())
     silent(take(claim.operation.pk, "second"))
 

@@ -8,9 +8,9 @@ from django.core.management import call_command
 from django.db import IntegrityError
 from django.db.models.functions import Now
 
-from tickets.batch.constraints import CONSTRAINTS
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.constraints import CONSTRAINTS
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,23 +24,23 @@ FINISHED = {
 UNPROCESSED: dict[str, Any] = {"status": Status.UNPROCESSED}
 
 IMPOSSIBLE = [
-    ("batch_type_given", {**UNPROCESSED, "operation_type": ""}),
-    ("batch_status_known", {"status": "paused"}),
-    ("batch_status_known", {"status": ""}),
-    ("batch_unprocessed_is_untouched", {**UNPROCESSED, "started_at": Now()}),
-    ("batch_unprocessed_is_untouched", {**UNPROCESSED, "finished_at": Now()}),
-    ("batch_unprocessed_is_untouched", {**UNPROCESSED, "heartbeat_at": Now()}),
-    ("batch_unprocessed_is_untouched", {**UNPROCESSED, "stop_requested_at": Now()}),
-    ("batch_unprocessed_is_untouched", {**UNPROCESSED, "result": Result.FAILED}),
-    ("batch_unprocessed_is_untouched", {**UNPROCESSED, "output_data": 1}),
-    ("batch_running_has_started", {**RUNNING, "started_at": None}),
-    ("batch_running_has_started", {**RUNNING, "heartbeat_at": None}),
-    ("batch_running_has_started", {**RUNNING, "finished_at": Now()}),
-    ("batch_running_has_started", {**RUNNING, "result": Result.SUCCESSFUL}),
-    ("batch_finished_has_a_result", {**FINISHED, "result": Result.NOT_AVAILABLE}),
-    ("batch_finished_has_a_result", {**FINISHED, "result": "perhaps"}),
-    ("batch_finished_has_a_result", {**FINISHED, "finished_at": None}),
-    ("batch_finished_has_a_result", {**FINISHED, "started_at": None}),
+    ("operation_type_given", {**UNPROCESSED, "operation_type": ""}),
+    ("operation_status_known", {"status": "paused"}),
+    ("operation_status_known", {"status": ""}),
+    ("operation_unprocessed_is_untouched", {**UNPROCESSED, "started_at": Now()}),
+    ("operation_unprocessed_is_untouched", {**UNPROCESSED, "finished_at": Now()}),
+    ("operation_unprocessed_is_untouched", {**UNPROCESSED, "heartbeat_at": Now()}),
+    ("operation_unprocessed_is_untouched", {**UNPROCESSED, "stop_requested_at": Now()}),
+    ("operation_unprocessed_is_untouched", {**UNPROCESSED, "result": Result.FAILED}),
+    ("operation_unprocessed_is_untouched", {**UNPROCESSED, "output_data": 1}),
+    ("operation_running_has_started", {**RUNNING, "started_at": None}),
+    ("operation_running_has_started", {**RUNNING, "heartbeat_at": None}),
+    ("operation_running_has_started", {**RUNNING, "finished_at": Now()}),
+    ("operation_running_has_started", {**RUNNING, "result": Result.SUCCESSFUL}),
+    ("operation_finished_has_a_result", {**FINISHED, "result": Result.NOT_AVAILABLE}),
+    ("operation_finished_has_a_result", {**FINISHED, "result": "perhaps"}),
+    ("operation_finished_has_a_result", {**FINISHED, "finished_at": None}),
+    ("operation_finished_has_a_result", {**FINISHED, "started_at": None}),
     ("progress_done", {**RUNNING, "progress_done": -1}),
     ("progress_total", {**RUNNING, "progress_total": -1}),
 ]
@@ -60,15 +60,17 @@ def test_impossible_operations_are_not(constraint: str, values: dict[str, Any]) 
 def test_a_context_has_a_key() -> None:
     kind = ContentType.objects.get_for_model(BatchOperation)
 
-    with pytest.raises(IntegrityError, match="batch_context_is_complete"):
+    with pytest.raises(IntegrityError, match="operation_context_is_complete"):
         BatchOperation.objects.create(operation_type="x", **UNPROCESSED, context_type=kind)
 
 
 def test_every_constraint_has_a_row_that_it_refuses() -> None:
-    tested = {constraint for constraint, _ in IMPOSSIBLE} | {"batch_context_is_complete"}
+    tested = {constraint for constraint, _ in IMPOSSIBLE} | {"operation_context_is_complete"}
 
     assert {constraint.name for constraint in CONSTRAINTS} <= tested
 
 
 def test_the_model_matches_its_migration() -> None:
-    call_command("makemigrations", "batch", check_changes=True, dry_run=True, verbosity=0)
+    call_command(
+        "makemigrations", "token_rotation_operations", check_changes=True, dry_run=True, verbosity=0
+    )

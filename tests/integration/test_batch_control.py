@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tickets.batch.errors import NotRunningError
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.errors import NotRunningError
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ def pass_seconds(operation: BatchOperation, seconds: float) -> None:
     """Move the last sample back, as if it had been taken so long ago."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE batch_batchoperation SET heartbeat_at = heartbeat_at - %s * interval '1 s',"
+            "UPDATE token_rotation_operation SET heartbeat_at = heartbeat_at - %s * interval '1 s',"
             " recent_progress = jsonb_set(recent_progress, '{-1,0}',"
             " to_jsonb((recent_progress->-1->>0)::numeric - %s)) WHERE id = %s",
             [seconds, seconds, operation.pk],

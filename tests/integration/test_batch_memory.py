@@ -6,11 +6,11 @@ import pytest
 
 from tests.leaked import assert_each_token_changed_once, leak
 from tests.sent_statements import note_sent_statements, sent_statements
-from tickets.rotation import batch
-from tickets.rotation.batch import BATCHES_WITHOUT_A_WAIT, BatchRunner
-from tickets.rotation.connection import Connection
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.target import Target
+from token_rotation.engine import batch
+from token_rotation.engine.batch import BATCHES_WITHOUT_A_WAIT, BatchRunner
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.target import Target
 
 
 def test_after_a_batch_that_waited_too_long_the_next_ones_do_not_wait_for_a_while(

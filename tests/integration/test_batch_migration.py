@@ -9,8 +9,8 @@ from django.db import connection
 
 from tests.manage import Manage
 from tests.waiting import until
-from tickets.batch.locks import lock_referenced_tables
-from tickets.locking.attempts import LockNotGrantedError
+from token_rotation.operations.locks import lock_referenced_tables
+from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError
 
 
 @pytest.mark.parametrize("target", ["0001", "zero"])
@@ -19,12 +19,14 @@ def test_the_migration_does_not_stand_in_the_way_of_log_ins(
 ) -> None:
     url = make_database()
     if target != "zero":
-        assert manage("migrate", "batch", "zero", database_url=url).returncode == 0
+        assert (
+            manage("migrate", "token_rotation_operations", "zero", database_url=url).returncode == 0
+        )
     holder, application = connect(url).cursor(), connect(url).cursor()
     holder.execute("BEGIN")
     holder.execute("UPDATE auth_user SET last_login = now() WHERE false")
 
-    migrate = manage.start("migrate", "batch", target, database_url=url)
+    migrate = manage.start("migrate", "token_rotation_operations", target, database_url=url)
     until(lambda: attempts(application) > 1)
     # Queued behind a waiting LOCK TABLE this would fail.
     application.execute("SET lock_timeout = '2s'")
@@ -34,13 +36,13 @@ def test_the_migration_does_not_stand_in_the_way_of_log_ins(
 
     _, errors = migrate.communicate(timeout=60)
     assert migrate.returncode == 0, errors
-    application.execute("SELECT to_regclass('batch_batchoperation') IS NULL")
+    application.execute("SELECT to_regclass('token_rotation_operation') IS NULL")
     assert application.fetchone() == (target == "zero",)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_who_holds_the_tables_for_too_long_is_named(settings: Any) -> None:
-    settings.ROTATION_DDL_RETRY_SECONDS = 0.1
+    settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.1
     holder = connection.copy()
     holder.set_autocommit(False)
     with holder.cursor() as cursor:

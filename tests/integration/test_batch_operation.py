@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import InternalError, connection, transaction
 
-from tickets.batch import origin
-from tickets.batch.errors import KeyTakenError, NotRunningError, StatusChangeError
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
+from token_rotation.operations import origin
+from token_rotation.operations.errors import KeyTakenError, NotRunningError, StatusChangeError
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -254,7 +254,7 @@ def test_a_beat_touches_no_index() -> None:
             operation.beat(done=done)
         cursor.execute(
             "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables"
-            " WHERE relname = 'batch_batchoperation'"
+            " WHERE relname = 'token_rotation_operation'"
         )
         updated, updated_without_index = cursor.fetchone()
 

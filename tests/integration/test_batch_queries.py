@@ -12,8 +12,8 @@ from django.contrib.sessions.models import Session
 from django.db import connection, models
 from django.db.models.functions import Now
 
-from tickets.batch.models import BatchOperation
 from tickets.models import Ticket
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +28,7 @@ def uuid_model(transactional_db: None) -> Iterator[type[models.Model]]:
         id = models.UUIDField(primary_key=True, default=uuid4)
 
         class Meta:
-            app_label = "batch"
+            app_label = "token_rotation_operations"
 
         def __str__(self) -> str:
             return str(self.pk)
@@ -36,10 +36,10 @@ def uuid_model(transactional_db: None) -> Iterator[type[models.Model]]:
     with connection.schema_editor() as editor:
         editor.create_model(Thing)
     yield Thing
-    ContentType.objects.filter(app_label="batch", model="thing").delete()
+    ContentType.objects.filter(app_label="token_rotation_operations", model="thing").delete()
     with connection.schema_editor() as editor:
         editor.delete_model(Thing)
-    del apps.all_models["batch"]["thing"]
+    del apps.all_models["token_rotation_operations"]["thing"]
     apps.clear_cache()
     ContentType.objects.clear_cache()
 
@@ -177,9 +177,9 @@ def plan(query: models.QuerySet[BatchOperation]) -> str:
 def test_the_look_ups_have_an_index() -> None:
     ticket = Ticket.objects.create(subject="x")
 
-    assert "batch_running" in plan(operations.of_type("mail").running().order_by())
-    assert "batch_latest_of_type" in plan(operations.of_type("mail")[:10])
+    assert "operations_running" in plan(operations.of_type("mail").running().order_by())
+    assert "operations_latest_of_type" in plan(operations.of_type("mail")[:10])
     assert "batch_latest " in plan(operations.all()[:10])
-    assert "batch_context" in plan(operations.for_context(ticket).order_by())
+    assert "operations_context" in plan(operations.for_context(ticket).order_by())
     assert "Sort" not in plan(operations.of_type("mail")[:10])
     assert "Sort" not in plan(operations.all()[:10])

@@ -11,10 +11,10 @@ from django.db import OperationalError, close_old_connections, connection, trans
 
 from tests.racing import at_once
 from tests.waiting import until
-from tickets.batch.errors import NotRunningError, StatusChangeError
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.queryset import BatchOperationQuerySet
+from token_rotation.operations.errors import NotRunningError, StatusChangeError
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queryset import BatchOperationQuerySet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,12 +16,12 @@ import tests.batch_actions.actions  # noqa: F401  (registers the groups)
 from tests.junk import JUNK, UNREADABLE
 from tests.leaked import leak
 from tests.racing import at_once
-from tickets.batch.models import BatchOperation
-from tickets.batch.signals import operations_watched
-from tickets.batch.troubles import WATCH
-from tickets.batch.watch import watch
 from tickets.models import Ticket
-from tickets.rotation.spread.family import END_OF_ROUND
+from token_rotation.distributed.records import END_OF_ROUND
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.signals import operations_watched
+from token_rotation.operations.watching.troubles import WATCH
+from token_rotation.operations.watching.watch import watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,7 +118,7 @@ def test_a_tick_delivered_several_times_at_once_makes_one_report() -> None:
 def test_what_waits_in_a_queue_is_overdue_only_when_nothing_before_it_is_started(
     started_ago: timedelta, told: int, settings: Any
 ) -> None:
-    settings.BATCH_CELERY_APP = "tests.batch_actions.unreachable.app"
+    settings.OPERATIONS_CELERY_APP = "tests.batch_actions.unreachable.app"
     ahead, waiting, younger = (operations.create_asynchronous("one step") for _ in range(3))
     for operation, ago in (
         (ahead, 2 * TWO_HOURS),
@@ -153,7 +153,7 @@ def test_a_failed_rotation_is_reported_and_later_rounds_go_on(
     refused: None, rounds: list[Any], settings: Any
 ) -> None:
     """With a reason that holds no token, although nothing masks it."""
-    settings.BATCH_MASK = None
+    settings.OPERATIONS_MASK = None
     with pytest.raises(CommandError, match="42501"):
         call_command("rotate_tokens")
 
@@ -162,7 +162,7 @@ def test_a_failed_rotation_is_reported_and_later_rounds_go_on(
 
     operation = operations.of_type("rotation").get()
     error = operation.output_data["error"]
-    assert error["type"] == "tickets.rotation.errors.StatementError"
+    assert error["type"] == "token_rotation.errors.StatementError"
     (report,) = mail.outbox
     assert f"{operation}: {error['type']}: {error['message']}" in report.body
     assert len(rounds) == 2
@@ -223,7 +223,7 @@ def test_an_operation_that_cannot_be_sent_does_not_keep_others_from_it(
         if operation == lost[0]:
             raise ValueError("this one cannot be sent")
 
-    monkeypatch.setattr("tickets.batch.watch.send", send)
+    monkeypatch.setattr("token_rotation.operations.watching.watch.send", send)
 
     record = watch()
 
@@ -233,7 +233,7 @@ def test_an_operation_that_cannot_be_sent_does_not_keep_others_from_it(
 
 
 def test_a_rotation_that_cannot_be_read_does_not_keep_others_from_their_end(settings: Any) -> None:
-    settings.BATCH_CELERY_APP = "tests.batch_actions.unreachable.app"
+    settings.OPERATIONS_CELERY_APP = "tests.batch_actions.unreachable.app"
     unreadable, junk, sound = (
         operations.create_synchronous("rotation", input_data={"spread": True}) for _ in range(3)
     )

@@ -7,8 +7,8 @@ import pytest
 from django.db import connections
 from psycopg2 import sql
 
-from tickets.rotation.connection import NOTICE_A_LOST_SERVER, Connection
-from tickets.rotation.target import Target
+from token_rotation.postgres.connection import NOTICE_A_LOST_SERVER, Connection
+from token_rotation.selection.target import Target
 
 
 def parameters(connection: Connection) -> dict[str, Any]:

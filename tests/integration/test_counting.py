@@ -8,11 +8,12 @@ import pytest
 
 from tests.leaked import leak
 from tests.rotations import RotationFactory
-from tickets.rotation import sql
-from tickets.rotation.connection import reading
-from tickets.rotation.counting import count_pending, count_rows
-from tickets.rotation.result import Outcome
-from tickets.rotation.target import Target
+from token_rotation.engine.result import Outcome
+from token_rotation.inspection.counting import count_pending, count_rows
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
 
 TOO_SHORT_SECONDS = 0.05
 ROTATE = "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = now()"
@@ -97,6 +98,8 @@ def test_a_look_behind_an_old_snapshot_may_take_longer_than_the_roles_statement_
     with reading(target.database) as connection:
         pending = count_pending(connection, target)
         with pytest.raises(psycopg2.errors.QueryCanceled):
-            connection.value(sql.together(sql.AVOID_FULL_SCANS, sql.any_pending(target)))
+            connection.value(
+                statements.together(statements.AVOID_FULL_SCANS, batch_sql.any_pending(target))
+            )
     assert (pending.rows, pending.is_estimate) == (0, False)
     assert rotation(vacuum_every_percent=0).run().outcome is Outcome.COMPLETE

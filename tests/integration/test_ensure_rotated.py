@@ -10,8 +10,8 @@ from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
 
 from tickets.models import Ticket
-from tickets.rotation.ddl import EnsureRotated, RowsPendingError
-from tickets.rotation.ddl import ensure_rotated as module
+from token_rotation.schema import EnsureRotated, RowsPendingError
+from token_rotation.schema import ensure_rotated as module
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,7 +118,7 @@ def test_before_the_marker_is_there_it_names_what_is_missing() -> None:
 def test_it_can_be_written_into_a_migration_and_says_what_it_does() -> None:
     operation = EnsureRotated("tickets.Ticket", marker="issued_at")
     text, imports = OperationWriter(operation, indentation=0).serialize()
-    assert imports == {"import tickets.rotation.ddl.ensure_rotated"}
+    assert imports == {"import token_rotation.schema.ensure_rotated"}
     assert "model='tickets.Ticket'" in text
     assert "marker='issued_at'" in text
     assert operation.describe() == "Go on only when no token of tickets.Ticket is pending"

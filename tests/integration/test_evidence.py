@@ -11,9 +11,9 @@ from tests.manage import Manage
 from tests.replication import Replicated, replicated_server
 from tests.rotations import RotationFactory
 from tests.waiting import until
-from tickets.rotation import evidence
-from tickets.rotation.evidence import make_entry
-from tickets.rotation.target import Target
+from token_rotation.reporting import evidence
+from token_rotation.reporting.evidence import make_entry
+from token_rotation.selection.target import Target
 
 CAUGHT_UP = "SELECT replay_lsn >= pg_current_wal_lsn() FROM pg_stat_replication"
 

@@ -12,12 +12,12 @@ from tests.held_table import LOOK_UNTIL_SOMEBODY_WAITS, until_a_statement_waits
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
-from tickets.rotation.errors import AbortedError, DatabaseGoneError, StatementError
-from tickets.rotation.events import BatchDone, Event, Retrying
-from tickets.rotation.result import Outcome
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.engine.result import Outcome
+from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
+from token_rotation.events import BatchDone, Event, Retrying
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.tokens.sources import SqlTokens
 
 FAIL_TWICE = """
 CREATE SEQUENCE failures;

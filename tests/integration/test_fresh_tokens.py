@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.leaked import value
-from tickets.rotation.connection import reading
-from tickets.rotation.preflight import inspect
-from tickets.rotation.target import Target
-from tickets.rotation.token_format import TokenFormat, characters, hexadecimal, urlsafe
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.inspection.preflight import inspect
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.target import Target
+from token_rotation.tokens.formats import TokenFormat, characters, hexadecimal, urlsafe
+from token_rotation.tokens.sources import SqlTokens
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def problems(target: Target, tickets: Any) -> Callable[[str], list[str]]:
         secret = replace(target, token_column="secret", token_source=source, token_is_unique=False)
         with reading(target.database) as connection:
             found = inspect(connection, secret).problems
-        return [problem.sentence for problem in found if problem.code == "rotation.E008"]
+        return [problem.sentence for problem in found if problem.code == "token_rotation.E008"]
 
     return look
 

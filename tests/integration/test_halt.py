@@ -2,9 +2,9 @@
 
 import pytest
 
-from tickets.batch.models import BatchOperation
-from tickets.rotation.errors import UnknownTargetError
-from tickets.rotation.spread.halt import halt_requested
+from token_rotation.distributed.cancel import halt_requested
+from token_rotation.errors import UnknownTargetError
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,9 +8,9 @@ import pytest
 from django.db import connections
 from django.test import Client
 
-from tickets import health
-from tickets.health import Readiness, failing_parts
-from tickets.rotation.target import Target
+from token_rotation.metrics import readiness as health
+from token_rotation.metrics.readiness import Readiness, failing_parts
+from token_rotation.selection.target import Target
 
 ALIAS = "rotated"
 

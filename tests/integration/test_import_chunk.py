@@ -10,18 +10,18 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.racing import at_once
 from tests.waiting import until
-from tickets.batch.errors import NotRunningError
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
+from tickets.importing.counts import Tally
 from tickets.importing.display import Display
 from tickets.importing.options import ImportOptions
 from tickets.importing.row import Row
 from tickets.importing.source import opened
-from tickets.importing.tally import Tally
 from tickets.importing.work import Work
 from tickets.models import ImportedTicket, Message, Ticket
-from tickets.rotation.stop import StopSignal
+from token_rotation.operations.errors import NotRunningError
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.stop import StopSignal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

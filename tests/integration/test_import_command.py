@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.core.management import ManagementUtility
 
-from tickets.batch.models import BatchOperation
 from tickets.models import ImportedTicket, Ticket
+from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

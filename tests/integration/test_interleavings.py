@@ -33,10 +33,10 @@ from hypothesis.stateful import (
 from tests.integration.conftest import ALIAS
 from tests.rotations import RotationFactory
 from tickets.models import Ticket
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.result import Outcome
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens, SqlTokens, TokenSource
+from token_rotation.engine.result import Outcome
+from token_rotation.selection.target import Target
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 
 LOCK_TIMEOUT_MS = 5
 MOST_OPEN_TRANSACTIONS = 2

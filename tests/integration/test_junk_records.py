@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from tests.junk import JUNK
-from tickets.batch.claim import Claim
-from tickets.batch.models import BatchOperation
-from tickets.batch.take import take
-from tickets.dashboard.panel import panel_of
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.history import as_line, last_runs
-from tickets.rotation.result import Outcome
-from tickets.rotation.spread.ending import finish
-from tickets.rotation.spread.family import FIGURES, RANGE, ROTATE, value_of
-from tickets.rotation.totals import totals_of
+from token_rotation.distributed.ending import finish
+from token_rotation.distributed.records import FIGURES, RANGE, ROTATE, value_of
+from token_rotation.engine.result import Outcome
+from token_rotation.metrics.totals import totals_of
+from token_rotation.operations.execution.claim import Claim
+from token_rotation.operations.execution.take import take
+from token_rotation.operations.models import BatchOperation
+from token_rotation.page.panel import panel_of
+from token_rotation.reporting.history import as_line, last_runs
+from token_rotation.targets.discovery import find_targets
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -12,12 +12,12 @@ import pytest
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
-from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.events import BatchDone, Event, Waiting
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.result import Outcome
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.engine.result import Outcome
+from token_rotation.errors import UnyieldingRowsError
+from token_rotation.events import BatchDone, Event, Waiting
+from token_rotation.selection.target import Target
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import PythonTokens
 
 
 def test_locked_rows_are_skipped_and_rotated_once_they_are_free(

@@ -12,21 +12,21 @@ from tests.leaked import leak
 from tests.manage import Manage
 from tests.rotations import RotationFactory
 from tests.waiting import until
-from tickets.batch.models import BatchOperation
-from tickets.metrics import collector
-from tickets.metrics.collector import RotationCollector
-from tickets.rotation import record
-from tickets.rotation.batch_seconds import BatchSeconds
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import StatementError
-from tickets.rotation.live_data import LiveData
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.progress import Progress
-from tickets.rotation.record import Record
-from tickets.rotation.spread.family import FIGURES, RANGE, ROTATE
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.totals import totals_of
+from token_rotation.distributed.records import FIGURES, RANGE, ROTATE
+from token_rotation.engine.batch_seconds import BatchSeconds
+from token_rotation.errors import StatementError
+from token_rotation.metrics import collector
+from token_rotation.metrics.collector import RotationCollector
+from token_rotation.metrics.totals import totals_of
+from token_rotation.operations.models import BatchOperation
+from token_rotation.options import RotationOptions
+from token_rotation.run import record
+from token_rotation.run.live_status import LiveData
+from token_rotation.run.progress import Progress
+from token_rotation.run.record import Record
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.discovery import find_targets
 
 ALIAS = "rotated"
 MODEL = "tickets.Ticket"
@@ -149,7 +149,7 @@ def test_a_table_that_is_not_there_has_no_figure_and_a_broken_guard(
     assert figures["rotation_guard_intact",] == 0
 
 
-@pytest.mark.parametrize("table", ["batch_batchoperation", "tickets_ticket"])
+@pytest.mark.parametrize("table", ["token_rotation_operation", "tickets_ticket"])
 def test_locked_tables_are_not_waited_for_without_bound(
     target: Target, other: Any, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:

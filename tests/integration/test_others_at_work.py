@@ -7,10 +7,10 @@ import psycopg2
 
 from tests.leaked import value
 from tests.waiting import until
-from tickets.batch import sessions
-from tickets.rotation.connection import APPLICATION_NAME, Connection
-from tickets.rotation.health import others_at_work
-from tickets.rotation.target import Target
+from token_rotation.pacing.health import others_at_work
+from token_rotation.postgres import sessions
+from token_rotation.postgres.connection import APPLICATION_NAME, Connection
+from token_rotation.selection.target import Target
 
 
 def test_a_session_that_runs_statements_is_at_work_unless_it_is_a_workers_or_has_only_connected(

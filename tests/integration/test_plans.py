@@ -11,18 +11,18 @@ from psycopg2 import sql as psycopg2_sql
 from tests.integration.test_selection import list_of
 from tests.leaked import leak, value
 from tests.rotations import RotationFactory
-from tickets.rotation.aim import KEYS, TOKENS, aim
-from tickets.rotation.batch import BatchRunner
-from tickets.rotation.connection import Connection, reading
-from tickets.rotation.counting import count_pending
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.listed import count_listed
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.replay import Replay
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.engine.batch import BatchRunner
+from token_rotation.inspection.counting import count_pending
+from token_rotation.notify.replay import Replay
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.lookup import count_listed
+from token_rotation.targets.resolve import KEYS, TOKENS, aim
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import PythonTokens
 
 pytestmark = pytest.mark.server_versions
 

@@ -13,8 +13,8 @@ from django.db.migrations import CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from tickets.locking.attempts import politely
-from tickets.rotation.ddl import (
+from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.schema import (
     AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
     AddTriggerPolitely,
@@ -35,8 +35,8 @@ LOCK_TIMEOUT_MS = 50
 
 @pytest.fixture(autouse=True)
 def _short_patience(settings: Any) -> None:
-    settings.ROTATION_DDL_LOCK_TIMEOUT_MS = LOCK_TIMEOUT_MS
-    settings.ROTATION_DDL_RETRY_SECONDS = 60
+    settings.TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS = LOCK_TIMEOUT_MS
+    settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 60
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def add_colour() -> AddFieldPolitely:
 def test_a_locked_table_is_given_up_after_the_retry_time_and_nothing_has_changed(
     parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
 ) -> None:
-    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
     read_in_open_transaction(other)
     holder = other.connection.info.backend_pid
 
@@ -219,7 +219,7 @@ def test_deferred_statements_run_once_and_within_the_attempt(
 def test_going_backwards_is_polite_too(
     parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
 ) -> None:
-    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
     operation = add_colour()
     after = apply(operation, parcels)
     let_go = read_in_open_transaction(other)
@@ -236,7 +236,7 @@ def test_going_backwards_is_polite_too(
 def test_altering_a_field_is_polite(
     parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
 ) -> None:
-    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
     operation = AlterFieldPolitely(
         "parcel", "weight", models.IntegerField(null=True, db_default=models.Value(7))
     )
@@ -250,7 +250,9 @@ def test_altering_a_field_is_polite(
     assert value(f"INSERT INTO {TABLE} DEFAULT VALUES RETURNING weight") == 7
 
 
-@pytest.mark.parametrize("name", ["ROTATION_DDL_LOCK_TIMEOUT_MS", "ROTATION_DDL_RETRY_SECONDS"])
+@pytest.mark.parametrize(
+    "name", ["TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS", "TOKEN_ROTATION_DDL_RETRY_SECONDS"]
+)
 @pytest.mark.parametrize("wrong", [0, -1, "100", None])
 def test_a_setting_that_cannot_be_is_named_and_nothing_changes(
     name: str, wrong: object, parcels: ProjectState, settings: Any
@@ -308,7 +310,7 @@ def test_on_a_table_that_is_written_each_change_waits_politely_in_both_direction
     other: BaseDatabaseWrapper,
     settings: Any,
 ) -> None:
-    settings.ROTATION_DDL_RETRY_SECONDS = 0.2
+    settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
     start = parcels
     for each in before:
         start = apply(each, start)

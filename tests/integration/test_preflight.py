@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tickets.rotation.connection import reading
-from tickets.rotation.preflight import GuardState, inspect
-from tickets.rotation.target import Target
+from token_rotation.inspection.preflight import GuardState, inspect
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.target import Target
 
 
 @pytest.fixture
@@ -32,34 +32,34 @@ def test_a_migrated_table_is_in_order(tickets: Any, look: Callable[[], GuardStat
 @pytest.mark.parametrize(
     ("damage", "code", "mend"),
     [
-        ("DROP TABLE tickets_ticket CASCADE", "rotation.E001", "manage.py migrate"),
+        ("DROP TABLE tickets_ticket CASCADE", "token_rotation.E001", "manage.py migrate"),
         (
             "ALTER TABLE tickets_ticket DROP COLUMN token_rotated_at CASCADE",
-            "rotation.E002",
+            "token_rotation.E002",
             "manage.py migrate",
         ),
         (
             "DROP FUNCTION {update_guard} CASCADE",
-            "rotation.E003",
+            "token_rotation.E003",
             "pgtrigger install tickets.Ticket:guard_update",
         ),
         (
             "ALTER TABLE tickets_ticket DISABLE TRIGGER {insert_guard}",
-            "rotation.E004",
+            "token_rotation.E004",
             "pgtrigger enable tickets.Ticket:guard_insert",
         ),
         (
             "ALTER TABLE tickets_ticket ENABLE REPLICA TRIGGER {update_guard}",
-            "rotation.E004",
+            "token_rotation.E004",
             "pgtrigger enable tickets.Ticket:guard_update",
         ),
-        ("DROP INDEX tickets_ticket_pending", "rotation.E005", "manage.py migrate"),
+        ("DROP INDEX tickets_ticket_pending", "token_rotation.E005", "manage.py migrate"),
         (
             (
                 "ALTER TABLE tickets_ticket DROP CONSTRAINT tickets_ticket_token_key;"
                 "CREATE INDEX ON tickets_ticket (token)"
             ),
-            "rotation.E005",
+            "token_rotation.E005",
             'CREATE UNIQUE INDEX CONCURRENTLY ON "tickets_ticket" ("token")',
         ),
         (
@@ -67,7 +67,7 @@ def test_a_migrated_table_is_in_order(tickets: Any, look: Callable[[], GuardStat
                 "UPDATE pg_index SET indisvalid = false "
                 "WHERE indexrelid = 'tickets_ticket_pending'::regclass"
             ),
-            "rotation.E006",
+            "token_rotation.E006",
             'REINDEX INDEX CONCURRENTLY "tickets_ticket_pending"',
         ),
     ],
@@ -106,4 +106,4 @@ def test_a_guard_of_another_definition_is_a_warning(
     )
     state = look()
     assert state.intact
-    assert [warning.code for warning in state.warnings] == ["rotation.W002"]
+    assert [warning.code for warning in state.warnings] == ["token_rotation.W002"]

@@ -16,9 +16,9 @@ from django.test import Client
 from psycopg2 import sql
 
 from tests.leaked import leak, value
-from tickets.rotation.connection import Connection
-from tickets.rotation.progress_sql import COLUMNS, RANGE_ROWS_AT_LEAST, progress
-from tickets.rotation.target import Target
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
+from token_rotation.sql.progress import COLUMNS, RANGE_ROWS_AT_LEAST, progress
 
 URL = "/rotation/report.csv"
 HOUR = datetime(2026, 1, 5, 10, tzinfo=UTC)

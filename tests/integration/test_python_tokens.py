@@ -12,14 +12,15 @@ from psycopg2 import sql
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.sent_statements import note_sent_statements, sent_statements
-from tickets.rotation import sql as statements
-from tickets.rotation.errors import RotationError, StatementError, TokenSourceError
-from tickets.rotation.events import BatchDone, Event, Waiting
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.result import Outcome
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.engine.result import Outcome
+from token_rotation.errors import RotationError, StatementError, TokenSourceError
+from token_rotation.events import BatchDone, Event, Waiting
+from token_rotation.postgres import statements
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import PythonTokens
 
 ASK_AGAIN = "UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id BETWEEN 2 AND 5"
 TOKEN_OF_THE_FIRST = "SELECT token::text FROM tickets_ticket ORDER BY id LIMIT 1"
@@ -347,8 +348,8 @@ def test_a_batch_is_planned_well_however_wrong_the_statistics_are(
         cursor.execute(
             statements.together(statements.READ_IN_KEY_ORDER, statements.AVOID_NESTED_LOOPS)
         )
-        cursor.execute(statements.KEEP_TOKENS, {"tokens": "{}"})
-        query = statements.rotate_free_rows_with_tokens(source, KeyRange(0, 500), "uuid")
+        cursor.execute(batch_sql.KEEP_TOKENS, {"tokens": "{}"})
+        query = batch_sql.rotate_free_rows_with_tokens(source, KeyRange(0, 500), "uuid")
         cursor.execute(sql.SQL("EXPLAIN ") + query, {"after": 0, "upper": 500, "batch_rows": 500})
         plans = [line for (line,) in cursor.fetchall()]
         cursor.execute("ROLLBACK")

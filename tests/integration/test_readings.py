@@ -7,9 +7,9 @@ import pytest
 
 from tests.leaked import leak, value
 from tests.rotations import RotationFactory
-from tickets.rotation.connection import Connection
-from tickets.rotation.readings import read_server, read_storage
-from tickets.rotation.target import Target
+from token_rotation.inspection.readings import read_server, read_storage
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
 
 ROWS = 20_000
 

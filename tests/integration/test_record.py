@@ -3,10 +3,10 @@
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.record import Record
-from tickets.rotation.sql import WITHOUT_A_FLUSH
-from tickets.rotation.target import Target
+from token_rotation.options import RotationOptions
+from token_rotation.postgres.statements import WITHOUT_A_FLUSH
+from token_rotation.run.record import Record
+from token_rotation.selection.target import Target
 
 
 def test_how_far_a_run_came_is_written_without_a_wait_for_the_disk(target: Target) -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 
 from tickets.models import Ticket
-from tickets.rotation.retired_guard import keep_retired
+from token_rotation.triggers.retired import keep_retired
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +36,7 @@ def _keeping(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
         for trigger in compiled:
             cursor.execute(str(trigger.uninstall_sql))
-        cursor.execute("TRUNCATE rotation_retiredtoken")
+        cursor.execute("TRUNCATE token_rotation_retiredtoken")
 
 
 def replaced_link() -> str:
@@ -51,7 +51,7 @@ def test_a_replaced_link_is_called_so_without_its_token_in_any_log(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     link = replaced_link()
-    with caplog.at_level(logging.WARNING, logger="tickets.rotation"):
+    with caplog.at_level(logging.WARNING, logger="token_rotation"):
         page = client.get(link)
     assert page.status_code == 410
     assert "This link was replaced" in page.content.decode()

@@ -9,12 +9,12 @@ import pytest
 from tests.leaked import leak, value
 from tests.rotations import RotationFactory
 from tickets.models import Ticket
-from tickets.rotation import replay
-from tickets.rotation.errors import RotationError
-from tickets.rotation.replay import Replay, Replayed, as_sentence, listened_to
-from tickets.rotation.signals import tokens_rotated
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
+from token_rotation.errors import RotationError
+from token_rotation.notify import replay
+from token_rotation.notify.replay import Replay, Replayed, as_sentence, listened_to
+from token_rotation.selection.target import Target
+from token_rotation.signals import tokens_rotated
+from token_rotation.stop import StopSignal
 
 Receive = Callable[[tuple[int, ...]], None]
 

@@ -16,20 +16,20 @@ from tests.leaked import assert_each_token_changed_once, leak, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
 from tickets.models import Ticket
-from tickets.rotation.connection import reading
-from tickets.rotation.discovery import target_of
-from tickets.rotation.models import RetiredToken
-from tickets.rotation.preflight import inspect
-from tickets.rotation.result import Outcome
-from tickets.rotation.retired import digest, is_retired, keeps_retired, recognise, still_valid
-from tickets.rotation.retired_guard import keep_retired
-from tickets.rotation.signals import retired_token_used
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.engine.result import Outcome
+from token_rotation.inspection.preflight import inspect
+from token_rotation.models import RetiredToken
+from token_rotation.postgres.connection import reading
+from token_rotation.retired.kept import digest, is_retired, keeps_retired, recognise, still_valid
+from token_rotation.selection.target import Target
+from token_rotation.signals import retired_token_used
+from token_rotation.targets.discovery import target_of
+from token_rotation.tokens.sources import PythonTokens
+from token_rotation.triggers.retired import keep_retired
 
-KEPT = "SELECT count(*) FROM rotation_retiredtoken"
+KEPT = "SELECT count(*) FROM token_rotation_retiredtoken"
 KEPT_OF_LEAKED = (
-    "SELECT count(*) FROM leaked JOIN rotation_retiredtoken "
+    "SELECT count(*) FROM leaked JOIN token_rotation_retiredtoken "
     "ON hash = sha256(convert_to(token::text, 'UTF8'))"
 )
 ROTATE = (
@@ -254,7 +254,7 @@ def test_a_missing_or_disabled_trigger_stops_a_rotation_that_would_leave_tokens_
     execute(tickets, f"DROP TRIGGER {names['guard_retired']} ON tickets_ticket")
     with reading(keeping.database) as connection:
         problems = inspect(connection, keeping).problems
-    assert {problem.code for problem in problems} == {"rotation.E003", "rotation.E004"}
+    assert {problem.code for problem in problems} == {"token_rotation.E003", "token_rotation.E004"}
 
 
 def test_without_the_option_nothing_is_kept(

@@ -14,12 +14,12 @@ from django.db.models import Count
 from tests.racing import at_once
 from tests.waiting import until
 from tickets.models import Message, Ticket
-from tickets.rotation import rotate_rows as module
-from tickets.rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
-from tickets.rotation.guard import UpdateGuard
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.rotate_rows import rotate_rows, rotate_token
-from tickets.rotation.signals import tokens_rotated
+from token_rotation.declare import rotate_rows as module
+from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
+from token_rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
+from token_rotation.signals import tokens_rotated
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.triggers.guard import UpdateGuard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

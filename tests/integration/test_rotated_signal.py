@@ -14,13 +14,13 @@ from tests.rotations import RotationFactory
 from tests.sent_statements import note_sent_statements, sent_statements
 from tests.waiting import until
 from tickets.models import Ticket
-from tickets.rotation.errors import StatementError
-from tickets.rotation.events import Event, Waiting
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.result import Outcome
-from tickets.rotation.signals import tokens_rotated
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.engine.result import Outcome
+from token_rotation.errors import StatementError
+from token_rotation.events import Event, Waiting
+from token_rotation.selection.target import Target
+from token_rotation.signals import tokens_rotated
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import PythonTokens
 
 Heard = list[dict[str, Any]]
 

@@ -11,14 +11,14 @@ import pytest
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
-from tickets.rotation.batch import BatchRunner
-from tickets.rotation.batch_outcome import BatchOutcome
-from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.events import BatchDone, Event
-from tickets.rotation.result import Outcome
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.engine.batch import BatchRunner
+from token_rotation.engine.batch_outcome import BatchOutcome
+from token_rotation.engine.result import Outcome
+from token_rotation.errors import UnyieldingRowsError
+from token_rotation.events import BatchDone, Event
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.tokens.sources import SqlTokens
 
 UNREACHED_SECONDS = 60  # so that batches grow however slow the machine is
 

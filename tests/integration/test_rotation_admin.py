@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tickets.models import Ticket
-from tickets.rotation import admin as module
+from token_rotation import admin as module
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,14 +13,14 @@ from django.urls import reverse
 from psycopg2.sql import SQL
 
 from tests.leaked import leak
-from tickets.batch.models import BatchOperation
-from tickets.dashboard import commands, look, views
-from tickets.dashboard.look import looks
-from tickets.dashboard.targets import shown_targets
-from tickets.rotation.connection import reading
-from tickets.rotation.errors import UnknownTargetError, WithdrawnError
-from tickets.rotation.report import Report, make_report
-from tickets.rotation.target import Target
+from token_rotation.errors import UnknownTargetError, WithdrawnError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.page import commands, look, views
+from token_rotation.page.look import looks
+from token_rotation.page.targets import shown_targets
+from token_rotation.postgres.connection import reading
+from token_rotation.reporting.report import Report, make_report
+from token_rotation.selection.target import Target
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,7 +109,7 @@ def execute(statement: str) -> None:
 
 def url(action: str, operation: BatchOperation | None = None) -> str:
     number = [] if operation is None else [operation.pk]
-    return reverse(f"dashboard:{action}", args=[LABEL, *number])
+    return reverse(f"token_rotation:{action}", args=[LABEL, *number])
 
 
 # Who.
@@ -194,7 +194,7 @@ def test_while_it_rotates_it_shows_what_the_command_shows(operator: Client, leak
     operation = running(options={"max_rows_per_second": 50})
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE batch_batchoperation SET heartbeat_at = clock_timestamp() + interval '1 s',"
+            "UPDATE token_rotation_operation SET heartbeat_at = clock_timestamp() + interval '1 s',"
             " recent_progress = jsonb_build_array(jsonb_build_array("
             " extract(epoch FROM clock_timestamp()) - 9, 0)), progress_done = 10"
         )
@@ -214,7 +214,7 @@ def test_rows_rotated_before_a_look_and_said_after_it_are_taken_off_once(
     monkeypatch.setattr(look, "SHORTEST_REST_SECONDS", 60)
     operation = running()
     execute(
-        "UPDATE batch_batchoperation SET recent_progress = jsonb_build_array(jsonb_build_array("
+        "UPDATE token_rotation_operation SET recent_progress = jsonb_build_array(jsonb_build_array("
         "extract(epoch FROM clock_timestamp()) - 60, 0))"
     )
     execute(
@@ -277,7 +277,7 @@ def test_a_rotation_that_was_asked_to_stop_is_stopping(operator: Client, leaked:
 
 def test_a_killed_rotation_is_told_apart_from_a_running_one(operator: Client, leaked: None) -> None:
     operation = running()
-    execute("UPDATE batch_batchoperation SET heartbeat_at = now() - interval '65 minutes'")
+    execute("UPDATE token_rotation_operation SET heartbeat_at = now() - interval '65 minutes'")
     page = text(operator)
     assert f"Operation {operation.pk} has given no sign of life for 1:05:0" in page
     assert "starting again goes on where the data say" in page
@@ -322,11 +322,11 @@ def test_a_table_that_is_not_migrated_is_named_with_the_command_that_migrates(
 
 
 def test_records_that_cannot_be_read_hide_nothing_else(operator: Client, leaked: None) -> None:
-    execute("ALTER TABLE batch_batchoperation RENAME TO elsewhere")
+    execute("ALTER TABLE token_rotation_operation RENAME TO elsewhere")
     try:
         page = text(operator)
     finally:
-        execute("ALTER TABLE elsewhere RENAME TO batch_batchoperation")
+        execute("ALTER TABLE elsewhere RENAME TO token_rotation_operation")
     assert "The records cannot be read" in page
     assert "Pending 40" in page
 

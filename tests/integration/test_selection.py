@@ -18,27 +18,29 @@ from tests.leaked import leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
 from tickets.models import Ticket
-from tickets.rotation import batch, selection_sql
-from tickets.rotation import run as run_module
-from tickets.rotation import sql as statements
-from tickets.rotation.aim import KEYS, TOKENS, aim, list_kinds
-from tickets.rotation.batch import BatchRunner
-from tickets.rotation.connection import Connection, reading
-from tickets.rotation.counting import count_pending
-from tickets.rotation.errors import SelectionError
-from tickets.rotation.events import Event, Waiting
-from tickets.rotation.key_range import KeyRange, Listed
-from tickets.rotation.leak_list import Kind, LeakList
-from tickets.rotation.listed import ListCount, ListedRows
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.result import Outcome
-from tickets.rotation.run import Run
-from tickets.rotation.selection import Condition, Selection
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import MakeTokens, PythonTokens
-from tickets.rotation.verify import verify
-from tickets.rotation.where import compile_where
+from token_rotation.engine import batch
+from token_rotation.engine.batch import BatchRunner
+from token_rotation.engine.result import Outcome
+from token_rotation.errors import SelectionError
+from token_rotation.events import Event, Waiting
+from token_rotation.inspection.counting import count_pending
+from token_rotation.options import RotationOptions
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.reporting.verify import verify
+from token_rotation.run import run as run_module
+from token_rotation.run.run import Run
+from token_rotation.selection.key_range import KeyRange, Listed
+from token_rotation.selection.leak_list import Kind, LeakList
+from token_rotation.selection.selection import Condition, Selection
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import pending as selection_sql
+from token_rotation.targets.filters import compile_where
+from token_rotation.targets.lookup import ListCount, ListedRows
+from token_rotation.targets.resolve import KEYS, TOKENS, aim, list_kinds
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import MakeTokens, PythonTokens
 
 pytestmark = pytest.mark.server_versions
 
@@ -397,8 +399,8 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
     ):
         values = {**selection_sql.values_of(aimed, keys), "batch_rows": 5, "walk_rows": 50}
         for statement in (
-            statements.rotate_range(aimed, keys),
-            statements.rotate_free_rows(aimed, keys),
+            batch_sql.rotate_range(aimed, keys),
+            batch_sql.rotate_free_rows(aimed, keys),
             selection_sql.walk(aimed, keys),
         ):
             with tickets.cursor() as cursor:

@@ -8,14 +8,14 @@ import pytest
 
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
-from tickets.rotation.connection import Connection
-from tickets.rotation.counting import pending_rows_of
-from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.result import Outcome
-from tickets.rotation.spread import split as split_module
-from tickets.rotation.spread.split import range_size, split
-from tickets.rotation.target import Target
+from token_rotation.distributed import split as split_module
+from token_rotation.distributed.split import range_size, split
+from token_rotation.engine.result import Outcome
+from token_rotation.errors import UnyieldingRowsError
+from token_rotation.inspection.counting import pending_rows_of
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from psycopg2 import sql
 
-from tickets.rotation import counting_sql
-from tickets.rotation import sql as statements
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.postgres import statements
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import counting as counting_sql
+from token_rotation.tokens.sources import SqlTokens
 
 TARGET = Target(
     label="shop.Order",
@@ -31,11 +32,11 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
     ("statement", "text"),
     [
         (
-            statements.rotate_range(TARGET, BOTH),
+            batch_sql.rotate_range(TARGET, BOTH),
             f'UPDATE "order""s" SET {ROTATED} WHERE {WITHIN}',
         ),
         (
-            statements.rotate_range(TARGET, BOTH, sliced=True),
+            batch_sql.rotate_range(TARGET, BOTH, sliced=True),
             (
                 'UPDATE "order""s" SET "secret" = overlay(overlay(encode('
                 "set_bit(set_bit(substr(sha256("
@@ -47,7 +48,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            statements.rotate_free_rows(TARGET, BOTH),
+            batch_sql.rotate_free_rows(TARGET, BOTH),
             (
                 f'UPDATE "order""s" SET {ROTATED} WHERE "Key" = ANY(ARRAY('
                 f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
@@ -56,13 +57,13 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            statements.rotate_free_rows_with_tokens(TARGET, BOTH, "character varying"),
+            batch_sql.rotate_free_rows_with_tokens(TARGET, BOTH, "character varying"),
             (
                 "WITH free AS MATERIALIZED (SELECT key, row_number() OVER () AS place FROM ("
                 f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
                 'ORDER BY "Key" LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED) AS locked (key)), '
                 "made AS (SELECT token, place "
-                "FROM unnest(current_setting('rotation.tokens')::character varying[]) "
+                "FROM unnest(current_setting('token_rotation.tokens')::character varying[]) "
                 "WITH ORDINALITY AS made (token, place)) "
                 'UPDATE "order""s" '
                 'SET "secret" = made.token, "rotated_at" = clock_timestamp() '
@@ -72,7 +73,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            statements.batch_upper_key(TARGET, KeyRange(after=1)),
+            batch_sql.batch_upper_key(TARGET, KeyRange(after=1)),
             (
                 'SELECT "Key" FROM (SELECT "Key" FROM "order""s" '
                 'WHERE "rotated_at" IS NULL AND "Key" > %(after)s '
@@ -84,7 +85,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             'SELECT count(*) FROM "order""s" WHERE "rotated_at" IS NULL',
         ),
         (
-            statements.any_pending(TARGET),
+            batch_sql.any_pending(TARGET),
             'SELECT EXISTS (SELECT FROM "order""s" WHERE "rotated_at" IS NULL)',
         ),
     ],
@@ -98,11 +99,11 @@ def test_a_batch_reads_a_stretch_of_an_index_however_wrong_the_statistics_are(
     tickets: Any, target: Target
 ) -> None:
     for statement in (
-        statements.rotate_range(target, BOTH),
-        statements.rotate_free_rows(target, BOTH),
-        statements.rotate_range(target, BOTH, sliced=True),
-        statements.rotate_free_rows(target, BOTH, sliced=True),
-        statements.batch_upper_key(target, KeyRange(after=1)),
+        batch_sql.rotate_range(target, BOTH),
+        batch_sql.rotate_free_rows(target, BOTH),
+        batch_sql.rotate_range(target, BOTH, sliced=True),
+        batch_sql.rotate_free_rows(target, BOTH, sliced=True),
+        batch_sql.batch_upper_key(target, KeyRange(after=1)),
     ):
         with tickets.cursor() as cursor:
             cursor.execute("BEGIN")

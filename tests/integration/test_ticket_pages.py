@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tickets.models import Ticket
-from tickets.rotation.models import RetiredToken
-from tickets.rotation.retired import digest
+from token_rotation.models import RetiredToken
+from token_rotation.retired.kept import digest
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("served")]
 

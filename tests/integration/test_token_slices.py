@@ -11,9 +11,9 @@ from django.db import connections
 from tests.databases import unique_name
 from tests.leaked import assert_each_token_changed_once, leak
 from tests.rotations import RotationFactory
-from tickets.rotation import token_slice
-from tickets.rotation.result import Outcome
-from tickets.rotation.target import Target
+from token_rotation.engine import token_prefix as token_slice
+from token_rotation.engine.result import Outcome
+from token_rotation.selection.target import Target
 
 ROWS = 4_000  # with an index of some 20 pages
 BATCH_ROWS = 500

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from tickets.models import Ticket
-from tickets.rotation.discovery import target_of
-from tickets.rotation.errors import TokenSourceError
-from tickets.rotation.guard import guard
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens, SqlTokens
+from token_rotation.errors import TokenSourceError
+from token_rotation.selection.target import Target
+from token_rotation.targets.discovery import target_of
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import PythonTokens, SqlTokens
+from token_rotation.triggers.guard import guard
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def test_it_is_sql_unless_a_function_is_given(target_with: Callable[..., Target]
     assert other.token_source == SqlTokens("md5(random()::text)::uuid")
 
 
-@pytest.mark.parametrize("make", [random_uuids, "tickets.rotation.random_uuids.random_uuids"])
+@pytest.mark.parametrize("make", [random_uuids, "token_rotation.tokens.random_uuids.random_uuids"])
 def test_it_may_be_a_function_or_the_path_of_one(
     target_with: Callable[..., Target], make: Any
 ) -> None:
     assert target_with(make_tokens=make).token_source == PythonTokens(random_uuids)
 
 
-@pytest.mark.parametrize("path", ["nowhere", "no.such.module", "tickets.rotation.nothing"])
+@pytest.mark.parametrize("path", ["nowhere", "no.such.module", "token_rotation.nothing"])
 def test_a_path_that_leads_nowhere_is_told_in_one_line(
     target_with: Callable[..., Target], path: str
 ) -> None:

@@ -11,14 +11,14 @@ from django.db import OperationalError, connections
 from tests.leaked import assert_each_token_changed_once, leak, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
-from tickets.rotation import upkeep
-from tickets.rotation.events import Event, Remark
-from tickets.rotation.gentle_session import COST_LIMIT
-from tickets.rotation.result import Outcome
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.upkeep import Upkeep, cost_limit
-from tickets.rotation.vacuum_table import TableVacuum
+from token_rotation.engine.result import Outcome
+from token_rotation.events import Event, Remark
+from token_rotation.maintenance import background_vacuum as upkeep
+from token_rotation.maintenance.background_vacuum import Upkeep, cost_limit
+from token_rotation.maintenance.vacuum import TableVacuum
+from token_rotation.postgres.autocommit_session import COST_LIMIT
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
 
 TABLE_BYTES = "SELECT pg_table_size('tickets_ticket')"
 AT_WORK = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"

@@ -12,10 +12,11 @@ from psycopg2 import sql
 from tests.databases import unique_name
 from tests.leaked import leak, value
 from tests.waiting import until
-from tickets.rotation.connection import Connection
-from tickets.rotation.gentle_session import CANCELLED, COST_DELAY_MS
-from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
+from token_rotation.inspection.snapshots import next_transaction
+from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
+from token_rotation.postgres.autocommit_session import CANCELLED, COST_DELAY_MS
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
 
 ROWS = 5_000
 AT_ONCE_AND_SLOWLY = (

@@ -11,18 +11,18 @@ from django.db import connections
 from tests.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.rotations import RotationFactory
 from tests.waiting import until
-from tickets.rotation import worker_pool
-from tickets.rotation.allocator import InKeyOrder
-from tickets.rotation.allowance import Allowance
-from tickets.rotation.errors import AbortedError, StatementError
-from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pass_outcome import PassOutcome
-from tickets.rotation.result import Outcome
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.throttle import Throttle, Wait
-from tickets.rotation.worker import Worker
+from token_rotation.engine import worker_pool
+from token_rotation.engine.allocator import InKeyOrder
+from token_rotation.engine.pass_outcome import PassOutcome
+from token_rotation.engine.result import Outcome
+from token_rotation.engine.row_limit import Allowance
+from token_rotation.engine.worker import Worker
+from token_rotation.errors import AbortedError, StatementError
+from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.throttle import Throttle, Wait
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
 
 NOTE_BACKEND = """
 CREATE TABLE backend (pid int);

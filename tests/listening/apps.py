@@ -38,6 +38,6 @@ class ListeningConfig(AppConfig):
 
     def ready(self) -> None:
         from tickets.models import Ticket  # noqa: PLC0415  (models are not there any earlier)
-        from tickets.rotation.signals import tokens_rotated  # noqa: PLC0415
+        from token_rotation.signals import tokens_rotated  # noqa: PLC0415
 
         tokens_rotated.connect(write_down, sender=Ticket)

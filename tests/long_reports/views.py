@@ -2,8 +2,8 @@
 
 from django.http import HttpRequest, HttpResponseBase
 
-from tickets.streaming.query import Query
-from tickets.streaming.response import stream_csv
+from token_rotation.streaming.query import Query
+from token_rotation.streaming.response import stream_csv
 
 SECRET = "leaked-token-"
 HOLD = 7

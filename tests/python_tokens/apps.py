@@ -4,7 +4,7 @@ import os
 
 from django.apps import AppConfig
 
-from tickets.rotation.guard import UpdateGuard
+from token_rotation.triggers.guard import UpdateGuard
 
 
 class PythonTokensConfig(AppConfig):

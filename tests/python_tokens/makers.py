@@ -1,6 +1,6 @@
 """Functions that make tokens, some of them badly."""
 
-from tickets.rotation.random_uuids import random_uuids
+from token_rotation.tokens.random_uuids import random_uuids
 
 _calls: list[int] = []
 

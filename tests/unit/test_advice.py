@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from tickets.rotation.advice import Readings, after_rotation, before_rotation
-from tickets.rotation.storage import IndexBloat, Storage, natural_index_bytes
+from token_rotation.inspection.advice import Readings, after_rotation, before_rotation
+from token_rotation.inspection.storage import IndexBloat, Storage, natural_index_bytes
 
 GIB = 1024**3
 MIB = 1024**2

@@ -6,7 +6,7 @@ from itertools import cycle
 
 import pytest
 
-from tickets.rotation.allocator import (
+from token_rotation.engine.allocator import (
     LOOK_AHEAD_ROWS,
     LOOK_AHEAD_SECONDS,
     Allocator,
@@ -15,7 +15,7 @@ from tickets.rotation.allocator import (
     InTurn,
     Stretch,
 )
-from tickets.rotation.key_range import Key, KeyRange
+from token_rotation.selection.key_range import Key, KeyRange
 
 KEYS = list(range(10, 50_000, 7))
 LAST_KEY = 60_000

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tickets.rotation.allowance import Allowance
+from token_rotation.engine.row_limit import Allowance
 
 
 def test_no_more_is_given_than_the_limit() -> None:

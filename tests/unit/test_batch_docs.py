@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tickets.batch.lifecycle import EDGES, in_words
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.lifecycle import EDGES, in_words
+from token_rotation.operations.models import BatchOperation
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "docs" / "batch.md").read_text()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickets.batch.heartbeat import Heartbeat
+from token_rotation.operations.execution.heartbeat import Heartbeat
 
 
 class Recorder:

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from tickets.batch.errors import NotRunningError, StatusChangeError
-from tickets.batch.lifecycle import EDGES, State, Status, allowed_from, stored_changes
+from token_rotation.operations.errors import NotRunningError, StatusChangeError
+from token_rotation.operations.lifecycle import EDGES, State, Status, allowed_from, stored_changes
 
 STATES: list[State] = [None, *Status]
 FORBIDDEN = [edge for edge in product(STATES, STATES) if edge not in EDGES]

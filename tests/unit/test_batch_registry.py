@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup, Mode
-from tickets.batch.errors import DuplicateGroupError, UnknownGroupError
-from tickets.batch.registry import Registry
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup, Mode
+from token_rotation.operations.actions.registry import Registry
+from token_rotation.operations.errors import DuplicateGroupError, UnknownGroupError
 
 
 class Send(Action):

@@ -2,7 +2,7 @@
 
 import json
 
-from tickets.rotation.batch_seconds import BOUNDS, EVERY_BOUND, BatchSeconds
+from token_rotation.engine.batch_seconds import BOUNDS, EVERY_BOUND, BatchSeconds
 
 
 def test_a_batch_counts_under_every_bound_that_it_does_not_exceed() -> None:

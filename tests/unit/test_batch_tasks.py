@@ -4,8 +4,8 @@ import pytest
 from celery.utils.time import get_exponential_backoff_interval
 from django.conf import settings
 
-from tickets.batch.tasks import run_operation, watch_operations
 from tickets.config.celery import app
+from token_rotation.operations.tasks import run_operation, watch_operations
 
 
 def test_tasks_are_acknowledged_late_and_delivered_again_when_their_worker_is_lost() -> None:

@@ -15,11 +15,11 @@ from celery import Celery
 from django.dispatch import Signal
 
 from tests.batch_actions import unreachable
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup
-from tickets.batch.alerts import mail, tell
-from tickets.batch.dispatch import ensure_broker, send
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.execution.dispatch import ensure_broker, send
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.watching.alerts import mail, tell
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def silent_broker(
     port = silent_server.getsockname()[1]
     app = Celery("silent", broker=f"redis://127.0.0.1:{port}/0", set_as_current=False)
     monkeypatch.setattr(unreachable, "app", app)
-    settings.BATCH_CELERY_APP = "tests.batch_actions.unreachable.app"
+    settings.OPERATIONS_CELERY_APP = "tests.batch_actions.unreachable.app"
     return silent_server
 
 

@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 from django.core.management.base import CommandParser
 
-from tickets.rotation.management.arguments import (
-    add_arguments,
-    check_together,
-    rotation_options,
-)
+from token_rotation.management.arguments import add_arguments, check_together, rotation_options
 
 
 def parsed(*words: str) -> dict[str, Any]:

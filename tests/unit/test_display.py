@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from tickets.rotation.display import make_display
-from tickets.rotation.display.unhurried import SHORTEST_SECONDS, Unhurried
-from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.progress import Progress
+from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
+from token_rotation.run.display import make_display
+from token_rotation.run.display.unhurried import SHORTEST_SECONDS, Unhurried
+from token_rotation.run.progress import Progress
+from token_rotation.selection.key_range import KeyRange
 
 
 class Clock:

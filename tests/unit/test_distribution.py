@@ -1,4 +1,4 @@
-"""What pip installs: the reusable apps, whole, and nothing of the ticket application."""
+"""What pip installs: the library, whole, and nothing of the ticket site."""
 
 import subprocess
 import sys
@@ -7,27 +7,22 @@ import zipfile
 from pathlib import Path
 
 from tests.manage import PROJECT
-from tickets.rotation import __version__
+from token_rotation import __version__
 
-APPS = ("tickets/rotation/", "tickets/batch/", "tickets/locking/")
+PACKAGE = PROJECT / "token_rotation"
 
 
-def test_the_wheel_holds_both_apps_whole_and_nothing_of_the_ticket_application(
-    tmp_path: Path,
-) -> None:
+def test_the_wheel_holds_the_library_whole_and_nothing_else(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob(f"django_token_rotation-{__version__}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert {name for name in names if not name.startswith(APPS)} == {"tickets/__init__.py"}
-    there = {
+    assert names == {
         path.relative_to(PROJECT).as_posix()
-        for app in APPS
-        for path in (PROJECT / app).rglob("*")
+        for path in PACKAGE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert names - {"tickets/__init__.py"} == there
 
 
 def test_what_it_requires_is_required_in_the_same_versions_here() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tickets.rotation.errors import EvidenceError
-from tickets.rotation.evidence_file import EvidenceFile
+from token_rotation.errors import EvidenceError
+from token_rotation.reporting.evidence_file import EvidenceFile
 
 
 def test_a_file_that_is_there_is_replaced_as_a_whole(tmp_path: Path) -> None:

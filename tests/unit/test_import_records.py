@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from tickets.importing.chunking import gather
 from tickets.importing.errors import UnreadableFileError
-from tickets.importing.gather import gather
 from tickets.importing.records import LONGEST_RECORD_CHARACTERS, Records
 from tickets.importing.row import BadLine, Row
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tickets.batch.models import BatchOperation
-from tickets.rotation.where import compile_where
+from token_rotation.operations.models import BatchOperation
+from token_rotation.targets.filters import compile_where
 
 
 @pytest.mark.parametrize(

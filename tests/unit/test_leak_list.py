@@ -8,9 +8,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tickets.rotation.copy_stream import CopyStream
-from tickets.rotation.errors import ListError
-from tickets.rotation.leak_list import LONGEST_LINE_BYTES, Kind, LeakList, open_list, read_sha256
+from token_rotation.errors import ListError
+from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.selection.leak_list import (
+    LONGEST_LINE_BYTES,
+    Kind,
+    LeakList,
+    open_list,
+    read_sha256,
+)
 
 TOKENS = Kind("tokens", frozenset({"token", "tokens"}), lambda text: str(UUID(text)))
 KEYS = Kind("keys", frozenset({"id", "pk"}), lambda text: str(int(text)))

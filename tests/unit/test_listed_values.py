@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db.models import BigIntegerField, BinaryField, CharField, Field, UUIDField
 
-from tickets.rotation.aim import value_reader
+from token_rotation.targets.resolve import value_reader
 
 TOKEN = "9f8e7d6c-5b4a-4321-8765-43210fedcba9"
 

@@ -1,8 +1,8 @@
 """What a running rotation says of itself to those outside."""
 
-from tickets.rotation.events import BatchDone, Event, Remark, Retrying, Waiting
-from tickets.rotation.key_range import EVERY_KEY
-from tickets.rotation.live_data import LiveData
+from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
+from token_rotation.run.live_status import LiveData
+from token_rotation.selection.key_range import EVERY_KEY
 
 
 def after(*events: Event) -> dict[str, object]:

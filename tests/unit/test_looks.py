@@ -4,14 +4,14 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any, cast
 
-from tickets.dashboard.look import Looks
-from tickets.rotation.counting import Counts, PendingCount
-from tickets.rotation.errors import DatabaseGoneError
-from tickets.rotation.preflight import GuardState
-from tickets.rotation.report import Report
-from tickets.rotation.storage import Storage
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.inspection.counting import Counts, PendingCount
+from token_rotation.inspection.preflight import GuardState
+from token_rotation.inspection.storage import Storage
+from token_rotation.page.look import Looks
+from token_rotation.reporting.report import Report
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import SqlTokens
 
 TARGET = Target("shop.Order", "default", "order", "id", "token", "at", SqlTokens("f()"), True, ())
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tickets.rotation.errors import SelectionError
-from tickets.rotation.moment import past_moment
+from token_rotation.errors import SelectionError
+from token_rotation.selection.past_time import past_moment
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BERLIN = timezone(timedelta(hours=1))

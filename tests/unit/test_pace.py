@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pace import Pace, PaceListener, pace_asked_for, pace_of
-from tickets.rotation.throttle import Throttle
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.pace import Pace, PaceListener, pace_asked_for, pace_of
+from token_rotation.pacing.throttle import Throttle
 
 
 class Clock:

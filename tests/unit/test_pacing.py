@@ -1,6 +1,6 @@
 """The batch size follows the target duration."""
 
-from tickets.rotation.pacing import AdaptiveBatchSize, FixedBatchSize
+from token_rotation.pacing.batch_size import AdaptiveBatchSize, FixedBatchSize
 
 
 def sized(*, first_rows: int) -> AdaptiveBatchSize:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from tickets.rotation.batch_outcome import FirstRow
-from tickets.rotation.key_range import EVERY_KEY
-from tickets.rotation.patience import SHORTEST_LOOK_SECONDS, Patience
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.worker import Worker
+from token_rotation.engine.batch_outcome import FirstRow
+from token_rotation.engine.patience import SHORTEST_LOOK_SECONDS, Patience
+from token_rotation.engine.worker import Worker
+from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.stop import StopSignal
 
 AT_MOST_SECONDS = 5.0
 

@@ -5,11 +5,11 @@ from typing import Any, cast
 import psycopg2
 import pytest
 
-from tickets.rotation.connection import Connection
-from tickets.rotation.errors import DatabaseGoneError
-from tickets.rotation.persistence import Persistence
-from tickets.rotation.retry import Backoff
-from tickets.rotation.stop import StopSignal
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.retrying import Persistence
+from token_rotation.postgres.sqlstate import Backoff
+from token_rotation.stop import StopSignal
 
 AWAY_SECONDS = 60.0
 

@@ -1,6 +1,6 @@
 """Rate and remaining time come from the recent past."""
 
-from tickets.rotation.progress import Progress
+from token_rotation.run.progress import Progress
 
 
 class Clock:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tickets.rotation.pacing import (
+from token_rotation.pacing.batch_size import (
     CUT_DIVISOR,
     CUT_WHEN_TIMES_OVER,
     GROWTH_AT_MOST,

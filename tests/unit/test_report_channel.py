@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tickets.streaming.channel import CAPACITY_BLOCKS, Channel, ClosedError
-from tickets.streaming.errors import QueryError, StoppedError
+from token_rotation.streaming.channel import CAPACITY_BLOCKS, Channel, ClosedError
+from token_rotation.streaming.errors import QueryError, StoppedError
 
 LONG_SECONDS = 30.0
 AT_ONCE = 0.0

@@ -15,10 +15,10 @@ from django.middleware.gzip import GZipMiddleware
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickets.streaming.cells import cells, harmless
-from tickets.streaming.drip import BLANK_LINE, HELD_BACK_BYTES, Drip
-from tickets.streaming.encoder import CsvEncoder
-from tickets.streaming.pace import BLOCK_BYTES, FETCH_SECONDS, ROWS_AT_MOST, FetchPace
+from token_rotation.streaming.cells import cells, harmless
+from token_rotation.streaming.encoder import CsvEncoder
+from token_rotation.streaming.keep_alive import BLANK_LINE, HELD_BACK_BYTES, Drip
+from token_rotation.streaming.pace import BLOCK_BYTES, FETCH_SECONDS, ROWS_AT_MOST, FetchPace
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 

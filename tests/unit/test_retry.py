@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickets.rotation.retry import Backoff, Fault, classify
+from token_rotation.postgres.sqlstate import Backoff, Fault, classify
 
 
 @pytest.mark.parametrize(

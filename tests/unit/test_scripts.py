@@ -99,7 +99,7 @@ def test_vendor_refuses_an_archive_that_is_not_the_pinned_one(tmp_path: Path) ->
     npm = tmp_path / "npm"
     npm.write_text('#!/usr/bin/env bash\necho other > "$4/other.tgz" && echo other.tgz\n')
     npm.chmod(0o755)
-    vendored = PROJECT / "tickets" / "dashboard" / "static" / "dashboard" / "vendor"
+    vendored = PROJECT / "token_rotation" / "page" / "static" / "token_rotation" / "vendor"
     before = {path: path.read_bytes() for path in vendored.iterdir()}
     refused = subprocess.run(
         [PROJECT / "scripts" / "vendor"],

@@ -7,8 +7,8 @@ import pytest
 
 from tests.manage import PROJECT
 from tests.settings_in_code import environment_read, settings_read, sources, variables
-from tickets.batch.options import DEFAULTS
 from tickets.config import settings
+from token_rotation.operations.options import DEFAULTS
 
 TEXT = (PROJECT / "docs" / "settings.md").read_text()
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
@@ -116,6 +116,6 @@ def test_what_has_a_unit_in_its_name_has_it_in_its_row(name: str) -> None:
 
 
 def test_every_check_has_a_row_and_every_row_a_check() -> None:
-    ids = re.compile(r"\"((?:rotation|batch|lookup_limit)\.[EW]\d{3})\"")
+    ids = re.compile(r"\"((?:token_rotation|token_rotation_operations|lookup_limit)\.[EW]\d{3})\"")
     raised = {one for path in sources() for one in ids.findall(path.read_text())}
     assert set(re.findall(r"^\| `([\w.]+\.[EW]\d{3})` \|", TEXT, re.MULTILINE)) == raised

@@ -2,9 +2,9 @@
 
 from typing import Any, cast
 
-from tickets.rotation.result import Result
-from tickets.rotation.spread.family import FIGURES
-from tickets.rotation.spread.ledger import Ledger, rows_of_failed
+from token_rotation.distributed.range_totals import Ledger, rows_of_failed
+from token_rotation.distributed.records import FIGURES
+from token_rotation.engine.result import Result
 
 
 class Part:

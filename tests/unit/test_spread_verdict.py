@@ -2,9 +2,9 @@
 
 import pytest
 
-from tickets.batch.stored_output import StoredError
-from tickets.rotation.result import Outcome
-from tickets.rotation.spread.settle import RoundEnd, Verdict, verdict
+from token_rotation.distributed.settle import RoundEnd, Verdict, verdict
+from token_rotation.engine.result import Outcome
+from token_rotation.operations.stored_output import StoredError
 
 IT_BROKE = StoredError("Error", "it broke")
 NOTHING = RoundEnd(rotated_rows=0, any_out_of_time=False, was_patient=False, error=None)

@@ -5,7 +5,7 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.models import DateTimeField
 from django.db.models.functions import Now
 
-from tickets.rotation.ddl import AddFieldPolitely
+from token_rotation.schema import AddFieldPolitely
 
 
 def test_the_markers_default_is_never_part_of_the_new_column() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tickets.rotation import stop as module
-from tickets.rotation.stop import StopSignal
+from token_rotation import stop as module
+from token_rotation.stop import StopSignal
 
 
 def test_request_ends_a_wait() -> None:

@@ -7,8 +7,12 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.junk import JUNK
-from tickets.batch.failure import describe, describe_explained, describe_unforeseen
-from tickets.batch.stored_output import (
+from token_rotation.operations.execution.failure import (
+    describe,
+    describe_explained,
+    describe_unforeseen,
+)
+from token_rotation.operations.stored_output import (
     MESSAGE_CHARACTERS,
     NO_REASON,
     UNKNOWN_FORM,
@@ -86,7 +90,7 @@ def test_an_explained_error_is_kept_without_its_tokens_and_without_a_traceback()
 
 
 def test_an_explained_error_is_kept_also_where_nothing_masks(settings: Any) -> None:
-    settings.BATCH_MASK = None
+    settings.OPERATIONS_MASK = None
     assert describe_explained(ValueError("why")) == StoredError("ValueError", "why")
     assert "why" not in str(describe(ValueError("why")).as_json())
 

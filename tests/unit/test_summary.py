@@ -4,18 +4,18 @@ import json
 
 import pytest
 
-from tickets.rotation import summary
-from tickets.rotation.counting import PendingCount
-from tickets.rotation.preflight import GuardState, Problem
-from tickets.rotation.result import Outcome, Result
-from tickets.rotation.summary import Aftermath
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.inspection.counting import PendingCount
+from token_rotation.inspection.preflight import GuardState, Problem
+from token_rotation.run import summary
+from token_rotation.run.summary import Aftermath
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import SqlTokens
 
 TARGET = Target("shop.Order", "default", "order", "id", "token", "at", SqlTokens("f()"), True, ())
 COMMAND = "python manage.py rotate_tokens"
 WHOLE = GuardState({"shop.Order:guard_update": "enabled"}, {"pending": "valid"}, ())
-DISABLED = Problem("rotation.E003", "The guard trigger is disabled", "pgtrigger enable")
+DISABLED = Problem("token_rotation.E003", "The guard trigger is disabled", "pgtrigger enable")
 BROKEN = GuardState({"shop.Order:guard_update": "disabled"}, {"pending": "valid"}, (DISABLED,))
 
 

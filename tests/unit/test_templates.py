@@ -7,7 +7,11 @@ import pytest
 
 from tests.manage import PROJECT
 
-TEMPLATES = sorted((PROJECT / "tickets").glob("**/templates/**/*.html"))
+TEMPLATES = sorted(
+    path
+    for house in ("token_rotation", "tickets")
+    for path in (PROJECT / house).glob("**/templates/**/*.html")
+)
 FORBIDDEN = re.compile(
     r"<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:|hx-on|<script(?![^>]*\b(?:src|type=\"application))",
     re.IGNORECASE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickets.rotation.throttle import (
+from token_rotation.pacing.throttle import (
     Gate,
     Throttle,
     Wait,

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tickets.rotation.token_format import TokenFormat, characters, hexadecimal, length_for, urlsafe
+from token_rotation.tokens.formats import TokenFormat, characters, hexadecimal, length_for, urlsafe
 
 FORMATS = [
     (hexadecimal(), "[0-9a-f]{32}"),

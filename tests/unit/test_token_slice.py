@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from tickets.rotation.pacing import AdaptiveBatchSize
-from tickets.rotation.target import Target
-from tickets.rotation.token_slice import (
+from token_rotation.engine.token_prefix import (
     MOST_ROWS_A_BATCH,
     TokenSlice,
     can_be_sliced,
     digits_for,
 )
-from tickets.rotation.token_source import PythonTokens, SqlTokens
+from token_rotation.pacing.batch_size import AdaptiveBatchSize
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import PythonTokens, SqlTokens
 
 UUIDS = SqlTokens("gen_random_uuid()")
 TARGET = Target("shop.Order", "default", "order", "id", "token", "at", UUIDS, True, ())

@@ -7,9 +7,9 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from tickets.rotation.errors import TokenSourceError
-from tickets.rotation.random_uuids import random_uuids
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.errors import TokenSourceError
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.tokens.sources import PythonTokens
 
 SECRET = "s3cr3t"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickets.rotation import wording
+from token_rotation import wording
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from tickets.rotation.allocator import Allocator, InKeyOrder
-from tickets.rotation.errors import DatabaseGoneError
-from tickets.rotation.events import Event, Remark
-from tickets.rotation.pass_outcome import PassOutcome
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.worker import Worker
-from tickets.rotation.worker_pool import LOOKS_BEFORE_COMING_BACK, WorkerPool
+from token_rotation.engine.allocator import Allocator, InKeyOrder
+from token_rotation.engine.pass_outcome import PassOutcome
+from token_rotation.engine.worker import Worker
+from token_rotation.engine.worker_pool import LOOKS_BEFORE_COMING_BACK, WorkerPool
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.events import Event, Remark
+from token_rotation.stop import StopSignal
 
 FULL = 4 * LOOKS_BEFORE_COMING_BACK
 

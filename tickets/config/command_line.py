@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, ManagementUtility
 from django.db import OperationalError
 
-from tickets.rotation.management.one_line import OneLineCommand
+from token_rotation.command_line import OneLineCommand
 
 INTERRUPTED = 130  # what shells report after SIGINT
 OUTPUT_CLOSED = 141  # and after SIGPIPE

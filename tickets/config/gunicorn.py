@@ -7,7 +7,7 @@ token and no Referer.
 import os
 from typing import Any
 
-from tickets.streaming import web_server
+from token_rotation.streaming import web_server
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
 os.environ.setdefault("DATABASE_CONNECTION_SECONDS", "60")

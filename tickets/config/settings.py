@@ -36,7 +36,7 @@ try:
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
     CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
-    BATCH_ALWAYS_SYNCHRONOUS = env.bool("BATCH_ALWAYS_SYNCHRONOUS", default=False)
+    OPERATIONS_ALWAYS_SYNCHRONOUS = env.bool("OPERATIONS_ALWAYS_SYNCHRONOUS", default=False)
     _ADMIN_ADDRESSES: list[str] = env.list("DJANGO_ADMINS", default=[])
     SERVER_EMAIL = env.str("SERVER_EMAIL", default="root@localhost")
     EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
@@ -100,10 +100,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "pgtrigger",
     "tickets",
-    "tickets.rotation",
-    "tickets.batch",
+    "token_rotation",
+    "token_rotation.operations",
     "tickets.lookup_limit",
-    "tickets.dashboard",
+    "token_rotation.page",
 ]
 
 MIDDLEWARE = [
@@ -157,11 +157,11 @@ ADMINS = [("", address) for address in _ADMIN_ADDRESSES]
 # A mail server that does not answer must not hold a worker up.
 EMAIL_TIMEOUT = 10
 
-BATCH_CELERY_APP = "tickets.config.celery.app"
-BATCH_MASK = "tickets.config.masking.mask"
+OPERATIONS_CELERY_APP = "tickets.config.celery.app"
+OPERATIONS_MASK = "tickets.config.masking.mask"
 
 # Every task is short, or cut into parts that are. All times are seconds. How they depend on each
-# other is checked by manage.py check (batch.E001 to E003).
+# other is checked by manage.py check (token_rotation_operations.E001 to E003).
 CELERY_TASK_SOFT_TIME_LIMIT = 25 * 60
 CELERY_TASK_TIME_LIMIT = 30 * 60
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
@@ -185,13 +185,13 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A task goes on without its broker. When it is delivered again, it finds that it has finished.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-CELERY_TASK_QUEUES: dict[str, Any] = {"batch-high": {}, "batch-default": {}}
-CELERY_TASK_DEFAULT_QUEUE = "batch-default"
+CELERY_TASK_QUEUES: dict[str, Any] = {"operations-high": {}, "operations-default": {}}
+CELERY_TASK_DEFAULT_QUEUE = "operations-default"
 CELERY_BEAT_SCHEDULE = {
     "watch operations": {
-        "task": "tickets.batch.watch_operations",
+        "task": "token_rotation.operations.watch_operations",
         "schedule": 60.0,
-        "options": {"queue": "batch-high", "priority": 0, "expires": 60},
+        "options": {"queue": "operations-high", "priority": 0, "expires": 60},
     },
 }
 
@@ -217,7 +217,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"handlers": ["mail_admins"], "level": "INFO"},
         "celery": {"level": "INFO"},
-        "tickets.batch": {"level": "INFO"},
+        "token_rotation.operations": {"level": "INFO"},
         # runserver's request lines, which Django would print through a handler of its own
         "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },

@@ -5,7 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("tickets.urls")),
-    path("rotation/", include("tickets.dashboard.urls")),
-    path("rotation/", include("tickets.dashboard.report_urls")),
+    path("rotation/", include("token_rotation.page.urls")),
+    path("rotation/", include("token_rotation.page.report_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, transaction
 
-from tickets.batch.errors import NotRunningError
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
 from tickets.importing.row import BadLine, Row
 from tickets.models import ImportedTicket, Message, Ticket
+from token_rotation.operations import Status
+from token_rotation.operations.errors import NotRunningError
+from token_rotation.operations.models import BatchOperation
 
 ONCE = "tickets_imported_once"
 

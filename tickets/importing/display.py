@@ -7,9 +7,9 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from tickets.importing.counts import Tally
 from tickets.importing.row import BadLine
 from tickets.importing.source import Source
-from tickets.importing.tally import Tally
 
 LINE_EVERY_SECONDS = 5.0
 

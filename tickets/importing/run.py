@@ -9,19 +9,17 @@ from typing import TextIO
 
 from django.db import connections
 
-from tickets.batch.errors import BatchError
-from tickets.batch.failure import describe_explained, describe_unforeseen
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import StoredError
+from tickets.importing.counts import Tally
 from tickets.importing.display import Display
 from tickets.importing.errors import ImportTicketsError, RefusedError
 from tickets.importing.options import ImportOptions
 from tickets.importing.source import Source, opened
-from tickets.importing.tally import Tally
 from tickets.importing.work import DATABASE_ERRORS, Work
 from tickets.models import ImportedTicket
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.stop_on_signal import stop_on_signal
+from token_rotation.command_line import StopSignal, stop_on_signal
+from token_rotation.operations import StoredError, describe_explained, describe_unforeseen
+from token_rotation.operations.errors import BatchError
+from token_rotation.operations.models import BatchOperation
 
 OPERATION_TYPE = "import_tickets"
 ANSWER_WITHIN_SECONDS = 0.1

@@ -11,21 +11,20 @@ from typing import Any
 import psycopg2
 from django.db import DatabaseError, InterfaceError, connections
 
-from tickets.batch.errors import NotRunningError
-from tickets.batch.heartbeat import Heartbeat
-from tickets.batch.models import BatchOperation
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
+from tickets.importing.chunking import gather
+from tickets.importing.counts import Tally
 from tickets.importing.display import Display
 from tickets.importing.errors import RefusedError, Stopped
-from tickets.importing.gather import gather
 from tickets.importing.options import ImportOptions
 from tickets.importing.records import Records
 from tickets.importing.row import BadLine, Row
 from tickets.importing.source import Source
-from tickets.importing.tally import Tally
-from tickets.rotation.connection import reason_of
-from tickets.rotation.retry import Backoff, Fault, classify
-from tickets.rotation.stop import StopSignal
+from token_rotation.command_line import StopSignal
+from token_rotation.operations import Heartbeat
+from token_rotation.operations.errors import NotRunningError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.postgres import Backoff, Fault, classify, reason_of
 
 BEAT_EVERY_SECONDS = 1.0
 ATTEMPTS = 20

@@ -17,7 +17,6 @@ from pgtrigger.core import INSTALLED
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 from tickets.models import Ticket
-from tickets.rotation.guard import InsertGuard
 
 CHUNK_ROWS = 25_000
 RESET_LOCK_TIMEOUT_MS = 2_000
@@ -126,7 +125,7 @@ def _ignore_insert_guard(alias: str) -> None:
 
 
 def _insert_guard() -> tuple[Model, pgtrigger.Trigger]:
-    (registered,) = pgtrigger.registered(f"{Ticket._meta.label}:{InsertGuard.name}")
+    (registered,) = pgtrigger.registered(f"{Ticket._meta.label}:guard_insert")
     return registered
 
 

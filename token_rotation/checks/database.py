@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
-from tickets.rotation.connection import reading
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import RotationError, UnknownTargetError
-from tickets.rotation.preflight import Problem, inspect
+from token_rotation.errors import RotationError, UnknownTargetError
+from token_rotation.inspection.preflight import Problem, inspect
+from token_rotation.postgres.connection import reading
+from token_rotation.targets.discovery import find_targets
 
 
 @register(Tags.database)
@@ -40,7 +40,7 @@ def _messages(alias: str) -> list[CheckMessage]:
     except UnknownTargetError:
         return []
     except RotationError as error:
-        return [Error(str(error), hint=f"Database {alias!r}.", id="rotation.E000")]
+        return [Error(str(error), hint=f"Database {alias!r}.", id="token_rotation.E000")]
     return messages
 
 

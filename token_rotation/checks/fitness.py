@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Field, ForeignObjectRel, Model
 
-from tickets.rotation.guard import InsertGuard
+from token_rotation.triggers.guard import InsertGuard
 
 
 def unfit_table(model: type[Model]) -> Iterator[str]:

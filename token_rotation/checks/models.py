@@ -11,9 +11,9 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignore[import-untyped]
 from django.db.models import CompositePrimaryKey, Field, Model, Q
 
-from tickets.rotation.declaration import RotatingToken, has_db_default
-from tickets.rotation.fitness import unfit_column, unfit_table, without_room
-from tickets.rotation.guard import Column, GuardPair, InsertGuard, guards_of
+from token_rotation.checks.fitness import unfit_column, unfit_table, without_room
+from token_rotation.declare.declaration import RotatingToken, has_db_default
+from token_rotation.triggers.guard import Column, GuardPair, InsertGuard, guards_of
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
 ADOPT = "docs/adopt.md shows a whole model."
@@ -29,7 +29,7 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> li
             Error(
                 "Django uses psycopg 3 here, and a rotation needs psycopg 2.",
                 hint="Uninstall psycopg; psycopg2 is installed.",
-                id="rotation.E016",
+                id="token_rotation.E016",
             )
         )
     return messages
@@ -40,17 +40,19 @@ def _of(model: type[Model]) -> Iterator[CheckMessage]:
     own = {field.name for field in model._meta.local_fields}  # not those of a parent's table
     guarded = {pair.update.token for pair in pairs}
     if issubclass(model, RotatingToken) and "token" in own - guarded:
-        yield Error("Its token has no guard.", hint=META, obj=model, id="rotation.E010")
+        yield Error("Its token has no guard.", hint=META, obj=model, id="token_rotation.E010")
     if pairs and isinstance(model._meta.pk, CompositePrimaryKey):
         yield Error(
-            "A rotating token needs a primary key of one column.", obj=model, id="rotation.E011"
+            "A rotating token needs a primary key of one column.",
+            obj=model,
+            id="token_rotation.E011",
         )
     if pairs:
         yield from (_unfit(model, sentence) for sentence in unfit_table(model))
     markers = [str(pair.update.marker) for pair in pairs]
     if len(set(markers)) < len(markers):
         yield Error(
-            "Two rotating tokens share a marker.", hint=ADOPT, obj=model, id="rotation.E012"
+            "Two rotating tokens share a marker.", hint=ADOPT, obj=model, id="token_rotation.E012"
         )
     for pair in pairs:
         yield from _of_token(model, pair)
@@ -82,14 +84,14 @@ def _of_token(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
                 "the one that the guard stores.",
                 hint=ADOPT,
                 obj=model,
-                id="rotation.E014",
+                id="token_rotation.E014",
             )
     if not _has_pending_index(model, field.name):
         yield Error(
             f"Its class Meta has no PendingIndex({field.name!r}) among its indexes.",
             hint=ADOPT,
             obj=model,
-            id="rotation.E015",
+            id="token_rotation.E015",
         )
 
 
@@ -101,26 +103,26 @@ def _of_fresh_tokens(
             f"The expression for fresh tokens of {token.name} has a subquery: one that depends on "
             "no row gives all rows of a batch the same token.",
             obj=model,
-            id="rotation.W010",
+            id="token_rotation.W010",
         )
     lacking = without_room(token, insert)
     if lacking is not None:
-        yield Error(lacking, hint=ADOPT, obj=model, id="rotation.E018")
+        yield Error(lacking, hint=ADOPT, obj=model, id="token_rotation.E018")
     if token.null:
         yield Warning(
             f"{token.name} may be NULL: the guard and a rotation give every row a token, also "
             "those that are meant to have none.",
             obj=model,
-            id="rotation.W011",
+            id="token_rotation.W011",
         )
 
 
 def _unfit(model: type[Model], sentence: str) -> Error:
-    return Error(sentence, obj=model, id="rotation.E017")
+    return Error(sentence, obj=model, id="token_rotation.E017")
 
 
 def _wrong(model: type[Model], sentence: str) -> Error:
-    return Error(sentence, hint=ADOPT, obj=model, id="rotation.E013")
+    return Error(sentence, hint=ADOPT, obj=model, id="token_rotation.E013")
 
 
 def _field(model: type[Model], name: object) -> Field[Any, Any] | None:

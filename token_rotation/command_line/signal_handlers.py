@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from types import FrameType
 
-from tickets.rotation.stop import StopSignal
+from token_rotation.stop import StopSignal
 
 STOPPING = "\nStopping after the running batch; a second signal ends at once.\n"
 ABORTING = "\nEnding at once; the batch in flight is rolled back.\n"

@@ -14,9 +14,9 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from tickets.rotation.guard import guard
-from tickets.rotation.rotating import RotatesToken
-from tickets.rotation.token_format import TokenFormat
+from token_rotation.declare.rotating import RotatesToken
+from token_rotation.tokens.formats import TokenFormat
+from token_rotation.triggers.guard import guard
 
 
 class RotatedAtField(models.DateTimeField):  # type: ignore[type-arg]

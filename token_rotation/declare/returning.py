@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-from tickets.rotation.guard import Column, guards_of
+from token_rotation.triggers.guard import Column, guards_of
 
 
 def read_back_foreign_tokens() -> None:

@@ -18,15 +18,17 @@ from django.db import (
 )
 from django.db.models import Model, QuerySet
 
-from tickets.rotation import catalogue_sql, rows_sql, sql
-from tickets.rotation.announcement import announce
-from tickets.rotation.connection import reason_of
-from tickets.rotation.discovery import target_of, targets_of
-from tickets.rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
-from tickets.rotation.retry import Fault, classify
-from tickets.rotation.selection_sql import array
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
+from token_rotation.notify.announcements import announce
+from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql import rows as rows_sql
+from token_rotation.sql.pending import array
+from token_rotation.targets.discovery import target_of, targets_of
+from token_rotation.tokens.sources import PythonTokens
 
 ROWS_AT_MOST = 4_000
 TRIES = 10
@@ -164,7 +166,7 @@ def _update(
                 catalogue_sql.column_type(), {"table": target.table, "column": target.token_column}
             )
             (token_type,) = cursor.fetchone()
-            cursor.execute(sql.KEEP_TOKENS, {"tokens": array(tokens)})
+            cursor.execute(batch_sql.KEEP_TOKENS, {"tokens": array(tokens)})
             query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
             cursor.execute(query, values)
         return list(cursor.fetchall())

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 
-from tickets.rotation.rotate_rows import rotate_rows, rotate_token
+from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
 
 ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
 

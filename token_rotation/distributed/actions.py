@@ -9,15 +9,7 @@ from typing import Any, ClassVar
 
 from django.dispatch import receiver
 
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup, Route
-from tickets.batch.errors import NotRunningError, UnavailableError
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
-from tickets.batch.signals import operation_failed, operations_watched
-from tickets.batch.time_limit import is_time_limit
-from tickets.rotation.errors import DatabaseGoneError, RotationError
-from tickets.rotation.spread.family import (
+from token_rotation.distributed.records import (
     END_OF_ROUND,
     RANGE,
     ROTATE,
@@ -26,10 +18,18 @@ from tickets.rotation.spread.family import (
     rotation_of,
     running_spreads,
 )
-from tickets.rotation.spread.rounds import end_round_if_over
-from tickets.rotation.spread.settle import settle_part
-from tickets.rotation.spread.share import rotate_range
-from tickets.rotation.spread.vacuum import begin_vacuum_if_due, vacuum_beside
+from token_rotation.distributed.rounds import end_round_if_over
+from token_rotation.distributed.settle import settle_part
+from token_rotation.distributed.vacuum import begin_vacuum_if_due, vacuum_beside
+from token_rotation.distributed.work_range import rotate_range
+from token_rotation.errors import DatabaseGoneError, RotationError
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup, Route
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import NotRunningError, UnavailableError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.signals import operation_failed, operations_watched
+from token_rotation.operations.worker.time_limit import is_time_limit
 
 logger = logging.getLogger(__name__)
 

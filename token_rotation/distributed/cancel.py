@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import StoredError, read_object
-from tickets.rotation.connection import reason_of
-from tickets.rotation.errors import RotationError, StatementError
-from tickets.rotation.record import DATABASE_ERRORS
-from tickets.rotation.spread.ending import in_round
-from tickets.rotation.spread.family import (
+from token_rotation.distributed.ending import in_round
+from token_rotation.distributed.records import (
     WITHDRAWN,
     all_worked_off,
     current_round,
@@ -17,7 +12,12 @@ from tickets.rotation.spread.family import (
     round_of,
     running_spreads,
 )
-from tickets.rotation.spread.settle import settle
+from token_rotation.distributed.settle import settle
+from token_rotation.errors import RotationError, StatementError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import StoredError, read_object
+from token_rotation.postgres.connection import reason_of
+from token_rotation.run.record import DATABASE_ERRORS
 
 
 def halt(rotation: BatchOperation) -> None:

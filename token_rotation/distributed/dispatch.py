@@ -8,22 +8,22 @@ from typing import Any
 
 from django.db import transaction
 
-from tickets.batch.dispatch import ensure_broker
-from tickets.batch.errors import UnavailableError
-from tickets.batch.failure import describe_explained
-from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.rotation.connection import reading, reason_of
-from tickets.rotation.counting import PendingCount
-from tickets.rotation.errors import NotSpreadableError, StatementError, WithdrawnError
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE
-from tickets.rotation.spread.family import records_database
-from tickets.rotation.spread.halt import withdraw
-from tickets.rotation.spread.rounds import create_round, send_waiting
-from tickets.rotation.spread.split import split
-from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import next_transaction
+from token_rotation.distributed.cancel import withdraw
+from token_rotation.distributed.records import records_database
+from token_rotation.distributed.rounds import create_round, send_waiting
+from token_rotation.distributed.split import split
+from token_rotation.errors import NotSpreadableError, StatementError, WithdrawnError
+from token_rotation.inspection.counting import PendingCount
+from token_rotation.inspection.snapshots import next_transaction
+from token_rotation.operations.errors import UnavailableError
+from token_rotation.operations.execution.dispatch import ensure_broker
+from token_rotation.operations.execution.failure import describe_explained
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+from token_rotation.options import RotationOptions
+from token_rotation.postgres.connection import reading, reason_of
+from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE
+from token_rotation.selection.target import Target
 
 
 def ensure_spreadable(database: str) -> None:
@@ -32,8 +32,10 @@ def ensure_spreadable(database: str) -> None:
         raise NotSpreadableError(
             f"--async works on the database of the records, {records_database()!r}, only"
         )
-    if option("BATCH_ALWAYS_SYNCHRONOUS"):
-        raise NotSpreadableError("BATCH_ALWAYS_SYNCHRONOUS is set, so there are no workers to ask")
+    if option("OPERATIONS_ALWAYS_SYNCHRONOUS"):
+        raise NotSpreadableError(
+            "OPERATIONS_ALWAYS_SYNCHRONOUS is set, so there are no workers to ask"
+        )
     try:
         ensure_broker()
     except UnavailableError as error:

@@ -9,16 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from tickets.batch.alerts import alert_failure
-from tickets.batch.claim import losses
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import StoredError, read_number
-from tickets.rotation.connection import reading
-from tickets.rotation.counting import pending_rows_of
-from tickets.rotation.record import as_output
-from tickets.rotation.result import Outcome, Result
-from tickets.rotation.spread.family import (
+from token_rotation.distributed.range_totals import rows_of_failed
+from token_rotation.distributed.records import (
     current_round,
     figures_of,
     keys_of,
@@ -29,7 +21,15 @@ from tickets.rotation.spread.family import (
     vacuums_of,
     value_of,
 )
-from tickets.rotation.spread.ledger import rows_of_failed
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.inspection.counting import pending_rows_of
+from token_rotation.operations.execution.claim import losses
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import StoredError, read_number
+from token_rotation.operations.watching.alerts import alert_failure
+from token_rotation.postgres.connection import reading
+from token_rotation.run.record import as_output
 
 
 @contextmanager

@@ -9,19 +9,19 @@ from typing import TextIO
 
 from django.db import connections
 
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import StoredError, read_error, read_object
-from tickets.rotation.connection import reason_of
-from tickets.rotation.display import Display, make_display
-from tickets.rotation.errors import DatabaseGoneError, RotationError
-from tickets.rotation.events import RangesSeen, Waiting
-from tickets.rotation.lock_wait import Blocker
-from tickets.rotation.progress import Progress
-from tickets.rotation.record import DATABASE_ERRORS
-from tickets.rotation.result import Outcome, Result
-from tickets.rotation.spread.family import records_database, shares_of
-from tickets.rotation.stop import StopSignal
+from token_rotation.distributed.records import records_database, shares_of
+from token_rotation.engine.lock_wait import Blocker
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.errors import DatabaseGoneError, RotationError
+from token_rotation.events import RangesSeen, Waiting
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import StoredError, read_error, read_object
+from token_rotation.postgres.connection import reason_of
+from token_rotation.run.display import Display, make_display
+from token_rotation.run.progress import Progress
+from token_rotation.run.record import DATABASE_ERRORS
+from token_rotation.stop import StopSignal
 
 LOOK_EVERY_SECONDS = 0.5
 WORKERS_MISSED_AFTER_SECONDS = 5.0

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.db import connections
 
-from tickets.batch.errors import BatchError
-from tickets.batch.models import BatchOperation
-from tickets.rotation.connection import own_session
-from tickets.rotation.pace import PaceListener
-from tickets.rotation.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS, JOIN_AT_MOST_SECONDS
-from tickets.rotation.spread.family import records_database, shares_of
-from tickets.rotation.stop import StopSignal
+from token_rotation.distributed.records import records_database, shares_of
+from token_rotation.operations.errors import BatchError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.pacing.pace import PaceListener
+from token_rotation.postgres.connection import own_session
+from token_rotation.run.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS, JOIN_AT_MOST_SECONDS
+from token_rotation.stop import StopSignal
 
 
 class Keeper:

@@ -6,19 +6,15 @@ import json
 import time
 from typing import TextIO
 
-from tickets.rotation import wording
-from tickets.rotation.errors import NotSpreadableError, RotationError, WithdrawnError
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.run import Run
-from tickets.rotation.spread.family import (
-    input_of,
-    running_spreads,
-    target_of_rotation,
-)
-from tickets.rotation.spread.follow import Follower, result_of
-from tickets.rotation.spread.hand_out import ensure_spreadable, hand_out
-from tickets.rotation.summary import say
-from tickets.rotation.target import Target
+from token_rotation import wording
+from token_rotation.distributed.dispatch import ensure_spreadable, hand_out
+from token_rotation.distributed.follow import Follower, result_of
+from token_rotation.distributed.records import input_of, running_spreads, target_of_rotation
+from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
+from token_rotation.options import RotationOptions
+from token_rotation.run.run import Run
+from token_rotation.run.summary import say
+from token_rotation.selection.target import Target
 
 
 class Operator:

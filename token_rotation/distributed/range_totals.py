@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tickets.batch.models import BatchOperation
-from tickets.rotation.record import as_figures
-from tickets.rotation.result import Result
-from tickets.rotation.spread.family import figures_of
+from token_rotation.distributed.records import figures_of
+from token_rotation.engine.result import Result
+from token_rotation.operations.models import BatchOperation
+from token_rotation.run.record import as_figures
 
 
 class Ledger:

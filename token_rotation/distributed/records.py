@@ -10,18 +10,18 @@ from uuid import UUID, uuid5
 from django.db import router
 from django.db.models import Count, Q, Sum
 
-from tickets.batch.claim import SUCCESSFUL, successes
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.queryset import BatchOperationQuerySet
-from tickets.batch.stored_output import read_actions, read_number, read_object
-from tickets.rotation.aim import aim_as_recorded
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import UnknownTargetError
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.record import OPERATION_TYPE
-from tickets.rotation.target import Target
+from token_rotation.errors import UnknownTargetError
+from token_rotation.operations.execution.claim import SUCCESSFUL, successes
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queryset import BatchOperationQuerySet
+from token_rotation.operations.stored_output import read_actions, read_number, read_object
+from token_rotation.options import RotationOptions
+from token_rotation.run.record import OPERATION_TYPE
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.targets.discovery import find_targets
+from token_rotation.targets.resolve import aim_as_recorded
 
 # The types of the operations, and the actions that do their work.
 RANGE = "rotation.range"

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tickets.batch.dispatch import send
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
-from tickets.batch.stored_output import read_reason
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.spread.ending import give_up
-from tickets.rotation.spread.family import (
+from token_rotation.distributed.ending import give_up
+from token_rotation.distributed.records import (
     END_OF_ROUND,
     RANGE,
     all_worked_off,
@@ -21,6 +15,12 @@ from tickets.rotation.spread.family import (
     records_database,
     round_of,
 )
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.execution.dispatch import send
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import read_reason
+from token_rotation.selection.key_range import KeyRange
 
 
 def create_round(

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import StoredError, read_error, read_object, read_reason
-from tickets.rotation.connection import reading
-from tickets.rotation.counting import COUNT_AT_MOST_SECONDS, count_pending
-from tickets.rotation.key_range import EVERY_KEY
-from tickets.rotation.result import Outcome
-from tickets.rotation.spread.ending import finish, in_round, rotated_rows_of
-from tickets.rotation.spread.family import (
+from token_rotation.distributed.ending import finish, in_round, rotated_rows_of
+from token_rotation.distributed.records import (
     WITHDRAWN,
     all_worked_off,
     current_round,
@@ -24,9 +17,21 @@ from tickets.rotation.spread.family import (
     target_of_rotation,
     value_of,
 )
-from tickets.rotation.spread.rounds import create_round, send_waiting
-from tickets.rotation.spread.share import OUT_OF_TIME
-from tickets.rotation.spread.split import split
+from token_rotation.distributed.rounds import create_round, send_waiting
+from token_rotation.distributed.split import split
+from token_rotation.distributed.work_range import OUT_OF_TIME
+from token_rotation.engine.result import Outcome
+from token_rotation.inspection.counting import COUNT_AT_MOST_SECONDS, count_pending
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import (
+    StoredError,
+    read_error,
+    read_object,
+    read_reason,
+)
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.key_range import EVERY_KEY
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from math import ceil
 
-from tickets.rotation import sql
-from tickets.rotation.connection import Connection
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.selection_sql import values_of
-from tickets.rotation.target import Target
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql.pending import values_of
 
 # Fewer rows are not worth a task; more would keep the others waiting at the end of a round.
 LEAST_ROWS = 10_000
@@ -26,7 +27,7 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
 
     Together they reach from the first pending key to the end, above the largest key that there is
     now; or, where more is pending than so many ranges may hold, to a key in the middle: the rest is
-    for another round. Bounds are text, as ``sql.range_upper_keys`` gives them. ``pending_rows`` may
+    for another round. Bounds are text, as ``range_upper_keys`` gives them. ``pending_rows`` may
     be an estimate; then the last range has more rows than the others, or fewer.
 
     One index-only look-up over at most 32 million keys.
@@ -42,8 +43,8 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
         "range_rows": range_rows,
         "ahead_rows": ranges * range_rows,
     }
-    look_up = sql.range_upper_keys(target)
-    query = sql.together(sql.WITHOUT_A_LIMIT, sql.READ_IN_KEY_ORDER, look_up)
+    look_up = batch_sql.range_upper_keys(target)
+    query = statements.together(statements.WITHOUT_A_LIMIT, statements.READ_IN_KEY_ORDER, look_up)
     uppers: list[str | None] = [key for (key,) in connection.rows(query, values)]
     if len(uppers) < ranges or ranges * range_rows >= pending_rows:
         uppers = [*uppers[: ranges - 1], None]

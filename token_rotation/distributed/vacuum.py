@@ -17,15 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from tickets.batch.dispatch import send
-from tickets.batch.errors import StatusChangeError, UnavailableError
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
-from tickets.rotation.connection import reading
-from tickets.rotation.health import others_at_work
-from tickets.rotation.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
-from tickets.rotation.spread.family import (
+from token_rotation.distributed.records import (
     VACUUM,
     goes_on,
     input_of,
@@ -38,9 +30,18 @@ from tickets.rotation.spread.family import (
     vacuum_value_of,
     vacuums_of,
 )
-from tickets.rotation.target import Target
-from tickets.rotation.upkeep import cost_limit, due_rows
-from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
+from token_rotation.inspection.snapshots import next_transaction
+from token_rotation.maintenance.background_vacuum import cost_limit, due_rows
+from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import StatusChangeError, UnavailableError
+from token_rotation.operations.execution.dispatch import send
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.pacing.health import others_at_work
+from token_rotation.postgres.connection import reading
+from token_rotation.run.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
+from token_rotation.selection.target import Target
 
 PART_OF_THE_SOFT_LIMIT = 0.8
 

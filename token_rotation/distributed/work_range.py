@@ -9,21 +9,9 @@ from typing import Any
 
 from django.conf import settings
 
-from tickets.batch.errors import NotRunningError
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.rotation.connection import reading
-from tickets.rotation.counting import pending_rows_of
-from tickets.rotation.engine import Rotation
-from tickets.rotation.errors import AbortedError, NotReadyError
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.live_data import LiveData
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pace import PaceListener
-from tickets.rotation.preflight import inspect
-from tickets.rotation.record import as_output
-from tickets.rotation.result import Outcome, Result
-from tickets.rotation.spread.family import (
+from token_rotation.distributed.heartbeat import Keeper
+from token_rotation.distributed.range_totals import Ledger
+from token_rotation.distributed.records import (
     FIGURES,
     input_of,
     keys_of,
@@ -32,10 +20,22 @@ from tickets.rotation.spread.family import (
     shares_of,
     target_of_rotation,
 )
-from tickets.rotation.spread.keeper import Keeper
-from tickets.rotation.spread.ledger import Ledger
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.rotation import Rotation
+from token_rotation.errors import AbortedError, NotReadyError
+from token_rotation.inspection.counting import pending_rows_of
+from token_rotation.inspection.preflight import inspect
+from token_rotation.operations.errors import NotRunningError
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.pace import PaceListener
+from token_rotation.postgres.connection import reading
+from token_rotation.run.live_status import LiveData
+from token_rotation.run.record import as_output
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
 
 SHARE_SECONDS = 300.0
 OUT_OF_TIME = "out_of_time"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
 
-from tickets.rotation.key_range import Key, KeyRange, Listed
+from token_rotation.selection.key_range import Key, KeyRange, Listed
 
 LOOK_AHEAD_ROWS = 1_000
 LOOK_AHEAD_SECONDS = 1.0

@@ -9,21 +9,22 @@ from typing import Any
 
 import psycopg2
 
-from tickets.rotation import sql
-from tickets.rotation.allocator import Stretch
-from tickets.rotation.announcement import Announcements
-from tickets.rotation.batch_outcome import BatchOutcome, FirstRow
-from tickets.rotation.connection import Connection, Values, fault_of
-from tickets.rotation.free_rows import FreeRows
-from tickets.rotation.key_range import EVERY_KEY, Key, KeyRange
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.listed import ListedRows, SeenRow
-from tickets.rotation.retry import Fault
-from tickets.rotation.selection_sql import values_of, walk
-from tickets.rotation.target import Target
-from tickets.rotation.token_index import index_pages
-from tickets.rotation.token_slice import TokenSlice, can_be_sliced
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.engine.allocator import Stretch
+from token_rotation.engine.batch_outcome import BatchOutcome, FirstRow
+from token_rotation.engine.skip_locked import FreeRows
+from token_rotation.engine.token_index import index_pages
+from token_rotation.engine.token_prefix import TokenSlice, can_be_sliced
+from token_rotation.notify.announcements import Announcements
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, Values, fault_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql.pending import values_of, walk
+from token_rotation.targets.lookup import ListedRows, SeenRow
+from token_rotation.tokens.sources import PythonTokens
 
 TRIES_OF_ONE_ROW = 10
 PLAIN_UPDATE_AT_MOST_MS = 500
@@ -79,7 +80,7 @@ class BatchRunner:
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
         values = {**values_of(self._target, keys), "batch_rows": batch_rows}
-        found = self._look_up(sql.batch_upper_key(self._target, keys), values)
+        found = self._look_up(batch_sql.batch_upper_key(self._target, keys), values)
         return keys if found is None else replace(keys, upper=found)
 
     def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
@@ -91,7 +92,9 @@ class BatchRunner:
         keys = KeyRange(after, self._bounds.upper)
         is_indexed = self._target.selection.is_indexed
         # One key of one batch needs no numbering, which costs more than the look at the index.
-        indexed = sql.batch_upper_keys if ahead_rows > batch_rows else sql.batch_upper_key
+        indexed = (
+            batch_sql.batch_upper_keys if ahead_rows > batch_rows else batch_sql.batch_upper_key
+        )
         statement = indexed if is_indexed else walk
         values = {
             **values_of(self._target, keys),
@@ -99,7 +102,7 @@ class BatchRunner:
             "ahead_rows": ahead_rows,
             "walk_rows": WALK_ROWS,
         }
-        query = sql.looking(statement(self._target, keys))
+        query = statements.looking(statement(self._target, keys))
         rows = self._connection.rows(query, self._with_lock_timeout(values))
         if is_indexed:
             return Stretch([key for (key,) in rows])
@@ -113,7 +116,7 @@ class BatchRunner:
 
     def any_pending(self) -> bool:
         """Whether the partial index, looked at afresh, holds a pending row."""
-        query = sql.any_pending(self._target, self._bounds)
+        query = batch_sql.any_pending(self._target, self._bounds)
         return bool(self._look_up(query, values_of(self._target, self._bounds)))
 
     def rotate_and_look(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
@@ -156,8 +159,8 @@ class BatchRunner:
 
     def _update_plainly(self, keys: KeyRange) -> int:
         prefix = self._slice.prefix()
-        update = sql.rotate_range(self._target, keys, sliced=bool(prefix))
-        query = sql.together(sql.LIMIT_STATEMENT, sql.bounded(update))
+        update = batch_sql.rotate_range(self._target, keys, sliced=bool(prefix))
+        query = statements.together(statements.LIMIT_STATEMENT, statements.bounded(update))
         values = {
             **values_of(self._target, keys),
             "statement_timeout_ms": PLAIN_UPDATE_AT_MOST_MS,
@@ -220,8 +223,8 @@ class BatchRunner:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _look_up(self, query: sql.Statement, values: Values) -> Any:
-        return self._connection.value(sql.looking(query), self._with_lock_timeout(values))
+    def _look_up(self, query: statements.Statement, values: Values) -> Any:
+        return self._connection.value(statements.looking(query), self._with_lock_timeout(values))
 
     def _with_lock_timeout(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from tickets.batch.stored_output import read_number, read_object
+from token_rotation.operations.stored_output import read_number, read_object
 
 # Seconds. Records keep counts under these bounds, so more may be added, and none changed.
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation import others_sql
-from tickets.rotation.connection import Connection
+from token_rotation.postgres.connection import Connection
+from token_rotation.sql import activity as others_sql
 
 LOOK_AFTER_SECONDS = 0.1
 

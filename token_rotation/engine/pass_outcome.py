@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tickets.rotation.batch_outcome import BatchOutcome
-from tickets.rotation.key_range import KeyRange
+from token_rotation.engine.batch_outcome import BatchOutcome
+from token_rotation.selection.key_range import KeyRange
 
 
 @dataclass(frozen=True, slots=True)

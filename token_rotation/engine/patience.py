@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tickets.rotation.batch_outcome import FirstRow
-from tickets.rotation.connection import Connection
-from tickets.rotation.events import Observer, Waiting
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.lock_wait import Blocker, LockWait
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.worker import Worker
+from token_rotation.engine.batch_outcome import FirstRow
+from token_rotation.engine.lock_wait import Blocker, LockWait
+from token_rotation.engine.worker import Worker
+from token_rotation.events import Observer, Waiting
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.stop import StopSignal
 
 LOOK_EVERY_SECONDS = 1.0
 SHORTEST_LOOK_SECONDS = 0.2

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from tickets.batch.stored_output import read_number, read_object
-from tickets.rotation.batch_seconds import BatchSeconds
-from tickets.rotation.lock_wait import Blocker
+from token_rotation.engine.batch_seconds import BatchSeconds
+from token_rotation.engine.lock_wait import Blocker
+from token_rotation.operations.stored_output import read_number, read_object
 
 
 class Outcome(Enum):

@@ -7,24 +7,24 @@ from collections.abc import Callable
 from functools import partial
 from threading import Lock
 
-from tickets.rotation.allocator import Allocator, ByList, InKeyOrder, InTurn
-from tickets.rotation.allowance import Allowance
-from tickets.rotation.batch_outcome import FirstRow
-from tickets.rotation.errors import UnyieldingRowsError
-from tickets.rotation.events import BatchDone, Event, Observer, Remark, Waiting
-from tickets.rotation.health import make_throttle
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.listed import chunk_lines
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pace import Pace
-from tickets.rotation.patience import Patience
-from tickets.rotation.result import Outcome, Result
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.upkeep import Upkeep
-from tickets.rotation.worker import Worker
-from tickets.rotation.worker_pool import WorkerPool
+from token_rotation.engine.allocator import Allocator, ByList, InKeyOrder, InTurn
+from token_rotation.engine.batch_outcome import FirstRow
+from token_rotation.engine.patience import Patience
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.row_limit import Allowance
+from token_rotation.engine.worker import Worker
+from token_rotation.engine.worker_pool import WorkerPool
+from token_rotation.errors import UnyieldingRowsError
+from token_rotation.events import BatchDone, Event, Observer, Remark, Waiting
+from token_rotation.maintenance.background_vacuum import Upkeep
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.health import make_throttle
+from token_rotation.pacing.pace import Pace
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.lookup import chunk_lines
 
 FRUITLESS_PASSES = 3
 PASSES_IN_VAIN = 20

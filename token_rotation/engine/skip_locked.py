@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tickets.rotation import catalogue_sql, counting_sql, sql
-from tickets.rotation.announcement import Announcements
-from tickets.rotation.batch_outcome import BatchOutcome, FirstRow
-from tickets.rotation.connection import Connection, Values
-from tickets.rotation.key_range import KeyRange
-from tickets.rotation.selection_sql import array, values_of
-from tickets.rotation.target import Target
-from tickets.rotation.token_slice import TokenSlice
-from tickets.rotation.token_source import PythonTokens
+from token_rotation.engine.batch_outcome import BatchOutcome, FirstRow
+from token_rotation.engine.token_prefix import TokenSlice
+from token_rotation.notify.announcements import Announcements
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, Values
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql import counting as counting_sql
+from token_rotation.sql.pending import array, values_of
+from token_rotation.tokens.sources import PythonTokens
 
 
 class FreeRows:
@@ -39,7 +42,7 @@ class FreeRows:
 
     def pending_rows(self, keys: KeyRange) -> int:
         """How many rows of the range are pending now."""
-        query = sql.looking(counting_sql.count_pending(self._target, keys))
+        query = statements.looking(counting_sql.count_pending(self._target, keys))
         values = self._with_lock_timeout(values_of(self._target, keys))
         return int(self._connection.value(query, values))
 
@@ -68,7 +71,9 @@ class FreeRows:
         if isinstance(self._target.token_source, PythonTokens):
             return self._rotate_with_made_tokens(keys, batch_rows)
         prefix = self._slice.prefix()
-        query = sql.bounded(sql.rotate_free_rows(self._target, keys, sliced=bool(prefix)))
+        query = statements.bounded(
+            batch_sql.rotate_free_rows(self._target, keys, sliced=bool(prefix))
+        )
         values = {
             **values_of(self._target, keys),
             "batch_rows": batch_rows,
@@ -92,19 +97,21 @@ class FreeRows:
         through, and TokenSourceError; nothing was written then.
         """
         lock_timeout = {"lock_timeout_ms": max(1, int(wait_seconds * 1000))}
-        settings: list[sql.Statement] = [
-            sql.LIMIT_LOCK_WAIT,
-            sql.WITHOUT_A_LIMIT,
-            sql.READ_IN_KEY_ORDER,
+        settings: list[statements.Statement] = [
+            statements.LIMIT_LOCK_WAIT,
+            statements.WITHOUT_A_LIMIT,
+            statements.READ_IN_KEY_ORDER,
         ]
         source, made = self._target.token_source, {}
-        update: Callable[[KeyRange], sql.Statement] = partial(sql.rotate_free_rows, self._target)
+        update: Callable[[KeyRange], statements.Statement] = partial(
+            batch_sql.rotate_free_rows, self._target
+        )
         if isinstance(source, PythonTokens):
             update, made = self._update_with_tokens(), {"tokens": array(source.take(1))}
-            settings.append(sql.KEEP_TOKENS)
+            settings.append(batch_sql.KEEP_TOKENS)
         with self._connection.transaction(*settings, values={**lock_timeout, **made}):
-            tell_pid(self._connection.value(sql.BACKEND_PID))
-            lock = sql.lock_first_pending(self._target, keys)
+            tell_pid(self._connection.value(statements.BACKEND_PID))
+            lock = batch_sql.lock_first_pending(self._target, keys)
             held = self._connection.row(lock, values_of(self._target, keys))
             tell_had()
             if held is None:  # rotated by others; or row security lets it be read and not locked
@@ -112,7 +119,7 @@ class FreeRows:
             row = replace(keys, exactly=held[0])
             values = {**values_of(self._target, row), "batch_rows": 1}
             rotated = self._announcements.run(self._connection, update(row), values)
-            self._connection.change(sql.FIRE_DEFERRED_TRIGGERS)
+            self._connection.change(statements.FIRE_DEFERRED_TRIGGERS)
             left_rows = self._count(row)
         self._announcements.committed(rotated)
         return FirstRow.RESISTS if left_rows else FirstRow.ROTATED
@@ -131,22 +138,24 @@ class FreeRows:
         query = self._update_with_tokens()(keys)
         values = {**values_of(self._target, keys), "batch_rows": len(tokens)}
         with self._connection.transaction(
-            sql.LIMIT_LOCK_WAIT,
-            sql.READ_IN_KEY_ORDER,
-            sql.AVOID_NESTED_LOOPS,
-            sql.KEEP_TOKENS,
+            statements.LIMIT_LOCK_WAIT,
+            statements.READ_IN_KEY_ORDER,
+            statements.AVOID_NESTED_LOOPS,
+            batch_sql.KEEP_TOKENS,
             values=self._with_lock_timeout({"tokens": array(tokens)}),
         ):
             rotated = self._announcements.run(self._connection, query, values)
         return self._announcements.committed(rotated)
 
-    def _update_with_tokens(self) -> Callable[[KeyRange], sql.Statement]:
+    def _update_with_tokens(self) -> Callable[[KeyRange], statements.Statement]:
         """Outside of a transaction, the first time: it asks for the type of the column."""
         if self._token_type is None:
             column = {"table": self._target.table, "column": self._target.token_column}
-            query = sql.bounded(catalogue_sql.column_type())
+            query = statements.bounded(catalogue_sql.column_type())
             self._token_type = str(self._connection.value(query, self._with_lock_timeout(column)))
-        return partial(sql.rotate_free_rows_with_tokens, self._target, token_type=self._token_type)
+        return partial(
+            batch_sql.rotate_free_rows_with_tokens, self._target, token_type=self._token_type
+        )
 
     def _with_lock_timeout(self, values: Values) -> Values:
         return {**values, "lock_timeout_ms": self._lock_timeout_ms}

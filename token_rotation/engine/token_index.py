@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import psycopg2
 
-from tickets.rotation import catalogue_sql, sql, storage_sql
-from tickets.rotation.connection import Connection, fault_of
-from tickets.rotation.retry import Fault
-from tickets.rotation.storage import PAGE_BYTES, natural_index_bytes
-from tickets.rotation.target import Target
+from token_rotation.inspection.storage import PAGE_BYTES, natural_index_bytes
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, fault_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.selection.target import Target
+from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql import storage as storage_sql
 
 LOOK_AT_MOST_MS = 1000
 
@@ -20,14 +22,14 @@ def index_pages(connection: Connection, target: Target) -> int:
     or this role may not look at sizes or at whole rows: it is a matter of speed alone. Other driver
     errors pass through.
     """
-    query = sql.bounded(storage_sql.token_indexes())
+    query = statements.bounded(storage_sql.token_indexes())
     values = {
         "table": target.table,
         "token": target.token_column,
         "lock_timeout_ms": LOOK_AT_MOST_MS,
     }
     try:
-        if not connection.value(sql.bounded(catalogue_sql.may_read()), values):
+        if not connection.value(statements.bounded(catalogue_sql.may_read()), values):
             return 0
         indexes = connection.rows(query, values)
     except psycopg2.Error as error:

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from secrets import SystemRandom
 
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import SqlTokens
 
 SLICED_EXPRESSION = "gen_random_uuid()"
 PAGES_A_SLICE = 128

@@ -8,24 +8,24 @@ from functools import partial
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation.allocator import Allocator
-from tickets.rotation.allowance import Allowance
-from tickets.rotation.batch import BatchRunner
-from tickets.rotation.batch_outcome import BatchOutcome, FirstRow
-from tickets.rotation.connection import Connection, fault_of
-from tickets.rotation.errors import DatabaseGoneError, RotationError
-from tickets.rotation.events import BatchDone, Observer, Waiting
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pacing import AdaptiveBatchSize, BatchSize, FixedBatchSize
-from tickets.rotation.pass_outcome import PassOutcome, left_of
-from tickets.rotation.persistence import Persistence
-from tickets.rotation.retry import Backoff, Fault
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
-from tickets.rotation.throttle import Throttle, Wait
-from tickets.rotation.token_slice import MOST_ROWS_A_BATCH
+from token_rotation.engine.allocator import Allocator
+from token_rotation.engine.batch import BatchRunner
+from token_rotation.engine.batch_outcome import BatchOutcome, FirstRow
+from token_rotation.engine.pass_outcome import PassOutcome, left_of
+from token_rotation.engine.row_limit import Allowance
+from token_rotation.engine.token_prefix import MOST_ROWS_A_BATCH
+from token_rotation.errors import DatabaseGoneError, RotationError
+from token_rotation.events import BatchDone, Observer, Waiting
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.batch_size import AdaptiveBatchSize, BatchSize, FixedBatchSize
+from token_rotation.pacing.throttle import Throttle, Wait
+from token_rotation.postgres.connection import Connection, fault_of
+from token_rotation.postgres.retrying import Persistence
+from token_rotation.postgres.sqlstate import Backoff, Fault
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
 
 TELL_EVERY_SECONDS = 2.0
 PROBE_SECONDS = 2

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
 
-from tickets.rotation.allocator import Allocator
-from tickets.rotation.errors import DatabaseGoneError
-from tickets.rotation.events import Observer, Remark
-from tickets.rotation.pass_outcome import PassOutcome
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.worker import Worker
+from token_rotation.engine.allocator import Allocator
+from token_rotation.engine.pass_outcome import PassOutcome
+from token_rotation.engine.worker import Worker
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.events import Observer, Remark
+from token_rotation.stop import StopSignal
 
 LOOK_EVERY_SECONDS = 0.5
 LOOKS_BEFORE_COMING_BACK = 10

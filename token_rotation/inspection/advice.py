@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tickets.rotation import wording
-from tickets.rotation.storage import Storage, worth_vacuum
+from token_rotation import wording
+from token_rotation.inspection.storage import Storage, worth_vacuum
 
 WAL_BYTES_A_ROW = 670
 GIBIBYTE = 1024**3

@@ -7,13 +7,15 @@ from datetime import datetime
 
 import psycopg2
 
-from tickets.rotation import counting_sql, sql
-from tickets.rotation.connection import Connection, Row, Values, fault_of
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.retry import Fault
-from tickets.rotation.selection import EVERY_ROW
-from tickets.rotation.selection_sql import values_of
-from tickets.rotation.target import Target
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, Row, Values, fault_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.selection import EVERY_ROW
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import counting as counting_sql
+from token_rotation.sql.pending import values_of
 
 COUNT_AT_MOST_SECONDS = 3.0
 
@@ -48,11 +50,13 @@ def count_pending(
     selection = target.selection
     if not selection.is_indexed:
         return _count_unindexed(connection, target, at_most_seconds)
-    look = sql.together(sql.WITHOUT_A_LIMIT, sql.AVOID_FULL_SCANS, sql.any_pending(target))
+    look = statements.together(
+        statements.WITHOUT_A_LIMIT, statements.AVOID_FULL_SCANS, batch_sql.any_pending(target)
+    )
     if not connection.value(look):
         return PendingCount(0, is_estimate=False)
     query = counting_sql.count_pending(target, EVERY_KEY)
-    row = _count(connection, query, at_most_seconds, settings=(sql.AVOID_FULL_SCANS,))
+    row = _count(connection, query, at_most_seconds, settings=(statements.AVOID_FULL_SCANS,))
     if row is not None:
         return PendingCount(int(row[0]), is_estimate=False)
     total, pending = _estimates(connection, target)
@@ -81,7 +85,7 @@ def _count_unindexed(
 def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
     """Count what is pending in a range, exactly and however long it takes."""
     count = counting_sql.count_pending(target, keys)
-    query = sql.together(sql.WITHOUT_A_LIMIT, sql.AVOID_FULL_SCANS, count)
+    query = statements.together(statements.WITHOUT_A_LIMIT, statements.AVOID_FULL_SCANS, count)
     return int(connection.value(query, values_of(target, keys)))
 
 
@@ -106,16 +110,16 @@ def estimated_rows(connection: Connection, target: Target) -> int:
 
 def _count(
     connection: Connection,
-    query: sql.Statement,
+    query: statements.Statement,
     at_most_seconds: float | None,
     *,
     values: Values | None = None,
-    settings: tuple[sql.Statement, ...] = (),
+    settings: tuple[statements.Statement, ...] = (),
 ) -> Row | None:
     """The answer, or None when it took too long."""
     timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     try:
-        bounded = sql.together(sql.LIMIT_STATEMENT, *settings, query)
+        bounded = statements.together(statements.LIMIT_STATEMENT, *settings, query)
         return connection.row(bounded, {**(values or {}), "statement_timeout_ms": timeout_ms})
     except psycopg2.Error as error:
         if at_most_seconds is not None and fault_of(error) is Fault.TIMED_OUT:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import psycopg2
 
-from tickets.rotation import catalogue_sql, probe_sql
-from tickets.rotation.connection import Connection, Row, describe
-from tickets.rotation.target import GuardTrigger, Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.postgres.connection import Connection, Row, describe
+from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql import probe as probe_sql
+from token_rotation.tokens.sources import SqlTokens
 
 MIGRATE = "python manage.py migrate"
 PGTRIGGER = "python manage.py pgtrigger"
@@ -98,11 +99,11 @@ def _missing_columns(connection: Connection, target: Target) -> Problem | None:
     row = connection.row(catalogue_sql.column_exists(), {"table": target.table, "columns": columns})
     table_exists, found = row or (False, [])
     if not table_exists:
-        return Problem("rotation.E001", f"There is no table {target.table} yet", MIGRATE)
+        return Problem("token_rotation.E001", f"There is no table {target.table} yet", MIGRATE)
     missing = [column for column in columns if column not in found]
     if missing:
         sentence = f"{target.table} has no column {', '.join(missing)} yet"
-        return Problem("rotation.E002", sentence, f"{MIGRATE}{_add_marker(target, missing)}")
+        return Problem("token_rotation.E002", sentence, f"{MIGRATE}{_add_marker(target, missing)}")
     return None
 
 
@@ -119,13 +120,13 @@ def _trigger_problems(target: Target, triggers: dict[str, str]) -> Iterator[Prob
         name = uri.partition(":")[2]
         if state == "missing":
             yield Problem(
-                "rotation.E003",
+                "token_rotation.E003",
                 f"The guard trigger {name} is missing on {target.table}",
                 f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {uri})",
             )
         elif state == "disabled":
             yield Problem(
-                "rotation.E004",
+                "token_rotation.E004",
                 f"The guard trigger {name} is disabled on {target.table}",
                 f"{PGTRIGGER} enable {uri}",
             )
@@ -160,13 +161,13 @@ def _index_problems(target: Target, indexes: dict[str, tuple[str, str]]) -> Iter
     for kind, (state, name) in indexes.items():
         if state == "missing":
             yield Problem(
-                "rotation.E005",
+                "token_rotation.E005",
                 f"{target.table} has no {kind} index yet",
                 f"{MIGRATE} (if nothing is left to migrate, in psql: {_make_index(target, kind)})",
             )
         elif state == "invalid":
             yield Problem(
-                "rotation.E006",
+                "token_rotation.E006",
                 f"The {kind} index {name} of {target.table} is invalid",
                 f"{MIGRATE} (if nothing is left to migrate, in psql: "
                 f'REINDEX INDEX CONCURRENTLY "{name}")',
@@ -185,7 +186,7 @@ def _make_index(target: Target, kind: str) -> str:
 def _role_problems(role: str) -> Iterator[Problem]:
     if role == "replica":
         yield Problem(
-            "rotation.E007",
+            "token_rotation.E007",
             "session_replication_role is replica on this connection, so that no guard trigger "
             "fires for it",
             "ALTER ROLE ... RESET session_replication_role in psql, and look at the connection's "
@@ -200,7 +201,7 @@ def _token_problems(connection: Connection, target: Target) -> Iterator[Problem]
     wrong = _wrong_with_tokens(connection, target, target.token_source.expression)
     if wrong is not None:
         yield Problem(
-            "rotation.E008",
+            "token_rotation.E008",
             f"The expression that makes tokens for {target.table}.{target.token_column} {wrong}",
             "python manage.py makemigrations, after the fresh_token of its guard() was mended",
         )
@@ -226,7 +227,7 @@ def _wrong_with_tokens(connection: Connection, target: Target, expression: str) 
 
 def _exemption(target: Target, who: str) -> Problem:
     return Problem(
-        "rotation.W001",
+        "token_rotation.W001",
         f"The guard of {target.table} does not fire for {who}, whose session_replication_role is "
         "replica: a leaked token could come back through it",
         "ALTER ROLE (or DATABASE) ... RESET session_replication_role in psql",
@@ -235,7 +236,7 @@ def _exemption(target: Target, who: str) -> Problem:
 
 def _outdated(target: Target, trigger: GuardTrigger) -> Problem:
     return Problem(
-        "rotation.W002",
+        "token_rotation.W002",
         f"The guard trigger {trigger.uri.partition(':')[2]} on {target.table} is not the one that "
         "the model describes",
         f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {trigger.uri})",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import psycopg2
 
-from tickets.rotation import sql, storage_sql
-from tickets.rotation.advice import Readings
-from tickets.rotation.connection import Connection, Row, fault_of
-from tickets.rotation.retry import Fault
-from tickets.rotation.storage import IndexBloat, Storage, natural_index_bytes
-from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import SnapshotHolder, oldest_snapshot
+from token_rotation.inspection.advice import Readings
+from token_rotation.inspection.snapshots import SnapshotHolder, oldest_snapshot
+from token_rotation.inspection.storage import IndexBloat, Storage, natural_index_bytes
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, Row, fault_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.selection.target import Target
+from token_rotation.sql import storage as storage_sql
 
 LOOK_AT_MOST_MS = 1000
 LONG_SECONDS = 60.0
@@ -57,8 +58,8 @@ def read_server(
     return Readings(*seen)
 
 
-def _look(connection: Connection, query: sql.Statement, values: dict[str, str]) -> list[Row]:
-    bounded = sql.together(sql.LIMIT_STATEMENT, query)
+def _look(connection: Connection, query: statements.Statement, values: dict[str, str]) -> list[Row]:
+    bounded = statements.together(statements.LIMIT_STATEMENT, query)
     return connection.rows(bounded, {**values, "statement_timeout_ms": LOOK_AT_MOST_MS})
 
 

@@ -10,11 +10,12 @@ from threading import Thread
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation.connection import Connection
-from tickets.rotation.counting import estimated_rows
-from tickets.rotation.events import Observer, Remark
-from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import TableVacuum, Vacuumed, next_transaction
+from token_rotation.events import Observer, Remark
+from token_rotation.inspection.counting import estimated_rows
+from token_rotation.inspection.snapshots import next_transaction
+from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
 
 FEWEST_ROWS = 50_000
 GENTLE_COST_LIMIT = 50

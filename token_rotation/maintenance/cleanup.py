@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from tickets.rotation import storage_sql, wording
-from tickets.rotation.connection import reading
-from tickets.rotation.errors import RotationError
-from tickets.rotation.gentle_session import CANCELLED
-from tickets.rotation.readings import read_storage
-from tickets.rotation.reindex_token import TokenReindex
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.storage import IndexBloat, Storage
-from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import TableVacuum, next_transaction, oldest_snapshot
+from token_rotation import wording
+from token_rotation.errors import RotationError
+from token_rotation.inspection.readings import read_storage
+from token_rotation.inspection.snapshots import next_transaction, oldest_snapshot
+from token_rotation.inspection.storage import IndexBloat, Storage
+from token_rotation.maintenance.reindex import TokenReindex
+from token_rotation.maintenance.vacuum import TableVacuum
+from token_rotation.postgres.autocommit_session import CANCELLED
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.target import Target
+from token_rotation.sql import storage as storage_sql
+from token_rotation.stop import StopSignal
 
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
 ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"

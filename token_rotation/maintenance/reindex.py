@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import psycopg2
 
-from tickets.rotation import ddl_sql, storage_sql
-from tickets.rotation.connection import Connection, fault_of
-from tickets.rotation.gentle_session import CANCELLED, GentleSession
-from tickets.rotation.retry import Fault
-from tickets.rotation.target import Target
-from tickets.rotation.vacuum_table import upkeep_in_progress
+from token_rotation.maintenance.vacuum import upkeep_in_progress
+from token_rotation.postgres.autocommit_session import CANCELLED, GentleSession
+from token_rotation.postgres.connection import Connection, fault_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.selection.target import Target
+from token_rotation.sql import ddl as ddl_sql
+from token_rotation.sql import storage as storage_sql
 
 ATTEMPTS = 3
 

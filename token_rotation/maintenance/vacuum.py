@@ -6,10 +6,11 @@ import re
 import time
 from dataclasses import dataclass
 
-from tickets.rotation import vacuum_sql
-from tickets.rotation.connection import Connection
-from tickets.rotation.gentle_session import CANCELLED, COST_LIMIT, GentleSession
-from tickets.rotation.target import Target
+from token_rotation.inspection.snapshots import oldest_snapshot
+from token_rotation.postgres.autocommit_session import CANCELLED, COST_LIMIT, GentleSession
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
+from token_rotation.sql import vacuum as vacuum_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +23,6 @@ class Vacuumed:
     @property
     def done(self) -> bool:
         return self.skipped_because is None
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotHolder:
-    """Who keeps dead rows alive; state and seconds are None where there are none, or hidden."""
-
-    kind: str
-    name: str
-    state: str | None
-    seconds: float | None
-    transactions: int
-
-    def __str__(self) -> str:
-        age = f"{self.transactions:,} transactions old"
-        if self.seconds is not None:
-            age = f"open for {self.seconds:.0f} s"
-        return f"{self.kind} {self.name} ({', '.join(filter(None, (self.state, age)))})"
 
 
 class TableVacuum:
@@ -109,17 +93,3 @@ def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
     return (
         f"{'autovacuum' if backend_type == 'autovacuum worker' else 'another session'} (pid {pid})"
     )
-
-
-def next_transaction(connection: Connection) -> int:
-    """A mark in time: rows that die later than this call die in this transaction or a later one."""
-    return int(connection.value(vacuum_sql.next_transaction()))
-
-
-def oldest_snapshot(connection: Connection, since_xid: int | None) -> SnapshotHolder | None:
-    """Who keeps every row alive that died since ``since_xid``; None when nobody seen does.
-
-    Without a ``since_xid``: who keeps any dead row alive.
-    """
-    row = connection.row(vacuum_sql.oldest_snapshot(), {"since_xid": since_xid})
-    return None if row is None else SnapshotHolder(*row)

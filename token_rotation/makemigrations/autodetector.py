@@ -12,16 +12,16 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.operations.base import Operation
 from pgtrigger.apps import patch_migrations
 
-from tickets.rotation.adoption.guarded import (
+from token_rotation.makemigrations.guarded import (
     Guarded,
     ModelKey,
     pairs_in,
     table_of,
     trigger_names,
 )
-from tickets.rotation.adoption.parts import take_apart
-from tickets.rotation.guard import GuardPair
-from tickets.rotation.retired_guard import TABLE_MIGRATION, UnconditionalSql
+from token_rotation.makemigrations.parts import take_apart
+from token_rotation.triggers.guard import GuardPair
+from token_rotation.triggers.retired import TABLE_MIGRATION, UnconditionalSql
 
 
 def install() -> None:

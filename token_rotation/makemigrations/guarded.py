@@ -9,7 +9,7 @@ from typing import Any
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, Q
 
-from tickets.rotation.guard import (
+from token_rotation.triggers.guard import (
     Column,
     GuardPair,
     InsertGuard,
@@ -18,7 +18,7 @@ from tickets.rotation.guard import (
     guards_of,
     trigger_name,
 )
-from tickets.rotation.retired_guard import KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KeepRetired, RefuseRetired
 
 OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))
 

@@ -10,8 +10,8 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.operations.models import IndexOperation
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from tickets.rotation.adoption.guarded import OUR_TRIGGERS, Guarded
-from tickets.rotation.adoption.steps import Step, removal, steps_of
+from token_rotation.makemigrations.guarded import OUR_TRIGGERS, Guarded
+from token_rotation.makemigrations.steps import Step, removal, steps_of
 
 
 @dataclass

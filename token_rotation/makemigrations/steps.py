@@ -18,8 +18,9 @@ from django.db.models import DateTimeField, Field, Index
 from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from tickets.rotation.adoption.guarded import Guarded
-from tickets.rotation.ddl import (
+from token_rotation.declare.declaration import has_db_default, pending_index_name
+from token_rotation.makemigrations.guarded import Guarded
+from token_rotation.schema import (
     AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
     AddTriggerPolitely,
@@ -28,9 +29,8 @@ from tickets.rotation.ddl import (
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
 )
-from tickets.rotation.declaration import has_db_default, pending_index_name
-from tickets.rotation.guard import Column
-from tickets.rotation.retired_guard import retired_names
+from token_rotation.triggers.guard import Column
+from token_rotation.triggers.retired import retired_names
 
 # What would fill the rows that are there already.
 FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")

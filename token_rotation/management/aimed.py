@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from tickets.rotation.aim import HASHES, KEYS, TOKENS, aim, list_kinds, read_moment
-from tickets.rotation.errors import ListError
-from tickets.rotation.leak_list import LeakList, open_list
-from tickets.rotation.target import Target
+from token_rotation.errors import ListError
+from token_rotation.selection.leak_list import LeakList, open_list
+from token_rotation.selection.target import Target
+from token_rotation.targets.resolve import HASHES, KEYS, TOKENS, aim, list_kinds, read_moment
 
 
 def aimed(targets: list[Target], options: dict[str, Any]) -> list[Target]:

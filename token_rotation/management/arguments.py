@@ -7,8 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tickets.rotation.display import MODES
-from tickets.rotation.management.argument_types import (
+from token_rotation.command_line.argument_types import (
     database_alias,
     non_negative_int,
     percent,
@@ -17,13 +16,10 @@ from tickets.rotation.management.argument_types import (
     seconds,
     worker_count,
 )
-from tickets.rotation.management.selection_arguments import (
-    add_proof,
-    add_selection,
-    check_selection,
-)
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.report_format import FORMATS
+from token_rotation.management.selection_arguments import add_proof, add_selection, check_selection
+from token_rotation.options import RotationOptions
+from token_rotation.reporting.formats import FORMATS
+from token_rotation.run.display import MODES
 
 DEFAULTS = RotationOptions()
 INSTEAD = ("dry_run", "stop", "report", "verify", "verify_retired", "replay_since")

@@ -9,13 +9,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from tickets.rotation import sql
-from tickets.rotation.connection import reading
-from tickets.rotation.counting import PendingCount, count_pending
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.preflight import inspect
-from tickets.rotation.target import Target
-from tickets.rotation.totals import Totals, totals_of
+from token_rotation.inspection.counting import PendingCount, count_pending
+from token_rotation.inspection.preflight import inspect
+from token_rotation.metrics.totals import Totals, totals_of
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.targets.discovery import find_targets
 
 CONNECT_SECONDS = 2
 LIMIT = {"statement_timeout_ms": 2000}
@@ -57,10 +58,10 @@ class RotationCollector(Collector):
 def read(target: Target) -> Figures:
     """Look at the table and the records now. Raises RotationError."""
     with reading(target.database, connect_seconds=CONNECT_SECONDS) as connection:
-        with connection.transaction(sql.LIMIT_STATEMENT, values=LIMIT):
+        with connection.transaction(statements.LIMIT_STATEMENT, values=LIMIT):
             guard = inspect(connection, target)
             if guard.triggers:  # a table that others keep locked would hold up the count
-                connection.value(sql.any_pending(target))
+                connection.value(batch_sql.any_pending(target))
         pending = (
             count_pending(connection, target, at_most_seconds=COUNT_AT_MOST_SECONDS)
             if guard.triggers

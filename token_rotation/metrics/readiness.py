@@ -15,11 +15,11 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 from psycopg2 import sql
 
-from tickets.rotation.connection import Connection, reading
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import RotationError
-from tickets.rotation.preflight import inspect
-from tickets.rotation.sql import LIMIT_STATEMENT
+from token_rotation.errors import RotationError
+from token_rotation.inspection.preflight import inspect
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.statements import LIMIT_STATEMENT
+from token_rotation.targets.discovery import find_targets
 
 CONNECT_SECONDS = 2
 STATEMENT_MS = 2000

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import read_number, read_object
-from tickets.rotation.connection import reason_of
-from tickets.rotation.errors import StatementError
-from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
-from tickets.rotation.result import Result
-from tickets.rotation.spread.family import figures_of, ranges_of, shares_of
-from tickets.rotation.target import Target
+from token_rotation.distributed.records import figures_of, ranges_of, shares_of
+from token_rotation.engine.result import Result
+from token_rotation.errors import StatementError
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import read_number, read_object
+from token_rotation.postgres.connection import reason_of
+from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
+from token_rotation.selection.target import Target
 
 
 @dataclass(slots=True)

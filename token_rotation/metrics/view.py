@@ -13,8 +13,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from tickets.metrics.collector import RotationCollector
-from tickets.rotation.errors import RotationError
+from token_rotation.errors import RotationError
+from token_rotation.metrics.collector import RotationCollector
 
 
 def metrics(request: HttpRequest) -> HttpResponse | None:

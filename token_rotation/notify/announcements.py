@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from django.db import close_old_connections
 from psycopg2 import sql
 
-from tickets.rotation import rows_sql
-from tickets.rotation.connection import Connection, Values
-from tickets.rotation.discovery import model_of
-from tickets.rotation.key_range import Key
-from tickets.rotation.signals import tokens_rotated
-from tickets.rotation.target import Target
+from token_rotation.postgres.connection import Connection, Values
+from token_rotation.selection.key_range import Key
+from token_rotation.selection.target import Target
+from token_rotation.signals import tokens_rotated
+from token_rotation.sql import rows as rows_sql
+from token_rotation.targets.discovery import model_of
 
 
 @dataclass(frozen=True, slots=True)

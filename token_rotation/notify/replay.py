@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tickets.rotation import rows_sql, sql
-from tickets.rotation.announcement import announce, has_listeners
-from tickets.rotation.connection import Connection
-from tickets.rotation.errors import AbortedError, RotationError
-from tickets.rotation.events import Event, Retrying
-from tickets.rotation.key_range import Key
-from tickets.rotation.persistence import Persistence
-from tickets.rotation.retry import Backoff
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
+from token_rotation.errors import AbortedError, RotationError
+from token_rotation.events import Event, Retrying
+from token_rotation.notify.announcements import announce, has_listeners
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.retrying import Persistence
+from token_rotation.postgres.sqlstate import Backoff
+from token_rotation.selection.key_range import Key
+from token_rotation.selection.target import Target
+from token_rotation.sql import rows as rows_sql
+from token_rotation.stop import StopSignal
 
 CHUNK_ROWS = 4_000
 LOCK_TIMEOUT_MS = 1_000
@@ -91,7 +92,8 @@ class Replay:
         }
         return self._persistence.run(
             lambda: [
-                (key, matches) for key, matches in self._connection.rows(sql.bounded(query), values)
+                (key, matches)
+                for key, matches in self._connection.rows(statements.bounded(query), values)
             ]
         )
 

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.models import BatchOperation
 
 # At run time ModelAdmin takes no type argument; only its type stubs do.
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class BatchConfig(AppConfig):
-    name = "tickets.batch"
-    label = "batch"
+    name = "token_rotation.operations"
+    label = "token_rotation_operations"
     verbose_name = "Batch operations"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register the system checks, and the groups in the ``actions`` modules of all apps."""
-        import_module("tickets.batch.checks")
+        import_module("token_rotation.operations.checks")
         autodiscover_modules("actions")

@@ -7,15 +7,18 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from tickets.batch.dispatch import time_limit_seconds, visibility_timeout_seconds
-from tickets.batch.options import option
-from tickets.batch.registry import registry
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.execution.dispatch import (
+    time_limit_seconds,
+    visibility_timeout_seconds,
+)
+from token_rotation.operations.options import option
 
 
 @register("celery")
 def check_celery_settings(**_: Any) -> list[CheckMessage]:
     """Silent in a project without asynchronous work. Celery itself is not needed."""
-    if option("BATCH_CELERY_APP") is None:
+    if option("OPERATIONS_CELERY_APP") is None:
         return []
     return [*_limits(), *_visibility_timeout(), *_lease()]
 
@@ -29,7 +32,7 @@ def _limits() -> list[CheckMessage]:
         Error(
             f"The soft time limit ({soft}) is not shorter than the hard one ({hard}).",
             hint="Set CELERY_TASK_SOFT_TIME_LIMIT and CELERY_TASK_TIME_LIMIT.",
-            id="batch.E001",
+            id="token_rotation_operations.E001",
         )
     ]
 
@@ -37,7 +40,7 @@ def _limits() -> list[CheckMessage]:
 def _visibility_timeout() -> list[CheckMessage]:
     """An unacknowledged task may wait for its retry and then run up to its hard limit."""
     visible_after = visibility_timeout_seconds()
-    wait = max(option("BATCH_RETRY_BACKOFF_MAX_SECONDS"), option("BATCH_LEASE_SECONDS"))
+    wait = max(option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS"), option("OPERATIONS_LEASE_SECONDS"))
     limits = {group.name: time_limit_seconds(group) for group in registry}
     limits["any task"] = float(getattr(settings, "CELERY_TASK_TIME_LIMIT", None) or "inf")
     return [
@@ -45,7 +48,7 @@ def _visibility_timeout() -> list[CheckMessage]:
             f"The visibility timeout of {visible_after:g} s is not longer than {name} may take:"
             f" {wait:g} s of waiting and {limit:g} s of running. Redis would deliver it again.",
             hint="Raise visibility_timeout in CELERY_BROKER_TRANSPORT_OPTIONS, or lower the limit.",
-            id="batch.E002",
+            id="token_rotation_operations.E002",
         )
         for name, limit in limits.items()
         if visible_after <= wait + limit
@@ -53,15 +56,15 @@ def _visibility_timeout() -> list[CheckMessage]:
 
 
 def _lease() -> list[CheckMessage]:
-    lease, stalled = option("BATCH_LEASE_SECONDS"), option("BATCH_STALLED_SECONDS")
-    longest = lease + option("BATCH_RETRY_BACKOFF_MAX_SECONDS")
+    lease, stalled = option("OPERATIONS_LEASE_SECONDS"), option("OPERATIONS_STALLED_SECONDS")
+    longest = lease + option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS")
     if stalled > longest:
         return []
     return [
         Error(
             f"Operations are reported as stalled after {stalled:g} s, though one that waits for its"
             f" retry may be silent for {longest:g} s.",
-            hint="Raise BATCH_STALLED_SECONDS.",
-            id="batch.E003",
+            hint="Raise OPERATIONS_STALLED_SECONDS.",
+            id="token_rotation_operations.E003",
         )
     ]

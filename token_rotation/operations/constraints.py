@@ -2,13 +2,13 @@
 
 from django.db.models import BaseConstraint, CheckConstraint, Q
 
-from tickets.batch.lifecycle import Result, Status
+from token_rotation.operations.lifecycle import Result, Status
 
 CONSTRAINTS: list[BaseConstraint] = [
-    CheckConstraint(name="batch_type_given", condition=~Q(operation_type="")),
-    CheckConstraint(name="batch_status_known", condition=Q(status__in=Status.values)),
+    CheckConstraint(name="operation_type_given", condition=~Q(operation_type="")),
+    CheckConstraint(name="operation_status_known", condition=Q(status__in=Status.values)),
     CheckConstraint(
-        name="batch_unprocessed_is_untouched",
+        name="operation_unprocessed_is_untouched",
         condition=~Q(status=Status.UNPROCESSED)
         | Q(
             result=Result.NOT_AVAILABLE,
@@ -20,7 +20,7 @@ CONSTRAINTS: list[BaseConstraint] = [
         ),
     ),
     CheckConstraint(
-        name="batch_running_has_started",
+        name="operation_running_has_started",
         condition=~Q(status=Status.RUNNING)
         | Q(
             result=Result.NOT_AVAILABLE,
@@ -30,7 +30,7 @@ CONSTRAINTS: list[BaseConstraint] = [
         ),
     ),
     CheckConstraint(
-        name="batch_finished_has_a_result",
+        name="operation_finished_has_a_result",
         condition=~Q(status=Status.FINISHED)
         | Q(
             result__in=[Result.SUCCESSFUL, Result.FAILED],
@@ -40,7 +40,7 @@ CONSTRAINTS: list[BaseConstraint] = [
         ),
     ),
     CheckConstraint(
-        name="batch_context_is_complete",
+        name="operation_context_is_complete",
         condition=Q(context_type__isnull=True) | Q(context_id__isnull=False),
     ),
 ]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tickets.batch.lifecycle import State, Status, allowed_from, in_words
+from token_rotation.operations.lifecycle import State, Status, allowed_from, in_words
 
 if TYPE_CHECKING:
-    from tickets.batch.models import BatchOperation
+    from token_rotation.operations.models import BatchOperation
 
 
 class BatchError(Exception):

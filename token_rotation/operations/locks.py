@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-from tickets.locking import sql
-from tickets.locking.attempts import politely
+from token_rotation.postgres.ddl_locks import sql
+from token_rotation.postgres.ddl_locks.attempts import politely
 
 
 def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
@@ -20,11 +20,6 @@ def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchema
     commits. Raises what ``politely`` raises; nothing is changed then.
     """
     return _lock_tables([settings.AUTH_USER_MODEL, "contenttypes.ContentType"], mode)
-
-
-def lock_operations(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
-    """The same for the table of operations, behind whose DDL every heartbeat would wait."""
-    return _lock_tables(["batch.BatchOperation"], mode)
 
 
 def _lock_tables(

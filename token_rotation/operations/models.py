@@ -15,11 +15,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, router
 from django.db.models.functions import Now
 
-from tickets.batch.constraints import CONSTRAINTS
-from tickets.batch.errors import NotRunningError, StatusChangeError
-from tickets.batch.lifecycle import Result, State, Status, stored_changes
-from tickets.batch.queryset import BatchOperationQuerySet
-from tickets.batch.sql import BEAT
+from token_rotation.operations.constraints import CONSTRAINTS
+from token_rotation.operations.errors import NotRunningError, StatusChangeError
+from token_rotation.operations.lifecycle import Result, State, Status, stored_changes
+from token_rotation.operations.queryset import BatchOperationQuerySet
+from token_rotation.operations.sql import BEAT
 
 
 class BatchOperation(models.Model):
@@ -78,6 +78,7 @@ class BatchOperation(models.Model):
     objects = BatchOperationQuerySet.as_manager()
 
     class Meta:
+        db_table = "token_rotation_operation"
         ordering: ClassVar = ["-created_at", "-id"]
         get_latest_by: ClassVar = ["created_at", "id"]
         permissions: ClassVar = [
@@ -85,18 +86,18 @@ class BatchOperation(models.Model):
         ]
         constraints: ClassVar = CONSTRAINTS
         indexes: ClassVar = [
-            models.Index(fields=["-created_at", "-id"], name="batch_latest"),
+            models.Index(fields=["-created_at", "-id"], name="operations_latest"),
             models.Index(
-                fields=["operation_type", "-created_at", "-id"], name="batch_latest_of_type"
+                fields=["operation_type", "-created_at", "-id"], name="operations_latest_of_type"
             ),
             models.Index(
                 fields=["operation_type"],
-                name="batch_running",
+                name="operations_running",
                 condition=models.Q(status=Status.RUNNING),
             ),
             models.Index(
                 fields=["context_type", "context_id"],
-                name="batch_context",
+                name="operations_context",
                 condition=models.Q(context_id__isnull=False),
             ),
         ]

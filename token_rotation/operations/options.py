@@ -10,22 +10,22 @@ from django.utils.module_loading import import_string
 
 DEFAULTS: dict[str, Any] = {
     # Run everything in the calling process, at once: for tests and debugging.
-    "BATCH_ALWAYS_SYNCHRONOUS": False,
+    "OPERATIONS_ALWAYS_SYNCHRONOUS": False,
     # Dotted path of the Celery application; None: no asynchronous work.
-    "BATCH_CELERY_APP": None,
+    "OPERATIONS_CELERY_APP": None,
     # Dotted path of str -> str that hides secrets; None: no error's text is stored at all.
-    "BATCH_MASK": None,
+    "OPERATIONS_MASK": None,
     # A running attempt that was silent for that long is dead, and another may take its place.
-    "BATCH_LEASE_SECONDS": 60,
+    "OPERATIONS_LEASE_SECONDS": 60,
     # How many workers an operation may lose before it is taken for what kills them.
-    "BATCH_MAX_LOSSES": 3,
+    "OPERATIONS_MAX_LOSSES": 3,
     # Silent for that long: people are told.
-    "BATCH_STALLED_SECONDS": 900,
-    "BATCH_MAX_RETRIES": 5,
-    "BATCH_RETRY_BACKOFF_SECONDS": 2,
-    "BATCH_RETRY_BACKOFF_MAX_SECONDS": 300,
-    "BATCH_QUEUE_DEFAULT": "batch-default",
-    "BATCH_QUEUE_HIGH": "batch-high",
+    "OPERATIONS_STALLED_SECONDS": 900,
+    "OPERATIONS_MAX_RETRIES": 5,
+    "OPERATIONS_RETRY_BACKOFF_SECONDS": 2,
+    "OPERATIONS_RETRY_BACKOFF_MAX_SECONDS": 300,
+    "OPERATIONS_QUEUE_DEFAULT": "operations-default",
+    "OPERATIONS_QUEUE_HIGH": "operations-high",
 }
 
 
@@ -37,5 +37,5 @@ def option(name: str) -> Any:
 
 def mask() -> Callable[[str], str] | None:
     """What hides secrets in the text of errors; None when the project names nothing that does."""
-    path = option("BATCH_MASK")
+    path = option("OPERATIONS_MASK")
     return None if path is None else import_string(path)

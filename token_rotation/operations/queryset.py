@@ -11,13 +11,13 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from tickets.batch import origin
-from tickets.batch.context import primary_key_text
-from tickets.batch.errors import KeyTakenError
-from tickets.batch.lifecycle import Status
+from token_rotation.operations import origin
+from token_rotation.operations.context import primary_key_text
+from token_rotation.operations.errors import KeyTakenError
+from token_rotation.operations.lifecycle import Status
 
 if TYPE_CHECKING:
-    from tickets.batch.models import BatchOperation
+    from token_rotation.operations.models import BatchOperation
 
 
 class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):

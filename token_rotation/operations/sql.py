@@ -7,7 +7,7 @@
 # caller: they are right for any number of processes that beat for one operation, and by one clock.
 # After a clock was set back there are more of them for a while, rather than none.
 BEAT = """
-UPDATE "batch_batchoperation"
+UPDATE "token_rotation_operation"
 SET "heartbeat_at" = statement_timestamp(),
     "progress_done" = COALESCE(%(done)s, "progress_done"),
     "progress_total" = COALESCE(%(total)s, "progress_total"),

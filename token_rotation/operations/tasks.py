@@ -12,29 +12,29 @@ from celery import Task, shared_task
 from celery.signals import worker_init
 from django.db import InterfaceError, OperationalError
 
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup
-from tickets.batch.alerts import alert_failure
-from tickets.batch.claim import WAITING, Claim
-from tickets.batch.dispatch import RUN_OPERATION, WATCH_OPERATIONS
-from tickets.batch.errors import (
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import (
     ClaimLostError,
     GoneError,
     HeldError,
     RetryableError,
     UnknownGroupError,
 )
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.batch.perform import perform
-from tickets.batch.pulse import Pulse
-from tickets.batch.registry import registry
-from tickets.batch.sessions import name_sessions
-from tickets.batch.take import take
-from tickets.batch.task_request import OperationRequest, runner_name
-from tickets.batch.time_limit import is_time_limit
-from tickets.batch.watch import watch
+from token_rotation.operations.execution.claim import WAITING, Claim
+from token_rotation.operations.execution.dispatch import RUN_OPERATION, WATCH_OPERATIONS
+from token_rotation.operations.execution.perform import perform
+from token_rotation.operations.execution.pulse import Pulse
+from token_rotation.operations.execution.take import take
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+from token_rotation.operations.watching.alerts import alert_failure
+from token_rotation.operations.watching.watch import watch
+from token_rotation.operations.worker.task_request import OperationRequest, runner_name
+from token_rotation.operations.worker.time_limit import is_time_limit
+from token_rotation.postgres.sessions import name_sessions
 
 logger = logging.getLogger(__name__)
 
@@ -105,9 +105,9 @@ def _may_retry(action: Action, error: Exception) -> bool:
     reject_on_worker_lost=True,
     # Not Exception: that would retry the soft time limit as well.
     autoretry_for=(RetryableError, OperationalError, InterfaceError),
-    max_retries=option("BATCH_MAX_RETRIES"),
-    retry_backoff=option("BATCH_RETRY_BACKOFF_SECONDS"),
-    retry_backoff_max=option("BATCH_RETRY_BACKOFF_MAX_SECONDS"),
+    max_retries=option("OPERATIONS_MAX_RETRIES"),
+    retry_backoff=option("OPERATIONS_RETRY_BACKOFF_SECONDS"),
+    retry_backoff_max=option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS"),
     retry_jitter=True,
     ignore_result=True,
 )
@@ -116,7 +116,7 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
 
     Raises what its action raised, after the operation was finished as failed or handed back.
     """
-    lease_seconds = option("BATCH_LEASE_SECONDS")
+    lease_seconds = option("OPERATIONS_LEASE_SECONDS")
     try:
         claim = take(operation_id, self.runner())
     except GoneError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tickets.batch import sessions
-from tickets.rotation import others_sql
-from tickets.rotation.connection import APPLICATION_NAME, Connection
-from tickets.rotation.errors import NotReadyError
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.throttle import Throttle, active_queries_signal, replica_lag_signal
+from token_rotation.errors import NotReadyError
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.throttle import Throttle, active_queries_signal, replica_lag_signal
+from token_rotation.postgres import sessions
+from token_rotation.postgres.connection import APPLICATION_NAME, Connection
+from token_rotation.sql import activity as others_sql
 
 
 def replica_lag_seconds(connection: Connection) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tickets.rotation.options import RotationOptions
+from token_rotation.options import RotationOptions
 
 LONGEST_PAUSE_SECONDS = 3600.0
 MOST_ROWS = 10**9

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
-from tickets.rotation.pace import Pace
+from token_rotation.pacing.pace import Pace
 
 HEALTH_EVERY_SECONDS = 1.0
 TRAFFIC_LASTS_SECONDS = 5.0

@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
-from tickets.rotation.connection import APPLICATION_NAME
+from token_rotation.postgres.connection import APPLICATION_NAME
 
-PERMISSION = "batch.control_batchoperation"
+PERMISSION = "token_rotation_operations.control_batchoperation"
 LOGIN = "admin:login"
 
 View = Callable[..., HttpResponse]
@@ -38,13 +38,13 @@ def staff_page(view: View) -> View:
             return view(request, *args, **kwargs)
         if HtmxDetails(request):
             return HttpResponseClientRefresh()  # the page itself then leads to the log-in
-        return redirect_to_login(reverse("dashboard:page"), LOGIN)
+        return redirect_to_login(reverse("token_rotation:page"), LOGIN)
 
     return never_cache(for_staff)
 
 
 def _unreachable() -> HttpResponse:
-    response = HttpResponse(render_to_string("dashboard/unreachable.html"), status=503)
+    response = HttpResponse(render_to_string("token_rotation/unreachable.html"), status=503)
     # An open page asks every two seconds: a line in the log, and a mail to ADMINS, for each of them
     # would drown the one that matters.
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
@@ -86,7 +86,7 @@ def button(view: View) -> View:
     @wraps(view)
     def for_permitted(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
         if not may_control(request):
-            text = render_to_string("dashboard/forbidden.html", {"permission": PERMISSION})
+            text = render_to_string("token_rotation/forbidden.html", {"permission": PERMISSION})
             return HttpResponse(text, status=403)
         return view(request, *args, **kwargs)
 

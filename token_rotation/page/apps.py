@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class DashboardConfig(AppConfig):
-    name = "tickets.dashboard"
-    label = "dashboard"
+    name = "token_rotation.page"
+    label = "token_rotation_page"
     verbose_name = "Rotation page"

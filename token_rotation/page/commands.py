@@ -6,20 +6,20 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
-from tickets.batch.dispatch import ensure_worker
-from tickets.batch.errors import BatchError, NotRunningError, UnavailableError
-from tickets.dashboard.records import pace_now, running_rotation
-from tickets.rotation import wording
-from tickets.rotation.connection import reason_of
-from tickets.rotation.errors import NotSpreadableError, RotationError, WithdrawnError
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pace import Pace
-from tickets.rotation.record import DATABASE_ERRORS
-from tickets.rotation.run import Run
-from tickets.rotation.spread.family import input_of
-from tickets.rotation.spread.halt import halt
-from tickets.rotation.spread.hand_out import ensure_spreadable, hand_out
-from tickets.rotation.target import Target
+from token_rotation import wording
+from token_rotation.distributed.cancel import halt
+from token_rotation.distributed.dispatch import ensure_spreadable, hand_out
+from token_rotation.distributed.records import input_of
+from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
+from token_rotation.operations.errors import BatchError, NotRunningError, UnavailableError
+from token_rotation.operations.execution.dispatch import ensure_worker
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.pace import Pace
+from token_rotation.page.records import pace_now, running_rotation
+from token_rotation.postgres.connection import reason_of
+from token_rotation.run.record import DATABASE_ERRORS
+from token_rotation.run.run import Run
+from token_rotation.selection.target import Target
 
 ENDED = "Operation {} has ended meanwhile; nothing was changed."
 

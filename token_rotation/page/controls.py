@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tickets.dashboard.look import Look
-from tickets.dashboard.records import Records
-from tickets.rotation.pace import Pace
-from tickets.rotation.target import Target
+from token_rotation.pacing.pace import Pace
+from token_rotation.page.look import Look
+from token_rotation.page.records import Records
+from token_rotation.selection.target import Target
 
 
 @dataclass(frozen=True, slots=True)

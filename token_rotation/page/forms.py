@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from tickets.rotation.pace import LONGEST_PAUSE_SECONDS, MOST_ROWS, Pace
+from token_rotation.pacing.pace import LONGEST_PAUSE_SECONDS, MOST_ROWS, Pace
 
 
 class PaceForm(forms.Form):

@@ -7,11 +7,11 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from tickets.rotation.connection import reading
-from tickets.rotation.errors import RotationError
-from tickets.rotation.preflight import GuardState, inspect
-from tickets.rotation.report import Report, make_report
-from tickets.rotation.target import Target
+from token_rotation.errors import RotationError
+from token_rotation.inspection.preflight import GuardState, inspect
+from token_rotation.postgres.connection import reading
+from token_rotation.reporting.report import Report, make_report
+from token_rotation.selection.target import Target
 
 REST_TIMES = 30
 """A look is good for so many times what it took: watching costs about 3 % of one connection."""

@@ -10,14 +10,14 @@ from typing import Any
 
 from django.utils.text import slugify
 
-from tickets.dashboard.controls import Controls, controls_of
-from tickets.dashboard.figures import Figures, figures_of
-from tickets.dashboard.look import Look, looks
-from tickets.dashboard.rates import rates
-from tickets.dashboard.records import Records, read_records
-from tickets.rotation import wording
-from tickets.rotation.preflight import GuardState
-from tickets.rotation.target import Target
+from token_rotation import wording
+from token_rotation.inspection.preflight import GuardState
+from token_rotation.page.controls import Controls, controls_of
+from token_rotation.page.figures import Figures, figures_of
+from token_rotation.page.look import Look, looks
+from token_rotation.page.rates import rates
+from token_rotation.page.records import Records, read_records
+from token_rotation.selection.target import Target
 
 TABLE_STEP_SECONDS = 30
 
@@ -80,7 +80,7 @@ class Piece:
 
     @property
     def template(self) -> str:
-        return f"dashboard/pieces/{self.name}.html"
+        return f"token_rotation/pieces/{self.name}.html"
 
     @property
     def version(self) -> str:

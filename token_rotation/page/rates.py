@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from tickets.rotation.progress import Progress
+from token_rotation.run.progress import Progress
 
 BUCKET_SECONDS = 5
 BUCKETS = 120

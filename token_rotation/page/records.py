@@ -9,17 +9,17 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import read_number, read_object
-from tickets.dashboard.rates import Sample, replay, rows_since
-from tickets.rotation.connection import reason_of
-from tickets.rotation.history import as_values
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pace import Pace, pace_asked_for, pace_of
-from tickets.rotation.progress import Progress
-from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly
-from tickets.rotation.spread.family import Shares, ranges_of, shares_of
-from tickets.rotation.target import Target
+from token_rotation.distributed.records import Shares, ranges_of, shares_of
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import read_number, read_object
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
+from token_rotation.page.rates import Sample, replay, rows_since
+from token_rotation.postgres.connection import reason_of
+from token_rotation.reporting.history import as_values
+from token_rotation.run.progress import Progress
+from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly
+from token_rotation.selection.target import Target
 
 RECENT = 8
 

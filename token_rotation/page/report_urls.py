@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from tickets.dashboard.report_view import progress_report
+from token_rotation.page.report_view import progress_report
 
 urlpatterns = [path("report.csv", progress_report, name="rotation-report")]

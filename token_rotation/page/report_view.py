@@ -7,12 +7,12 @@ from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from tickets.rotation.connection import APPLICATION_NAME
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import RotationError
-from tickets.rotation.progress_sql import COLUMNS, progress
-from tickets.streaming.query import Query
-from tickets.streaming.response import stream_csv
+from token_rotation.errors import RotationError
+from token_rotation.postgres.connection import APPLICATION_NAME
+from token_rotation.sql.progress import COLUMNS, progress
+from token_rotation.streaming.query import Query
+from token_rotation.streaming.response import stream_csv
+from token_rotation.targets.discovery import find_targets
 
 
 @require_safe

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.apps import apps
 from django.db import router
 
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import UnknownTargetError
-from tickets.rotation.target import Target
+from token_rotation.errors import UnknownTargetError
+from token_rotation.selection.target import Target
+from token_rotation.targets.discovery import find_targets
 
 
 def shown_targets() -> tuple[Target, ...]:

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from tickets.dashboard.views import live, pace, page, start, stop
+from token_rotation.page.views import live, pace, page, start, stop
 
-app_name = "dashboard"
+app_name = "token_rotation"
 urlpatterns = [
     path("", page, name="page"),
     path("live", live, name="live"),

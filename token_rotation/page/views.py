@@ -14,16 +14,16 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
-from tickets.dashboard import commands
-from tickets.dashboard.access import button, may_control, onlooker, staff_page
-from tickets.dashboard.commands import RefusedError
-from tickets.dashboard.forms import PaceForm
-from tickets.dashboard.look import looks
-from tickets.dashboard.panel import Panel, Piece, panel_of
-from tickets.dashboard.targets import shown_targets, target_labelled
-from tickets.rotation.errors import RotationError
-from tickets.rotation.pace import Pace
-from tickets.rotation.target import Target
+from token_rotation.errors import RotationError
+from token_rotation.pacing.pace import Pace
+from token_rotation.page import commands
+from token_rotation.page.access import button, may_control, onlooker, staff_page
+from token_rotation.page.commands import RefusedError
+from token_rotation.page.forms import PaceForm
+from token_rotation.page.look import looks
+from token_rotation.page.panel import Panel, Piece, panel_of
+from token_rotation.page.targets import shown_targets, target_labelled
+from token_rotation.selection.target import Target
 
 HELD_BACK = 204  # nothing is new, so nothing is sent
 
@@ -38,7 +38,7 @@ def page(request: HttpRequest) -> HttpResponse:
         panels = _panels(request)
     except RotationError as error:
         problem = str(error)
-    return render(request, "dashboard/page.html", {"panels": panels, "error": problem})
+    return render(request, "token_rotation/page.html", {"panels": panels, "error": problem})
 
 
 @require_GET
@@ -117,15 +117,15 @@ def _answer(request: HttpRequest, target: Target, do: Callable[[], str]) -> Http
     looks.forget(target)
     if not HtmxDetails(request):
         messages.add_message(request, level, sentence)
-        return HttpResponseRedirect(reverse("dashboard:page"))
+        return HttpResponseRedirect(reverse("token_rotation:page"))
     panel = panel_of(target, may_control=may_control(request))
     context = {"sentence": sentence, "failed": level == messages.ERROR, "swapped": True}
-    said = render_to_string("dashboard/answer.html", context)
+    said = render_to_string("token_rotation/answer.html", context)
     return HttpResponse(said + _rendered(request, panel.pieces))
 
 
 def _rendered(request: HttpRequest, pieces: Iterable[Piece]) -> str:
     return "".join(
-        render_to_string("dashboard/piece.html", {"piece": piece, "swapped": True}, request)
+        render_to_string("token_rotation/piece.html", {"piece": piece, "swapped": True}, request)
         for piece in pieces
     )

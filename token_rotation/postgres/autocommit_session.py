@@ -7,8 +7,8 @@ from collections.abc import Callable
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation import vacuum_sql
-from tickets.rotation.connection import Connection, describe
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, describe
 
 COST_DELAY_MS = 2
 COST_LIMIT = 200
@@ -46,9 +46,9 @@ class GentleSession:
         Errors of the database become reasons; ``work`` may return one of its own.
         """
         try:
-            if tuple(self._connection.row(vacuum_sql.vacuum_cost()) or ()) != self._cost:
+            if tuple(self._connection.row(statements.vacuum_cost()) or ()) != self._cost:
                 return POOLER
-            self._connection.rows(vacuum_sql.without_transaction_timeout())
+            self._connection.rows(statements.without_transaction_timeout())
             return CANCELLED if self.cancelled else work(self._connection)
         except psycopg2.Error as error:
             if self.cancelled:

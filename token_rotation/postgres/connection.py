@@ -15,10 +15,10 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from tickets.rotation import sql as statements
-from tickets.rotation.copy_stream import CopyStream
-from tickets.rotation.errors import DatabaseGoneError, StatementError
-from tickets.rotation.retry import Fault, classify
+from token_rotation.errors import DatabaseGoneError, StatementError
+from token_rotation.postgres import statements
+from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.postgres.sqlstate import Fault, classify
 
 APPLICATION_NAME = "rotate_tokens"
 

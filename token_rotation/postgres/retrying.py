@@ -9,11 +9,11 @@ from typing import TypeVar
 import psycopg2
 from django.db import OperationalError
 
-from tickets.rotation.connection import Connection, describe, fault_of
-from tickets.rotation.errors import AbortedError, DatabaseGoneError, StatementError
-from tickets.rotation.events import Observer, Retrying
-from tickets.rotation.retry import Backoff, Fault
-from tickets.rotation.stop import StopSignal
+from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
+from token_rotation.events import Observer, Retrying
+from token_rotation.postgres.connection import Connection, describe, fault_of
+from token_rotation.postgres.sqlstate import Backoff, Fault
+from token_rotation.stop import StopSignal
 
 Answer = TypeVar("Answer")
 

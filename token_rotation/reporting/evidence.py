@@ -11,21 +11,24 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from tickets.batch.stored_output import StoredError
-from tickets.rotation import __version__, counting_sql, proof_sql, sql
-from tickets.rotation.connection import Connection, reading
-from tickets.rotation.history import last_runs
-from tickets.rotation.key_range import EVERY_KEY
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.listed import count_listed
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.preflight import inspect
-from tickets.rotation.record import as_output
-from tickets.rotation.result import Result
-from tickets.rotation.retired import keeps, still_valid
-from tickets.rotation.selection import EVERY_ROW
-from tickets.rotation.selection_sql import values_of
-from tickets.rotation.target import Target
+from token_rotation import __version__
+from token_rotation.engine.result import Result
+from token_rotation.inspection.preflight import inspect
+from token_rotation.operations.stored_output import StoredError
+from token_rotation.options import RotationOptions
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.reporting.history import last_runs
+from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.run.record import as_output
+from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.selection import EVERY_ROW
+from token_rotation.selection.target import Target
+from token_rotation.sql import counting as counting_sql
+from token_rotation.sql import proof as proof_sql
+from token_rotation.sql.pending import values_of
+from token_rotation.targets.lookup import count_listed
 
 DISTRIBUTION = "django-token-rotation"
 REPLICAS_AT_MOST_SECONDS = 10.0
@@ -118,7 +121,7 @@ def _pending(connection: Connection, target: Target) -> dict[str, Any]:
 
 def _ask(connection: Connection, target: Target) -> dict[str, Any]:
     query, values = counting_sql.count_pending(target, EVERY_KEY), values_of(target, EVERY_KEY)
-    without_a_limit = sql.together(sql.WITHOUT_A_LIMIT, query)
+    without_a_limit = statements.together(statements.WITHOUT_A_LIMIT, query)
     return {
         "query": connection.text(query, values),
         "answer": int(connection.value(without_a_limit, values)),

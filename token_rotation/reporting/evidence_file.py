@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, TextIO
 
-from tickets.rotation.errors import EvidenceError
+from token_rotation.errors import EvidenceError
 
 
 class EvidenceFile:

@@ -7,9 +7,9 @@ import io
 import json
 from collections.abc import Sequence
 
-from tickets.rotation import wording
-from tickets.rotation.history import as_line
-from tickets.rotation.report import Report
+from token_rotation import wording
+from token_rotation.reporting.history import as_line
+from token_rotation.reporting.report import Report
 
 
 def as_text(reports: Sequence[Report]) -> str:

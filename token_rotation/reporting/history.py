@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db import connections
 
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import read_error, read_number, read_object
-from tickets.rotation import wording
-from tickets.rotation.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
-from tickets.rotation.target import Target
+from token_rotation import wording
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import read_error, read_number, read_object
+from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
+from token_rotation.selection.target import Target
 
 LAST_RUNS = 5
 

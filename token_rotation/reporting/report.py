@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tickets.rotation import advice, wording
-from tickets.rotation.connection import Connection, reading
-from tickets.rotation.counting import COUNT_AT_MOST_SECONDS, Counts, count_rows
-from tickets.rotation.errors import NotReadyError
-from tickets.rotation.preflight import GuardState, inspect
-from tickets.rotation.readings import read_server, read_storage
-from tickets.rotation.storage import Storage
-from tickets.rotation.target import Target
+from token_rotation import wording
+from token_rotation.errors import NotReadyError
+from token_rotation.inspection import advice
+from token_rotation.inspection.counting import COUNT_AT_MOST_SECONDS, Counts, count_rows
+from token_rotation.inspection.preflight import GuardState, inspect
+from token_rotation.inspection.readings import read_server, read_storage
+from token_rotation.inspection.storage import Storage
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.selection.target import Target
 
 
 @dataclass(frozen=True, slots=True)

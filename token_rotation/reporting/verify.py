@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from tickets.rotation import catalogue_sql, list_sql, sql
-from tickets.rotation.connection import Connection
-from tickets.rotation.copy_stream import CopyStream
-from tickets.rotation.errors import NotReadyError
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.listed import LOCK_TIMEOUT_MS
-from tickets.rotation.target import Target
+from token_rotation.errors import NotReadyError
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql import lists as list_sql
+from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
 
 LINES_A_LOOK = 1_000_000
 
@@ -35,7 +37,7 @@ def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verif
     lines_a_look = leak_list.lines if is_hashed else LINES_A_LOOK
     values = (bytes.fromhex(v) if is_hashed else v.encode() for v in leak_list.values())
     query = list_sql.count_valid_hashes(target) if is_hashed else _count_valid(connection, target)
-    settings = [sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN]
+    settings = [statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN]
     create = list_sql.create("bytea" if is_hashed else "text")
     valid = 0
     for _ in range(0, leak_list.lines, lines_a_look):
@@ -47,10 +49,19 @@ def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verif
     return Verified(leak_list.lines, valid)
 
 
-def _count_valid(connection: Connection, target: Target) -> sql.Statement:
+def _count_valid(connection: Connection, target: Target) -> statements.Statement:
     column = {"table": target.table, "column": target.token_column}
     token_type = connection.value(catalogue_sql.column_type(), column)
     if token_type is None:
         where = f"{target.table}.{target.token_column}"
         raise NotReadyError((f"There is no column {where} yet. Run: python manage.py migrate",))
     return list_sql.count_valid(target, str(token_type))
+
+
+def verified_as_sentence(target: Target, leak_list: LeakList, verified: Verified) -> str:
+    """How many listed tokens still open something."""
+    of_what = "tokens" if leak_list.kind.name == "tokens" else "SHA-256 of tokens"
+    listed = f"{target.label}: {leak_list.name} lists {verified.lines:,} {of_what}"
+    if not verified.valid_lines:
+        return f"{listed}; none of them opens anything."
+    return f"{listed}; {verified.valid_lines:,} of them still open something."

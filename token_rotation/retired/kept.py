@@ -10,13 +10,14 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
-from tickets.rotation import retired_sql, sql
-from tickets.rotation.connection import Connection
-from tickets.rotation.errors import NotReadyError, RotationError
-from tickets.rotation.models import RetiredToken
-from tickets.rotation.retired_guard import KeepRetired
-from tickets.rotation.signals import retired_token_used
-from tickets.rotation.target import Target
+from token_rotation.errors import NotReadyError, RotationError
+from token_rotation.models import RetiredToken
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
+from token_rotation.signals import retired_token_used
+from token_rotation.sql import retired as retired_sql
+from token_rotation.triggers.retired import KeepRetired
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def still_valid(connection: Connection, target: Target) -> int:
     retired tokens; driver errors pass through.
     """
     table_pages(connection)
-    query = sql.together(sql.WITHOUT_A_LIMIT, retired_sql.count_still_valid(target))
+    query = statements.together(statements.WITHOUT_A_LIMIT, retired_sql.count_still_valid(target))
     return int(connection.value(query))
 
 
@@ -100,3 +101,10 @@ def digest(token: object) -> bytes:
 
 def _found(token: object, database: str) -> RetiredToken | None:
     return RetiredToken.objects.using(database).filter(hash=digest(token)).first()
+
+
+def retired_as_sentence(target: Target, rows: int) -> str:
+    """How many rows have a token that was replaced before."""
+    if rows == 0:
+        return f"{target.label}: no retired token opens anything."
+    return f"{target.label}: {rows:,} rows have a token that was retired, which opens them."

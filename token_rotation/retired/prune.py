@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from tickets.rotation import retired_sql, sql
-from tickets.rotation.connection import Connection
-from tickets.rotation.errors import AbortedError
-from tickets.rotation.persistence import Persistence
-from tickets.rotation.retired import table_pages
-from tickets.rotation.retry import Backoff
-from tickets.rotation.stop import StopSignal
+from token_rotation.errors import AbortedError
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.retrying import Persistence
+from token_rotation.postgres.sqlstate import Backoff
+from token_rotation.retired.kept import table_pages
+from token_rotation.sql import retired as retired_sql
+from token_rotation.stop import StopSignal
 
 PAGES_AT_A_TIME = 32
 LOCK_TIMEOUT_MS = 100
@@ -56,7 +57,7 @@ class Pruning:
         return True
 
     def _prune(self, first: int) -> int:
-        query = sql.together(sql.LIMIT_LOCK_WAIT, retired_sql.delete_old())
+        query = statements.together(statements.LIMIT_LOCK_WAIT, retired_sql.delete_old())
         values = {
             "lock_timeout_ms": LOCK_TIMEOUT_MS,
             "first": f"({first},0)",

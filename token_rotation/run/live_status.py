@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tickets.rotation.events import BatchDone, Event, Retrying, Waiting
+from token_rotation.events import BatchDone, Event, Retrying, Waiting
 
 
 class LiveData:

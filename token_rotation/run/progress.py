@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from tickets.rotation import wording
+from token_rotation import wording
 
 WINDOW_SECONDS = 30.0
 STEP_SECONDS = 0.1

@@ -15,19 +15,19 @@ from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
-from tickets.batch.errors import BatchError
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import StoredError
-from tickets.rotation.connection import own_wrapper, reason_of
-from tickets.rotation.errors import StatementError
-from tickets.rotation.live_data import LiveData
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.pace import Pace, PaceListener
-from tickets.rotation.progress import Progress
-from tickets.rotation.result import Result
-from tickets.rotation.sql import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.target import Target
+from token_rotation.engine.result import Result
+from token_rotation.errors import StatementError
+from token_rotation.operations.errors import BatchError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import StoredError
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.pace import Pace, PaceListener
+from token_rotation.postgres.connection import own_wrapper, reason_of
+from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
+from token_rotation.run.live_status import LiveData
+from token_rotation.run.progress import Progress
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
 
 OPERATION_TYPE = "rotation"
 BEAT_EVERY_SECONDS = 1.0

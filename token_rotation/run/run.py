@@ -10,41 +10,43 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TextIO, TypeVar
 
-from tickets.batch.failure import describe_explained, describe_unforeseen
-from tickets.batch.stored_output import StoredError
-from tickets.rotation import advice, summary, wording
-from tickets.rotation.connection import Connection, reading
-from tickets.rotation.counting import (
-    COUNT_AT_MOST_SECONDS,
-    PendingCount,
-    count_outside,
-    count_pending,
-    estimated_rows,
-)
-from tickets.rotation.display import make_display
-from tickets.rotation.engine import Rotation
-from tickets.rotation.errors import (
+from token_rotation import wording
+from token_rotation.command_line.signal_handlers import stop_on_signal
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.rotation import Rotation
+from token_rotation.errors import (
     AbortedError,
     NotReadyError,
     RotationError,
     StatementError,
     UnyieldingRowsError,
 )
-from tickets.rotation.events import BatchDone, Event
-from tickets.rotation.finish import ENDING, STOPPING, Finish
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.listed import count_listed
-from tickets.rotation.live_data import LiveData
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.preflight import inspect
-from tickets.rotation.progress import Progress
-from tickets.rotation.readings import read_storage
-from tickets.rotation.record import Record
-from tickets.rotation.result import Outcome, Result
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.stop_on_signal import stop_on_signal
-from tickets.rotation.summary import Aftermath, say
-from tickets.rotation.target import Target
+from token_rotation.events import BatchDone, Event
+from token_rotation.inspection import advice
+from token_rotation.inspection.counting import (
+    COUNT_AT_MOST_SECONDS,
+    PendingCount,
+    count_outside,
+    count_pending,
+    estimated_rows,
+)
+from token_rotation.inspection.preflight import inspect
+from token_rotation.inspection.readings import read_storage
+from token_rotation.maintenance.cleanup import ENDING, STOPPING, Finish
+from token_rotation.operations.execution.failure import describe_explained, describe_unforeseen
+from token_rotation.operations.stored_output import StoredError
+from token_rotation.options import RotationOptions
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.run import summary
+from token_rotation.run.display import make_display
+from token_rotation.run.live_status import LiveData
+from token_rotation.run.progress import Progress
+from token_rotation.run.record import Record
+from token_rotation.run.summary import Aftermath, say
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.lookup import count_listed
 
 ANSWER_WITHIN_SECONDS = 0.1
 

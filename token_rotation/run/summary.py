@@ -7,14 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
-from tickets.rotation import wording
-from tickets.rotation.counting import PendingCount
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.listed import ListCount
-from tickets.rotation.preflight import GuardState
-from tickets.rotation.result import Outcome, Result
-from tickets.rotation.target import Target
-from tickets.rotation.verify import Verified
+from token_rotation import wording
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.inspection.counting import PendingCount
+from token_rotation.inspection.preflight import GuardState
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.targets.lookup import ListCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +152,3 @@ def _reason(result: Result, complete: str) -> str:
     if result.outcome is Outcome.ROWS_LOCKED:
         reason += ": " + (", ".join(map(str, result.blockers)) or "who holds them is unknown")
     return _sentence(reason)
-
-
-def verified_as_sentence(target: Target, leak_list: LeakList, verified: Verified) -> str:
-    """How many listed tokens still open something."""
-    of_what = "tokens" if leak_list.kind.name == "tokens" else "SHA-256 of tokens"
-    listed = f"{target.label}: {leak_list.name} lists {verified.lines:,} {of_what}"
-    if not verified.valid_lines:
-        return f"{listed}; none of them opens anything."
-    return f"{listed}; {verified.valid_lines:,} of them still open something."
-
-
-def retired_as_sentence(target: Target, rows: int) -> str:
-    """How many rows have a token that was replaced before."""
-    if rows == 0:
-        return f"{target.label}: no retired token opens anything."
-    return f"{target.label}: {rows:,} rows have a token that was retired, which opens them."

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tickets.locking import holders, sql
-from tickets.locking.attempts import SECONDS_BETWEEN_NOTICES, Notices
-from tickets.rotation.sql import BACKEND_PID
+from token_rotation.postgres.ddl_locks import holders, sql
+from token_rotation.postgres.ddl_locks.attempts import SECONDS_BETWEEN_NOTICES, Notices
+from token_rotation.postgres.statements import BACKEND_PID
 
 # lock_timeout would also end CONCURRENTLY's waits for old transactions. Those harm nobody: its
 # SHARE UPDATE EXCLUSIVE lock stops no read and no write, not even while it is waited for. A

@@ -11,7 +11,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
-from tickets.rotation import ddl_sql
+from token_rotation.sql import ddl as ddl_sql
 
 COUNTED_AT_MOST = 10_000
 

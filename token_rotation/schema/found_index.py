@@ -8,10 +8,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Index, Model
 
-from tickets.locking import holders
-from tickets.locking.attempts import LockNotGrantedError, Notices
-from tickets.locking.settings import retry_seconds
-from tickets.rotation import ddl_sql
+from token_rotation.postgres.ddl_locks import holders
+from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, Notices
+from token_rotation.postgres.ddl_locks.settings import retry_seconds
+from token_rotation.sql import ddl as ddl_sql
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -54,7 +54,7 @@ def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | No
     """The index of that name, as soon as no session is building it.
 
     A ``migrate`` killed with SIGKILL leaves its server session at work: what looks INVALID may
-    become valid. Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``.
+    become valid. Raises ``LockNotGrantedError`` after ``TOKEN_ROTATION_DDL_RETRY_SECONDS``.
     """
     deadline = time.monotonic() + retry_seconds()
     notices = Notices()

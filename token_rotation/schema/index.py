@@ -9,10 +9,10 @@ from django.db.migrations import AddIndex
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
-from tickets.locking.attempts import politely
-from tickets.rotation import ddl_sql
-from tickets.rotation.ddl.background import in_the_background
-from tickets.rotation.ddl.found_index import FoundIndex, expected_index, settled_index
+from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.schema.background import in_the_background
+from token_rotation.schema.found_index import FoundIndex, expected_index, settled_index
+from token_rotation.sql import ddl as ddl_sql
 
 
 class UnexpectedIndexError(CommandError):

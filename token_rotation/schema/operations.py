@@ -13,9 +13,9 @@ from pgtrigger import Trigger as DeclaredTrigger
 from pgtrigger.compiler import DropTriggerSql, Trigger, UpsertTriggerSql
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from tickets.locking.attempts import politely
-from tickets.rotation.ddl.refusal import quoting_no_row
-from tickets.rotation.ddl.set_aside import triggers_set_aside
+from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.schema.refusal import quoting_no_row
+from token_rotation.schema.set_aside import triggers_set_aside
 
 
 class PoliteOperation(Operation):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from tickets.rotation import ddl_sql
+from token_rotation.sql import ddl as ddl_sql
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from tickets.rotation.errors import ListError
+from token_rotation.errors import ListError
 
 LONGEST_LINE_BYTES = 64 * 1024
 LINES_NAMED = 5

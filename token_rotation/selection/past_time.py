@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, tzinfo
 
-from tickets.rotation.errors import SelectionError
+from token_rotation.errors import SelectionError
 
 _AGO = re.compile(
     r"(\d{1,5}) ?(s|seconds?|min|minutes?|h|hours?|d|days?) ago",

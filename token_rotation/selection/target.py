@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from tickets.rotation.selection import EVERY_ROW, Selection
-from tickets.rotation.token_source import TokenSource
+from token_rotation.selection.selection import EVERY_ROW, Selection
+from token_rotation.tokens.sources import TokenSource
 
 
 @dataclass(frozen=True, slots=True)

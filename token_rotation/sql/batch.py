@@ -1,4 +1,4 @@
-"""Every SQL text of a batch, one builder a statement, and what any transaction begins with.
+"""Every SQL text of a batch, one builder a statement.
 
 A builder takes a target (and which bounds are in play) and returns a ``psycopg2.sql.Composed``;
 identifiers are quoted, values stay named parameters for the caller: among them those of
@@ -10,54 +10,14 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.selection_sql import new_marker, pending, still_pending
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql.pending import new_marker, pending, still_pending
+from token_rotation.tokens.sources import SqlTokens
 
-Statement = sql.Composable
-
-BEGIN = sql.SQL("BEGIN")
-COMMIT = sql.SQL("COMMIT")
-ROLLBACK = sql.SQL("ROLLBACK")
-
-LIMIT_LOCK_WAIT = sql.SQL("SET LOCAL lock_timeout = %(lock_timeout_ms)s")
-LIMIT_STATEMENT = sql.SQL("SET LOCAL statement_timeout = %(statement_timeout_ms)s")
-WITHOUT_A_LIMIT = sql.SQL("SET LOCAL statement_timeout = 0")
-"""Whatever the role has, which was meant for requests."""
-
-AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
-"""What is counted stands in an index, whatever stale statistics make the planner believe. Only for
-statements that have another way: before PostgreSQL 18 one that has none blinds the planner to all
-other costs, and so do settings that contradict each other."""
-
-READ_IN_KEY_ORDER = sql.SQL("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-"""A batch is a stretch of an index. Where statistics know of few pending rows, the planner would
-rather make a bitmap of all of them, and sort them, for each batch."""
-
-AVOID_NESTED_LOOPS = sql.SQL("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
-"""Rows and tokens of a batch meet in a hash or a merge. The planner prefers a nested loop where the
-statistics know of no pending row, and that compares every row with every token. What a filter joins
-may know no other way: before PostgreSQL 18 its cost is beyond all measure, so that each batch would
-be compiled first."""
-
-KEEP_TOKENS = sql.SQL("SELECT set_config('rotation.tokens', %(tokens)s, true) IS NULL")
+KEEP_TOKENS = sql.SQL("SELECT set_config('token_rotation.tokens', %(tokens)s, true) IS NULL")
 """For the statements of this transaction; ``tokens`` is an array in its text form. The server may
 log the text of a statement that fails, and this one does not fail where an UPDATE may."""
-
-KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
-"""For the statements on a run's record, which must never hold a rotation up. Milliseconds."""
-
-WITHOUT_A_FLUSH = "SET LOCAL synchronous_commit = off"
-"""For what may be lost in a crash of the server: how far a run had come, which the data knows."""
-
-FIRE_DEFERRED_TRIGGERS = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE")
-"""Of this transaction, now and not at its COMMIT."""
-
-BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
-
-CLOCK = sql.SQL("SELECT clock_timestamp()")
-"""The clock that sets the markers."""
 
 
 _SLICED_UUID = sql.SQL(
@@ -70,33 +30,6 @@ _SLICED_UUID = sql.SQL(
 made once a statement and known to nobody, and of the row's place, which no other row has then.
 The two bits are the variant's, the 4 is the version. Each random UUID costs the server a system
 call or more; a hash costs less."""
-
-
-def together(*statements: Statement) -> sql.Composed:
-    """Statements that are one message and one transaction; the answer is that of the last one.
-
-    PostgreSQL runs the statements of one message as one transaction, which ends with them:
-    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT.
-    Small batches would feel the round trips of BEGIN and COMMIT.
-    """
-    return sql.SQL("; ").join(statements)
-
-
-def bounded(statement: Statement) -> sql.Composed:
-    """A statement in a transaction of its own whose waits for locks are bounded.
-
-    Reads are bounded too: behind an ALTER TABLE even a SELECT waits for its lock.
-    """
-    return together(LIMIT_LOCK_WAIT, READ_IN_KEY_ORDER, statement)
-
-
-def looking(statement: Statement) -> sql.Composed:
-    """``bounded`` for a look-up in an index, which may take as long as it takes.
-
-    Behind an old snapshot it steps over the entries of all that was rotated since. Repeated under a
-    timeout that is meant for requests it would never come to its end.
-    """
-    return bounded(together(WITHOUT_A_LIMIT, statement))
 
 
 def _table(target: Target) -> sql.Identifier:
@@ -223,7 +156,7 @@ def rotate_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
         "SELECT {key} FROM {table} WHERE {pending} "
         "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
         ") AS locked (key)), made AS ("
-        "SELECT token, place FROM unnest(current_setting('rotation.tokens')::{type}[]) "
+        "SELECT token, place FROM unnest(current_setting('token_rotation.tokens')::{type}[]) "
         "WITH ORDINALITY AS made (token, place)) "
         "UPDATE {table} SET {rotated} FROM free JOIN made USING (place) "
         "WHERE {stored_key} = free.key AND {stored_pending}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.selection_sql import pending
-from tickets.rotation.target import Target
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql.pending import pending
 
 
 def count_pending(target: Target, keys: KeyRange) -> sql.Composed:

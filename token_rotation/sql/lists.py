@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from tickets.rotation.key_range import EVERY_KEY
-from tickets.rotation.selection_sql import condition_of, still_pending
-from tickets.rotation.target import Target
+from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.target import Target
+from token_rotation.sql.pending import condition_of, still_pending
 
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")

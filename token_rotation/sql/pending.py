@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg2 import sql
 
-from tickets.rotation.key_range import EVERY_KEY, KeyRange
-from tickets.rotation.target import Target
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
 
 _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*%s")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg2 import sql
 
-from tickets.rotation.target import Target
+from token_rotation.selection.target import Target
 
 COLUMNS = (
     *("model", "section", "first_key", "last_key", "hour"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from tickets.rotation.retired_guard import TABLE
-from tickets.rotation.target import Target
+from token_rotation.selection.target import Target
+from token_rotation.triggers.retired import TABLE
 
 
 def count_still_valid(target: Target) -> sql.Composed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from tickets.rotation.target import Target
-from tickets.rotation.token_source import SqlTokens
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import SqlTokens
 
 
 def rotate_keys(target: Target, key_type: str) -> sql.Composed:
@@ -37,7 +37,7 @@ def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> s
     """
     return sql.SQL(
         "UPDATE {table} AS stored SET {rotated} FROM unnest("
-        "%(keys)s::{key_type}[], current_setting('rotation.tokens')::{token_type}[]"
+        "%(keys)s::{key_type}[], current_setting('token_rotation.tokens')::{token_type}[]"
         ") AS made (key, token) WHERE {key} = made.key {answer}"
     ).format(
         table=sql.Identifier(target.table),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from tickets.rotation.target import Target
+from token_rotation.selection.target import Target
 
 
 def storage() -> sql.SQL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from tickets.rotation.target import Target
+from token_rotation.selection.target import Target
 
 
 def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
@@ -16,25 +16,6 @@ def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
     return sql.SQL(
         "VACUUM (SKIP_LOCKED, TRUNCATE false, PARALLEL 0, ANALYZE {analyze}) {table}"
     ).format(analyze=sql.SQL("true" if analyze else "false"), table=sql.Identifier(target.table))
-
-
-def vacuum_cost() -> sql.SQL:
-    """This session's vacuum_cost_delay in milliseconds and vacuum_cost_limit. No lock."""
-    return sql.SQL(
-        "SELECT max(setting::float8) FILTER (WHERE name = 'vacuum_cost_delay'), "
-        "max(setting::int) FILTER (WHERE name = 'vacuum_cost_limit') FROM pg_settings"
-    )
-
-
-def without_transaction_timeout() -> sql.SQL:
-    """Let transactions of this session last (PostgreSQL 17 can limit them). No lock.
-
-    Not a start-up option: older servers refuse one that they do not know.
-    """
-    return sql.SQL(
-        "SELECT set_config('transaction_timeout', '0', false) "
-        "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
-    )
 
 
 def may_vacuum() -> sql.SQL:

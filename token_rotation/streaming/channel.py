@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from tickets.streaming.errors import ReportError, StoppedError
+from token_rotation.streaming.errors import ReportError, StoppedError
 
 CAPACITY_BLOCKS = 4
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tickets.streaming.cells import cells
+from token_rotation.streaming.cells import cells
 
 
 class CsvEncoder:

@@ -10,13 +10,13 @@ from contextlib import closing
 
 import psycopg2
 
-from tickets.streaming.channel import Channel, ClosedError
-from tickets.streaming.encoder import CsvEncoder
-from tickets.streaming.errors import QueryError, ReportError, query_error
-from tickets.streaming.pace import FetchPace
-from tickets.streaming.query import Query
-from tickets.streaming.session import Session
-from tickets.streaming.settings import Limits
+from token_rotation.streaming.channel import Channel, ClosedError
+from token_rotation.streaming.encoder import CsvEncoder
+from token_rotation.streaming.errors import QueryError, ReportError, query_error
+from token_rotation.streaming.pace import FetchPace
+from token_rotation.streaming.query import Query
+from token_rotation.streaming.session import Session
+from token_rotation.streaming.settings import Limits
 
 LOOK_SECONDS = 0.25
 CANCEL_TRIES = 8

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from tickets.streaming.errors import ReportError
-from tickets.streaming.query import Query
-from tickets.streaming.settings import limits
-from tickets.streaming.stream import CsvStream
+from token_rotation.streaming.errors import ReportError
+from token_rotation.streaming.query import Query
+from token_rotation.streaming.settings import limits
+from token_rotation.streaming.stream import CsvStream
 
 FIRST_ROW_SECONDS = 0.5
 CONTENT_TYPE = "text/csv; charset=utf-8"

@@ -12,10 +12,10 @@ import psycopg2
 from django.db import Error as DjangoError
 from django.db import connections
 
-from tickets.streaming.errors import BusyError, UnreachableError
-from tickets.streaming.pace import FetchPace
-from tickets.streaming.query import Query
-from tickets.streaming.settings import Limits
+from token_rotation.streaming.errors import BusyError, UnreachableError
+from token_rotation.streaming.pace import FetchPace
+from token_rotation.streaming.query import Query
+from token_rotation.streaming.settings import Limits
 
 Row = tuple[Any, ...]
 

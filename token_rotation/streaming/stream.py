@@ -8,14 +8,14 @@ from collections.abc import Generator, Iterator, Sequence
 
 from django.db import close_old_connections
 
-from tickets.streaming import web_server
-from tickets.streaming.channel import Channel
-from tickets.streaming.drip import Drip
-from tickets.streaming.encoder import CsvEncoder
-from tickets.streaming.errors import IncompleteReportError, ReportError, StoppedError
-from tickets.streaming.producer import Producer
-from tickets.streaming.query import Query
-from tickets.streaming.settings import Limits
+from token_rotation.streaming import web_server
+from token_rotation.streaming.channel import Channel
+from token_rotation.streaming.encoder import CsvEncoder
+from token_rotation.streaming.errors import IncompleteReportError, ReportError, StoppedError
+from token_rotation.streaming.keep_alive import Drip
+from token_rotation.streaming.producer import Producer
+from token_rotation.streaming.query import Query
+from token_rotation.streaming.settings import Limits
 
 _log = logging.getLogger(__name__)
 

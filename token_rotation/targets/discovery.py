@@ -10,11 +10,11 @@ from django.apps import apps
 from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
-from tickets.rotation.errors import TokenSourceError, UnknownTargetError
-from tickets.rotation.guard import Column, GuardPair, InsertGuard, UpdateGuard, guards_of
-from tickets.rotation.retired_guard import KeepRetired, RefuseRetired
-from tickets.rotation.target import GuardTrigger, Target
-from tickets.rotation.token_source import PythonTokens, SqlTokens, TokenSource
+from token_rotation.errors import TokenSourceError, UnknownTargetError
+from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
+from token_rotation.triggers.guard import Column, GuardPair, InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.retired import KeepRetired, RefuseRetired
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:

@@ -13,9 +13,9 @@ from django.db.models import DateTimeField, Exists, Field, JSONField, Model, Out
 from django.db.models.sql import Query
 from django.utils import timezone
 
-from tickets.rotation.errors import SelectionError
-from tickets.rotation.guard import InsertGuard
-from tickets.rotation.selection import Condition
+from token_rotation.errors import SelectionError
+from token_rotation.selection.selection import Condition
+from token_rotation.triggers.guard import InsertGuard
 
 PLAIN_LOOKUPS = {"exact", "gt", "gte", "lt", "lte"}
 LIST_LOOKUPS = {"in", "range"}

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tickets.rotation import catalogue_sql, list_sql, sql
-from tickets.rotation.connection import Connection
-from tickets.rotation.copy_stream import CopyStream
-from tickets.rotation.key_range import EVERY_KEY
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.selection_sql import values_of
-from tickets.rotation.target import Target
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql import lists as list_sql
+from token_rotation.sql.pending import values_of
 
 CHUNK_LINES = 10_000
 SCAN_CHUNK_LINES = 250_000
@@ -75,7 +77,7 @@ class ListedRows:
 
     @contextmanager
     def _stored(self, values: Sequence[str]) -> Iterator[None]:
-        settings = (sql.LIMIT_LOCK_WAIT, sql.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN)
+        settings = (statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN)
         with self._connection.transaction(
             *settings, list_sql.create("text"), values={"lock_timeout_ms": LOCK_TIMEOUT_MS}
         ):

@@ -12,14 +12,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import BinaryField, Field, UUIDField
 from django.utils import timezone
 
-from tickets.rotation import sql
-from tickets.rotation.connection import reading
-from tickets.rotation.discovery import model_of
-from tickets.rotation.leak_list import Kind, read_sha256
-from tickets.rotation.moment import past_moment
-from tickets.rotation.selection import Selection
-from tickets.rotation.target import Target
-from tickets.rotation.where import compile_where
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.leak_list import Kind, read_sha256
+from token_rotation.selection.past_time import past_moment
+from token_rotation.selection.selection import Selection
+from token_rotation.selection.target import Target
+from token_rotation.targets.discovery import model_of
+from token_rotation.targets.filters import compile_where
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
 _BYTES = re.compile(r"\\x(?:[0-9a-f]{2})+").fullmatch
@@ -64,7 +64,7 @@ def read_moment(text: str, option: str, database: str) -> datetime:
     Raises SelectionError, or DatabaseGoneError when it cannot be asked.
     """
     with reading(database) as connection:
-        now: datetime = connection.value(sql.CLOCK)
+        now: datetime = connection.value(statements.CLOCK)
     return past_moment(text, option=option, now=now, time_zone=timezone.get_current_timezone())
 
 

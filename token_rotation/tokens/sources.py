@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from tickets.rotation.errors import TokenSourceError
+from token_rotation.errors import TokenSourceError
 
 MakeTokens = Callable[[int], Iterable[object]]
 """n: n different new tokens, each a str, UUID, int or bytes."""

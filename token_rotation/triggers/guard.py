@@ -14,10 +14,10 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import Field, Model
 
-from tickets.rotation.token_format import TokenFormat
-from tickets.rotation.token_source import MakeTokens
+from token_rotation.tokens.formats import TokenFormat
+from token_rotation.tokens.sources import MakeTokens
 
-NEEDED_APPS = ("pgtrigger", "tickets.rotation", "tickets.batch")
+NEEDED_APPS = ("pgtrigger", "token_rotation", "token_rotation.operations")
 LONGEST_TRIGGER_NAME = 47  # 63 less what django-pgtrigger puts around it
 
 

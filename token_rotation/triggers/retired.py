@@ -10,10 +10,10 @@ import pgtrigger
 from django.db.models import Model
 from pgtrigger.compiler import Trigger, UpsertTriggerSql
 
-from tickets.rotation.guard import Marker, quoted_column, trigger_name
+from token_rotation.triggers.guard import Marker, quoted_column, trigger_name
 
-TABLE = "rotation_retiredtoken"
-TABLE_MIGRATION = ("rotation", "0001_retired_token")
+TABLE = "token_rotation_retiredtoken"
+TABLE_MIGRATION = ("token_rotation", "0001_retired_token")
 
 
 class UnconditionalSql(UpsertTriggerSql):

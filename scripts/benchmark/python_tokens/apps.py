@@ -2,8 +2,8 @@
 
 from django.apps import AppConfig
 
-from tickets.rotation.guard import UpdateGuard
-from tickets.rotation.random_uuids import random_uuids
+from token_rotation.tokens.random_uuids import random_uuids
+from token_rotation.triggers.guard import UpdateGuard
 
 
 class PythonTokensConfig(AppConfig):

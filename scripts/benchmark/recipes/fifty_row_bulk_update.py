@@ -4,8 +4,8 @@ import uuid
 
 from django.utils import timezone
 
-from tickets.batch.models import BatchOperation
 from tickets.models import Ticket
+from token_rotation.operations.models import BatchOperation
 
 BATCH_ROWS = 50
 

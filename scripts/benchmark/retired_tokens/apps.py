@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from tickets.rotation.retired_guard import keep_retired
+from token_rotation.triggers.retired import keep_retired
 
 
 class RetiredTokensConfig(AppConfig):

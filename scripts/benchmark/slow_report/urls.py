@@ -4,8 +4,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
 
 from benchmark.slow_report import APPLICATION_NAME
-from tickets.streaming.query import Query
-from tickets.streaming.response import stream_csv
+from token_rotation.streaming.query import Query
+from token_rotation.streaming.response import stream_csv
 
 COLUMNS = ("id", "subject", "status", "created_at", "token_rotated_at")
 _STATEMENT = (

@@ -14,7 +14,7 @@ from tests.batch_actions.journal import Journal
 from tests.celery_workers import RedisServer, Team, Worker
 from tests.databases import make_server_directory
 from tests.waiting import until
-from tickets.batch.lifecycle import Status
+from token_rotation.operations.lifecycle import Status
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ from tests.batch_actions.actions import LEAKED
 from tests.batch_actions.journal import Journal
 from tests.celery_workers import Team
 from tests.waiting import until
-from tickets.batch.action_group import ActionGroup
-from tickets.batch.dispatch import send
-from tickets.batch.lifecycle import Result
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
-from tickets.batch.run import run
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.execution.dispatch import send
+from token_rotation.operations.execution.run import run
+from token_rotation.operations.lifecycle import Result
+from token_rotation.operations.models import BatchOperation
 
 Finished = Callable[[BatchOperation], BatchOperation]
 
@@ -119,5 +119,5 @@ def test_a_group_that_the_worker_does_not_know_fails_with_a_clear_error(
     send(operation, ActionGroup("from the future", actions=registry.get("one step").actions))
 
     error = finished(operation).output_data["error"]
-    assert error["type"] == "tickets.batch.errors.UnknownGroupError"
+    assert error["type"] == "token_rotation.operations.errors.UnknownGroupError"
     assert "no action group is named 'from the future'" in error["message"]

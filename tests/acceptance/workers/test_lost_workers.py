@@ -11,12 +11,12 @@ import pytest
 from tests.batch_actions.journal import Journal
 from tests.celery_workers import RedisServer, Team, Worker
 from tests.waiting import until
-from tickets.batch.dispatch import RUN_OPERATION
-from tickets.batch.lifecycle import Result
-from tickets.batch.models import BatchOperation
-from tickets.batch.run import run
-from tickets.batch.watch import watch
 from tickets.config.celery import app
+from token_rotation.operations.execution.dispatch import RUN_OPERATION
+from token_rotation.operations.execution.run import run
+from token_rotation.operations.lifecycle import Result
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.watching.watch import watch
 
 Finished = Callable[[BatchOperation], BatchOperation]
 
@@ -59,7 +59,10 @@ def test_an_operation_that_kills_its_workers_is_given_up(
     operation = finished(run("deadly", directory=directory))
 
     assert operation.result == Result.FAILED
-    assert operation.output_data["error"]["type"] == "tickets.batch.errors.WorkersLostError"
+    assert (
+        operation.output_data["error"]["type"]
+        == "token_rotation.operations.errors.WorkersLostError"
+    )
     assert operation.output_data["losses"] == 3
     until(lambda: workers.mails_about(f"{operation} failed"))
     assert [word for word in journal.words() if word != "signal"] == ["try"] * 3
@@ -83,7 +86,9 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
     doomed.until_ready()
     operation = operations.create_asynchronous("three steps", input_data={"directory": directory})
     with app.connection(url) as connection:
-        app.send_task(RUN_OPERATION, [operation.pk], queue="batch-default", connection=connection)
+        app.send_task(
+            RUN_OPERATION, [operation.pk], queue="operations-default", connection=connection
+        )
     until(lambda: journal.pids("gate"))
 
     doomed.kill()
@@ -99,7 +104,7 @@ def test_a_task_of_a_killed_worker_is_delivered_to_another_one(
 def test_an_attempt_that_stood_still_too_long_changes_nothing_any_more(
     directory: str, workers: Team, journal: Journal, finished: Finished, settings: Any
 ) -> None:
-    settings.BATCH_LEASE_SECONDS = 4
+    settings.OPERATIONS_LEASE_SECONDS = 4
     operation = run("three steps", directory=directory)
     until(lambda: journal.pids("gate"))
     sleeper = journal.pids("gate")[0]

@@ -12,9 +12,9 @@ from django.test import Client
 from tests.celery_workers import Team
 from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending
 from tests.waiting import until
-from tickets.batch.models import BatchOperation
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.totals import totals_of
+from token_rotation.metrics.totals import totals_of
+from token_rotation.operations.models import BatchOperation
+from token_rotation.targets.discovery import find_targets
 
 ROWS = 2_000
 

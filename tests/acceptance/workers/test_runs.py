@@ -9,13 +9,13 @@ from django.db import transaction
 from tests.batch_actions.journal import Journal
 from tests.celery_workers import RedisServer, Team
 from tests.waiting import until
-from tickets.batch.dispatch import RUN_OPERATION, send
-from tickets.batch.errors import InputError
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.registry import registry
-from tickets.batch.run import run, run_asynchronous
 from tickets.config.celery import app
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import InputError
+from token_rotation.operations.execution.dispatch import RUN_OPERATION, send
+from token_rotation.operations.execution.run import run, run_asynchronous
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
 
 Finished = Callable[[BatchOperation], BatchOperation]
 
@@ -84,7 +84,7 @@ def test_the_only_argument_of_a_task_is_the_operations_id(
     """A worker that gets the id alone has all it needs."""
     operation = operations.create_asynchronous("one step", input_data={"directory": directory})
 
-    app.send_task(RUN_OPERATION, args=[operation.pk], queue="batch-default")
+    app.send_task(RUN_OPERATION, args=[operation.pk], queue="operations-default")
 
     finished(operation)
 
@@ -135,7 +135,10 @@ def test_the_same_task_delivered_again_while_it_runs_waits_and_does_nothing(
     operation = operations.create_asynchronous("three steps", input_data={"directory": directory})
     for _ in range(2):
         app.send_task(
-            RUN_OPERATION, args=[operation.pk], task_id=f"twin-{operation.pk}", queue="batch-high"
+            RUN_OPERATION,
+            args=[operation.pk],
+            task_id=f"twin-{operation.pk}",
+            queue="operations-high",
         )
     until(lambda: f"batch operation {operation.pk} (three steps) is held" in workers.log())
 

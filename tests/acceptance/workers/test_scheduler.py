@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from tests.celery_workers import Scheduler, Team
 from tests.waiting import until
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.models import BatchOperation
 
 operations = BatchOperation.objects
 

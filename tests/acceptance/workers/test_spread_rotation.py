@@ -16,13 +16,13 @@ from tests.databases import DatabaseFactory
 from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
 from tests.manage import Manage
 from tests.waiting import until
-from tickets.batch.dispatch import RUN_OPERATION, WATCH_OPERATIONS
 from tickets.config.celery import app
+from token_rotation.operations.execution.dispatch import RUN_OPERATION, WATCH_OPERATIONS
 
 NUMBERS = count(2)  # databases of the broker; the first two are those of other tests
 
-ROTATION = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation'"
-RANGES = "SELECT {} FROM batch_batchoperation WHERE operation_type = 'rotation.range'"
+ROTATION = "SELECT {} FROM token_rotation_operation WHERE operation_type = 'rotation'"
+RANGES = "SELECT {} FROM token_rotation_operation WHERE operation_type = 'rotation.range'"
 AT_WORK = RANGES.format("count(*)") + " AND status = 'running' AND progress_total > 0"
 
 TABLE_BYTES = "SELECT pg_relation_size('tickets_ticket')"
@@ -43,7 +43,7 @@ from celery.signals import before_task_publish
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from tests.waiting import until
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.models import BatchOperation
 
 at_work = BatchOperation.objects.filter(status="running", progress_total__gt=0)
 sent = []
@@ -63,9 +63,9 @@ except CommandError as error:
 FORGET = """
 from dataclasses import asdict
 from tests.racing import at_once
-from tickets.batch.models import BatchOperation
-from tickets.rotation.options import RotationOptions
-from tickets.rotation.spread.settle import settle
+from token_rotation.operations.models import BatchOperation
+from token_rotation.options import RotationOptions
+from token_rotation.distributed.settle import settle
 
 rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
     "model": "tickets.Ticket", "database": "default", "spread": True,
@@ -73,7 +73,7 @@ rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
 })
 """
 SETTLE = "print(at_once(10, lambda _: settle(BatchOperation.objects.get(pk=rotation.pk), 0)))"
-ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM batch_batchoperation WHERE {}"
+ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM token_rotation_operation WHERE {}"
 
 
 class Site:
@@ -126,7 +126,7 @@ class Site:
 
     def send(self, name: str, *args: int) -> None:
         with app.connection(self.broker_url) as connection:
-            app.send_task(name, list(args), queue="batch-high", connection=connection)
+            app.send_task(name, list(args), queue="operations-high", connection=connection)
 
     def rotation(self, columns: str) -> Any:
         return value(self.tickets, ROTATION.format(columns))
@@ -272,7 +272,9 @@ def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None
 
 def test_every_task_delivered_three_times_changes_nothing(site: Site) -> None:
     site.rotate("--async", *SLOWLY)
-    numbers = "SELECT array_agg(id) FROM batch_batchoperation WHERE operation_type <> 'rotation'"
+    numbers = (
+        "SELECT array_agg(id) FROM token_rotation_operation WHERE operation_type <> 'rotation'"
+    )
     for number in value(site.tickets, numbers) * 2:
         site.send(RUN_OPERATION, number)
 
@@ -373,7 +375,7 @@ def test_what_no_worker_can_do_fails_it_in_one_line(site: Site) -> None:
     (line,) = followed.stderr.splitlines()
     assert "42501" in line
     output = site.until_finished()
-    assert output["error"]["type"] == "tickets.rotation.errors.StatementError"
+    assert output["error"]["type"] == "token_rotation.errors.StatementError"
     assert "42501" in output["error"]["message"]
     assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
     assert output["rotated_rows"] == ROWS - pending(site.tickets)

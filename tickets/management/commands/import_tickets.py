@@ -12,8 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from tickets.importing.errors import ImportTicketsError
 from tickets.importing.options import CHUNK_ROWS, MOST_CHUNK_ROWS, ImportOptions
 from tickets.importing.run import run_import
-from tickets.rotation.management.argument_types import database_alias, positive_int
-from tickets.rotation.management.one_line import OneLineCommand
+from token_rotation.command_line import OneLineCommand, database_alias, positive_int
 
 INCOMPLETE = 3
 

@@ -9,8 +9,7 @@ from tqdm import tqdm
 
 from tickets.management import seeding
 from tickets.models import Ticket
-from tickets.rotation.management.argument_types import database_alias, positive_int
-from tickets.rotation.management.one_line import OneLineCommand
+from token_rotation.command_line import OneLineCommand, database_alias, positive_int
 
 INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
 

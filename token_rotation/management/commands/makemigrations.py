@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import makemigrations
 from django.db.migrations import Migration
 
-from tickets.rotation.adoption.writer import non_atomic_writer
+from token_rotation.makemigrations.writer import non_atomic_writer
 
 Changes = dict[str, list[Migration]]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from tickets.rotation.errors import RotationError
-from tickets.rotation.management.argument_types import database_alias, non_negative_int
-from tickets.rotation.management.one_line import OneLineCommand
-from tickets.rotation.prune_retired import Pruning
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.stop_on_signal import stop_on_signal
+from token_rotation.command_line.argument_types import database_alias, non_negative_int
+from token_rotation.command_line.one_line import OneLineCommand
+from token_rotation.command_line.signal_handlers import stop_on_signal
+from token_rotation.errors import RotationError
+from token_rotation.retired.prune import Pruning
+from token_rotation.stop import StopSignal
 
 STOPPED = 3
 MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC

@@ -8,43 +8,38 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
-from tickets.batch.sessions import name_sessions
-from tickets.rotation import wording
-from tickets.rotation.aim import read_moment
-from tickets.rotation.connection import APPLICATION_NAME, own_session, reading
-from tickets.rotation.discovery import find_targets
-from tickets.rotation.errors import NotReadyError, RotationError
-from tickets.rotation.evidence import document, make_entry
-from tickets.rotation.evidence_file import EvidenceFile
-from tickets.rotation.history import last_runs
-from tickets.rotation.leak_list import LeakList
-from tickets.rotation.management.aimed import aimed, list_to_rotate, list_to_verify
-from tickets.rotation.management.arguments import (
-    add_arguments,
-    check_together,
-    rotation_options,
-)
-from tickets.rotation.management.one_line import OneLineCommand
-from tickets.rotation.record import request_stop
-from tickets.rotation.replay import (
+from token_rotation import wording
+from token_rotation.command_line.one_line import OneLineCommand
+from token_rotation.command_line.signal_handlers import stop_on_signal
+from token_rotation.distributed.cancel import halt_requested
+from token_rotation.distributed.operator import Operator
+from token_rotation.distributed.records import records_database
+from token_rotation.errors import NotReadyError, RotationError
+from token_rotation.management.aimed import aimed, list_to_rotate, list_to_verify
+from token_rotation.management.arguments import add_arguments, check_together, rotation_options
+from token_rotation.notify.replay import (
     ENDING_REPLAY,
     STOPPING_REPLAY,
     Replay,
     as_sentence,
     listened_to,
 )
-from tickets.rotation.report import make_report
-from tickets.rotation.report_format import FORMATS
-from tickets.rotation.retired import keeping_retired, still_valid
-from tickets.rotation.run import Run
-from tickets.rotation.spread.family import records_database
-from tickets.rotation.spread.halt import halt_requested
-from tickets.rotation.spread.operator import Operator
-from tickets.rotation.stop import StopSignal
-from tickets.rotation.stop_on_signal import stop_on_signal
-from tickets.rotation.summary import retired_as_sentence, verified_as_sentence
-from tickets.rotation.target import Target
-from tickets.rotation.verify import verify
+from token_rotation.postgres.connection import APPLICATION_NAME, own_session, reading
+from token_rotation.postgres.sessions import name_sessions
+from token_rotation.reporting.evidence import document, make_entry
+from token_rotation.reporting.evidence_file import EvidenceFile
+from token_rotation.reporting.formats import FORMATS
+from token_rotation.reporting.history import last_runs
+from token_rotation.reporting.report import make_report
+from token_rotation.reporting.verify import verified_as_sentence, verify
+from token_rotation.retired.kept import keeping_retired, retired_as_sentence, still_valid
+from token_rotation.run.record import request_stop
+from token_rotation.run.run import Run
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.discovery import find_targets
+from token_rotation.targets.resolve import read_moment
 
 ROWS_PENDING = 3
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db import InterfaceError, OperationalError
 
 if TYPE_CHECKING:
-    from tickets.batch.models import BatchOperation
+    from token_rotation.operations.models import BatchOperation
 
 
 class Action(ABC):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from tickets.batch.action import Action
+from token_rotation.operations.actions.action import Action
 
 
 class Mode(Enum):

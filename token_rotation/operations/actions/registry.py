@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tickets.batch.action_group import ActionGroup
-from tickets.batch.errors import DuplicateGroupError, UnknownGroupError
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.errors import DuplicateGroupError, UnknownGroupError
 
 
 class Registry:

@@ -14,11 +14,11 @@ from typing import Any
 from django.db import router, transaction
 from django.db.models.functions import Now
 
-from tickets.batch.errors import ClaimLostError
-from tickets.batch.failure import describe
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.stored_output import read_actions, read_number, read_object
+from token_rotation.operations.errors import ClaimLostError
+from token_rotation.operations.execution.failure import describe
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import read_actions, read_number, read_object
 
 # How an action ended.
 SUCCESSFUL = "successful"

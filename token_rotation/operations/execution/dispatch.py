@@ -8,17 +8,17 @@ from django.conf import settings
 from django.db import connections, router, transaction
 from django.utils.module_loading import import_string
 
-from tickets.batch.action_group import ActionGroup, Route
-from tickets.batch.alerts import alert_failure
-from tickets.batch.claim import Claim
-from tickets.batch.errors import InputError, StatusChangeError, UnavailableError
-from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.batch.time_limit import is_time_limit
+from token_rotation.operations.actions.group import ActionGroup, Route
+from token_rotation.operations.errors import InputError, StatusChangeError, UnavailableError
+from token_rotation.operations.execution.claim import Claim
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+from token_rotation.operations.watching.alerts import alert_failure
+from token_rotation.operations.worker.time_limit import is_time_limit
 
 # The names of the tasks.
-RUN_OPERATION = "tickets.batch.run_operation"
-WATCH_OPERATIONS = "tickets.batch.watch_operations"
+RUN_OPERATION = "token_rotation.operations.run_operation"
+WATCH_OPERATIONS = "token_rotation.operations.watch_operations"
 
 WORKER_ANSWERS_SECONDS = 1.0
 
@@ -29,9 +29,9 @@ PRIORITIES = {Route.HIGH: 0, Route.DEFAULT: 6}
 
 def celery_app() -> Any:
     """The project's Celery application. Raises UnavailableError when there is none."""
-    path = option("BATCH_CELERY_APP")
+    path = option("OPERATIONS_CELERY_APP")
     if path is None:
-        raise UnavailableError("asynchronous work needs the setting BATCH_CELERY_APP")
+        raise UnavailableError("asynchronous work needs the setting OPERATIONS_CELERY_APP")
     try:
         return import_string(path)
     except ImportError as error:
@@ -94,7 +94,7 @@ def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) ->
             RUN_OPERATION,
             args=[operation.pk],
             countdown=countdown or None,
-            queue=option("BATCH_QUEUE_HIGH" if high else "BATCH_QUEUE_DEFAULT"),
+            queue=option("OPERATIONS_QUEUE_HIGH" if high else "OPERATIONS_QUEUE_DEFAULT"),
             priority=PRIORITIES[group.route],
             soft_time_limit=group.soft_time_limit_seconds,
             time_limit=group.time_limit_seconds,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import traceback
 
-from tickets.batch.options import mask
-from tickets.batch.stored_output import MESSAGE_CHARACTERS, StoredError
+from token_rotation.operations.options import mask
+from token_rotation.operations.stored_output import MESSAGE_CHARACTERS, StoredError
 
-WITHHELD = "withheld: the setting BATCH_MASK names nothing that hides secrets"
+WITHHELD = "withheld: the setting OPERATIONS_MASK names nothing that hides secrets"
 TRACEBACK_CHARACTERS = 10_000
 
 
@@ -23,7 +23,7 @@ def describe(error: BaseException) -> StoredError:
 def describe_explained(error: Exception) -> StoredError:
     """An error whose class promises a message for people that holds no secret.
 
-    So the message is kept without BATCH_MASK too, which otherwise masks it once more.
+    So the message is kept without OPERATIONS_MASK too, which otherwise masks it once more.
     """
     message = _storable((mask() or str)(str(error)))
     return StoredError(_kind(error), message[:MESSAGE_CHARACTERS])

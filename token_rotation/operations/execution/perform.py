@@ -11,11 +11,11 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, transaction
 
-from tickets.batch.action import Action
-from tickets.batch.action_group import ActionGroup
-from tickets.batch.claim import FAILED, SUCCESSFUL, Claim, successes
-from tickets.batch.errors import ClaimLostError, RetryableError, StoppedError
-from tickets.batch.failure import describe
+from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.errors import ClaimLostError, RetryableError, StoppedError
+from token_rotation.operations.execution.claim import FAILED, SUCCESSFUL, Claim, successes
+from token_rotation.operations.execution.failure import describe
 
 MayRetry = Callable[[Action, Exception], bool]
 

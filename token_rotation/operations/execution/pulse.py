@@ -8,9 +8,9 @@ from types import TracebackType
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from tickets.batch.claim import Claim
-from tickets.batch.errors import ClaimLostError
-from tickets.batch.options import option
+from token_rotation.operations.errors import ClaimLostError
+from token_rotation.operations.execution.claim import Claim
+from token_rotation.operations.options import option
 
 logger = logging.getLogger(__name__)
 
@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 class Pulse:
     """A context manager with a thread that renews the claim's lease as long as the process lives.
 
-    Four beats in BATCH_LEASE_SECONDS. A lost connection costs a beat, and the next one gets a new
-    connection. A lost claim ends the pulse: the attempt notices when it stores its next result.
+    Four beats in OPERATIONS_LEASE_SECONDS. A lost connection costs a beat, and the next one gets a
+    new connection. A lost claim ends the pulse: the attempt notices when it stores its next result.
     Inside a transaction there is no pulse, since nobody else sees the operation before its end.
     """
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self._interval_seconds = option("BATCH_LEASE_SECONDS") / 4
+        self._interval_seconds = option("OPERATIONS_LEASE_SECONDS") / 4
         self._ended = Event()
         self._thread = Thread(target=self._beat, name="batch-pulse", daemon=True)
 

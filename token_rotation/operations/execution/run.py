@@ -8,16 +8,16 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
 
-from tickets.batch.action_group import Mode
-from tickets.batch.claim import Claim
-from tickets.batch.dispatch import Dispatch, check_countdown, ensure_broker
-from tickets.batch.errors import ActionsFailedError, ClaimLostError, InputError
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.batch.perform import perform
-from tickets.batch.pulse import Pulse
-from tickets.batch.registry import registry
+from token_rotation.operations.actions.group import Mode
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import ActionsFailedError, ClaimLostError, InputError
+from token_rotation.operations.execution.claim import Claim
+from token_rotation.operations.execution.dispatch import Dispatch, check_countdown, ensure_broker
+from token_rotation.operations.execution.perform import perform
+from token_rotation.operations.execution.pulse import Pulse
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
 
 
 def run(
@@ -75,7 +75,7 @@ def run_asynchronous(
     """Let a worker run the group, ``countdown`` seconds from now; the operation, not finished.
 
     The task is sent when the caller's transaction is committed. Its only argument is the
-    operation's id. With BATCH_ALWAYS_SYNCHRONOUS it is run in this process at once.
+    operation's id. With OPERATIONS_ALWAYS_SYNCHRONOUS it is run in this process at once.
 
     Raises UnavailableError when Celery or its broker is missing: before anything is stored; or,
     when the broker is lost between that and the COMMIT, with the operation finished as failed.
@@ -83,7 +83,7 @@ def run_asynchronous(
     Raises UnknownGroupError, InputError.
     """
     group = registry.get(name)
-    if option("BATCH_ALWAYS_SYNCHRONOUS"):
+    if option("OPERATIONS_ALWAYS_SYNCHRONOUS"):
         return run_synchronous(name, context_object=context_object, started_by=started_by, **kwargs)
     input_data = _input_data(kwargs)
     check_countdown(group, countdown)

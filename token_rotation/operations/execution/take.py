@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from django.db import router, transaction
 
-from tickets.batch.claim import WAITING, Claim, losses, write
-from tickets.batch.errors import GoneError, HeldError, WorkersLostError
-from tickets.batch.failure import describe
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.batch.queryset import BatchOperationQuerySet
-from tickets.batch.stored_output import read_object
+from token_rotation.operations.errors import GoneError, HeldError, WorkersLostError
+from token_rotation.operations.execution.claim import WAITING, Claim, losses, write
+from token_rotation.operations.execution.failure import describe
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+from token_rotation.operations.queryset import BatchOperationQuerySet
+from token_rotation.operations.stored_output import read_object
 
 
 def take(operation_id: int, runner: str) -> Claim:
@@ -23,7 +23,7 @@ def take(operation_id: int, runner: str) -> Claim:
     call again after a lost answer.
 
     Raises GoneError, HeldError; WorkersLostError when it has finished the operation as failed,
-    because it has lost more than BATCH_MAX_LOSSES workers.
+    because it has lost more than OPERATIONS_MAX_LOSSES workers.
     """
     database = router.db_for_write(BatchOperation)
     with transaction.atomic(using=database):
@@ -35,7 +35,7 @@ def take(operation_id: int, runner: str) -> Claim:
             stored.mark_as_running(runner=runner)
             return Claim(stored, runner)
         lost = _losses_of(stored, runner, found)
-        if lost <= option("BATCH_MAX_LOSSES"):
+        if lost <= option("OPERATIONS_MAX_LOSSES"):
             write(stored, None, runner=runner, more_losses=lost - losses(stored))
             stored.refresh_from_db()  # the time of the database's clock
             return Claim(stored, runner)
@@ -53,7 +53,7 @@ def _losses_of(stored: BatchOperation, runner: str, found: BatchOperationQuerySe
         return losses(stored)
     if not stored.runner:
         raise GoneError(f"{stored} is run by the process that created it")
-    lease = timedelta(seconds=option("BATCH_LEASE_SECONDS"))
+    lease = timedelta(seconds=option("OPERATIONS_LEASE_SECONDS"))
     if not found.stalled(lease).exists():
         raise HeldError(f"{stored} is held by {stored.runner!r}")
     return losses(stored) + 1

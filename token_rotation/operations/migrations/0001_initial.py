@@ -11,7 +11,7 @@ import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
-from tickets.batch.locks import lock_referenced_tables
+from token_rotation.operations.locks import lock_referenced_tables
 
 
 class Migration(migrations.Migration):
@@ -87,6 +87,23 @@ class Migration(migrations.Migration):
                 ),
                 ("progress_done", models.PositiveBigIntegerField(default=0)),
                 ("progress_total", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("recent_progress", models.JSONField(editable=False, null=True)),
+                (
+                    "live_data",
+                    models.JSONField(
+                        editable=False,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                    ),
+                ),
+                (
+                    "control_data",
+                    models.JSONField(
+                        editable=False,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                    ),
+                ),
                 (
                     "created_at",
                     models.DateTimeField(
@@ -120,32 +137,37 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "db_table": "token_rotation_operation",
                 "ordering": ["-created_at", "-id"],
                 "get_latest_by": ["created_at", "id"],
+                "permissions": [
+                    ("control_batchoperation", "Can start, stop and pace batch operations")
+                ],
                 "indexes": [
-                    models.Index(fields=["-created_at", "-id"], name="batch_latest"),
+                    models.Index(fields=["-created_at", "-id"], name="operations_latest"),
                     models.Index(
-                        fields=["operation_type", "-created_at", "-id"], name="batch_latest_of_type"
+                        fields=["operation_type", "-created_at", "-id"],
+                        name="operations_latest_of_type",
                     ),
                     models.Index(
                         condition=models.Q(("status", "running")),
                         fields=["operation_type"],
-                        name="batch_running",
+                        name="operations_running",
                     ),
                     models.Index(
                         condition=models.Q(("context_id__isnull", False)),
                         fields=["context_type", "context_id"],
-                        name="batch_context",
+                        name="operations_context",
                     ),
                 ],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("operation_type", ""), _negated=True),
-                        name="batch_type_given",
+                        name="operation_type_given",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("status__in", ["unprocessed", "running", "finished"])),
-                        name="batch_status_known",
+                        name="operation_status_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -160,7 +182,7 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="batch_unprocessed_is_untouched",
+                        name="operation_unprocessed_is_untouched",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -173,7 +195,7 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="batch_running_has_started",
+                        name="operation_running_has_started",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -186,7 +208,7 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="batch_finished_has_a_result",
+                        name="operation_finished_has_a_result",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -194,7 +216,7 @@ class Migration(migrations.Migration):
                             ("context_id__isnull", False),
                             _connector="OR",
                         ),
-                        name="batch_context_is_complete",
+                        name="operation_context_is_complete",
                     ),
                 ],
             },
@@ -219,10 +241,10 @@ class Migration(migrations.Migration):
                         "ELSE RETURN NEW; "
                         "END IF;"
                     ),
-                    hash="e3f0278a73da16093a5f089ad69118bd780dc72c",
+                    hash="e0bfa7885cd26b77aea7def7400843ef046cc9ae",
                     operation="UPDATE",
-                    pgid="pgtrigger_allowed_status_changes_79dc6",
-                    table="batch_batchoperation",
+                    pgid="pgtrigger_allowed_status_changes_ef0f2",
+                    table="token_rotation_operation",
                     when="BEFORE",
                 ),
             ),

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.mail import mail_admins
 from django.dispatch import Signal
 
-from tickets.batch.models import BatchOperation
-from tickets.batch.signals import operation_failed
-from tickets.batch.stored_output import NO_REASON, read_errors
-from tickets.batch.time_limit import is_time_limit
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.signals import operation_failed
+from token_rotation.operations.stored_output import NO_REASON, read_errors
+from token_rotation.operations.worker.time_limit import is_time_limit
 
 logger = logging.getLogger(__name__)
 

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from tickets.batch.alerts import reason
-from tickets.batch.dispatch import visibility_timeout_seconds
-from tickets.batch.lifecycle import Result, Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.batch.registry import registry
-from tickets.batch.time_limit import is_time_limit
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.execution.dispatch import visibility_timeout_seconds
+from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+from token_rotation.operations.watching.alerts import reason
+from token_rotation.operations.worker.time_limit import is_time_limit
 
 # The operation that a round of the watch is.
-WATCH = "tickets.batch.watch"
+WATCH = "token_rotation.operations.watching.watch"
 # What a look reads of every operation.
 IDENTITY = ("operation_type", "created_at", "heartbeat_at")
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 def troubles(since: datetime) -> dict[str, list[str]]:
     """What is wrong now, and what has failed since then; lines by kind."""
-    silent_for = timedelta(seconds=option("BATCH_STALLED_SECONDS"))
+    silent_for = timedelta(seconds=option("OPERATIONS_STALLED_SECONDS"))
     stalled = BatchOperation.objects.stalled(silent_for).exclude(operation_type=WATCH)
     failed = BatchOperation.objects.filter(
         status=Status.FINISHED, result=Result.FAILED, finished_at__gte=since

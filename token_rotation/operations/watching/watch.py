@@ -13,18 +13,18 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from tickets.batch.alerts import mail, tell
-from tickets.batch.claim import WAITING
-from tickets.batch.dispatch import send
-from tickets.batch.errors import StatusChangeError, UnavailableError
-from tickets.batch.lifecycle import Status
-from tickets.batch.models import BatchOperation
-from tickets.batch.options import option
-from tickets.batch.registry import registry
-from tickets.batch.signals import operations_watched
-from tickets.batch.stored_output import read_object
-from tickets.batch.time_limit import is_time_limit
-from tickets.batch.troubles import IDENTITY, WATCH, overdue, troubles
+from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import StatusChangeError, UnavailableError
+from token_rotation.operations.execution.claim import WAITING
+from token_rotation.operations.execution.dispatch import send
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+from token_rotation.operations.signals import operations_watched
+from token_rotation.operations.stored_output import read_object
+from token_rotation.operations.watching.alerts import mail, tell
+from token_rotation.operations.watching.troubles import IDENTITY, WATCH, overdue, troubles
+from token_rotation.operations.worker.time_limit import is_time_limit
 
 MOST_IN_A_ROUND = 100
 # A transaction that finishes an operation may be committed after a round that should have seen it.
@@ -82,8 +82,8 @@ def _send_again() -> list[str]:
 
 
 def _left_over() -> QuerySet[BatchOperation]:
-    lease = timedelta(seconds=option("BATCH_LEASE_SECONDS"))
-    pause = timedelta(seconds=option("BATCH_RETRY_BACKOFF_MAX_SECONDS"))
+    lease = timedelta(seconds=option("OPERATIONS_LEASE_SECONDS"))
+    pause = timedelta(seconds=option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS"))
     dead = ~Q(runner__in=["", WAITING]) & Q(heartbeat_at__lt=Now() - lease)
     forgotten = Q(runner=WAITING, heartbeat_at__lt=Now() - lease - pause)
     running = Q(status=Status.RUNNING) & (dead | forgotten)

@@ -11,10 +11,10 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 from django.db import connections
 
-from tickets.batch.alerts import alert_failure
-from tickets.batch.claim import Claim
-from tickets.batch.errors import ClaimLostError
-from tickets.batch.models import BatchOperation
+from token_rotation.operations.errors import ClaimLostError
+from token_rotation.operations.execution.claim import Claim
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.watching.alerts import alert_failure
 
 logger = logging.getLogger(__name__)
 

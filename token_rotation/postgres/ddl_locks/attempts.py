@@ -11,8 +11,8 @@ from django.db import OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from tickets.locking import holders, sql
-from tickets.locking.settings import lock_timeout_ms, retry_seconds
+from token_rotation.postgres.ddl_locks import holders, sql
+from token_rotation.postgres.ddl_locks.settings import lock_timeout_ms, retry_seconds
 
 LOCK_NOT_AVAILABLE = "55P03"
 FIRST_PAUSE_SECONDS = 0.1
@@ -33,7 +33,8 @@ def politely(
     Each attempt is a transaction, or a savepoint in an atomic migration, and leaves nothing behind
     when it gets no lock. SQL that ``change`` defers runs with it.
 
-    Raises ``LockNotGrantedError`` after ``ROTATION_DDL_RETRY_SECONDS``; any other error at once.
+    Raises ``LockNotGrantedError`` after ``TOKEN_ROTATION_DDL_RETRY_SECONDS``, any other error at
+    once.
     """
     if editor.collect_sql or editor.connection.vendor != "postgresql":
         change()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2.sql import Composed
 
-from tickets.locking import sql
+from token_rotation.postgres.ddl_locks import sql
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from django.core.management.base import CommandError
 
 
 def lock_timeout_ms() -> int:
-    """``ROTATION_DDL_LOCK_TIMEOUT_MS``: how long one attempt waits for its lock, default 100 ms.
+    """``TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS``: how long one attempt waits, default 100 ms.
 
     This is the longest that a migration makes a query of the application wait. It must be above 0,
     which PostgreSQL reads as "for ever".
     """
-    return int(_above_zero("ROTATION_DDL_LOCK_TIMEOUT_MS", 100))
+    return int(_above_zero("TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS", 100))
 
 
 def retry_seconds() -> float:
-    """``ROTATION_DDL_RETRY_SECONDS``: how long to go on trying for one lock, default 600 s."""
-    return _above_zero("ROTATION_DDL_RETRY_SECONDS", 600)
+    """``TOKEN_ROTATION_DDL_RETRY_SECONDS``: how long to retry for one lock, default 600 s."""
+    return _above_zero("TOKEN_ROTATION_DDL_RETRY_SECONDS", 600)
 
 
 def _above_zero(name: str, default: int) -> float:

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable
 from typing import TextIO
 
-from tickets.rotation.display.bar import Bar
-from tickets.rotation.display.display import Display, NoDisplay, WhileItWorks
-from tickets.rotation.display.json_lines import JsonLines
-from tickets.rotation.display.lines import Lines
-from tickets.rotation.display.unhurried import Unhurried
-from tickets.rotation.progress import Progress
+from token_rotation.run.display.bar import Bar
+from token_rotation.run.display.display import Display, NoDisplay, WhileItWorks
+from token_rotation.run.display.json_lines import JsonLines
+from token_rotation.run.display.lines import Lines
+from token_rotation.run.display.unhurried import Unhurried
+from token_rotation.run.progress import Progress
 
 MODES = ("auto", "bar", "lines", "json", "none")
 

@@ -6,9 +6,9 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from tickets.rotation import wording
-from tickets.rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
-from tickets.rotation.progress import Progress
+from token_rotation import wording
+from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
+from token_rotation.run.progress import Progress
 
 
 class Bar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from tickets.rotation.events import Event
+from token_rotation.events import Event
 
 
 class Display(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from tickets.rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
-from tickets.rotation.progress import Progress
+from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
+from token_rotation.run.progress import Progress
 
 
 class JsonLines:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TextIO
 
-from tickets.rotation import wording
-from tickets.rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
-from tickets.rotation.progress import Progress
+from token_rotation import wording
+from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
+from token_rotation.run.progress import Progress
 
 EVERY_SECONDS = 5.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tickets.rotation.display.display import Display
-from tickets.rotation.events import BatchDone, Event
+from token_rotation.events import BatchDone, Event
+from token_rotation.run.display.display import Display
 
 SHORTEST_SECONDS = 0.1
 

@@ -1,0 +1,19 @@
+"""Management commands whose every complaint is one line, and that a signal stops cleanly."""
+
+from token_rotation.command_line.argument_types import (
+    database_alias,
+    non_negative_int,
+    positive_int,
+)
+from token_rotation.command_line.one_line import OneLineCommand
+from token_rotation.command_line.signal_handlers import stop_on_signal
+from token_rotation.stop import StopSignal
+
+__all__ = [
+    "OneLineCommand",
+    "StopSignal",
+    "database_alias",
+    "non_negative_int",
+    "positive_int",
+    "stop_on_signal",
+]
