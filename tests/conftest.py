@@ -21,10 +21,10 @@ from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 
-from tests.databases import DatabaseFactory, make_server_directory, unique_name
-from tests.emptying import empty_full_tables
-from tests.longest_first import sort_longest_first
-from tests.manage import Manage
+from tests.support.databases import DatabaseFactory, make_server_directory, unique_name
+from tests.support.emptying import empty_full_tables
+from tests.support.longest_first import sort_longest_first
+from tests.support.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
 
 _cluster: PostgresCluster | None = None

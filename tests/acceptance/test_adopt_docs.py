@@ -10,8 +10,8 @@ from typing import Any
 
 from psycopg2.extensions import parse_dsn
 
-from tests.leaked import value
-from tests.manage import PROJECT
+from tests.support.leaked import value
+from tests.support.manage import PROJECT
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LEAK_AGAIN = """
@@ -105,7 +105,7 @@ def test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_an
     newcomer.follow((PROJECT / "docs" / "adopt.md").read_text())
     count = "SELECT count(*) FROM keys_apikey WHERE token_rotated_at IS NULL"
     assert value(tables, count) == 0
-    installed = next((tmp_path / ".venv").glob("lib/python*/site-packages/tickets"))
+    installed = next((tmp_path / ".venv").glob("lib/python*/site-packages/token_rotation"))
     assert sorted(path.name for path in installed.iterdir() if path.name != "__pycache__") == [
         "__init__.py",
         "batch",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import value
-from tests.project import Project
+from tests.support.leaked import value
+from tests.support.project import Project
 
 ROWS = 700
 MODELS = """

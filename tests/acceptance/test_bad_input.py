@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import leak, pending
-from tests.manage import Manage
+from tests.support.leaked import leak, pending
+from tests.support.manage import Manage
 
 BAD_ARGUMENTS: list[tuple[list[str], str]] = [
     (["--database", "nowhere"], "there is no database 'nowhere'; configured: default"),

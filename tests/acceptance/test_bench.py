@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmark import BENCH, Findings, measure, own_server_environment
-from tests.databases import make_server_directory
-from tests.manage import PROJECT
+from tests.support.benchmark import BENCH, Findings, measure, own_server_environment
+from tests.support.databases import make_server_directory
+from tests.support.manage import PROJECT
 
 ROWS = 600
 RECIPES = [

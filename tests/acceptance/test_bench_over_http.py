@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from tests.benchmark import Findings, measure
-from tests.databases import make_server_directory
+from tests.support.benchmark import Findings, measure
+from tests.support.databases import make_server_directory
 
 pytestmark = pytest.mark.skipif(
     shutil.which("wrk") is None, reason="wrk is not installed: apt-get install wrk"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.manage import PROJECT, Manage
+from tests.support.manage import PROJECT, Manage
 
 WAIT = "import signal; print('waiting', flush=True); signal.pause()"
 WRITE = "for number in range(100_000): print(number)"

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.leaked import leak, value
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.leaked import leak, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
 
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

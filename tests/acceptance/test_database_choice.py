@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.databases import make_server_directory
-from tests.manage import Manage
+from tests.support.databases import make_server_directory
+from tests.support.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
 
 PASSWORD = "sEcret-pAssword"

@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 # Headings, commands and proofs: what the README shows of a demo, but for figures.
 PLAYED = re.compile(r"=== \d\. |\$ manage\.py |.+ ok$")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.manage import Manage
+from tests.support.manage import Manage
 
 DEPLOYED = {
     "DJANGO_SECRET_KEY": "only-for-this-test-" + "".join(map(chr, range(48, 91))),

@@ -13,9 +13,9 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import DjangoHelpFormatter
 
-from tests.documents import Typed, commands, options, pages, typed
-from tests.leaked import leak, value
-from tests.manage import PROJECT
+from tests.support.documents import Typed, commands, options, pages, typed
+from tests.support.leaked import leak, value
+from tests.support.manage import PROJECT
 
 INSERT = """
 INSERT INTO tickets_ticket (subject, status, created_at, token)
@@ -125,7 +125,10 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
 BEGINS_WITH_MIGRATE = "runbook.md"
 NAME_LEAKED_TOKENS = ("selections.md", "proof.md")
 # With a receiver, and with a model that keeps retired tokens.
-SETTINGS = {"after.md": "tests.listening.settings", "retired.md": "tests.retired_tokens.settings"}
+SETTINGS = {
+    "after.md": "tests.projects.listening.settings",
+    "retired.md": "tests.projects.retired_tokens.settings",
+}
 FOLLOWED_BY_A_TEST_OF_ITS_OWN = "adopt.md"
 
 # Options of other programs that the pages mention.

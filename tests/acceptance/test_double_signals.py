@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.manage import PROJECT, Manage
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.manage import PROJECT, Manage
+from tests.support.waiting import until
 
 ROWS = 5_000
 BATCH_ROWS = 50

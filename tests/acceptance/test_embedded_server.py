@@ -15,9 +15,9 @@ import psutil
 import psycopg2
 import pytest
 
-from tests.databases import make_server_directory
-from tests.manage import PROJECT, Manage
-from tests.waiting import until
+from tests.support.databases import make_server_directory
+from tests.support.manage import PROJECT, Manage
+from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
 from tickets.config.embedded.errors import ClusterError
 from tickets.config.embedded.lease import keeper_lives, keeper_lock, open_lock

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.held_table import hold_table, let_go
-from tests.leaked import leak, value
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.held_table import hold_table, let_go
+from tests.support.leaked import leak, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
 
 ROWS = 30_000
 OTHERS = ("--report", "--dry-run", "--stop")

@@ -8,11 +8,11 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
-from tests.databases import DatabaseFactory
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.manage import Manage
-from tests.replication import Replicated, replicated_server
-from tests.waiting import until
+from tests.support.databases import DatabaseFactory
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.manage import Manage
+from tests.support.replication import Replicated, replicated_server
+from tests.support.waiting import until
 
 ROWS = 20_000
 

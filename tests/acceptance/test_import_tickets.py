@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.held_table import until_a_statement_waits
-from tests.leaked import value
-from tests.manage import PROJECT, Manage
-from tests.waiting import until
+from tests.support.held_table import until_a_statement_waits
+from tests.support.leaked import value
+from tests.support.manage import PROJECT, Manage
+from tests.support.waiting import until
 
 Connect = Callable[[str], Any]
 Start = Callable[..., "subprocess.Popen[str]"]

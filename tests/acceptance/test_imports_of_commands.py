@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 
 @pytest.mark.parametrize(

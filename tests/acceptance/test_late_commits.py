@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.leaked import pending, value
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.leaked import pending, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
 
 LEAKED = "11111111-1111-4111-8111-111111111111"
 INSERT = f"""

@@ -15,15 +15,18 @@ import pandas as pd
 import psutil
 import pytest
 
-from tests.databases import DatabaseFactory
-from tests.download import Download
-from tests.leaked import value
-from tests.long_reports.settings import REPORT_KEEP_ALIVE_SECONDS, REPORT_STALLED_CLIENT_SECONDS
-from tests.long_reports.views import HOLD, SECRET, WIDE
-from tests.waiting import until
-from tests.web_server import WebServer
+from tests.projects.long_reports.settings import (
+    REPORT_KEEP_ALIVE_SECONDS,
+    REPORT_STALLED_CLIENT_SECONDS,
+)
+from tests.projects.long_reports.views import HOLD, SECRET, WIDE
+from tests.support.databases import DatabaseFactory
+from tests.support.download import Download
+from tests.support.leaked import value
+from tests.support.waiting import until
+from tests.support.web_server import WebServer
 
-SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.long_reports.settings"}
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.projects.long_reports.settings"}
 WORKERS = {
     "sync": ("--worker-class", "sync"),
     "threads": ("--worker-class", "gthread", "--workers", "1", "--threads", "4"),

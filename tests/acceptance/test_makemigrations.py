@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import value
-from tests.project import Project
+from tests.support.leaked import value
+from tests.support.project import Project
 
 IMPORTS = """
 from token_rotation import PendingIndex, RotatedAtField, token_default

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.leaked import leak, pending
-from tests.manage import PROJECT
+from tests.support.leaked import leak, pending
+from tests.support.manage import PROJECT
 
 MEGABYTE_KILOBYTES = 1024
 SMALL_ROWS, LARGE_ROWS = 20_000, 200_000  # the first has batches of full size already

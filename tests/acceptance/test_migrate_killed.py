@@ -4,10 +4,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.held_table import hold_table, let_go, until_a_statement_waits
-from tests.manage import Manage
-from tests.migrated import unapplied
-from tests.waiting import until
+from tests.support.held_table import hold_table, let_go, until_a_statement_waits
+from tests.support.manage import Manage
+from tests.support.migrated import unapplied
+from tests.support.waiting import until
 
 INDEX = "tickets_ticket_pending"
 STEPS = {

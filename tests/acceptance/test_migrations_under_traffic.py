@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.held_table import hold_table, let_go
-from tests.leaked import value
-from tests.manage import Manage
-from tests.migrated import unapplied
-from tests.waiting import until
+from tests.support.held_table import hold_table, let_go
+from tests.support.leaked import value
+from tests.support.manage import Manage
+from tests.support.migrated import unapplied
+from tests.support.waiting import until
 
 LOCK_TIMEOUT_MS = 100  # the default of TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS
 ALLOWANCE_SECONDS = 3  # for a machine that does not run a backend at once when its time is up

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from psycopg2.extras import Json
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
 from token_rotation.pacing.pace import Pace
 
 ROWS = 3_000

@@ -11,12 +11,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.databases import make_server_directory
-from tests.download import Download
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.manage import Manage
-from tests.waiting import until
-from tests.web_server import WebServer
+from tests.support.databases import make_server_directory
+from tests.support.download import Download
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
+from tests.support.web_server import WebServer
 from tickets.config.embedded.account import ServerAccount
 
 ROWS = 10_000
@@ -254,7 +254,7 @@ def test_a_report_is_streamed_and_cancelled_through_the_pool(
 ) -> None:
     tickets = connect(database_url)
     env = {
-        "DJANGO_SETTINGS_MODULE": "tests.long_reports.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.projects.long_reports.settings",
         "DATABASE_DISABLE_SERVER_SIDE_CURSORS": "true",
     }
     server = WebServer(tmp_path, pooled_url, env)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending
-from tests.manage import Manage
+from tests.support.leaked import assert_each_token_changed_once, leak, pending
+from tests.support.manage import Manage
 
 GOOD = "token_rotation.tokens.random_uuids.random_uuids"
 
 
 def made_by(maker: str) -> dict[str, str]:
-    return {"DJANGO_SETTINGS_MODULE": "tests.python_tokens.settings", "MAKE_TOKENS": maker}
+    return {"DJANGO_SETTINGS_MODULE": "tests.projects.python_tokens.settings", "MAKE_TOKENS": maker}
 
 
 @pytest.fixture
@@ -48,12 +48,13 @@ def test_a_source_that_fails_on_the_way_ends_the_run_with_one_line_that_says_how
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
     leak(tickets, 500)
-    env = made_by("tests.python_tokens.makers.tiring")
+    env = made_by("tests.projects.python_tokens.makers.tiring")
     command = ("rotate_tokens", "--batch-rows", "100", "--progress", "json")
     failed = manage(*command, database_url=database_url, env=env)
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith(
-        "CommandError: The token source tests.python_tokens.makers.tiring raised RuntimeError. "
+        "CommandError: The token source tests.projects.python_tokens.makers.tiring "
+        "raised RuntimeError. "
         "The 200 rows rotated by this run are safe, nothing is half done. To go on: "
     )
     last = json.loads(failed.stdout.splitlines()[-1])
@@ -67,9 +68,15 @@ def test_a_source_that_fails_on_the_way_ends_the_run_with_one_line_that_says_how
 @pytest.mark.parametrize(
     ("maker", "complaint"),
     [
-        ("tests.python_tokens.makers.short", "was asked for 10 tokens and made only 9"),
-        ("tests.python_tokens.nothing", "tickets.Ticket: make_tokens of its guard names no"),
-        ("tests.python_tokens.makers.not_a_function", "guard is of type int, not a function"),
+        ("tests.projects.python_tokens.makers.short", "was asked for 10 tokens and made only 9"),
+        (
+            "tests.projects.python_tokens.nothing",
+            "tickets.Ticket: make_tokens of its guard names no",
+        ),
+        (
+            "tests.projects.python_tokens.makers.not_a_function",
+            "guard is of type int, not a function",
+        ),
     ],
 )
 def test_a_source_that_does_not_work_at_all_is_one_line_and_nothing_is_written(
@@ -87,7 +94,7 @@ def test_dry_run_report_and_checks_ask_for_no_token(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
     leak(tickets, 10)
-    env = made_by("tests.python_tokens.makers.short")
+    env = made_by("tests.projects.python_tokens.makers.short")
     dry, report, check = manage.each(
         ("rotate_tokens", "--dry-run"),
         ("rotate_tokens", "--report"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, value
-from tests.manage import Manage
+from tests.support.leaked import assert_each_token_changed_once, leak, value
+from tests.support.manage import Manage
 
 NOW = "SELECT clock_timestamp()"
 
@@ -21,7 +21,7 @@ def tickets(database_url: str, connect: Callable[[str], Any]) -> Any:
 @pytest.fixture
 def listening(tmp_path: Path) -> dict[str, str]:
     heard = tmp_path / "heard"
-    return {"DJANGO_SETTINGS_MODULE": "tests.listening.settings", "HEARD": str(heard)}
+    return {"DJANGO_SETTINGS_MODULE": "tests.projects.listening.settings", "HEARD": str(heard)}
 
 
 def heard_in(listening: dict[str, str]) -> list[list[int]]:
@@ -76,7 +76,7 @@ def test_a_receiver_that_fails_is_counted_and_named_without_its_words(
     assert replay.returncode == 3
     assert "Receivers failed 1 times" in replay.stdout
     for said in (rotated.stderr, replay.stderr):
-        assert "tests.listening.apps.write_down failed with RuntimeError" in said
+        assert "tests.projects.listening.apps.write_down failed with RuntimeError" in said
         assert "no mail" not in said
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import leak, value
-from tests.manage import Manage
+from tests.support.leaked import leak, value
+from tests.support.manage import Manage
 
 KEYS = [
     "model",

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
 
-KEEPING = {"DJANGO_SETTINGS_MODULE": "tests.retired_tokens.settings"}
+KEEPING = {"DJANGO_SETTINGS_MODULE": "tests.projects.retired_tokens.settings"}
 UNRECORDED = (
     "SELECT count(*) FROM leaked WHERE NOT EXISTS (SELECT FROM token_rotation_retiredtoken "
     "WHERE hash = sha256(convert_to(leaked.token::text, 'UTF8')))"
@@ -66,11 +66,11 @@ def test_old_code_that_saves_leaked_tokens_all_the_while_brings_none_back(
     leak(tickets, 2000)
     keys = [str(key) for key in range(1, 2001, 100)]
     old = subprocess.Popen(
-        [sys.executable, "-m", "tests.old_application.stale_writer", *keys],
+        [sys.executable, "-m", "tests.projects.old_application.stale_writer", *keys],
         env={
             **os.environ,
             "DATABASE_URL": database_url,
-            "DJANGO_SETTINGS_MODULE": "tests.old_application.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.projects.old_application.settings",
         },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

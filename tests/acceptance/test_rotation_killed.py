@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending
+from tests.support.manage import Manage
+from tests.support.waiting import until
 
 ROWS = 24_000
 

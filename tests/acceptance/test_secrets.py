@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from psycopg2 import sql
 
-from tests.leaked import pending, value
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.leaked import pending, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
 
 ROWS = 2_000
 OWN_TABLES = {"tickets_ticket", "secrets"}

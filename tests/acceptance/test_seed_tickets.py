@@ -10,8 +10,8 @@ import termios
 from collections.abc import Callable
 from typing import Any
 
-from tests.manage import PROJECT, Manage
-from tests.waiting import until
+from tests.support.manage import PROJECT, Manage
+from tests.support.waiting import until
 
 Connect = Callable[[str], Any]
 MakeDatabase = Callable[..., str]
@@ -64,7 +64,7 @@ def test_the_old_schema_can_be_seeded_and_everything_is_pending_after_migrate(
 
 SEED_AT_EVERY_STEP = """
 from django.core.management import call_command
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 steps = sorted(path.stem for path in (PROJECT / "migrations").glob("0*.py"))
 for step in steps:
     call_command("migrate", "tickets", step, verbosity=0)

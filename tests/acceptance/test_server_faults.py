@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.databases import DatabaseFactory
-from tests.leaked import assert_each_token_changed_once, leak, pending
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.databases import DatabaseFactory
+from tests.support.leaked import assert_each_token_changed_once, leak, pending
+from tests.support.manage import Manage
+from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
 
 ROWS = 20_000

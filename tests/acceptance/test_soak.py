@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.benchmark import own_server_environment
-from tests.waiting import until
+from tests.support.benchmark import own_server_environment
+from tests.support.waiting import until
 
 SOAK = Path(__file__).resolve().parents[2] / "scripts" / "soak"
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.leaked import leak, pending
-from tests.manage import Manage
+from tests.support.leaked import leak, pending
+from tests.support.manage import Manage
 
 CHECK = ("check", "--database", "default")
 IN_PSQL = re.compile(r"in psql: (.*?)(?:; every row is pending then)?\)$", re.MULTILINE)

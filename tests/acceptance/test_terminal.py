@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import leak
-from tests.manage import PROJECT
+from tests.support.leaked import leak
+from tests.support.manage import PROJECT
 
 
 def on_a_terminal(database_url: str, *, rows: int, columns: int) -> str:

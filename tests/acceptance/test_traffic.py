@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import COPY_OF_LEAKED, pending, value
-from tests.manage import PROJECT, Manage
-from tests.web_server import WebServer, environment
+from tests.support.leaked import COPY_OF_LEAKED, pending, value
+from tests.support.manage import PROJECT, Manage
+from tests.support.web_server import WebServer, environment
 
 ROWS = 200_000
 GENTLY_ROWS = 20_000  # as it does by itself, and the others faster, which is harder on traffic
@@ -29,7 +29,7 @@ call_command("migrate", "sessions", verbosity=0)
 User.objects.create_superuser("clerk", "clerk@example.com", {PASSWORD!r})
 call_command("seed_tickets", size={ROWS}, verbosity=0)
 """
-OLD_CODE = {"DJANGO_SETTINGS_MODULE": "tests.old_application.settings"}
+OLD_CODE = {"DJANGO_SETTINGS_MODULE": "tests.projects.old_application.settings"}
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -117,7 +117,7 @@ def test_no_request_fails_and_no_write_is_lost_while_tokens_are_rotated(
     tickets = connect(database_url)
     held, stale = shares_of(tickets)
     old = story.serve("old", OLD_CODE)
-    load = story.start("tests.load")
+    load = story.start("tests.support.load")
     load.order(
         database_url=database_url, username="clerk", password=PASSWORD, tickets=held,
         interval_seconds=INTERVAL_SECONDS, phase="warming up", ports=[old.port],
@@ -131,7 +131,9 @@ def test_no_request_fails_and_no_write_is_lost_while_tokens_are_rotated(
     during("quiet, old code", old, requests=300)
     with tickets.cursor() as cursor:
         cursor.execute(COPY_OF_LEAKED)
-    late = story.start("tests.old_application.stale_writer", *map(str, stale), env=OLD_CODE)
+    late = story.start(
+        "tests.projects.old_application.stale_writer", *map(str, stale), env=OLD_CODE
+    )
     assert late.answer() == "loaded\n"
 
     during("migrate, old code", old)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending
-from tests.manage import Manage
-from tests.vanishing import IP, VanishingMachine
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending
+from tests.support.manage import Manage
+from tests.support.vanishing import IP, VanishingMachine
+from tests.support.waiting import until
 
 ROWS = 20_000
 

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.leaked import leak, value
-from tests.waiting import until
-from tests.web_server import WebServer
+from tests.support.leaked import leak, value
+from tests.support.waiting import until
+from tests.support.web_server import WebServer
 
 METRICS_TOKEN = "only-for-tests"
 

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-from tests.manage import PROJECT
-from tests.web_server import environment
+from tests.support.manage import PROJECT
+from tests.support.web_server import environment
 
 PROGRAM = """
 import sys

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 VENDOR = Path(__file__).parent / "vendor"
 DESK = (1280, 900)

@@ -12,10 +12,10 @@ import pytest
 from psycopg2 import sql
 
 from tests.browser.chromium import Browser, why_missing
-from tests.databases import DatabaseFactory, make_server_directory
-from tests.leaked import CLEAR, leak
-from tests.manage import PROJECT, Manage
-from tests.web_server import WebServer
+from tests.support.databases import DatabaseFactory, make_server_directory
+from tests.support.leaked import CLEAR, leak
+from tests.support.manage import PROJECT, Manage
+from tests.support.web_server import WebServer
 
 PASSWORD = "open sesame, please"
 USERS = f"""

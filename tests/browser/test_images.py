@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.chromium import DESK, Browser
 from tests.browser.conftest import Site
-from tests.waiting import until
+from tests.support.waiting import until
 
 DIRECTORY = os.environ.get("ROTATION_IMAGES")
 ROWS = 360_000

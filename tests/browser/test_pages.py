@@ -8,8 +8,8 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser.chromium import PHONE, Browser
 from tests.browser.conftest import Site, log_in
-from tests.leaked import assert_each_token_changed_once, leak, pending
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending
+from tests.support.waiting import until
 
 ROWS = 2_000
 Leak = Callable[[int], None]

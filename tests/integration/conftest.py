@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.rotations import RotationFactory
+from tests.support.rotations import RotationFactory
 from token_rotation.engine.rotation import Rotation
 from token_rotation.events import Event
 from token_rotation.options import RotationOptions

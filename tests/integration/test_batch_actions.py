@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from tests.waiting import until
+from tests.support.waiting import until
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup, Mode
 from token_rotation.operations.actions.registry import registry

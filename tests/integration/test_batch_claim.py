@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from tests.racing import at_once
+from tests.support.racing import at_once
 from token_rotation.operations.errors import ClaimLostError, GoneError, HeldError, WorkersLostError
 from token_rotation.operations.execution.claim import WAITING, Claim
 from token_rotation.operations.execution.take import take

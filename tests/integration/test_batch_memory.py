@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak
-from tests.sent_statements import note_sent_statements, sent_statements
+from tests.support.leaked import assert_each_token_changed_once, leak
+from tests.support.sent_statements import note_sent_statements, sent_statements
 from token_rotation.engine import batch
 from token_rotation.engine.batch import BATCHES_WITHOUT_A_WAIT, BatchRunner
 from token_rotation.postgres.connection import Connection

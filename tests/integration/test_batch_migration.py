@@ -7,8 +7,8 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.manage import Manage
+from tests.support.waiting import until
 from token_rotation.operations.locks import lock_referenced_tables
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError
 

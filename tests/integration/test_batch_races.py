@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, close_old_connections, connection, transaction
 
-from tests.racing import at_once
-from tests.waiting import until
+from tests.support.racing import at_once
+from tests.support.waiting import until
 from token_rotation.operations.errors import NotRunningError, StatusChangeError
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation

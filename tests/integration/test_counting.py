@@ -6,8 +6,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.leaked import leak
-from tests.rotations import RotationFactory
+from tests.support.leaked import leak
+from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome
 from token_rotation.inspection.counting import count_pending, count_rows
 from token_rotation.postgres import statements

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.databases import unique_name
-from tests.leaked import leak, value
-from tests.manage import Manage
-from tests.replication import Replicated, replicated_server
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.databases import unique_name
+from tests.support.leaked import leak, value
+from tests.support.manage import Manage
+from tests.support.replication import Replicated, replicated_server
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from token_rotation.reporting import evidence
 from token_rotation.reporting.evidence import make_entry
 from token_rotation.selection.target import Target

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.held_table import LOOK_UNTIL_SOMEBODY_WAITS, until_a_statement_waits
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.held_table import LOOK_UNTIL_SOMEBODY_WAITS, until_a_statement_waits
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from token_rotation.events import BatchDone, Event, Retrying

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import value
+from tests.support.leaked import value
 from token_rotation.inspection.preflight import inspect
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target

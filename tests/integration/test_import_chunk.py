@@ -8,8 +8,8 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from tests.racing import at_once
-from tests.waiting import until
+from tests.support.racing import at_once
+from tests.support.waiting import until
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
 from tickets.importing.counts import Tally
 from tickets.importing.display import Display

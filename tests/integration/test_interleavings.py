@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 )
 
 from tests.integration.conftest import ALIAS
-from tests.rotations import RotationFactory
+from tests.support.rotations import RotationFactory
 from tickets.models import Ticket
 from token_rotation.engine.result import Outcome
 from token_rotation.selection.target import Target

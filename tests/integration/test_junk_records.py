@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.junk import JUNK
+from tests.support.junk import JUNK
 from token_rotation.distributed.ending import finish
 from token_rotation.distributed.records import FIGURES, RANGE, ROTATE, value_of
 from token_rotation.engine.result import Outcome

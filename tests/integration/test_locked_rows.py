@@ -9,9 +9,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.events import BatchDone, Event, Waiting

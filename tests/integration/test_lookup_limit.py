@@ -13,8 +13,8 @@ from limits import RateLimitItemPerSecond
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from tests.celery_workers import RedisServer
-from tests.racing import at_once
+from tests.support.celery_workers import RedisServer
+from tests.support.racing import at_once
 from tickets.lookup_limit.limiter import REDIS_OPTIONS, REST_SECONDS, Limiter
 from tickets.lookup_limit.models import FailureCount
 from tickets.models import Ticket

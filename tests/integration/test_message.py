@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from tests.racing import at_once
+from tests.support.racing import at_once
 from tickets.errors import MessageChangedError
 from tickets.models import Message, Ticket
 

@@ -8,10 +8,10 @@ from django.test import Client
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.leaked import leak
-from tests.manage import Manage
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.leaked import leak
+from tests.support.manage import Manage
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from token_rotation.distributed.records import FIGURES, RANGE, ROTATE
 from token_rotation.engine.batch_seconds import BatchSeconds
 from token_rotation.errors import StatementError

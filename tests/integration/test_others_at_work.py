@@ -5,8 +5,8 @@ from typing import Any
 
 import psycopg2
 
-from tests.leaked import value
-from tests.waiting import until
+from tests.support.leaked import value
+from tests.support.waiting import until
 from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import APPLICATION_NAME, Connection

@@ -9,8 +9,8 @@ import pytest
 from psycopg2 import sql as psycopg2_sql
 
 from tests.integration.test_selection import list_of
-from tests.leaked import leak, value
-from tests.rotations import RotationFactory
+from tests.support.leaked import leak, value
+from tests.support.rotations import RotationFactory
 from token_rotation.engine.batch import BatchRunner
 from token_rotation.inspection.counting import count_pending
 from token_rotation.notify.replay import Replay

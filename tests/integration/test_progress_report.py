@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.test import Client
 from psycopg2 import sql
 
-from tests.leaked import leak, value
+from tests.support.leaked import leak, value
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql.progress import COLUMNS, RANGE_ROWS_AT_LEAST, progress

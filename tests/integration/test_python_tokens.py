@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg2 import sql
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.rotations import RotationFactory
-from tests.sent_statements import note_sent_statements, sent_statements
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.rotations import RotationFactory
+from tests.support.sent_statements import note_sent_statements, sent_statements
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import RotationError, StatementError, TokenSourceError
 from token_rotation.events import BatchDone, Event, Waiting

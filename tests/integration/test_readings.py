@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import leak, value
-from tests.rotations import RotationFactory
+from tests.support.leaked import leak, value
+from tests.support.rotations import RotationFactory
 from token_rotation.inspection.readings import read_server, read_storage
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target

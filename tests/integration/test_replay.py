@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import leak, value
-from tests.rotations import RotationFactory
+from tests.support.leaked import leak, value
+from tests.support.rotations import RotationFactory
 from tickets.models import Ticket
 from token_rotation.errors import RotationError
 from token_rotation.notify import replay

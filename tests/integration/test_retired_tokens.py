@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, value
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, value
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.engine.result import Outcome
 from token_rotation.inspection.preflight import inspect

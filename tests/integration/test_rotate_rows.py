@@ -11,8 +11,8 @@ from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import Count
 
-from tests.racing import at_once
-from tests.waiting import until
+from tests.support.racing import at_once
+from tests.support.waiting import until
 from tickets.models import Message, Ticket
 from token_rotation.declare import rotate_rows as module
 from token_rotation.declare.rotate_rows import rotate_rows, rotate_token

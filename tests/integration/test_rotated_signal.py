@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.rotations import RotationFactory
-from tests.sent_statements import note_sent_statements, sent_statements
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.rotations import RotationFactory
+from tests.support.sent_statements import note_sent_statements, sent_statements
+from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import StatementError

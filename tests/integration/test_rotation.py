@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.rotations import RotationFactory
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.rotations import RotationFactory
 from token_rotation.engine.batch import BatchRunner
 from token_rotation.engine.batch_outcome import BatchOutcome
 from token_rotation.engine.result import Outcome

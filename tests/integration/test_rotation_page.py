@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from psycopg2.sql import SQL
 
-from tests.leaked import leak
+from tests.support.leaked import leak
 from token_rotation.errors import UnknownTargetError, WithdrawnError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.page import commands, look, views

@@ -14,9 +14,9 @@ import pytest
 from psycopg2 import sql as psycopg2_sql
 from psycopg2.errors import QueryCanceled
 
-from tests.leaked import leak, pending, value
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.leaked import leak, pending, value
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.engine import batch
 from token_rotation.engine.batch import BatchRunner

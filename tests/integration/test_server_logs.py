@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.leaked import leak, value
-from tests.web_server import WebServer
+from tests.support.leaked import leak, value
+from tests.support.web_server import WebServer
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.rotations import RotationFactory
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.rotations import RotationFactory
 from token_rotation.distributed import split as split_module
 from token_rotation.distributed.split import range_size, split
 from token_rotation.engine.result import Outcome

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
-from tests.databases import unique_name
-from tests.leaked import assert_each_token_changed_once, leak
-from tests.rotations import RotationFactory
+from tests.support.databases import unique_name
+from tests.support.leaked import assert_each_token_changed_once, leak
+from tests.support.rotations import RotationFactory
 from token_rotation.engine import token_prefix as token_slice
 from token_rotation.engine.result import Outcome
 from token_rotation.selection.target import Target

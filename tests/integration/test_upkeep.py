@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connections
 
-from tests.leaked import assert_each_token_changed_once, leak, value
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, value
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
 from token_rotation.events import Event, Remark
 from token_rotation.maintenance import background_vacuum as upkeep

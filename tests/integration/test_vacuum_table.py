@@ -9,9 +9,9 @@ import pytest
 from django.db import connections
 from psycopg2 import sql
 
-from tests.databases import unique_name
-from tests.leaked import leak, value
-from tests.waiting import until
+from tests.support.databases import unique_name
+from tests.support.leaked import leak, value
+from tests.support.waiting import until
 from token_rotation.inspection.snapshots import next_transaction
 from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
 from token_rotation.postgres.autocommit_session import CANCELLED, COST_DELAY_MS

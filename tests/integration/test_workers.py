@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from tests.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.rotations import RotationFactory
-from tests.waiting import until
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.rotations import RotationFactory
+from tests.support.waiting import until
 from token_rotation.engine import worker_pool
 from token_rotation.engine.allocator import InKeyOrder
 from token_rotation.engine.pass_outcome import PassOutcome

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import redis
 
-from tests.manage import PROJECT
-from tests.waiting import until
+from tests.support.manage import PROJECT
+from tests.support.waiting import until
 
 QUEUES = ("operations-high", "operations-default")
 
@@ -98,7 +98,7 @@ class CeleryProgram:
                 env={
                     **os.environ,
                     **env,
-                    "DJANGO_SETTINGS_MODULE": "tests.batch_actions.settings",
+                    "DJANGO_SETTINGS_MODULE": "tests.projects.batch_actions.settings",
                     "TEST_MAIL_DIRECTORY": str(self.mails),
                 },
                 stdin=subprocess.DEVNULL,

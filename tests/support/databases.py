@@ -12,7 +12,7 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
-from tests.manage import Manage
+from tests.support.manage import Manage
 
 FILES_IN_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 8 * 1024**3

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
-from tests.forking import PROJECT
-from tests.forking.client import ForkServer
+from tests.support.forking import PROJECT
+from tests.support.forking.client import ForkServer
 
 __all__ = ["PROJECT", "Manage"]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 
 def unapplied(connection: Any) -> set[str]:

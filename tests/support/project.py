@@ -7,7 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from textwrap import dedent
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 SETTINGS = """
 import os

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from tests.databases import make_server_directory
-from tests.leaked import value
-from tests.waiting import until
+from tests.support.databases import make_server_directory
+from tests.support.leaked import value
+from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
 
 STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.leaked import value
+from tests.support.leaked import value
 
 NOTE = """
 CREATE TABLE sent (statement text);

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import environs
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 HOUSES = (PROJECT / "token_rotation", PROJECT / "tickets")
 SETTINGS = PROJECT / "tickets" / "config" / "settings.py"

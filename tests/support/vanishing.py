@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 IP = shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin")
 PORT = 5432

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.manage import PROJECT
-from tests.waiting import until
+from tests.support.manage import PROJECT
+from tests.support.waiting import until
 
 SERVED = {
     "DJANGO_SECRET_KEY": "only-for-tests-" + "".join(map(chr, range(48, 91))),

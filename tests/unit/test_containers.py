@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.documents import commands
-from tests.settings_in_code import variables
+from tests.support.documents import commands
+from tests.support.settings_in_code import variables
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"

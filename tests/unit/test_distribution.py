@@ -6,7 +6,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 from token_rotation import __version__
 
 PACKAGE = PROJECT / "token_rotation"

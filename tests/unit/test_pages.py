@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import BLOCK, pages
-from tests.manage import PROJECT
+from tests.support.documents import BLOCK, pages
+from tests.support.manage import PROJECT
 
 PAGES = [*pages(), PROJECT / "CHANGELOG.md"]
 TESTS = {

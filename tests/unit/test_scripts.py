@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 STAND_IN = """#!/usr/bin/env bash
 [ "$1" = -c ] && exit 0

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.manage import PROJECT
-from tests.settings_in_code import environment_read, settings_read, sources, variables
+from tests.support.manage import PROJECT
+from tests.support.settings_in_code import environment_read, settings_read, sources, variables
 from tickets.config import settings
 from token_rotation.operations.options import DEFAULTS
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.junk import JUNK
+from tests.support.junk import JUNK
 from token_rotation.operations.execution.failure import (
     describe,
     describe_explained,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 TEMPLATES = sorted(
     path

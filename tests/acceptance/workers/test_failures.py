@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch_actions.actions import LEAKED
-from tests.batch_actions.journal import Journal
-from tests.celery_workers import Team
-from tests.waiting import until
+from tests.projects.batch_actions.actions import LEAKED
+from tests.projects.batch_actions.journal import Journal
+from tests.support.celery_workers import Team
+from tests.support.waiting import until
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.execution.dispatch import send
@@ -18,7 +18,7 @@ from token_rotation.operations.models import BatchOperation
 
 Finished = Callable[[BatchOperation], BatchOperation]
 
-MAX_RETRIES = 2  # of tests.batch_actions.settings
+MAX_RETRIES = 2  # of tests.projects.batch_actions.settings
 
 
 @pytest.fixture

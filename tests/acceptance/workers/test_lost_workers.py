@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.batch_actions.journal import Journal
-from tests.celery_workers import RedisServer, Team, Worker
-from tests.waiting import until
+from tests.projects.batch_actions.journal import Journal
+from tests.support.celery_workers import RedisServer, Team, Worker
+from tests.support.waiting import until
 from tickets.config.celery import app
 from token_rotation.operations.execution.dispatch import RUN_OPERATION
 from token_rotation.operations.execution.run import run

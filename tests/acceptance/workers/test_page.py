@@ -9,9 +9,9 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
-from tests.celery_workers import Team
-from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending
-from tests.waiting import until
+from tests.support.celery_workers import Team
+from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak, pending
+from tests.support.waiting import until
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.models import BatchOperation
 from token_rotation.targets.discovery import find_targets

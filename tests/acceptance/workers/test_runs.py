@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from tests.batch_actions.journal import Journal
-from tests.celery_workers import RedisServer, Team
-from tests.waiting import until
+from tests.projects.batch_actions.journal import Journal
+from tests.support.celery_workers import RedisServer, Team
+from tests.support.waiting import until
 from tickets.config.celery import app
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import InputError

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from django.db.models.functions import Now
 
-from tests.celery_workers import Scheduler, Team
-from tests.waiting import until
+from tests.support.celery_workers import Scheduler, Team
+from tests.support.waiting import until
 from token_rotation.operations.models import BatchOperation
 
 operations = BatchOperation.objects

@@ -11,11 +11,11 @@ import psycopg2
 import pytest
 import redis
 
-from tests.celery_workers import RedisServer, Worker, forget_tasks, holds
-from tests.databases import DatabaseFactory
-from tests.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
-from tests.manage import Manage
-from tests.waiting import until
+from tests.support.celery_workers import RedisServer, Worker, forget_tasks, holds
+from tests.support.databases import DatabaseFactory
+from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
 from tickets.config.celery import app
 from token_rotation.operations.execution.dispatch import RUN_OPERATION, WATCH_OPERATIONS
 
@@ -42,7 +42,7 @@ import redis
 from celery.signals import before_task_publish
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from tests.waiting import until
+from tests.support.waiting import until
 from token_rotation.operations.models import BatchOperation
 
 at_work = BatchOperation.objects.filter(status="running", progress_total__gt=0)
@@ -62,7 +62,7 @@ except CommandError as error:
 """
 FORGET = """
 from dataclasses import asdict
-from tests.racing import at_once
+from tests.support.racing import at_once
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
 from token_rotation.distributed.settle import settle

@@ -34,7 +34,7 @@ def write_down(keys: tuple[int, ...], **_: Any) -> None:
 
 
 class ListeningConfig(AppConfig):
-    name = "tests.listening"
+    name = "tests.projects.listening"
 
     def ready(self) -> None:
         from tickets.models import Ticket  # noqa: PLC0415  (models are not there any earlier)

@@ -1,5 +1,5 @@
 from django.urls import path
 
-from tests.long_reports.views import report
+from tests.projects.long_reports.views import report
 
 urlpatterns = [path("<str:name>.csv", report)]

@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class OldTicketsConfig(AppConfig):
-    name = "tests.old_application"
+    name = "tests.projects.old_application"
     label = "tickets"
     default_auto_field = "django.db.models.BigAutoField"

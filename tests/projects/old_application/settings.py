@@ -6,7 +6,7 @@ from tickets.config.settings import MIDDLEWARE as NEW_MIDDLEWARE
 
 INSTALLED_APPS = [
     *(app for app in NEW_APPS if app.startswith("django.")),
-    "tests.old_application",
+    "tests.projects.old_application",
 ]
 MIDDLEWARE = [middleware for middleware in NEW_MIDDLEWARE if middleware.startswith("django.")]
-ROOT_URLCONF = "tests.old_application.urls"
+ROOT_URLCONF = "tests.projects.old_application.urls"

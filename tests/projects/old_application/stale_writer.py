@@ -1,7 +1,7 @@
 """Old code with a long memory: loads tickets once, then saves the same instances until stdin ends.
 
-Usage: python -m tests.old_application.stale_writer ID... Prints "loaded", and in the end the
-subjects that were saved last, as JSON by id. Every save writes the token that was loaded.
+Usage: python -m tests.projects.old_application.stale_writer ID... Prints "loaded", and in the end
+the subjects that were saved last, as JSON by id. Every save writes the token that was loaded.
 """
 
 import json
@@ -13,7 +13,7 @@ import django
 
 
 def main(ids: list[int]) -> None:
-    from tests.old_application.models import Ticket  # noqa: PLC0415  (Django must be set up first)
+    from tests.projects.old_application.models import Ticket  # noqa: PLC0415  (Django must be set up first)
 
     tickets = list(Ticket.objects.filter(pk__in=ids))
     sys.stdout.write("loaded\n")

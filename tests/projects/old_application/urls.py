@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from tests.old_application.views import new_ticket, ticket_page
+from tests.projects.old_application.views import new_ticket, ticket_page
 
 urlpatterns = [
     path("tickets/", new_ticket),

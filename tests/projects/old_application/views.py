@@ -7,7 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.csrf import csrf_exempt
 
-from tests.old_application.models import Ticket
+from tests.projects.old_application.models import Ticket
 
 
 def new_ticket(request: HttpRequest) -> JsonResponse:

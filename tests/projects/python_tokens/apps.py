@@ -8,7 +8,7 @@ from token_rotation.triggers.guard import UpdateGuard
 
 
 class PythonTokensConfig(AppConfig):
-    name = "tests.python_tokens"
+    name = "tests.projects.python_tokens"
 
     def ready(self) -> None:
         from tickets.models import Ticket  # noqa: PLC0415  (models are not there any earlier)

@@ -2,5 +2,5 @@
 
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 REQUEST_BYTES = 1 << 17

@@ -1,4 +1,4 @@
-"""Asks a server of its own for processes; see ``tests.forking.server``."""
+"""Asks a server of its own for processes; see ``tests.support.forking.server``."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen, TimeoutExpired
 from threading import Lock
 
-from tests.forking import PROJECT, REQUEST_BYTES
+from tests.support.forking import PROJECT, REQUEST_BYTES
 
 
 class ForkServer:
@@ -58,7 +58,7 @@ class ForkServer:
         with self._lock:
             if self._process is None:
                 process = Popen(
-                    [sys.executable, "-m", "tests.forking.server", self._path],
+                    [sys.executable, "-m", "tests.support.forking.server", self._path],
                     cwd=PROJECT,
                     stdin=PIPE,
                     stdout=PIPE,

@@ -1,4 +1,6 @@
-"""Runs manage.py in processes forked from this one: ``python -m tests.forking.server SOCKET``.
+"""Runs manage.py in processes forked from this one.
+
+Usage: ``python -m tests.support.forking.server SOCKET``.
 
 Most of what a short command does is to import packages, and to take them apart again. Here they are
 imported once; project settings, and all that depends on them, are imported by each command itself.
@@ -19,7 +21,7 @@ import traceback
 from contextlib import suppress
 from importlib import import_module
 
-from tests.forking import PROJECT, REQUEST_BYTES
+from tests.support.forking import PROJECT, REQUEST_BYTES
 
 SETTINGS = "tickets.config"
 

@@ -13,10 +13,10 @@ import threading
 import time
 from typing import Any
 
-from tests.load.customer import Customer, Held
-from tests.load.http import Login
-from tests.load.route import Balancer
-from tests.load.tally import Tally
+from tests.support.load.customer import Customer, Held
+from tests.support.load.http import Login
+from tests.support.load.route import Balancer
+from tests.support.load.tally import Tally
 
 
 def main() -> None:
