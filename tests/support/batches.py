@@ -24,7 +24,7 @@ def range_update(
     return RangeUpdate(
         connection,
         target,
-        token_writer(connection, target, pending, independent_tokens=False),
+        token_writer(connection, target, pending, independent_tokens=False, largest_batch_rows=1),
         pending=pending,
         announcements=Announcements(target),
         lock_timeout_ms=lock_timeout_ms,
