@@ -27,7 +27,7 @@ def runs(part: str, recipe: str) -> list[Any]:
 
 
 def test_the_page_shows_the_figures_as_they_were_measured() -> None:
-    page = import_module("benchmark.page")
+    page = import_module("benchmark.page.page")
     shown = (MEASUREMENTS / "bench.md").read_text()
     assert shown == page.make_page(page.read_parts(MEASUREMENTS))
 

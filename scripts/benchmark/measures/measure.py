@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from benchmark.recipe import Finished
+from benchmark.recipes.recipe import Finished
 
 
 class Measure(Protocol):

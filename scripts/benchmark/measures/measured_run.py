@@ -1,8 +1,8 @@
 """One run of one recipe, and every figure of it."""
 
-from benchmark.databases import Databases
 from benchmark.measures import TAKEN
-from benchmark.recipe import Recipe
+from benchmark.processes.databases import Databases
+from benchmark.recipes.recipe import Recipe
 
 Figures = dict[str, float | None]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.arguments import PARTS
-from benchmark.part import TUNED
-from benchmark.sections import SECTIONS
-from benchmark.tables import Document, Table, verdicts_table
+from benchmark.page.sections import SECTIONS
+from benchmark.page.tables import Document, Table, verdicts_table
+from benchmark.parts.part import TUNED
 
 
 def read_parts(directory: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The figures as PNG: `python -m benchmark.plots DIRECTORY`, of the parts that are there."""
+"""The figures as PNG: `python -m benchmark.page.plots DIRECTORY`, of the parts that are there."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from benchmark.page import conditions, plot_file, read_parts
-from benchmark.tables import Document
+from benchmark.page.page import conditions, plot_file, read_parts
+from benchmark.page.tables import Document
 
 OURS, OTHERS = "#1b7f5c", "#9aa5b1"
 INCHES = (9.0, 5.0)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmark.tables import (
+from benchmark.page.tables import (
     Document,
     Table,
     billion_table,
@@ -18,7 +18,7 @@ from benchmark.tables import (
     speed_table,
     vacuum_table,
 )
-from benchmark.traffic import CLIENTS, RATE_PER_SECOND
+from benchmark.traffic.pgbench import CLIENTS, RATE_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)

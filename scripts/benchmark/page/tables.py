@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN, WAL
-from benchmark.median import median
+from benchmark.parts.median import median
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]

@@ -5,12 +5,12 @@ import statistics
 import sys
 from typing import Any
 
-from benchmark import child
 from benchmark.announce import announce
-from benchmark.databases import Databases
-from benchmark.environment import environment
-from benchmark.part import Part
-from benchmark.verdict import Verdict
+from benchmark.parts.part import Part
+from benchmark.parts.verdict import Verdict
+from benchmark.processes import child
+from benchmark.processes.databases import Databases
+from benchmark.processes.environment import environment
 
 SHARE_AT_MOST = 0.02
 
@@ -47,6 +47,6 @@ def _timed_run(databases: Databases, rows: int) -> dict[str, Any]:
             said.update(total_seconds=event["total_seconds"], seconds=event["seconds"])
 
     with databases.clone(rows) as url:
-        command = (sys.executable, "-m", "benchmark.timed_rotation")
+        command = (sys.executable, "-m", "benchmark.processes.timed_rotation")
         child.run(command, env=environment(DATABASE_URL=url), on_line=read)
     return said

@@ -7,10 +7,10 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812  (it is the class
 from psycopg2.sql import SQL, Identifier
 
 from benchmark.announce import announce
-from benchmark.connection import connected, one_value
-from benchmark.databases import Databases
-from benchmark.part import Part
-from benchmark.rounds import shifted
+from benchmark.parts.part import Part
+from benchmark.parts.rounds import shifted
+from benchmark.processes.connection import connected, one_value
+from benchmark.processes.databases import Databases
 
 INSERTED_ROWS_AT_MOST = 200_000
 _TRIGGER = (

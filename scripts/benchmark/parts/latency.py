@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.activity import Activity, sampled_activity
 from benchmark.announce import announce
-from benchmark.databases import Databases
 from benchmark.errors import BenchmarkError
-from benchmark.part import Part
-from benchmark.recipe import Recipe
+from benchmark.parts.part import Part
+from benchmark.parts.rounds import shifted
+from benchmark.parts.verdict import Verdict
+from benchmark.processes.databases import Databases
 from benchmark.recipes import BASELINE, ONE_WORKER
-from benchmark.rounds import shifted
-from benchmark.traffic import CLIENTS, RATE_PER_SECOND, SCRIPTS, running_traffic
-from benchmark.transactions import Transaction, percentile
-from benchmark.verdict import Verdict
+from benchmark.recipes.recipe import Recipe
+from benchmark.traffic.activity import Activity, sampled_activity
+from benchmark.traffic.pgbench import CLIENTS, RATE_PER_SECOND, SCRIPTS, running_traffic
+from benchmark.traffic.transactions import Transaction, percentile
 
 RATIO_AT_MOST = 1.5
 QUIET_SECONDS_AT_MOST, QUICK_QUIET_SECONDS = 10.0, 0.3

@@ -8,14 +8,14 @@ from typing import Any
 
 from psycopg2.sql import SQL, Literal
 
-from benchmark import child
 from benchmark.announce import announce
-from benchmark.connection import connected, one_value
-from benchmark.databases import Databases
 from benchmark.errors import BenchmarkError
-from benchmark.manage import manage
-from benchmark.part import Part
-from benchmark.verdict import Verdict
+from benchmark.parts.part import Part
+from benchmark.parts.verdict import Verdict
+from benchmark.processes import child
+from benchmark.processes.connection import connected, one_value
+from benchmark.processes.databases import Databases
+from benchmark.processes.manage import manage
 
 ONLY_SHARE = 100  # 10,000 of 1,000,000 tokens
 SMALLER_SHARE = 10  # 100,000 against 1,000,000

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.announce import announce
-from benchmark.connection import connected
-from benchmark.databases import Databases
-from benchmark.download import ask_and_go, download
 from benchmark.errors import BenchmarkError
-from benchmark.part import Part
-from benchmark.slow_report import APPLICATION_NAME
-from benchmark.verdict import Verdict
-from benchmark.web_server import WebServer, serving
+from benchmark.parts.part import Part
+from benchmark.parts.verdict import Verdict
+from benchmark.processes.connection import connected
+from benchmark.processes.databases import Databases
+from benchmark.processes.web_server import WebServer, serving
+from benchmark.projects.slow_report import APPLICATION_NAME
+from benchmark.traffic.download import ask_and_go, download
 
 WORKERS = {
     "sync": ("--worker-class", "sync", "--workers", "1"),
     "gthread": ("--worker-class", "gthread", "--workers", "1", "--threads", "4"),
 }
-SETTINGS = "benchmark.slow_report.settings"
+SETTINGS = "benchmark.projects.slow_report.settings"
 FIRST_BYTE_SECONDS, SILENCE_SECONDS, CANCEL_SECONDS, MORE_MEMORY_MB = 1.0, 5.0, 5.0, 100.0
 _NEVER_SECONDS = 600.0
 _GIVE_UP_SECONDS = 60.0

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.announce import announce
-from benchmark.connection import connected, one_value
-from benchmark.databases import Databases
-from benchmark.download import ask_and_go
 from benchmark.errors import BenchmarkError
-from benchmark.load import CONNECTIONS, PAUSE_MS, Load, look_up
-from benchmark.part import Part
+from benchmark.parts.part import Part
+from benchmark.parts.verdict import Verdict
+from benchmark.processes.connection import connected, one_value
+from benchmark.processes.databases import Databases
+from benchmark.processes.web_server import serving
 from benchmark.recipes import ONE_WORKER
-from benchmark.verdict import Verdict
-from benchmark.web_server import serving
+from benchmark.traffic.download import ask_and_go
+from benchmark.traffic.wrk import CONNECTIONS, PAUSE_MS, Load, look_up
 
 SERVER = ("--workers", "2")
 RATIO_AT_MOST = 1.5

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from benchmark.verdict import Verdict
+from benchmark.parts.verdict import Verdict
 
 TUNED = "-tuned"
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.announce import announce
-from benchmark.databases import Databases
-from benchmark.interrupted import SecondsAt, resume_seconds
-from benchmark.median import median
-from benchmark.part import Part
-from benchmark.recipe import Recipe
-from benchmark.rounds import shifted
+from benchmark.parts.median import median
+from benchmark.parts.part import Part
+from benchmark.parts.rounds import shifted
+from benchmark.processes.databases import Databases
+from benchmark.recipes.interrupted import SecondsAt, resume_seconds
+from benchmark.recipes.recipe import Recipe
 
 PERCENTS = (50, 95)
 

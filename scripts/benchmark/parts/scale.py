@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.announce import announce
-from benchmark.databases import Databases
 from benchmark.errors import BenchmarkError
-from benchmark.interrupted import resume_seconds
-from benchmark.manage import manage
-from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import MEMORY, RATE, WAL
-from benchmark.median import median
-from benchmark.part import Part
+from benchmark.measures.measured_run import Figures, measured_run
+from benchmark.parts.median import median
+from benchmark.parts.part import Part
+from benchmark.parts.rounds import shifted
+from benchmark.parts.verdict import Verdict
+from benchmark.processes.databases import Databases
+from benchmark.processes.manage import manage
 from benchmark.recipes import INDEPENDENT, ONE_WORKER
-from benchmark.rounds import shifted
-from benchmark.verdict import Verdict
+from benchmark.recipes.interrupted import resume_seconds
 
 EARLY, LATE = 5, 95
 INTERRUPTED_FROM_ROWS = 100_000  # a smaller rotation is over before it can be killed

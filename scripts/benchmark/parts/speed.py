@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.announce import announce
-from benchmark.databases import Databases
-from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN
-from benchmark.median import median
-from benchmark.part import Part
-from benchmark.recipe import Recipe
+from benchmark.measures.measured_run import Figures, measured_run
+from benchmark.parts.median import median
+from benchmark.parts.part import Part
+from benchmark.parts.rounds import shifted
+from benchmark.parts.verdict import Verdict
+from benchmark.processes.databases import Databases
 from benchmark.recipes import (
     BASELINE,
     INDEPENDENT,
@@ -20,8 +21,7 @@ from benchmark.recipes import (
     TWO_WORKERS,
     WELL_KNOWN,
 )
-from benchmark.rounds import shifted
-from benchmark.verdict import Verdict
+from benchmark.recipes.recipe import Recipe
 
 ONE_WORKER_AT_LEAST = 0.9
 TWO_WORKERS_AT_LEAST = 1.6

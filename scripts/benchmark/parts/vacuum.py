@@ -4,12 +4,12 @@ import statistics
 from typing import Any
 
 from benchmark.announce import announce
-from benchmark.databases import Databases
-from benchmark.measured_run import Figures, measured_run
 from benchmark.measures import RATE, TAKEN
-from benchmark.part import Part
-from benchmark.recipe import Recipe, rotate_tokens
-from benchmark.rounds import shifted
+from benchmark.measures.measured_run import Figures, measured_run
+from benchmark.parts.part import Part
+from benchmark.parts.rounds import shifted
+from benchmark.processes.databases import Databases
+from benchmark.recipes.recipe import Recipe, rotate_tokens
 from token_rotation.options import RotationOptions
 
 EVERY_PERCENT = (0.0, 5.0, 10.0, 20.0)

@@ -1,4 +1,6 @@
-"""Run one recipe as a program: `python -m benchmark.client benchmark.recipes.NAME [ARGUMENT]...`.
+"""Run one recipe as a program.
+
+Usage: `python -m benchmark.processes.client benchmark.recipes.NAME [ARGUMENT]...`.
 
 The module's `rotate` gets the arguments and returns how many rows it changed. What it did is the
 last line on stdout, in the form of `rotate_tokens --progress json`.

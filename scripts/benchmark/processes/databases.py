@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmark.announce import announce
-from benchmark.connection import connected, one_value
 from benchmark.errors import BenchmarkError
-from benchmark.manage import manage
-from benchmark.recipe import Finished, Recipe
+from benchmark.processes.connection import connected, one_value
+from benchmark.processes.manage import manage
+from benchmark.recipes.recipe import Finished, Recipe
 from tickets.config.embedded.cluster import PostgresCluster
 
 _CLONE = "run"

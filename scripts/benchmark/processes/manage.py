@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from benchmark import child
-from benchmark.environment import environment
+from benchmark.processes import child
+from benchmark.processes.environment import environment
 
-MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+MANAGE = Path(__file__).resolve().parents[3] / "manage.py"
 
 
 def manage(

@@ -11,7 +11,7 @@ import psycopg2
 
 from benchmark.announce import announce
 from benchmark.interruption import SIGNALS
-from benchmark.programs import program_directory
+from benchmark.processes.programs import program_directory
 from tickets.config.embedded.cluster import PostgresCluster
 
 

@@ -1,4 +1,4 @@
-"""A rotation whose bookkeeping is timed: `python -m benchmark.timed_rotation`.
+"""A rotation whose bookkeeping is timed: `python -m benchmark.processes.timed_rotation`.
 
 The command runs as it is, with a clock around the functions that show progress, keep the record
 and count what is pending. Its last line on stdout is JSON with the seconds of each, and in all.

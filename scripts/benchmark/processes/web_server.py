@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from benchmark.environment import environment
 from benchmark.errors import BenchmarkError
+from benchmark.processes.environment import environment
 
 START_SECONDS = STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.05

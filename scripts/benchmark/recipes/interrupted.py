@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from benchmark.databases import Databases
-from benchmark.recipe import Recipe
-from benchmark.watch import Watch, watching
+from benchmark.processes.databases import Databases
+from benchmark.recipes.recipe import Recipe
+from benchmark.traffic.watch import Watch, watching
 
 SecondsAt = dict[int, float | None]
 

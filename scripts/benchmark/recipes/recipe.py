@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark import child
-from benchmark.environment import environment
 from benchmark.errors import BenchmarkError
-from benchmark.manage import MANAGE
+from benchmark.processes import child
+from benchmark.processes.environment import environment
+from benchmark.processes.manage import MANAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Recipe:
 
 def program(module: str, *arguments: str) -> tuple[str, ...]:
     """The arguments that run `rotate` of a module in recipes/ in a process of its own."""
-    return ("-m", "benchmark.client", f"benchmark.recipes.{module}", *arguments)
+    return ("-m", "benchmark.processes.client", f"benchmark.recipes.{module}", *arguments)
 
 
 def install_triggers() -> tuple[str, ...]:

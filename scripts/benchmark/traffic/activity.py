@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from benchmark.connection import connected
+from benchmark.processes.connection import connected
 
 SAMPLE_SECONDS = 0.1
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.environment import environment
 from benchmark.errors import BenchmarkError
-from benchmark.programs import program_directory
-from benchmark.transactions import Transaction, read_log_line
+from benchmark.processes.environment import environment
+from benchmark.processes.programs import program_directory
+from benchmark.traffic.transactions import Transaction, read_log_line
 
 RATE_PER_SECOND = 300
 CLIENTS = 8

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from psycopg2.extensions import connection as Connection  # noqa: N812  (it is the class)
 
-from benchmark.connection import connected
 from benchmark.errors import BenchmarkError
+from benchmark.processes.connection import connected
 
 LOOK_SECONDS = 0.002
 AT_MOST_SECONDS = 600.0

@@ -6,8 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.environment import environment
 from benchmark.errors import BenchmarkError
+from benchmark.processes.environment import environment
 
 CONNECTIONS = 4
 PAUSE_MS = 100

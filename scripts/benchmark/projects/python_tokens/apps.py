@@ -7,7 +7,7 @@ from token_rotation.triggers.guard import UpdateGuard
 
 
 class PythonTokensConfig(AppConfig):
-    name = "benchmark.python_tokens"
+    name = "benchmark.projects.python_tokens"
 
     def ready(self) -> None:
         from tickets.models import Ticket  # noqa: PLC0415  (models are not there any earlier)

@@ -6,7 +6,7 @@ from token_rotation.triggers.retired import keep_retired
 
 
 class RetiredTokensConfig(AppConfig):
-    name = "benchmark.retired_tokens"
+    name = "benchmark.projects.retired_tokens"
 
     def ready(self) -> None:
         from tickets.models import Ticket  # noqa: PLC0415  (models are not there any earlier)

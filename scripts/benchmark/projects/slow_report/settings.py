@@ -2,4 +2,4 @@
 
 from tickets.config.settings import *  # noqa: F403
 
-ROOT_URLCONF = "benchmark.slow_report.urls"
+ROOT_URLCONF = "benchmark.projects.slow_report.urls"

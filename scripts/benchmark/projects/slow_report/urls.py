@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
 
-from benchmark.slow_report import APPLICATION_NAME
+from benchmark.projects.slow_report import APPLICATION_NAME
 from token_rotation.streaming.query import Query
 from token_rotation.streaming.response import stream_csv
 
