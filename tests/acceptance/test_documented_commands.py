@@ -48,7 +48,7 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
     ),
     r"scripts/setup( dev)?": (
         _SCRIPTS,
-        "test_setup_installs_when_requirements_have_changed_and_only_then",
+        "test_setup_installs_when_a_lock_has_changed_and_only_then",
         '"setup"',
     ),
     r"scripts/test( tests/unit)?( -x)?": (

@@ -23,8 +23,8 @@ class Checkout:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         shutil.copytree(PROJECT / "scripts", directory / "scripts")
-        for requirements in PROJECT.glob("requirements*.txt"):
-            shutil.copy(requirements, directory)
+        for lock in PROJECT.glob("requirements*.lock"):
+            shutil.copy(lock, directory)
         for program in PROGRAMS:
             self._stand_in(directory / ".venv" / "bin" / program)
         self._stand_in(directory / "scripts" / "install_services")
@@ -46,8 +46,8 @@ class Checkout:
         return done.returncode, [line for line in lines if line[:7] != "install"]
 
     def require(self, line: str) -> None:
-        with (self._directory / "requirements.txt").open("a") as requirements:
-            requirements.write(f"{line}\n")
+        with (self._directory / "requirements.lock").open("a") as lock:
+            lock.write(f"{line}\n")
 
     def _stand_in(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,18 +60,19 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-PIP = "python -m pip install --quiet --disable-pip-version-check"
+PIP = "python -m pip install --quiet --disable-pip-version-check --require-hashes"
 
 
-def test_setup_installs_when_requirements_have_changed_and_only_then(checkout: Checkout) -> None:
-    assert checkout.run("setup", fails="python -m pip") == (1, [f"{PIP} -r requirements.txt"])
-    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.txt"])
+def test_setup_installs_when_a_lock_has_changed_and_only_then(checkout: Checkout) -> None:
+    assert checkout.run("setup", fails="python -m pip") == (1, [f"{PIP} -r requirements.lock"])
+    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.lock"])
     assert checkout.run("setup") == (0, [])
-    both = f"{PIP} -r requirements.txt -r requirements-dev.txt"
-    assert checkout.run("setup", "dev") == (0, [both])
+    assert checkout.run("setup", "dev") == (0, [f"{PIP} -r requirements-dev.lock"])
     assert checkout.run("setup", "dev") == (0, [])
+    assert checkout.run("setup", "celery") == (0, [f"{PIP} -r requirements-celery.lock"])
     checkout.require("something-new")
-    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.txt"])
+    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.lock"])
+    assert checkout.run("setup", "else") == (2, [])
 
 
 @pytest.mark.parametrize("fails", ["nothing", "ruff check", "mypy", "lint-imports", "python -m py"])
