@@ -12,15 +12,10 @@ if TYPE_CHECKING:
     from token_rotation.operations.actions.action import Action
     from token_rotation.operations.actions.group import ActionGroup, Mode, Route
     from token_rotation.operations.actions.registry import registry
-    from token_rotation.operations.execution.failure import (
-        describe_explained,
-        describe_unforeseen,
-    )
     from token_rotation.operations.execution.heartbeat import Heartbeat
     from token_rotation.operations.execution.run import run, run_asynchronous, run_synchronous
     from token_rotation.operations.lifecycle import Result, Status
     from token_rotation.operations.signals import operation_failed
-    from token_rotation.operations.stored_output import StoredError
 
 __all__ = [
     "Action",
@@ -30,9 +25,6 @@ __all__ = [
     "Result",
     "Route",
     "Status",
-    "StoredError",
-    "describe_explained",
-    "describe_unforeseen",
     "operation_failed",
     "registry",
     "run",
@@ -40,23 +32,21 @@ __all__ = [
     "run_synchronous",
 ]
 
-__getattr__ = public_names(
-    __name__,
-    {
-        "Action": "token_rotation.operations.actions.action",
-        "ActionGroup": "token_rotation.operations.actions.group",
-        "Heartbeat": "token_rotation.operations.execution.heartbeat",
-        "Mode": "token_rotation.operations.actions.group",
-        "Result": "token_rotation.operations.lifecycle",
-        "Route": "token_rotation.operations.actions.group",
-        "Status": "token_rotation.operations.lifecycle",
-        "StoredError": "token_rotation.operations.stored_output",
-        "describe_explained": "token_rotation.operations.execution.failure",
-        "describe_unforeseen": "token_rotation.operations.execution.failure",
-        "operation_failed": "token_rotation.operations.signals",
-        "registry": "token_rotation.operations.actions.registry",
-        "run": "token_rotation.operations.execution.run",
-        "run_asynchronous": "token_rotation.operations.execution.run",
-        "run_synchronous": "token_rotation.operations.execution.run",
-    },
-)
+if not TYPE_CHECKING:  # a type checker would take any name at all for granted
+    __getattr__ = public_names(
+        __name__,
+        {
+            "Action": "token_rotation.operations.actions.action",
+            "ActionGroup": "token_rotation.operations.actions.group",
+            "Heartbeat": "token_rotation.operations.execution.heartbeat",
+            "Mode": "token_rotation.operations.actions.group",
+            "Result": "token_rotation.operations.lifecycle",
+            "Route": "token_rotation.operations.actions.group",
+            "Status": "token_rotation.operations.lifecycle",
+            "operation_failed": "token_rotation.operations.signals",
+            "registry": "token_rotation.operations.actions.registry",
+            "run": "token_rotation.operations.execution.run",
+            "run_asynchronous": "token_rotation.operations.execution.run",
+            "run_synchronous": "token_rotation.operations.execution.run",
+        },
+    )
