@@ -14,7 +14,7 @@ STAND_IN = """#!/usr/bin/env bash
 echo "$(basename "$0") $*" >> "$STARTED"
 case "$(basename "$0") $*" in "$FAILS"*) exit 1 ;; esac
 """
-PROGRAMS = ("python", "ruff", "mypy", "lint-imports")
+PROGRAMS = ("python", "ruff", "mypy", "lint-imports", "uv")
 
 
 class Checkout:
@@ -73,6 +73,22 @@ def test_setup_installs_when_a_lock_has_changed_and_only_then(checkout: Checkout
     checkout.require("something-new")
     assert checkout.run("setup") == (0, [f"{PIP} -r requirements.lock"])
     assert checkout.run("setup", "else") == (2, [])
+
+
+def test_lock_writes_every_lock_and_the_smaller_ones_are_parts_of_the_greatest(
+    checkout: Checkout,
+) -> None:
+    code, started = checkout.run("lock", "--upgrade")
+    assert code == 0
+    written = [line.partition(" --output-file ")[2] for line in started]
+    part = "--constraints requirements-dev.lock"
+    assert written == [
+        "requirements-dev.lock requirements-dev.txt --upgrade",
+        f"requirements.lock requirements.txt {part}",
+        f"requirements-celery.lock requirements.txt requirements-celery.txt {part}",
+    ]
+    assert all("--universal" in line and "--generate-hashes" in line for line in started)
+    assert checkout.run("lock", fails="uv pip compile")[0] == 1
 
 
 @pytest.mark.parametrize("fails", ["nothing", "ruff check", "mypy", "lint-imports", "python -m py"])
