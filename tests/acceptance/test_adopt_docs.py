@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import token_rotation
-from tests.leaked import value
-from tests.newcomer import TUTORIAL, Newcomer
-from tests.wheel import build_wheel
+from tests.support.leaked import value
+from tests.support.newcomer import TUTORIAL, Newcomer
+from tests.support.wheel import build_wheel
 
 NEIGHBOURS = {"tickets": "Ticket", "batch": "BatchOperation", "rotation": "RetiredToken"}
 NEIGHBOUR = """

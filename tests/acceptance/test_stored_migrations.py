@@ -1,7 +1,7 @@
 """Migrations that an earlier release wrote for an adopter still run, forwards and backwards.
 
-A folder of tests/stored_migrations is one release's. Nobody edits or rewrites it: what it holds
-lies in other people's projects.
+A folder of tests/projects/stored_migrations is one release's. Nobody edits or rewrites it: what
+it holds lies in other people's projects.
 """
 
 import re
@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.leaked import value
-from tests.manage import PROJECT
-from tests.project import Project
+from tests.support.leaked import value
+from tests.support.manage import PROJECT
+from tests.support.project import Project
 from token_rotation import schema
 
-RELEASES = sorted((PROJECT / "tests" / "stored_migrations").iterdir())
+RELEASES = sorted((PROJECT / "tests" / "projects" / "stored_migrations").iterdir())
 # Their names stand in migrations, their errors in what a deploy catches. Names may be added.
 FROZEN = {
     "AddFieldPolitely",
@@ -144,6 +144,6 @@ def test_no_frozen_name_is_taken_away() -> None:
 
 def test_together_the_stored_migrations_use_every_frozen_operation() -> None:
     text = "".join(
-        path.read_text() for path in (PROJECT / "tests/stored_migrations").rglob("0*.py")
+        path.read_text() for path in (PROJECT / "tests/projects/stored_migrations").rglob("0*.py")
     )
     assert {name for name in FROZEN - ERRORS if f"{name}(" not in text} == set()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import token_rotation
-from tests.wheel import build_wheel
+from tests.support.wheel import build_wheel
 
 ADOPTER = """
 from typing import assert_type

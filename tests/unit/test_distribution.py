@@ -9,8 +9,8 @@ from email.parser import Parser
 import pytest
 from trove_classifiers import classifiers
 
-from tests.manage import PROJECT
-from tests.wheel import build_wheel
+from tests.support.manage import PROJECT
+from tests.support.wheel import build_wheel
 from token_rotation import __version__
 
 PACKAGE = PROJECT / "token_rotation"

@@ -9,7 +9,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 INPUTS = {
     "requirements.lock": ("requirements.txt",),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 CONFIG = PROJECT / ".pre-commit-config.yaml"
 

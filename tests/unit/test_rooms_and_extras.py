@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 ROOMS = {
     "celery": "token_rotation.operations.worker",

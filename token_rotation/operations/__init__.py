@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from token_rotation.operations.actions.action import Action
     from token_rotation.operations.actions.group import ActionGroup, Mode, Route
     from token_rotation.operations.actions.registry import registry
+    from token_rotation.operations.execution.failure import (
+        describe_explained,
+        describe_unforeseen,
+    )
     from token_rotation.operations.execution.heartbeat import Heartbeat
     from token_rotation.operations.execution.run import run, run_asynchronous, run_synchronous
     from token_rotation.operations.lifecycle import Result, Status
     from token_rotation.operations.signals import operation_failed
+    from token_rotation.operations.stored_output import StoredError
 
 __all__ = [
     "Action",
@@ -25,6 +30,9 @@ __all__ = [
     "Result",
     "Route",
     "Status",
+    "StoredError",
+    "describe_explained",
+    "describe_unforeseen",
     "operation_failed",
     "registry",
     "run",
@@ -43,6 +51,9 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "Result": "token_rotation.operations.lifecycle",
             "Route": "token_rotation.operations.actions.group",
             "Status": "token_rotation.operations.lifecycle",
+            "StoredError": "token_rotation.operations.stored_output",
+            "describe_explained": "token_rotation.operations.execution.failure",
+            "describe_unforeseen": "token_rotation.operations.execution.failure",
             "operation_failed": "token_rotation.operations.signals",
             "registry": "token_rotation.operations.actions.registry",
             "run": "token_rotation.operations.execution.run",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 
 TUTORIAL = PROJECT / "docs" / "adopt.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

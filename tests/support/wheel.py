@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.manage import PROJECT
+from tests.support.manage import PROJECT
 from token_rotation import __version__
 
 
