@@ -11,7 +11,7 @@ from psycopg2.extensions import parse_dsn
 
 from tests.support.manage import PROJECT
 
-TUTORIAL = PROJECT / "docs" / "adopt.md"
+TUTORIAL = PROJECT / "docs" / "tutorial" / "adopt.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

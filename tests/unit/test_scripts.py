@@ -14,7 +14,15 @@ STAND_IN = """#!/usr/bin/env bash
 echo "$(basename "$0") $*" >> "$STARTED"
 case "$(basename "$0") $*" in "$FAILS"*) exit 1 ;; esac
 """
-PROGRAMS = ("python", "ruff", "mypy", "lint-imports", "uv")
+PROGRAMS = ("python", "ruff", "mypy", "lint-imports", "mkdocs", "uv")
+CHECKS = [
+    "ruff check .",
+    "ruff format --check .",
+    "mypy ",
+    "lint-imports ",
+    "mkdocs build --strict",
+    "python scripts/sentences.py",
+]
 
 
 class Checkout:
@@ -91,7 +99,7 @@ def test_lock_writes_every_lock_and_the_smaller_ones_are_parts_of_the_greatest(
     assert checkout.run("lock", fails="uv pip compile")[0] == 1
 
 
-@pytest.mark.parametrize("fails", ["nothing", "ruff check", "mypy", "lint-imports", "python -m py"])
+@pytest.mark.parametrize("fails", ["nothing", *CHECKS, "python -m py"])
 def test_every_check_is_made_and_one_that_fails_is_told_by_the_exit_code(
     checkout: Checkout, fails: str
 ) -> None:
@@ -99,7 +107,7 @@ def test_every_check_is_made_and_one_that_fails_is_told_by_the_exit_code(
     code, started = checkout.run("test", "tests/unit", "-x", fails=fails)
     assert code == (fails != "nothing")
     *checks, tests = started
-    assert checks == ["ruff check .", "ruff format --check .", "mypy ", "lint-imports "]
+    assert checks == CHECKS
     assert tests.startswith("python -m pytest ")
     assert tests.endswith(" tests/unit -x")
 

@@ -19,7 +19,10 @@ def read_parts(directory: Path) -> list[dict[str, Any]]:
 
 def make_page(parts: Sequence[Document]) -> str:
     """A section a part, each with what it was measured on."""
-    head = "# Measurements\n\nMade by `scripts/bench`; not to be edited by hand.\n"
+    head = (
+        "# Measurements\n\nAfter this page you know what a rotation costs. `scripts/bench` writes "
+        "it; do not edit it by hand.\n"
+    )
     return head + "".join(map(_section, parts))
 
 
