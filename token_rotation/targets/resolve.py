@@ -15,7 +15,7 @@ from django.utils import timezone
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.leak_list import Kind, read_sha256
-from token_rotation.selection.past_time import past_moment
+from token_rotation.selection.past_time import parse_past_time
 from token_rotation.selection.selection import Selection
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import model_of
@@ -27,12 +27,12 @@ _BYTES = re.compile(r"\\x(?:[0-9a-f]{2})+").fullmatch
 TOKENS, KEYS, HASHES = "tokens", "keys", "hashes"
 
 
-def aim(
+def resolve(
     target: Target,
     *,
     issued_before: datetime | None = None,
     where: Sequence[str] = (),
-    list_words: Sequence[str] = (),
+    list_args: Sequence[str] = (),
 ) -> Target:
     """The same target with a selection. Raises SelectionError."""
     return replace(
@@ -41,31 +41,31 @@ def aim(
             issued_before=issued_before,
             condition=compile_where(model_of(target), target.database, where),
             where=tuple(where),
-            list_words=tuple(list_words),
+            list_args=tuple(list_args),
         ),
     )
 
 
-def aim_as_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Target:
+def resolve_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Target:
     """The target of a record that keeps ``Selection.as_input``. Raises SelectionError."""
     if not recorded:
         return target
     time = recorded["issued_before"]
-    return aim(
+    return resolve(
         target,
         issued_before=None if time is None else datetime.fromisoformat(time),
         where=recorded["where"],
     )
 
 
-def read_moment(text: str, option: str, database: str) -> datetime:
+def resolve_time(text: str, option: str, database: str) -> datetime:
     """What the time of an option means, by the clock of the database.
 
     Raises SelectionError, or DatabaseGoneError when it cannot be asked.
     """
     with reading(database) as connection:
         now: datetime = connection.value(statements.CLOCK)
-    return past_moment(text, option=option, now=now, time_zone=timezone.get_current_timezone())
+    return parse_past_time(text, option=option, now=now, time_zone=timezone.get_current_timezone())
 
 
 def list_kinds(target: Target, *names: str) -> list[Kind]:
