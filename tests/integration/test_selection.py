@@ -31,7 +31,8 @@ from token_rotation.reporting.verify import verify
 from token_rotation.run import run as run_module
 from token_rotation.run.run import Run
 from token_rotation.selection.key_range import KeyRange, Listed
-from token_rotation.selection.leak_list import Kind, LeakList
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.list_kinds import Kind
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql

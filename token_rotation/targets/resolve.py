@@ -1,4 +1,4 @@
-"""Aim a target at some of its rows, as an operator asked for or a record says."""
+"""Resolve what an operator typed, or a record kept, into a target with a selection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import reading
-from token_rotation.selection.leak_list import Kind, read_sha256
+from token_rotation.selection.list_kinds import Kind, read_sha256
 from token_rotation.selection.past_time import parse_past_time
 from token_rotation.selection.selection import Selection
 from token_rotation.selection.target import Target
@@ -34,7 +34,7 @@ def resolve(
     where: Sequence[str] = (),
     list_args: Sequence[str] = (),
 ) -> Target:
-    """The same target with a selection. Raises SelectionError."""
+    """Return the target with a selection. Raises SelectionError."""
     return replace(
         target,
         selection=Selection(
@@ -47,7 +47,7 @@ def resolve(
 
 
 def resolve_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Target:
-    """The target of a record that keeps ``Selection.as_input``. Raises SelectionError."""
+    """Return the target of a record that kept ``Selection.as_input``. Raises SelectionError."""
     if not recorded:
         return target
     time = recorded["issued_before"]
@@ -59,9 +59,9 @@ def resolve_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Targ
 
 
 def resolve_time(text: str, option: str, database: str) -> datetime:
-    """What the time of an option means, by the clock of the database.
+    """Read the time that an option was given, by the clock of the database.
 
-    Raises SelectionError, or DatabaseGoneError when it cannot be asked.
+    Raises SelectionError, or DatabaseGoneError if the database cannot be reached.
     """
     with reading(database) as connection:
         now: datetime = connection.value(statements.CLOCK)
@@ -69,7 +69,7 @@ def resolve_time(text: str, option: str, database: str) -> datetime:
 
 
 def list_kinds(target: Target, *names: str) -> list[Kind]:
-    """How values of a list are read for a target."""
+    """Return the kinds of list with these names, as they are read for a target."""
     model = model_of(target)
     fields: dict[str, Field[Any, Any]] = {
         field.column: field for field in model._meta.concrete_fields
@@ -89,13 +89,16 @@ def _names(field: Field[Any, Any]) -> frozenset[str]:
 
 
 def value_reader(field: Field[Any, Any]) -> Callable[[str], str]:
-    """A function from text to the database's text of the field's value."""
+    """Return a function from typed text to the database's text of a field's value.
+
+    It raises ValueError for text that is no value of the field.
+    """
     is_uuid, is_binary = isinstance(field, UUIDField), isinstance(field, BinaryField)
 
     def read(text: str) -> str:
         if is_uuid and _UUID(text):
-            return text  # a million of these would take long
-        if is_binary:  # Django has no other text of it than PostgreSQL
+            return text  # a list may have millions: skip Django's slower conversion
+        if is_binary:  # Django has no text form of its own for bytes
             if _BYTES(text):
                 return text
             raise ValueError("no bytes as PostgreSQL writes them")
