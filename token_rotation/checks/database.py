@@ -9,7 +9,8 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
 from token_rotation.errors import RotationError, UnknownTargetError
-from token_rotation.inspection.preflight import Problem, inspect
+from token_rotation.inspection.preflight import inspect
+from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import reading
 from token_rotation.targets.discovery import find_targets
 
