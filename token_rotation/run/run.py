@@ -30,8 +30,8 @@ from token_rotation.inspection.counting import (
     count_pending,
     estimated_rows,
 )
+from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import inspect
-from token_rotation.inspection.readings import read_storage
 from token_rotation.maintenance.cleanup import ENDING, STOPPING, Finish
 from token_rotation.operations.execution.failure import describe_explained, describe_unforeseen
 from token_rotation.operations.stored_output import StoredError
@@ -286,7 +286,7 @@ class Run:
                 if offer_finish and pending.rows == 0 and not (outside and outside.rows):
                     # Too low after a VACUUM that met rows on the move.
                     rows = max(estimated_rows(connection, self._target), result.rotated_rows)
-                    storage = read_storage(connection, self._target, rows=rows)
+                    storage = measure_storage(connection, self._target, rows=rows)
                     found = advice.after_rotation(storage, rows, self._target.whole_command)
                 return Aftermath(pending, guard, outside=outside, advice=tuple(found))
         except RotationError as error:
