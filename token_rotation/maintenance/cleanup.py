@@ -143,7 +143,9 @@ class Finish:
         """What the server does now; not being able to look is no reason to end the work."""
         try:
             with reading(self._target.database) as connection:
-                row = connection.row(storage_sql.upkeep_progress(), {"table": self._target.table})
+                row = connection.row(
+                    storage_sql.maintenance_progress(), {"table": self._target.table}
+                )
         except RotationError:
             return
         if row is not None:
