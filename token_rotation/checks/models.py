@@ -13,7 +13,8 @@ from django.db.models import CompositePrimaryKey, Field, Model, Q
 
 from token_rotation.checks.columns import column_obstacles, table_obstacles, too_short
 from token_rotation.declare.model import RotatingToken, has_db_default
-from token_rotation.triggers.guard import Column, GuardPair, InsertGuard, guards_of
+from token_rotation.triggers.guard import GuardPair, InsertGuard, guards_of
+from token_rotation.triggers.names import Column
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
 ADOPT = "docs/adopt.md shows a whole model."

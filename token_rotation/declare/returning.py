@@ -5,7 +5,8 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-from token_rotation.triggers.guard import Column, guards_of
+from token_rotation.triggers.guard import guards_of
+from token_rotation.triggers.names import Column
 
 
 def read_back_foreign_tokens() -> None:

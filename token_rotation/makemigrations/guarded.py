@@ -10,14 +10,12 @@ from django.db.migrations.state import ProjectState
 from django.db.models import Field, Q
 
 from token_rotation.triggers.guard import (
-    Column,
     GuardPair,
     InsertGuard,
-    Marker,
     UpdateGuard,
     guards_of,
-    trigger_name,
 )
+from token_rotation.triggers.names import Column, Marker, trigger_name
 from token_rotation.triggers.retired import KeepRetired, RefuseRetired
 
 OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))

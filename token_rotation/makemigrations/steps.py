@@ -29,7 +29,7 @@ from token_rotation.schema import (
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
 )
-from token_rotation.triggers.guard import Column
+from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import retired_names
 
 # What would fill the rows that are there already.
