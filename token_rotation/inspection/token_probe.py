@@ -11,7 +11,6 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import reason_of
 from token_rotation.selection.target import Target
 from token_rotation.sql import catalogue as catalogue_sql
-from token_rotation.tokens.sources import SqlTokens
 
 
 def token_problems(connection: Connection, target: Target) -> Iterator[Problem]:
@@ -19,9 +18,10 @@ def token_problems(connection: Connection, target: Target) -> Iterator[Problem]:
 
     Tokens made in Python are checked as they come.
     """
-    if not isinstance(target.token_source, SqlTokens):
+    expression = target.token_source.expression
+    if expression is None:
         return
-    wrong = _wrong_with(connection, target, target.token_source.expression)
+    wrong = _wrong_with(connection, target, expression)
     if wrong is not None:
         yield Problem(
             "token_rotation.E008",
