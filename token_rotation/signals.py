@@ -29,7 +29,7 @@ tokens_rotated = QuietSignal()
 
 ``sender``: the model; ``target``: its label; ``database``: the alias; ``keys``: a tuple of primary
 keys, at most a batch of them. At least once for each row, where missed ones are sent again with
-``rotate_tokens --replay-since``.
+``replay_rotated_tokens``.
 """
 
 retired_token_used = QuietSignal()

@@ -44,7 +44,7 @@ def before_rotation(readings: Readings, table: str, pending_rows: int) -> list[s
 def after_rotation(storage: Storage, rows: int, command: str) -> list[str]:
     """A line when the clean-up is worth its work."""
     found = worth_cleaning(storage, rows)
-    return [f"{', '.join(found)}: run {command} --finish"] if found else []
+    return [f"{', '.join(found)}: run {command}"] if found else []
 
 
 def worth_cleaning(storage: Storage, rows: int) -> list[str]:

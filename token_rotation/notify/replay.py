@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import AbortedError, RotationError
 from token_rotation.events import Event, Retrying
 from token_rotation.notify.announcements import announce, has_listeners
@@ -137,3 +138,24 @@ def as_sentence(target: Target, result: Replayed, since: datetime) -> str:
     if result.stopped:
         said += " Stopped before the end: run the same command again, it begins anew."
     return said
+
+
+def replay_targets(
+    targets: Sequence[Target],
+    since: datetime,
+    *,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> bool:
+    """Replay those that somebody listens to; return True when every receiver took everything.
+
+    A signal stops it after the running chunk. Raises RotationError when nobody listens, or the
+    database cannot be read.
+    """
+    complete, stop = True, StopSignal()
+    with stop_on_signal(stop, stopping=STOPPING_REPLAY, aborting=ENDING_REPLAY):
+        for target in listened_to(targets):
+            result = Replay(target, since, stop=stop, say=warn).run()
+            say(as_sentence(target, result, since))
+            complete = complete and result.complete
+    return complete

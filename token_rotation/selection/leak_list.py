@@ -44,7 +44,7 @@ class Kind:
     @property
     def option(self) -> str:
         """How it is said that a list holds these."""
-        return "--hashed" if self.name == "hashes" else f"--list-of {self.name}"
+        return f"--list-of {self.name}"
 
     def accepts(self, text: str) -> bool:
         try:
