@@ -106,7 +106,7 @@ def test_behind_an_old_snapshot_it_is_skipped_with_its_holder_named(
     reader = connect(database_url)
     reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
     value(reader, "SELECT count(*) FROM tickets_ticket")
-    done = manage("clean_up_tokens", database_url=database_url)
+    done = manage("rotate_tokens", "--finish", database_url=database_url)
     assert done.returncode == 0
     assert f"Skipped: pid {reader.get_backend_pid()} (idle in transaction, open" in done.stdout
     assert done.stdout.endswith(f"To clean up later: {COMMAND}\n")
