@@ -19,12 +19,13 @@ from django.db import (
 from django.db.models import Model, QuerySet
 
 from token_rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
+from token_rotation.inspection.column_type import column_type
 from token_rotation.notify.announcements import announce
-from token_rotation.postgres.connection import reason_of
-from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
-from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import rows as rows_sql
 from token_rotation.sql.pending import array
 from token_rotation.targets.discovery import target_of, targets_of
@@ -68,15 +69,14 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
         )
     if not keys:
         return 0
-    for attempt in range(1, TRIES + 1):
-        try:
-            return _rotate(targets, rows.filter(pk__in=keys), len(keys))
-        except _QUOTING as error:
-            fault = classify(getattr(error.__cause__, "pgcode", ""))
-            if fault is not Fault.DUPLICATE_TOKEN or attempt == TRIES:
-                reason = f"PostgreSQL refused the statement: {reason_of(error)}"
-                raise StatementError(reason) from None
-    raise AssertionError("the last attempt returns or raises")
+    try:
+        return retry_at_once(
+            lambda: _rotate(targets, rows.filter(pk__in=keys), len(keys)),
+            on=Fault.DUPLICATE_TOKEN,
+            tries=TRIES,
+        )
+    except _QUOTING as error:
+        raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
 
 
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
@@ -162,10 +162,7 @@ def _update(
         if tokens is None:
             cursor.execute(rows_sql.rotate_keys(target, key_type), values)
         else:
-            cursor.execute(
-                catalogue_sql.column_type(), {"table": target.table, "column": target.token_column}
-            )
-            (token_type,) = cursor.fetchone()
+            token_type = str(column_type(cursor, target.table, target.token_column))
             cursor.execute(batch_sql.KEEP_TOKENS, {"tokens": array(tokens)})
             query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
             cursor.execute(query, values)

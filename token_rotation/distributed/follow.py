@@ -17,7 +17,7 @@ from token_rotation.events import RangesSeen, Waiting
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_error, read_object
-from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.failures import reason_of
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
 from token_rotation.run.record import DATABASE_ERRORS

@@ -16,7 +16,7 @@ from token_rotation.distributed.records import (
 )
 from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
 from token_rotation.options import RotationOptions
-from token_rotation.postgres.connection import own_session
+from token_rotation.postgres.opening import own_session
 from token_rotation.run.closing import Closing
 from token_rotation.run.output import Output
 from token_rotation.run.pending import look

@@ -16,7 +16,8 @@ from token_rotation.engine.token_index import index_pages
 from token_rotation.engine.token_prefix import TokenSlice, can_be_sliced
 from token_rotation.notify.announcements import Announcements
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, Values, fault_of
+from token_rotation.postgres.connection import Connection, Values
+from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange
 from token_rotation.selection.leak_list import LeakList

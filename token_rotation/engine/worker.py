@@ -19,9 +19,11 @@ from token_rotation.events import BatchDone, Observer, Waiting
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.batch_size import AdaptiveBatchSize, BatchSize, FixedBatchSize
 from token_rotation.pacing.throttle import Throttle, Wait
-from token_rotation.postgres.connection import Connection, fault_of
-from token_rotation.postgres.retrying import Persistence
-from token_rotation.postgres.sqlstate import Backoff, Fault
+from token_rotation.postgres.backoff import Backoff
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.retrying import RetryLoop
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -72,7 +74,7 @@ class Worker:
             bounds=bounds,
             leak_list=leak_list,
         )
-        self.persistence = Persistence(
+        self.persistence = RetryLoop(
             self.connection,
             backoff=Backoff(options.retry_seconds),
             stop=stop,
@@ -87,7 +89,7 @@ class Worker:
     def one_pass(self, allocator: Allocator) -> PassOutcome:
         """Rotate ranges until none is left, the limit is reached, or the end is asked for.
 
-        Raises what Persistence raises.
+        Raises what RetryLoop raises.
         """
         total = PassOutcome()
         self._has_looked = False
@@ -123,7 +125,7 @@ class Worker:
             raise
 
     def _rotate_range(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
-        """As ``_one_batch``, again and again as Persistence does.
+        """As ``_one_batch``, again and again as RetryLoop does.
 
         What has committed counts, also when something after it fails, and even for good: a batch in
         parts, or the look at what is left of it.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import psycopg2
 
-from token_rotation.postgres.connection import Connection, Row, describe
+from token_rotation.postgres.connection import Connection, Row
+from token_rotation.postgres.failures import reason_of
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import probe as probe_sql
@@ -212,9 +213,9 @@ def _wrong_with_tokens(connection: Connection, target: Target, expression: str) 
     try:
         row = connection.row(probe_sql.probe(expression), values)
     except psycopg2.DataError as error:
-        return f"fails: {describe(error)}"
+        return f"fails: {reason_of(error)}"
     except psycopg2.ProgrammingError as error:
-        return f"is no SQL that this server can run: {describe(error)}"
+        return f"is no SQL that this server can run: {reason_of(error)}"
     made, different, longest, room = row or (0, 0, 0, None)
     if made < PROBED:
         return "makes NULL"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from token_rotation import wording
@@ -18,11 +17,10 @@ from token_rotation.postgres.autocommit_session import CANCELLED
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
 from token_rotation.sql import storage as storage_sql
-from token_rotation.stop import StopSignal
+from token_rotation.stop import StopSignal, answering_signals
 
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
 ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
-LOOK_EVERY_SECONDS = 0.1
 TELL_EVERY_SECONDS = 5.0
 FEW_SHARE = 0.01
 """Of the dead rows that there were before a VACUUM."""
@@ -128,17 +126,18 @@ class Finish:
     def _watch(self, work: Callable[[], Answer], cancel: Callable[[], None]) -> Answer:
         """Work in a thread, so that signals are answered and the waiting person is told."""
         tell_at = time.monotonic() + TELL_EVERY_SECONDS
-        with ThreadPoolExecutor(max_workers=1) as pool:
+
+        def look() -> None:
+            nonlocal tell_at
             if self._stop.requested:
                 cancel()
-            running = pool.submit(work)
-            while not wait([running], timeout=LOOK_EVERY_SECONDS).done:
-                if self._stop.requested:
-                    cancel()
-                elif time.monotonic() >= tell_at:
-                    self._tell()
-                    tell_at = time.monotonic() + TELL_EVERY_SECONDS
-            return running.result()
+            elif time.monotonic() >= tell_at:
+                self._tell()
+                tell_at = time.monotonic() + TELL_EVERY_SECONDS
+
+        if self._stop.requested:
+            cancel()
+        return answering_signals(work, meanwhile=look)
 
     def _tell(self) -> None:
         """What the server does now; not being able to look is no reason to end the work."""

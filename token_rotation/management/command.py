@@ -11,7 +11,7 @@ from token_rotation.command_line.argument_types import database_alias
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.errors import RotationError
-from token_rotation.postgres.connection import APPLICATION_NAME
+from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.postgres.sessions import name_sessions
 from token_rotation.run.output import Output
 
