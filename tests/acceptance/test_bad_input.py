@@ -51,6 +51,37 @@ def test_bad_arguments_are_one_line_and_exit_code_1(
     assert pending(tickets) == 10
 
 
+OTHER_COMMANDS: list[tuple[list[str], str]] = [
+    (["verify_tokens"], "name a FILE of tokens, - or --retired"),
+    (["verify_tokens", "no/such/list"], "no/such/list cannot be read"),
+    (["verify_tokens", ""], "cannot be read"),
+    (["verify_tokens", "f", "--list-of", "keys"], "invalid choice: 'keys'"),
+    (["verify_tokens", "--retired", "--list-of", "hashes"], "not allowed with argument"),
+    (["verify_tokens", "f", "--where", "status=open"], "unrecognized arguments: --where"),
+    (["verify_tokens", "f", "no.Model"], "no.Model"),
+    (["clean_up_tokens", "no.Model"], "no.Model"),
+    (["clean_up_tokens", "--only", "f"], "unrecognized arguments: --only"),
+    (["replay_rotated_tokens"], "the following arguments are required: --since"),
+    (["replay_rotated_tokens", "--since", "soon"], "--since 'soon' is no time"),
+    (["prune_retired_tokens", "--older-than", "-1"], "is not a whole number of at least 0"),
+    (["rotate_tokens", "--only", ""], "cannot be read"),
+]
+
+
+def test_the_other_commands_refuse_bad_arguments_in_one_line(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 10)
+    refusals = manage.each(*(typed for typed, _ in OTHER_COMMANDS), database_url=database_url)
+    for refused, (_, complaint) in zip(refusals, OTHER_COMMANDS, strict=True):
+        assert refused.returncode == 1, refused
+        assert complaint in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        assert refused.stdout == ""
+    assert pending(tickets) == 10
+
+
 @pytest.mark.parametrize("state", ["zero", "0001", "0004"])
 def test_before_the_migrations_it_says_which_command_to_type(
     manage: Manage, make_database: Callable[..., str], state: str

@@ -1,4 +1,4 @@
-"""What the arguments of commands may be: each turns text into a value.
+"""Types of command-line arguments: each turns text into a value.
 
 Each raises ``argparse.ArgumentTypeError``, which argparse shows with the option's name.
 """

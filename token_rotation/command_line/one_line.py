@@ -16,11 +16,11 @@ class OneLineParser(CommandParser):
 
 
 class OneLineCommand(BaseCommand):
-    """Base of the commands here: bad arguments end with one line on stderr and exit code 1.
+    """Base of commands: bad arguments end with one line on stderr and exit code 1.
 
-    Called through ``call_command`` the same line is raised as a ``CommandError``. Of the system
-    checks only those of the models are run before: an error in a URL or a template, and the time to
-    import all of them, must not come between an operator and the rotation.
+    Called through ``call_command``, it raises the same line as a ``CommandError``. Only the system
+    checks of the models run before it. An error in a URL or a template, and the time to import
+    them, must not delay an operator.
     """
 
     requires_system_checks = (Tags.models,)

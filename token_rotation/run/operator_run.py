@@ -12,7 +12,7 @@ from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.engine.rotation import Rotation
 from token_rotation.errors import RotationError, StatementError
-from token_rotation.events import BatchDone, Event
+from token_rotation.events import BatchDone, Event, Observer
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.options import RotationOptions
 from token_rotation.run import summary
@@ -23,6 +23,7 @@ from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.output import Output
 from token_rotation.run.pending import look
 from token_rotation.run.progress import Progress
+from token_rotation.run.record import Record
 from token_rotation.run.recorded import recorded
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -97,15 +98,31 @@ class OperatorRun:
     def _rotate(self, pending: PendingCount) -> None:
         rows = summary.rows_to_rotate(self._options, pending)
         progress = Progress(rows, total_is_estimate=pending.is_estimate, clock=time.monotonic)
-        live_status = LiveStatus()
+        status = LiveStatus()
 
         def observe(event: Event) -> None:
-            live_status.note(event)
+            status.note(event)
             if isinstance(event, BatchDone):
-                progress.reach(rotation.result.rotated_rows, skipped_rows=event.skipped_rows)
+                progress.reach(self.result.rotated_rows, skipped_rows=event.skipped_rows)
             display.show(event)
 
-        rotation = Rotation(
+        rotation = self._rotation(observe)
+        self.result = rotation.result
+        display = self._output.display(progress)
+        record = Record(self._target)
+        unrecorded_because = record.begin(self._options, rows)
+        if unrecorded_because:
+            self._output.warn(
+                f"This run leaves no record, and --stop cannot reach it: {unrecorded_because}"
+            )
+        try:
+            with recorded(record, rotation, progress, status, self._stop), closing(display):
+                self._answering_signals(rotation.run)
+        except RotationError as error:
+            raise self._closing.explain(error, self.result) from None
+
+    def _rotation(self, observe: Observer) -> Rotation:
+        return Rotation(
             self._target,
             self._options,
             observe=observe,
@@ -113,22 +130,6 @@ class OperatorRun:
             clock=time.monotonic,
             leak_list=self._leak_list,
         )
-        self.result = rotation.result
-        display = self._output.display(progress)
-        record = recorded(
-            rotation,
-            self._target,
-            self._options,
-            progress=progress,
-            live_status=live_status,
-            stop=self._stop,
-            warn=self._output.warn,
-        )
-        try:
-            with record, closing(display):
-                self._answering_signals(rotation.run)
-        except RotationError as error:
-            raise self._closing.explain(error, self.result) from None
 
     def _sum_up(self) -> Aftermath:
         advise = not self._clean_up and self.result.batches > 0
