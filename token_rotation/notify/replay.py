@@ -1,4 +1,4 @@
-"""Send ``tokens_rotated`` again for what the data say was rotated since a time."""
+"""Send ``tokens_rotated`` again for rows whose token was issued since a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENDING_REPLAY = "\nEnding; a receiver that is at work is not interrupted.\n"
 
 @dataclass(slots=True)
 class Replayed:
-    """How many keys were sent in how many signals, and how many times a receiver failed."""
+    """Counts of keys, of signals, and of receivers that failed."""
 
     keys: int = 0
     signals: int = 0
@@ -38,16 +38,15 @@ class Replayed:
 
     @property
     def complete(self) -> bool:
-        """Whether every receiver took everything."""
+        """Return True when every receiver took everything."""
         return not self.stopped and not self.failures
 
 
 class Replay:
-    """Reads the table in the order of its keys, 4,000 rows at a time, and sends those that match.
+    """Reads the table in key order, 4,000 rows at a time, and sends the keys that match.
 
-    No transaction is open while receivers work, and memory does not grow. Rows that were rotated
-    or inserted while it runs may be among what is sent. Ended half-way it keeps nothing: run again,
-    it sends everything again.
+    No transaction is open while receivers work, and memory does not grow. It may send rows that
+    are rotated or inserted while it runs. It keeps no state: run again, it sends everything again.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Replay:
 
 
 def listened_to(targets: Sequence[Target]) -> list[Target]:
-    """Those that somebody listens to. Raises RotationError when there is none."""
+    """Return the targets that have a receiver. Raises RotationError when none has."""
     heard = [target for target in targets if has_listeners(target)]
     if not heard:
         labels = ", ".join(target.label for target in targets)
@@ -125,7 +124,7 @@ def listened_to(targets: Sequence[Target]) -> list[Target]:
 
 
 def as_sentence(target: Target, result: Replayed, since: datetime) -> str:
-    """How a replay ended, and what to do about what it could not."""
+    """Say how a replay ended, and what to do about its failures."""
     said = (
         f"{target.label}: {result.keys:,} keys of rows with a token issued since "
         f"{since.isoformat()} sent in {result.signals:,} signals."

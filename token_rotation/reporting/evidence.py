@@ -40,10 +40,10 @@ class Evidence:
     def add(
         self,
         target: Target,
-        options: RotationOptions | None = None,
-        *,
         result: Result | None = None,
         leak_list: LeakList | None = None,
+        *,
+        options: RotationOptions | None = None,
     ) -> None:
         """Look at a target now, after a rotation with ``options`` or after none.
 

@@ -14,7 +14,7 @@ from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FO
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How many rotations heard the request, and how many gave no sign of life for 30 seconds."""
+    """How many rotations will hear the request; ``silent`` gave no sign of life for 30 seconds."""
 
     alive: int
     silent: int

@@ -19,8 +19,8 @@ def end_event(result: Result, after: Aftermath | None, error: str | None) -> dic
     """Return the last of the JSON lines; unknown is None."""
     pending = after.pending if after else None
     return {
-        **result_values(result),
         "event": "end",
+        **result_values(result),
         **({"outcome": "error"} if error else {}),
         "error": error,
         "pending_rows": pending.rows if pending else None,

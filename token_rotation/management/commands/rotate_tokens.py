@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -14,9 +15,9 @@ from token_rotation.management.flag import Mode
 from token_rotation.management.rotate_flags import add_flags
 from token_rotation.management.rotate_request import read_request
 from token_rotation.reporting.evidence import Evidence
-from token_rotation.reporting.rotate_targets import rotate_targets
 from token_rotation.reporting.write_report import write_report
 from token_rotation.run.dry_run import dry_run_targets
+from token_rotation.run.rotate_targets import rotate_targets
 from token_rotation.run.selected import select
 from token_rotation.targets.discovery import find_targets
 
@@ -40,9 +41,16 @@ class Command(TokenCommand):
         options, listed = asked.rotation, asked.selection.leak_list
         match asked.mode:
             case Mode.ROTATE:
-                return rotate_targets(
-                    targets, options, output, evidence, listed=listed, clean_up=asked.clean_up
+                ended = rotate_targets(
+                    targets,
+                    options,
+                    output,
+                    listed=listed,
+                    clean_up=asked.clean_up,
+                    on_end=partial(evidence.add, options=options),
                 )
+                evidence.write()
+                return ended
             case Mode.DRY_RUN:
                 return dry_run_targets(targets, options, output, listed=listed)
             case Mode.REPORT:
