@@ -25,11 +25,10 @@ from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
-from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import rows as rows_sql
+from token_rotation.sql import tokens as tokens_sql
 from token_rotation.sql.pending import array
 from token_rotation.targets.discovery import target_of, targets_of
-from token_rotation.tokens.sources import PythonTokens
 
 ROWS_AT_MOST = 4_000
 TRIES = 10
@@ -121,7 +120,7 @@ def _targets(model: type[Model], database: str, token: str | None) -> list[Targe
 def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
     """One attempt. A slow token source holds nobody up: no row is locked yet."""
     database = targets[0].database
-    made = [(target, _made_tokens(target, rows_at_most)) for target in targets]
+    made = [(target, target.token_source.take(rows_at_most)) for target in targets]
     with transaction.atomic(using=database):
         # In the order of the keys, so that two of these cannot wait for each other.
         keys = [row.pk for row in rows.select_for_update(of=("self",)).only("pk")]
@@ -134,12 +133,6 @@ def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -
                 done = partial(announce, target, tuple(key for key, _ in changed))
                 transaction.on_commit(done, using=database)
     return changed_rows
-
-
-def _made_tokens(target: Target, rows: int) -> list[str] | None:
-    """None where the UPDATE makes them."""
-    source = target.token_source
-    return source.take(rows) if isinstance(source, PythonTokens) else None
 
 
 def _check_held(target: Target, changed: Sequence[tuple[Any, bool]]) -> None:
@@ -159,11 +152,13 @@ def _update(
     key_type = str(key.rel_db_type(connection))
     values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
     with connection.cursor() as cursor:
-        if tokens is None:
-            cursor.execute(rows_sql.rotate_keys(target, key_type), values)
-        else:
+        expression = target.token_source.expression
+        if expression is not None:
+            query = rows_sql.rotate_keys(target, key_type, tokens_sql.made_by(expression))
+            cursor.execute(query, values)
+        elif tokens is not None:
             token_type = str(column_type(cursor, target.table, target.token_column))
-            cursor.execute(batch_sql.KEEP_TOKENS, {"tokens": array(tokens)})
+            cursor.execute(tokens_sql.KEEP_TOKENS, {"tokens": array(tokens)})
             query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
             cursor.execute(query, values)
         return list(cursor.fetchall())

@@ -10,8 +10,7 @@ from typing import TextIO
 from django.db import connections
 
 from token_rotation.distributed.records import records_database, shares_of
-from token_rotation.engine.lock_wait import Blocker
-from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.result import Blocker, Outcome, Result
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
 from token_rotation.operations.lifecycle import Status

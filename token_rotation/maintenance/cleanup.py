@@ -28,7 +28,7 @@ FEW_SHARE = 0.01
 Answer = TypeVar("Answer")
 
 
-class Finish:
+class Cleanup:
     """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's indexes if worth it.
 
     Each step may end by itself, be skipped with a reason, or be stopped; none of them undoes what

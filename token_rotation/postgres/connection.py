@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
+from django.db import OperationalError
 from psycopg2 import sql
 
 from token_rotation.errors import DatabaseGoneError, StatementError
@@ -150,3 +151,15 @@ def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Conne
         raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
     finally:
         connection.close()
+
+
+def is_reachable(alias: str, *, connect_seconds: int) -> bool:
+    """Return True where the server takes a connection now."""
+    probe = Connection(alias, connect_seconds=connect_seconds)
+    try:
+        probe.open()
+    except (psycopg2.Error, OperationalError):
+        return False
+    finally:
+        probe.close()
+    return True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from token_rotation import wording
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.signal_handlers import stop_on_signal
-from token_rotation.maintenance.cleanup import ENDING, STOPPING, Finish
+from token_rotation.maintenance.cleanup import ENDING, STOPPING, Cleanup
 from token_rotation.run.aftermath import Aftermath
 from token_rotation.run.one_after_another import TargetEnd, one_after_another
 from token_rotation.run.output import Output
@@ -45,7 +45,7 @@ def clean_up_after(after: Aftermath, target: Target, output: Output, stop: StopS
 
 def _clean_up(target: Target, output: Output, stop: StopSignal) -> bool:
     with stop_on_signal(stop, stopping=STOPPING, aborting=ENDING):
-        return Finish(target, say=output.say, stop=stop).run()
+        return Cleanup(target, say=output.say, stop=stop).run()
 
 
 def clean_up_targets(targets: Sequence[Target], output: Output) -> ExitCode:
