@@ -12,7 +12,7 @@ from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignor
 from django.db.models import CompositePrimaryKey, Field, Model, Q
 
 from token_rotation.checks.fitness import unfit_column, unfit_table, without_room
-from token_rotation.declare.declaration import RotatingToken, has_db_default
+from token_rotation.declare.model import RotatingToken, has_db_default
 from token_rotation.triggers.guard import Column, GuardPair, InsertGuard, guards_of
 
 META = "Let its class Meta inherit from RotatingToken.Meta."

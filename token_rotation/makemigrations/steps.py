@@ -18,7 +18,7 @@ from django.db.models import DateTimeField, Field, Index
 from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from token_rotation.declare.declaration import has_db_default, pending_index_name
+from token_rotation.declare.model import has_db_default, pending_index_name
 from token_rotation.makemigrations.guarded import Guarded
 from token_rotation.schema import (
     AddFieldPolitely,

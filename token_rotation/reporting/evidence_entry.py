@@ -60,7 +60,7 @@ def make_entry(
         "role": role,
         "looked_at": now.isoformat() if isinstance(now, datetime) else None,
         "command": target.command,
-        "selection": shlex.join(target.selection.words) or None,
+        "selection": shlex.join(target.selection.cli_args) or None,
         "options": None if options is None else asdict(options),
         "rotation": None if result is None else result_values(result),
         "pending": pending,

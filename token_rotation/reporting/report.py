@@ -58,7 +58,7 @@ class Report:
         return {
             "model": self.target.label,
             "database": self.target.database,
-            "selection": shlex.join(self.target.selection.words) or None,
+            "selection": shlex.join(self.target.selection.cli_args) or None,
             "total": self.counts.total_rows,
             "total_is_estimate": self.counts.total_is_estimate,
             "rotated": self.rotated,

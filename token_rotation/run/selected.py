@@ -9,7 +9,7 @@ from token_rotation.errors import ListError
 from token_rotation.options import ListOptions, SelectionOptions
 from token_rotation.selection.leak_list import LeakList, open_list
 from token_rotation.selection.target import Target
-from token_rotation.targets.resolve import KEYS, TOKENS, aim, list_kinds, read_moment
+from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve, resolve_time
 
 
 def select(targets: Sequence[Target], asked: SelectionOptions) -> list[Target]:
@@ -21,10 +21,10 @@ def select(targets: Sequence[Target], asked: SelectionOptions) -> list[Target]:
         only_one(targets)
     cut_off = None
     if asked.issued_before is not None and targets:
-        cut_off = read_moment(asked.issued_before, "--issued-before", targets[0].database)
+        cut_off = resolve_time(asked.issued_before, "--issued-before", targets[0].database)
     list_args = asked.leak_list.cli_args if asked.leak_list else ()
     return [
-        aim(target, issued_before=cut_off, where=asked.where, list_words=list_args)
+        resolve(target, issued_before=cut_off, where=asked.where, list_args=list_args)
         for target in targets
     ]
 
