@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from token_rotation.retired.kept import is_retired, keeps_retired, recognise
     from token_rotation.signals import retired_token_used, tokens_rotated
     from token_rotation.tokens.formats import TokenFormat, characters, hexadecimal, urlsafe
-    from token_rotation.triggers.guard import Column, guard
+    from token_rotation.triggers.guard import guard
+    from token_rotation.triggers.names import Column
     from token_rotation.triggers.retired import keep_retired
 
 __version__ = "0.1.0"
@@ -44,7 +45,7 @@ __all__ = [
 __getattr__ = public_names(
     __name__,
     {
-        "Column": "token_rotation.triggers.guard",
+        "Column": "token_rotation.triggers.names",
         "PendingIndex": "token_rotation.declare.model",
         "RotatedAtField": "token_rotation.declare.model",
         "TokenFormat": "token_rotation.tokens.formats",

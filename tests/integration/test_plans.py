@@ -10,7 +10,7 @@ import pytest
 from psycopg2 import sql as psycopg2_sql
 
 from tests.integration.test_selection import list_of
-from tests.support.batches import batch_runner
+from tests.support.batches import range_update
 from tests.support.leaked import leak, value
 from tests.support.rotations import RotationFactory
 from token_rotation.inspection.counting import count_pending
@@ -155,8 +155,8 @@ def test_a_row_that_was_waited_for_is_found_by_its_key(
     if make_tokens:
         target = replace(target, token_source=PythonTokens(make_tokens))
     connection = Connection(target.database)
-    runner = batch_runner(connection, target)
-    with runner.first_row(KeyRange(100, 200), 1.0, time.monotonic) as row:
+    update = range_update(connection, target)
+    with update.first_row(KeyRange(100, 200), 1.0, time.monotonic) as row:
         row.rotate()
     connection.close()
     assert value(leaked, "SELECT ticket_id FROM token_change") == 101

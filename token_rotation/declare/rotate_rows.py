@@ -33,22 +33,21 @@ from token_rotation.targets.discovery import target_of, targets_of
 ROWS_AT_MOST = 4_000
 TRIES = 10
 
-# Of these PostgreSQL quotes values of the row, the token among them.
+# The text of these errors quotes values of the row, the token among them.
 _QUOTING = (IntegrityError, DataError, InternalError)
 
 
 def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
-    """Give each row of a query a fresh token, pending or not; how many rows there were.
+    """Give each row of a query a fresh token, pending or not; return the number of rows.
 
-    ``token`` is the field's name; without it, every rotating token of the model gets one. All in
-    one transaction, or a savepoint of the caller's; rows are locked in the order of their keys, and
-    rows that others hold are waited for. ``tokens_rotated`` is sent when the outermost transaction
-    has committed.
+    ``token`` is the field's name; without it, every rotating token of the model gets one. All
+    happens in one transaction, or in a savepoint of the caller's. Rows are locked in the order of
+    their keys; the call waits for rows that others have locked. ``tokens_rotated`` is sent after
+    the outermost transaction commits.
 
-    Raises TooManyRowsError above 4,000 rows, before anything is locked; TokenSourceError;
-    StatementError for what PostgreSQL refuses, without the values that it quotes;
-    UnyieldingRowsError when something undoes the change. Nothing is changed then. Other errors
-    are Django's.
+    Nothing is changed if it raises: TooManyRowsError above 4,000 rows, before it locks anything;
+    TokenSourceError; StatementError if PostgreSQL refuses, without the values that it quotes;
+    UnyieldingRowsError if something undoes the change. Other errors are Django's.
     """
     query = rows.query
     if query.is_sliced or query.distinct or query.combinator or query.group_by is not None:
@@ -60,12 +59,7 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
     rows = rows.using(database).order_by("pk").select_related(None)
     keys = list(rows.values_list("pk", flat=True)[: ROWS_AT_MOST + 1])
     if len(keys) > ROWS_AT_MOST:
-        label = targets[0].label if len(targets) == 1 else rows.model._meta.label
-        raise TooManyRowsError(
-            f"more than {ROWS_AT_MOST:,} rows of {label} at a time would hold their locks too "
-            "long. Nothing was changed. For all that are pending: "
-            f"{replace(targets[0], label=label, is_only=False).command}"
-        )
+        raise _too_many_rows(targets, rows.model)
     if not keys:
         return 0
     try:
@@ -79,10 +73,10 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
 
 
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
-    """Give one row a fresh token, which its fields hold afterwards, with the marker.
+    """Give one row a fresh token, and read token and marker back into the instance.
 
-    ``token`` as for ``rotate_rows``. Raises ObjectDoesNotExist when there is no such row any more,
-    and what ``rotate_rows`` raises.
+    ``token`` as for ``rotate_rows``. Raises ObjectDoesNotExist if the row no longer exists, and
+    what ``rotate_rows`` raises.
     """
     model = type(row)
     database = using or router.db_for_write(model, instance=row)
@@ -94,12 +88,12 @@ def rotate_token(row: Model, *, token: str | None = None, using: str | None = No
     fields = [field.attname for field in model._meta.concrete_fields if field.column in changed]
     with transaction.atomic(using=database):
         if not rotate_rows(QuerySet(model, using=database).filter(pk=row.pk), token=token):
-            raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} is not there any more")
+            raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} no longer exists")
         row.refresh_from_db(using=database, fields=fields)
 
 
 def _database(rows: Any) -> str:
-    """Where update() would write."""
+    """Return the database that update() would write to."""
     return str(rows._db or router.db_for_write(rows.model, **rows._hints))  # noqa: SLF001
 
 
@@ -115,6 +109,15 @@ def _targets(model: type[Model], database: str, token: str | None) -> list[Targe
             f"{model._meta.label} has no rotating {which}: its Meta.triggers lack guard()"
         )
     return targets
+
+
+def _too_many_rows(targets: Sequence[Target], model: type[Model]) -> TooManyRowsError:
+    label = targets[0].label if len(targets) == 1 else model._meta.label
+    command = replace(targets[0], label=label, is_only=False).command
+    return TooManyRowsError(
+        f"more than {ROWS_AT_MOST:,} rows of {label} at a time would hold their locks too long. "
+        f"Nothing was changed. To rotate all pending rows, run: {command}"
+    )
 
 
 def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:

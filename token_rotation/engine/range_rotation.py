@@ -12,6 +12,7 @@ from token_rotation.engine.batch import BatchRunner
 from token_rotation.engine.batch_outcome import BatchOutcome
 from token_rotation.engine.first_row import Fate, FirstRow
 from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.range_update import RangeUpdate
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.errors import RotationError
 from token_rotation.events import BatchDone, Observer
@@ -29,6 +30,7 @@ class RangeRotation:
     def __init__(
         self,
         batches: BatchRunner,
+        update: RangeUpdate,
         *,
         pending: PendingRows,
         announcements: Announcements,
@@ -39,6 +41,7 @@ class RangeRotation:
         clock: Callable[[], float],
     ) -> None:
         self._batches = batches
+        self._update = update
         self._pending = pending
         self._announcements = announcements
         self._retrying = retrying
@@ -59,11 +62,11 @@ class RangeRotation:
         What has committed counts, also when something after it fails for good: the second part of
         a batch, or the look at what is left of it. Raises what RetryLoop raises.
         """
-        before_rows = self._batches.committed_rows
+        before_rows = self._update.committed_rows
         try:
             return self._retrying.run(partial(self._try, keys, batch_rows, before_rows))
         except RotationError:
-            done_rows = self._batches.committed_rows - before_rows
+            done_rows = self._update.committed_rows - before_rows
             self._row_limit.give_back(batch_rows - done_rows)
             if done_rows:
                 self._tell(keys, done_rows, since=self._began_at)
@@ -81,7 +84,7 @@ class RangeRotation:
         taken_rows = self._row_limit.take(1)
         is_rotated = False
         try:
-            with self._batches.first_row(keys, wait_seconds, self._clock) as row:
+            with self._update.first_row(keys, wait_seconds, self._clock) as row:
                 yield row
             is_rotated = row.fate is Fate.ROTATED
         finally:
@@ -96,7 +99,7 @@ class RangeRotation:
         After a time-out batches are smaller. Then a try rotates only the first part of the range,
         and leaves the rest to the next pass.
         """
-        done_rows = self._batches.committed_rows - before_rows  # by earlier tries
+        done_rows = self._update.committed_rows - before_rows  # by earlier tries
         if self._pace.full_batch_rows < batch_rows:
             keys = self._pending.first_part(keys, self._pace.full_batch_rows)
         limit_rows = batch_rows - done_rows if self._row_limit.is_limited else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -68,3 +68,12 @@ class Result:
         self.batch_seconds.add(figures.get("batch_seconds"))
         for kind, seconds in read_object(figures.get("waited_seconds")).items():
             self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + read_number(seconds)
+
+
+def mean_seconds(waits: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of several workers' waits, by kind. Each may grow in another thread meanwhile."""
+    mean: dict[str, float] = {}
+    for one in map(dict, waits):
+        for kind, seconds in one.items():
+            mean[kind] = mean.get(kind, 0.0) + seconds / len(waits)
+    return mean

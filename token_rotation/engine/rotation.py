@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 
-from token_rotation.engine.allocator import Allocator, ByList, InKeyOrder, InTurn
-from token_rotation.engine.first_row import Fate
 from token_rotation.engine.lock_wait import LockWait
+from token_rotation.engine.pass_plan import PassPlan
 from token_rotation.engine.pass_progress import PassProgress
-from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.result import Outcome, Result, mean_seconds
 from token_rotation.engine.row_limit import RowLimit
+from token_rotation.engine.sticking import check_that_changes_stick
 from token_rotation.engine.worker import Worker
 from token_rotation.engine.worker_pool import WorkerPool
-from token_rotation.errors import UnyieldingRowsError
 from token_rotation.events import BatchDone, Event, Observer, Remark, Waiting
 from token_rotation.maintenance.background_vacuum import BackgroundVacuum
 from token_rotation.options import RotationOptions
@@ -25,10 +24,6 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
-from token_rotation.targets.lookup import chunk_lines
-
-ROWS_OF_A_LOOK = 10_000
-TRY_ONE_ROW_SECONDS = 0.2
 
 
 class Rotation:
@@ -62,7 +57,6 @@ class Rotation:
     ) -> None:
         self._target = target
         self._bounds = bounds
-        self._leak_list = leak_list
         self._observer = observe
         self._observing = Lock()
         self._stop = stop
@@ -98,6 +92,7 @@ class Rotation:
             observe=self._observe,
             clock=clock,
         )
+        self._plan = PassPlan(target, bounds=bounds, leak_list=leak_list, stop=stop, clock=clock)
         self._progress = PassProgress()
         self.result = Result()
 
@@ -108,10 +103,10 @@ class Rotation:
         """
         with self._running():
             while not self._ended():
-                left = self._pool.one_pass(self._allocator())
+                left = self._pool.one_pass(self._plan.allocator())
                 if self._ended():
                     break
-                if not self._pool.by_one(self._any_pending):
+                if not self._pool.by_one(self._plan.any_pending):
                     return self._end(Outcome.COMPLETE)
                 if self._progress.is_made(left, self.result.rotated_rows):
                     self._lock_wait.restart()
@@ -121,7 +116,7 @@ class Rotation:
                         self.result.blockers = self._lock_wait.blockers
                         return self._end(Outcome.ROWS_LOCKED)
                 elif self._progress.is_fruitless():
-                    self._check_that_changes_stick(left.stuck)
+                    check_that_changes_stick(self._target, left.stuck, self._pool)
             if self._stop.requested:
                 return self._end(Outcome.STOPPED)
             return self._end(Outcome.LIMIT_REACHED)
@@ -133,11 +128,7 @@ class Rotation:
 
     def sum_up(self) -> None:
         """Bring ``result`` up to date. From any thread, any number of times."""
-        waited_seconds: dict[str, float] = {}
-        for worker in self._workers:
-            for kind, seconds in worker.pace.waited_seconds.copy().items():
-                mean_seconds = seconds / len(self._workers)
-                waited_seconds[kind] = waited_seconds.get(kind, 0.0) + mean_seconds
+        waited_seconds = mean_seconds([worker.pace.waited_seconds for worker in self._workers])
         if self._lock_wait.waited_seconds:
             waited_seconds["row locks"] = self._lock_wait.waited_seconds
         self.result.waited_seconds = waited_seconds
@@ -171,25 +162,6 @@ class Rotation:
         self.result.outcome = outcome
         return self.result
 
-    def _allocator(self) -> Allocator:
-        in_key_order = InKeyOrder(self._clock, after=self._bounds.after)
-        if self._leak_list is None:
-            return in_key_order
-        by_list = ByList(self._leak_list.chunks(chunk_lines(self._target, self._leak_list)))
-        return by_list if self._target.selection.is_list_only else InTurn(by_list, in_key_order)
-
-    def _any_pending(self, worker: Worker) -> bool:
-        """Look at the data afresh. Where no index holds just what is pending, in short steps."""
-        if self._leak_list is None and self._target.selection.is_indexed:
-            return worker.retrying.run(worker.pending.any)
-        allocator = self._allocator()
-        while not (allocator.is_over or self._stop.requested):
-            look = partial(allocator.next_range, ROWS_OF_A_LOOK, worker.pending)
-            if worker.retrying.run(look) is not None:
-                return True
-            worker.tell_of_looking()
-        return self._stop.requested
-
     def _stays_locked(self, keys: KeyRange) -> bool:
         """Wait for the first pending row of ``keys``; True when the rotation should wait no more.
 
@@ -200,20 +172,8 @@ class Rotation:
         if self._ended():
             return False
         if is_free and is_last:
-            self._check_that_changes_stick(keys)
+            check_that_changes_stick(self._target, keys, self._pool)
         return is_last or not is_free
-
-    def _check_that_changes_stick(self, keys: KeyRange | None) -> None:
-        """Raise UnyieldingRowsError where a row stays pending under an UPDATE and our lock.
-
-        Without the lock, rows that are asked for again at the same moment would look the same.
-        """
-        if keys is not None and self._pool.by_one(partial(_try_one_row, keys=keys)):
-            raise UnyieldingRowsError(
-                f"rows of {self._target.table} stay pending after an UPDATE without an error, and "
-                "nobody holds them: another trigger, a rule or a row-security policy undoes or "
-                "suppresses it. Look at the table's definition"
-            )
 
     def _observe(self, event: Event) -> None:
         """Count and pass on, one event at a time whatever the number of workers."""
@@ -226,14 +186,3 @@ class Rotation:
             elif isinstance(event, Waiting):
                 self._vacuum.rotated(0)
             self._observer(event)
-
-
-def _try_one_row(worker: Worker, keys: KeyRange) -> bool:
-    """Rotate the first pending row of ``keys``; True when the change did not stick."""
-
-    def rotate() -> Fate:
-        with worker.ranges.first_row(keys, TRY_ONE_ROW_SECONDS) as row:
-            row.rotate()
-        return row.fate
-
-    return worker.retrying.run(rotate) is Fate.DID_NOT_STICK

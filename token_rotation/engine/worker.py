@@ -9,7 +9,9 @@ from token_rotation.engine.batch import BatchRunner
 from token_rotation.engine.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.pending_rows import PendingRows
 from token_rotation.engine.range_rotation import RangeRotation
+from token_rotation.engine.range_update import RangeUpdate
 from token_rotation.engine.row_limit import RowLimit
+from token_rotation.engine.token_writers.choose import token_writer
 from token_rotation.engine.token_writers.prefixed import MOST_ROWS_A_BATCH
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Observer, Waiting
@@ -63,22 +65,23 @@ class Worker:
             connection, backoff=backoff, stop=stop, observe=observe, clock=clock
         )
         lock_timeout_ms = options.lock_timeout_ms
-        self.pending = PendingRows(
+        self.pending = pending = PendingRows(
             connection, target, lock_timeout_ms=lock_timeout_ms, bounds=bounds, leak_list=leak_list
         )
-        is_crowded = self.pace.largest_batch_rows > MOST_ROWS_A_BATCH
-        self.batches = BatchRunner(
+        independent = options.independent_tokens or self.pace.largest_batch_rows > MOST_ROWS_A_BATCH
+        update = RangeUpdate(
             connection,
             target,
-            pending=self.pending,
+            token_writer(connection, target, pending, independent_tokens=independent),
+            pending=pending,
             announcements=self.announcements,
             lock_timeout_ms=lock_timeout_ms,
-            aborted=lambda: stop.aborted,
-            independent_tokens=options.independent_tokens or is_crowded,
         )
+        self.batches = BatchRunner(update, pending, aborted=lambda: stop.aborted)
         self.ranges = RangeRotation(
             self.batches,
-            pending=self.pending,
+            update,
+            pending=pending,
             announcements=self.announcements,
             retrying=self.retrying,
             pace=self.pace,

@@ -8,8 +8,8 @@ from token_rotation.engine.result import Outcome, Result
 from token_rotation.errors import RotationError
 from token_rotation.inspection import advice
 from token_rotation.inspection.counting import PendingCount, count_outside, estimated_rows
+from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.inspection.readings import read_storage
 from token_rotation.postgres.connection import Connection
 from token_rotation.run.pending import count_rows, reading_until
 from token_rotation.selection.leak_list import LeakList
@@ -82,5 +82,5 @@ def _looked_at_all(target: Target, result: Result, leak_list: LeakList | None) -
 def _advice(connection: Connection, target: Target, result: Result) -> tuple[str, ...]:
     # Too low after a VACUUM that met rows on the move.
     rows = max(estimated_rows(connection, target), result.rotated_rows)
-    storage = read_storage(connection, target, rows=rows)
+    storage = measure_storage(connection, target, rows=rows)
     return tuple(advice.after_rotation(storage, rows, target.clean_up_command))

@@ -13,7 +13,8 @@ from django.utils.module_loading import import_string
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
-from token_rotation.triggers.guard import Column, GuardPair, InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.guard import GuardPair, InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import KeepRetired, RefuseRetired
 
 
