@@ -1,4 +1,4 @@
-"""What an operator may choose: how to rotate, which rows, which list, what kind of report."""
+"""What an operator may choose, with defaults."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ class RotationOptions:
 
     @property
     def cli_args(self) -> Iterator[str]:
-        """The flags that a later run needs to do the same; defaults are left out."""
+        """The flags that a later run needs to do the same.
+
+        Defaults are left out.
+        """
         for field in fields(self):
             value = getattr(self, field.name)
             if value == field.default or field.name in NOT_REPEATED:

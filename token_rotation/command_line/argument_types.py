@@ -44,7 +44,10 @@ def database_alias(text: str) -> str:
 
 
 def worker_count(text: str) -> int:
-    """A whole number from 1 to 64; each worker is a server connection."""
+    """A whole number from 1 to 64.
+
+    Each worker is a server connection.
+    """
     number = positive_int(text)
     if number > MOST_WORKERS:
         raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_WORKERS} workers")

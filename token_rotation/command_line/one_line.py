@@ -1,4 +1,4 @@
-"""A management command whose every complaint is one clear line and exit code 1."""
+"""Commands whose errors are one line and exit code 1."""
 
 from typing import Any, NoReturn
 
@@ -7,7 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class OneLineParser(CommandParser):
-    """Argument errors are one line without the usage text; the exit code is 1, not argparse's 2."""
+    """Argument errors are one line without the usage text.
+
+    The exit code is 1, not argparse's 2.
+    """
 
     def error(self, message: str) -> NoReturn:
         if not self.called_from_command_line:

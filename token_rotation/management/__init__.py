@@ -1,1 +1,4 @@
-"""Management commands: each parses its arguments and hands over; the work lives below."""
+"""Management commands: each parses its arguments and hands over.
+
+The work lives below.
+"""

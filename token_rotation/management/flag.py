@@ -1,4 +1,4 @@
-"""Flags as data: what a command line may hold, and which flags go with which mode."""
+"""Flags as data, and which go with which mode."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag; ``settings`` go to argparse. With ``needs`` one of those flags must stand too."""
+    """One flag of a command.
+
+    ``settings`` go to argparse. With ``needs``, one of those flags must stand too.
+    """
 
     name: str
     help: str
@@ -34,13 +37,15 @@ class Flag:
         return str(self.settings.get("dest", self.name.lstrip("-").replace("-", "_")))
 
     def add_to(self, group: argparse._ActionsContainer) -> None:
-        """Declare it. A flag that is not typed is None, whatever its default."""
+        """Declare the flag; without it, its value is None."""
         group.add_argument(self.name, help=self.help, default=None, **self.settings)
 
 
 @dataclass(frozen=True, slots=True)
 class FlagGroup:
-    """Flags that go with the same modes. Of ``alternatives`` at most one may stand.
+    """Flags that go with the same modes.
+
+    Of ``alternatives`` at most one may stand.
 
     ``because`` says why they go with no other mode, where their title does not.
     """
@@ -67,7 +72,7 @@ class FlagGroup:
 
 
 def is_typed(value: object) -> bool:
-    """Return True for what was typed, also 0 and an empty text; False is a flag left out."""
+    """Return True for what was typed, also 0 and an empty text."""
     return value is not None and value is not False
 
 
@@ -79,7 +84,7 @@ def in_words(modes: Iterable[Mode]) -> str:
 
 
 def misplaced(groups: Iterable[FlagGroup], mode: Mode, parsed: Mapping[str, Any]) -> str | None:
-    """The first flag that goes with another mode or lacks another flag, in a sentence."""
+    """Return a sentence about the first flag of another mode, or None."""
     return next(_misplaced(groups, mode, parsed), None)
 
 

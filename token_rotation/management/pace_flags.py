@@ -22,7 +22,10 @@ DEFAULTS = RotationOptions()
 def _option(
     field: str, value: Callable[[str], Any], unit: str, what: str, *, without: str = "none"
 ) -> Flag:
-    """Return a flag with a value; its help ends with the default, or what holds ``without`` it."""
+    """Return a flag with a value.
+
+    Its help ends with the default, or what holds ``without`` it.
+    """
     default = getattr(DEFAULTS, field)
     shown = without if default is None else f"{default:g}"
     settings = {"dest": field, "type": value, "metavar": unit}

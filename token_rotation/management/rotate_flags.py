@@ -122,7 +122,10 @@ def add_flags(parser: CommandParser) -> None:
 
 
 def mode_of(parsed: Mapping[str, Any]) -> Mode:
-    """Return what the command line asks for. Raises CommandError for flags of other modes."""
+    """Return what the command line asks for.
+
+    Raises CommandError for flags of other modes.
+    """
     asked = (flag for flag in (*MODES, FOLLOWING) if parsed[flag.dest])
     mode = next((Mode(flag.name) for flag in asked), Mode.ROTATE)
     unfit = misplaced(GROUPS, mode, parsed)

@@ -33,7 +33,10 @@ class RotateRequest:
 
 
 def read_request(parsed: Mapping[str, Any]) -> RotateRequest:
-    """Turn parsed arguments into a request. Raises CommandError for what does not go together."""
+    """Turn parsed arguments into a request.
+
+    Raises CommandError for what does not go together.
+    """
     return RotateRequest(
         mode=mode_of(parsed),
         database=parsed["database"],

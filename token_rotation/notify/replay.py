@@ -43,10 +43,11 @@ class Replayed:
 
 
 class Replay:
-    """Reads the table in key order, 4,000 rows at a time, and sends the keys that match.
+    """Reads the table and sends the keys that match, 4,000 rows at a time.
 
-    No transaction is open while receivers work, and memory does not grow. It may send rows that
-    are rotated or inserted while it runs. It keeps no state: run again, it sends everything again.
+    It reads in key order. No transaction is open while receivers work, and memory does not grow. It
+    may send rows that are rotated or inserted while it runs. It keeps no state: run again, it sends
+    everything again.
     """
 
     def __init__(
@@ -146,7 +147,9 @@ def replay_targets(
     say: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> bool:
-    """Replay those that somebody listens to; return True when every receiver took everything.
+    """Replay those that somebody listens to.
+
+    Return True when every receiver took everything.
 
     A signal stops it after the running chunk. Raises RotationError when nobody listens, or the
     database cannot be read.

@@ -1,4 +1,4 @@
-"""Evidence: what a rotation did and what is so now, without any secret."""
+"""Evidence of a rotation, without any secret."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ STILL_HOLDING = {
 
 
 class Evidence:
-    """Collects the evidence of a command and writes it at its end; without a file, neither."""
+    """Collects the evidence of a command and writes it at its end.
+
+    Without a file it does nothing.
+    """
 
     def __init__(self, file_name: str | None) -> None:
         """Raises EvidenceError when the file could not be written now."""
@@ -45,7 +48,9 @@ class Evidence:
         *,
         options: RotationOptions | None = None,
     ) -> None:
-        """Look at a target now, after a rotation with ``options`` or after none.
+        """Look at a target now.
+
+        ``options`` are those of the rotation before; None: nothing was rotated.
 
         Raises RotationError when the database cannot be asked.
         """

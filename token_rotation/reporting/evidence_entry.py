@@ -37,7 +37,9 @@ def make_entry(
     result: Result | None,
     leak_list: LeakList | None = None,
 ) -> dict[str, Any]:
-    """Return the evidence of one target as of now; without ``options`` nothing was rotated.
+    """Return the evidence of one target as of now.
+
+    Without ``options`` nothing was rotated.
 
     It counts exactly, however long that takes, and waits up to 10 s for standbys. Raises
     RotationError when the database cannot be asked.
@@ -74,7 +76,7 @@ def make_entry(
 
 
 def _pending(connection: Connection, target: Target) -> dict[str, Any]:
-    """Return queries that count pending rows, of the selection and of all, with their answers."""
+    """Return queries that count pending rows, and their answers."""
     everything = _ask(connection, replace(target, selection=EVERY_ROW))
     if target.selection.is_indexed:
         return {"everywhere": everything}
@@ -91,7 +93,7 @@ def _ask(connection: Connection, target: Target) -> dict[str, Any]:
 
 
 def _listed(connection: Connection, target: Target, leak_list: LeakList) -> dict[str, Any]:
-    """Return what the list still means; of a list of tokens, how many are valid."""
+    """Return what the list still means; a token that is found is valid."""
     count = count_listed(connection, target, leak_list, at_most_seconds=None)
     return {
         "name": leak_list.name,
@@ -103,7 +105,10 @@ def _listed(connection: Connection, target: Target, leak_list: LeakList) -> dict
 
 
 def _replicas(connection: Connection, wal_position: str) -> list[dict[str, Any]]:
-    """Return each standby and whether it has replayed past the position; None where hidden."""
+    """Return each standby, and whether it has replayed past the position.
+
+    That is None where PostgreSQL hides it from this role.
+    """
     ends_at = time.monotonic() + REPLICAS_AT_MOST_SECONDS
     while True:
         rows = connection.rows(activity_sql.replicas(), {"wal_position": wal_position})

@@ -14,7 +14,10 @@ from token_rotation.errors import EvidenceError
 
 
 class EvidenceFile:
-    """Where evidence will be written; a file there, or one that a link names, is replaced."""
+    """Where evidence will be written.
+
+    A file there, or one that a link names, is replaced.
+    """
 
     def __init__(self, name: str) -> None:
         """Raises EvidenceError when it could not be written now."""
@@ -44,7 +47,10 @@ class EvidenceFile:
 
     @contextmanager
     def _beside(self) -> Iterator[tuple[TextIO, str]]:
-        """Open a file in the same directory; remove it at the end unless it was renamed."""
+        """Open a file in the same directory.
+
+        Remove it at the end unless it was renamed.
+        """
         number, name = mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
         try:
             with os.fdopen(number, "w", encoding="utf-8") as file:

@@ -24,7 +24,10 @@ def as_json(reports: Sequence[Report]) -> str:
 
 
 def as_csv(reports: Sequence[Report]) -> str:
-    """Return a header and a line for each target; the guard is "ok" or its problems."""
+    """Return a header and a line for each target.
+
+    The guard is "ok" or its problems.
+    """
     lines = io.StringIO()
     rows = [
         {**report.as_dict(), "guard": _guard(report), "advice": "; ".join(report.advice)}

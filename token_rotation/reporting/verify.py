@@ -32,7 +32,9 @@ class Verified:
 
 
 def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verified:
-    """Look every token of a list up, or its SHA-256. Nothing is written but temporary data.
+    """Look every token of a list up, or its SHA-256.
+
+    Nothing is written but temporary data.
 
     Tokens are looked up in chunks, a short transaction each. A SHA-256 can only be found by
     reading the whole table, so these are looked up together. Raises NotReadyError where there is no
@@ -64,7 +66,9 @@ def _count_valid(connection: Connection, target: Target) -> statements.Statement
 
 
 def verify_list(targets: Sequence[Target], asked: ListOptions, say: Callable[[str], None]) -> bool:
-    """Say how many listed tokens still open something; return True when none does.
+    """Say how many listed tokens still open something.
+
+    Return True when none does.
 
     Raises ListError for a list and several targets, and as ``verify``.
     """
@@ -77,7 +81,9 @@ def verify_list(targets: Sequence[Target], asked: ListOptions, say: Callable[[st
 
 
 def verify_retired(targets: Sequence[Target], say: Callable[[str], None]) -> bool:
-    """Say how many rows have a retired token; return True when none does.
+    """Say how many rows have a retired token.
+
+    Return True when none does.
 
     Raises RotationError where no target keeps retired tokens.
     """

@@ -19,7 +19,7 @@ RETRY_SECONDS = 60.0
 
 
 class Pruning:
-    """Deletes old hashes, 32 pages of their table at a time, from the first page to the last.
+    """Deletes old hashes, 32 pages of their table at a time.
 
     Each step is one short transaction of at most some 3,000 rows. What is deleted stays deleted
     when it is stopped half-way; ``rows`` counts it.

@@ -1,1 +1,4 @@
-"""One rotation for one operator: look, rotate, record, show, sum up; no SQL, no workers."""
+"""One rotation for one operator: look, rotate, record, show, sum up.
+
+No SQL, no workers.
+"""

@@ -51,9 +51,10 @@ def look_after(
     advise: bool = False,
     stop: StopSignal | None = None,
 ) -> Aftermath:
-    """Look at the table at the end of a run, and with ``advise`` at what a clean-up would mend.
+    """Look at the table at the end of a run.
 
-    Somebody may have damaged the guard meanwhile, and the server may be gone.
+    With ``advise`` look also at what a clean-up would mend. Somebody may have damaged the guard
+    meanwhile, and the server may be gone.
     """
     try:
         with reading_until(target.database, stop) as connection:

@@ -17,7 +17,9 @@ from token_rotation.stop import StopSignal
 
 
 def clean_up(target: Target, output: Output, stop: StopSignal) -> bool:
-    """Clean up when nothing is pending; return False when it was left out or stopped.
+    """Clean up when nothing is pending.
+
+    Return False when it was left out or stopped.
 
     Raises NotReadyError when guard, columns or indexes are not as they must be.
     """
@@ -33,7 +35,9 @@ def clean_up(target: Target, output: Output, stop: StopSignal) -> bool:
 
 
 def clean_up_after(after: Aftermath, target: Target, output: Output, stop: StopSignal) -> bool:
-    """Clean up when a rotation has left nothing pending; return False when it was stopped.
+    """Clean up when a rotation has left nothing pending.
+
+    Return False when it was stopped.
 
     Otherwise say that it was left out; the run then counts as complete or not without it.
     """

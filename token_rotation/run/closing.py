@@ -16,7 +16,10 @@ from token_rotation.stop import StopSignal
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Says how rotations of a target ended; ``to_go_on`` is the command that continues one."""
+    """Says how rotations of a target ended.
+
+    ``to_go_on`` is the command that continues one.
+    """
 
     target: Target
     output: Output
@@ -25,7 +28,10 @@ class Closing:
     stop: StopSignal | None = None
 
     def sum_up(self, result: Result, *, advise: bool) -> Aftermath:
-        """Look at the table and say how the rotation ended; ``advise`` about the clean-up."""
+        """Look at the table and say how the rotation ended.
+
+        With ``advise``, say also whether a clean-up is worth its work.
+        """
         after = look_after(
             self.target, result, leak_list=self.leak_list, advise=advise, stop=self.stop
         )
@@ -34,7 +40,10 @@ class Closing:
         return after
 
     def explain(self, error: RotationError, result: Result) -> RotationError:
-        """Return the error with what is safe and how to go on; write the last JSON line."""
+        """Return the error with what is safe and how to go on.
+
+        Write the last JSON line.
+        """
         self.output.event(summary.end_event(result, None, str(error)))
         if isinstance(error, UnyieldingRowsError):
             return RotationError(f"{error}, then: {self.to_go_on}")

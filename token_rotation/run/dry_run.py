@@ -18,7 +18,10 @@ from token_rotation.selection.target import Target
 def dry_run(
     target: Target, options: RotationOptions, output: Output, leak_list: LeakList | None
 ) -> bool:
-    """Say what a rotation would do; return True when nothing is pending. Raises as ``look``."""
+    """Say what a rotation would do.
+
+    Return True when nothing is pending. Raises as ``look``.
+    """
     pending = look(target, leak_list=leak_list)
     if leak_list is not None and pending.listed is not None:
         output.say(summary.list_as_sentence(leak_list, pending.listed))

@@ -30,7 +30,10 @@ class LiveStatus:
                 self._waiting_for = f"retry {event.attempt}: {event.reason}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON values; ``waiting_for`` is a reason or None, ``batch_rows`` the next size."""
+        """Return JSON values.
+
+        ``waiting_for`` is a reason or None, ``batch_rows`` the next size.
+        """
         return {
             "waiting_for": self._waiting_for,
             "batch_rows": self._batch_rows,

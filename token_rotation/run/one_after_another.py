@@ -12,7 +12,10 @@ from token_rotation.selection.target import Target
 
 @dataclass(frozen=True, slots=True)
 class TargetEnd:
-    """How the work on one target ended; after ``stopped`` no other is begun."""
+    """How the work on one target ended.
+
+    After ``stopped`` no other is begun.
+    """
 
     done: bool
     stopped: bool = False

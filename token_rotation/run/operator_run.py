@@ -33,7 +33,9 @@ Answer = TypeVar("Answer")
 
 
 class OperatorRun:
-    """Looks, rotates, sums up, and with ``clean_up`` cleans up; a signal ends each of them.
+    """Looks, rotates, sums up, and with ``clean_up`` cleans up.
+
+    A signal ends each of them.
 
     The rows of ``leak_list`` come first; the target's selection says whether there are others.
     ``result`` is what was rotated so far.
@@ -65,7 +67,9 @@ class OperatorRun:
         return self._stop.requested
 
     def run(self) -> bool:
-        """Rotate; return True when nothing is pending any more and the guard keeps it so.
+        """Rotate.
+
+        Return True when nothing is pending any more and the guard keeps it so.
 
         Returns False also when a clean-up was stopped. Raises RotationError, whose message says
         what is safe and how to go on.
@@ -83,7 +87,10 @@ class OperatorRun:
         return after.complete
 
     def _look(self) -> PendingCount:
-        """Count what is pending; where the operator ended it, nothing is known to be."""
+        """Count what is pending.
+
+        Where the operator ended it, nothing is known to be.
+        """
         try:
             pending = look(self._target, stop=self._stop, leak_list=self._leak_list)
         except StatementError:

@@ -13,7 +13,9 @@ from token_rotation.run.progress import Progress
 
 
 class Output:
-    """The two streams of a command; nobody may be there to read them.
+    """The two streams of a command.
+
+    Nobody may be there to read them.
 
     With progress as JSON, ``out`` holds nothing but JSON lines and the sentences go to ``err``.
     """

@@ -22,7 +22,7 @@ from token_rotation.targets.lookup import ListCount, count_listed
 
 @dataclass(frozen=True, slots=True)
 class PendingRows:
-    """What is pending, and what the list, if there is one, adds to it."""
+    """What is pending, and what a list means."""
 
     count: PendingCount
     listed: ListCount | None = None
@@ -51,7 +51,7 @@ def ensure_ready(connection: Connection, target: Target) -> None:
 
 
 def count_rows(connection: Connection, target: Target, leak_list: LeakList | None) -> PendingRows:
-    """Count what is pending, with what the list adds to it, for a few seconds at most."""
+    """Count what is pending, for a few seconds at most."""
     if leak_list is None:
         return PendingRows(count_pending(connection, target))
     listed = count_listed(connection, target, leak_list, at_most_seconds=COUNT_AT_MOST_SECONDS)

@@ -43,11 +43,16 @@ class Progress:
 
     @property
     def percent(self) -> float:
-        """Return 0 to 100; 100 only when nothing is known to be pending."""
+        """Return 0 to 100.
+
+        100 only when nothing is known to be pending.
+        """
         return wording.percent(self.done_rows, self.total_rows)
 
     def reach(self, done_rows: int, *, skipped_rows: int = 0) -> None:
-        """Note that ``done_rows`` are done so far; ``skipped_rows`` are those of the last batch.
+        """Note that ``done_rows`` are done so far.
+
+        ``skipped_rows`` are those of the last batch.
 
         Whoever did the rows has counted them: it is a whole figure. A lower one changes nothing.
         """
@@ -62,7 +67,10 @@ class Progress:
             self._recent.popleft()
 
     def rows_per_second(self) -> float | None:
-        """Return the rate of the last 30 seconds; None when nothing was done in them."""
+        """Return the rate of the last 30 seconds.
+
+        None when nothing was done in them.
+        """
         now = self._clock()
         in_window = (sample for sample in self._recent if sample[0] >= now - WINDOW_SECONDS)
         since, rows_then = next(in_window, self._recent[-1])
@@ -71,6 +79,9 @@ class Progress:
         return rows / seconds if rows > 0 and seconds > 0 else None
 
     def remaining_seconds(self) -> float | None:
-        """Return the time until all is done at the recent rate; None when the rate is unknown."""
+        """Return the time until all is done at the recent rate.
+
+        None when the rate is unknown.
+        """
         rate = self.rows_per_second()
         return None if rate is None else self.pending_rows / rate

@@ -83,7 +83,7 @@ class Record:
         return False
 
     def end(self, result: Result, *, error: StoredError | None = None) -> None:
-        """Write how it ended: failed with ``error``, successful without one, also when stopped."""
+        """Write how it ended: failed only with an ``error``."""
         self.beat(result.rotated_rows)
         if self._operation is None:
             return
@@ -116,10 +116,10 @@ class Record:
         live_status: LiveStatus,
         change_pace: Callable[[Pace], None],
     ) -> Iterator[None]:
-        """Write the progress and obey requests, in a thread of its own, while inside.
+        """Write the progress and obey requests while inside.
 
-        The main thread must answer signals even while the database does not answer. Every few
-        seconds it also writes what ``rotation`` has counted by then.
+        A thread of its own does it: the main thread must answer signals even while the database
+        does not answer. Every few seconds it also writes what ``rotation`` has counted by then.
         """
         finished = Event()
         listener = PaceListener(change_pace)
@@ -148,9 +148,10 @@ class Record:
 
 @contextmanager
 def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
-    """Open a transaction on the records that gives up soon where others lock their table.
+    """Open a short transaction on the records.
 
-    With ``flushed=False`` its COMMIT does not wait for the disk, which the batches need too.
+    It gives up soon where others lock their table. With ``flushed=False`` its COMMIT does not wait
+    for the disk, which the batches need too.
     """
     bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
     with transaction.atomic(using=database):

@@ -9,7 +9,7 @@ from token_rotation.operations.stored_output import StoredError
 
 
 def result_values(result: Result, error: StoredError | None = None) -> dict[str, Any]:
-    """Return a result as JSON values: seconds and rows, "error" as the outcome of a failed run."""
+    """Return a result as JSON values; the outcome of a failed run is "error"."""
     return {
         "outcome": "error" if error else result.outcome.name.lower(),
         "error": error and error.as_json(),
@@ -20,7 +20,7 @@ def result_values(result: Result, error: StoredError | None = None) -> dict[str,
 
 
 def figures(result: Result) -> dict[str, Any]:
-    """Return the part of it that is known while the rotation runs, too."""
+    """Return the values that are known while the rotation runs."""
     return {
         "rotated_rows": result.rotated_rows,
         "skipped_rows": result.skipped_rows,

@@ -26,7 +26,9 @@ def rotate_targets(
     clean_up: bool,
     on_end: OnEnd,
 ) -> ExitCode:
-    """Rotate one target after another; call ``on_end`` after each that did not fail.
+    """Rotate one target after another.
+
+    Call ``on_end`` after each that did not fail.
 
     Raises RotationError, whose message says what is safe and how to go on.
     """

@@ -30,7 +30,10 @@ def select(targets: Sequence[Target], asked: SelectionOptions) -> list[Target]:
 
 
 def only_one(targets: Sequence[Target]) -> Target:
-    """Return the one target that a list is about. Raises ListError where there are several."""
+    """Return the one target that a list is about.
+
+    Raises ListError where there are several.
+    """
     if len(targets) > 1:
         labels = " or ".join(target.label for target in targets)
         raise ListError(f"a list is of one model's tokens: name {labels}. Nothing was done")
@@ -39,7 +42,10 @@ def only_one(targets: Sequence[Target]) -> Target:
 
 @contextmanager
 def list_to_rotate(target: Target, asked: ListOptions | None) -> Iterator[LeakList | None]:
-    """Open the list of tokens or keys, if any, while inside. Raises ListError."""
+    """Open the list of tokens or keys, if any, while inside.
+
+    Raises ListError.
+    """
     if asked is None:
         yield None
         return

@@ -14,7 +14,10 @@ from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FO
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How many rotations will hear the request; ``silent`` gave no sign of life for 30 seconds."""
+    """How many rotations will hear the request.
+
+    ``silent`` gave no sign of life for 30 seconds.
+    """
 
     alive: int
     silent: int
@@ -31,9 +34,10 @@ class Asked:
 
 
 def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
-    """Ask every running rotation of a database, or of these targets, to stop after its batch.
+    """Ask running rotations to stop after their batch.
 
-    Raises StatementError where the records cannot be read or written.
+    All of a database are meant, or those of these targets. Raises StatementError where the records
+    cannot be read or written.
     """
     running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
     if labels:

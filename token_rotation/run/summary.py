@@ -1,4 +1,4 @@
-"""What a run says before and after its work, to people and to programs."""
+"""What a run says before and after its work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def end_event(result: Result, after: Aftermath | None, error: str | None) -> dic
 
 
 def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: str) -> str:
-    """Say what was done, why it ended, what is left, and the command ``to_go_on``."""
+    """Say what was done, why it ended, what is left, how to go on."""
     pending = after.pending
     if after.complete and result.batches == 0:
         return f"{target.label}: {_nothing_pending(target, after)}; nothing was written."
@@ -55,7 +55,7 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
 
 
 def cut_off_as_sentence(target: Target, to_go_on: str) -> str:
-    """Say what to type after a kill, which leaves no time to say it."""
+    """Say beforehand what to type after a kill."""
     time = target.selection.issued_before
     moment = "–" if time is None else time.isoformat()
     return f"{target.label}: tokens issued before {moment}. To go on after a kill: {to_go_on}"
@@ -96,7 +96,7 @@ def plan_as_sentence(target: Target, options: RotationOptions, pending: PendingC
 
 
 def rows_to_rotate(options: RotationOptions, pending: PendingCount) -> int:
-    """Return how many rows a run will rotate: the pending ones, up to its limit."""
+    """Return how many rows a run will rotate."""
     limit = options.limit_rows
     return pending.rows if limit is None else min(limit, pending.rows)
 

@@ -1,4 +1,7 @@
-"""Displays of progress: a bar, plain lines, JSON lines, or none; they show, and count nothing."""
+"""Displays of progress: a bar, plain lines, JSON lines, or none.
+
+They show, and count nothing.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ def make_display(
     err: TextIO,
     clock: Callable[[], float],
 ) -> Display:
-    """Return the display for one of ``MODES``; auto is a bar on a terminal and lines elsewhere."""
+    """Return the display for one of ``MODES``.
+
+    "auto" is a bar on a terminal and lines elsewhere.
+    """
     display = _make(mode, progress, out=out, err=err, clock=clock)
     return WhileItWorks(Sampled(display, clock))
 
@@ -49,7 +55,7 @@ def _make(
 
 
 def _can_draw(stream: TextIO) -> bool:
-    """Return True for a terminal that knows its size; a bar without one stays empty."""
+    """Return True for a terminal that knows its size; without one a bar stays empty."""
     return stream.isatty() and 0 not in os.get_terminal_size(stream.fileno())
 
 

@@ -12,7 +12,7 @@ from token_rotation.run.progress import Progress
 
 
 class Bar:
-    """Draws done, total, rate, remaining time, skipped rows, or what the run waits for.
+    """A bar with the rate, the remaining time, or what the run waits for.
 
     tqdm draws; the rate and the remaining time come from ``Progress``.
     """
@@ -62,7 +62,7 @@ class Bar:
         self._bar.update(0)
 
     def _title(self) -> str:
-        """Return the title, with the percentage rounded down; tqdm rounds its own up."""
+        """Return the title; its percentage is rounded down, which tqdm does not do."""
         return f"rotating {int(self._progress.percent):3}%"
 
     def close(self) -> None:

@@ -11,7 +11,9 @@ SHORTEST_SECONDS = 0.1
 
 
 class Sampled:
-    """Passes at most ten batches a second to another display, and the last one at the end.
+    """Passes at most ten batches a second to another display.
+
+    The last one is always passed, at the end.
 
     There may be thousands of small batches a second, and drawing one costs more than rotating it.
     The progress has counted them all.
