@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
 from contextlib import closing
-from typing import TypeVar
 
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.engine.result import Outcome, Result
@@ -28,8 +26,6 @@ from token_rotation.run.recorded import recorded
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal, answering_signals
-
-Answer = TypeVar("Answer")
 
 
 class OperatorRun:
@@ -75,13 +71,13 @@ class OperatorRun:
         what is safe and how to go on.
         """
         with stop_on_signal(self._stop):
-            pending = self._answering_signals(self._look)
+            pending = answering_signals(self._look, meanwhile=self._abort_again)
             if self._target.selection.issued_before is not None:
                 to_go_on = self._closing.to_go_on
                 self._output.say(summary.cut_off_as_sentence(self._target, to_go_on))
             if pending.rows:
                 self._rotate(pending)
-            after = self._answering_signals(self._sum_up)
+            after = answering_signals(self._sum_up, meanwhile=self._abort_again)
         if self._clean_up:
             return clean_up_after(after, self._target, self._output, self._stop)
         return after.complete
@@ -124,7 +120,7 @@ class OperatorRun:
             )
         try:
             with recorded(record, rotation, progress, status, self._stop), closing(display):
-                self._answering_signals(rotation.run)
+                answering_signals(rotation.run, meanwhile=self._abort_again)
         except RotationError as error:
             raise self._closing.explain(error, self.result) from None
 
@@ -142,9 +138,6 @@ class OperatorRun:
         advise = not self._clean_up and self.result.batches > 0
         return self._closing.sum_up(self.result, advise=advise)
 
-    def _answering_signals(self, work: Callable[[], Answer]) -> Answer:
-        def abort_again() -> None:
-            if self._stop.aborted:
-                self._stop.abort()  # the first time may have fallen between two statements
-
-        return answering_signals(work, meanwhile=abort_again)
+    def _abort_again(self) -> None:
+        if self._stop.aborted:
+            self._stop.abort()  # the first time may have fallen between two statements
