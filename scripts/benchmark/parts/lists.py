@@ -28,7 +28,7 @@ KINDS = {
     "SHA-256": "encode(sha256(convert_to(token::text, 'UTF8')), 'hex')",
 }
 EXIT_CODES = {"all": 3, "none": 0}
-"""Of --verify, by how many of the listed tokens are valid."""
+"""Of verify_tokens, by how many of the listed tokens are valid."""
 
 # In the order of tokens, which is none of the table's.
 _LEAK = (
@@ -89,7 +89,7 @@ def _write(url: str, directory: Path, kind: str, lines: int) -> Path:
 
 
 def _verify(url: str, kind: str, lines: int, path: Path, *, valid: str) -> Figures:
-    arguments = ("rotate_tokens", "--verify", str(path))
+    arguments = ("verify_tokens", str(path))
     ended = manage(*arguments, database_url=url, exit_codes=(EXIT_CODES[valid],))
     return _figures(f"--verify, {valid} valid", kind, lines, ended)
 

@@ -35,14 +35,15 @@ def main() -> None:
 def _time_bookkeeping(seconds: Seconds) -> None:
     # Django has to be set up before these can be imported.
     from token_rotation.engine.rotation import Rotation  # noqa: PLC0415
+    from token_rotation.run.closing import Closing  # noqa: PLC0415
+    from token_rotation.run.operator_run import OperatorRun  # noqa: PLC0415
     from token_rotation.run.record import Record  # noqa: PLC0415
-    from token_rotation.run.run import Run  # noqa: PLC0415
 
     _clock(Rotation, "_observe", seconds, "progress")
     for name in ("begin", "beat", "end", "_write_figures"):
         _clock(Record, name, seconds, "record")
-    _clock(Run, "look", seconds, "count before")
-    _clock(Run, "_look_after", seconds, "count after")
+    _clock(OperatorRun, "_look", seconds, "count before")
+    _clock(Closing, "sum_up", seconds, "count after")
 
 
 def _clock(owner: type, name: str, seconds: Seconds, part: str) -> None:

@@ -1,7 +1,5 @@
 """The last line of a run says nothing that another half of it denies."""
 
-import json
-
 import pytest
 
 from token_rotation.engine.result import Outcome, Result
@@ -9,7 +7,7 @@ from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.problem import Problem
 from token_rotation.run import summary
-from token_rotation.run.summary import Aftermath
+from token_rotation.run.aftermath import Aftermath
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import SqlTokens
 
@@ -55,5 +53,5 @@ def test_what_could_not_be_looked_at_is_not_claimed() -> None:
 def test_a_program_is_told_why_nothing_pending_is_not_enough() -> None:
     for guard, holds in ((WHOLE, True), (BROKEN, False), (None, None)):
         after = Aftermath(pending(0), guard)
-        end = json.loads(summary.as_json(ended(Outcome.COMPLETE), after, None))
+        end = summary.end_event(ended(Outcome.COMPLETE), after, None)
         assert (end["outcome"], end["pending_rows"], end["guard_holds"]) == ("complete", 0, holds)

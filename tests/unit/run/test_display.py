@@ -7,7 +7,7 @@ import pytest
 
 from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
 from token_rotation.run.display import make_display
-from token_rotation.run.display.unhurried import SHORTEST_SECONDS, Unhurried
+from token_rotation.run.display.sampled import SHORTEST_SECONDS, Sampled
 from token_rotation.run.progress import Progress
 from token_rotation.selection.key_range import KeyRange
 
@@ -37,7 +37,7 @@ def batch(rows: int = 25, *, is_giving_way: bool = False) -> BatchDone:
 
 def test_at_most_ten_batches_a_second_are_shown_and_the_last_one_always() -> None:
     clock, shown = Clock(), Shown()
-    display = Unhurried(shown, clock)
+    display = Sampled(shown, clock)
     batches = [batch(rows) for rows in range(1, 1001)]
     for each in batches:
         display.show(each)
@@ -51,7 +51,7 @@ def test_at_most_ten_batches_a_second_are_shown_and_the_last_one_always() -> Non
 
 def test_whatever_is_no_batch_is_shown_at_once() -> None:
     shown = Shown()
-    display = Unhurried(shown, Clock())
+    display = Sampled(shown, Clock())
     others = [Waiting("replica lag 4.2 s"), Retrying("gone", 1, 0.1), Remark("no VACUUM")]
     for each in (batch(), *others):
         display.show(each)
@@ -113,7 +113,7 @@ def test_a_bar_shows_remarks_above_itself_and_the_reason_for_small_batches() -> 
 def test_no_display_rounds_up_to_a_hundred_percent(mode: str) -> None:
     progress, out = Progress(1_000_000, clock=Clock()), io.StringIO()
     display = make_display(mode, progress, out=out, err=out, clock=Clock())
-    progress.record(999_999)
+    progress.reach(999_999)
     display.show(batch())
     display.close()
     assert "99" in out.getvalue()

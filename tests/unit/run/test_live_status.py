@@ -1,15 +1,15 @@
 """What a running rotation says of itself to those outside."""
 
 from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
-from token_rotation.run.live_status import LiveData
+from token_rotation.run.live_status import LiveStatus
 from token_rotation.selection.key_range import EVERY_KEY
 
 
 def after(*events: Event) -> dict[str, object]:
-    live_data = LiveData()
+    live_status = LiveStatus()
     for event in events:
-        live_data.note(event)
-    return live_data.as_json()
+        live_status.note(event)
+    return live_status.as_json()
 
 
 def batch(*, is_giving_way: bool = False) -> BatchDone:

@@ -1,4 +1,4 @@
-"""No more to show than people and programs can follow."""
+"""Show no more than people and programs can follow."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from token_rotation.run.display.display import Display
 SHORTEST_SECONDS = 0.1
 
 
-class Unhurried:
-    """Passes on at most ten batches a second to another display, and the last one at the end.
+class Sampled:
+    """Passes at most ten batches a second to another display.
 
-    Small batches come by the thousand a second; drawing each would cost more than rotating it. The
-    progress has counted them all.
+    The last one is always passed, at the end.
+
+    There may be thousands of small batches a second, and drawing one costs more than rotating it.
+    The progress has counted them all.
     """
 
     def __init__(self, display: Display, clock: Callable[[], float]) -> None:
