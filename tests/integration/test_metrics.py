@@ -21,7 +21,7 @@ from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
 from token_rotation.run import record
-from token_rotation.run.live_status import LiveData
+from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.progress import Progress
 from token_rotation.run.record import Record
 from token_rotation.selection.target import Target
@@ -85,12 +85,12 @@ def test_a_rotation_shows_while_it_runs(
         progress,
         StopSignal(),
         engine,
-        live_data=LiveData(),
+        live_status=LiveStatus(),
         change_pace=engine.change_pace,
     )
     with keeping:
         engine.run()
-        progress.record(100, 0)
+        progress.reach(100)
         until(lambda: scrape()["rotation_batch_seconds_count",] == 5)
         running = scrape()
     kept.end(engine.result)

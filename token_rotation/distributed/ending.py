@@ -29,7 +29,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_number
 from token_rotation.operations.watching.alerts import alert_failure
 from token_rotation.postgres.connection import reading
-from token_rotation.run.record import as_output
+from token_rotation.run.result_values import result_values
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _sum_of_ranges(
     total.seconds = _seconds_since_start(rotation)
     if outcome is not Outcome.ROWS_LOCKED:
         total.skipped_rows, blockers = 0, []
-    return {**as_output(total, error), "ranges": ranges, "losses": lost, "blockers": blockers}
+    return {**result_values(total, error), "ranges": ranges, "losses": lost, "blockers": blockers}
 
 
 def _seconds_since_start(rotation: BatchOperation) -> float:

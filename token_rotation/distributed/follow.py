@@ -85,7 +85,7 @@ class Follower:
         except BatchOperation.DoesNotExist:
             raise RotationError(f"{self.rotation} was removed while it ran") from None
         shares = shares_of(self.rotation)
-        progress.record(max(0, shares.rotated_rows - progress.done_rows))
+        progress.reach(shares.rotated_rows)
         display.show(RangesSeen(shares.waiting, shares.at_work, shares.finished))
         return shares.at_work > 0 or shares.waiting == 0
 

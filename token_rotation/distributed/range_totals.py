@@ -7,7 +7,7 @@ from typing import Any
 from token_rotation.distributed.records import figures_of
 from token_rotation.engine.result import Result
 from token_rotation.operations.models import BatchOperation
-from token_rotation.run.record import as_figures
+from token_rotation.run.result_values import figures
 
 
 class Ledger:
@@ -49,9 +49,9 @@ class Ledger:
         """Batches, retries and waits of all attempts together, with this one at ``result``."""
         whole = Result()
         whole.add(self._earlier_figures)
-        whole.add(as_figures(result))
+        whole.add(figures(result))
         names = ("batches", "retries", "waited_seconds", "batch_seconds")
-        return {name: value for name, value in as_figures(whole).items() if name in names}
+        return {name: value for name, value in figures(whole).items() if name in names}
 
     def _gone(self, known_rows: int, pending_rows: int) -> int:
         return max(known_rows, self.total_rows - pending_rows)

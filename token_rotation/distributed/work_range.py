@@ -31,8 +31,8 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import PaceListener
 from token_rotation.postgres.connection import reading
-from token_rotation.run.live_status import LiveData
-from token_rotation.run.record import as_output
+from token_rotation.run.live_status import LiveStatus
+from token_rotation.run.result_values import result_values
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
@@ -75,7 +75,7 @@ def rotate_range(part: BatchOperation) -> dict[str, Any]:
     with suppress(NotRunningError):  # it has ended
         rotation.beat(shares_of(rotation).rotated_rows)  # short ranges have no other beat
     return {
-        **as_output(result, None),
+        **result_values(result, None),
         **ledger.figures(result),
         **({"outcome": OUT_OF_TIME} if out_of_time else {}),
         "rotated_rows": rotated_rows,
@@ -115,11 +115,11 @@ def _rotate(
     part: BatchOperation, rotation: BatchOperation, options: RotationOptions, ledger: Ledger
 ) -> tuple[Result, bool]:
     """The engine's result, and whether the attempt ended because its time was up."""
-    stop, live_data = StopSignal(), LiveData()
+    stop, live_status = StopSignal(), LiveStatus()
     engine = Rotation(
         target_of_rotation(rotation),
         options,
-        observe=live_data.note,
+        observe=live_status.note,
         stop=stop,
         clock=time.monotonic,
         bounds=keys_of(part),
@@ -127,7 +127,7 @@ def _rotate(
 
     def live() -> dict[str, Any]:
         engine.sum_up()
-        return {**live_data.as_json(), FIGURES: ledger.figures(engine.result)}
+        return {**live_status.as_json(), FIGURES: ledger.figures(engine.result)}
 
     listener = PaceListener(engine.change_pace)
     listener.hear(rotation.control_data)

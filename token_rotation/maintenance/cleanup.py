@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from token_rotation import wording
 from token_rotation.errors import RotationError
-from token_rotation.inspection.readings import read_storage
+from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.snapshots import next_transaction, oldest_snapshot
 from token_rotation.inspection.storage import IndexBloat, Storage
 from token_rotation.maintenance.reindex import TokenReindex
@@ -39,7 +39,7 @@ class Cleanup:
         self._target = target
         self._say = say
         self._stop = stop
-        self._command = f"{target.whole_command} --finish"
+        self._command = target.clean_up_command
 
     def run(self) -> bool:
         """Clean up, and say what is skipped. Return False when it was stopped.
@@ -69,7 +69,7 @@ class Cleanup:
         """Sizes, and the transaction of the first rotated rows."""
         with reading(self._target.database) as connection:
             since_xid = connection.value(storage_sql.oldest_rotation(self._target))
-            return read_storage(connection, self._target), since_xid
+            return measure_storage(connection, self._target), since_xid
 
     def _vacuum(self, before: Storage, since_xid: int | None) -> str | None:
         self._say(
@@ -91,7 +91,7 @@ class Cleanup:
         Snapshots that are younger than the VACUUM do not matter, nor do few rows.
         """
         with reading(self._target.database) as connection:
-            after = read_storage(connection, self._target)
+            after = measure_storage(connection, self._target)
             holder = oldest_snapshot(connection, began_xid)
         left = after.dead_rows or 0
         if holder is not None and left > FEW * (before.dead_rows or 0):
@@ -143,7 +143,9 @@ class Cleanup:
         """Say what the server does now. If that fails, the work goes on."""
         try:
             with reading(self._target.database) as connection:
-                row = connection.row(storage_sql.upkeep_progress(), {"table": self._target.table})
+                row = connection.row(
+                    storage_sql.maintenance_progress(), {"table": self._target.table}
+                )
         except RotationError:
             return
         if row is not None:

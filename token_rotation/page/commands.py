@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import StringIO
 from typing import Any
 
 from token_rotation import wording
@@ -17,8 +16,8 @@ from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.records import pace_now, running_rotation
 from token_rotation.postgres.failures import reason_of
+from token_rotation.run.pending import look
 from token_rotation.run.record import DATABASE_ERRORS
-from token_rotation.run.run import Run
 from token_rotation.selection.target import Target
 
 ENDED = "Operation {} has ended meanwhile; nothing was changed."
@@ -36,7 +35,7 @@ def start(target: Target, pace: Pace, user: Any) -> str:
     try:
         ensure_spreadable(target.database)
         ensure_worker()
-        pending = Run(target, progress_mode="none", out=StringIO(), err=StringIO()).look()
+        pending = look(target).count
         if pending.rows == 0:
             return "Nothing is pending; nothing was started."
         options = RotationOptions(

@@ -36,7 +36,7 @@ def replay(samples: Sequence[Sample], total_rows: int, *, now: float) -> Progres
     progress = Progress(total_rows, clock=clock)
     for at, done_rows in _in_order(samples):
         clock.now = at
-        progress.record(max(0, done_rows - progress.done_rows))
+        progress.reach(done_rows)
     clock.now = max(now, clock.now)
     return progress
 

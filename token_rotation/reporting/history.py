@@ -18,7 +18,9 @@ LAST_RUNS = 5
 
 
 def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
-    """Up to five, the latest first, as plain values for JSON; none where there are no records.
+    """Return up to five, the latest first, as plain values for JSON.
+
+    None without records.
 
     A run that was killed stays "running", with the time of its last sign of life.
     """
@@ -47,7 +49,10 @@ def as_line(run: dict[str, Any]) -> str:
 
 
 def as_values(operation: BatchOperation) -> dict[str, Any]:
-    """A record as plain values for JSON; the rows of one that runs are those of its last beat."""
+    """Return a record as plain values for JSON.
+
+    A running one has the rows of its last beat.
+    """
     has_ended = operation.status == Status.FINISHED
     output = read_object(operation.output_data) if has_ended else {}
     error = read_error(output.get("error"))

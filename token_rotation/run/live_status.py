@@ -1,4 +1,4 @@
-"""What a running rotation is at, for those who watch it from outside."""
+"""The current status of a run, for those who watch it from outside."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Any
 from token_rotation.events import BatchDone, Event, Retrying, Waiting
 
 
-class LiveData:
-    """Told every event; asked by another thread about once a second."""
+class LiveStatus:
+    """What a run waits for, and the size of its next batch.
+
+    The run's threads note every event; another thread reads it about once a second.
+    """
 
     def __init__(self) -> None:
         self._waiting_for: str | None = None
@@ -27,7 +30,10 @@ class LiveData:
                 self._waiting_for = f"retry {event.attempt}: {event.reason}"
 
     def as_json(self) -> dict[str, Any]:
-        """``waiting_for`` in words, or None; ``batch_rows`` is the size of the next batch."""
+        """Return JSON values.
+
+        ``waiting_for`` is a reason or None, ``batch_rows`` the next size.
+        """
         return {
             "waiting_for": self._waiting_for,
             "batch_rows": self._batch_rows,

@@ -1,11 +1,11 @@
-"""The stored record of a rotation, for people to read; nothing is ever resumed from it.
+"""The stored record of a rotation, for people to read.
 
-A record that cannot be kept does not stop a rotation: the data alone say what is done.
+No run is resumed from it, and a record that cannot be kept stops none: the data say what is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from token_rotation.engine.result import Result
-from token_rotation.errors import StatementError
 from token_rotation.operations.errors import BatchError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
@@ -25,8 +24,9 @@ from token_rotation.pacing.pace import Pace, PaceListener
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.opening import own_wrapper
 from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
-from token_rotation.run.live_status import LiveData
+from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.progress import Progress
+from token_rotation.run.result_values import figures, result_values
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 
@@ -38,7 +38,7 @@ DATABASE_ERRORS = (DatabaseError, InterfaceError)
 SILENT_FOR = timedelta(seconds=30)
 
 
-class Counted(Protocol):
+class AtWork(Protocol):
     """A rotation at work; ``sum_up`` brings ``result`` up to date."""
 
     result: Result
@@ -55,7 +55,7 @@ class Record:
         self._operation: BatchOperation | None = None
 
     def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
-        """Write who began what; the reason, in words, where that is not possible."""
+        """Write who began what; return the reason where that is not possible."""
         try:
             with briefly(self._database):
                 self._operation = BatchOperation.objects.using(self._database).create_synchronous(
@@ -70,7 +70,7 @@ class Record:
         return None
 
     def beat(self, done_rows: int, total_rows: int | None = None, live: Any = None) -> bool:
-        """Write the progress; whether somebody asked this rotation to stop."""
+        """Write the progress; return True when somebody asked this rotation to stop."""
         if self._operation is None:
             return False
         try:
@@ -83,22 +83,24 @@ class Record:
         return False
 
     def end(self, result: Result, *, error: StoredError | None = None) -> None:
-        """Write how it ended. A stopped rotation has not failed; one that met an error has."""
+        """Write how it ended: failed only with an ``error``."""
         self.beat(result.rotated_rows)
         if self._operation is None:
             return
         # Where this fails too, the record stays as a rotation without a sign of life.
         with suppress(*DATABASE_ERRORS, BatchError), briefly(self._database):
-            self._operation.finish(failed=error is not None, output_data=as_output(result, error))
+            self._operation.finish(
+                failed=error is not None, output_data=result_values(result, error)
+            )
         self.close()
 
-    def _write_figures(self, counted: Counted) -> None:
+    def _write_figures(self, rotation: AtWork) -> None:
         if self._operation is None:
             return
-        counted.sum_up()
+        rotation.sum_up()
         with suppress(*DATABASE_ERRORS), briefly(self._database, flushed=False):
             records = BatchOperation.objects.using(self._database).filter(pk=self._operation.pk)
-            records.running().update(output_data=as_figures(counted.result))
+            records.running().update(output_data=figures(rotation.result))
 
     def close(self) -> None:
         """Close the calling thread's connection; its next use opens another."""
@@ -109,15 +111,15 @@ class Record:
         self,
         progress: Progress,
         stop: StopSignal,
-        counted: Counted,
+        rotation: AtWork,
         *,
-        live_data: LiveData,
+        live_status: LiveStatus,
         change_pace: Callable[[Pace], None],
     ) -> Iterator[None]:
-        """While inside, a thread of its own writes how the rotation is and hears of requests.
+        """Write the progress and obey requests while inside.
 
-        A thread apart: the main one must answer signals even while the database does not answer.
-        Every few seconds it also writes what ``counted`` has counted by then.
+        A thread of its own does it: the main thread must answer signals even while the database
+        does not answer. Every few seconds it also writes what ``rotation`` has counted by then.
         """
         finished = Event()
         listener = PaceListener(change_pace)
@@ -127,74 +129,32 @@ class Record:
             for beats in count(1):
                 if finished.wait(BEAT_EVERY_SECONDS):
                     break
-                if self.beat(progress.done_rows, progress.total_rows, live_data.as_json()):
+                if self.beat(progress.done_rows, progress.total_rows, live_status.as_json()):
                     stop.request()
                 if self._operation is not None:
                     listener.hear(self._operation.control_data)
                 if beats % FIGURES_EVERY_BEATS == 0:
-                    self._write_figures(counted)
+                    self._write_figures(rotation)
             self.close()
 
-        keeper = Thread(target=keep, name="rotation-record", daemon=True)
-        keeper.start()
+        thread = Thread(target=keep, name="rotation-record", daemon=True)
+        thread.start()
         try:
             yield
         finally:
             finished.set()
-            keeper.join(timeout=JOIN_AT_MOST_SECONDS)
+            thread.join(timeout=JOIN_AT_MOST_SECONDS)
 
 
 @contextmanager
 def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
-    """A transaction on the records that gives up soon where others hold their table.
+    """Open a short transaction on the records.
 
-    Not ``flushed``, it does not wait for the disk, for which the batches wait as well.
+    It gives up soon where others lock their table. With ``flushed=False`` its COMMIT does not wait
+    for the disk, which the batches need too.
     """
     bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
     with transaction.atomic(using=database):
         with connections[database].cursor() as cursor:
             cursor.execute(bounds)
         yield
-
-
-def as_output(result: Result, error: StoredError | None) -> dict[str, Any]:
-    """What a record keeps of a rotation that has ended: JSON values, seconds and rows."""
-    return {
-        "outcome": "error" if error else result.outcome.name.lower(),
-        "error": error and error.as_json(),
-        "seconds": round(result.seconds, 3),
-        "rows_per_second": round(result.rotated_rows / result.seconds) if result.seconds else None,
-        **as_figures(result),
-    }
-
-
-def as_figures(result: Result) -> dict[str, Any]:
-    """The part of it that is there while the rotation runs, too."""
-    return {
-        "rotated_rows": result.rotated_rows,
-        "skipped_rows": result.skipped_rows,
-        "batches": result.batches,
-        "retries": result.retries,
-        "vacuums": result.vacuums,
-        "waited_seconds": {kind: round(s, 3) for kind, s in result.waited_seconds.items()},
-        "batch_seconds": result.batch_seconds.as_dict(),
-    }
-
-
-def request_stop(database: str, labels: Sequence[str] = ()) -> tuple[int, int]:
-    """Ask every running rotation of a database, or of these targets, to stop after its batch.
-
-    Returns how many of them are alive, and how many have shown no sign of life for 30 seconds.
-    Raises StatementError where the records cannot be read or written.
-    """
-    running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
-    if labels:
-        running = running.filter(input_data__model__in=labels)
-    try:
-        silent = running.stalled(SILENT_FOR).count()
-        return running.request_stop() - silent, silent
-    except DATABASE_ERRORS as error:
-        raise StatementError(
-            f"The records of running rotations cannot be read: {reason_of(error)}. Nothing was "
-            "stopped; Ctrl-C in its terminal, or SIGTERM, ends a rotation too"
-        ) from None
