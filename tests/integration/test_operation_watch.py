@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models.functions import Now
 
-import tests.projects.batch_actions.actions  # noqa: F401  (registers the groups)
+import tests.projects.worker_actions.actions  # noqa: F401  (registers the groups)
 from tests.support.junk import JUNK, UNREADABLE
 from tests.support.leaked import leak
 from tests.support.racing import at_once
@@ -118,7 +118,7 @@ def test_a_tick_delivered_several_times_at_once_makes_one_report() -> None:
 def test_what_waits_in_a_queue_is_overdue_only_when_nothing_before_it_is_started(
     started_ago: timedelta, told: int, settings: Any
 ) -> None:
-    settings.OPERATIONS_CELERY_APP = "tests.projects.batch_actions.unreachable.app"
+    settings.OPERATIONS_CELERY_APP = "tests.projects.worker_actions.unreachable.app"
     ahead, waiting, younger = (operations.create_asynchronous("one step") for _ in range(3))
     for operation, ago in (
         (ahead, 2 * TWO_HOURS),
@@ -233,7 +233,7 @@ def test_an_operation_that_cannot_be_sent_does_not_keep_others_from_it(
 
 
 def test_a_rotation_that_cannot_be_read_does_not_keep_others_from_their_end(settings: Any) -> None:
-    settings.OPERATIONS_CELERY_APP = "tests.projects.batch_actions.unreachable.app"
+    settings.OPERATIONS_CELERY_APP = "tests.projects.worker_actions.unreachable.app"
     unreadable, junk, sound = (
         operations.create_synchronous("rotation", input_data={"spread": True}) for _ in range(3)
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects.batch_actions.actions import LEAKED
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.actions import LEAKED
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import Team
 from tests.support.waiting import until
 from token_rotation.operations.actions.group import ActionGroup
@@ -18,7 +18,7 @@ from token_rotation.operations.models import BatchOperation
 
 Finished = Callable[[BatchOperation], BatchOperation]
 
-MAX_RETRIES = 2  # of tests.projects.batch_actions.settings
+MAX_RETRIES = 2  # of tests.projects.worker_actions.settings
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer, Team, Worker
 from tests.support.waiting import until
 from tickets.config.celery import app

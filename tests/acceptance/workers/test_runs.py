@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer, Team
 from tests.support.waiting import until
 from tickets.config.celery import app

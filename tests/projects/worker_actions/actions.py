@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup, Mode, Route
 from token_rotation.operations.actions.registry import registry

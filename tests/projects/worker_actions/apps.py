@@ -2,12 +2,12 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from token_rotation.operations.signals import operation_failed
 
 
 class BatchActionsConfig(AppConfig):
-    name = "tests.projects.batch_actions"
+    name = "tests.projects.worker_actions"
 
     def ready(self) -> None:
         operation_failed.connect(_note)

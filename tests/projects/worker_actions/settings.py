@@ -10,7 +10,7 @@ from tickets.config.settings import (
     INSTALLED_APPS,
 )
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.projects.batch_actions"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.projects.worker_actions"]
 
 LEASE_SECONDS = 4
 MAX_RETRIES = 2

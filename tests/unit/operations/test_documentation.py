@@ -9,7 +9,7 @@ import pytest
 from token_rotation.operations.lifecycle import EDGES, in_words
 from token_rotation.operations.models import BatchOperation
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 TEXT = (PROJECT / "docs" / "batch.md").read_text()
 REFERENCES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)
 

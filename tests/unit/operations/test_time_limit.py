@@ -14,7 +14,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery
 from django.dispatch import Signal
 
-from tests.projects.batch_actions import unreachable
+from tests.projects.worker_actions import unreachable
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.execution.dispatch import ensure_broker, send
@@ -66,7 +66,7 @@ def silent_broker(
     port = silent_server.getsockname()[1]
     app = Celery("silent", broker=f"redis://127.0.0.1:{port}/0", set_as_current=False)
     monkeypatch.setattr(unreachable, "app", app)
-    settings.OPERATIONS_CELERY_APP = "tests.projects.batch_actions.unreachable.app"
+    settings.OPERATIONS_CELERY_APP = "tests.projects.worker_actions.unreachable.app"
     return silent_server
 
 
