@@ -14,8 +14,8 @@ from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LIST = "admin:token_rotation_operation_changelist"
-DETAIL = "admin:token_rotation_operation_change"
+LIST = "admin:token_rotation_operations_batchoperation_changelist"
+DETAIL = "admin:token_rotation_operations_batchoperation_change"
 
 
 @pytest.fixture
@@ -126,10 +126,10 @@ def test_every_write_is_refused_even_to_a_superuser(staff: Client) -> None:
     before = BatchOperation.objects.values().get()
 
     writes = [
-        (reverse("admin:token_rotation_operation_add"), {"operation_type": "x"}),
+        (reverse("admin:token_rotation_operations_batchoperation_add"), {"operation_type": "x"}),
         (reverse(DETAIL, args=[operation.pk]), {"status": "finished"}),
         (
-            reverse("admin:token_rotation_operation_delete", args=[operation.pk]),
+            reverse("admin:token_rotation_operations_batchoperation_delete", args=[operation.pk]),
             {"post": "yes"},
         ),
     ]

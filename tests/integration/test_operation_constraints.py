@@ -8,9 +8,9 @@ from django.core.management import call_command
 from django.db import IntegrityError
 from django.db.models.functions import Now
 
-from token_rotation.operations.constraints import CONSTRAINTS
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.record.constraints import CONSTRAINTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

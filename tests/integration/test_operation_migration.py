@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests.support.manage import Manage
 from tests.support.waiting import until
-from token_rotation.operations.locks import lock_referenced_tables
+from token_rotation.operations.record.migration_locks import lock_referenced_tables
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError
 
 

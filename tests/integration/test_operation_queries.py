@@ -179,7 +179,7 @@ def test_the_look_ups_have_an_index() -> None:
 
     assert "operations_running" in plan(operations.of_type("mail").running().order_by())
     assert "operations_latest_of_type" in plan(operations.of_type("mail")[:10])
-    assert "batch_latest " in plan(operations.all()[:10])
+    assert "operations_latest " in plan(operations.all()[:10])
     assert "operations_context" in plan(operations.for_context(ticket).order_by())
     assert "Sort" not in plan(operations.of_type("mail")[:10])
     assert "Sort" not in plan(operations.all()[:10])

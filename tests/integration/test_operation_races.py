@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from token_rotation.operations.errors import NotRunningError, StatusChangeError
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.queryset import BatchOperationQuerySet
+from token_rotation.operations.record.queryset import BatchOperationQuerySet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

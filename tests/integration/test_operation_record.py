@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import InternalError, connection, transaction
 
-from token_rotation.operations import origin
 from token_rotation.operations.errors import KeyTakenError, NotRunningError, StatusChangeError
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.record import origin
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

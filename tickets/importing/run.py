@@ -18,7 +18,7 @@ from tickets.importing.work import DATABASE_ERRORS, Work
 from tickets.models import ImportedTicket
 from token_rotation.command_line import StopSignal, stop_on_signal
 from token_rotation.operations import StoredError, describe_explained, describe_unforeseen
-from token_rotation.operations.errors import BatchError
+from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
 
 OPERATION_TYPE = "import_tickets"
@@ -108,7 +108,7 @@ def _finish(
     """
     connections[options.database].close()  # it may be lost; the next statement opens another
     stopped_at_bad_line = options.strict and work.tally.bad > 0
-    with suppress(*DATABASE_ERRORS, BatchError):
+    with suppress(*DATABASE_ERRORS, OperationError):
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
         work.tally.imported = imported.count()
         operation.beat(work.tally.records)

@@ -27,9 +27,9 @@ from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup, Route
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import NotRunningError, UnavailableError
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed, operations_watched
-from token_rotation.operations.worker.time_limit import is_time_limit
 
 logger = logging.getLogger(__name__)
 

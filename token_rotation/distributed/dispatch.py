@@ -16,10 +16,10 @@ from token_rotation.errors import NotSpreadableError, StatementError, WithdrawnE
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.snapshots import next_transaction
 from token_rotation.operations.errors import UnavailableError
-from token_rotation.operations.execution.dispatch import ensure_broker
-from token_rotation.operations.execution.failure import describe_explained
+from token_rotation.operations.failures.describe import describe_explained
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
+from token_rotation.operations.queue.broker import ensure_broker
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.connection import reading, reason_of
 from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE

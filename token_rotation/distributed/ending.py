@@ -24,10 +24,10 @@ from token_rotation.distributed.records import (
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import pending_rows_of
 from token_rotation.operations.execution.claim import losses
+from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_number
-from token_rotation.operations.watching.alerts import alert_failure
 from token_rotation.postgres.connection import reading
 from token_rotation.run.record import as_output
 

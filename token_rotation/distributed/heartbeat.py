@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections
 
 from token_rotation.distributed.records import records_database, shares_of
-from token_rotation.operations.errors import BatchError
+from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import PaceListener
 from token_rotation.postgres.connection import own_session
@@ -76,7 +76,7 @@ class Keeper:
         except DATABASE_ERRORS:
             connections[records_database()].close()  # the next beat opens another
             return
-        except BatchError:  # one of the two was ended by somebody else
+        except OperationError:  # one of the two was ended by somebody else
             asked = True
         if asked:
             self._stop.request()

@@ -14,7 +14,7 @@ from token_rotation.errors import UnknownTargetError
 from token_rotation.operations.execution.claim import SUCCESSFUL, successes
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.queryset import BatchOperationQuerySet
+from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.stored_output import read_actions, read_number, read_object
 from token_rotation.options import RotationOptions
 from token_rotation.run.record import OPERATION_TYPE

@@ -16,9 +16,9 @@ from token_rotation.distributed.records import (
     round_of,
 )
 from token_rotation.operations.actions.registry import registry
-from token_rotation.operations.execution.dispatch import send
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import send
 from token_rotation.operations.stored_output import read_reason
 from token_rotation.selection.key_range import KeyRange
 

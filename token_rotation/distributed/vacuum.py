@@ -35,9 +35,9 @@ from token_rotation.maintenance.background_vacuum import cost_limit, due_rows
 from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import StatusChangeError, UnavailableError
-from token_rotation.operations.execution.dispatch import send
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import send
 from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres.connection import reading
 from token_rotation.run.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS

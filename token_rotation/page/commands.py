@@ -11,8 +11,8 @@ from token_rotation.distributed.cancel import halt
 from token_rotation.distributed.dispatch import ensure_spreadable, hand_out
 from token_rotation.distributed.records import input_of
 from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
-from token_rotation.operations.errors import BatchError, NotRunningError, UnavailableError
-from token_rotation.operations.execution.dispatch import ensure_worker
+from token_rotation.operations.errors import NotRunningError, OperationError, UnavailableError
+from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.records import pace_now, running_rotation
@@ -72,7 +72,7 @@ def stop(target: Target, number: int) -> str:
             halt(operation)
     except NotRunningError:
         raise RefusedError(ENDED.format(number)) from None
-    except (*DATABASE_ERRORS, BatchError, RotationError) as error:
+    except (*DATABASE_ERRORS, OperationError, RotationError) as error:
         raise RefusedError(f"It may not have been stopped: {_words(error)}") from None
     return f"Operation {number} was asked to end after its batch."
 

@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from token_rotation.engine.result import Result
 from token_rotation.errors import StatementError
-from token_rotation.operations.errors import BatchError
+from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
@@ -77,7 +77,7 @@ class Record:
                 return self._operation.beat(done_rows, total_rows, live)
         except DATABASE_ERRORS:
             self.close()  # it may be lost; the next beat opens another
-        except BatchError:  # somebody removed or ended the record
+        except OperationError:  # somebody removed or ended the record
             self._operation = None
         return False
 
@@ -87,7 +87,7 @@ class Record:
         if self._operation is None:
             return
         # Where this fails too, the record stays as a rotation without a sign of life.
-        with suppress(*DATABASE_ERRORS, BatchError), briefly(self._database):
+        with suppress(*DATABASE_ERRORS, OperationError), briefly(self._database):
             self._operation.finish(failed=error is not None, output_data=as_output(result, error))
         self.close()
 

@@ -17,7 +17,7 @@ from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak, pe
 from tests.support.manage import Manage
 from tests.support.waiting import until
 from tickets.config.celery import app
-from token_rotation.operations.execution.dispatch import RUN_OPERATION, WATCH_OPERATIONS
+from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
 
 NUMBERS = count(2)  # databases of the broker; the first two are those of other tests
 

@@ -11,10 +11,10 @@ from tests.support.celery_workers import Team
 from tests.support.waiting import until
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.actions.registry import registry
-from token_rotation.operations.execution.dispatch import send
 from token_rotation.operations.execution.run import run
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import send
 
 Finished = Callable[[BatchOperation], BatchOperation]
 

@@ -38,12 +38,12 @@ def test_the_trigger_enforces_the_changes_between_stored_rows() -> None:
 
 @pytest.mark.parametrize(("before", "after"), FORBIDDEN)
 def test_the_error_names_from_to_and_what_is_allowed(before: State, after: State) -> None:
-    error = StatusChangeError("batch operation 7 (mail)", before, after)
+    error = StatusChangeError("operation 7 (mail)", before, after)
 
     assert (error.before, error.after) == (before, after)
     assert error.allowed == allowed_from(before)
     text = str(error)
-    assert text.startswith("batch operation 7 (mail): ")
+    assert text.startswith("operation 7 (mail): ")
     for state in (before, after, *error.allowed):
         assert ("not stored" if state is None else state.value) in text
     assert "\n" not in text

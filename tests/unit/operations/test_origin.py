@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from token_rotation.operations import origin
+from token_rotation.operations.record import origin
 
 
 def test_the_account_is_not_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.support.junk import JUNK
-from token_rotation.operations.execution.failure import (
+from token_rotation.operations.failures.describe import (
     describe,
     describe_explained,
     describe_unforeseen,

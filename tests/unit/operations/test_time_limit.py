@@ -17,9 +17,9 @@ from django.dispatch import Signal
 from tests.projects.worker_actions import unreachable
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup
-from token_rotation.operations.execution.dispatch import ensure_broker, send
+from token_rotation.operations.failures.alerts import mail, tell
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.watching.alerts import mail, tell
+from token_rotation.operations.queue.broker import ensure_broker, send
 
 
 @contextmanager

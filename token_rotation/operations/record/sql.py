@@ -3,9 +3,9 @@
 # Row lock on the operation for the length of one statement. None of the written columns is indexed,
 # so that the update is a HOT one and an operation that beats for days does not bloat its table.
 #
-# The samples, the start and then one in five seconds, 120 in all, are kept here and not by the
-# caller: they are right for any number of processes that beat for one operation, and by one clock.
-# After a clock was set back there are more of them for a while, rather than none.
+# The statement keeps the samples (the start, then one in five seconds, 120 in all), not the caller:
+# so they are right for any number of processes that beat for one operation, and by one clock.
+# After a clock was set back there are more samples for a while, rather than none.
 BEAT = """
 UPDATE "token_rotation_operation"
 SET "heartbeat_at" = statement_timestamp(),
@@ -23,7 +23,7 @@ SET "heartbeat_at" = statement_timestamp(),
                 COALESCE(%(done)s, "progress_done")))
         ELSE "recent_progress"
     END
-WHERE "id" = %(id)s AND "status" = 'running'
+WHERE "id" = %(id)s AND "status" = 'running' AND "runner" = COALESCE(%(runner)s, "runner")
 RETURNING "heartbeat_at", "progress_done", "progress_total", "stop_requested_at",
     "recent_progress"::text, "control_data"::text
 """

@@ -1,4 +1,4 @@
-"""Who and where this process is, for operations that no user of the site started."""
+"""The account and host of this process, for operations that no user started."""
 
 import os
 import pwd
@@ -8,7 +8,7 @@ import socket
 def os_user() -> str:
     """The account that this process runs as, or its number where it has no name.
 
-    Asked of the system: USER and LOGNAME are whatever the caller's environment says.
+    The system knows; USER and LOGNAME are only what the environment says.
     """
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

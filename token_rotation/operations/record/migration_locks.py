@@ -1,4 +1,4 @@
-"""Locks for the app's migrations, taken before the DDL that would wait for them."""
+"""Take the locks of the app's migrations before the DDL that needs them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from token_rotation.postgres.ddl_locks.attempts import politely
 def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
     """Code for RunPython: lock the tables of users and content types in ``mode``.
 
-    A foreign key locks the table that it refers to as well. DDL that waits for that lock makes
-    every log-in wait behind it, so it is taken before, politely, and held until the migration
+    A foreign key locks the table that it refers to as well, and log-ins queue behind DDL that
+    waits for that lock. So this takes it before, politely, and holds it until the migration
     commits. Raises what ``politely`` raises; nothing is changed then.
     """
     return _lock_tables([settings.AUTH_USER_MODEL, "contenttypes.ContentType"], mode)

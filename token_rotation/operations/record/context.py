@@ -4,7 +4,7 @@ from django.db.models import CompositePrimaryKey, Model
 
 
 def primary_key_text(context_object: Model) -> str:
-    """The primary key as text that its field reads back, whatever its type.
+    """The primary key as text that its field reads back, for a key of any type.
 
     Raises ValueError for an object that is not saved, TypeError for a composite primary key, which
     Django's generic foreign keys cannot follow.

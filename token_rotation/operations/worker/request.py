@@ -1,4 +1,4 @@
-"""What the worker's main process does when a pool process is gone in mid-task."""
+"""What the worker's main process writes when a pool process dies during a task."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django.db import connections
 
 from token_rotation.operations.errors import ClaimLostError
 from token_rotation.operations.execution.claim import Claim
+from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.watching.alerts import alert_failure
 
 logger = logging.getLogger(__name__)
 
 
 def runner_name(task_id: str, hostname: str, pid: int) -> str:
-    """The name of an attempt: no two that are alive at once have the same."""
+    """The name of an attempt; no two living attempts share one."""
     return f"{task_id} {hostname[:200]} pid {pid}"
 
 
@@ -49,7 +49,7 @@ class OperationRequest(Request):
         super().on_failure(exc_info, send_failed_event, return_ok)
 
     def _write(self, change: Callable[[Claim], None]) -> None:
-        """Change the operation, if the lost process had it. Never raises: there is the lease."""
+        """Change the operation, if the lost process held it. Never raises: the lease ends."""
         runner = runner_name(self.id, self.hostname, int(self.worker_pid or 0))
         try:
             operation = BatchOperation.objects.filter(pk=self.args[0]).first()
@@ -58,9 +58,9 @@ class OperationRequest(Request):
         except ClaimLostError:
             pass
         except Exception:
-            logger.exception("nothing was written about batch operation %s", self.args)
+            logger.exception("nothing was written about operation %s", self.args)
         finally:
-            connections.close_all()  # pool processes to come must not inherit them
+            connections.close_all()  # new pool processes must not inherit them
 
 
 def _fail(error: Exception, claim: Claim) -> None:

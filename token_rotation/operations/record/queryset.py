@@ -1,4 +1,4 @@
-"""Creating operations, finding them, and asking many at once."""
+"""Create operations, find them, and change many at once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from token_rotation.operations import origin
-from token_rotation.operations.context import primary_key_text
 from token_rotation.operations.errors import KeyTakenError
 from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.record import origin
+from token_rotation.operations.record.context import primary_key_text
 
 if TYPE_CHECKING:
     from token_rotation.operations.models import BatchOperation
@@ -37,7 +37,7 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
 
         Without ``started_by`` (a user) the OS account and the host of this process are recorded.
         With a ``key`` the call can be repeated after a COMMIT whose answer was lost: it returns the
-        operation that was created under the key, whatever has become of it since.
+        operation that was created under the key, whatever its status is now.
 
         Raises KeyTakenError when the key belongs to another type of operation.
         """
@@ -105,7 +105,7 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
         return self.running().filter(heartbeat_at__lt=Now() - silent_for)
 
     def request_stop(self) -> int:
-        """Ask all running ones to stop, in one UPDATE; how many were running.
+        """Request a stop of all running ones in one UPDATE; return how many were running.
 
         The first request's time is kept.
         """
@@ -114,9 +114,9 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
         )
 
     def cancel(self) -> int:
-        """Remove all unprocessed ones, in one DELETE; how many were removed.
+        """Remove all unprocessed ones in one DELETE; return how many were removed.
 
-        Whoever starts one at the same time either finds it gone or keeps it. No signals are sent.
+        A worker that starts one at the same time finds it gone, or keeps it. No signals are sent.
         A row of another table that refers to a removed one makes the transaction fail.
         """
         # delete() may read the rows first and then remove them by key, whatever their status is.

@@ -1,4 +1,4 @@
-"""Tell people: a mail to ADMINS, a line in the log, and a signal for the project's own ways."""
+"""Alert people: a mail to ADMINS, a line in the log, and a signal for the project."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from django.core.mail import mail_admins
 from django.dispatch import Signal
 
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed
 from token_rotation.operations.stored_output import NO_REASON, read_errors
-from token_rotation.operations.worker.time_limit import is_time_limit
 
 logger = logging.getLogger(__name__)
 
 
 def alert_failure(operation: BatchOperation) -> None:
-    """Alert to an operation that has finished as failed.
+    """Report an operation that has finished as failed.
 
-    Raises nothing but Celery's soft time limit: the failure is stored.
+    The failure is stored already, so nothing is raised but Celery's soft time limit.
     """
     summary = f"{operation} failed: {reason(operation)}"
     logger.error("%s", summary)
@@ -28,13 +28,13 @@ def alert_failure(operation: BatchOperation) -> None:
 
 
 def tell(signal: Signal, **named: Any) -> None:
-    """Send one of this app's signals; what its receivers raise is logged."""
+    """Send one of this app's signals; errors of its receivers are logged."""
     try:
         answers = signal.send_robust(BatchOperation, **named)
     except Exception as error:  # Django logs a receiver's error, and that log's handlers may fail
         if is_time_limit(error):
             raise
-        logger.exception("not every receiver was told")
+        logger.exception("a signal did not reach every receiver")
         return
     for receiver, answer in answers:
         if isinstance(answer, Exception):
