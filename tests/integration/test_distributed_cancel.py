@@ -1,8 +1,8 @@
-"""--stop reaches every spread rotation, also behind one that cannot be settled."""
+"""--stop reaches every distributed rotation, also behind one that cannot be ended."""
 
 import pytest
 
-from token_rotation.distributed.cancel import halt_requested
+from token_rotation.distributed.cancel import cancel_stopped
 from token_rotation.errors import UnknownTargetError
 from token_rotation.operations.models import BatchOperation
 
@@ -19,7 +19,7 @@ def test_a_rotation_of_a_model_that_is_gone_does_not_keep_others_from_their_end(
     BatchOperation.objects.all().request_stop()
 
     with pytest.raises(UnknownTargetError, match=r"gone\.Model"):
-        halt_requested("default")
+        cancel_stopped("default")
 
     for operation, status in ((gone, "running"), (sound, "finished")):
         operation.refresh_from_db()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from token_rotation.distributed.records import figures_of, ranges_of, shares_of
+from token_rotation.distributed.records import range_counts_of, ranges_of
+from token_rotation.distributed.results import figures_of
 from token_rotation.engine.result import Result
 from token_rotation.errors import StatementError
 from token_rotation.operations.lifecycle import Status
@@ -51,7 +52,7 @@ def _sum(target: Target) -> Totals:
             continue
         totals.running += 1
         if read_object(rotation.input_data).get("spread"):
-            totals.done.rotated_rows += shares_of(rotation).rotated_rows
+            totals.done.rotated_rows += range_counts_of(rotation).rotated_rows
             begun = ranges_of(rotation).exclude(status=Status.UNPROCESSED)
             for part in begun.only("output_data", "live_data").iterator():
                 totals.done.add(figures_of(part))

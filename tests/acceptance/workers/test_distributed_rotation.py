@@ -1,4 +1,4 @@
-"""A rotation spread over real workers: what happens to them changes nothing in the end."""
+"""A rotation distributed over real workers: what happens to them changes nothing in the end."""
 
 import json
 import os
@@ -65,14 +65,14 @@ from dataclasses import asdict
 from tests.support.racing import at_once
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
-from token_rotation.distributed.settle import settle
+from token_rotation.distributed.round_end import end_round
 
 rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
     "model": "tickets.Ticket", "database": "default", "spread": True,
     "options": asdict(RotationOptions()),
 })
 """
-SETTLE = "print(at_once(10, lambda _: settle(BatchOperation.objects.get(pk=rotation.pk), 0)))"
+END = "print(at_once(10, lambda _: end_round(BatchOperation.objects.get(pk=rotation.pk), 0)))"
 ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM token_rotation_operation WHERE {}"
 
 
@@ -412,8 +412,8 @@ def test_without_a_broker_async_says_so_in_one_line_and_the_rest_works(site: Sit
 
 
 def test_of_ten_ends_of_one_round_one_begins_the_next(site: Site) -> None:
-    """A rotation with rows pending and no range left is settled by ten at once."""
-    answers = site.run(FORGET + SETTLE)
+    """A rotation with rows pending and no range left is ended by ten at once."""
+    answers = site.run(FORGET + END)
 
     assert answers.stdout.count("'next_round': 1") == 10, answers.stdout + answers.stderr
     output = site.until_finished()

@@ -2,13 +2,13 @@
 
 from typing import Any, cast
 
-from token_rotation.distributed.range_totals import Ledger, rows_of_failed
-from token_rotation.distributed.records import FIGURES
+from token_rotation.distributed.range_totals import RangeTotals, rows_of_failed
+from token_rotation.distributed.results import FIGURES
 from token_rotation.engine.result import Result
 
 
-class Part:
-    """A range's record, as far as the ledger sees it."""
+class WorkRange:
+    """A range's record, as far as its totals see it."""
 
     output_data = None
 
@@ -24,26 +24,26 @@ class Part:
         return False
 
 
-def ledger(part: Part, pending_rows: int) -> Ledger:
-    return Ledger(cast(Any, part), pending_rows)
+def totals(work_range: WorkRange, pending_rows: int) -> RangeTotals:
+    return RangeTotals(cast(Any, work_range), pending_rows)
 
 
 def test_the_first_attempt_counts_what_it_has_committed_and_not_what_others_did() -> None:
-    first = ledger(Part(), 100)
+    first = totals(WorkRange(), 100)
 
     assert first.final_rows(confirmed_rows=60, pending_rows=0) == 60
 
 
 def test_what_was_pending_is_stored_before_anything_is_rotated() -> None:
-    part = Part()
+    work_range = WorkRange()
 
-    ledger(part, 100)
+    totals(work_range, 100)
 
-    assert (part.progress_done, part.progress_total) == (0, 100)
+    assert (work_range.progress_done, work_range.progress_total) == (0, 100)
 
 
 def test_the_rows_of_a_killed_attempt_are_those_that_are_gone() -> None:
-    second = ledger(Part(done=30, total=100), pending_rows=55)
+    second = totals(WorkRange(done=30, total=100), pending_rows=55)
 
     assert second.done_rows(confirmed_rows=5) == 50
     assert second.final_rows(confirmed_rows=55, pending_rows=0) == 100
@@ -52,11 +52,13 @@ def test_the_rows_of_a_killed_attempt_are_those_that_are_gone() -> None:
 def test_what_a_killed_attempt_has_said_of_its_batches_and_waits_is_counted() -> None:
     result = Result(retries=1, batches=2, waited_seconds={"pace": 1.0})
     result.batch_seconds.record(0.01)
-    first = ledger(Part(), 100)
-    killed = Part(done=30, total=100, live={"waiting_for": None, FIGURES: first.figures(result)})
+    first = totals(WorkRange(), 100)
+    killed = WorkRange(
+        done=30, total=100, live={"waiting_for": None, FIGURES: first.figures(result)}
+    )
     result.waited_seconds["traffic"] = 0.5
 
-    both = ledger(killed, pending_rows=60).figures(result)
+    both = totals(killed, pending_rows=60).figures(result)
 
     assert (both["retries"], both["batches"]) == (2, 4)
     assert both["waited_seconds"] == {"pace": 2.0, "traffic": 0.5}
@@ -64,17 +66,17 @@ def test_what_a_killed_attempt_has_said_of_its_batches_and_waits_is_counted() ->
 
 
 def test_an_attempt_that_was_taken_for_dead_may_have_gone_on() -> None:
-    second = ledger(Part(done=30, total=100), pending_rows=60)
+    second = totals(WorkRange(done=30, total=100), pending_rows=60)
 
     assert second.final_rows(confirmed_rows=40, pending_rows=0) == 100
 
 
 def test_rows_asked_for_again_take_nothing_away() -> None:
-    second = ledger(Part(done=30, total=100), pending_rows=120)
+    second = totals(WorkRange(done=30, total=100), pending_rows=120)
 
     assert second.final_rows(confirmed_rows=120, pending_rows=0) == 150
 
 
 def test_the_rows_of_a_range_that_failed_for_good_are_counted() -> None:
-    assert rows_of_failed(cast(Any, Part(done=30, total=100)), pending_rows=40) == 60
-    assert rows_of_failed(cast(Any, Part()), pending_rows=40) == 0
+    assert rows_of_failed(cast(Any, WorkRange(done=30, total=100)), pending_rows=40) == 60
+    assert rows_of_failed(cast(Any, WorkRange()), pending_rows=40) == 0

@@ -1,4 +1,4 @@
-"""Finish a spread rotation's record, with the figures of all its ranges."""
+"""Finish the record of a distributed rotation, with the figures of all its ranges."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
+from token_rotation.distributed.inputs import keys_of, target_of
 from token_rotation.distributed.range_totals import rows_of_failed
 from token_rotation.distributed.records import (
     current_round,
-    figures_of,
-    keys_of,
     ranges_of,
     records_database,
-    target_of_rotation,
-    vacuum_value_of,
     vacuums_of,
-    value_of,
 )
+from token_rotation.distributed.results import figures_of, vacuum_value_of, value_of
 from token_rotation.engine.result import Outcome, Result
+from token_rotation.errors import SelectionError, StatementError, UnknownTargetError
 from token_rotation.inspection.counting import pending_rows_of
 from token_rotation.operations.execution.claim import losses
 from token_rotation.operations.failures.alerts import alert_failure
@@ -34,7 +32,7 @@ from token_rotation.run.record import as_output
 
 @contextmanager
 def in_round(rotation: BatchOperation, number: int) -> Iterator[BatchOperation | None]:
-    """The stored rotation, locked; None when it has ended or is in another round by now."""
+    """The stored rotation, locked; None when it has ended or is in another round."""
     database = records_database()
     with transaction.atomic(using=database):
         records = BatchOperation.objects.using(database).filter(pk=rotation.pk)
@@ -49,9 +47,9 @@ def finish(
     *,
     error: StoredError | None = None,
 ) -> bool:
-    """End the rotation in this round; whether it was this call that did.
+    """End the rotation in this round; return True when this call did.
 
-    ``outcome`` counts only without an ``error``, with which it has failed and people are told.
+    With an ``error`` the rotation has failed: ``outcome`` does not count, and an alert is sent.
     """
     output = {**_sum_of_ranges(rotation, outcome, error), "rounds": number + 1}
     with in_round(rotation, number) as stored:
@@ -65,19 +63,26 @@ def finish(
     return True
 
 
-def give_up(rotation: BatchOperation, error: StoredError) -> None:
-    """Fail the rotation because nobody can tell how its round ended."""
+def fail(rotation: BatchOperation, error: StoredError) -> None:
+    """Fail the rotation because the end of its round has failed."""
     finish(rotation, current_round(rotation), Outcome.STOPPED, error=error)
 
 
-def rotated_rows_of(part: BatchOperation, rotation: BatchOperation) -> int:
-    """Rows that all attempts at the range have rotated, however they ended."""
-    rotated_rows = read_number((value_of(part) or {}).get("rotated_rows"), -1)
+def rotated_rows_of(work_range: BatchOperation, rotation: BatchOperation) -> int:
+    """Rows that all attempts at the range have rotated, however they ended.
+
+    Where the table cannot be asked, because the model or the table is gone, the last beat counts.
+    """
+    rotated_rows = read_number((value_of(work_range) or {}).get("rotated_rows"), -1)
     if rotated_rows >= 0:
         return int(rotated_rows)
-    target = target_of_rotation(rotation)
-    with reading(target.database) as connection:
-        return rows_of_failed(part, pending_rows_of(connection, target, keys_of(part)))
+    try:
+        target = target_of(rotation)
+        with reading(target.database) as connection:
+            pending_rows = pending_rows_of(connection, target, keys_of(work_range))
+    except (UnknownTargetError, SelectionError, StatementError):
+        return work_range.progress_done
+    return rows_of_failed(work_range, pending_rows)
 
 
 def _sum_of_ranges(
@@ -86,10 +91,10 @@ def _sum_of_ranges(
     total = Result(outcome)
     lost, ranges = 0, 0
     blockers: list[Any] = []
-    for part in ranges_of(rotation).order_by("id").iterator():
-        ranges, lost = ranges + 1, lost + losses(part)
-        total.rotated_rows += rotated_rows_of(part, rotation)
-        figures = figures_of(part)
+    for work_range in ranges_of(rotation).order_by("id").iterator():
+        ranges, lost = ranges + 1, lost + losses(work_range)
+        total.rotated_rows += rotated_rows_of(work_range, rotation)
+        figures = figures_of(work_range)
         total.add(figures)
         if "blockers" in figures:
             # Of the lone range that waited for them.
