@@ -42,7 +42,7 @@ def totals_of(target: Target) -> Totals:
 def _sum(target: Target) -> Totals:
     totals = Totals()
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
-    for rotation in records.filter(input_data__contains={"model": target.label}).iterator():
+    for rotation in records.filter(input_data__contains={"model": target.label}).readable():
         output = read_object(rotation.output_data)
         if rotation.status != Status.RUNNING:
             totals.done.rotated_rows += read_number(
@@ -54,7 +54,7 @@ def _sum(target: Target) -> Totals:
         if read_object(rotation.input_data).get("spread"):
             totals.done.rotated_rows += range_counts_of(rotation).rotated_rows
             begun = ranges_of(rotation).exclude(status=Status.UNPROCESSED)
-            for part in begun.only("output_data", "live_data").iterator():
+            for part in begun.readable():
                 totals.done.add(figures_of(part))
         else:
             totals.done.rotated_rows += rotation.progress_done

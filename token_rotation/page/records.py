@@ -96,7 +96,8 @@ def read_records(target: Target) -> Records:
     try:
         with briefly(target.database):
             timed = of_target.select_related("started_by").annotate(read_at=Now())
-            recent, running = list(timed[:RECENT]), list(timed.running())
+            recent = list(timed[:RECENT].readable())
+            running = list(timed.running().readable())
             return Records(
                 running=tuple(map(_running, running)),
                 recent=tuple(map(as_values, recent)),
@@ -150,8 +151,7 @@ def _running(operation: BatchOperation) -> RunningRotation:
 
 
 def _said_by_ranges(rotation: BatchOperation) -> list[Mapping[str, Any]]:
-    said = ranges_of(rotation).running().values_list("live_data", flat=True)
-    return [read_object(live) for live in said]
+    return [read_object(each.live_data) for each in ranges_of(rotation).running().readable()]
 
 
 def _options(operation: BatchOperation) -> dict[str, Any]:

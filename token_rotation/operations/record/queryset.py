@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from token_rotation.operations.errors import KeyTakenError
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.record import origin
 from token_rotation.operations.record.context import primary_key_text
+from token_rotation.operations.record.readable import readable
 
 if TYPE_CHECKING:
     from token_rotation.operations.models import BatchOperation
@@ -103,6 +105,10 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
     def stalled(self, silent_for: timedelta) -> BatchOperationQuerySet:
         """Running operations without a heartbeat for that long, by the database's clock."""
         return self.running().filter(heartbeat_at__lt=Now() - silent_for)
+
+    def readable(self) -> Iterator[BatchOperation]:
+        """The operations, with None in place of JSON that Python cannot read."""
+        return readable(self)
 
     def request_stop(self) -> int:
         """Request a stop of all running ones in one UPDATE; return how many were running.
