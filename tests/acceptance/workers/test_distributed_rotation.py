@@ -73,6 +73,26 @@ rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
 })
 """
 END = "print(at_once(10, lambda _: end_round(BatchOperation.objects.get(pk=rotation.pk), 0)))"
+# The broker answers until the first range is sent.
+LOSE_IT_AT_DISPATCH = """
+import os
+import signal
+import redis
+from celery.signals import before_task_publish
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+broker = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+pid = broker.info()["process_id"]
+
+@before_task_publish.connect
+def lose_the_broker(**_):
+    {}
+
+call_command("rotate_tokens", "--async")
+"""
+FREEZE = "os.kill(pid, signal.SIGSTOP)"
+REFUSE = 'broker.config_set("min-replicas-to-write", 1)'
 ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM token_rotation_operation WHERE {}"
 
 
@@ -315,6 +335,32 @@ def test_a_broker_lost_while_ranges_are_handed_out_fails_the_rotation(
     assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
     assert "cannot be reached" in output["error"]["message"]
     assert 0 < output["rotated_rows"] == ROWS - pending(site.tickets) < ROWS
+
+
+@pytest.mark.parametrize(
+    ("fault", "wanted"), [(FREEZE, "Timeout reading from socket"), (REFUSE, "NOREPLICAS")]
+)
+def test_a_broker_that_fails_at_dispatch_is_one_clear_line(
+    fault: str, wanted: str, make_site: Callable[[], Site], broker: RedisServer
+) -> None:
+    site = make_site()
+    leak(site.tickets, ROWS)
+    pid = int(broker.client.info()["process_id"])
+
+    try:
+        refused = site.run(LOSE_IT_AT_DISPATCH.format(fault))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        broker.client.config_set("min-replicas-to-write", 0)
+
+    assert refused.returncode == 1
+    logged, line = refused.stderr.strip().splitlines()
+    assert "ERROR operation" in logged
+    assert line.startswith("CommandError: the Celery broker redis://")
+    assert wanted in line
+    assert "To go on without them: python manage.py rotate_tokens" in line
+    assert site.rotation("result") == "failed"
+    assert pending(site.tickets) == ROWS
 
 
 def test_stop_stops_all_workers_and_a_later_run_goes_on(site: Site) -> None:

@@ -1,8 +1,14 @@
 """Progress is written sparingly, and a stop is still heard."""
 
-import pytest
+import threading
+from queue import Queue
 
-from token_rotation.operations.execution.heartbeat import Heartbeat
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from token_rotation.operations.errors import NotRunningError
+from token_rotation.operations.execution.heartbeat import Heartbeat, beating
+from token_rotation.operations.lifecycle import Status
 
 
 class Recorder:
@@ -80,3 +86,43 @@ def test_after_a_failed_beat_the_next_tick_tries_again(
     heartbeat.tick(2)
 
     assert operation.beats == [(2, None)]
+
+
+def heartbeats() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == "operation-heartbeat"]
+
+
+def test_a_thread_beats_as_long_as_the_work_lasts() -> None:
+    beats: Queue[int] = Queue()
+
+    with beating(lambda: beats.put(1), interval_seconds=0.001, database="default"):
+        assert len(heartbeats()) == 1
+        for _ in range(3):
+            beats.get(timeout=60)
+
+    assert heartbeats() == []
+
+
+def test_a_database_error_costs_beats_and_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    errors: list[type[Exception]] = [OperationalError, InterfaceError]
+    beaten = threading.Event()
+
+    def beat() -> None:
+        if errors:
+            raise errors.pop()("the server is gone")
+        beaten.set()
+
+    with beating(beat, interval_seconds=0.001, database="default"):
+        assert beaten.wait(timeout=60)
+
+    assert [each.getMessage() for each in caplog.records] == ["no heartbeat: the server is gone"]
+
+
+def test_an_operation_that_another_process_has_ended_beats_no_more() -> None:
+    def beat() -> None:
+        raise NotRunningError("operation 7 (mail)", Status.FINISHED)
+
+    with beating(beat, interval_seconds=0.001, database="default"):
+        for thread in heartbeats():
+            thread.join(timeout=60)
+        assert heartbeats() == []

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.mail import mail_admins
 from django.dispatch import Signal
 
+from token_rotation.operations.failures.describe import describe_unforeseen
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed
@@ -57,4 +58,7 @@ def mail(subject: str, message: str) -> None:
     except Exception as error:  # whatever it is, the caller's work is done and stays done
         if is_time_limit(error):
             raise
-        logger.exception("no mail was sent: %s", subject)
+        # One line: a command that alerts may run in a terminal.
+        logger.error(  # noqa: TRY400
+            "no mail was sent (%s): %s", describe_unforeseen(error).type, subject
+        )

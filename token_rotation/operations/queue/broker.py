@@ -46,7 +46,7 @@ def ensure_broker() -> None:
     except Exception as error:  # each transport has errors of its own
         if is_time_limit(error):
             raise
-        raise UnavailableError(_unreachable(app, error)) from None
+        raise UnavailableError(_sentence(app, error)) from None
 
 
 def ensure_worker() -> None:
@@ -55,7 +55,7 @@ def ensure_worker() -> None:
     try:
         answers = app.control.inspect(timeout=WORKER_ANSWERS_SECONDS, limit=1).ping()
     except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
-        raise UnavailableError(_unreachable(app, error)) from None
+        raise UnavailableError(_sentence(app, error)) from None
     if not answers:
         raise UnavailableError("no Celery worker answers")
 
@@ -78,10 +78,16 @@ def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) ->
     except Exception as error:  # each transport has errors of its own
         if is_time_limit(error):
             raise
-        raise UnavailableError(_unreachable(app, error)) from None
+        raise UnavailableError(_sentence(app, error)) from None
 
 
-def _unreachable(app: Any, error: Exception) -> str:
-    broker = app.connection_for_write().as_uri()  # without the password
-    sentence = " ".join(f"the Celery broker {broker} cannot be reached: {error}".split())
-    return sentence.rstrip(".")
+def _sentence(app: Any, error: Exception) -> str:
+    try:
+        broker = app.connection_for_write().as_uri()  # without the password
+    except Exception as wrong:
+        if is_time_limit(wrong):
+            raise
+        # The error may quote the URL with its password.
+        return f"the URL of the Celery broker cannot be used ({type(wrong).__name__})"
+    sentence = f"the Celery broker {broker} cannot be reached: {error}"
+    return " ".join(sentence.split()).rstrip(".")
