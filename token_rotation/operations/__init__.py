@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from token_rotation._public import public_names
 
 if TYPE_CHECKING:
-    from token_rotation.operations.actions.action import Action
+    from token_rotation.operations.actions.action import Action, Beat
     from token_rotation.operations.actions.group import ActionGroup, Mode, Route
     from token_rotation.operations.actions.registry import registry
     from token_rotation.operations.execution.heartbeat import Heartbeat
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "ActionGroup",
+    "Beat",
     "Heartbeat",
     "Mode",
     "Result",
@@ -45,6 +46,7 @@ __getattr__ = public_names(
     {
         "Action": "token_rotation.operations.actions.action",
         "ActionGroup": "token_rotation.operations.actions.group",
+        "Beat": "token_rotation.operations.actions.action",
         "Heartbeat": "token_rotation.operations.execution.heartbeat",
         "Mode": "token_rotation.operations.actions.group",
         "Result": "token_rotation.operations.lifecycle",
