@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from threading import Lock, Timer
 from typing import Any
 
-from django.conf import settings
-
 from token_rotation.distributed.heartbeat import RangeHeartbeat
-from token_rotation.distributed.inputs import input_of, keys_of, options_of, target_of
+from token_rotation.distributed.inputs import keys_of, target_of
+from token_rotation.distributed.range_options import range_options, range_seconds
 from token_rotation.distributed.range_totals import RangeTotals
 from token_rotation.distributed.records import range_counts_of, rotation_of
 from token_rotation.distributed.results import FIGURES
@@ -25,7 +24,6 @@ from token_rotation.operations.actions.action import Beat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import PaceListener
 from token_rotation.postgres.connection import reading
 from token_rotation.run.live_status import LiveData
@@ -34,17 +32,7 @@ from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 
-LONGEST_SECONDS = 300.0
 OUT_OF_TIME = "out_of_time"
-
-
-def range_seconds() -> float:
-    """How long one attempt works at most: well below the soft time limit.
-
-    The next round distributes the rest among all workers again.
-    """
-    limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None)
-    return LONGEST_SECONDS if limit is None else min(LONGEST_SECONDS, limit / 2)
 
 
 class WorkRange:
@@ -102,10 +90,9 @@ class WorkRange:
 
     def _rotate(self, rotation: BatchOperation, target: Target, totals: RangeTotals) -> Result:
         live_data = LiveData()
-        waits_for_locks = input_of(self._operation)["waits_for_locks"]
         engine = Rotation(
             target,
-            _options(rotation, waits_for_locks=waits_for_locks),
+            range_options(rotation, self._operation),
             observe=live_data.note,
             stop=self._stop,
             clock=time.monotonic,
@@ -170,17 +157,3 @@ def _ensure_guarded(target: Target) -> None:
 def _pending_rows(target: Target, keys: KeyRange) -> int:
     with reading(target.database) as connection:
         return pending_rows_of(connection, target, keys)
-
-
-def _options(rotation: BatchOperation, *, waits_for_locks: bool) -> RotationOptions:
-    """Only the lone range of a round waits for locked rows; others leave them to the next round.
-
-    VACUUMs are operations of their own.
-    """
-    options = options_of(rotation)
-    lock_wait_seconds = min(options.wait_for_locks_seconds, range_seconds() / 2)
-    return replace(
-        options,
-        wait_for_locks_seconds=lock_wait_seconds if waits_for_locks else 0.0,
-        vacuum_every_percent=0.0,
-    )
