@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from token_rotation.distributed.cancel import halt_requested
+from token_rotation.distributed.cancel import cancel_stopped
 from token_rotation.run.stop_running import request_stop
 
 
@@ -14,5 +14,5 @@ def stop_rotations(database: str, labels: Sequence[str] = ()) -> str:
     Raises RotationError where the records cannot be read or written.
     """
     asked = request_stop(database, labels)
-    halt_requested(database)
+    cancel_stopped(database)
     return asked.as_sentence(database, labels)

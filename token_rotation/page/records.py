@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from token_rotation.distributed.records import Shares, ranges_of, shares_of
+from token_rotation.distributed.records import RangeCounts, range_counts_of, ranges_of
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_number, read_object
 from token_rotation.options import RotationOptions
@@ -39,7 +39,7 @@ class RunningRotation:
     pace: Pace
     waits: tuple[str, ...]
     gives_way_with: int | None
-    shares: Shares | None = None
+    shares: RangeCounts | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -96,7 +96,8 @@ def read_records(target: Target) -> Records:
     try:
         with briefly(target.database):
             timed = of_target.select_related("started_by").annotate(read_at=Now())
-            recent, running = list(timed[:RECENT]), list(timed.running())
+            recent = list(timed[:RECENT].readable())
+            running = list(timed.running().readable())
             return Records(
                 running=tuple(map(_running, running)),
                 recent=tuple(map(as_values, recent)),
@@ -145,13 +146,12 @@ def _running(operation: BatchOperation) -> RunningRotation:
         pace=pace_now(operation),
         waits=tuple(sorted({str(wait) for live in said if (wait := live.get("waiting_for"))})),
         gives_way_with=min(batch_rows, default=None),
-        shares=shares_of(operation) if spread else None,
+        shares=range_counts_of(operation) if spread else None,
     )
 
 
 def _said_by_ranges(rotation: BatchOperation) -> list[Mapping[str, Any]]:
-    said = ranges_of(rotation).running().values_list("live_data", flat=True)
-    return [read_object(live) for live in said]
+    return [read_object(each.live_data) for each in ranges_of(rotation).running().readable()]
 
 
 def _options(operation: BatchOperation) -> dict[str, Any]:

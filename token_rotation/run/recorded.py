@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from token_rotation.engine.result import Outcome
 from token_rotation.engine.rotation import Rotation
 from token_rotation.errors import AbortedError, RotationError
-from token_rotation.operations.execution.failure import describe_explained, describe_unforeseen
+from token_rotation.operations.failures.describe import describe_explained, describe_unforeseen
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.progress import Progress
