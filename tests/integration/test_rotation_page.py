@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from psycopg2.sql import SQL
 
@@ -175,6 +176,15 @@ def test_a_table_without_rows(watcher: Client) -> None:
     assert "Nothing to rotate – % rotated The table tickets_ticket has no rows." in page
     assert "No rotation of this table has been recorded yet." in page
     assert "No rotation was at work in the last ten minutes." in page
+
+
+def test_the_records_are_read_once_for_a_page(watcher: Client, leaked: None) -> None:
+    """And not a second time for the database's clock, which a look at the table needs."""
+    running()
+    with CaptureQueriesContext(connection) as captured:
+        text(watcher)
+    records = [each["sql"] for each in captured if "token_rotation_operation" in each["sql"]]
+    assert len(records) == 2, records  # the last ones, and the running ones
 
 
 def test_before_the_first_rotation(operator: Client, leaked: None) -> None:
@@ -403,7 +413,7 @@ def test_watching_does_not_look_like_traffic_to_the_rotation(
 def test_stop_asks_that_rotation_and_no_other(operator: Client, leaked: None) -> None:
     first, second = running(), running()
     answer = operator.post(url("stop", first), headers=HTMX).content.decode()
-    assert f"Operation {first.pk} was asked to end after its batch." in answer
+    assert f"Operation {first.pk} stops after its current batch." in answer
     first.refresh_from_db()
     second.refresh_from_db()
     assert first.stop_requested_at is not None
@@ -474,7 +484,7 @@ def test_without_scripts_a_button_leads_back_to_the_page_and_says_what_came_of_i
     operation = running()
     answer = operator.post(url("stop", operation))
     assert (answer.status_code, answer["Location"]) == (302, "/rotation/")
-    assert f"Operation {operation.pk} was asked to end after its batch." in text(operator)
+    assert f"Operation {operation.pk} stops after its current batch." in text(operator)
 
 
 def test_without_a_broker_start_gives_the_command_to_type(

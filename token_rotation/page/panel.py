@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -16,7 +17,7 @@ from token_rotation.page.controls import Controls, controls_of
 from token_rotation.page.figures import Figures, figures_of
 from token_rotation.page.look import Look, looks
 from token_rotation.page.rates import rates
-from token_rotation.page.records import Records, read_records
+from token_rotation.page.records import Records, database_now, read_records
 from token_rotation.selection.target import Target
 
 TABLE_STEP_SECONDS = 30
@@ -105,7 +106,7 @@ class Panel:
 def panel_of(target: Target, *, may_control: bool) -> Panel:
     """How the target is now. Problems of the database are part of it, not raised."""
     records = read_records(target)
-    look = looks.at(target, records.moment, lambda: read_records(target).now)
+    look = looks.at(target, records.moment, partial(database_now, target))
     figures = figures_of(target, look, records)
     slug = slugify(target.label.replace(".", "-"))
     parts: dict[str, Figures | Chart | Condition | Controls | History] = {

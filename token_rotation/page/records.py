@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connections
 from django.db.models.functions import Now
 
 from token_rotation.distributed.records import Shares, ranges_of, shares_of
@@ -16,6 +18,7 @@ from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
 from token_rotation.page.rates import Sample, replay, rows_since
 from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.statements import CLOCK
 from token_rotation.reporting.history import as_values
 from token_rotation.run.progress import Progress
 from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly
@@ -107,8 +110,21 @@ def read_records(target: Target) -> Records:
         return Records(unreadable_because=reason_of(error))
 
 
+def database_now(target: Target) -> float:
+    """Return the database's clock in seconds since 1970.
+
+    Infinity if it cannot be read: then no row counts as rotated since.
+    """
+    try:
+        with briefly(target.database), connections[target.database].cursor() as cursor:
+            cursor.execute(CLOCK)
+            return _seconds(cursor.fetchone()[0])
+    except DATABASE_ERRORS:
+        return math.inf
+
+
 def running_rotation(target: Target, number: int) -> BatchOperation | None:
-    """The target's rotation of that number, while it runs."""
+    """Return the target's rotation of that number; None if it does not run."""
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE).running()
     return records.filter(pk=number, input_data__contains={"model": target.label}).first()
 

@@ -17,7 +17,7 @@ from django_htmx.middleware import HtmxDetails
 from token_rotation.errors import RotationError
 from token_rotation.pacing.pace import Pace
 from token_rotation.page import commands
-from token_rotation.page.access import button, may_control, onlooker, staff_page
+from token_rotation.page.access import button, may_control, staff_page, watching
 from token_rotation.page.commands import RefusedError
 from token_rotation.page.forms import PaceForm
 from token_rotation.page.look import looks
@@ -42,7 +42,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@onlooker
+@watching
 @staff_page
 def live(request: HttpRequest) -> HttpResponse:
     """The pieces that the asking page does not have in their present version.
