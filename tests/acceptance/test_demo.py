@@ -114,26 +114,33 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[int], Popen[str]]]:
-    """serve(port) starts the demo with the page; it is ended with the test."""
+def start() -> Iterator[Callable[..., Popen[str]]]:
+    """start(program, argument, ...) starts a program in /, which is ended with the test."""
     started: list[Popen[str]] = []
 
-    def start(port: int) -> Popen[str]:
-        command = [sys.executable, "-m", "demonstration", "--page", "1000", "--port", str(port)]
-        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        started.append(Popen(command, env=ENVIRONMENT, **output))  # type: ignore[call-overload]
-        return started[-1]
+    def start_program(*command: str) -> Popen[str]:
+        process = Popen(
+            command,
+            cwd="/",
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
 
-    yield start
-    for process in started:
+    yield start_program
+    for process in reversed(started):
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
 
 
 def test_the_page_is_reached_with_what_the_demo_prints_and_ctrl_c_ends_all_of_it(
-    serve: Callable[[int], Popen[str]],
+    start: Callable[..., Popen[str]],
 ) -> None:
-    process = serve(free_port())
+    port = str(free_port())
+    process = start(sys.executable, "-m", "demonstration", "--page", "1000", "--port", port)
     assert process.stdout is not None
     said = ""
     for line in process.stdout:
@@ -150,14 +157,7 @@ def test_the_page_is_reached_with_what_the_demo_prints_and_ctrl_c_ends_all_of_it
     assert "Rows are pending" in text
     assert visitor.read(page.removesuffix("rotation/"))[1].count("<li>") == 3
 
-    rotation = Popen(
-        ["sh", "-c", command],
-        cwd="/",
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    rotation = start("sh", "-c", f"exec {command}")
     until(lambda: "Stop operation" in visitor.read(page)[1])
 
     process.send_signal(signal.SIGINT)
