@@ -203,7 +203,7 @@ def test_who_may_only_watch_has_no_buttons(browser: Browser, site: Site, leaked:
     leaked(10)
     log_in(browser, site, "bob")
     watch(browser, site)
-    assert browser.sees("You may watch.")
+    assert browser.sees("You may only watch.")
     assert browser.ask("return document.querySelectorAll('button').length") == 0
 
 

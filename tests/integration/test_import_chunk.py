@@ -12,7 +12,7 @@ from tests.support.racing import at_once
 from tests.support.waiting import until
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
 from tickets.importing.counts import Counts
-from tickets.importing.display import Display
+from tickets.importing.display import ImportDisplay
 from tickets.importing.options import ImportOptions
 from tickets.importing.row import Row
 from tickets.importing.source import opened
@@ -182,7 +182,7 @@ def waiting_sessions() -> int:
 
 def import_file(path: Path, operation: BatchOperation, counts: Counts) -> None:
     with opened(str(path)) as source, (path.parent / "out").open("w") as out:
-        display = Display(source, counts, out=out, err=out, clock=lambda: 0.0)
+        display = ImportDisplay(source, counts, out=out, err=out, clock=lambda: 0.0)
         options = ImportOptions(file=str(path), database="default")
         Work(source, options, operation, counts, display, StopSignal()).run()
 

@@ -14,7 +14,7 @@ from tickets.importing.source import Source
 LINE_EVERY_SECONDS = 5.0
 
 
-class Display:
+class ImportDisplay:
     """The bar counts bytes: how many records a file has, only its end tells."""
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import TextIO
 from django.db import connections
 
 from tickets.importing.counts import Counts
-from tickets.importing.display import Display
+from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import ImportTicketsError, RefusedError
 from tickets.importing.options import ImportOptions
 from tickets.importing.source import Source, opened
@@ -57,7 +57,7 @@ def _run(
     err: TextIO,
 ) -> bool:
     counts = Counts()
-    display = Display(source, counts, out=out, err=err, clock=time.monotonic)
+    display = ImportDisplay(source, counts, out=out, err=err, clock=time.monotonic)
     work = Work(source, options, operation, counts, display, stop)
     error: StoredError | None = None
     failed: ImportTicketsError | None = None

@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
 from tickets.importing.chunking import chunked
 from tickets.importing.counts import Counts
-from tickets.importing.display import Display
+from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import RefusedError, Stopped
 from tickets.importing.options import ImportOptions
 from tickets.importing.records import Records
@@ -41,7 +41,7 @@ class Work:
         options: ImportOptions,
         operation: BatchOperation,
         counts: Counts,
-        display: Display,
+        display: ImportDisplay,
         stop: StopSignal,
     ) -> None:
         self._source, self._options, self._operation = source, options, operation

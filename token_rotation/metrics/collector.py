@@ -1,4 +1,4 @@
-"""Figures that are read from the database on each scrape."""
+"""TargetMetrics that are read from the database on each scrape."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COUNT_AT_MOST_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class TargetMetrics:
     """``pending`` is None if there is no table to count."""
 
     is_guarded: bool
@@ -59,7 +59,7 @@ class RotationCollector(Collector):
         yield batch_seconds
 
 
-def read(target: Target) -> Figures:
+def read(target: Target) -> TargetMetrics:
     """Read the table and the records now. Raises RotationError."""
     with reading(target.database, connect_seconds=CONNECT_SECONDS) as connection:
         with connection.transaction(statements.LIMIT_STATEMENT, values=LIMIT):
@@ -71,10 +71,10 @@ def read(target: Target) -> Figures:
             if guard.triggers
             else None
         )
-    return Figures(guard.intact, pending, totals_of(target))
+    return TargetMetrics(guard.intact, pending, totals_of(target))
 
 
-def _gauges(figures: list[tuple[str, Figures]]) -> Iterator[Metric]:
+def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     pending = GaugeMetricFamily(
         f"{PREFIX}_pending_rows", "Rows whose token is not rotated yet.", labels=["model"]
     )
@@ -98,7 +98,7 @@ def _gauges(figures: list[tuple[str, Figures]]) -> Iterator[Metric]:
     yield from (pending, is_estimate, guarded, running)
 
 
-def _counters(figures: list[tuple[str, Figures]]) -> Iterator[Metric]:
+def _counters(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     rotated = CounterMetricFamily(
         f"{PREFIX}_rotated_rows", "Rows rotated by all recorded rotations.", labels=["model"]
     )
