@@ -46,12 +46,12 @@ class TooManyRowsError(RotationError):
     """More rows were chosen for one transaction than may be locked at a time."""
 
 
-class NotSpreadableError(RotationError):
-    """Ranges cannot be given to workers: something is missing, or does not go together."""
+class NotDispatchableError(RotationError):
+    """Ranges cannot be sent to workers: something is missing, or does not go together."""
 
 
 class WithdrawnError(RotationError):
-    """The broker was lost before all ranges of a spread rotation had been given to workers."""
+    """The broker was lost before all ranges of a rotation had been sent to workers."""
 
 
 class AbortedError(RotationError):

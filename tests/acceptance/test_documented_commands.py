@@ -92,12 +92,12 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "adopt.md",
     ),
     r"python manage\.py rotate_tokens --async": (
-        f"{_WORKERS}/test_spread_rotation.py",
+        f"{_WORKERS}/test_distributed_rotation.py",
         "test_following_shows_all_workers_together_and_ends_with_them",
         "--async",
     ),
     r"python manage\.py rotate_tokens --follow": (
-        f"{_WORKERS}/test_spread_rotation.py",
+        f"{_WORKERS}/test_distributed_rotation.py",
         "test_the_end_of_following_is_not_the_end_of_the_rotation",
         "--follow",
     ),

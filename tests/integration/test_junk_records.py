@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.junk import JUNK
-from token_rotation.distributed.ending import finish
-from token_rotation.distributed.records import FIGURES, RANGE, ROTATE, value_of
+from token_rotation.distributed.finish import finish
+from token_rotation.distributed.records import RANGE
+from token_rotation.distributed.results import FIGURES, ROTATE_KEY_RANGE, value_of
 from token_rotation.engine.result import Outcome
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.execution.claim import Claim
@@ -58,7 +59,10 @@ def test_a_spread_rotation_can_be_ended(junk: Any) -> None:
         "rotation", input_data={**MODEL, "database": "default", "spread": True}
     )
     keys = {"rotation": spread.pk, "round": 0, "after": None, "upper": None}
-    results = [junk, {"actions": [{"action": ROTATE, "status": "successful", "value": junk}]}]
+    results = [
+        junk,
+        {"actions": [{"action": ROTATE_KEY_RANGE, "status": "successful", "value": junk}]},
+    ]
     for output in results:
         part = operations.create_synchronous(RANGE, context_object=spread, input_data=keys)
         part.beat(7, 7, live={FIGURES: junk})

@@ -12,7 +12,8 @@ from tests.support.leaked import leak
 from tests.support.manage import Manage
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
-from token_rotation.distributed.records import FIGURES, RANGE, ROTATE
+from token_rotation.distributed.records import RANGE
+from token_rotation.distributed.results import FIGURES, ROTATE_KEY_RANGE
 from token_rotation.engine.batch_seconds import BatchSeconds
 from token_rotation.errors import StatementError
 from token_rotation.metrics import collector
@@ -117,7 +118,7 @@ def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
     for done in (30, 40):
         part = records.create_synchronous(RANGE, context_object=spread)
         part.beat(done, live={"waiting_for": None, FIGURES: said})
-    result = {"action": ROTATE, "status": "successful", "value": returned}
+    result = {"action": ROTATE_KEY_RANGE, "status": "successful", "value": returned}
     part.finish(output_data={"actions": [result]})
 
     totals = totals_of(target)

@@ -511,9 +511,9 @@ def test_a_broker_that_is_lost_while_ranges_are_handed_out_is_not_called_nothing
     def withdrawn(*_: Any, **__: Any) -> None:
         raise WithdrawnError("The broker was lost, while operation 7 was handed out")
 
-    monkeypatch.setattr(commands, "ensure_spreadable", lambda _: None)
+    monkeypatch.setattr(commands, "ensure_dispatchable", lambda _: None)
     monkeypatch.setattr(commands, "ensure_worker", lambda: None)
-    monkeypatch.setattr(commands, "hand_out", withdrawn)
+    monkeypatch.setattr(commands, "dispatch", withdrawn)
     said = words(operator.post(url("start"), headers=HTMX).content.decode())
     assert "Nothing was started" not in said
     assert "operation 7 was handed out. Its workers stop; what they have rotated is safe." in said

@@ -18,7 +18,7 @@ from tickets.importing.work import DATABASE_ERRORS, Work
 from tickets.models import ImportedTicket
 from token_rotation.command_line import StopSignal, stop_on_signal
 from token_rotation.operations import StoredError, describe_explained, describe_unforeseen
-from token_rotation.operations.errors import BatchError
+from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
 
 OPERATION_TYPE = "import_tickets"
@@ -106,15 +106,17 @@ def _finish(
     Count the tickets in the table: the answer to a COMMIT may have been lost.
     """
     connections[options.database].close()  # it may be broken; the next statement opens another
-    stopped_at_bad_line = options.strict and work.counts.bad > 0
-    with suppress(*DATABASE_ERRORS, BatchError):
+    outcome = "error" if error else "complete" if work.finished else "stopped"
+    if error is None and options.strict and work.counts.first_bad:
+        error = StoredError("", f"Stopped at the first bad line. {work.counts.first_bad[0]}")
+    with suppress(*DATABASE_ERRORS, OperationError):
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
         work.counts.imported = imported.count()
         operation.beat(work.counts.records)
         operation.finish(
-            failed=error is not None or stopped_at_bad_line,
+            failed=error is not None,
             output_data={
-                "outcome": "error" if error else "complete" if work.finished else "stopped",
+                "outcome": outcome,
                 "error": error and error.as_json(),
                 "last_line": work.line,
                 **work.counts.as_data(),
@@ -132,5 +134,5 @@ def _sentence(operation: BatchOperation, options: ImportOptions, work: Work) -> 
         beginning = f"Stopped after line {work.line:,}. {GO_ON} "
     return (
         f"{beginning}Imported {counts.imported:,} tickets; {counts.already_there:,} were there"
-        f" already, {counts.bad:,} bad lines. Batch operation {operation.pk}."
+        f" already, {counts.bad:,} bad lines. Operation {operation.pk}."
     )

@@ -1,82 +1,51 @@
-"""A range's sign of life, and its rotation's, while a worker is at it."""
+"""What a range says and hears with each beat of its worker."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
+from collections.abc import Callable
 from typing import Any
 
-from django.db import connections
-
-from token_rotation.distributed.records import records_database, shares_of
-from token_rotation.operations.errors import BatchError
+from token_rotation.distributed.records import range_counts_of
+from token_rotation.operations.actions.action import Beat
+from token_rotation.operations.errors import ClaimLostError, NotRunningError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import PaceListener
-from token_rotation.postgres.connection import own_session
-from token_rotation.run.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS, JOIN_AT_MOST_SECONDS
 from token_rotation.stop import StopSignal
 
 
-class Keeper:
-    """Writes how the attempt is, hears of requests, and ends it when its time is up."""
+class RangeHeartbeat:
+    """Writes the progress of a range and of its rotation; hears of stops and of another pace."""
 
     def __init__(
         self,
-        part: BatchOperation,
         rotation: BatchOperation,
         *,
         done_rows: Callable[[], int],
         live: Callable[[], dict[str, Any]],
         listener: PaceListener,
         stop: StopSignal,
-        share_seconds: float,
-        clock: Callable[[], float],
     ) -> None:
-        self._part = part
         self._rotation = rotation
         self._done_rows = done_rows
         self._live = live
         self._listener = listener
         self._stop = stop
-        self._clock = clock
-        self._ends_at = clock() + share_seconds
-        self._ended = Event()
-        self.out_of_time = False
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """While inside, a thread of its own looks about once a second."""
-        thread = Thread(target=self._keep, name="rotation-keeper", daemon=True)
-        thread.start()
+    def beat(self, beat: Beat) -> None:
+        """One beat. Raises ClaimLostError when another attempt has the range; this one stops."""
         try:
-            yield
-        finally:
-            self._ended.set()
-            thread.join(timeout=JOIN_AT_MOST_SECONDS)
-
-    def _keep(self) -> None:
-        with own_session(records_database()):
-            while not self._ended.wait(self._pause_seconds()):
-                if self._clock() >= self._ends_at:
-                    self.out_of_time = True
-                    self._stop.request()
-                    return
-                self._beat()
-
-    def _pause_seconds(self) -> float:
-        return min(BEAT_EVERY_SECONDS, max(0.0, self._ends_at - self._clock()))
-
-    def _beat(self) -> None:
-        try:
-            asked = self._part.beat(self._done_rows(), live=self._live())
-            # Its other workers do the same: the sum is true whoever writes it.
-            asked = self._rotation.beat(shares_of(self._rotation).rotated_rows) or asked
-            self._listener.hear(self._rotation.control_data)
-        except DATABASE_ERRORS:
-            connections[records_database()].close()  # the next beat opens another
-            return
-        except BatchError:  # one of the two was ended by somebody else
-            asked = True
-        if asked:
+            stop_requested = beat(done=self._done_rows(), live=self._live())
+        except ClaimLostError:
             self._stop.request()
+            raise
+        if self._beat_for_rotation() or stop_requested:
+            self._stop.request()
+
+    def _beat_for_rotation(self) -> bool:
+        """Every worker does it: the sum is right, whichever of them writes it."""
+        try:
+            stop_requested = self._rotation.beat(range_counts_of(self._rotation).rotated_rows)
+        except NotRunningError:  # another process has ended it
+            return True
+        self._listener.hear(self._rotation.control_data)
+        return stop_requested

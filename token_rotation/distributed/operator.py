@@ -1,4 +1,4 @@
-"""A spread rotation for an operator: hand it out, and watch it."""
+"""A distributed rotation for an operator: begin it, and watch it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import time
 from typing import TextIO
 
 from token_rotation import wording
-from token_rotation.distributed.dispatch import ensure_spreadable, hand_out
+from token_rotation.distributed.dispatch import dispatch, ensure_dispatchable
 from token_rotation.distributed.follow import Follower, result_of
-from token_rotation.distributed.records import input_of, running_spreads, target_of_rotation
-from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
+from token_rotation.distributed.inputs import input_of, target_of
+from token_rotation.distributed.records import running_rotations
+from token_rotation.errors import NotDispatchableError, RotationError, WithdrawnError
 from token_rotation.options import RotationOptions
 from token_rotation.run.run import Run
 from token_rotation.run.summary import say
@@ -18,7 +19,7 @@ from token_rotation.selection.target import Target
 
 
 class Operator:
-    """Begins spread rotations of one target and shows how far they are.
+    """Begins distributed rotations of one target, and shows their progress.
 
     With progress as JSON, ``out`` holds nothing but JSON lines and the sentences go to ``err``.
     """
@@ -33,18 +34,18 @@ class Operator:
         self._err = err
 
     def begin(self, options: RotationOptions) -> bool:
-        """Give the pending rows to the workers; whether nothing is pending, so nothing was given.
+        """Send the pending rows to the workers; return True when nothing is pending.
 
-        Raises RotationError: nothing was rotated, unless it says so.
+        Raises RotationError: nothing was rotated, unless the message says so.
         """
         try:
-            ensure_spreadable(self._target.database)
+            ensure_dispatchable(self._target.database)
             pending = self._run.look()
             if pending.rows == 0:
                 self._say(f"{self._target.label}: nothing is pending; nothing was handed out.")
                 return True
-            rotation, ranges = hand_out(self._target, options, pending)
-        except NotSpreadableError as error:
+            rotation, ranges = dispatch(self._target, options, pending)
+        except NotDispatchableError as error:
             raise RotationError(
                 f"{error}. Nothing was rotated. {self._target.command} without --async works here"
             ) from None
@@ -64,13 +65,14 @@ class Operator:
         return False
 
     def follow(self) -> bool:
-        """Show every running spread rotation of the target to its end; whether nothing is pending.
+        """Show every running distributed rotation of the target to its end.
 
-        Ctrl-C ends the showing alone. Raises RotationError when a rotation has failed.
+        Returns True when nothing is pending. Ctrl-C ends the display and nothing else. Raises
+        RotationError when a rotation has failed.
         """
         rotations = [
             rotation
-            for rotation in running_spreads()
+            for rotation in running_rotations()
             if input_of(rotation).get("database") == self._target.database
             and input_of(rotation).get("model") == self._target.label
         ]
@@ -92,7 +94,7 @@ class Operator:
 
     def _sum_up(self, follower: Follower) -> bool:
         result, error = result_of(follower.rotation)
-        run = self._run.of(target_of_rotation(follower.rotation))
+        run = self._run.of(target_of(follower.rotation))
         if error is not None:
             raise run.completed(RotationError(error.message or error.type), result)
         return run.sum_up(result, offer_finish=True).complete

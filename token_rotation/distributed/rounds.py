@@ -1,10 +1,10 @@
-"""Begin a round of a spread rotation, and notice its end."""
+"""Begin a round of a distributed rotation, and notice its end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from token_rotation.distributed.ending import give_up
+from token_rotation.distributed.finish import fail
 from token_rotation.distributed.records import (
     END_OF_ROUND,
     RANGE,
@@ -16,11 +16,14 @@ from token_rotation.distributed.records import (
     round_of,
 )
 from token_rotation.operations.actions.registry import registry
-from token_rotation.operations.execution.dispatch import send
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import send
 from token_rotation.operations.stored_output import read_reason
 from token_rotation.selection.key_range import KeyRange
+
+# Where a rotation whose dispatch failed keeps the reason until its round ends.
+WITHDRAWN = "withdrawn"
 
 
 def create_round(
@@ -28,7 +31,7 @@ def create_round(
 ) -> list[BatchOperation]:
     """Store a round's ranges, for workers to take; within the caller's transaction.
 
-    A lone range waits for locked rows; it has nobody to leave them to.
+    A lone range waits for locked rows: it cannot leave them to others.
     """
     records = BatchOperation.objects.using(records_database())
     return [
@@ -41,32 +44,30 @@ def create_round(
                 "round": number,
                 "after": keys.after,
                 "upper": keys.upper,
-                "is_patient": len(ranges) == 1,
+                "waits_for_locks": len(ranges) == 1,
             },
         )
         for place, keys in enumerate(ranges)
     ]
 
 
-def send_waiting(parts: Iterable[BatchOperation]) -> None:
-    """Give the unprocessed ones to the workers. Too often does no harm.
+def send_waiting(operations: Iterable[BatchOperation]) -> None:
+    """Send the unprocessed ones to the workers. Sending too often does no harm.
 
     Raises UnavailableError.
     """
-    for part in parts:
-        if part.status == Status.UNPROCESSED:
-            send(part, registry.get(part.operation_type))
+    for each in operations:
+        if each.status == Status.UNPROCESSED:
+            send(each, registry.get(each.operation_type))
 
 
 def end_round_if_over(rotation: BatchOperation) -> bool:
-    """Let a worker settle the round when none of its ranges is at work or waits any more.
+    """Let a worker end the round when no range of it is left; return True then.
 
-    Whether that is so.
-
-    Whoever stores a range's last result looks here after that, so one of them sees them all. Any
+    A worker stores its range's result and then looks here, so one of them sees all ranges. Any
     number may: the key makes it one task.
 
-    Raises UnavailableError; the next one who looks sends it again.
+    Raises UnavailableError; the next look sends it again.
     """
     rotation.refresh_from_db()
     number = current_round(rotation)
@@ -79,6 +80,6 @@ def end_round_if_over(rotation: BatchOperation) -> bool:
         input_data={"rotation": rotation.pk, "round": number},
     )
     if end.result == Result.FAILED:
-        give_up(rotation, read_reason(end.output_data))
+        fail(rotation, read_reason(end.output_data))
     send_waiting([end])
     return True

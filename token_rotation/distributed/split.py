@@ -1,4 +1,4 @@
-"""Cut what is pending into ranges of about as many rows each."""
+"""Split what is pending into ranges of about the same number of rows."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql.pending import values_of
 
-# Fewer rows are not worth a task; more would keep the others waiting at the end of a round.
+# Fewer rows are not worth a task. More would delay the end of the round.
 LEAST_ROWS = 10_000
 MOST_ROWS = 250_000
 MOST_RANGES = 128
 
 
 def range_size(pending_rows: int) -> int:
-    """Rows in a range: a part of what is pending, within bounds."""
+    """Rows in a range: an equal part of what is pending, within bounds."""
     return min(MOST_ROWS, max(LEAST_ROWS, ceil(pending_rows / MOST_RANGES)))
 
 
 def split(connection: Connection, target: Target, pending_rows: int) -> list[KeyRange]:
-    """Up to 128 ranges, one after the other, none when nothing is pending.
+    """Up to 128 ranges, one after the other; none when nothing is pending.
 
-    Together they reach from the first pending key to the end, above the largest key that there is
-    now; or, where more is pending than so many ranges may hold, to a key in the middle: the rest is
-    for another round. Bounds are text, as ``range_upper_keys`` gives them. ``pending_rows`` may
-    be an estimate; then the last range has more rows than the others, or fewer.
+    Together they reach from the first pending key to beyond the largest key. Where more is pending
+    than 128 ranges may hold, they end at a key in the middle: the rest is for another round. Bounds
+    are text, as ``range_upper_keys`` returns them. If ``pending_rows`` is an estimate, the last
+    range has more rows than the others, or fewer.
 
     One index-only look-up over at most 32 million keys.
     """

@@ -1,8 +1,8 @@
-"""VACUUMs beside the ranges of a spread rotation: one at a time, by whichever worker is free.
+"""VACUUMs beside the ranges of a distributed rotation: one at a time, by any free worker.
 
-A range is too short for one, and knows only its own rows. So a VACUUM is an operation of its own,
-in the high queue, which whoever stores a range's result begins when all ranges together have
-rotated enough.
+A range is too short for a VACUUM, and knows only its own rows. So a VACUUM is an operation of its
+own, in the high queue. The worker that stores a range's result begins it when all ranges together
+have rotated enough.
 """
 
 from __future__ import annotations
@@ -17,27 +17,25 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
+from token_rotation.distributed.inputs import input_of, options_of, target_of
 from token_rotation.distributed.records import (
     VACUUM,
     goes_on,
-    input_of,
-    options_of,
+    range_counts_of,
     records_database,
     rotation_of,
-    shares_of,
-    target_of_rotation,
     vacuum_key,
-    vacuum_value_of,
     vacuums_of,
 )
+from token_rotation.distributed.results import vacuum_value_of
 from token_rotation.inspection.snapshots import next_transaction
 from token_rotation.maintenance.background_vacuum import cost_limit, due_rows
 from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import StatusChangeError, UnavailableError
-from token_rotation.operations.execution.dispatch import send
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import send
 from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres.connection import reading
 from token_rotation.run.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
@@ -49,19 +47,19 @@ logger = logging.getLogger(__name__)
 
 
 def begin_vacuum_if_due(rotation: BatchOperation) -> None:
-    """Give a VACUUM to the workers when all ranges together have rotated enough for the next one.
+    """Send a VACUUM to the workers when all ranges together have rotated enough for the next one.
 
-    Any number may look at once: the key makes it one. Where the broker is away there is none.
+    Any number may look at once: the key makes it one. Without a broker there is none.
 
     Raises RotationError.
     """
     every_percent = options_of(rotation).vacuum_every_percent
     if not every_percent or not goes_on(rotation):
         return
-    target = target_of_rotation(rotation)
+    target = target_of(rotation)
     with reading(target.database) as connection:
         number = int(
-            shares_of(rotation).rotated_rows // due_rows(connection, target, every_percent)
+            range_counts_of(rotation).rotated_rows // due_rows(connection, target, every_percent)
         )
     if number == 0 or vacuums_of(rotation).exclude(status=Status.FINISHED).exists():
         return
@@ -75,15 +73,15 @@ def begin_vacuum_if_due(rotation: BatchOperation) -> None:
         _send(vacuum)
 
 
-def vacuum_beside(vacuum: BatchOperation) -> dict[str, Any]:
-    """Vacuum the table as long as the rotation goes on; how it went, as JSON values.
+def run_vacuum(vacuum: BatchOperation) -> dict[str, Any]:
+    """Vacuum the table while the rotation goes on; return how it went, as JSON values.
 
-    It is ended with the rotation, and before the soft time limit: what was cleaned stays so.
+    It ends with the rotation, or before the soft time limit. What was cleaned stays so.
     """
     rotation = rotation_of(vacuum)
     if rotation is None or not goes_on(rotation):
         return {"done": False, "skipped_because": "the rotation has ended"}
-    target = target_of_rotation(rotation)
+    target = target_of(rotation)
     with reading(target.database) as connection:
         until_xid = next_transaction(connection)
         limit = cost_limit(meets_traffic=others_at_work(connection))
@@ -107,7 +105,7 @@ def _send(vacuum: BatchOperation) -> None:
 
 
 def _vacuumed_until(rotation: BatchOperation) -> int | None:
-    """The transaction since which rows die that no VACUUM of this rotation has cleared."""
+    """The transaction since which no VACUUM of this rotation has removed dead rows."""
     values = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation).order_by("id")]
     done = [value["until_xid"] for value in values if value is not None and value.get("done")]
     return done[-1] if done else input_of(rotation).get("since_xid")
@@ -116,7 +114,7 @@ def _vacuumed_until(rotation: BatchOperation) -> int | None:
 def _vacuum(
     target: Target, limit: int, since_xid: int | None, *, as_long_as: Callable[[], bool]
 ) -> Vacuumed:
-    """In a thread, so that this one hears of the rotation's end and of the soft time limit."""
+    """In a thread, so that this one notices the rotation's end and the soft time limit."""
     soft_limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None) or float("inf")
     ends_at = time.monotonic() + PART_OF_THE_SOFT_LIMIT * soft_limit
     vacuum = TableVacuum(target, cost_limit=limit)

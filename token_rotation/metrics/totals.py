@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from token_rotation.distributed.records import figures_of, ranges_of, shares_of
+from token_rotation.distributed.records import range_counts_of, ranges_of
+from token_rotation.distributed.results import figures_of
 from token_rotation.engine.result import Result
 from token_rotation.errors import StatementError
 from token_rotation.operations.lifecycle import Status
@@ -38,7 +39,7 @@ def totals_of(target: Target) -> Totals:
 def _sum(target: Target) -> Totals:
     totals = Totals()
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
-    for rotation in records.filter(input_data__contains={"model": target.label}).iterator():
+    for rotation in records.filter(input_data__contains={"model": target.label}).readable():
         output = read_object(rotation.output_data)
         if rotation.status != Status.RUNNING:
             totals.done.rotated_rows += read_number(
@@ -48,9 +49,9 @@ def _sum(target: Target) -> Totals:
             continue
         totals.running += 1
         if read_object(rotation.input_data).get("spread"):
-            totals.done.rotated_rows += shares_of(rotation).rotated_rows
+            totals.done.rotated_rows += range_counts_of(rotation).rotated_rows
             begun = ranges_of(rotation).exclude(status=Status.UNPROCESSED)
-            for part in begun.only("output_data", "live_data").iterator():
+            for part in begun.readable():
                 totals.done.add(figures_of(part))
         else:
             totals.done.rotated_rows += rotation.progress_done

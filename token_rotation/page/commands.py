@@ -8,12 +8,12 @@ from io import StringIO
 from typing import Any
 
 from token_rotation import wording
-from token_rotation.distributed.cancel import halt
-from token_rotation.distributed.dispatch import ensure_spreadable, hand_out
-from token_rotation.distributed.records import input_of
-from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
-from token_rotation.operations.errors import BatchError, NotRunningError, UnavailableError
-from token_rotation.operations.execution.dispatch import ensure_worker
+from token_rotation.distributed.cancel import cancel_waiting
+from token_rotation.distributed.dispatch import dispatch, ensure_dispatchable
+from token_rotation.distributed.inputs import input_of
+from token_rotation.errors import NotDispatchableError, RotationError, WithdrawnError
+from token_rotation.operations.errors import NotRunningError, OperationError, UnavailableError
+from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.records import read_records, running_rotation
@@ -39,11 +39,11 @@ def start(target: Target, pace: Pace, user: Any) -> str:
     Raises RefusedError, with the command to type if no worker can do it.
     """
     try:
-        ensure_spreadable(target.database)
+        ensure_dispatchable(target.database)
         ensure_worker()
         with _one_start_at_a_time(target):
             return _start(target, pace, user)
-    except (NotSpreadableError, UnavailableError) as error:
+    except (NotDispatchableError, UnavailableError) as error:
         raise RefusedError(
             f"Nothing was started: {error}. This works without workers, in a terminal: "
             f"{target.command}"
@@ -67,7 +67,7 @@ def _start(target: Target, pace: Pace, user: Any) -> str:
     options = RotationOptions(
         pause_seconds=pace.pause_seconds, traffic_batch_rows=pace.traffic_batch_rows
     )
-    rotation, ranges = hand_out(target, options, pending, started_by=user)
+    rotation, ranges = dispatch(target, options, pending, started_by=user)
     return (
         f"Operation {rotation.pk}: {pending.rows:,} pending rows in "
         f"{wording.things(ranges, 'range')} are with the workers."
@@ -97,10 +97,10 @@ def stop(target: Target, number: int) -> str:
             raise RefusedError(ENDED.format(number))
         operation.request_stop()
         if input_of(operation).get("spread"):
-            halt(operation)
+            cancel_waiting(operation)
     except NotRunningError:
         raise RefusedError(ENDED.format(number)) from None
-    except (*DATABASE_ERRORS, BatchError, RotationError) as error:
+    except (*DATABASE_ERRORS, OperationError, RotationError) as error:
         raise RefusedError(f"It may not have been stopped: {_reason(error)}") from None
     return f"Operation {number} stops after its current batch."
 

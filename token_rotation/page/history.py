@@ -15,7 +15,7 @@ class RecentRun:
     """One of the recent operations; ``kind`` is good, bad, busy or plain."""
 
     number: int
-    started_at: datetime
+    started_at: datetime | None
     who: str
     kind: str
     outcome: str
@@ -37,12 +37,12 @@ def history_of(records: TargetRecords) -> History:
 
 
 def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
-    outcome = run["outcome"].replace("_", " ")
+    outcome, started_at = run["outcome"].replace("_", " "), run["started_at"]
     kinds = {"complete": "good", "error": "bad", "running": "busy"}
     kind = "bad" if is_silent else kinds.get(outcome, "plain")
     return RecentRun(
         number=run["operation"],
-        started_at=datetime.fromisoformat(run["started_at"]),
+        started_at=None if started_at is None else datetime.fromisoformat(started_at),
         who=run["started_by"] or wording.UNKNOWN,
         kind=kind,
         outcome=f"{outcome}, spread" if run["spread"] else outcome,

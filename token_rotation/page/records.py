@@ -67,7 +67,8 @@ def read_records(target: Target) -> TargetRecords:
     try:
         with briefly(target.database):
             timed = of_target.select_related("started_by").annotate(read_at=Now())
-            recent, running = list(timed[:RECENT]), list(timed.running())
+            recent = list(timed[:RECENT].readable())
+            running = list(timed.running().readable())
             return TargetRecords(
                 running=tuple(map(running_of, running)),
                 recent=tuple(map(as_values, recent)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from token_rotation.distributed.records import Shares, ranges_of, shares_of
+from token_rotation.distributed.records import RangeCounts, range_counts_of, ranges_of
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_number, read_object
 from token_rotation.options import RotationOptions
@@ -32,7 +32,7 @@ class RunningRotation:
     pace: Pace
     waits: tuple[str, ...]
     gives_way_with: int | None
-    ranges: Shares | None = None
+    ranges: RangeCounts | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -62,13 +62,12 @@ def running_of(operation: BatchOperation) -> RunningRotation:
         pace=pace_now(operation),
         waits=tuple(sorted({str(wait) for live in said if (wait := live.get("waiting_for"))})),
         gives_way_with=min(batch_rows, default=None),
-        ranges=shares_of(operation) if spread else None,
+        ranges=range_counts_of(operation) if spread else None,
     )
 
 
 def _live_data_of_ranges(rotation: BatchOperation) -> list[Mapping[str, Any]]:
-    said = ranges_of(rotation).running().values_list("live_data", flat=True)
-    return [read_object(live) for live in said]
+    return [read_object(each.live_data) for each in ranges_of(rotation).running().readable()]
 
 
 def pace_now(operation: BatchOperation) -> Pace:

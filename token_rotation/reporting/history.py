@@ -26,7 +26,7 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
     found = records.filter(input_data__contains={"model": target.label})[:LAST_RUNS]
     try:
         with briefly(target.database):
-            return tuple(as_values(operation) for operation in found)
+            return tuple(as_values(operation) for operation in found.readable())
     except DATABASE_ERRORS:  # records are for people to read: a report is one without them, too
         return ()
     finally:
@@ -35,15 +35,20 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
 
 def as_line(run: dict[str, Any]) -> str:
     """``operation 7, started 2026-01-05 10:00 by ann@db1: complete, 1,000 rows in 0:00:02``."""
-    started = datetime.fromisoformat(run["started_at"]).strftime("%Y-%m-%d %H:%M")
     line = (
-        f"operation {run['operation']}, started {started} by {run['started_by'] or wording.UNKNOWN}"
+        f"operation {run['operation']}, {_started(run)} by {run['started_by'] or wording.UNKNOWN}"
         f"{', spread' if run['spread'] else ''}: {run['outcome'].replace('_', ' ')}, "
         f"{run['rotated_rows']:,} rows"
     )
     if run["seconds"] is None:
         return f"{line}, last sign of life {run['heartbeat_at']}"
     return f"{line} in {wording.duration(run['seconds'])}"
+
+
+def _started(run: dict[str, Any]) -> str:
+    if run["started_at"] is None:
+        return "not started, asked for"
+    return f"started {datetime.fromisoformat(run['started_at']):%Y-%m-%d %H:%M}"
 
 
 def as_values(operation: BatchOperation) -> dict[str, Any]:

@@ -9,20 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from itertools import count
-from threading import Event, Thread
 from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from token_rotation.engine.result import Result
 from token_rotation.errors import StatementError
-from token_rotation.operations.errors import BatchError
+from token_rotation.operations.errors import OperationError
+from token_rotation.operations.execution.heartbeat import beating
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, PaceListener
-from token_rotation.postgres.connection import own_wrapper, reason_of
+from token_rotation.postgres.connection import own_session, reason_of
 from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
 from token_rotation.run.live_status import LiveData
 from token_rotation.run.progress import Progress
@@ -32,7 +33,6 @@ from token_rotation.stop import StopSignal
 OPERATION_TYPE = "rotation"
 BEAT_EVERY_SECONDS = 1.0
 FIGURES_EVERY_BEATS = 5
-JOIN_AT_MOST_SECONDS = 5.0
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 SILENT_FOR = timedelta(seconds=30)
 
@@ -77,7 +77,7 @@ class Record:
                 return self._operation.beat(done_rows, total_rows, live)
         except DATABASE_ERRORS:
             self.close()  # it may be lost; the next beat opens another
-        except BatchError:  # somebody removed or ended the record
+        except OperationError:  # somebody removed or ended the record
             self._operation = None
         return False
 
@@ -87,7 +87,7 @@ class Record:
         if self._operation is None:
             return
         # Where this fails too, the record stays as a rotation without a sign of life.
-        with suppress(*DATABASE_ERRORS, BatchError), briefly(self._database):
+        with suppress(*DATABASE_ERRORS, OperationError), briefly(self._database):
             self._operation.finish(failed=error is not None, output_data=as_output(result, error))
         self.close()
 
@@ -118,29 +118,23 @@ class Record:
         A thread apart: the main one must answer signals even while the database does not answer.
         Every few seconds it also writes what ``counted`` has counted by then.
         """
-        finished = Event()
-        listener = PaceListener(change_pace)
+        listener, beats = PaceListener(change_pace), count(1)
 
-        def keep() -> None:
-            connections[self._database] = own_wrapper(self._database)  # this thread's alone
-            for beats in count(1):
-                if finished.wait(BEAT_EVERY_SECONDS):
-                    break
-                if self.beat(progress.done_rows, progress.total_rows, live_data.as_json()):
-                    stop.request()
-                if self._operation is not None:
-                    listener.hear(self._operation.control_data)
-                if beats % FIGURES_EVERY_BEATS == 0:
-                    self._write_figures(counted)
-            self.close()
+        def beat() -> None:
+            if self.beat(progress.done_rows, progress.total_rows, live_data.as_json()):
+                stop.request()
+            if self._operation is not None:
+                listener.hear(self._operation.control_data)
+            if next(beats) % FIGURES_EVERY_BEATS == 0:
+                self._write_figures(counted)
 
-        keeper = Thread(target=keep, name="rotation-record", daemon=True)
-        keeper.start()
-        try:
+        with beating(
+            beat,
+            interval_seconds=BEAT_EVERY_SECONDS,
+            database=self._database,
+            session=partial(own_session, self._database),
+        ):
             yield
-        finally:
-            finished.set()
-            keeper.join(timeout=JOIN_AT_MOST_SECONDS)
 
 
 @contextmanager

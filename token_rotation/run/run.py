@@ -33,7 +33,7 @@ from token_rotation.inspection.counting import (
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.readings import read_storage
 from token_rotation.maintenance.cleanup import ENDING, STOPPING, Finish
-from token_rotation.operations.execution.failure import describe_explained, describe_unforeseen
+from token_rotation.operations.failures.describe import describe_explained, describe_unforeseen
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.connection import Connection, reading

@@ -13,7 +13,7 @@ from django.test import Client
 from tests.support.celery_workers import Team
 from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak, pending
 from tests.support.waiting import until
-from token_rotation.distributed.dispatch import hand_out
+from token_rotation.distributed.dispatch import dispatch
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.models import BatchOperation
 from token_rotation.page import commands
@@ -72,12 +72,12 @@ def test_a_double_click_on_start_starts_one_rotation(
     """The first request lingers where its record is made until the second one is as far."""
     starts: list[Any] = []
 
-    def hand_out_once_both_are_there(*args: Any, **kwargs: Any) -> Any:
+    def dispatch_once_both_are_there(*args: Any, **kwargs: Any) -> Any:
         starts.append(args)
         until(lambda: len(starts) == 2 or waits_for_a_start())
-        return hand_out(*args, **kwargs)
+        return dispatch(*args, **kwargs)
 
-    monkeypatch.setattr(commands, "hand_out", hand_out_once_both_are_there)
+    monkeypatch.setattr(commands, "dispatch", dispatch_once_both_are_there)
     with ThreadPoolExecutor(2) as clicks:
         answers = list(clicks.map(press_start, [operator, operator]))
 

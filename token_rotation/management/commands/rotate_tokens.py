@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from token_rotation import wording
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
-from token_rotation.distributed.cancel import halt_requested
+from token_rotation.distributed.cancel import cancel_stopped
 from token_rotation.distributed.operator import Operator
 from token_rotation.distributed.records import records_database
 from token_rotation.errors import NotReadyError, RotationError
@@ -133,7 +133,7 @@ class Command(OneLineCommand):
     def _stop(self, database: str, chosen: list[Target]) -> None:
         """Whether anything is pending is not looked at: the exit code is 0."""
         alive, silent = request_stop(database, [target.label for target in chosen])
-        halt_requested(database)
+        cancel_stopped(database)
         line = f"Asked {wording.things(alive, 'running rotation')} to end after its batch."
         if not alive:
             which = f" of {', '.join(target.label for target in chosen)}" if chosen else ""
