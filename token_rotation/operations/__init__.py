@@ -41,24 +41,25 @@ __all__ = [
     "run_synchronous",
 ]
 
-__getattr__ = public_names(
-    __name__,
-    {
-        "Action": "token_rotation.operations.actions.action",
-        "ActionGroup": "token_rotation.operations.actions.group",
-        "Beat": "token_rotation.operations.actions.action",
-        "Heartbeat": "token_rotation.operations.execution.heartbeat",
-        "Mode": "token_rotation.operations.actions.group",
-        "Result": "token_rotation.operations.lifecycle",
-        "Route": "token_rotation.operations.actions.group",
-        "Status": "token_rotation.operations.lifecycle",
-        "StoredError": "token_rotation.operations.stored_output",
-        "describe_explained": "token_rotation.operations.failures.describe",
-        "describe_unforeseen": "token_rotation.operations.failures.describe",
-        "operation_failed": "token_rotation.operations.signals",
-        "registry": "token_rotation.operations.actions.registry",
-        "run": "token_rotation.operations.execution.run",
-        "run_asynchronous": "token_rotation.operations.execution.run",
-        "run_synchronous": "token_rotation.operations.execution.run",
-    },
-)
+if not TYPE_CHECKING:  # a type checker would take any name at all for granted
+    __getattr__ = public_names(
+        __name__,
+        {
+            "Action": "token_rotation.operations.actions.action",
+            "ActionGroup": "token_rotation.operations.actions.group",
+            "Beat": "token_rotation.operations.actions.action",
+            "Heartbeat": "token_rotation.operations.execution.heartbeat",
+            "Mode": "token_rotation.operations.actions.group",
+            "Result": "token_rotation.operations.lifecycle",
+            "Route": "token_rotation.operations.actions.group",
+            "Status": "token_rotation.operations.lifecycle",
+            "StoredError": "token_rotation.operations.stored_output",
+            "describe_explained": "token_rotation.operations.failures.describe",
+            "describe_unforeseen": "token_rotation.operations.failures.describe",
+            "operation_failed": "token_rotation.operations.signals",
+            "registry": "token_rotation.operations.actions.registry",
+            "run": "token_rotation.operations.execution.run",
+            "run_asynchronous": "token_rotation.operations.execution.run",
+            "run_synchronous": "token_rotation.operations.execution.run",
+        },
+    )

@@ -62,8 +62,8 @@ def _lease() -> list[CheckMessage]:
         return []
     return [
         Error(
-            f"Operations are reported as stalled after {stalled:g} s, though one that waits for its"
-            f" retry may be silent for {longest:g} s.",
+            f"Operations are reported as stalled after {stalled:g} s. One that waits for its retry"
+            f" may be silent for {longest:g} s.",
             hint="Raise OPERATIONS_STALLED_SECONDS.",
             id="token_rotation_operations.E003",
         )
