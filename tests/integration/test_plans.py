@@ -1,5 +1,6 @@
 """Every statement finds its rows by an index, whatever the statistics say, on any server."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,9 +10,9 @@ import pytest
 from psycopg2 import sql as psycopg2_sql
 
 from tests.integration.test_selection import list_of
+from tests.support.batches import range_update
 from tests.support.leaked import leak, value
 from tests.support.rotations import RotationFactory
-from token_rotation.engine.batch import BatchRunner
 from token_rotation.inspection.counting import count_pending
 from token_rotation.notify.replay import Replay
 from token_rotation.postgres.connection import Connection, reading
@@ -154,8 +155,9 @@ def test_a_row_that_was_waited_for_is_found_by_its_key(
     if make_tokens:
         target = replace(target, token_source=PythonTokens(make_tokens))
     connection = Connection(target.database)
-    runner = BatchRunner(connection, target, lock_timeout_ms=50, aborted=lambda: False)
-    runner.rotate_first(KeyRange(100, 200), 1.0, lambda _: None, lambda: None)
+    update = range_update(connection, target)
+    with update.first_row(KeyRange(100, 200), 1.0, time.monotonic) as row:
+        row.rotate()
     connection.close()
     assert value(leaked, "SELECT ticket_id FROM token_change") == 101
     assert_by_index(plans)

@@ -14,12 +14,12 @@ import pytest
 from psycopg2 import sql as psycopg2_sql
 from psycopg2.errors import QueryCanceled
 
+from tests.support.batches import batch_runner
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
-from token_rotation.engine import batch
-from token_rotation.engine.batch import BatchRunner
+from token_rotation.engine import pending_rows
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import SelectionError
 from token_rotation.events import Event, Waiting
@@ -35,7 +35,9 @@ from token_rotation.selection.leak_list import Kind, LeakList
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import key_ranges as key_ranges_sql
 from token_rotation.sql import pending as selection_sql
+from token_rotation.sql import tokens as tokens_sql
 from token_rotation.targets.filters import compile_where
 from token_rotation.targets.lookup import ListCount, ListedRows
 from token_rotation.targets.resolve import KEYS, TOKENS, aim, list_kinds
@@ -86,7 +88,7 @@ def test_a_sparse_selection_is_found_in_short_steps_and_nothing_else_changes(
     workers: int,
     make_tokens: MakeTokens | None,
 ) -> None:
-    monkeypatch.setattr(batch, "WALK_ROWS", 100)
+    monkeypatch.setattr(pending_rows, "WALK_ROWS", 100)
     leak(tickets, 3_000)
     tickets.cursor().execute(ROTATED.format("id % 300 > 2"))
     source = PythonTokens(make_tokens) if make_tokens else target.token_source
@@ -158,14 +160,11 @@ def test_a_row_that_got_another_token_since_it_was_looked_up_is_left_alone(
     tickets.cursor().execute(ROTATED.format("id <= 2"))
     tokens = column(tickets, "SELECT token FROM tickets_ticket")
     connection = Connection(target.database)
-    runner = BatchRunner(
-        connection,
-        only(target),
-        lock_timeout_ms=50,
-        aborted=lambda: False,
-        leak_list=list_of(target, tokens),
+    runner = batch_runner(connection, only(target))
+    listed = pending_rows.PendingRows(
+        connection, only(target), lock_timeout_ms=50, leak_list=list_of(target, tokens)
     )
-    rows = runner.listed_rows([str(token) for token in tokens])
+    rows = listed.listed_rows([str(token) for token in tokens])
     tickets.cursor().execute(ROTATED.format("id IN (1, 3)"))
     markers = tuple(marker for _, marker in rows if marker is not None)
     batch_of_all = KeyRange(listed=Listed(tuple(key for key, _ in rows), markers))
@@ -392,6 +391,7 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
     )
     cut_off = value(tickets, "SELECT now()")
     keys = KeyRange(10, 20)
+    uuid = tokens_sql.made_by("gen_random_uuid()")
     for aimed in (
         aim(target, where=["status=open"]),
         aim(target, issued_before=cut_off),
@@ -399,9 +399,9 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
     ):
         values = {**selection_sql.values_of(aimed, keys), "batch_rows": 5, "walk_rows": 50}
         for statement in (
-            batch_sql.rotate_range(aimed, keys),
-            batch_sql.rotate_free_rows(aimed, keys),
-            selection_sql.walk(aimed, keys),
+            batch_sql.update_range(aimed, keys, uuid),
+            batch_sql.update_free_rows(aimed, keys, uuid),
+            key_ranges_sql.walk(aimed, keys),
         ):
             with tickets.cursor() as cursor:
                 cursor.execute("BEGIN")

@@ -19,16 +19,16 @@ from django.db import (
 from django.db.models import Model, QuerySet
 
 from token_rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
+from token_rotation.inspection.column_type import column_type
 from token_rotation.notify.announcements import announce
-from token_rotation.postgres.connection import reason_of
-from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
-from token_rotation.sql import batch as batch_sql
-from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import rows as rows_sql
+from token_rotation.sql import tokens as tokens_sql
 from token_rotation.sql.pending import array
 from token_rotation.targets.discovery import target_of, targets_of
-from token_rotation.tokens.sources import PythonTokens
 
 ROWS_AT_MOST = 4_000
 TRIES = 10
@@ -68,15 +68,14 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
         )
     if not keys:
         return 0
-    for attempt in range(1, TRIES + 1):
-        try:
-            return _rotate(targets, rows.filter(pk__in=keys), len(keys))
-        except _QUOTING as error:
-            fault = classify(getattr(error.__cause__, "pgcode", ""))
-            if fault is not Fault.DUPLICATE_TOKEN or attempt == TRIES:
-                reason = f"PostgreSQL refused the statement: {reason_of(error)}"
-                raise StatementError(reason) from None
-    raise AssertionError("the last attempt returns or raises")
+    try:
+        return retry_at_once(
+            lambda: _rotate(targets, rows.filter(pk__in=keys), len(keys)),
+            on=Fault.DUPLICATE_TOKEN,
+            tries=TRIES,
+        )
+    except _QUOTING as error:
+        raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
 
 
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
@@ -121,7 +120,7 @@ def _targets(model: type[Model], database: str, token: str | None) -> list[Targe
 def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
     """One attempt. A slow token source holds nobody up: no row is locked yet."""
     database = targets[0].database
-    made = [(target, _made_tokens(target, rows_at_most)) for target in targets]
+    made = [(target, target.token_source.take(rows_at_most)) for target in targets]
     with transaction.atomic(using=database):
         # In the order of the keys, so that two of these cannot wait for each other.
         keys = [row.pk for row in rows.select_for_update(of=("self",)).only("pk")]
@@ -134,12 +133,6 @@ def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -
                 done = partial(announce, target, tuple(key for key, _ in changed))
                 transaction.on_commit(done, using=database)
     return changed_rows
-
-
-def _made_tokens(target: Target, rows: int) -> list[str] | None:
-    """None where the UPDATE makes them."""
-    source = target.token_source
-    return source.take(rows) if isinstance(source, PythonTokens) else None
 
 
 def _check_held(target: Target, changed: Sequence[tuple[Any, bool]]) -> None:
@@ -159,14 +152,13 @@ def _update(
     key_type = str(key.rel_db_type(connection))
     values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
     with connection.cursor() as cursor:
-        if tokens is None:
-            cursor.execute(rows_sql.rotate_keys(target, key_type), values)
-        else:
-            cursor.execute(
-                catalogue_sql.column_type(), {"table": target.table, "column": target.token_column}
-            )
-            (token_type,) = cursor.fetchone()
-            cursor.execute(batch_sql.KEEP_TOKENS, {"tokens": array(tokens)})
+        expression = target.token_source.expression
+        if expression is not None:
+            query = rows_sql.rotate_keys(target, key_type, tokens_sql.made_by(expression))
+            cursor.execute(query, values)
+        elif tokens is not None:
+            token_type = str(column_type(cursor, target.table, target.token_column))
+            cursor.execute(tokens_sql.KEEP_TOKENS, {"tokens": array(tokens)})
             query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
             cursor.execute(query, values)
         return list(cursor.fetchall())

@@ -10,8 +10,7 @@ from typing import Any, TextIO
 from django.db import connections
 
 from token_rotation.distributed.records import range_counts_of, records_database
-from token_rotation.engine.lock_wait import Blocker
-from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.result import Blocker, Outcome, Result
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
 from token_rotation.operations.lifecycle import Result as StoredResult
@@ -24,7 +23,7 @@ from token_rotation.operations.stored_output import (
     read_object,
     read_reason,
 )
-from token_rotation.postgres import reason_of
+from token_rotation.postgres.failures import reason_of
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
 from token_rotation.run.record import DATABASE_ERRORS

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -40,6 +40,7 @@ from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres.connection import reading
 from token_rotation.run.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
 from token_rotation.selection.target import Target
+from token_rotation.stop import answering_signals
 
 PART_OF_THE_SOFT_LIMIT = 0.8
 
@@ -118,16 +119,17 @@ def _vacuum(
     soft_limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None) or float("inf")
     ends_at = time.monotonic() + PART_OF_THE_SOFT_LIMIT * soft_limit
     vacuum = TableVacuum(target, cost_limit=limit)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        running = pool.submit(vacuum.run, since_xid=since_xid)
-        try:
-            while not wait([running], timeout=BEAT_EVERY_SECONDS).done:
-                if time.monotonic() >= ends_at or not as_long_as():
-                    vacuum.cancel()
-        except BaseException:
+
+    def end_in_time() -> None:
+        if time.monotonic() >= ends_at or not as_long_as():
             vacuum.cancel()
-            raise
-    return running.result()
+
+    return answering_signals(
+        partial(vacuum.run, since_xid=since_xid),
+        every_seconds=BEAT_EVERY_SECONDS,
+        meanwhile=end_in_time,
+        cancel=vacuum.cancel,
+    )
 
 
 def _goes_on_still(rotation: BatchOperation) -> bool:

@@ -8,7 +8,8 @@ from datetime import datetime
 import psycopg2
 
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, Row, Values, fault_of
+from token_rotation.postgres.connection import Connection, Row, Values
+from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.selection import EVERY_ROW

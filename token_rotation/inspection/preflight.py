@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import psycopg2
 
-from token_rotation.postgres.connection import Connection, Row, describe
+from token_rotation.postgres.connection import Connection, Row
+from token_rotation.postgres.failures import reason_of
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import probe as probe_sql
-from token_rotation.tokens.sources import SqlTokens
 
 MIGRATE = "python manage.py migrate"
 PGTRIGGER = "python manage.py pgtrigger"
@@ -196,9 +196,10 @@ def _role_problems(role: str) -> Iterator[Problem]:
 
 def _token_problems(connection: Connection, target: Target) -> Iterator[Problem]:
     """Only of tokens made in SQL: those made in Python are looked at as they come."""
-    if not isinstance(target.token_source, SqlTokens):
+    expression = target.token_source.expression
+    if expression is None:
         return
-    wrong = _wrong_with_tokens(connection, target, target.token_source.expression)
+    wrong = _wrong_with_tokens(connection, target, expression)
     if wrong is not None:
         yield Problem(
             "token_rotation.E008",
@@ -212,9 +213,9 @@ def _wrong_with_tokens(connection: Connection, target: Target, expression: str) 
     try:
         row = connection.row(probe_sql.probe(expression), values)
     except psycopg2.DataError as error:
-        return f"fails: {describe(error)}"
+        return f"fails: {reason_of(error)}"
     except psycopg2.ProgrammingError as error:
-        return f"is no SQL that this server can run: {describe(error)}"
+        return f"is no SQL that this server can run: {reason_of(error)}"
     made, different, longest, room = row or (0, 0, 0, None)
     if made < PROBED:
         return "makes NULL"

@@ -1,10 +1,9 @@
-"""The clean-up after a rotation: dead rows, statistics, the token's indexes."""
+"""Clean up after a rotation: dead rows, statistics, the token's indexes."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from token_rotation import wording
@@ -18,23 +17,22 @@ from token_rotation.postgres.autocommit_session import CANCELLED
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
 from token_rotation.sql import storage as storage_sql
-from token_rotation.stop import StopSignal
+from token_rotation.stop import StopSignal, answering_signals
 
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
 ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
-LOOK_EVERY_SECONDS = 0.1
 TELL_EVERY_SECONDS = 5.0
-FEW_SHARE = 0.01
-"""Of the dead rows that there were before a VACUUM."""
+FEW = 0.01
+"""So small a part of the dead rows may stay after a VACUUM without a remark."""
 
 Answer = TypeVar("Answer")
 
 
-class Finish:
-    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's indexes if worth it.
+class Cleanup:
+    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's bloated indexes.
 
-    Each step may end by itself, be skipped with a reason, or be stopped; none of them undoes what
-    another did, and a later run does what is left. Call it when nothing is pending.
+    Each step ends by itself, is skipped with a reason, or is stopped. No step undoes another, and
+    a later run does what is left. Call it when nothing is pending.
     """
 
     def __init__(self, target: Target, *, say: Callable[[str], None], stop: StopSignal) -> None:
@@ -44,7 +42,7 @@ class Finish:
         self._command = f"{target.whole_command} --finish"
 
     def run(self) -> bool:
-        """Clean up; False when it was stopped. A step that is skipped says so.
+        """Clean up, and say what is skipped. Return False when it was stopped.
 
         Raises RotationError when the database is out of reach.
         """
@@ -88,15 +86,15 @@ class Finish:
         return ended.skipped_because
 
     def _say_who_needs_the_rest(self, before: Storage, began_xid: int) -> None:
-        """A VACUUM leaves rows that died after somebody's snapshot was taken.
+        """Name who still needs dead rows that the VACUUM had to leave.
 
-        Those of traffic that came since are no matter, nor are few.
+        Snapshots that are younger than the VACUUM do not matter, nor do few rows.
         """
         with reading(self._target.database) as connection:
             after = read_storage(connection, self._target)
             holder = oldest_snapshot(connection, began_xid)
         left = after.dead_rows or 0
-        if holder is not None and left > FEW_SHARE * (before.dead_rows or 0):
+        if holder is not None and left > FEW * (before.dead_rows or 0):
             self._say(
                 f"{_dead_rows(after)} left, which {holder} may still need: once it has ended, "
                 f"{self._command} removes them."
@@ -126,22 +124,23 @@ class Finish:
         return self._watch(lambda: reindex.run(index.name), reindex.cancel)
 
     def _watch(self, work: Callable[[], Answer], cancel: Callable[[], None]) -> Answer:
-        """Work in a thread, so that signals are answered and the waiting person is told."""
+        """Answer signals while ``work`` runs, and tell the waiting person how far it is."""
         tell_at = time.monotonic() + TELL_EVERY_SECONDS
-        with ThreadPoolExecutor(max_workers=1) as pool:
+
+        def look() -> None:
+            nonlocal tell_at
             if self._stop.requested:
                 cancel()
-            running = pool.submit(work)
-            while not wait([running], timeout=LOOK_EVERY_SECONDS).done:
-                if self._stop.requested:
-                    cancel()
-                elif time.monotonic() >= tell_at:
-                    self._tell()
-                    tell_at = time.monotonic() + TELL_EVERY_SECONDS
-            return running.result()
+            elif time.monotonic() >= tell_at:
+                self._tell()
+                tell_at = time.monotonic() + TELL_EVERY_SECONDS
+
+        if self._stop.requested:
+            cancel()
+        return answering_signals(work, meanwhile=look)
 
     def _tell(self) -> None:
-        """What the server does now; not being able to look is no reason to end the work."""
+        """Say what the server does now. If that fails, the work goes on."""
         try:
             with reading(self._target.database) as connection:
                 row = connection.row(storage_sql.upkeep_progress(), {"table": self._target.table})

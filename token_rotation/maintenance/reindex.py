@@ -1,12 +1,11 @@
-"""Build the token's index anew beside the traffic, and remove what an earlier attempt left."""
+"""Rebuild a token's index beside traffic."""
 
 from __future__ import annotations
 
-import psycopg2
-
 from token_rotation.maintenance.vacuum import upkeep_in_progress
-from token_rotation.postgres.autocommit_session import CANCELLED, GentleSession
-from token_rotation.postgres.connection import Connection, fault_of
+from token_rotation.postgres.autocommit_session import CANCELLED, AutocommitSession
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import ddl as ddl_sql
@@ -18,40 +17,36 @@ ATTEMPTS = 3
 class TokenReindex:
     """REINDEX INDEX CONCURRENTLY, on a connection of its own that ends with each call.
 
-    Both methods return None when done, else the reason in words, and raise nothing that the
-    database does. Killed half-way it leaves an invalid index, named ..._ccnew or ..._ccold, that
-    is of no use and slows every write until ``drop_leftovers``.
+    Both methods return None when done, else the reason for people. They raise no database error. A
+    REINDEX that is killed leaves an invalid index, named ..._ccnew or ..._ccold. It is of no use
+    and slows every write until ``drop_leftovers``.
     """
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._session = GentleSession(target.database)
+        self._session = AutocommitSession(target.database)
 
     def drop_leftovers(self) -> str | None:
-        """Remove what ended REINDEXes left; one that is at work now is left alone."""
+        """Remove what REINDEXes left that have ended; one that still runs is left alone."""
         return self._session.attempt(self._drop)
 
     def run(self, index: str) -> str | None:
-        """Build ``index`` anew. A deadlock with another DDL is tried again, without leftovers."""
+        """Rebuild ``index``. After a deadlock, remove the leftovers and try again."""
 
-        def work(connection: Connection) -> str | None:
-            for attempt in range(1, ATTEMPTS + 1):
-                reason = self._drop(connection)
-                if reason is not None:
-                    return reason
-                try:
-                    connection.change(storage_sql.reindex(index))
-                except psycopg2.Error as error:
-                    if fault_of(error) is not Fault.CONTENTION or attempt == ATTEMPTS:
-                        raise
-                else:
-                    return None
-            raise AssertionError("the last attempt returns or raises")
+        def attempt(connection: Connection) -> str | None:
+            reason = self._drop(connection)
+            if reason is None:
+                connection.change(storage_sql.reindex(index))
+            return reason
 
-        return self._session.attempt(work)
+        return self._session.attempt(
+            lambda connection: retry_at_once(
+                lambda: attempt(connection), on=Fault.CONTENTION, tries=ATTEMPTS
+            )
+        )
 
     def cancel(self) -> None:
-        """As ``GentleSession.cancel``. The old index stays in use."""
+        """Cancel as ``AutocommitSession`` does. The old index stays in use."""
         self._session.cancel()
 
     def _drop(self, connection: Connection) -> str | None:

@@ -18,7 +18,8 @@ from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.records import read_records, running_rotation
 from token_rotation.page.running import pace_now
-from token_rotation.postgres.connection import reading, reason_of
+from token_rotation.postgres.connection import reading
+from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.statements import LIMIT_LOCK_WAIT
 from token_rotation.run.record import DATABASE_ERRORS
 from token_rotation.run.run import Run

@@ -32,7 +32,7 @@ from token_rotation.inspection.counting import (
 )
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.readings import read_storage
-from token_rotation.maintenance.cleanup import ENDING, STOPPING, Finish
+from token_rotation.maintenance.cleanup import ENDING, STOPPING, Cleanup
 from token_rotation.operations.failures.describe import describe_explained, describe_unforeseen
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
@@ -156,7 +156,7 @@ class Run:
             self._say("The clean-up was left out: it comes when nothing is pending.")
             return after.complete
         with stop_on_signal(self._stop, stopping=STOPPING, aborting=ENDING):
-            return Finish(self._target, say=self._say, stop=self._stop).run()
+            return Cleanup(self._target, say=self._say, stop=self._stop).run()
 
     def _say(self, sentence: str) -> None:
         say(sentence, self._err if self._mode == "json" else self._out)

@@ -5,25 +5,22 @@ from __future__ import annotations
 from psycopg2 import sql
 
 from token_rotation.selection.target import Target
-from token_rotation.tokens.sources import SqlTokens
 
 
-def rotate_keys(target: Target, key_type: str) -> sql.Composed:
-    """Rotate the rows whose keys are in the array ``keys``, pending or not, to tokens made in SQL.
+def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Composed:
+    """Rotate the rows whose keys are in the array ``keys``, pending or not.
 
     Answers with the key of each row that changed, and whether the change held: a trigger or a rule
     of somebody else may undo it.
 
-    ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL.
+    ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL;
+    ``token`` is evaluated for each row.
     """
-    source = target.token_source
-    if not isinstance(source, SqlTokens):
-        raise TypeError(f"the tokens of {target.label} are not made in SQL")
     return sql.SQL(
         "UPDATE {table} AS stored SET {rotated} WHERE {key} = ANY(%(keys)s::{key_type}[]) {answer}"
     ).format(
         table=sql.Identifier(target.table),
-        rotated=_rotated(target, sql.SQL(source.expression.replace("%", "%%"))),
+        rotated=_rotated(target, token),
         key=_key(target),
         key_type=sql.SQL(key_type),
         answer=_answer(target),

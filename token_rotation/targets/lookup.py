@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from token_rotation.inspection.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import lists as list_sql
 from token_rotation.sql.pending import values_of
 
@@ -88,8 +88,8 @@ class ListedRows:
 
     def _type_of_column(self) -> str:
         if self._type is None:
-            values = {"table": self._target.table, "column": self._column}
-            self._type = str(self._connection.value(catalogue_sql.column_type(), values))
+            with self._connection.cursor() as cursor:
+                self._type = str(column_type(cursor, self._target.table, self._column))
         return self._type
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from tests.support.junk import JUNK
 from token_rotation.distributed.follow import result_of
-from token_rotation.engine.lock_wait import Blocker
-from token_rotation.engine.result import Outcome
+from token_rotation.engine.result import Blocker, Outcome
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import NO_REASON, StoredError

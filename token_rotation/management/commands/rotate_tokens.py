@@ -24,7 +24,8 @@ from token_rotation.notify.replay import (
     as_sentence,
     listened_to,
 )
-from token_rotation.postgres.connection import APPLICATION_NAME, own_session, reading
+from token_rotation.postgres.connection import reading
+from token_rotation.postgres.opening import APPLICATION_NAME, own_session
 from token_rotation.postgres.sessions import name_sessions
 from token_rotation.reporting.evidence import document, make_entry
 from token_rotation.reporting.evidence_file import EvidenceFile

@@ -11,7 +11,7 @@ from typing import Protocol
 from django.db import DatabaseError, InterfaceError, connections
 
 from token_rotation.operations.errors import OperationError
-from token_rotation.postgres import reason_of
+from token_rotation.postgres.failures import reason_of
 
 JOIN_AT_MOST_SECONDS = 5.0
 

@@ -1,8 +1,8 @@
-"""Which faults are tried again, and how long the waits are."""
+"""Which fault an SQLSTATE stands for."""
 
 import pytest
 
-from token_rotation.postgres.sqlstate import Backoff, Fault, classify
+from token_rotation.postgres.sqlstate import Fault, classify
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,3 @@ from token_rotation.postgres.sqlstate import Backoff, Fault, classify
 )
 def test_sqlstate_decides_the_fault(sqlstate: str | None, fault: Fault) -> None:
     assert classify(sqlstate) is fault
-
-
-def test_waits_double_up_to_the_longest_and_are_spread_by_jitter() -> None:
-    backoff = Backoff(60, first_seconds=0.1, longest_seconds=1.0)
-    longest = [backoff.delay_seconds(attempt, lambda: 1.0) for attempt in range(1, 7)]
-    assert longest == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
-    assert backoff.delay_seconds(4, lambda: 0.0) == pytest.approx(0.4)
-
-
-def test_the_thousandth_attempt_has_a_wait_too() -> None:
-    assert Backoff(60).delay_seconds(1000, lambda: 1.0) == 5.0
