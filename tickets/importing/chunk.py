@@ -56,24 +56,8 @@ def import_chunk(
     """
     with transaction.atomic(using=database):
         _lock_running(database, operation)
-        known = _stored_digests(database, rows)
-        new: list[Row] = []
-        clashes: list[BadLine] = []
-        already_there = 0
-        last_line = 0
-        for row in rows:
-            last_line = row.line
-            if row.reference not in known:
-                known[row.reference] = row.digest
-                new.append(row)
-            elif known[row.reference] == row.digest:
-                already_there += 1
-            else:
-                clashes.append(_clash(row))
-                if strict:
-                    break
+        new, done = _compare(rows, _stored_digests(database, rows), strict=strict)
         _insert(database, operation, new)
-        done = ChunkDone(len(new), already_there, tuple(clashes), last_line)
         transaction.on_commit(lambda: committed(done), using=database)
 
 
@@ -106,6 +90,28 @@ def _stored_digests(database: str, rows: Sequence[Row]) -> dict[str, bytes]:
         .values_list("reference", "digest")
     )
     return {reference: bytes(digest) for reference, digest in found}
+
+
+def _compare(
+    rows: Sequence[Row], known: dict[str, bytes], *, strict: bool
+) -> tuple[list[Row], ChunkDone]:
+    """Return the new rows, and the outcome once they are inserted. Adds them to ``known``."""
+    new: list[Row] = []
+    clashes: list[BadLine] = []
+    already_there = 0
+    last_line = 0
+    for row in rows:
+        last_line = row.line
+        if row.reference not in known:
+            known[row.reference] = row.digest
+            new.append(row)
+        elif known[row.reference] == row.digest:
+            already_there += 1
+        else:
+            clashes.append(_clash(row))
+            if strict:
+                break
+    return new, ChunkDone(len(new), already_there, tuple(clashes), last_line)
 
 
 def _insert(database: str, operation: BatchOperation, rows: Sequence[Row]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TextIO
 
@@ -16,13 +15,13 @@ from tickets.importing.options import ImportOptions
 from tickets.importing.source import Source, opened
 from tickets.importing.work import DATABASE_ERRORS, Work
 from tickets.models import ImportedTicket
-from token_rotation.command_line import StopSignal, stop_on_signal
+from token_rotation.command_line import StopSignal, answering_signals, stop_on_signal
 from token_rotation.operations import StoredError, describe_explained, describe_unforeseen
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
 
 OPERATION_TYPE = "import_tickets"
-ANSWER_WITHIN_SECONDS = 0.1
+
 GO_ON = "Run the same command again to go on: it skips what is imported."
 
 
@@ -62,7 +61,7 @@ def _run(
     error: StoredError | None = None
     failed: ImportTicketsError | None = None
     try:
-        _in_a_thread(work)
+        answering_signals(work.run)
     except ImportTicketsError as ended_by:
         failed, error = ended_by, describe_explained(ended_by)
     except BaseException as ended_by:
@@ -79,15 +78,6 @@ def _run(
         )
     print(_sentence(operation, options, work), file=out, flush=True)
     return work.finished and not counts.bad
-
-
-def _in_a_thread(work: Work) -> None:
-    """Work in a thread, so that the main thread answers signals even if the database is silent."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        running = pool.submit(work.run)
-        while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
-            pass
-        running.result()
 
 
 def _check_schema(database: str) -> None:

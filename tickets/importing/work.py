@@ -24,7 +24,7 @@ from token_rotation.command_line import StopSignal
 from token_rotation.operations import Heartbeat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import Backoff, Fault, classify, reason_of
+from token_rotation.postgres import Backoff, Fault, fault_of, reason_of
 
 BEAT_EVERY_SECONDS = 1.0
 ATTEMPTS = 20
@@ -139,7 +139,5 @@ def _cancel(raw: Any) -> None:
 
 
 def _passes(error: DatabaseError) -> bool:
-    sqlstate = getattr(error.__cause__, "pgcode", None)
-    return lost_a_race(error) or (
-        sqlstate is not None and classify(sqlstate) in (Fault.CONTENTION, Fault.LOCKED)
-    )
+    """Return True if a retry helps: another transaction was first, or is in the way."""
+    return lost_a_race(error) or fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)
