@@ -87,7 +87,7 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "containers.md",
     ),
     r"export DATABASE_URL=.*": (
-        "unit/test_database_settings.py",
+        "unit/tickets/config/test_database.py",
         "test_every_part_of_the_url_is_used",
         "postgres",
     ),
