@@ -44,7 +44,7 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
     r"scripts/demo (100000|--page)|manage\.py .*": (
         "acceptance/test_demo.py",
         "test_the_demo_kills_a_rotation_resumes_it_and_proves_the_result",
-        "demo_story.py",
+        '"demonstration"',
     ),
     r"scripts/setup( dev)?": (
         _SCRIPTS,
@@ -87,7 +87,7 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "containers.md",
     ),
     r"export DATABASE_URL=.*": (
-        "unit/test_database_settings.py",
+        "unit/tickets/config/test_database.py",
         "test_every_part_of_the_url_is_used",
         "postgres",
     ),

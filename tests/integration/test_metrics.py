@@ -53,25 +53,25 @@ def test_figures_are_those_of_the_table_and_of_every_recorded_rotation(
 ) -> None:
     leak(tickets, 500)
     before = scrape()
-    assert before["rotation_pending_rows",] == 500
-    assert before["rotation_rotated_rows_total",] == 0
-    assert before["rotation_batch_seconds_count",] == 0
+    assert before["token_rotation_pending_rows",] == 500
+    assert before["token_rotation_rotated_rows_total",] == 0
+    assert before["token_rotation_batch_seconds_count",] == 0
 
     for limit in ("100", "200"):
         options = ("--limit", limit, "--batch-rows", "50", "--pause-seconds", "0.01")
         manage("rotate_tokens", *options, database_url=database_url)
     after = scrape()
 
-    assert after["rotation_pending_rows",] == 200
-    assert after["rotation_pending_rows_is_estimate",] == 0
-    assert after["rotation_rotated_rows_total",] == 300
-    assert after["rotation_batch_seconds_count",] == 6
-    assert after["rotation_batch_seconds_bucket", "+Inf"] == 6
-    assert after["rotation_batch_seconds_sum",] > 0
-    assert after["rotation_waited_seconds_total", "pace"] > 0
-    assert after["rotation_retries_total",] == 0
-    assert after["rotation_running",] == 0
-    assert after["rotation_guard_intact",] == 1
+    assert after["token_rotation_pending_rows",] == 200
+    assert after["token_rotation_pending_rows_is_estimate",] == 0
+    assert after["token_rotation_rotated_rows_total",] == 300
+    assert after["token_rotation_batch_seconds_count",] == 6
+    assert after["token_rotation_batch_seconds_bucket", "+Inf"] == 6
+    assert after["token_rotation_batch_seconds_sum",] > 0
+    assert after["token_rotation_waited_seconds_total", "pace"] > 0
+    assert after["token_rotation_retries_total",] == 0
+    assert after["token_rotation_running",] == 0
+    assert after["token_rotation_guard_intact",] == 1
 
 
 def test_a_rotation_shows_while_it_runs(
@@ -92,15 +92,15 @@ def test_a_rotation_shows_while_it_runs(
     with keeping:
         engine.run()
         progress.reach(100)
-        until(lambda: scrape()["rotation_batch_seconds_count",] == 5)
+        until(lambda: scrape()["token_rotation_batch_seconds_count",] == 5)
         running = scrape()
     kept.end(engine.result)
 
-    assert running["rotation_running",] == 1
-    assert running["rotation_rotated_rows_total",] == 100
+    assert running["token_rotation_running",] == 1
+    assert running["token_rotation_rotated_rows_total",] == 100
     ended = scrape()
-    assert ended["rotation_running",] == 0
-    for name in ("rotation_rotated_rows_total", "rotation_batch_seconds_count"):
+    assert ended["token_rotation_running",] == 0
+    for name in ("token_rotation_rotated_rows_total", "token_rotation_batch_seconds_count"):
         assert ended[name,] == running[name,]
 
 
@@ -146,8 +146,8 @@ def test_a_table_that_is_not_there_has_no_figure_and_a_broken_guard(
 ) -> None:
     tickets.cursor().execute("ALTER TABLE tickets_ticket RENAME TO hidden")
     figures = scrape()
-    assert ("rotation_pending_rows",) not in figures
-    assert figures["rotation_guard_intact",] == 0
+    assert ("token_rotation_pending_rows",) not in figures
+    assert figures["token_rotation_guard_intact",] == 0
 
 
 @pytest.mark.parametrize("table", ["token_rotation_operation", "tickets_ticket"])
@@ -190,5 +190,5 @@ class TestPage:
         headers = {"authorization": f"Bearer {TOKEN}", "accept": accept}
         page = client.get("/metrics", headers=headers)
         assert page.status_code == 200
-        assert 'rotation_pending_rows{model="tickets.Ticket"} 0.0' in page.content.decode()
+        assert 'token_rotation_pending_rows{model="tickets.Ticket"} 0.0' in page.content.decode()
         assert page["Cache-Control"] == "no-store"

@@ -1,4 +1,4 @@
-"""What all rotations of a target have done so far, from the records that they keep."""
+"""Totals of all recorded rotations of a target."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from token_rotation.selection.target import Target
 
 @dataclass(slots=True)
 class Totals:
-    """How many rotations are ``running``, and what every rotation that has a record has ``done``.
+    """The number of ``running`` rotations, and the sum of what all recorded ones have ``done``.
 
-    Running ones count as of their last sign of life.
+    Running ones count as of their last heartbeat.
     """
 
     running: int = 0
@@ -28,10 +28,7 @@ class Totals:
 
 
 def totals_of(target: Target) -> Totals:
-    """Read the records of a target, each once.
-
-    Raises StatementError where they cannot be read within seconds.
-    """
+    """Read the records of a target. Raises StatementError if that takes more than seconds."""
     try:
         with briefly(target.database):
             return _sum(target)

@@ -1,4 +1,4 @@
-"""Which buttons there are, and why there are no others."""
+"""The buttons, and why others are missing."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.look import Look
-from token_rotation.page.records import Records
+from token_rotation.page.records import TargetRecords
 from token_rotation.selection.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A rotation that can be stopped, and given another pace.
+    """A rotation that can be stopped or given another pace.
 
-    ``rate_is_fixed_because`` and ``batch_is_fixed_because`` say why that part of the pace cannot be
-    changed.
+    ``rate_is_fixed_because`` and ``batch_is_fixed_because`` say why that part of the pace cannot
+    change; they are empty if it can.
     """
 
     number: int
@@ -27,7 +27,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """``cannot_start_because`` is empty when a rotation can be started, with ``first_pace``."""
+    """``cannot_start_because`` is empty if a rotation can start; ``first_pace`` fills its form."""
 
     may_control: bool
     label: str
@@ -38,7 +38,9 @@ class Controls:
     rate_of_spread: str
 
 
-def controls_of(target: Target, look: Look, records: Records, *, may_control: bool) -> Controls:
+def controls_of(
+    target: Target, look: Look, records: TargetRecords, *, may_control: bool
+) -> Controls:
     return Controls(
         may_control=may_control,
         label=target.label,
@@ -47,7 +49,7 @@ def controls_of(target: Target, look: Look, records: Records, *, may_control: bo
                 number=each.operation.pk,
                 is_stopping=each.is_stopping,
                 pace=each.pace,
-                rate_is_fixed_because=RATE_OF_SPREAD if each.shares is not None else "",
+                rate_is_fixed_because=RATE_OF_SPREAD if each.ranges is not None else "",
                 batch_is_fixed_because=FIXED_BATCHES if each.batch_size_is_fixed else "",
             )
             for each in records.at_work
@@ -59,23 +61,23 @@ def controls_of(target: Target, look: Look, records: Records, *, may_control: bo
     )
 
 
-RATE_OF_SPREAD = "Nobody counts for all the workers of a spread rotation."
+RATE_OF_SPREAD = "Rate limits do not span workers."
 FIXED_BATCHES = "It was started with --batch-rows, which fixes the size."
 
 
-def cannot_start_because(look: Look, records: Records) -> str:
-    """A sentence, or nothing where a rotation can be started.
+def cannot_start_because(look: Look, records: TargetRecords) -> str:
+    """Return a sentence, or "" if a rotation can start.
 
-    It is a courtesy: two at once share the rows and harm nothing.
+    Two rotations at once do no harm: they share the rows.
     """
     if records.unreadable_because:
-        return "A rotation that leaves no record could not be stopped from here."
+        return "Without its record you could not stop it here."
     if records.at_work:
-        return "One is running."
+        return "A rotation is running."
     if look.report is None:
-        return "The table cannot be looked at."
+        return "The table cannot be read."
     if not look.report.guard.intact:
-        return "The guard has to be mended first."
+        return "Repair the guard first."
     if look.report.counts.pending.rows == 0:
         return "Nothing is pending."
     return ""

@@ -1,4 +1,4 @@
-"""Where a rotation stands, in the command's own words."""
+"""The progress of a rotation, in the words of the command."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from token_rotation import wording
 from token_rotation.page.look import Look
-from token_rotation.page.records import Records, RunningRotation
+from token_rotation.page.records import TargetRecords
+from token_rotation.page.running import RunningRotation
+from token_rotation.page.waits import waits_of
 from token_rotation.selection.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``state`` is one of the words below, ``sentence`` what it means just now.
+    """``state`` is a key of TITLES, ``sentence`` says what it means now.
 
-    complete, pending, unguarded (as the data say); rotating, stopping, silent (as the records say);
-    unready, unknown (nothing can be counted, or reached).
+    complete, empty, pending, unguarded come from the table; rotating, stopping, silent from the
+    records. In the states unready and unknown the table cannot be counted or reached.
     """
 
     state: str
@@ -33,14 +35,14 @@ class Figures:
 
     @property
     def percent_in_words(self) -> str:
-        """An estimate does not pass for exact: it has no decimals."""
+        """The percentage as text. An estimate says "about" and has no decimals."""
         if self.percent is None:
             return wording.UNKNOWN
         return f"about {self.percent:.0f}" if self.is_estimate else f"{self.percent:.2f}"
 
     @property
     def announcement(self) -> str:
-        """For ears: another one only with a new state, or ten percent further."""
+        """The text for screen readers; it changes with the state and with each ten percent."""
         if self.percent is None or self.state not in {"rotating", "stopping"}:
             return f"{self.title}. {self.sentence}"
         return f"{self.title}, {int(self.percent // 10) * 10} %."
@@ -51,7 +53,7 @@ TITLES = {
     "empty": "Nothing to rotate",
     "pending": "Rows are pending",
     "rotating": "Rotating",
-    "silent": "No sign of life",
+    "silent": "No heartbeat",
     "stopping": "Stopping",
     "unguarded": "The guard is not whole",
     "unknown": "Unknown",
@@ -59,8 +61,8 @@ TITLES = {
 }
 
 
-def figures_of(target: Target, look: Look, records: Records) -> Figures:
-    """The table's figures, with what has been rotated since the look taken off."""
+def figures_of(target: Target, look: Look, records: TargetRecords) -> Figures:
+    """Return the figures of the last look, less the rows rotated since."""
     pending, total, percent = _pending_total_percent(look, records)
     state = _state(look, records, pending)
     rates = [each.progress.rows_per_second() for each in records.at_work]
@@ -79,13 +81,13 @@ def figures_of(target: Target, look: Look, records: Records) -> Figures:
         pending=wording.count(pending, is_estimate=_pending_is_estimate(look)),
         rate=wording.rate(rate),
         remaining=wording.duration(pending / rate if pending is not None and rate else None),
-        waits=_waits(records),
+        waits=waits_of(records),
         lines=tuple(_line(each) for each in records.running),
     )
 
 
 def _pending_total_percent(
-    look: Look, records: Records
+    look: Look, records: TargetRecords
 ) -> tuple[int | None, int | None, float | None]:
     pending = look.pending_rows(records.rows_since(look.counted_at))
     if look.report is None or pending is None:
@@ -102,7 +104,7 @@ def _pending_is_estimate(look: Look) -> bool:
     return look.report is not None and look.report.counts.pending.is_estimate
 
 
-def _state(look: Look, records: Records, pending: int | None) -> str:
+def _state(look: Look, records: TargetRecords, pending: int | None) -> str:
     report = look.report
     if report is None:
         return "unready" if hasattr(look.error, "problems") else "unknown"
@@ -116,15 +118,15 @@ def _state(look: Look, records: Records, pending: int | None) -> str:
     return "silent" if records.running else "pending"
 
 
-def _sentence(state: str, target: Target, look: Look, records: Records) -> str:
+def _sentence(state: str, target: Target, look: Look, records: TargetRecords) -> str:
     if state in {"unready", "unknown"}:
         return f"{look.error}."
     if state == "silent":
         silent = records.running[0]
         return (
-            f"Operation {silent.operation.pk} has given no sign of life for "
-            f"{wording.duration(silent.silent_seconds)}: killed, or out of reach. What it has done "
-            "is safe; starting again goes on where the data say."
+            f"Operation {silent.operation.pk} has sent no heartbeat for "
+            f"{wording.duration(silent.silent_seconds)}: it was killed or is out of reach. Its "
+            "rotated rows are safe. Start a rotation to continue."
         )
     return {
         "complete": "Nothing is pending and the guard is whole: no leaked token opens anything, "
@@ -133,37 +135,14 @@ def _sentence(state: str, target: Target, look: Look, records: Records) -> str:
         "pending": "No rotation is running."
         if records.recent
         else "No rotation of this table has been started yet.",
-        "rotating": "Traffic goes on while it runs. It can be stopped, or killed, at any moment.",
-        "stopping": "The running batch commits, then it ends. What is done stays done.",
-        "unguarded": "A leaked token could come back, so no rotation starts until that is mended.",
+        "rotating": "Traffic continues. You can stop or kill the rotation at any moment.",
+        "stopping": "The current batch commits, then it ends. Rotated rows stay rotated.",
+        "unguarded": "A leaked token could come back. No rotation starts until you repair it.",
     }[state]
 
 
-def _waits(records: Records) -> tuple[str, ...]:
-    said: list[str] = []
-    for each in records.at_work:
-        said += each.waits
-        if each.shares is not None and not each.shares.at_work and each.shares.waiting:
-            said.append("a worker that takes a range")
-        if not each.waits:
-            said += _why_slow(each)
-    if records.at_work:
-        return tuple(said) or ("nothing",)
-    return (wording.UNKNOWN,)
-
-
-def _why_slow(rotation: RunningRotation) -> tuple[str, ...]:
-    """Of a rotation that is in no trouble."""
-    pace, batch_rows = rotation.pace, rotation.gives_way_with
-    if pace.max_rows_per_second is not None or pace.pause_seconds > 0:
-        return (f"the pace asked for: {pace}",)
-    if batch_rows is not None:
-        return (f"nothing; it gives way to traffic, with batches of {batch_rows:,} rows",)
-    return ()
-
-
 def _line(rotation: RunningRotation) -> str:
-    """As the command's lines are."""
+    """Return the line that the command prints for it."""
     progress, operation = rotation.progress, rotation.operation
     line = (
         f"operation {operation.pk}: rotated {progress.done_rows:,} of "
@@ -171,6 +150,6 @@ def _line(rotation: RunningRotation) -> str:
         f"{wording.rate(progress.rows_per_second())}, "
         f"{wording.duration(progress.remaining_seconds())} left"
     )
-    if rotation.shares is not None:
-        line += f", {wording.ranges(rotation.shares.at_work, rotation.shares.waiting)}"
+    if rotation.ranges is not None:
+        line += f", {wording.ranges(rotation.ranges.at_work, rotation.ranges.waiting)}"
     return line

@@ -1,4 +1,4 @@
-"""How fast a rotation is and was, from the samples that its record keeps."""
+"""Rates of rotations, from the samples in their records."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ BUCKETS = 120
 SHORTEST_SECONDS = 1.0
 
 Sample = tuple[float, int]
-"""Seconds since 1970 by the database's clock, and how many rows were done by then."""
+"""Seconds since 1970 by the database's clock, and the rows done by then."""
 
 
 class _Replayed:
-    """A clock that stands where a sample was taken."""
+    """A clock that shows the time of a sample."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -27,10 +27,10 @@ class _Replayed:
 
 
 def replay(samples: Sequence[Sample], total_rows: int, *, now: float) -> Progress:
-    """The progress as the command itself shows it, whose rate is that of the last 30 seconds.
+    """Return the progress as the command shows it; its rate is that of the last 30 s.
 
-    ``now`` is when the samples were read. Samples out of order, after a fail-over to another clock,
-    are left out.
+    ``now`` is when the samples were read. Ignores samples out of order, which a fail-over to a
+    server with another clock leaves.
     """
     clock = _Replayed(samples[0][0] if samples else now)
     progress = Progress(total_rows, clock=clock)
@@ -42,10 +42,10 @@ def replay(samples: Sequence[Sample], total_rows: int, *, now: float) -> Progres
 
 
 def rates(histories: Iterable[Sequence[Sample]], *, now: float) -> list[tuple[int, float | None]]:
-    """Rows per second of all histories together, for each five seconds of the last ten minutes.
+    """Return the end and the rate of each 5 s of the last ten minutes, for all histories together.
 
-    Each with the time at which it ended; None where no rotation was at work. What has not ended
-    yet is left out, and so is what lies before the first rate.
+    Rows per second; None where no rotation ran. Leaves out the 5 s that are not over yet, and those
+    before the first rate.
     """
     last = math.floor(now / BUCKET_SECONDS)
     rows: dict[int, float] = {}
@@ -67,9 +67,9 @@ def rates(histories: Iterable[Sequence[Sample]], *, now: float) -> list[tuple[in
 
 
 def rows_since(samples: Iterable[Sample], at: float) -> float:
-    """How many rows were done from ``at`` to the last sample; between two samples, steadily.
+    """Return the rows done from ``at`` to the last sample, assuming a steady rate between samples.
 
-    ``at`` and the samples are of one clock. What was done after the last sample is not known yet.
+    ``at`` and the samples are by the same clock.
     """
     rows = 0.0
     for (since, rows_then), (until, rows_now) in pairwise(_in_order(samples)):
@@ -87,7 +87,7 @@ def _in_order(samples: Iterable[Sample]) -> Iterator[Sample]:
 
 
 def _parts(history: Sequence[Sample]) -> Iterator[tuple[int, float, float]]:
-    """Bucket, rows and seconds of each stretch between two samples, cut where buckets end."""
+    """Yield bucket, rows and seconds between each two samples, cut at the ends of buckets."""
     for (since, rows_then), (until, rows_now) in pairwise(_in_order(history)):
         rate = max(0, rows_now - rows_then) / (until - since)
         begin = since

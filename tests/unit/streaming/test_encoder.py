@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from token_rotation.streaming.cells import cells, harmless
 from token_rotation.streaming.encoder import CsvEncoder
-from token_rotation.streaming.keep_alive import BLANK_LINE, HELD_BACK_BYTES, Drip
+from token_rotation.streaming.keep_alive import BLANK_LINE, HELD_BACK_BYTES, KeepAlive
 from token_rotation.streaming.pace import BLOCK_BYTES, FETCH_SECONDS, ROWS_AT_MOST, FetchPace
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -69,33 +69,35 @@ def test_the_last_line_of_an_incomplete_file_has_as_many_cells_as_every_line() -
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 300)), min_size=1, max_size=6))
 def test_waits_change_no_record_wherever_they_fall(blocks: list[tuple[int, int]]) -> None:
-    encoder, drip, sent, rows = CsvEncoder(["n", "text"]), Drip(), b"", []
+    encoder, keep_alive, sent, rows = CsvEncoder(["n", "text"]), KeepAlive(), b"", []
     for length, keep_alives in blocks:
         rows.append([f"{len(rows)}", '"ä\r\n,' + "x" * length])
-        piece = drip.feed(encoder.lines([rows[-1]]))
+        piece = keep_alive.feed(encoder.lines([rows[-1]]))
         assert piece
         sent += piece
         for _ in range(keep_alives):
-            byte = drip.keep_alive()
+            byte = keep_alive.filler()
             assert byte
             sent += byte
-    assert [row for row in read(sent + drip.rest()) if row] == rows
+    assert [row for row in read(sent + keep_alive.rest()) if row] == rows
 
 
 @given(st.binary(min_size=1, max_size=500), st.integers(0, HELD_BACK_BYTES - 1))
 def test_a_short_wait_changes_no_byte(block: bytes, keep_alives: int) -> None:
-    drip = Drip()
-    sent = drip.feed(block)
+    keep_alive = KeepAlive()
+    sent = keep_alive.feed(block)
     for _ in range(min(keep_alives, len(block) - 1)):
-        sent += drip.keep_alive()
-    assert sent + drip.rest() == block
-    assert drip.keep_alive() == BLANK_LINE
+        sent += keep_alive.filler()
+    assert sent + keep_alive.rest() == block
+    assert keep_alive.filler() == BLANK_LINE
 
 
 def test_an_empty_cell_of_the_only_column_is_no_blank_line() -> None:
-    encoder, drip = CsvEncoder(["only"]), Drip()
-    data = drip.feed(encoder.header() + encoder.lines([[None], ["a"], [""]])) + drip.rest()
-    data += drip.keep_alive()
+    encoder, keep_alive = CsvEncoder(["only"]), KeepAlive()
+    data = (
+        keep_alive.feed(encoder.header() + encoder.lines([[None], ["a"], [""]])) + keep_alive.rest()
+    )
+    data += keep_alive.filler()
     assert [row for row in read(data) if row] == [["only"], [""], ["a"], [""]]
     assert len(pd.read_csv(io.BytesIO(data))) == 3
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tickets.importing.chunking import gather
+from tickets.importing.chunking import chunked
 from tickets.importing.errors import UnreadableFileError
 from tickets.importing.records import LONGEST_RECORD_CHARACTERS, Records
 from tickets.importing.row import BadLine, Row
@@ -144,7 +144,7 @@ def test_chunks_are_bounded_and_the_bad_are_told_at_once() -> None:
     told: list[BadLine] = []
     mixed = [row(2, "a"), row(3, "b"), bad, row(5, "c")]
 
-    chunks = gather(mixed, chunk_rows=2, refused=told.append, strict=False)
+    chunks = chunked(mixed, chunk_rows=2, refused=told.append, strict=False)
 
     assert [[one.reference for one in chunk] for chunk in chunks] == [["a", "b"], ["c"]]
     assert told == [bad]
@@ -154,7 +154,7 @@ def test_strict_reads_no_further_than_the_first_bad_line() -> None:
     told: list[BadLine] = []
     mixed = iter([row(2, "a"), BadLine(3, 3, "reason"), row(4, "b"), row(5, "c")])
 
-    chunks = list(gather(mixed, chunk_rows=9, refused=told.append, strict=True))
+    chunks = list(chunked(mixed, chunk_rows=9, refused=told.append, strict=True))
 
     assert [[one.reference for one in chunk] for chunk in chunks] == [["a"]]
     assert [one.line for one in told] == [3]
@@ -164,6 +164,6 @@ def test_strict_reads_no_further_than_the_first_bad_line() -> None:
 def test_long_bodies_make_a_chunk_shorter() -> None:
     rows = [row(n, str(n), body="b" * 100_000) for n in range(100)]
 
-    chunks = list(gather(rows, chunk_rows=1_000, refused=lambda _: None, strict=False))
+    chunks = list(chunked(rows, chunk_rows=1_000, refused=lambda _: None, strict=False))
 
     assert [len(chunk) for chunk in chunks] == [40, 40, 20]
