@@ -1,0 +1,149 @@
+"""Usage: scripts/mutants [--rooms NAMES] [--sample N] [--seed S] [--workers N]"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from mutation import score
+from mutation.arguments import Arguments, parse_arguments
+from mutation.judge import Judge, judge
+from mutation.mutants import Mutant, mutants_of, sample
+from mutation.rooms import PROJECT, ConfigurationError, Rooms, read_rooms
+from mutation.test_map import AT_MOST_SECONDS, TestMap, measured
+from mutation.tree import commit, digests
+from mutation.verdict import Equivalents, Fate, Verdict, judge_one
+
+JUDGED, NOT_JUDGED = 0, 1
+KEPT = PROJECT / "var" / "mutants"
+PAGE = PROJECT / "docs" / "measurements" / "mutants.md"
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    try:
+        rooms = read_rooms()
+        mutants = list(_mutants(rooms, arguments))
+        if arguments.list_only:
+            print("\n".join(mutant.name for mutant in mutants))
+            return JUDGED
+        chosen = _chosen(mutants, arguments)
+        print(f"{len(chosen):,} of {len(mutants):,} mutants, seed {arguments.seed}", flush=True)
+        verdicts = _judge_all(rooms, chosen, arguments)
+    except (ConfigurationError, RuntimeError) as error:
+        print(f"scripts/mutants: {error}", file=sys.stderr)
+        return NOT_JUDGED
+    _tell(verdicts, len(mutants), arguments)
+    return JUDGED
+
+
+def _mutants(rooms: Rooms, arguments: Arguments) -> Iterator[Mutant]:
+    unknown = set(arguments.rooms) - {room.name for room in rooms.rooms}
+    if unknown:
+        raise ConfigurationError(f"no room is named {', '.join(sorted(unknown))}")
+    for room in rooms.rooms:
+        if not arguments.rooms or room.name in arguments.rooms:
+            for module in room.modules:
+                yield from mutants_of(PROJECT, room, module)
+
+
+def _chosen(mutants: Sequence[Mutant], arguments: Arguments) -> list[Mutant]:
+    if arguments.again:
+        left = set(json.loads((KEPT / "survivors.json").read_text()))
+        return [mutant for mutant in mutants if mutant.key in left]
+    if arguments.sample is None:
+        return list(mutants)
+    return sample(mutants, arguments.sample, arguments.seed)
+
+
+def _judge_all(rooms: Rooms, chosen: Sequence[Mutant], arguments: Arguments) -> list[Verdict]:
+    equivalents = Equivalents()
+    verdicts = [Verdict(m, Fate.EQUIVALENT, 0) for m in chosen if m in equivalents]
+    queue: SimpleQueue[Mutant] = SimpleQueue()
+    for mutant in (m for m in chosen if m not in equivalents):
+        queue.put(mutant)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="mutants-"))
+    directory.chmod(0o755)
+    try:
+        with ExitStack() as stack:
+            judges = [
+                stack.enter_context(judge(PROJECT, directory / f"{number}"))
+                for number in range(arguments.workers)
+            ]
+            test_map = _test_map(rooms, judges[0])
+            with ThreadPoolExecutor(len(judges)) as pool:
+                parts = [pool.submit(_work, each, test_map, queue) for each in judges]
+                verdicts += [verdict for part in parts for verdict in part.result()]
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    if arguments.sample is None and not arguments.rooms and not arguments.again:
+        for entry in equivalents.unused:
+            print(f"no such equivalent mutant any more: {entry}")
+    return verdicts
+
+
+def _test_map(rooms: Rooms, one: Judge) -> TestMap:
+    modules = [module for room in rooms.rooms for module in room.modules]
+    files = digests(PROJECT, "token_rotation/", "tickets/", "tests/")
+    tests = {name: files.pop(name) for name in list(files) if _is_test(rooms, name)}
+    key = f"{files} {modules}"
+    kept = measured(KEPT / "map.json", key, tests, lambda new: one.measure(new, modules))
+    test_map = TestMap(PROJECT, rooms, kept)
+    for test in test_map.failing:
+        print(f"fails without any change and judges nothing: {test}", flush=True)
+    return test_map
+
+
+def _is_test(rooms: Rooms, name: str) -> bool:
+    return name.startswith(rooms.tests) and Path(name).name.startswith("test_")
+
+
+def _work(judge_: Judge, test_map: TestMap, queue: SimpleQueue[Mutant]) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    while True:
+        try:
+            mutant = queue.get_nowait()
+        except Empty:
+            return verdicts
+        verdict = judge_one(judge_, test_map, mutant)
+        verdicts.append(verdict)
+        print(f"{verdict.fate.value:<10} {mutant.name}", flush=True)
+
+
+def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None:
+    print(score.as_text(verdicts))
+    left = [v.mutant.key for v in verdicts if v.fate is Fate.SURVIVED]
+    score.write(KEPT / "survivors.txt", score.survivors(verdicts))
+    score.write(KEPT / "survivors.json", json.dumps(left))
+    print(f"{len(left)} survived: {(KEPT / 'survivors.txt').relative_to(PROJECT)}")
+    if arguments.rooms or arguments.again:
+        return
+    command = "scripts/mutants"
+    how = ""
+    if arguments.sample is not None:
+        command = shlex.join(
+            [command, "--sample", f"{arguments.sample}", "--seed", f"{arguments.seed}"]
+        )
+        how = ", from each module its due"
+    text = score.page(
+        verdicts,
+        commit=commit(PROJECT),
+        command=command,
+        total=total,
+        how=how,
+        seconds=AT_MOST_SECONDS,
+    )
+    score.write(PAGE, text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
