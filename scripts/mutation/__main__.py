@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,15 @@ from mutation.test_map import AT_MOST_SECONDS, TestMap, measured
 from mutation.tree import commit, digests
 from mutation.verdict import Equivalents, Fate, Verdict, judge_one
 
-JUDGED, NOT_JUDGED = 0, 1
+JUDGED, NOT_JUDGED, INTERRUPTED = 0, 1, 130
 KEPT = PROJECT / "var" / "mutants"
 PAGE = PROJECT / "docs" / "measurements" / "mutants.md"
 
 
 def main() -> int:
     arguments = parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # servers must not stay behind
+        signal.signal(number, signal.default_int_handler)
     try:
         rooms = read_rooms()
         mutants = list(_mutants(rooms, arguments))
@@ -41,6 +44,9 @@ def main() -> int:
     except (ConfigurationError, RuntimeError) as error:
         print(f"scripts/mutants: {error}", file=sys.stderr)
         return NOT_JUDGED
+    except KeyboardInterrupt:
+        print("scripts/mutants: interrupted; its servers are gone", file=sys.stderr)
+        return INTERRUPTED
     _tell(verdicts, len(mutants), arguments)
     return JUDGED
 
@@ -82,7 +88,12 @@ def _judge_all(rooms: Rooms, chosen: Sequence[Mutant], arguments: Arguments) -> 
             test_map = _test_map(rooms, judges[0])
             with ThreadPoolExecutor(len(judges)) as pool:
                 parts = [pool.submit(_work, each, test_map, queue) for each in judges]
-                verdicts += [verdict for part in parts for verdict in part.result()]
+                try:
+                    verdicts += [verdict for part in parts for verdict in part.result()]
+                except KeyboardInterrupt:
+                    while not queue.empty():
+                        queue.get()  # each ends after the mutant that it judges
+                    raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if arguments.sample is None and not arguments.rooms and not arguments.again:

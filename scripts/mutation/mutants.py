@@ -76,7 +76,11 @@ def mutants_of(project: Path, room: Room, module: str) -> Iterator[Mutant]:
             for start, _ in operator.mutation_positions(node)
         )
         for occurrence, (node, start) in enumerate(positions):
-            if _is_separator(node) or any(first <= start < last for first, last in notes):
+            if (
+                _is_separator(node)
+                or _is_twin(name, node)
+                or any(first <= start < last for first, last in notes)
+            ):
                 continue
             changed = mutate_code(source, operator, occurrence)
             if changed is None or changed in seen or not _is_python(changed):
@@ -93,6 +97,14 @@ def mutants_of(project: Path, room: Room, module: str) -> Iterator[Mutant]:
 def _is_separator(node: Any) -> bool:
     """The star after which arguments must be named."""
     return bool(getattr(node, "value", "") == "*" and node.parent.type == "parameters")
+
+
+def _is_twin(operator: str, node: Any) -> bool:
+    """``not`` before a comparison, or another ``not``, is what other operators do as well."""
+    if operator != "core/AddNot":
+        return False
+    condition = node.children[2 if node.type == "test" else 1]
+    return condition.type in ("comparison", "not_test")
 
 
 def _is_python(source: str) -> bool:

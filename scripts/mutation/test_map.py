@@ -13,11 +13,14 @@ from mutation.mutants import Mutant
 from mutation.rooms import Rooms
 
 FIRST_TESTS = 12
-AT_MOST_SECONDS = 90.0  # of tests for one mutant, by their time when unchanged
+AT_MOST_SECONDS = 30.0  # of tests for one mutant, by their time when unchanged
 
 
 class TestMap:
-    """Chooses the tests of a mutant: first those that killed its neighbours, then quick ones."""
+    """Chooses the tests of a mutant: first those that killed its neighbours.
+
+    Then those that are quick and run little else: what they assert is about that little.
+    """
 
     __test__ = False
 
@@ -27,6 +30,10 @@ class TestMap:
         self._lines: dict[str, dict[str, list[str]]] = measured["lines"]
         self._seconds: dict[str, float] = measured["seconds"]
         self._failing = set(measured["failed"])
+        lines = Counter(
+            t for each in self._lines.values() for tests in each.values() for t in tests
+        )
+        self._costs = {t: seconds * lines[t] for t, seconds in self._seconds.items()}
         self._killers: dict[tuple[str, str], Counter[str]] = {}
         self._spans: dict[str, list[tuple[int, int, bool]]] = {}
 
@@ -47,7 +54,7 @@ class TestMap:
         found = {t for t in found if t not in self._failing and t.partition("::")[0] not in without}
         near = self._killers.get((mutant.module, mutant.function), Counter())
         wide = self._killers.get((mutant.module, ""), Counter())
-        ordered = sorted(found, key=lambda t: (-near[t], -wide[t], self._seconds[t]))
+        ordered = sorted(found, key=lambda t: (-near[t], -wide[t], self._costs[t]))
         chosen: list[str] = []
         total = 0.0
         for test in ordered:

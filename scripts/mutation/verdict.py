@@ -12,6 +12,7 @@ from mutation.judge import Judge
 from mutation.mutants import Mutant
 from mutation.test_map import FIRST_TESTS, TestMap
 
+ANY = "any number"
 EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
 
@@ -63,13 +64,14 @@ class Equivalents:
 
     def __init__(self) -> None:
         entries = tomllib.loads(EQUIVALENTS.read_text()).get("equivalent", [])
-        self._known = {(entry["before"], entry["after"]) for entry in entries if entry["reason"]}
+        self._known = {(each["before"], each["after"]) for each in entries if each["reason"]}
         self._seen: set[tuple[str, str]] = set()
 
     def __contains__(self, mutant: Mutant) -> bool:
-        key = (mutant.before, mutant.after)
-        self._seen |= {key} & self._known
-        return key in self._known
+        becomes = {mutant.after, ANY if mutant.operator.endswith("NumberReplacer") else ""}
+        found = {(mutant.before, after) for after in becomes} & self._known
+        self._seen |= found
+        return bool(found)
 
     @property
     def unused(self) -> list[str]:
