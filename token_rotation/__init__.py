@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from token_rotation._public import public_names
 
 if TYPE_CHECKING:
-    from token_rotation.declare.declaration import PendingIndex, RotatedAtField, token_default
+    from token_rotation.declare.model import PendingIndex, RotatedAtField, token_default
     from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
     from token_rotation.retired.kept import is_retired, keeps_retired, recognise
     from token_rotation.signals import retired_token_used, tokens_rotated
     from token_rotation.tokens.formats import TokenFormat, characters, hexadecimal, urlsafe
-    from token_rotation.triggers.guard import Column, guard
+    from token_rotation.triggers.guard import guard
+    from token_rotation.triggers.names import Column
     from token_rotation.triggers.retired import keep_retired
 
 __version__ = "0.1.0"
@@ -44,9 +45,9 @@ __all__ = [
 __getattr__ = public_names(
     __name__,
     {
-        "Column": "token_rotation.triggers.guard",
-        "PendingIndex": "token_rotation.declare.declaration",
-        "RotatedAtField": "token_rotation.declare.declaration",
+        "Column": "token_rotation.triggers.names",
+        "PendingIndex": "token_rotation.declare.model",
+        "RotatedAtField": "token_rotation.declare.model",
         "TokenFormat": "token_rotation.tokens.formats",
         "characters": "token_rotation.tokens.formats",
         "guard": "token_rotation.triggers.guard",
@@ -58,7 +59,7 @@ __getattr__ = public_names(
         "retired_token_used": "token_rotation.signals",
         "rotate_rows": "token_rotation.declare.rotate_rows",
         "rotate_token": "token_rotation.declare.rotate_rows",
-        "token_default": "token_rotation.declare.declaration",
+        "token_default": "token_rotation.declare.model",
         "tokens_rotated": "token_rotation.signals",
         "urlsafe": "token_rotation.tokens.formats",
     },

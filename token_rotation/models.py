@@ -1,20 +1,19 @@
-"""Base classes for models with a rotating token, and the tokens that were retired."""
+"""Base classes of models with a rotating token, and the table of retired tokens."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from token_rotation.declare.declaration import RotatingToken
-from token_rotation.declare.rotating import RotatesToken
+from token_rotation.declare.model import RotatesToken, RotatingQuerySet, RotatingToken
 
-__all__ = ["RetiredToken", "RotatesToken", "RotatingToken"]
+__all__ = ["RetiredToken", "RotatesToken", "RotatingQuerySet", "RotatingToken"]
 
 
 class RetiredToken(models.Model):
-    """The SHA-256 of a token that opens nothing any more. Triggers write it: see ``keep_retired``.
+    """The SHA-256 of a replaced token, which opens nothing any more.
 
-    Without them the table stays empty. ``source`` is "table.column". There is no index but that of
-    the hash: whatever is older than some time is found by reading the table once.
+    The triggers of ``keep_retired`` write it; without them the table stays empty. ``source`` is
+    "table.column". Only the hash is indexed: a search by time reads the whole table.
     """
 
     hash = models.BinaryField(primary_key=True, max_length=32)

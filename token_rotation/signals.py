@@ -1,7 +1,7 @@
-"""What a project may listen to. No signal ever carries a token.
+"""The signals that a project can listen to. No signal ever carries a token.
 
-Receivers run where the commit happened: in the thread of the worker that rotates, in the Celery
-worker process of a spread rotation, in the request that rotated one row.
+Receivers run where the commit happened: in the worker thread that rotates, in the Celery worker
+of a distributed rotation, or in the request that rotated one row.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 class QuietSignal(Signal):
-    """A signal whose failing receivers are logged by name and kind of error only.
+    """A signal that logs failing receivers by name and type of error only.
 
-    Django would log the error's text and traceback as well, which may quote a token.
+    Django would also log the error's text and traceback, which may quote a token.
     """
 
     def _log_robust_failure(self, receiver: Any, err: Exception) -> None:
@@ -25,11 +25,11 @@ class QuietSignal(Signal):
 
 
 tokens_rotated = QuietSignal()
-"""Rows got fresh tokens, and that is committed.
+"""Rows got fresh tokens, and the transaction is committed.
 
 ``sender``: the model; ``target``: its label; ``database``: the alias; ``keys``: a tuple of primary
-keys, at most a batch of them. At least once for each row, where missed ones are sent again with
-``rotate_tokens --replay-since``.
+keys, at most one batch. A process that dies after a commit may not have sent it; together with
+``rotate_tokens --replay-since`` it is sent at least once for each row.
 """
 
 retired_token_used = QuietSignal()
@@ -41,6 +41,6 @@ token; ``retired_at``: when it was replaced.
 
 
 def name_of(receiver: Any) -> str:
-    """A receiver as a log line names it; a partial or an object has only its type's name."""
+    """Name a receiver for a log line; a partial or an object gets its type's name."""
     named = receiver if hasattr(receiver, "__qualname__") else type(receiver)
     return f"{named.__module__}.{named.__qualname__}"

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+ANSWER_WITHIN_SECONDS = 0.1
+
+Answer = TypeVar("Answer")
 
 
 class StopSignal:
-    """Asked for by another thread or a signal handler; obeyed by the engine between batches.
+    """A wish to end, from another thread or a signal handler.
 
     ``request`` lets the running batch commit. ``abort`` also cancels the statement in flight, so
-    that its batch is rolled back. Both may be called any number of times, from any thread, and from
-    a signal handler that interrupts another one in the middle of either.
+    that PostgreSQL rolls its batch back. Both may be called any number of times, from any thread.
+    A signal handler may call them while it interrupts another call of either.
     """
 
     def __init__(self) -> None:
@@ -42,13 +48,39 @@ class StopSignal:
             self._cancel()
 
     def on_abort(self, cancel: Callable[[], None]) -> None:
-        """``cancel`` ends the statement in flight; it is called in the aborting thread."""
+        """Call ``cancel``, which ends the statement in flight, in the thread that aborts."""
         self._cancel = cancel
 
     def wait(self, seconds: float) -> bool:
-        """Sleep up to ``seconds``; True, at once, when the end is asked for."""
+        """Sleep up to ``seconds``. Return True, at once, when the end is asked for."""
         if not self._requested:
             with suppress(Empty):
                 self._wake_ups.get(timeout=max(0.0, seconds))
                 self._wake_ups.put(None)  # another thread may wait too
         return self._requested
+
+
+def answering_signals(
+    work: Callable[[], Answer],
+    *,
+    every_seconds: float = ANSWER_WITHIN_SECONDS,
+    meanwhile: Callable[[], None] | None = None,
+    cancel: Callable[[], None] | None = None,
+) -> Answer:
+    """Do ``work`` in a thread, so that the calling thread can answer signals.
+
+    ``meanwhile`` is called every ``every_seconds``. An exception in the calling thread, such as a
+    soft time limit, calls ``cancel`` and passes through when ``work`` has ended.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(work)
+        try:
+            # Python answers a signal that comes just before an unbounded wait only after it.
+            while not wait([running], timeout=every_seconds).done:
+                if meanwhile is not None:
+                    meanwhile()
+        except BaseException:
+            if cancel is not None:
+                cancel()
+            raise
+        return running.result()

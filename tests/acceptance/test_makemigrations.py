@@ -13,7 +13,7 @@ from tests.support.project import Project
 IMPORTS = """
 from token_rotation import PendingIndex, RotatedAtField, token_default
 from token_rotation.models import RotatingToken
-from token_rotation.triggers.guard import Column, guard
+from token_rotation import Column, guard
 from token_rotation.tokens.formats import characters, hexadecimal, urlsafe
 """
 

@@ -11,7 +11,7 @@ from tests.support.project import Project
 
 MODELS = """
 from django_rest_passwordreset.models import ResetPasswordToken
-from token_rotation.triggers.guard import Column, guard
+from token_rotation import Column, guard
 from token_rotation.tokens.formats import hexadecimal
 
 class GuardedResetToken(ResetPasswordToken):

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.batches import batch_runner
 from tests.support.leaked import assert_each_token_changed_once, leak
 from tests.support.sent_statements import note_sent_statements, sent_statements
-from token_rotation.engine import batch
-from token_rotation.engine.batch import BATCHES_WITHOUT_A_WAIT, BatchRunner
+from token_rotation.engine import range_update
+from token_rotation.engine.batch import BATCHES_WITHOUT_A_WAIT
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
@@ -20,7 +21,7 @@ def test_after_a_batch_that_waited_too_long_the_next_ones_do_not_wait_for_a_whil
     note_sent_statements(tickets)
     other.cursor().execute("SELECT FROM tickets_ticket WHERE id = 1 FOR UPDATE")
     connection = Connection(target.database)
-    runner = BatchRunner(connection, target, lock_timeout_ms=60_000, aborted=lambda: False)
+    runner = batch_runner(connection, target, lock_timeout_ms=60_000)
 
     def passes_locked_rows_over(row: int) -> bool:
         tickets.cursor().execute("TRUNCATE sent")
@@ -28,9 +29,9 @@ def test_after_a_batch_that_waited_too_long_the_next_ones_do_not_wait_for_a_whil
         return "SKIP LOCKED" in sent_statements(tickets)
 
     assert not passes_locked_rows_over(2)
-    monkeypatch.setattr(batch, "PLAIN_UPDATE_AT_MOST_MS", 50)
+    monkeypatch.setattr(range_update, "UPDATE_RANGE_AT_MOST_MS", 50)
     assert runner.rotate(KeyRange(0, 1)).skipped_rows == 1
-    monkeypatch.setattr(batch, "PLAIN_UPDATE_AT_MOST_MS", 60_000)
+    monkeypatch.setattr(range_update, "UPDATE_RANGE_AT_MOST_MS", 60_000)
     last = 2 + BATCHES_WITHOUT_A_WAIT
     assert [passes_locked_rows_over(row) for row in range(3, last + 1)] == (
         [True] * BATCHES_WITHOUT_A_WAIT

@@ -7,7 +7,8 @@ import pytest
 from django.db import connections
 from psycopg2 import sql
 
-from token_rotation.postgres.connection import NOTICE_A_LOST_SERVER, Connection
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.opening import NOTICE_A_LOST_SERVER
 from token_rotation.selection.target import Target
 
 

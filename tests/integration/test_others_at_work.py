@@ -9,7 +9,8 @@ from tests.support.leaked import value
 from tests.support.waiting import until
 from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres import sessions
-from token_rotation.postgres.connection import APPLICATION_NAME, Connection
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.selection.target import Target
 
 

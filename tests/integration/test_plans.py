@@ -1,5 +1,6 @@
 """Every statement finds its rows by an index, whatever the statistics say, on any server."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,9 +10,9 @@ import pytest
 from psycopg2 import sql as psycopg2_sql
 
 from tests.integration.test_selection import list_of
+from tests.support.batches import range_update
 from tests.support.leaked import leak, value
 from tests.support.rotations import RotationFactory
-from token_rotation.engine.batch import BatchRunner
 from token_rotation.inspection.counting import count_pending
 from token_rotation.notify.replay import Replay
 from token_rotation.postgres.connection import Connection, reading
@@ -20,7 +21,7 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 from token_rotation.targets.lookup import count_listed
-from token_rotation.targets.resolve import KEYS, TOKENS, aim
+from token_rotation.targets.resolve import KEYS, TOKENS, resolve
 from token_rotation.tokens.random_uuids import random_uuids
 from token_rotation.tokens.sources import PythonTokens
 
@@ -104,11 +105,11 @@ def test_each_line_of_a_list_is_looked_up_in_its_index(
     index = {TOKENS: "tickets_ticket_token_key", KEYS: "tickets_ticket_"}[kind]
     condition = {TOKENS: "token", KEYS: "id"}[kind]
     leak_list = listed(target, leaked, kind)
-    aimed = aim(target, list_words=("--only", "leaked.txt"))
+    narrowed = resolve(target, list_args=("--only", "leaked.txt"))
     with reading(target.database) as connection:
-        count = count_listed(connection, aimed, leak_list, at_most_seconds=None)
+        count = count_listed(connection, narrowed, leak_list, at_most_seconds=None)
     assert (count.stored_rows, count.meant_rows, count.added_rows) == (ROWS // 2, ROWS // 2, 0)
-    assert rotation(target=aimed, leak_list=leak_list).run().rotated_rows == ROWS // 2
+    assert rotation(target=narrowed, leak_list=leak_list).run().rotated_rows == ROWS // 2
     looks = [plan for plan in plans if "rotation_listed" in plan]
     assert len(looks) >= 2
     for plan in looks:
@@ -134,11 +135,11 @@ def test_a_rotation_reads_stretches_of_an_index(
         "older": {"issued_before": datetime(2026, 1, 1, tzinfo=UTC)},
         "filtered": {"where": ["status=open"]},
     }[aim_words]
-    aimed = aim(target, **selection) if selection else target
-    assert rotation(target=aimed, batch_rows=500).run().rotated_rows == ROWS
+    narrowed = resolve(target, **selection) if selection else target
+    assert rotation(target=narrowed, batch_rows=500).run().rotated_rows == ROWS
     if aim_words == "all":
         with reading(target.database) as connection:
-            assert count_pending(connection, aimed).rows == 0
+            assert count_pending(connection, narrowed).rows == 0
     replay = Replay(target, datetime(2026, 1, 1, tzinfo=UTC), stop=StopSignal(), say=print)
     assert replay.run().keys == ROWS
     assert_by_index(plans)
@@ -154,8 +155,9 @@ def test_a_row_that_was_waited_for_is_found_by_its_key(
     if make_tokens:
         target = replace(target, token_source=PythonTokens(make_tokens))
     connection = Connection(target.database)
-    runner = BatchRunner(connection, target, lock_timeout_ms=50, aborted=lambda: False)
-    runner.rotate_first(KeyRange(100, 200), 1.0, lambda _: None, lambda: None)
+    update = range_update(connection, target)
+    with update.first_row(KeyRange(100, 200), 1.0, time.monotonic) as row:
+        row.rotate()
     connection.close()
     assert value(leaked, "SELECT ticket_id FROM token_change") == 101
     assert_by_index(plans)

@@ -19,6 +19,7 @@ from token_rotation.postgres import statements
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import tokens as tokens_sql
 from token_rotation.tokens.random_uuids import random_uuids
 from token_rotation.tokens.sources import PythonTokens
 
@@ -348,8 +349,8 @@ def test_a_batch_is_planned_well_however_wrong_the_statistics_are(
         cursor.execute(
             statements.together(statements.READ_IN_KEY_ORDER, statements.AVOID_NESTED_LOOPS)
         )
-        cursor.execute(batch_sql.KEEP_TOKENS, {"tokens": "{}"})
-        query = batch_sql.rotate_free_rows_with_tokens(source, KeyRange(0, 500), "uuid")
+        cursor.execute(tokens_sql.KEEP_TOKENS, {"tokens": "{}"})
+        query = batch_sql.update_free_rows_with_tokens(source, KeyRange(0, 500), "uuid")
         cursor.execute(sql.SQL("EXPLAIN ") + query, {"after": 0, "upper": 500, "batch_rows": 500})
         plans = [line for (line,) in cursor.fetchall()]
         cursor.execute("ROLLBACK")

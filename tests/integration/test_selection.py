@@ -1,4 +1,4 @@
-"""Which rows a rotation is aimed at, and that it changes those and no others."""
+"""A selection rotates the rows that it names and no others."""
 
 import io
 import os
@@ -14,12 +14,12 @@ import pytest
 from psycopg2 import sql as psycopg2_sql
 from psycopg2.errors import QueryCanceled
 
+from tests.support.batches import batch_runner
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
-from token_rotation.engine import batch
-from token_rotation.engine.batch import BatchRunner
+from token_rotation.engine import pending_rows
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import SelectionError
 from token_rotation.events import Event, Waiting
@@ -31,14 +31,17 @@ from token_rotation.reporting.verify import verify
 from token_rotation.run import run as run_module
 from token_rotation.run.run import Run
 from token_rotation.selection.key_range import KeyRange, Listed
-from token_rotation.selection.leak_list import Kind, LeakList
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.list_kinds import Kind
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import key_ranges as key_ranges_sql
 from token_rotation.sql import pending as selection_sql
+from token_rotation.sql import tokens as tokens_sql
 from token_rotation.targets.filters import compile_where
 from token_rotation.targets.lookup import ListCount, ListedRows
-from token_rotation.targets.resolve import KEYS, TOKENS, aim, list_kinds
+from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve
 from token_rotation.tokens.random_uuids import random_uuids
 from token_rotation.tokens.sources import MakeTokens, PythonTokens
 
@@ -73,7 +76,7 @@ def changed(tickets: Any) -> list[int]:
 
 
 def only(target: Target, **selection: Any) -> Target:
-    return aim(target, list_words=("--only", "leaked.txt"), **selection)
+    return resolve(target, list_args=("--only", "leaked.txt"), **selection)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -86,13 +89,15 @@ def test_a_sparse_selection_is_found_in_short_steps_and_nothing_else_changes(
     workers: int,
     make_tokens: MakeTokens | None,
 ) -> None:
-    monkeypatch.setattr(batch, "WALK_ROWS", 100)
+    monkeypatch.setattr(pending_rows, "WALK_ROWS", 100)
     leak(tickets, 3_000)
     tickets.cursor().execute(ROTATED.format("id % 300 > 2"))
     source = PythonTokens(make_tokens) if make_tokens else target.token_source
     cut_off = datetime(2026, 1, 1, tzinfo=UTC)
-    aimed = aim(replace(target, token_source=source), issued_before=cut_off, where=["id__lte=2000"])
-    result = rotation(target=aimed, workers=workers, batch_rows=2).run()
+    narrowed = resolve(
+        replace(target, token_source=source), issued_before=cut_off, where=["id__lte=2000"]
+    )
+    result = rotation(target=narrowed, workers=workers, batch_rows=2).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 20)
     assert changed(tickets) == [n for n in range(1, 2_001) if n % 300 <= 2]
     assert pending(tickets) == 10
@@ -100,7 +105,7 @@ def test_a_sparse_selection_is_found_in_short_steps_and_nothing_else_changes(
 
 def test_one_of_several_token_columns_is_aimed_at_as_an_only_one_is(target: Target) -> None:
     one_of_several = replace(target, label="tickets.Ticket.token")
-    assert aim(one_of_several, where=["status=open"]).selection.condition is not None
+    assert resolve(one_of_several, where=["status=open"]).selection.condition is not None
     assert [kind.name for kind in list_kinds(one_of_several, TOKENS, KEYS)] == [TOKENS, KEYS]
 
 
@@ -111,13 +116,13 @@ def test_a_cut_off_takes_older_tokens_and_leaves_later_ones(
     tickets.cursor().execute(ROTATED.format("id <= 20"))
     cut_off = value(tickets, "SELECT clock_timestamp()")
     tickets.cursor().execute(ROTATED.format("id <= 10"))
-    aimed = aim(target, issued_before=cut_off)
+    narrowed = resolve(target, issued_before=cut_off)
     with reading(target.database) as connection:
-        assert count_pending(connection, aimed).rows == 20
-    rotation(target=aimed).run()
+        assert count_pending(connection, narrowed).rows == 20
+    rotation(target=narrowed).run()
     assert changed(tickets) == list(range(11, 31))
     with reading(target.database) as connection:
-        assert count_pending(connection, aimed).rows == 0
+        assert count_pending(connection, narrowed).rows == 0
 
 
 def test_a_count_of_a_selection_that_takes_too_long_becomes_the_planners_estimate(
@@ -127,9 +132,9 @@ def test_a_count_of_a_selection_that_takes_too_long_becomes_the_planners_estimat
     tickets.cursor().execute(ROTATED.format("id <= 800"))
     tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
     slow_at("id = 1000")
-    aimed = aim(target, issued_before=datetime(2026, 1, 1, tzinfo=UTC))
+    narrowed = resolve(target, issued_before=datetime(2026, 1, 1, tzinfo=UTC))
     with reading(target.database) as connection:
-        counted = count_pending(connection, aimed, at_most_seconds=0.05)
+        counted = count_pending(connection, narrowed, at_most_seconds=0.05)
     assert counted.is_estimate
     assert counted.rows == pytest.approx(200, rel=0.2)
 
@@ -146,7 +151,7 @@ def test_a_listed_token_changes_although_the_clock_was_put_back_since_it_was_iss
     result = rotation(target=only(target), leak_list=list_of(target, tokens)).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 5)
     assert changed(tickets) == [1, 2, 3, 4, 5]
-    ahead = aim(target, issued_before=value(tickets, "SELECT now() + interval '2 hours'"))
+    ahead = resolve(target, issued_before=value(tickets, "SELECT now() + interval '2 hours'"))
     assert rotation(target=ahead).run().outcome is Outcome.COMPLETE
     assert len(changed(tickets)) == 10
 
@@ -158,14 +163,11 @@ def test_a_row_that_got_another_token_since_it_was_looked_up_is_left_alone(
     tickets.cursor().execute(ROTATED.format("id <= 2"))
     tokens = column(tickets, "SELECT token FROM tickets_ticket")
     connection = Connection(target.database)
-    runner = BatchRunner(
-        connection,
-        only(target),
-        lock_timeout_ms=50,
-        aborted=lambda: False,
-        leak_list=list_of(target, tokens),
+    runner = batch_runner(connection, only(target))
+    listed = pending_rows.PendingRows(
+        connection, only(target), lock_timeout_ms=50, leak_list=list_of(target, tokens)
     )
-    rows = runner.listed_rows([str(token) for token in tokens])
+    rows = listed.listed_rows([str(token) for token in tokens])
     tickets.cursor().execute(ROTATED.format("id IN (1, 3)"))
     markers = tuple(marker for _, marker in rows if marker is not None)
     batch_of_all = KeyRange(listed=Listed(tuple(key for key, _ in rows), markers))
@@ -202,8 +204,8 @@ def test_a_locked_row_of_a_cut_off_is_rotated_once_it_is_free(
         if isinstance(event, Waiting):
             other.commit()
 
-    aimed = aim(target, issued_before=value(tickets, "SELECT clock_timestamp()"))
-    result = rotation(let_go, target=aimed, batch_rows=30).run()
+    narrowed = resolve(target, issued_before=value(tickets, "SELECT clock_timestamp()"))
+    result = rotation(let_go, target=narrowed, batch_rows=30).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 100)
     assert changed(tickets) == list(range(1, 101))
 
@@ -254,13 +256,15 @@ def test_a_second_signal_ends_a_look_at_a_list_that_takes_long(
 ) -> None:
     leak(tickets, 3)
     tokens = column(tickets, "SELECT token FROM tickets_ticket")
-    selection = Selection(list_words=("--only", "leaked.txt"), condition=Condition(SLOW))
-    aimed = replace(target, selection=selection)
+    selection = Selection(list_args=("--only", "leaked.txt"), condition=Condition(SLOW))
+    narrowed = replace(target, selection=selection)
     if counted:
         few = ListCount(3, 3, 3, 3)
         monkeypatch.setattr(run_module, "count_listed", lambda *_, **__: few)
     said = io.StringIO()
-    run = Run(aimed, progress_mode="plain", out=said, err=said, leak_list=list_of(aimed, tokens))
+    run = Run(
+        narrowed, progress_mode="plain", out=said, err=said, leak_list=list_of(narrowed, tokens)
+    )
 
     def stop_twice() -> None:
         until(lambda: value(other, LOOKS))
@@ -302,10 +306,10 @@ def test_listed_keys_may_be_of_many_types(
     for source in (target.token_source, PythonTokens(random_uuids)):
         tickets.cursor().execute('UPDATE "order""s" SET "place" = NULL, "token" = NULL')
         leak_list = LeakList(io.BytesIO(text.encode()), "keys", [kind], KEYS)
-        aimed = replace(
-            orders, token_source=source, selection=Selection(list_words=("--only", "keys"))
+        narrowed = replace(
+            orders, token_source=source, selection=Selection(list_args=("--only", "keys"))
         )
-        assert rotation(target=aimed, leak_list=leak_list, batch_rows=4).run().rotated_rows == 10
+        assert rotation(target=narrowed, leak_list=leak_list, batch_rows=4).run().rotated_rows == 10
         done = 'SELECT "key"::text FROM "order""s" WHERE "token" IS NOT NULL ORDER BY "key"'
         assert column(tickets, done) == wanted
 
@@ -343,7 +347,7 @@ def test_filters_mean_what_django_means_by_them(
         INSERT INTO tickets_message (ticket_id, body, version) VALUES (1, 'help', 1), (1, 'help', 1)
         """
     )
-    result = rotation(target=aim(target, where=expressions), batch_rows=2).run()
+    result = rotation(target=resolve(target, where=expressions), batch_rows=2).run()
     assert result.outcome is Outcome.COMPLETE
     assert changed(tickets) == ids
 
@@ -377,7 +381,7 @@ def test_what_is_no_filter_is_named_in_one_line_and_nothing_typed_becomes_sql(
         assert "DROP" not in condition.text
         return
     with pytest.raises(SelectionError, match=reason) as refused:
-        aim(target, where=[expression])
+        resolve(target, where=[expression])
     assert "\n" not in str(refused.value)
 
 
@@ -392,16 +396,17 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
     )
     cut_off = value(tickets, "SELECT now()")
     keys = KeyRange(10, 20)
-    for aimed in (
-        aim(target, where=["status=open"]),
-        aim(target, issued_before=cut_off),
-        aim(target, issued_before=cut_off, where=["status=nothing has it"]),
+    uuid = tokens_sql.made_by("gen_random_uuid()")
+    for narrowed in (
+        resolve(target, where=["status=open"]),
+        resolve(target, issued_before=cut_off),
+        resolve(target, issued_before=cut_off, where=["status=nothing has it"]),
     ):
-        values = {**selection_sql.values_of(aimed, keys), "batch_rows": 5, "walk_rows": 50}
+        values = {**selection_sql.values_of(narrowed, keys), "batch_rows": 5, "walk_rows": 50}
         for statement in (
-            batch_sql.rotate_range(aimed, keys),
-            batch_sql.rotate_free_rows(aimed, keys),
-            selection_sql.walk(aimed, keys),
+            batch_sql.update_range(narrowed, keys, uuid),
+            batch_sql.update_free_rows(narrowed, keys, uuid),
+            key_ranges_sql.walk(narrowed, keys),
         ):
             with tickets.cursor() as cursor:
                 cursor.execute("BEGIN")
@@ -457,10 +462,10 @@ def cancelled_in_the_middle_of_a_copy(
 
 def test_a_condition_keeps_its_own_percent_signs(target: Target) -> None:
     text = "a LIKE '%%s' AND b = %s AND c %% 2 = %s AND d = '%%%s'"
-    aimed = replace(target, selection=Selection(condition=Condition(text, (1, 2, 3))))
-    clause = selection_sql.condition_of(aimed)
+    narrowed = replace(target, selection=Selection(condition=Condition(text, (1, 2, 3))))
+    clause = selection_sql.condition_of(narrowed)
     with reading(target.database) as connection:
-        sent = connection.text(clause, selection_sql.values_of(aimed, KeyRange()))
+        sent = connection.text(clause, selection_sql.values_of(narrowed, KeyRange()))
     assert sent == "(a LIKE '%s' AND b = 1 AND c % 2 = 2 AND d = '%3') IS TRUE"
 
 

@@ -10,6 +10,8 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
+from token_rotation.sql import key_ranges as key_ranges_sql
+from token_rotation.sql import tokens as tokens_sql
 from token_rotation.tokens.sources import SqlTokens
 
 TARGET = Target(
@@ -24,6 +26,7 @@ TARGET = Target(
     guard_triggers=(),
 )
 BOTH = KeyRange(1, 2)
+UUID = tokens_sql.made_by("gen_random_uuid()")
 WITHIN = '"rotated_at" IS NULL AND "Key" > %(after)s AND "Key" <= %(upper)s'
 ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
 
@@ -32,11 +35,11 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
     ("statement", "text"),
     [
         (
-            batch_sql.rotate_range(TARGET, BOTH),
+            batch_sql.update_range(TARGET, BOTH, UUID),
             f'UPDATE "order""s" SET {ROTATED} WHERE {WITHIN}',
         ),
         (
-            batch_sql.rotate_range(TARGET, BOTH, sliced=True),
+            batch_sql.update_range(TARGET, BOTH, tokens_sql.prefixed_uuid(TARGET)),
             (
                 'UPDATE "order""s" SET "secret" = overlay(overlay(encode('
                 "set_bit(set_bit(substr(sha256("
@@ -48,7 +51,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            batch_sql.rotate_free_rows(TARGET, BOTH),
+            batch_sql.update_free_rows(TARGET, BOTH, UUID),
             (
                 f'UPDATE "order""s" SET {ROTATED} WHERE "Key" = ANY(ARRAY('
                 f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
@@ -57,7 +60,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            batch_sql.rotate_free_rows_with_tokens(TARGET, BOTH, "character varying"),
+            batch_sql.update_free_rows_with_tokens(TARGET, BOTH, "character varying"),
             (
                 "WITH free AS MATERIALIZED (SELECT key, row_number() OVER () AS place FROM ("
                 f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
@@ -73,7 +76,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            batch_sql.batch_upper_key(TARGET, KeyRange(after=1)),
+            key_ranges_sql.batch_upper_key(TARGET, KeyRange(after=1)),
             (
                 'SELECT "Key" FROM (SELECT "Key" FROM "order""s" '
                 'WHERE "rotated_at" IS NULL AND "Key" > %(after)s '
@@ -99,11 +102,11 @@ def test_a_batch_reads_a_stretch_of_an_index_however_wrong_the_statistics_are(
     tickets: Any, target: Target
 ) -> None:
     for statement in (
-        batch_sql.rotate_range(target, BOTH),
-        batch_sql.rotate_free_rows(target, BOTH),
-        batch_sql.rotate_range(target, BOTH, sliced=True),
-        batch_sql.rotate_free_rows(target, BOTH, sliced=True),
-        batch_sql.batch_upper_key(target, KeyRange(after=1)),
+        batch_sql.update_range(target, BOTH, UUID),
+        batch_sql.update_free_rows(target, BOTH, UUID),
+        batch_sql.update_range(target, BOTH, tokens_sql.prefixed_uuid(target)),
+        batch_sql.update_free_rows(target, BOTH, tokens_sql.prefixed_uuid(target)),
+        key_ranges_sql.batch_upper_key(target, KeyRange(after=1)),
     ):
         with tickets.cursor() as cursor:
             cursor.execute("BEGIN")

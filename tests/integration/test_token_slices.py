@@ -11,8 +11,8 @@ from django.db import connections
 from tests.support.databases import unique_name
 from tests.support.leaked import assert_each_token_changed_once, leak
 from tests.support.rotations import RotationFactory
-from token_rotation.engine import token_prefix as token_slice
 from token_rotation.engine.result import Outcome
+from token_rotation.engine.token_writers import prefixed
 from token_rotation.selection.target import Target
 
 ROWS = 4_000  # with an index of some 20 pages
@@ -22,7 +22,7 @@ BATCH_ROWS = 500
 @pytest.fixture
 def tokens(tickets: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[list[UUID]]]:
     """The tokens of each batch of a table that is taken for a large one."""
-    monkeypatch.setattr(token_slice, "PAGES_A_SLICE", 1)
+    monkeypatch.setattr(prefixed, "PAGES_A_SLICE", 1)
     leak(tickets, ROWS)
 
     def read() -> list[list[UUID]]:
@@ -66,7 +66,7 @@ def test_neighbours_share_their_first_digits_and_nothing_else(
     "options",
     [
         {"batch_rows": BATCH_ROWS, "independent_tokens": True},
-        {"batch_rows": token_slice.MOST_ROWS_A_BATCH + 1},
+        {"batch_rows": prefixed.MOST_ROWS_A_BATCH + 1},
     ],
     ids=["asked for", "batches too large for a slice"],
 )

@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
 from token_rotation.events import Event, Remark
 from token_rotation.maintenance import background_vacuum as upkeep
-from token_rotation.maintenance.background_vacuum import Upkeep, cost_limit
+from token_rotation.maintenance.background_vacuum import BackgroundVacuum, cost_limit
 from token_rotation.maintenance.vacuum import TableVacuum
 from token_rotation.postgres.autocommit_session import COST_LIMIT
 from token_rotation.selection.target import Target
@@ -49,7 +49,7 @@ class Remarks:
 class UntilVacuumed(StopSignal):
     """Each pause between batches lasts until the upkeep beside them has ended what it does."""
 
-    upkeep: Upkeep
+    upkeep: BackgroundVacuum
 
     def wait(self, seconds: float) -> bool:
         until(lambda: not self.upkeep._is_busy)
@@ -59,7 +59,7 @@ class UntilVacuumed(StopSignal):
 def rotate(rotation: RotationFactory, **options: Any) -> tuple[Any, list[str]]:
     remarks, stop = Remarks(), UntilVacuumed()
     engine = rotation(remarks, stop, batch_rows=500, pause_seconds=0.001, **options)
-    stop.upkeep = engine._upkeep
+    stop.upkeep = engine._vacuum
     return engine.run(), remarks.texts
 
 
@@ -74,10 +74,12 @@ def test_the_space_of_replaced_rows_is_used_again(tickets: Any, rotation: Rotati
     assert_each_token_changed_once(tickets)
 
 
-def beside_batches(target: Target, remarks: Remarks, **asked: Callable[[], bool]) -> Upkeep:
+def beside_batches(
+    target: Target, remarks: Remarks, **asked: Callable[[], bool]
+) -> BackgroundVacuum:
     """What a rotation has beside its batches, after the first look."""
     answers = {"meets_traffic": lambda: False, "holds_back": lambda: False, **asked}
-    beside = Upkeep(target, 10, observe=remarks, **answers)
+    beside = BackgroundVacuum(target, 10, observe=remarks, **answers)
     beside.begin()
     return beside
 
@@ -275,8 +277,8 @@ def test_a_request_to_stop_ends_a_running_vacuum(
 
     class OnceItVacuums(StopSignal):
         def wait(self, seconds: float) -> bool:
-            until(lambda: value(tickets, AT_WORK) or not engine._upkeep._is_busy)
-            if engine._upkeep._is_busy:
+            until(lambda: value(tickets, AT_WORK) or not engine._vacuum._is_busy)
+            if engine._vacuum._is_busy:
                 self.request()
             return super().wait(seconds)
 

@@ -15,7 +15,7 @@ from token_rotation.engine import worker_pool
 from token_rotation.engine.allocator import InKeyOrder
 from token_rotation.engine.pass_outcome import PassOutcome
 from token_rotation.engine.result import Outcome
-from token_rotation.engine.row_limit import Allowance
+from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.worker import Worker
 from token_rotation.errors import AbortedError, StatementError
 from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
@@ -204,7 +204,7 @@ def test_a_worker_that_waits_does_not_keep_the_error_of_another_back(target: Tar
         target,
         RotationOptions(),
         throttle=Closed(clock=time.monotonic),
-        allowance=Allowance(None),
+        row_limit=RowLimit(None),
         observe=lambda _: None,
         stop=StopSignal(),
         clock=time.monotonic,

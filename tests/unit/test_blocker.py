@@ -1,6 +1,6 @@
 """Who holds a row is named so that the operator knows what to type."""
 
-from token_rotation.engine.lock_wait import Blocker
+from token_rotation.engine.result import Blocker
 
 
 def test_a_session_is_named_by_its_pid_and_what_it_does() -> None:

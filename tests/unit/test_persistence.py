@@ -6,9 +6,9 @@ import psycopg2
 import pytest
 
 from token_rotation.errors import DatabaseGoneError
+from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.retrying import Persistence
-from token_rotation.postgres.sqlstate import Backoff
+from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.stop import StopSignal
 
 AWAY_SECONDS = 60.0
@@ -45,8 +45,8 @@ class Server:
         return "answer"
 
 
-def persistence(clock: Clock, server: Server) -> Persistence:
-    return Persistence(
+def persistence(clock: Clock, server: Server) -> RetryLoop:
+    return RetryLoop(
         cast(Connection, server),
         backoff=Backoff(AWAY_SECONDS),
         stop=Waits(clock),

@@ -1,8 +1,12 @@
 """Which faults are tried again, and how long the waits are."""
 
+import psycopg2
 import pytest
+from django.db import IntegrityError
 
-from token_rotation.postgres.sqlstate import Backoff, Fault, classify
+from token_rotation.postgres.backoff import Backoff
+from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sqlstate import Fault, classify
 
 
 @pytest.mark.parametrize(
@@ -37,3 +41,45 @@ def test_waits_double_up_to_the_longest_and_are_spread_by_jitter() -> None:
 
 def test_the_thousandth_attempt_has_a_wait_too() -> None:
     assert Backoff(60).delay_seconds(1000, lambda: 1.0) == 5.0
+
+
+def test_no_wait_outlasts_the_time_that_is_left() -> None:
+    backoff = Backoff(60, first_seconds=10, longest_seconds=10)
+    assert 5 <= (backoff.next_wait(1, 0) or 0) <= 10
+    assert backoff.next_wait(7, 59) == 1
+    assert backoff.next_wait(7, 60) is None
+
+
+class Server:
+    """Fails with each of ``sqlstates`` in turn, then answers."""
+
+    def __init__(self, *sqlstates: str) -> None:
+        self._sqlstates = list(sqlstates)
+        self.tries = 0
+
+    def ask(self) -> str:
+        self.tries += 1
+        if self._sqlstates:
+            error = type("Refused", (psycopg2.Error,), {"pgcode": self._sqlstates.pop(0)})
+            raise error
+        return "answer"
+
+    def ask_through_django(self) -> str:
+        try:
+            return self.ask()
+        except psycopg2.Error as error:
+            raise IntegrityError from error
+
+
+@pytest.mark.parametrize("way", ["ask", "ask_through_django"])
+def test_an_action_is_run_again_at_once_on_the_fault_that_was_named_and_no_other(way: str) -> None:
+    server = Server("23505", "23505")
+    assert retry_at_once(getattr(server, way), on=Fault.DUPLICATE_TOKEN, tries=3) == "answer"
+    server = Server("23505", "23505")
+    with pytest.raises((psycopg2.Error, IntegrityError)):
+        retry_at_once(getattr(server, way), on=Fault.DUPLICATE_TOKEN, tries=2)
+    assert server.tries == 2
+    server = Server("40P01")
+    with pytest.raises((psycopg2.Error, IntegrityError)):
+        retry_at_once(getattr(server, way), on=Fault.DUPLICATE_TOKEN, tries=3)
+    assert server.tries == 1

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from token_rotation import stop as module
-from token_rotation.stop import StopSignal
+from token_rotation.stop import StopSignal, answering_signals
 
 
 def test_request_ends_a_wait() -> None:
@@ -94,3 +94,40 @@ def test_a_signal_handler_may_interrupt_another_anywhere(first: str, second: str
         assert stop.wait(60)
         assert stop.aborted == ("abort" in (first, second))
     assert moment > 0
+
+
+def test_the_caller_of_a_work_in_a_thread_looks_up_again_and_again_until_it_ends() -> None:
+    looks, enough = itertools.count(1), threading.Event()
+
+    def look() -> None:
+        if next(looks) == 3:
+            enough.set()
+
+    def work() -> str:
+        assert threading.current_thread() is not threading.main_thread()
+        return "done" if enough.wait(60) else "nobody looked"
+
+    assert answering_signals(work, every_seconds=0.001, meanwhile=look) == "done"
+
+
+def test_what_interrupts_the_caller_cancels_the_work_and_passes_through() -> None:
+    cancelled, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        if cancelled.wait(60):
+            ended.set()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        answering_signals(work, every_seconds=0, meanwhile=interrupt, cancel=cancelled.set)
+    assert ended.is_set()
+
+
+def test_the_error_of_the_work_passes_through() -> None:
+    def work() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        answering_signals(work)

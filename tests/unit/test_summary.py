@@ -6,7 +6,8 @@ import pytest
 
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
-from token_rotation.inspection.preflight import GuardState, Problem
+from token_rotation.inspection.preflight import GuardState
+from token_rotation.inspection.problem import Problem
 from token_rotation.run import summary
 from token_rotation.run.summary import Aftermath
 from token_rotation.selection.target import Target

@@ -2,16 +2,20 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from token_rotation.engine.token_prefix import (
+from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.token_writers.choose import token_writer
+from token_rotation.engine.token_writers.prefixed import (
     MOST_ROWS_A_BATCH,
-    TokenSlice,
-    can_be_sliced,
+    PrefixedUuidWriter,
+    TokenPrefix,
     digits_for,
 )
 from token_rotation.pacing.batch_size import AdaptiveBatchSize
+from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import PythonTokens, SqlTokens
 
@@ -47,9 +51,9 @@ def test_who_knows_a_neighbour_is_left_with_106_of_122_random_bits_at_the_worst(
 
 def tokens_of_each_slice(pages: int) -> Counter[str]:
     """After a rotation of all rows that such an index has."""
-    token_slice, tokens = TokenSlice(lambda: pages), Counter[str]()
+    token_slice, tokens = TokenPrefix(lambda: pages), Counter[str]()
     for _ in range(pages * TOKENS_IN_A_PAGE // BATCH_ROWS):
-        tokens[token_slice.prefix()] += BATCH_ROWS
+        tokens[token_slice.current()] += BATCH_ROWS
         token_slice.used(BATCH_ROWS)
     return tokens
 
@@ -64,9 +68,9 @@ def test_no_slice_gets_many_more_tokens_than_are_its_due(pages: int) -> None:
 
 
 def test_neighbouring_slices_do_not_follow_one_another() -> None:
-    token_slice, drawn = TokenSlice(lambda: 49_000), []
+    token_slice, drawn = TokenPrefix(lambda: 49_000), []
     for _ in range(256):
-        drawn.append(token_slice.prefix())
+        drawn.append(token_slice.current())
         token_slice.used(10**6)
     assert len(set(drawn)) == 256
     assert drawn != sorted(drawn)
@@ -74,16 +78,23 @@ def test_neighbouring_slices_do_not_follow_one_another() -> None:
 
 def test_the_size_of_the_index_is_asked_once_and_only_when_a_token_is_needed() -> None:
     asked = []
-    token_slice = TokenSlice(lambda: asked.append(True) or 10)  # type: ignore[func-returns-value]
+    token_slice = TokenPrefix(lambda: asked.append(True) or 10)  # type: ignore[func-returns-value]
     assert asked == []
     for _ in range(3):
-        assert token_slice.prefix() == ""
+        assert token_slice.current() == ""
         token_slice.used(10_000)
     assert asked == [True]
 
 
 def test_a_usual_batch_does_not_crowd_a_slice() -> None:
     assert AdaptiveBatchSize(target_seconds=0.2).largest_rows <= MOST_ROWS_A_BATCH
+
+
+def can_be_sliced(target: Target) -> bool:
+    connection = cast(Connection, None)
+    pending = cast(PendingRows, None)
+    writer = token_writer(connection, target, pending, independent_tokens=False)
+    return isinstance(writer, PrefixedUuidWriter)
 
 
 def test_only_uuids_that_postgresql_makes_are_sliced() -> None:

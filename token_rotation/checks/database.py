@@ -9,7 +9,8 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
 from token_rotation.errors import RotationError, UnknownTargetError
-from token_rotation.inspection.preflight import Problem, inspect
+from token_rotation.inspection.preflight import inspect
+from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import reading
 from token_rotation.targets.discovery import find_targets
 
@@ -19,10 +20,10 @@ def check_targets(
     databases: Sequence[str] | None = None,
     **_: Any,
 ) -> list[CheckMessage]:
-    """One message a problem: its id, its hint the command that mends it.
+    """Return one message for each problem; its hint is the command that mends it.
 
-    Silent while ``migrate`` runs: it runs the checks before its own work, is the mend for most of
-    what they find, and would refuse to do it.
+    Silent while ``migrate`` runs. It runs the checks first and would refuse to work, although it
+    mends most of what they find.
     """
     if sys.argv[1:2] == ["migrate"]:
         return []

@@ -11,9 +11,10 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignore[import-untyped]
 from django.db.models import CompositePrimaryKey, Field, Model, Q
 
-from token_rotation.checks.fitness import unfit_column, unfit_table, without_room
-from token_rotation.declare.declaration import RotatingToken, has_db_default
-from token_rotation.triggers.guard import Column, GuardPair, InsertGuard, guards_of
+from token_rotation.checks.columns import column_obstacles, table_obstacles, too_short
+from token_rotation.declare.model import RotatingToken, has_db_default
+from token_rotation.triggers.guard import GuardPair, InsertGuard, guards_of
+from token_rotation.triggers.names import Column
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
 ADOPT = "docs/adopt.md shows a whole model."
@@ -21,9 +22,10 @@ ADOPT = "docs/adopt.md shows a whole model."
 
 @register(Tags.models)
 def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """One message a mistake, of the models of the apps asked for."""
+    """Return one message for each mistake in the models of these apps; None: all apps."""
     chosen = app_configs if app_configs is not None else apps.get_app_configs()
-    messages = [message for app in chosen for model in app.get_models() for message in _of(model)]
+    models = [model for app in chosen for model in app.get_models()]
+    messages = [message for model in models for message in _of_model(model)]
     if is_psycopg3:
         messages.append(
             Error(
@@ -35,7 +37,7 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> li
     return messages
 
 
-def _of(model: type[Model]) -> Iterator[CheckMessage]:
+def _of_model(model: type[Model]) -> Iterator[CheckMessage]:
     pairs = list(guards_of(getattr(model._meta, "triggers", [])))
     own = {field.name for field in model._meta.local_fields}  # not those of a parent's table
     guarded = {pair.update.token for pair in pairs}
@@ -48,51 +50,31 @@ def _of(model: type[Model]) -> Iterator[CheckMessage]:
             id="token_rotation.E011",
         )
     if pairs:
-        yield from (_unfit(model, sentence) for sentence in unfit_table(model))
+        yield from (_obstacle(model, sentence) for sentence in table_obstacles(model))
     markers = [str(pair.update.marker) for pair in pairs]
     if len(set(markers)) < len(markers):
         yield Error(
             "Two rotating tokens share a marker.", hint=ADOPT, obj=model, id="token_rotation.E012"
         )
     for pair in pairs:
-        yield from _of_token(model, pair)
+        yield from _of_guard(model, pair)
 
 
-def _of_token(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
+def _of_guard(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
     if pair.insert.marker != pair.update.marker:
         yield _wrong(model, "The two triggers of its guard name different markers.")
         return
-    token, marker = _field(model, pair.update.token), pair.update.marker
+    token = _field(model, pair.update.token)
     if token is None:
         yield _wrong(model, f"Its guard names the token {pair.update.token}, which is no field.")
         return
-    unfit = [_unfit(model, sentence) for sentence in unfit_column(model, token)]
-    if unfit:
-        yield from unfit
+    obstacles = [_obstacle(model, sentence) for sentence in column_obstacles(model, token)]
+    if obstacles:
+        yield from obstacles
         return
     yield from _of_fresh_tokens(model, token, pair.insert)
-    if isinstance(marker, Column):
-        return
-    field = _field(model, marker)
-    if field is None or field.get_internal_type() != "DateTimeField" or not field.null:
-        yield _wrong(model, f"Its guard names the marker {marker}, which is no RotatedAtField.")
-        return
-    for each in (token, field):
-        if not has_db_default(each):
-            yield Error(
-                f"{each.name} has no db_default, so that create() would return another value than "
-                "the one that the guard stores.",
-                hint=ADOPT,
-                obj=model,
-                id="token_rotation.E014",
-            )
-    if not _has_pending_index(model, field.name):
-        yield Error(
-            f"Its class Meta has no PendingIndex({field.name!r}) among its indexes.",
-            hint=ADOPT,
-            obj=model,
-            id="token_rotation.E015",
-        )
+    if not isinstance(pair.update.marker, Column):
+        yield from _of_marker(model, token, pair.update.marker)
 
 
 def _of_fresh_tokens(
@@ -100,24 +82,47 @@ def _of_fresh_tokens(
 ) -> Iterator[CheckMessage]:
     if "SELECT" in insert.fresh_token.upper():
         yield Warning(
-            f"The expression for fresh tokens of {token.name} has a subquery: one that depends on "
+            f"The expression for fresh tokens of {token.name} has a subquery. One that depends on "
             "no row gives all rows of a batch the same token.",
             obj=model,
             id="token_rotation.W010",
         )
-    lacking = without_room(token, insert)
-    if lacking is not None:
-        yield Error(lacking, hint=ADOPT, obj=model, id="token_rotation.E018")
+    shortage = too_short(token, insert)
+    if shortage is not None:
+        yield Error(shortage, hint=ADOPT, obj=model, id="token_rotation.E018")
     if token.null:
         yield Warning(
-            f"{token.name} may be NULL: the guard and a rotation give every row a token, also "
-            "those that are meant to have none.",
+            f"{token.name} may be NULL. The guard and a rotation give every row a token, also "
+            "rows that are meant to have none.",
             obj=model,
             id="token_rotation.W011",
         )
 
 
-def _unfit(model: type[Model], sentence: str) -> Error:
+def _of_marker(model: type[Model], token: Field[Any, Any], name: str) -> Iterator[CheckMessage]:
+    marker = _field(model, name)
+    if marker is None or marker.get_internal_type() != "DateTimeField" or not marker.null:
+        yield _wrong(model, f"Its guard names the marker {name}, which is no RotatedAtField.")
+        return
+    for field in (token, marker):
+        if not has_db_default(field):
+            yield Error(
+                f"{field.name} has no db_default: create() would return another value than the "
+                "guard stores.",
+                hint=ADOPT,
+                obj=model,
+                id="token_rotation.E014",
+            )
+    if not _has_pending_index(model, marker.name):
+        yield Error(
+            f"Its class Meta has no PendingIndex({marker.name!r}) among its indexes.",
+            hint=ADOPT,
+            obj=model,
+            id="token_rotation.E015",
+        )
+
+
+def _obstacle(model: type[Model], sentence: str) -> Error:
     return Error(sentence, obj=model, id="token_rotation.E017")
 
 
@@ -125,9 +130,9 @@ def _wrong(model: type[Model], sentence: str) -> Error:
     return Error(sentence, hint=ADOPT, obj=model, id="token_rotation.E013")
 
 
-def _field(model: type[Model], name: object) -> Field[Any, Any] | None:
+def _field(model: type[Model], name: str) -> Field[Any, Any] | None:
     try:
-        found = model._meta.get_field(str(name))
+        found = model._meta.get_field(name)
     except FieldDoesNotExist:
         return None
     return found if isinstance(found, Field) else None

@@ -1,0 +1,1 @@
+"""What an adopter's models and code use; the command's own work is elsewhere."""

@@ -1,15 +1,16 @@
-"""Let Django read the stored token back after an INSERT where the model is another app's."""
+"""Let Django read back the stored token after an INSERT into another app's table."""
 
 from typing import Any
 
 from django.apps import apps
 from django.db.models import Model
 
-from token_rotation.triggers.guard import Column, guards_of
+from token_rotation.triggers.guard import guards_of
+from token_rotation.triggers.names import Column
 
 
 def read_back_foreign_tokens() -> None:
-    """For every guarded model whose marker is no field of its own: see ``read_back``."""
+    """Call ``read_back`` for every guarded model whose marker is not its own field."""
     for model in apps.get_models():
         for pair in guards_of(getattr(model._meta, "triggers", [])):
             if isinstance(pair.update.marker, Column):
@@ -17,11 +18,11 @@ def read_back_foreign_tokens() -> None:
 
 
 def read_back(model: type[Model], name: str) -> None:
-    """The field holds what is stored after ``create()``, ``bulk_create()``, the first ``save()``.
+    """Let the field hold the stored value after ``create()``, ``bulk_create()`` and ``save()``.
 
-    The insert guard issues another token than the other app's code has sent; Django reads back only
-    fields with a database default, and the field is not ours to give it one. Also for the proxies
-    of a model and the model of a proxy, in this process.
+    The insert guard stores another token than the other app's code sent. Django reads back only
+    fields with a database default, and we cannot change another app's field. This covers the
+    proxies of a model and the model of a proxy, in this process.
     """
     field = model._meta.get_field(name)
     for each in apps.get_models():
@@ -30,7 +31,7 @@ def read_back(model: type[Model], name: str) -> None:
 
 
 def _read_back(model: type[Model], field: Any) -> None:
-    # Django has no public way; the list is computed once per model and then kept for good.
+    # Django has no public way. It computes this list once for each model and keeps it.
     returning = model._meta.db_returning_fields
     if field not in returning:
         model._meta.db_returning_fields = [*returning, field]

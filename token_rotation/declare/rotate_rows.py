@@ -19,36 +19,35 @@ from django.db import (
 from django.db.models import Model, QuerySet
 
 from token_rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
+from token_rotation.inspection.column_type import column_type
 from token_rotation.notify.announcements import announce
-from token_rotation.postgres.connection import reason_of
-from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
-from token_rotation.sql import batch as batch_sql
-from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import rows as rows_sql
+from token_rotation.sql import tokens as tokens_sql
 from token_rotation.sql.pending import array
 from token_rotation.targets.discovery import target_of, targets_of
-from token_rotation.tokens.sources import PythonTokens
 
 ROWS_AT_MOST = 4_000
 TRIES = 10
 
-# Of these PostgreSQL quotes values of the row, the token among them.
+# The text of these errors quotes values of the row, the token among them.
 _QUOTING = (IntegrityError, DataError, InternalError)
 
 
 def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
-    """Give each row of a query a fresh token, pending or not; how many rows there were.
+    """Give each row of a query a fresh token, pending or not; return the number of rows.
 
-    ``token`` is the field's name; without it, every rotating token of the model gets one. All in
-    one transaction, or a savepoint of the caller's; rows are locked in the order of their keys, and
-    rows that others hold are waited for. ``tokens_rotated`` is sent when the outermost transaction
-    has committed.
+    ``token`` is the field's name; without it, every rotating token of the model gets one. All
+    happens in one transaction, or in a savepoint of the caller's. Rows are locked in the order of
+    their keys; the call waits for rows that others have locked. ``tokens_rotated`` is sent after
+    the outermost transaction commits.
 
-    Raises TooManyRowsError above 4,000 rows, before anything is locked; TokenSourceError;
-    StatementError for what PostgreSQL refuses, without the values that it quotes;
-    UnyieldingRowsError when something undoes the change. Nothing is changed then. Other errors
-    are Django's.
+    Nothing is changed if it raises: TooManyRowsError above 4,000 rows, before it locks anything;
+    TokenSourceError; StatementError if PostgreSQL refuses, without the values that it quotes;
+    UnyieldingRowsError if something undoes the change. Other errors are Django's.
     """
     query = rows.query
     if query.is_sliced or query.distinct or query.combinator or query.group_by is not None:
@@ -60,30 +59,24 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
     rows = rows.using(database).order_by("pk").select_related(None)
     keys = list(rows.values_list("pk", flat=True)[: ROWS_AT_MOST + 1])
     if len(keys) > ROWS_AT_MOST:
-        label = targets[0].label if len(targets) == 1 else rows.model._meta.label
-        raise TooManyRowsError(
-            f"more than {ROWS_AT_MOST:,} rows of {label} at a time would hold their locks too "
-            "long. Nothing was changed. For all that are pending: "
-            f"{replace(targets[0], label=label, is_only=False).command}"
-        )
+        raise _too_many_rows(targets, rows.model)
     if not keys:
         return 0
-    for attempt in range(1, TRIES + 1):
-        try:
-            return _rotate(targets, rows.filter(pk__in=keys), len(keys))
-        except _QUOTING as error:
-            fault = classify(getattr(error.__cause__, "pgcode", ""))
-            if fault is not Fault.DUPLICATE_TOKEN or attempt == TRIES:
-                reason = f"PostgreSQL refused the statement: {reason_of(error)}"
-                raise StatementError(reason) from None
-    raise AssertionError("the last attempt returns or raises")
+    try:
+        return retry_at_once(
+            lambda: _rotate(targets, rows.filter(pk__in=keys), len(keys)),
+            on=Fault.DUPLICATE_TOKEN,
+            tries=TRIES,
+        )
+    except _QUOTING as error:
+        raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
 
 
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
-    """Give one row a fresh token, which its fields hold afterwards, with the marker.
+    """Give one row a fresh token, and read token and marker back into the instance.
 
-    ``token`` as for ``rotate_rows``. Raises ObjectDoesNotExist when there is no such row any more,
-    and what ``rotate_rows`` raises.
+    ``token`` as for ``rotate_rows``. Raises ObjectDoesNotExist if the row no longer exists, and
+    what ``rotate_rows`` raises.
     """
     model = type(row)
     database = using or router.db_for_write(model, instance=row)
@@ -95,12 +88,12 @@ def rotate_token(row: Model, *, token: str | None = None, using: str | None = No
     fields = [field.attname for field in model._meta.concrete_fields if field.column in changed]
     with transaction.atomic(using=database):
         if not rotate_rows(QuerySet(model, using=database).filter(pk=row.pk), token=token):
-            raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} is not there any more")
+            raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} no longer exists")
         row.refresh_from_db(using=database, fields=fields)
 
 
 def _database(rows: Any) -> str:
-    """Where update() would write."""
+    """Return the database that update() would write to."""
     return str(rows._db or router.db_for_write(rows.model, **rows._hints))  # noqa: SLF001
 
 
@@ -118,10 +111,19 @@ def _targets(model: type[Model], database: str, token: str | None) -> list[Targe
     return targets
 
 
+def _too_many_rows(targets: Sequence[Target], model: type[Model]) -> TooManyRowsError:
+    label = targets[0].label if len(targets) == 1 else model._meta.label
+    command = replace(targets[0], label=label, is_only=False).command
+    return TooManyRowsError(
+        f"more than {ROWS_AT_MOST:,} rows of {label} at a time would hold their locks too long. "
+        f"Nothing was changed. To rotate all pending rows, run: {command}"
+    )
+
+
 def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
     """One attempt. A slow token source holds nobody up: no row is locked yet."""
     database = targets[0].database
-    made = [(target, _made_tokens(target, rows_at_most)) for target in targets]
+    made = [(target, target.token_source.take(rows_at_most)) for target in targets]
     with transaction.atomic(using=database):
         # In the order of the keys, so that two of these cannot wait for each other.
         keys = [row.pk for row in rows.select_for_update(of=("self",)).only("pk")]
@@ -134,12 +136,6 @@ def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -
                 done = partial(announce, target, tuple(key for key, _ in changed))
                 transaction.on_commit(done, using=database)
     return changed_rows
-
-
-def _made_tokens(target: Target, rows: int) -> list[str] | None:
-    """None where the UPDATE makes them."""
-    source = target.token_source
-    return source.take(rows) if isinstance(source, PythonTokens) else None
 
 
 def _check_held(target: Target, changed: Sequence[tuple[Any, bool]]) -> None:
@@ -159,14 +155,13 @@ def _update(
     key_type = str(key.rel_db_type(connection))
     values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
     with connection.cursor() as cursor:
-        if tokens is None:
-            cursor.execute(rows_sql.rotate_keys(target, key_type), values)
-        else:
-            cursor.execute(
-                catalogue_sql.column_type(), {"table": target.table, "column": target.token_column}
-            )
-            (token_type,) = cursor.fetchone()
-            cursor.execute(batch_sql.KEEP_TOKENS, {"tokens": array(tokens)})
+        expression = target.token_source.expression
+        if expression is not None:
+            query = rows_sql.rotate_keys(target, key_type, tokens_sql.made_by(expression))
+            cursor.execute(query, values)
+        elif tokens is not None:
+            token_type = str(column_type(cursor, target.table, target.token_column))
+            cursor.execute(tokens_sql.KEEP_TOKENS, {"tokens": array(tokens)})
             query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
             cursor.execute(query, values)
         return list(cursor.fetchall())

@@ -16,7 +16,7 @@ from token_rotation.distributed.settle import settle
 from token_rotation.errors import RotationError, StatementError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_object
-from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.failures import reason_of
 from token_rotation.run.record import DATABASE_ERRORS
 
 

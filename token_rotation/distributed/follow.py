@@ -10,14 +10,13 @@ from typing import TextIO
 from django.db import connections
 
 from token_rotation.distributed.records import records_database, shares_of
-from token_rotation.engine.lock_wait import Blocker
-from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.result import Blocker, Outcome, Result
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_error, read_object
-from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.failures import reason_of
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
 from token_rotation.run.record import DATABASE_ERRORS

@@ -13,7 +13,7 @@ from token_rotation.distributed.records import records_database, shares_of
 from token_rotation.operations.errors import BatchError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import PaceListener
-from token_rotation.postgres.connection import own_session
+from token_rotation.postgres.opening import own_session
 from token_rotation.run.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS, JOIN_AT_MOST_SECONDS
 from token_rotation.stop import StopSignal
 

@@ -21,7 +21,7 @@ from token_rotation.run.record import OPERATION_TYPE
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets
-from token_rotation.targets.resolve import aim_as_recorded
+from token_rotation.targets.resolve import resolve_recorded
 
 # The types of the operations, and the actions that do their work.
 RANGE = "rotation.range"
@@ -171,7 +171,7 @@ def target_of_rotation(rotation: BatchOperation) -> Target:
     """The target, aimed at the rows that the operator chose. Raises RotationError."""
     recorded = input_of(rotation)
     target = target_named(recorded["model"], recorded["database"])
-    return aim_as_recorded(target, recorded.get("selection"))
+    return resolve_recorded(target, recorded.get("selection"))
 
 
 def options_of(rotation: BatchOperation) -> RotationOptions:

@@ -8,7 +8,7 @@ from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
-from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import key_ranges as key_ranges_sql
 from token_rotation.sql.pending import values_of
 
 # Fewer rows are not worth a task; more would keep the others waiting at the end of a round.
@@ -43,7 +43,7 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
         "range_rows": range_rows,
         "ahead_rows": ranges * range_rows,
     }
-    look_up = batch_sql.range_upper_keys(target)
+    look_up = key_ranges_sql.range_upper_keys(target)
     query = statements.together(statements.WITHOUT_A_LIMIT, statements.READ_IN_KEY_ORDER, look_up)
     uppers: list[str | None] = [key for (key,) in connection.rows(query, values)]
     if len(uppers) < ranges or ranges * range_rows >= pending_rows:

@@ -1,71 +1,117 @@
-"""Wait for rows that others hold, and say who holds them."""
+"""Wait for rows that others lock, for a bounded time, and see who locks them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 
 import psycopg2
 from django.db import OperationalError
 
+from token_rotation.engine.first_row import Fate
+from token_rotation.engine.result import Blocker
+from token_rotation.engine.worker import Worker
+from token_rotation.events import Observer, Waiting
 from token_rotation.postgres.connection import Connection
-from token_rotation.sql import activity as others_sql
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.sql import activity as activity_sql
+from token_rotation.stop import StopSignal
 
+LONGEST_ATTEMPT_SECONDS = 1.0
+SHORTEST_ATTEMPT_SECONDS = 0.2
 LOOK_AFTER_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """Who holds a pending row; state and age are None where the role may not see them.
-
-    A transaction that was prepared for two-phase commit has no backend: its ``pid`` is 0.
-    """
-
-    pid: int
-    state: str | None
-    transaction_seconds: float | None
-
-    def __str__(self) -> str:
-        if self.pid == 0:
-            return (
-                "a prepared transaction (pg_prepared_xacts lists them; COMMIT PREPARED or ROLLBACK "
-                "PREPARED ends one)"
-            )
-        age = "–" if self.transaction_seconds is None else f"{self.transaction_seconds:.0f} s"
-        return f"pid {self.pid} ({self.state or 'state –'}, transaction open {age})"
-
-
-Attempt = Callable[[float, Callable[[int], None]], bool]
-"""Waits up to so many seconds for the row; whether it was had. It tells which backend waits."""
-
-
 class LockWait:
-    """Queues for a row through ``attempt`` and looks from a second connection who is ahead.
+    """Waits for locked rows, up to ``at_most_seconds`` since the last progress.
 
-    Only a backend that really waits is told by PostgreSQL whom it waits for.
+    Only a backend that really waits is told by PostgreSQL whom it waits for. So a worker queues
+    for the row, and a second connection asks meanwhile who is ahead of it.
     """
 
-    def __init__(self, attempt: Attempt, looking: Connection) -> None:
-        self._attempt = attempt
-        self._looking = looking
+    def __init__(
+        self,
+        database: str,
+        *,
+        at_most_seconds: float,
+        stop: StopSignal,
+        observe: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._at_most_seconds = at_most_seconds
+        self._stop = stop
+        self._observe = observe
+        self._clock = clock
+        self._since: float | None = None
+        self.blockers: tuple[Blocker, ...] = ()
+        self.waited_seconds = 0.0
 
-    def try_for(self, wait_seconds: float) -> tuple[bool, tuple[Blocker, ...]]:
-        """Wait up to ``wait_seconds``; whether the row was had, and who was seen in the way."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            pid: Future[int] = Future()
-            attempt = pool.submit(self._attempt, wait_seconds, pid.set_result)
-            begun: list[Future[Any]] = [attempt, pid]
-            wait(begun, timeout=wait_seconds / 2, return_when=FIRST_COMPLETED)
-            wait([attempt], timeout=min(LOOK_AFTER_SECONDS, wait_seconds / 2))
-            seen = self._blockers(pid.result()) if pid.done() and not attempt.done() else ()
-            return attempt.result(), seen
+    def restart(self) -> None:
+        """Let the next wait last its full time: rows were rotated since the last one."""
+        self._since = None
+        self.blockers = ()
 
-    def _blockers(self, pid: int) -> tuple[Blocker, ...]:
-        """Nobody where it cannot be looked at: that is no reason not to wait."""
+    def wait(self, worker: Worker, keys: KeyRange) -> bool:
+        """Let ``worker`` wait for the first pending row of a range, and rotate it.
+
+        True as soon as nobody else locks the row, or the end is asked for. False when the time is
+        up; ``blockers`` then holds who was seen last.
+        """
+        started_at = self._clock()
+        self._since = started_at if self._since is None else self._since
+        watching = Connection(self._database)
         try:
-            rows = self._looking.rows(others_sql.blocking_backends(), {"pid": pid})
-        except (psycopg2.Error, OperationalError):
-            return ()
-        return tuple(Blocker(*row) for row in rows)
+            return self._wait_until(self._since + self._at_most_seconds, worker, keys, watching)
+        finally:
+            watching.close()
+            self.waited_seconds += self._clock() - started_at
+
+    def _wait_until(
+        self, deadline: float, worker: Worker, keys: KeyRange, watching: Connection
+    ) -> bool:
+        while not self._stop.requested:
+            left_seconds = max(SHORTEST_ATTEMPT_SECONDS, deadline - self._clock())
+            wait_seconds = min(LONGEST_ATTEMPT_SECONDS, left_seconds)
+            attempt = partial(_attempt, worker, keys, wait_seconds, watching)
+            is_free, blockers = worker.retrying.run(attempt)
+            if is_free:
+                self.blockers = ()
+                return True
+            self.blockers = blockers or self.blockers
+            names = ", ".join(map(str, blockers)) or "others"
+            self._observe(Waiting(f"row locks held by {names}"))
+            if self._clock() >= deadline:
+                return False
+        return True
+
+
+def _attempt(
+    worker: Worker, keys: KeyRange, wait_seconds: float, watching: Connection
+) -> tuple[bool, tuple[Blocker, ...]]:
+    """Wait up to ``wait_seconds``: was the row free in that time, and who was seen in the way?"""
+    is_over = Event()
+    look_after = min(LOOK_AFTER_SECONDS, wait_seconds / 2)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with worker.ranges.first_row(keys, wait_seconds) as row:
+            seen = pool.submit(_blockers_of, row.pid, is_over, look_after, watching)
+            try:
+                row.rotate()
+            finally:
+                is_over.set()
+        return row.fate is not Fate.LOCKED_BY_OTHERS, seen.result()
+
+
+def _blockers_of(
+    pid: int, is_over: Event, look_after: float, watching: Connection
+) -> tuple[Blocker, ...]:
+    """Who blocks ``pid``; nobody where that cannot be seen, which is no reason not to wait."""
+    if is_over.wait(look_after):
+        return ()
+    try:
+        rows = watching.rows(activity_sql.blocking_backends(), {"pid": pid})
+    except (psycopg2.Error, OperationalError):
+        return ()
+    return tuple(Blocker(*row) for row in rows)

@@ -10,22 +10,22 @@ from token_rotation.selection.key_range import KeyRange
 
 @dataclass(frozen=True, slots=True)
 class PassOutcome:
-    """What was left in a worker's share of a pass.
+    """What was left in a worker's part of a pass.
 
-    ``skipped`` is a range of which rows were skipped. ``held`` is False when rows that an UPDATE
-    reported as changed were found pending again. ``stuck`` is a range of which that is so, or of
-    which no row changed although nobody held one.
+    ``skipped`` is a range of which rows were skipped. ``did_not_stick``: rows that an UPDATE
+    reported as changed were found pending again. ``stuck`` is a range where that happened, or where
+    no row changed although nobody locked one.
     """
 
     skipped_rows: int = 0
-    held: bool = True
+    did_not_stick: bool = False
     skipped: KeyRange | None = None
     stuck: KeyRange | None = None
 
     def __add__(self, other: PassOutcome) -> PassOutcome:
         return PassOutcome(
             self.skipped_rows + other.skipped_rows,
-            self.held and other.held,
+            self.did_not_stick or other.did_not_stick,
             self.skipped or other.skipped,
             self.stuck or other.stuck,
         )
@@ -34,7 +34,7 @@ class PassOutcome:
 def left_of(keys: KeyRange, outcome: BatchOutcome) -> PassOutcome:
     """What one batch adds to it."""
     skipped = keys if outcome.skipped_rows else None
-    is_stuck = not outcome.held or (outcome.rotated_rows == 0 and skipped is None)
+    is_stuck = outcome.did_not_stick or (outcome.rotated_rows == 0 and skipped is None)
     return PassOutcome(
-        outcome.skipped_rows, outcome.held, skipped, stuck=keys if is_stuck else None
+        outcome.skipped_rows, outcome.did_not_stick, skipped, stuck=keys if is_stuck else None
     )

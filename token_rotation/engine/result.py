@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from token_rotation.engine.batch_seconds import BatchSeconds
-from token_rotation.engine.lock_wait import Blocker
 from token_rotation.operations.stored_output import read_number, read_object
 
 
@@ -19,13 +18,34 @@ class Outcome(Enum):
     ROWS_LOCKED = "rows stayed locked by others"
 
 
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session that locks a pending row; state and age are None where the role may not see them.
+
+    A transaction that was prepared for two-phase commit has no backend: its ``pid`` is 0.
+    """
+
+    pid: int
+    state: str | None
+    transaction_seconds: float | None
+
+    def __str__(self) -> str:
+        if self.pid == 0:
+            return (
+                "a prepared transaction (pg_prepared_xacts lists them; COMMIT PREPARED or ROLLBACK "
+                "PREPARED ends one)"
+            )
+        age = "–" if self.transaction_seconds is None else f"{self.transaction_seconds:.0f} s"
+        return f"pid {self.pid} ({self.state or 'state –'}, transaction open {age})"
+
+
 @dataclass(slots=True)
 class Result:
-    """How a rotation ended.
+    """How a rotation ended, or how far it is.
 
-    ``rotated_rows`` counts the commits that were confirmed; ``waited_seconds`` the time that the
-    rotation held back, by kind of wait, on average over its workers; ``no_vacuum_because`` why the
-    last VACUUM that was due was left out.
+    ``rotated_rows`` counts the commits that PostgreSQL has confirmed. ``waited_seconds`` is the
+    time that the rotation held back, by kind of wait, on average over its workers.
+    ``no_vacuum_because`` says why the last VACUUM that was due was left out.
     """
 
     outcome: Outcome = Outcome.COMPLETE
@@ -48,3 +68,12 @@ class Result:
         self.batch_seconds.add(figures.get("batch_seconds"))
         for kind, seconds in read_object(figures.get("waited_seconds")).items():
             self.waited_seconds[kind] = self.waited_seconds.get(kind, 0.0) + read_number(seconds)
+
+
+def mean_seconds(waits: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of several workers' waits, by kind. Each may grow in another thread meanwhile."""
+    mean: dict[str, float] = {}
+    for one in map(dict, waits):
+        for kind, seconds in one.items():
+            mean[kind] = mean.get(kind, 0.0) + seconds / len(waits)
+    return mean

@@ -5,11 +5,11 @@ from __future__ import annotations
 from threading import Lock
 
 
-class Allowance:
+class RowLimit:
     """At most ``limit_rows`` rows, shared by any number of threads; None: no limit.
 
-    A batch takes what it may rotate beforehand and gives back what it did not use, so that batches
-    at the same time cannot exceed the limit together.
+    A batch takes its rows beforehand and gives back what it did not use. So batches at the same
+    time cannot exceed the limit together.
     """
 
     def __init__(self, limit_rows: int | None) -> None:

@@ -59,8 +59,8 @@ class WorkerPool:
                 if not self._leaves(worker, error):
                     raise
             finally:
-                worker.batches.announcements.send()
-                worker.batches.announcements.rest()
+                worker.announcements.send()
+                worker.announcements.close_receiver_connections()
 
     def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
         """A worker that cannot go on ends the pass: the others finish their batch.

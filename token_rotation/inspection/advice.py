@@ -1,4 +1,4 @@
-"""What about the server will hurt a rotation, and what to set: readings in, lines out."""
+"""Advise what to set before a rotation, and whether to clean up after it. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ FEWEST_FORCED_CHECKPOINTS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
-    """The server and the table now. ``snapshot_holder`` keeps dead rows alive for long;
-    ``unused_slot`` keeps WAL without limit. Both in words, None when there is none.
+class ServerState:
+    """Settings of the server and the table, and what keeps dead rows or WAL, now.
+
+    ``snapshot_holder`` describes the session whose snapshot keeps dead rows alive, ``unused_slot``
+    is the replication slot that keeps WAL without limit; None if there is none.
     """
 
     max_wal_bytes: int
@@ -33,22 +35,22 @@ class Readings:
     snapshot_holder: str | None
 
 
-def before_rotation(readings: Readings, table: str, pending_rows: int) -> list[str]:
-    """A line for each thing that will hurt the rest of the rotation."""
+def before_rotation(server: ServerState, table: str, pending_rows: int) -> list[str]:
+    """Return one line for each thing that will hurt the rest of the rotation."""
     return [
-        *_wal(readings, pending_rows * WAL_BYTES_A_ROW),
-        *_dead_rows(readings, table),
+        *_wal(server, pending_rows * WAL_BYTES_A_ROW),
+        *_dead_rows(server, table),
     ]
 
 
 def after_rotation(storage: Storage, rows: int, command: str) -> list[str]:
-    """A line when the clean-up is worth its work."""
+    """Return one line if a clean-up is worth its work."""
     found = worth_cleaning(storage, rows)
     return [f"{', '.join(found)}: run {command} --finish"] if found else []
 
 
 def worth_cleaning(storage: Storage, rows: int) -> list[str]:
-    """What a clean-up would mend, in words."""
+    """Return what a clean-up would mend, one phrase each."""
     found = []
     dead = storage.dead_rows
     if dead and worth_vacuum(dead, rows, storage.table_bytes or 0):
@@ -64,17 +66,17 @@ def worth_cleaning(storage: Storage, rows: int) -> list[str]:
     return found
 
 
-def _wal(readings: Readings, wal_bytes: int) -> Iterator[str]:
+def _wal(server: ServerState, wal_bytes: int) -> Iterator[str]:
     enough = math.ceil(min(2 * wal_bytes, MOST_WAL_BYTES) / GIBIBYTE)
-    limit = wording.size(readings.max_wal_bytes)
-    short = wal_bytes > FAR_BELOW * readings.max_wal_bytes
-    requested, timed = readings.checkpoints_requested, readings.checkpoints_timed
+    limit = wording.size(server.max_wal_bytes)
+    short = wal_bytes > FAR_BELOW * server.max_wal_bytes
+    requested, timed = server.checkpoints_requested, server.checkpoints_timed
     forced = requested >= FEWEST_FORCED_CHECKPOINTS and requested > timed
-    can_grow = readings.max_wal_bytes < enough * GIBIBYTE
+    can_grow = server.max_wal_bytes < enough * GIBIBYTE
     if short and can_grow:
         yield (
             f"the rotation will write at least {wording.size(wal_bytes)} of WAL and max_wal_size "
-            f"is {limit}, so that it forces checkpoint after checkpoint: set max_wal_size = "
+            f"is {limit}, so it forces checkpoint after checkpoint: set max_wal_size = "
             f"'{enough}GB' and reload, if the disk has the room"
         )
     elif forced and can_grow:
@@ -82,29 +84,29 @@ def _wal(readings: Readings, wal_bytes: int) -> Iterator[str]:
             f"{requested:,} of {requested + timed:,} checkpoints were forced before their time, "
             f"and max_wal_size is {limit}: set max_wal_size = '{enough}GB' and reload"
         )
-    if (short or forced) and readings.full_page_writes and not readings.wal_compression:
+    if (short or forced) and server.full_page_writes and not server.wal_compression:
         yield (
-            "after each checkpoint whole pages go to the WAL, and wal_compression is off: set "
-            "wal_compression = on and reload"
+            "after each checkpoint PostgreSQL writes whole pages to the WAL, and wal_compression "
+            "is off: set wal_compression = on and reload"
         )
-    if readings.unused_slot:
+    if server.unused_slot:
         yield (
-            f"nobody reads the replication slot {readings.unused_slot}, and all WAL is kept for "
-            f"it, at least {wording.size(wal_bytes)} more: start its reader, drop it with "
+            f"nobody reads the replication slot {server.unused_slot}, and the server keeps all WAL "
+            f"for it, at least {wording.size(wal_bytes)} more: start its reader, drop it with "
             "pg_drop_replication_slot, or set max_slot_wal_keep_size"
         )
 
 
-def _dead_rows(readings: Readings, table: str) -> Iterator[str]:
-    if readings.snapshot_holder:
+def _dead_rows(server: ServerState, table: str) -> Iterator[str]:
+    if server.snapshot_holder:
         yield (
-            f"{readings.snapshot_holder} keeps every dead row alive, so that the table doubles: "
+            f"{server.snapshot_holder} keeps every dead row alive, so the table doubles: "
             "end it before the rotation"
         )
-    if not readings.autovacuum:
-        yield "autovacuum is off, so that dead rows pile up: set autovacuum = on and reload"
-    elif not readings.table_autovacuum:
+    if not server.autovacuum:
+        yield "autovacuum is off, so dead rows pile up: set autovacuum = on and reload"
+    elif not server.table_autovacuum:
         yield (
-            f"autovacuum is off for {table}, so that dead rows pile up: ALTER TABLE {table} RESET "
+            f"autovacuum is off for {table}, so dead rows pile up: ALTER TABLE {table} RESET "
             "(autovacuum_enabled)"
         )

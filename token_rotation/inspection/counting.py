@@ -1,4 +1,4 @@
-"""How many rows there are and how many are pending, exactly or, where that takes long, roughly."""
+"""Count rows and pending rows; estimate if counting takes too long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime
 import psycopg2
 
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, Row, Values, fault_of
+from token_rotation.postgres.connection import Connection, Row, Values
+from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.selection import EVERY_ROW
@@ -22,7 +23,7 @@ COUNT_AT_MOST_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class PendingCount:
-    """``rows`` is exact unless said; it is 0 only when nothing at all is pending."""
+    """Pending rows, exact unless ``is_estimate``; 0 only if nothing is pending."""
 
     rows: int
     is_estimate: bool
@@ -30,7 +31,7 @@ class PendingCount:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The table at one instant. The times are None when unknown, or when no row is rotated."""
+    """The table at one instant. The times are None if unknown, or if no row is rotated."""
 
     total_rows: int
     total_is_estimate: bool
@@ -42,10 +43,10 @@ class Counts:
 def count_pending(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> PendingCount:
-    """Count what is pending; after ``at_most_seconds`` (None: no bound) settle for an estimate.
+    """Count pending rows; after ``at_most_seconds`` (None: no bound) return an estimate.
 
-    Where no index holds just the pending rows of the target's selection, an estimate may be above
-    0 with nothing pending.
+    If no index holds exactly the pending rows of the selection, an estimate may be above 0 although
+    nothing is pending. Driver errors pass through, here and below.
     """
     selection = target.selection
     if not selection.is_indexed:
@@ -64,8 +65,9 @@ def count_pending(
 
 
 def count_outside(connection: Connection, target: Target) -> PendingCount:
-    """Count the rows without a marker, wherever they are: of a selection that is complete, those
-    that lie outside of it.
+    """Count the rows without a marker, whatever the selection.
+
+    If the selection is complete, these are the rows outside it.
     """
     return count_pending(connection, replace(target, selection=EVERY_ROW))
 
@@ -83,7 +85,7 @@ def _count_unindexed(
 
 
 def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
-    """Count what is pending in a range, exactly and however long it takes."""
+    """Count the pending rows of a range exactly, however long it takes."""
     count = counting_sql.count_pending(target, keys)
     query = statements.together(statements.WITHOUT_A_LIMIT, statements.AVOID_FULL_SCANS, count)
     return int(connection.value(query, values_of(target, keys)))
@@ -92,7 +94,7 @@ def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> i
 def count_rows(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> Counts:
-    """Count everything in one scan; after ``at_most_seconds`` settle for an estimated total."""
+    """Count everything in one scan; after ``at_most_seconds`` estimate the total."""
     values = values_of(target, EVERY_KEY)
     row = _count(connection, counting_sql.count_rows(target), at_most_seconds, values=values)
     if row is not None:
@@ -104,7 +106,7 @@ def count_rows(
 
 
 def estimated_rows(connection: Connection, target: Target) -> int:
-    """The rows of the table as the server last estimated them, at no cost; 0 when it never did."""
+    """Return the server's last estimate of the table's rows; 0 if there is none. Costs nothing."""
     return _estimates(connection, target)[0]
 
 
@@ -116,7 +118,7 @@ def _count(
     values: Values | None = None,
     settings: tuple[statements.Statement, ...] = (),
 ) -> Row | None:
-    """The answer, or None when it took too long."""
+    """Return the row, or None if the statement took too long."""
     timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     try:
         bounded = statements.together(statements.LIMIT_STATEMENT, *settings, query)

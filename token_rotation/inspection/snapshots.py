@@ -1,4 +1,4 @@
-"""Who keeps dead rows alive: the oldest snapshot that may still need them."""
+"""Find who keeps dead rows alive: the oldest snapshot that may still need them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from token_rotation.sql import vacuum as vacuum_sql
 
 @dataclass(frozen=True, slots=True)
 class SnapshotHolder:
-    """Who keeps dead rows alive; state and seconds are None where there are none, or hidden."""
+    """Who keeps dead rows alive; state and seconds are None if absent or hidden."""
 
     kind: str
     name: str
@@ -26,14 +26,14 @@ class SnapshotHolder:
 
 
 def next_transaction(connection: Connection) -> int:
-    """A mark in time: rows that die later than this call die in this transaction or a later one."""
+    """Return a transaction number: rows that die after this call die in it or a later one."""
     return int(connection.value(vacuum_sql.next_transaction()))
 
 
 def oldest_snapshot(connection: Connection, since_xid: int | None) -> SnapshotHolder | None:
-    """Who keeps every row alive that died since ``since_xid``; None when nobody seen does.
+    """Return who keeps rows alive that died since ``since_xid``; None if nobody visible does.
 
-    Without a ``since_xid``: who keeps any dead row alive.
+    If ``since_xid`` is None: who keeps any dead row alive.
     """
     row = connection.row(vacuum_sql.oldest_snapshot(), {"since_xid": since_xid})
     return None if row is None else SnapshotHolder(*row)

@@ -1,4 +1,4 @@
-"""What a target takes on disk, and whether making it smaller is worth the work."""
+"""Figures about a target on disk, and when a clean-up is worth it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PAGE_OVERHEAD_BYTES = 40  # header and the B-tree's own space
 ENTRY_OVERHEAD_BYTES = 12  # tuple header and line pointer
 ALIGNMENT_BYTES = 8
 NATURAL_FILL = 0.7
-"""Of a B-tree whose keys come at random: pages split in half and fill up again."""
+"""How full a B-tree with random keys is: pages split in half and fill up again."""
 
 WORTH_REINDEX_RATIO = 1.5
 WORTH_REINDEX_BYTES = 1024**2
@@ -19,7 +19,7 @@ WORTH_VACUUM_BYTES = 8 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class IndexBloat:
-    """An index as it is, and as random keys would leave it."""
+    """Size of an index now, and the size that random keys would give it."""
 
     name: str
     bytes_now: int
@@ -27,7 +27,7 @@ class IndexBloat:
 
     @property
     def worth_reindex(self) -> bool:
-        """Whether it is well above its natural size, and by more than a trifle."""
+        """True if the index is 1.5 times its natural size, and 1 MiB above it."""
         return (
             self.bytes_now > WORTH_REINDEX_RATIO * self.natural_bytes
             and self.bytes_now - self.natural_bytes >= WORTH_REINDEX_BYTES
@@ -38,8 +38,8 @@ class IndexBloat:
 class Storage:
     """Sizes and dead rows; None where unknown.
 
-    ``token_indexes`` are those of the token alone; none also where rows were never counted.
-    ``leftover_indexes`` were left invalid by a REINDEX CONCURRENTLY that was ended.
+    ``token_indexes`` index the token alone; empty if the server never counted rows. A cancelled
+    REINDEX CONCURRENTLY left the ``leftover_indexes`` invalid.
     """
 
     table_bytes: int | None = None
@@ -50,13 +50,13 @@ class Storage:
 
 
 def natural_index_bytes(rows: int, token_bytes: int) -> int:
-    """The size of an index over ``rows`` random keys of that width."""
+    """Return the size of an index over ``rows`` random keys of ``token_bytes`` each."""
     aligned = -(-token_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
     entries_a_page = (PAGE_BYTES - PAGE_OVERHEAD_BYTES) / (aligned + ENTRY_OVERHEAD_BYTES)
     return PAGE_BYTES * (1 + round(rows / (entries_a_page * NATURAL_FILL)))
 
 
 def worth_vacuum(dead_rows: int, rows: int, table_bytes: int) -> bool:
-    """Whether dead rows are a good part of the table, and more than a trifle."""
+    """Return True if dead rows are a tenth of the table or more, and take 8 MiB or more."""
     share = dead_rows / max(1, dead_rows + rows)
     return share >= WORTH_VACUUM_SHARE and share * table_bytes >= WORTH_VACUUM_BYTES

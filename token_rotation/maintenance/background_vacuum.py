@@ -44,7 +44,7 @@ def cost_limit(*, meets_traffic: bool) -> int:
     return GENTLE_COST_LIMIT if meets_traffic else BRISK_COST_LIMIT
 
 
-class Upkeep:
+class BackgroundVacuum:
     """Vacuums the table beside the batches, so that they reuse the space of what they replaced.
 
     A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least

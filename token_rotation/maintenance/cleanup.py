@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from token_rotation import wording
 from token_rotation.errors import RotationError
-from token_rotation.inspection.readings import read_storage
+from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.snapshots import next_transaction, oldest_snapshot
 from token_rotation.inspection.storage import IndexBloat, Storage
 from token_rotation.maintenance.reindex import TokenReindex
@@ -18,11 +17,10 @@ from token_rotation.postgres.autocommit_session import CANCELLED
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
 from token_rotation.sql import storage as storage_sql
-from token_rotation.stop import StopSignal
+from token_rotation.stop import StopSignal, answering_signals
 
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
 ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
-LOOK_EVERY_SECONDS = 0.1
 TELL_EVERY_SECONDS = 5.0
 FEW_SHARE = 0.01
 """Of the dead rows that there were before a VACUUM."""
@@ -30,7 +28,7 @@ FEW_SHARE = 0.01
 Answer = TypeVar("Answer")
 
 
-class Finish:
+class Cleanup:
     """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's indexes if worth it.
 
     Each step may end by itself, be skipped with a reason, or be stopped; none of them undoes what
@@ -71,7 +69,7 @@ class Finish:
         """Sizes, and the transaction of the first rotated rows."""
         with reading(self._target.database) as connection:
             since_xid = connection.value(storage_sql.oldest_rotation(self._target))
-            return read_storage(connection, self._target), since_xid
+            return measure_storage(connection, self._target), since_xid
 
     def _vacuum(self, before: Storage, since_xid: int | None) -> str | None:
         self._say(
@@ -93,7 +91,7 @@ class Finish:
         Those of traffic that came since are no matter, nor are few.
         """
         with reading(self._target.database) as connection:
-            after = read_storage(connection, self._target)
+            after = measure_storage(connection, self._target)
             holder = oldest_snapshot(connection, began_xid)
         left = after.dead_rows or 0
         if holder is not None and left > FEW_SHARE * (before.dead_rows or 0):
@@ -128,23 +126,26 @@ class Finish:
     def _watch(self, work: Callable[[], Answer], cancel: Callable[[], None]) -> Answer:
         """Work in a thread, so that signals are answered and the waiting person is told."""
         tell_at = time.monotonic() + TELL_EVERY_SECONDS
-        with ThreadPoolExecutor(max_workers=1) as pool:
+
+        def look() -> None:
+            nonlocal tell_at
             if self._stop.requested:
                 cancel()
-            running = pool.submit(work)
-            while not wait([running], timeout=LOOK_EVERY_SECONDS).done:
-                if self._stop.requested:
-                    cancel()
-                elif time.monotonic() >= tell_at:
-                    self._tell()
-                    tell_at = time.monotonic() + TELL_EVERY_SECONDS
-            return running.result()
+            elif time.monotonic() >= tell_at:
+                self._tell()
+                tell_at = time.monotonic() + TELL_EVERY_SECONDS
+
+        if self._stop.requested:
+            cancel()
+        return answering_signals(work, meanwhile=look)
 
     def _tell(self) -> None:
         """What the server does now; not being able to look is no reason to end the work."""
         try:
             with reading(self._target.database) as connection:
-                row = connection.row(storage_sql.upkeep_progress(), {"table": self._target.table})
+                row = connection.row(
+                    storage_sql.maintenance_progress(), {"table": self._target.table}
+                )
         except RotationError:
             return
         if row is not None:

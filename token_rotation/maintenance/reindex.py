@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import psycopg2
-
 from token_rotation.maintenance.vacuum import upkeep_in_progress
-from token_rotation.postgres.autocommit_session import CANCELLED, GentleSession
-from token_rotation.postgres.connection import Connection, fault_of
+from token_rotation.postgres.autocommit_session import CANCELLED, AutocommitSession
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import ddl as ddl_sql
@@ -25,7 +24,7 @@ class TokenReindex:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._session = GentleSession(target.database)
+        self._session = AutocommitSession(target.database)
 
     def drop_leftovers(self) -> str | None:
         """Remove what ended REINDEXes left; one that is at work now is left alone."""
@@ -34,24 +33,20 @@ class TokenReindex:
     def run(self, index: str) -> str | None:
         """Build ``index`` anew. A deadlock with another DDL is tried again, without leftovers."""
 
-        def work(connection: Connection) -> str | None:
-            for attempt in range(1, ATTEMPTS + 1):
-                reason = self._drop(connection)
-                if reason is not None:
-                    return reason
-                try:
-                    connection.change(storage_sql.reindex(index))
-                except psycopg2.Error as error:
-                    if fault_of(error) is not Fault.CONTENTION or attempt == ATTEMPTS:
-                        raise
-                else:
-                    return None
-            raise AssertionError("the last attempt returns or raises")
+        def attempt(connection: Connection) -> str | None:
+            reason = self._drop(connection)
+            if reason is None:
+                connection.change(storage_sql.reindex(index))
+            return reason
 
-        return self._session.attempt(work)
+        return self._session.attempt(
+            lambda connection: retry_at_once(
+                lambda: attempt(connection), on=Fault.CONTENTION, tries=ATTEMPTS
+            )
+        )
 
     def cancel(self) -> None:
-        """As ``GentleSession.cancel``. The old index stays in use."""
+        """As ``AutocommitSession.cancel``. The old index stays in use."""
         self._session.cancel()
 
     def _drop(self, connection: Connection) -> str | None:

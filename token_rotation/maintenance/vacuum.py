@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from token_rotation.inspection.snapshots import oldest_snapshot
-from token_rotation.postgres.autocommit_session import CANCELLED, COST_LIMIT, GentleSession
+from token_rotation.postgres.autocommit_session import CANCELLED, COST_LIMIT, AutocommitSession
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql import vacuum as vacuum_sql
@@ -34,7 +34,7 @@ class TableVacuum:
 
     def __init__(self, target: Target, *, cost_limit: int = COST_LIMIT) -> None:
         self._target = target
-        self._session = GentleSession(target.database, cost_limit=cost_limit)
+        self._session = AutocommitSession(target.database, cost_limit=cost_limit)
 
     def run(self, *, since_xid: int | None = None, analyze: bool = False) -> Vacuumed:
         """Vacuum, or say why not. Raises nothing that the database does.
@@ -52,7 +52,7 @@ class TableVacuum:
         return Vacuumed(self._session.attempt(work), time.monotonic() - started_at)
 
     def cancel(self) -> None:
-        """As ``GentleSession.cancel``. Nothing is lost: what was cleaned stays so."""
+        """As ``AutocommitSession.cancel``. Nothing is lost: what was cleaned stays so."""
         self._session.cancel()
 
     def _reason_to_skip(self, connection: Connection, since_xid: int | None) -> str | None:
@@ -86,7 +86,7 @@ def may_vacuum(connection: Connection, target: Target) -> bool:
 
 def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
     """Who vacuums, analyzes or indexes the table at this moment, in words."""
-    row = connection.row(vacuum_sql.table_upkeep(), {"table": target.table})
+    row = connection.row(vacuum_sql.maintenance_lock_holder(), {"table": target.table})
     if row is None:
         return None
     pid, backend_type = row

@@ -1,1 +1,1 @@
-"""What ``makemigrations`` writes for a rotating token on a table that serves traffic."""
+"""What ``makemigrations`` writes for a rotating token; it never touches a database."""

@@ -1,4 +1,4 @@
-"""``makemigrations`` for guarded models: the same changes, in the safe order and politely."""
+"""Make ``makemigrations`` write the changes of guarded models in a safe order."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from token_rotation.triggers.retired import TABLE_MIGRATION, UnconditionalSql
 
 
 def install() -> None:
-    """Let ``makemigrations`` and ``migrate`` use it, on top of django-pgtrigger's.
+    """Let ``makemigrations`` and ``migrate`` use our autodetector, on top of django-pgtrigger's.
 
-    Django wants both to have the same one. Whichever of the two apps is ready first: what
-    django-pgtrigger finds in the modules and is a subclass of its own, it leaves alone.
+    Django demands that both use the same one. The order of the two apps does not matter:
+    django-pgtrigger leaves a subclass of its own autodetector in place.
     """
     patch_migrations()  # type: ignore[no-untyped-call]
     modules: tuple[Any, ...] = (makemigrations, migrate)
@@ -42,10 +42,10 @@ def install() -> None:
 
 
 class _InSteps(MigrationAutodetector):
-    """Mixed in before django-pgtrigger's, which finds the triggers.
+    """Mixed in before django-pgtrigger's autodetector, which finds the triggers.
 
-    It sets in where Django has made its migrations and not yet named them. A table that is created
-    with its guard has no rows and no traffic: that stays one migration.
+    It splits migrations after Django has made them and before Django names them. A table that is
+    created with its guard has no rows and no traffic, so it stays one migration.
     """
 
     migrations: dict[str, list[Migration]]
@@ -96,7 +96,7 @@ class _InSteps(MigrationAutodetector):
 
 
 def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
-    """Parts that depend on each other in a row. The last has the name that others depend on."""
+    """Split into a chain of parts. The last keeps the name, which others depend on."""
     parts = take_apart(migration.app_label, migration.operations, guards)
     if not parts.steps:
         return [migration]
@@ -117,7 +117,7 @@ def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
 
 
 def _after_its_table(migration: Migration) -> Migration:
-    """Triggers that keep retired tokens look into a table of ours, which no field refers to."""
+    """Add the dependency on the table of retired tokens, which no field refers to."""
     triggers = (getattr(each, "trigger", None) for each in migration.operations)
     if any(isinstance(getattr(each, "sql", None), UnconditionalSql) for each in triggers):
         others = [each for each in migration.dependencies if each != TABLE_MIGRATION]
@@ -139,5 +139,5 @@ def _part(
 
 
 def _set(migration: Migration, **attributes: Any) -> None:
-    """As Django's autodetector does it: class attributes, overruled on the instance."""
+    """Override class attributes on the instance, as Django's autodetector does."""
     vars(migration).update(attributes)

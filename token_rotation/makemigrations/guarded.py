@@ -1,4 +1,4 @@
-"""The guards that a change of the models is about, as ``makemigrations`` sees them."""
+"""The guards that a change of the models concerns, as ``makemigrations`` sees them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from django.db.migrations.state import ProjectState
 from django.db.models import Field, Q
 
 from token_rotation.triggers.guard import (
-    Column,
     GuardPair,
     InsertGuard,
-    Marker,
     UpdateGuard,
     guards_of,
-    trigger_name,
 )
+from token_rotation.triggers.names import Column, Marker, trigger_name
 from token_rotation.triggers.retired import KeepRetired, RefuseRetired
 
 OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))
@@ -38,12 +36,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Guarded:
-    """One guard on a table that is there already.
+    """One guard on a table that already exists.
 
-    ``known`` are the names of its triggers that migrations have installed; ``token_before`` is the
-    token's field until now, and ``token_name_before`` its name. ``is_renamed``: one of its columns
-    gets another name, and until its triggers know it, every write fails or goes unguarded.
-    ``table`` is another app's, whose marker is a column of ours.
+    ``known`` are the names of its triggers that migrations have installed. ``token_before`` is the
+    token's field until now, and ``token_name_before`` its name. ``is_renamed`` is True if one of
+    its columns gets another name; until the triggers know it, every write fails or goes unguarded.
+    ``table`` is set if it is another app's, so that the marker is a column of ours.
     """
 
     model: ModelKey
@@ -68,7 +66,7 @@ class Guarded:
 
     @property
     def every_name(self) -> set[str | None]:
-        """Of all its triggers, also by the name that the token's column has had."""
+        """The names of all its triggers, also those made for the token's previous name."""
         tokens = (self.token, self.token_name_before)
         return self.names | {trigger_name(kind, each) for kind in OUR_TRIGGERS for each in tokens}
 
@@ -80,7 +78,7 @@ class Guarded:
 
 
 def pairs_in(state: ProjectState) -> dict[ModelKey, list[GuardPair]]:
-    """Every model's guards. Ask early: django-pgtrigger takes triggers of new models out."""
+    """Return every model's guards. Ask early: django-pgtrigger removes triggers of new models."""
     found = {
         key: list(guards_of(model.options.get("triggers"))) for key, model in state.models.items()
     }

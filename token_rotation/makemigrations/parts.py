@@ -1,4 +1,4 @@
-"""Take the steps of guards out of a migration, and tell what of it must come before and after."""
+"""Take the steps of guards out of a migration, and order the rest around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from token_rotation.makemigrations.steps import Step, removal, steps_of
 
 @dataclass
 class Parts:
-    """A migration's operations: those to come before the steps, the steps, and those after."""
+    """A migration's operations: before the steps, the steps, and after them."""
 
     before: list[Operation] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -26,9 +26,9 @@ class Parts:
 def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
     """Sort the operations of a migration; ``guards`` are its app's.
 
-    The others keep their order. Those that may need what a step makes or removes come after the
-    steps, and so does what is about the same models from then on. Where a column gets another name,
-    its triggers are made anew in the transaction that renames it.
+    Other operations keep their order. Those that may need what a step makes or removes come after
+    the steps, and so do all later ones on the same models. If a column gets another name, the
+    transaction that renames it also makes its triggers anew.
     """
     parts = Parts()
     unguarded = {
@@ -63,7 +63,7 @@ def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence
 def _is_replaced(
     operation: Operation, operations: Sequence[Operation], guards: Sequence[Guarded]
 ) -> bool:
-    """Whether a step makes the trigger anew, for which nothing must be without it meanwhile."""
+    """Return True if a step replaces the trigger, so the table is never without it."""
     if not isinstance(operation, RemoveTrigger):
         return False
     model, name = operation.model_name.lower(), operation.name
@@ -78,7 +78,7 @@ def _is_replaced(
 
 
 def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    """Whether it takes away or makes a trigger of a column that is renamed."""
+    """Return True if it removes or makes a trigger of a column that is renamed."""
     match operation:
         case AddTrigger():
             name = operation.trigger.name
@@ -95,7 +95,7 @@ def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool
 
 
 def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
-    """Whether it takes one of our triggers away."""
+    """Return True if it removes one of our triggers."""
     return isinstance(operation, RemoveTrigger) and any(
         operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS
     )
@@ -119,6 +119,6 @@ def _reaches(operation: Operation, model: str, app_label: str) -> bool:
 
 
 def _may_reach(operation: Operation, model: str) -> bool:
-    """Indexes, constraints and triggers do not say what they refer to: it is their own table."""
+    """Indexes, constraints and triggers refer to their own table, but do not say so."""
     is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
     return is_on in {None, model}

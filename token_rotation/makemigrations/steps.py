@@ -1,8 +1,8 @@
 """The steps of a guard, each for a migration of its own, and their safe order.
 
-A column whose default would mark every old row as rotated comes without it; then nothing but fresh
-tokens may enter (guard), then the defaults come, then the index, built beside the traffic. Triggers
-that are no longer asked for go first, before the columns that they name.
+First go triggers that are no longer declared, before the columns that they name. The marker comes
+without its default, which would mark every old row as rotated. Then the guard lets nothing but
+fresh tokens in; then the defaults come, and last the index, built beside the traffic.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db.models import DateTimeField, Field, Index
 from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from token_rotation.declare.declaration import has_db_default, pending_index_name
+from token_rotation.declare.model import has_db_default, pending_index_name
 from token_rotation.makemigrations.guarded import Guarded
 from token_rotation.schema import (
     AddFieldPolitely,
@@ -29,10 +29,10 @@ from token_rotation.schema import (
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
 )
-from token_rotation.triggers.guard import Column
+from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import retired_names
 
-# What would fill the rows that are there already.
+# Attributes of a field that would fill the existing rows.
 FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")
 OF_THE_COLUMN = ("max_length", "null", "unique", "db_index", "db_collation", "primary_key")
 
@@ -64,7 +64,7 @@ class Step:
 
 
 def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
-    """What is to be done instead of an operation; nothing where it is not about the guard."""
+    """Yield the steps that replace an operation; none if it does not concern the guard."""
     name = getattr(operation, "model_name", "").lower()
     if name != guard.model[1]:
         return
@@ -94,7 +94,7 @@ def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
 
 
 def removal(operation: RemoveTrigger) -> Step:
-    """The step that takes a trigger away."""
+    """Return the step that removes a trigger."""
     return Step(Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation)))
 
 
@@ -162,6 +162,6 @@ def _without_default(marker: Field[Any, Any]) -> Field[Any, Any]:
 
 
 def _column(of: Field[Any, Any]) -> tuple[Any, ...]:
-    """What its default does not touch."""
+    """Return what describes the column, whatever its default."""
     _, path, _, kwargs = of.deconstruct()
     return path, *(kwargs.get(name) for name in OF_THE_COLUMN)

@@ -1,4 +1,4 @@
-"""Migration files that may say that they run in no transaction."""
+"""Write ``atomic = False`` into migration files that need it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEPENDENCIES = "\n    dependencies = ["
 
 
 class NonAtomicWriter(MigrationWriter):
-    """Django's own leaves ``atomic = False`` out; CREATE INDEX CONCURRENTLY needs it."""
+    """Django's writer omits ``atomic = False``, which CREATE INDEX CONCURRENTLY needs."""
 
     def as_string(self) -> str:
         text: str = super().as_string()
@@ -25,7 +25,7 @@ class NonAtomicWriter(MigrationWriter):
 
 @contextmanager
 def non_atomic_writer() -> Iterator[None]:
-    """Let ``makemigrations`` write with it."""
+    """Let ``makemigrations`` use this writer within the block."""
     module: Any = makemigrations
     before = module.MigrationWriter
     module.MigrationWriter = NonAtomicWriter

@@ -9,7 +9,7 @@ from typing import Any
 from token_rotation.errors import ListError
 from token_rotation.selection.leak_list import LeakList, open_list
 from token_rotation.selection.target import Target
-from token_rotation.targets.resolve import HASHES, KEYS, TOKENS, aim, list_kinds, read_moment
+from token_rotation.targets.resolve import HASHES, KEYS, TOKENS, list_kinds, resolve, resolve_time
 
 
 def aimed(targets: list[Target], options: dict[str, Any]) -> list[Target]:
@@ -17,14 +17,14 @@ def aimed(targets: list[Target], options: dict[str, Any]) -> list[Target]:
 
     Raises SelectionError, or ListError where one list would have to do for several targets.
     """
-    list_words = _list_words(options)
-    if (list_words or options["verify"]) and len(targets) > 1:
+    list_args = _list_args(options)
+    if (list_args or options["verify"]) and len(targets) > 1:
         labels = " or ".join(target.label for target in targets)
         raise ListError(f"a list is of one model's tokens: name {labels}. Nothing was done")
     time = options["issued_before"]
-    cut_off = None if time is None else read_moment(time, "--issued-before", options["database"])
+    cut_off = None if time is None else resolve_time(time, "--issued-before", options["database"])
     return [
-        aim(target, issued_before=cut_off, where=options["where"], list_words=list_words)
+        resolve(target, issued_before=cut_off, where=options["where"], list_args=list_args)
         for target in targets
     ]
 
@@ -50,7 +50,7 @@ def list_to_verify(target: Target, options: dict[str, Any]) -> Iterator[LeakList
         yield leak_list
 
 
-def _list_words(options: dict[str, Any]) -> list[str]:
+def _list_args(options: dict[str, Any]) -> list[str]:
     for name in ("only", "first"):
         if options[name]:
             kind = ["--list-of", options["list_of"]] if options["list_of"] else []

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.db import close_old_connections
-from psycopg2 import sql
 
-from token_rotation.postgres.connection import Connection, Values
 from token_rotation.selection.key_range import Key
 from token_rotation.selection.target import Target
 from token_rotation.signals import tokens_rotated
-from token_rotation.sql import rows as rows_sql
 from token_rotation.targets.discovery import model_of
-
-
-@dataclass(frozen=True, slots=True)
-class RotatedRows:
-    """How many rows an UPDATE changed, and which, as far as anybody wants to know."""
-
-    rows: int
-    keys: tuple[Key, ...] = ()
 
 
 def has_listeners(target: Target) -> bool:
@@ -41,31 +29,19 @@ def announce(target: Target, keys: Sequence[Key]) -> int:
 
 
 class Announcements:
-    """Collects the keys of a worker's commits until it has time to send them.
+    """Keeps the keys of a worker's commits until the worker has time to send them.
 
-    Not while a transaction is open, and not while the time of a batch is taken. Keys are asked of
-    the database only when somebody listens. ``committed_rows`` counts all of them from the start.
+    That is never while a transaction is open, nor while the time of a batch is taken.
     """
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._keys: list[Key] = []
         self._has_sent = False
-        self.committed_rows = 0
 
-    def run(self, connection: Connection, update: sql.Composable, values: Values) -> RotatedRows:
-        """Run an UPDATE of the target's table, which it calls by its name."""
-        if not has_listeners(self._target):
-            return RotatedRows(connection.change(update, values))
-        query = rows_sql.returning_keys(self._target, update)
-        keys = tuple(key for (key,) in connection.rows(query, values))
-        return RotatedRows(len(keys), keys)
-
-    def committed(self, rotated: RotatedRows) -> int:
-        """Keep the keys for ``send``; how many rows there are."""
-        self._keys += rotated.keys
-        self.committed_rows += rotated.rows
-        return rotated.rows
+    def add(self, keys: Sequence[Key]) -> None:
+        """Keep the keys of rows whose rotation has committed."""
+        self._keys += keys
 
     def send(self) -> None:
         """Announce what was kept. It is lost if the process dies before; a replay sends it."""
@@ -75,7 +51,7 @@ class Announcements:
             if announce(self._target, keys):  # perhaps the server had closed their connection
                 close_old_connections()
 
-    def rest(self) -> None:
-        """At the end of a thread's work: let go of what receivers have opened in it."""
+    def close_receiver_connections(self) -> None:
+        """Close what receivers have opened in this thread, at the end of its work."""
         if self._has_sent:
             close_old_connections()

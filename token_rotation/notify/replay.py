@@ -11,9 +11,9 @@ from token_rotation.errors import AbortedError, RotationError
 from token_rotation.events import Event, Retrying
 from token_rotation.notify.announcements import announce, has_listeners
 from token_rotation.postgres import statements
+from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.retrying import Persistence
-from token_rotation.postgres.sqlstate import Backoff
+from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.selection.key_range import Key
 from token_rotation.selection.target import Target
 from token_rotation.sql import rows as rows_sql
@@ -57,7 +57,7 @@ class Replay:
         self._stop = stop
         self._say = say
         self._connection = Connection(target.database)
-        self._persistence = Persistence(
+        self._persistence = RetryLoop(
             self._connection,
             backoff=Backoff(60.0),
             stop=stop,

@@ -9,7 +9,8 @@ from token_rotation.errors import NotReadyError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.throttle import Throttle, active_queries_signal, replica_lag_signal
 from token_rotation.postgres import sessions
-from token_rotation.postgres.connection import APPLICATION_NAME, Connection
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.sql import activity as others_sql
 
 

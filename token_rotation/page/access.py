@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
-from token_rotation.postgres.connection import APPLICATION_NAME
+from token_rotation.postgres.opening import APPLICATION_NAME
 
 PERMISSION = "token_rotation_operations.control_batchoperation"
 LOGIN = "admin:login"

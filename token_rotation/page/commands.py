@@ -16,7 +16,7 @@ from token_rotation.operations.execution.dispatch import ensure_worker
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.records import pace_now, running_rotation
-from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.failures import reason_of
 from token_rotation.run.record import DATABASE_ERRORS
 from token_rotation.run.run import Run
 from token_rotation.selection.target import Target

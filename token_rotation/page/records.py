@@ -15,7 +15,7 @@ from token_rotation.operations.stored_output import read_number, read_object
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
 from token_rotation.page.rates import Sample, replay, rows_since
-from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.failures import reason_of
 from token_rotation.reporting.history import as_values
 from token_rotation.run.progress import Progress
 from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly

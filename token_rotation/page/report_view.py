@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from token_rotation.errors import RotationError
-from token_rotation.postgres.connection import APPLICATION_NAME
+from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.sql.progress import COLUMNS, progress
 from token_rotation.streaming.query import Query
 from token_rotation.streaming.response import stream_csv

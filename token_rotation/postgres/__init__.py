@@ -1,11 +1,15 @@
-"""Connections of one's own to PostgreSQL, what its errors mean, and locks for DDL.
+"""Connections to PostgreSQL, what its errors mean, retries, and locks for DDL.
 
-Below everything else that talks to the server: nothing here knows a table.
+Nothing here knows a table or a token.
 """
 
-from token_rotation.postgres.connection import Connection, fault_of, reading, reason_of
+from token_rotation.postgres.backoff import Backoff
+from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
-from token_rotation.postgres.sqlstate import Backoff, Fault, classify
+from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.opening import open_raw
+from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sqlstate import Fault, classify
 
 __all__ = [
     "Backoff",
@@ -14,7 +18,9 @@ __all__ = [
     "LockNotGrantedError",
     "classify",
     "fault_of",
+    "open_raw",
     "politely",
     "reading",
     "reason_of",
+    "retry_at_once",
 ]

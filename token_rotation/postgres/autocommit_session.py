@@ -8,7 +8,8 @@ import psycopg2
 from django.db import OperationalError
 
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, describe
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import reason_of
 
 COST_DELAY_MS = 2
 COST_LIMIT = 200
@@ -21,7 +22,7 @@ POOLER = (
 )
 
 
-class GentleSession:
+class AutocommitSession:
     """VACUUM and REINDEX CONCURRENTLY, with a cost limit of its own and without parallel workers.
 
     The settings come as start-up options, since these statements cannot run in a transaction and
@@ -53,7 +54,7 @@ class GentleSession:
         except psycopg2.Error as error:
             if self.cancelled:
                 return CANCELLED
-            return POOLER if "startup parameter" in str(error) else describe(error)
+            return POOLER if "startup parameter" in str(error) else reason_of(error)
         except OperationalError as error:  # Django's own: an embedded server that does not start
             return str(error)
         finally:

@@ -5,70 +5,23 @@ Elsewhere the driver is known by its errors and its SQL builder alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import OperationalError
 from psycopg2 import sql
 
 from token_rotation.errors import DatabaseGoneError, StatementError
 from token_rotation.postgres import statements
 from token_rotation.postgres.copy_stream import CopyStream
-from token_rotation.postgres.sqlstate import Fault, classify
-
-APPLICATION_NAME = "rotate_tokens"
-
-NOTICE_A_LOST_SERVER: Mapping[str, int] = {
-    "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
-"""Of libpq; the last in milliseconds, the others in seconds and probes. A server whose machine is
-gone says nothing any more: without them a statement would wait for minutes to hours, and Ctrl-C and
-``--retry-seconds`` with it. They also keep the connection of a long VACUUM alive in a firewall."""
+from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.opening import open_raw
+from token_rotation.postgres.sqlstate import Fault
 
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
-
-
-def own_wrapper(
-    alias: str, startup_options: str = "", connect_seconds: int | None = None
-) -> BaseDatabaseWrapper:
-    """A new wrapper of the alias, not connected, whose sessions bear the rotation's name.
-
-    ``startup_options`` ("-c name=value ...") come after those that the alias or PGOPTIONS has;
-    ``connect_seconds`` replaces the alias' bound to connecting. What the alias says of
-    NOTICE_A_LOST_SERVER is kept.
-    """
-    wrapper = connections[alias].copy()
-    options = wrapper.settings_dict["OPTIONS"]
-    for name, value in NOTICE_A_LOST_SERVER.items():
-        options.setdefault(name, value)
-    options["application_name"] = APPLICATION_NAME
-    if connect_seconds is not None:
-        options["connect_timeout"] = connect_seconds
-    if startup_options:
-        before = options.get("options") or os.environ.get("PGOPTIONS", "")
-        options["options"] = f"{before} {startup_options}".lstrip()
-    return wrapper
-
-
-@contextmanager
-def own_session(alias: str) -> Iterator[None]:
-    """While inside, the calling thread reaches the alias through a session of that name."""
-    before = connections[alias]
-    connections[alias] = own_wrapper(alias)
-    try:
-        yield
-    finally:
-        connections[alias].close()
-        connections[alias] = before
 
 
 class Connection:
@@ -95,12 +48,11 @@ class Connection:
 
     def _open(self) -> Any:
         if self._raw is None or self._raw.closed:
-            wrapper = own_wrapper(self._alias, self._startup_options, self._connect_seconds)
-            wrapper.inc_thread_sharing()
-            wrapper.connect()
-            self._raw = wrapper.connection
-            self._raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
-            self._raw.autocommit = True
+            self._raw = open_raw(
+                self._alias,
+                startup_options=self._startup_options,
+                connect_seconds=self._connect_seconds,
+            )
         return self._raw
 
     def rows(self, query: sql.Composable, values: Values | None = None) -> list[Row]:
@@ -126,6 +78,12 @@ class Connection:
         with self._open().cursor() as cursor:
             cursor.execute(query, values)
             return int(cursor.rowcount)
+
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """A cursor, for what takes one of the driver's or of Django's."""
+        with self._open().cursor() as cursor:
+            yield cursor
 
     def text(self, query: sql.Composable, values: Values) -> str:
         """The statement as it is sent."""
@@ -189,47 +147,19 @@ def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Conne
         yield connection
     except psycopg2.Error as error:
         if fault_of(error) is Fault.CONNECTION:
-            raise DatabaseGoneError(f"cannot reach the database: {describe(error)}") from None
-        raise StatementError(f"PostgreSQL refused the statement: {describe(error)}") from None
+            raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
+        raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
     finally:
         connection.close()
 
 
-def fault_of(error: psycopg2.Error) -> Fault:
-    """What a driver error means for the rotation."""
-    return classify(error.pgcode)
-
-
-def reason_of(error: Exception) -> str:
-    """``describe`` for an error that Django has wrapped."""
-    cause = error.__cause__
-    return describe(cause) if isinstance(cause, psycopg2.Error) else str(error)
-
-
-def describe(error: psycopg2.Error) -> str:
-    """One line about a driver error that holds no value from a row.
-
-    PostgreSQL puts values into DETAIL ("Key (token)=(...) already exists") and, for data errors,
-    into the message itself; so only the condition's name and the objects involved are kept, and
-    the message only of errors whose class cannot quote data. What a function raised (its error has
-    a context) may hold anything, whatever class it claims.
-    """
-    if error.pgcode is None:
-        return " ".join(str(error).split()) or type(error).__name__
-    parts = [f"{type(error).__name__} ({error.pgcode})"]
-    if not error.diag.context and error.pgcode[:2] in {
-        "08",
-        "25",
-        "28",
-        "42",
-        "53",
-        "55",
-        "57",
-        "58",
-    }:
-        parts.append(error.diag.message_primary or "")
-    for kind in ("constraint_name", "column_name", "table_name"):
-        name = getattr(error.diag, kind)
-        if name:
-            parts.append(f"{kind.removesuffix('_name')} {name}")
-    return ": ".join([parts[0], ", ".join(filter(None, parts[1:]))]).removesuffix(": ")
+def is_reachable(alias: str, *, connect_seconds: int) -> bool:
+    """Return True where the server takes a connection now."""
+    probe = Connection(alias, connect_seconds=connect_seconds)
+    try:
+        probe.open()
+    except (psycopg2.Error, OperationalError):
+        return False
+    finally:
+        probe.close()
+    return True

@@ -1,18 +1,19 @@
-"""Try again after a fault, for a bounded time. The only retry loop of a rotation."""
+"""Try again after a fault: for a bounded time, or a few times at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import random
 from typing import TypeVar
 
 import psycopg2
-from django.db import OperationalError
+from django.db import Error, OperationalError
 
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from token_rotation.events import Observer, Retrying
-from token_rotation.postgres.connection import Connection, describe, fault_of
-from token_rotation.postgres.sqlstate import Backoff, Fault
+from token_rotation.postgres.backoff import Backoff
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.stop import StopSignal
 
 Answer = TypeVar("Answer")
@@ -20,12 +21,11 @@ Answer = TypeVar("Answer")
 _RETRIED = {Fault.LOCKED, Fault.CONTENTION, Fault.TIMED_OUT, Fault.CONNECTION}
 
 
-class Persistence:
+class RetryLoop:
     """Runs an action until it succeeds, the time is up, or the operator asks for the end.
 
-    Safe for every action of a rotation, because each is one transaction whose condition is read
-    from the data: where the fault hid a COMMIT that did happen, the repeated action finds nothing
-    left to do.
+    Every action of a rotation is one transaction whose condition is read from the data. So a
+    repeat is safe: where the fault hid a COMMIT that did happen, it finds nothing left to do.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class Persistence:
         self.retries = 0
 
     def run(self, action: Callable[[], Answer]) -> Answer:
-        """The action's answer.
+        """The action's answer. The time to give up counts from the first failure.
 
         Raises AbortedError when the operator ended it, DatabaseGoneError when the time was up,
-        StatementError for what a retry does not mend.
+        StatementError for what another try does not mend.
         """
         attempt = 0
         failing_since: float | None = None
@@ -72,17 +72,31 @@ class Persistence:
             return str(error)
         fault = fault_of(error)
         if fault not in _RETRIED:
-            raise StatementError(f"PostgreSQL refused the statement: {describe(error)}") from None
+            raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
         if fault is Fault.CONNECTION:
             self._connection.close()
-        return describe(error)
+        return reason_of(error)
 
     def _wait_or_give_up(self, reason: str, attempt: int, failing_seconds: float) -> None:
-        left_seconds = self._backoff.give_up_after_seconds - failing_seconds
-        delay_seconds = min(self._backoff.delay_seconds(attempt, random), left_seconds)
-        if left_seconds <= 0:
+        wait_seconds = self._backoff.next_wait(attempt, failing_seconds)
+        if wait_seconds is None:
             raise DatabaseGoneError(f"gave up after {failing_seconds:.1f} s of retries: {reason}")
         self.retries += 1
-        self._observe(Retrying(reason, attempt, delay_seconds))
-        if self._stop.wait(delay_seconds):
+        self._observe(Retrying(reason, attempt, wait_seconds))
+        if self._stop.wait(wait_seconds):
             raise AbortedError(f"ended while the database kept failing: {reason}")
+
+
+def retry_at_once(action: Callable[[], Answer], *, on: Fault, tries: int) -> Answer:
+    """The action's answer; run it again without a wait while it meets the fault ``on``.
+
+    The error of the last try, and any other error, passes through. Errors may be the driver's or
+    Django's. Each try must leave nothing behind when it fails.
+    """
+    for attempt in range(1, tries + 1):
+        try:
+            return action()
+        except (psycopg2.Error, Error) as error:
+            if fault_of(error) is not on or attempt == tries:
+                raise
+    raise ValueError("an action needs at least one try")

@@ -1,4 +1,4 @@
-"""Which faults are worth another try, and how long to wait before it.
+"""Which faults are worth another try.
 
 The one place that knows what an SQLSTATE means for a rotation.
 Source of the codes: PostgreSQL documentation, Appendix A, "PostgreSQL Error Codes".
@@ -6,8 +6,6 @@ Source of the codes: PostgreSQL documentation, Appendix A, "PostgreSQL Error Cod
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 
@@ -47,22 +45,3 @@ def classify(sqlstate: str | None) -> Fault:
     if sqlstate is None or sqlstate.startswith("08"):
         return Fault.CONNECTION
     return _BY_SQLSTATE.get(sqlstate, Fault.FATAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Exponential waits with full jitter, bounded one by one and all together.
-
-    Attempt 1, 2, 3, ... waits a random time up to ``first_seconds`` times 1, 2, 4, ..., at least
-    half of that, and never more than ``longest_seconds``. ``give_up_after_seconds`` counts from
-    the first failure after the last success.
-    """
-
-    give_up_after_seconds: float
-    first_seconds: float = 0.1
-    longest_seconds: float = 5.0
-
-    def delay_seconds(self, attempt: int, random: Callable[[], float]) -> float:
-        """The wait before the next try; ``random`` gives a number in [0, 1)."""
-        full = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 30))
-        return full * (0.5 + 0.5 * random())

@@ -25,8 +25,8 @@ from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
+from token_rotation.sql import activity as activity_sql
 from token_rotation.sql import counting as counting_sql
-from token_rotation.sql import proof as proof_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.targets.lookup import count_listed
 
@@ -73,12 +73,12 @@ def make_entry(
     RotationError when the database cannot be asked.
     """
     with reading(target.database) as connection:
-        role, database, version, now = connection.row(proof_sql.SERVER) or (None,) * 4
+        role, database, version, now = connection.row(activity_sql.SERVER) or (None,) * 4
         guard = inspect(connection, target)
         pending = _pending(connection, target)
         listed = None if leak_list is None else _listed(connection, target, leak_list)
         retired = still_valid(connection, target) if keeps(target) else None
-        wal_position = str(connection.value(proof_sql.WAL_POSITION))
+        wal_position = str(connection.value(activity_sql.WAL_POSITION))
         replicas = _replicas(connection, wal_position)
     runs = last_runs(target)
     return {
@@ -90,7 +90,7 @@ def make_entry(
         "role": role,
         "looked_at": now.isoformat() if isinstance(now, datetime) else None,
         "command": target.command,
-        "selection": shlex.join(target.selection.words) or None,
+        "selection": shlex.join(target.selection.cli_args) or None,
         "options": None if options is None else asdict(options),
         "rotation": None if result is None else as_output(result, error),
         "pending": pending,
@@ -144,7 +144,7 @@ def _replicas(connection: Connection, wal_position: str) -> list[dict[str, Any]]
     """Each standby, and whether it has replayed past the position; None where that is hidden."""
     ends_at = time.monotonic() + REPLICAS_AT_MOST_SECONDS
     while True:
-        rows = connection.rows(proof_sql.replicas(), {"wal_position": wal_position})
+        rows = connection.rows(activity_sql.replicas(), {"wal_position": wal_position})
         if all(row[3] is not False for row in rows) or time.monotonic() >= ends_at:
             names = ("name", "state", "replay_position", "has_replayed_it")
             return [dict(zip(names, row, strict=True)) for row in rows]

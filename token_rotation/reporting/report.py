@@ -11,8 +11,8 @@ from token_rotation import wording
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection import advice
 from token_rotation.inspection.counting import COUNT_AT_MOST_SECONDS, Counts, count_rows
+from token_rotation.inspection.measure import measure_server, measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.inspection.readings import read_server, read_storage
 from token_rotation.inspection.storage import Storage
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.selection.target import Target
@@ -57,7 +57,7 @@ class Report:
         return {
             "model": self.target.label,
             "database": self.target.database,
-            "selection": shlex.join(self.target.selection.words) or None,
+            "selection": shlex.join(self.target.selection.cli_args) or None,
             "total": self.counts.total_rows,
             "total_is_estimate": self.counts.total_is_estimate,
             "rotated": self.rotated,
@@ -94,7 +94,7 @@ def make_report(target: Target, *, exact: bool) -> Report:
         if not guard.triggers:
             raise NotReadyError(tuple(str(problem) for problem in guard.problems))
         counts = count_rows(connection, target, at_most_seconds=bound)
-        storage = read_storage(connection, target, rows=counts.total_rows)
+        storage = measure_storage(connection, target, rows=counts.total_rows)
         said = _advice(connection, target, counts, storage)
         return Report(target, counts, storage, guard, tuple(said))
 
@@ -102,7 +102,7 @@ def make_report(target: Target, *, exact: bool) -> Report:
 def _advice(connection: Connection, target: Target, counts: Counts, storage: Storage) -> list[str]:
     pending = counts.pending.rows
     if pending:
-        return advice.before_rotation(read_server(connection, target), target.table, pending)
+        return advice.before_rotation(measure_server(connection, target), target.table, pending)
     return advice.after_rotation(storage, counts.total_rows, target.whole_command)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from token_rotation.errors import NotReadyError
+from token_rotation.inspection.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import lists as list_sql
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
 
@@ -50,12 +50,12 @@ def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verif
 
 
 def _count_valid(connection: Connection, target: Target) -> statements.Statement:
-    column = {"table": target.table, "column": target.token_column}
-    token_type = connection.value(catalogue_sql.column_type(), column)
+    with connection.cursor() as cursor:
+        token_type = column_type(cursor, target.table, target.token_column)
     if token_type is None:
         where = f"{target.table}.{target.token_column}"
         raise NotReadyError((f"There is no column {where} yet. Run: python manage.py migrate",))
-    return list_sql.count_valid(target, str(token_type))
+    return list_sql.count_valid(target, token_type)
 
 
 def verified_as_sentence(target: Target, leak_list: LeakList, verified: Verified) -> str:

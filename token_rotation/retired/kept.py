@@ -23,19 +23,19 @@ logger = logging.getLogger(__name__)
 
 
 def keeps_retired(model: type[Model]) -> bool:
-    """Whether the hashes of a model's replaced tokens are kept."""
+    """Return True if the hashes of a model's replaced tokens are kept."""
     triggers = getattr(model._meta, "triggers", [])
     return any(isinstance(trigger, KeepRetired) for trigger in triggers)
 
 
 def keeps(target: Target) -> bool:
-    """The same of one token column."""
+    """Return True if the hashes of a target's replaced tokens are kept."""
     names = (trigger.uri.partition(":")[2] for trigger in target.guard_triggers)
     return any(name.startswith(KeepRetired.name) for name in names)
 
 
 def keeping_retired(targets: Sequence[Target]) -> list[Target]:
-    """Those whose replaced tokens are kept. Raises RotationError when there is none."""
+    """Return the targets whose replaced tokens are kept. Raises RotationError if none."""
     keeping = [target for target in targets if keeps(target)]
     if not keeping:
         labels = ", ".join(target.label for target in targets)
@@ -47,17 +47,17 @@ def keeping_retired(targets: Sequence[Target]) -> list[Target]:
 
 
 def is_retired(token: object, *, database: str = DEFAULT_DB_ALIAS) -> bool:
-    """Whether a token was replaced. One look-up by the primary key; nobody is told.
+    """Return True if a token was replaced. One look-up by the primary key; no signal.
 
-    A token is a str, UUID, int or bytes, as its field gives it: text in the case that is stored.
+    ``token`` is what its field gives: str, UUID, int or bytes. Text must have the stored case.
     """
     return _found(token, database) is not None
 
 
 def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | None:
-    """When a token that somebody has just used was replaced; None if it was not.
+    """Return when a token that somebody has just used was replaced; None if it was not.
 
-    Then ``retired_token_used`` is sent, and a warning logged, both without the token.
+    If it was, send ``retired_token_used`` and log a warning, both without the token.
     """
     found = _found(token, database)
     if found is None:
@@ -74,9 +74,9 @@ def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | 
 
 
 def still_valid(connection: Connection, target: Target) -> int:
-    """How many rows of a target have a token that was retired, from whatever table: 0 is right.
+    """Count the rows of a target whose token was retired, in any table; it should be 0.
 
-    Reads both tables once, however long that takes. Raises NotReadyError where there is no table of
+    Reads both tables once, however long that takes. Raises NotReadyError if there is no table of
     retired tokens; driver errors pass through.
     """
     table_pages(connection)
@@ -85,7 +85,7 @@ def still_valid(connection: Connection, target: Target) -> int:
 
 
 def table_pages(connection: Connection) -> int:
-    """Pages of the table of hashes. Raises NotReadyError where there is none."""
+    """Return the pages of the table of hashes. Raises NotReadyError if it does not exist."""
     pages = connection.value(retired_sql.pages())
     if pages is None:
         missing = "There is no table of retired tokens yet. Run: python manage.py migrate"
@@ -94,7 +94,7 @@ def table_pages(connection: Connection) -> int:
 
 
 def digest(token: object) -> bytes:
-    """The SHA-256 of a token's text as PostgreSQL writes it."""
+    """Return the SHA-256 of a token's text as PostgreSQL writes it."""
     text = f"\\x{token.hex()}" if isinstance(token, bytes) else str(token)
     return hashlib.sha256(text.encode()).digest()
 
@@ -104,7 +104,7 @@ def _found(token: object, database: str) -> RetiredToken | None:
 
 
 def retired_as_sentence(target: Target, rows: int) -> str:
-    """How many rows have a token that was replaced before."""
+    """Say how many rows have a token that was replaced before."""
     if rows == 0:
         return f"{target.label}: no retired token opens anything."
     return f"{target.label}: {rows:,} rows have a token that was retired, which opens them."

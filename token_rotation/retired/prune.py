@@ -6,9 +6,9 @@ import time
 
 from token_rotation.errors import AbortedError
 from token_rotation.postgres import statements
+from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.retrying import Persistence
-from token_rotation.postgres.sqlstate import Backoff
+from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.retired.kept import table_pages
 from token_rotation.sql import retired as retired_sql
 from token_rotation.stop import StopSignal
@@ -29,7 +29,7 @@ class Pruning:
         self._days = older_than_days
         self._stop = stop
         self._connection = Connection(database)
-        self._persistence = Persistence(
+        self._persistence = RetryLoop(
             self._connection,
             backoff=Backoff(RETRY_SECONDS),
             stop=stop,
@@ -41,7 +41,7 @@ class Pruning:
     def run(self) -> bool:
         """Whether it came to the end.
 
-        Raises NotReadyError where there is no such table, and what Persistence raises.
+        Raises NotReadyError where there is no such table, and what RetryLoop raises.
         """
         self._stop.on_abort(self._connection.cancel)
         try:

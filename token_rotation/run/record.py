@@ -22,7 +22,8 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, PaceListener
-from token_rotation.postgres.connection import own_wrapper, reason_of
+from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.opening import own_wrapper
 from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
 from token_rotation.run.live_status import LiveData
 from token_rotation.run.progress import Progress

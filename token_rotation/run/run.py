@@ -30,9 +30,9 @@ from token_rotation.inspection.counting import (
     count_pending,
     estimated_rows,
 )
+from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import inspect
-from token_rotation.inspection.readings import read_storage
-from token_rotation.maintenance.cleanup import ENDING, STOPPING, Finish
+from token_rotation.maintenance.cleanup import ENDING, STOPPING, Cleanup
 from token_rotation.operations.execution.failure import describe_explained, describe_unforeseen
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
@@ -156,7 +156,7 @@ class Run:
             self._say("The clean-up was left out: it comes when nothing is pending.")
             return after.complete
         with stop_on_signal(self._stop, stopping=STOPPING, aborting=ENDING):
-            return Finish(self._target, say=self._say, stop=self._stop).run()
+            return Cleanup(self._target, say=self._say, stop=self._stop).run()
 
     def _say(self, sentence: str) -> None:
         say(sentence, self._err if self._mode == "json" else self._out)
@@ -286,7 +286,7 @@ class Run:
                 if offer_finish and pending.rows == 0 and not (outside and outside.rows):
                     # Too low after a VACUUM that met rows on the move.
                     rows = max(estimated_rows(connection, self._target), result.rotated_rows)
-                    storage = read_storage(connection, self._target, rows=rows)
+                    storage = measure_storage(connection, self._target, rows=rows)
                     found = advice.after_rotation(storage, rows, self._target.whole_command)
                 return Aftermath(pending, guard, outside=outside, advice=tuple(found))
         except RotationError as error:

@@ -1,4 +1,4 @@
-"""Statements that wait long and disturb nobody: CREATE and DROP INDEX CONCURRENTLY."""
+"""Run CREATE and DROP INDEX CONCURRENTLY: they may wait long, and block nobody."""
 
 import threading
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ from token_rotation.postgres.ddl_locks import holders, sql
 from token_rotation.postgres.ddl_locks.attempts import SECONDS_BETWEEN_NOTICES, Notices
 from token_rotation.postgres.statements import BACKEND_PID
 
-# lock_timeout would also end CONCURRENTLY's waits for old transactions. Those harm nobody: its
-# SHARE UPDATE EXCLUSIVE lock stops no read and no write, not even while it is waited for. A
-# statement_timeout meant for web requests would kill the build of a large index over and over.
+# lock_timeout would also end CONCURRENTLY's waits for old transactions. These waits harm nobody: a
+# SHARE UPDATE EXCLUSIVE lock stops no read and no write, not even while it waits. A
+# statement_timeout meant for web requests would cancel the build of a large index over and over.
 TIMEOUTS = ("lock_timeout", "statement_timeout", "transaction_timeout")
 
 
 @contextmanager
 def in_the_background(connection: BaseDatabaseWrapper, what: str) -> Iterator[None]:
-    """Run one CONCURRENTLY statement in this block without timeouts, saying whom it waits for.
+    """Run one CONCURRENTLY statement in this block without timeouts; print whom it waits for.
 
     ``what`` begins each line, e.g. the index's name. Not inside a transaction.
     """
@@ -29,8 +29,8 @@ def in_the_background(connection: BaseDatabaseWrapper, what: str) -> Iterator[No
 
 @contextmanager
 def _without_timeouts(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    # CONCURRENTLY cannot run in a transaction, so SET LOCAL is not to be had. Session settings are
-    # touched only where they are not the default, and put back.
+    # CONCURRENTLY cannot run in a transaction, so SET LOCAL has no effect. Only settings that are
+    # not 0 are changed for the session, and restored.
     before: dict[str, str] = {}
     try:
         with connection.cursor() as cursor:
@@ -64,8 +64,8 @@ def _notices(connection: BaseDatabaseWrapper, what: str) -> Iterator[None]:
 
 
 def _watch(connection: BaseDatabaseWrapper, pid: int, what: str, done: threading.Event) -> None:
-    # The statement occupies the migration's connection, so the watcher looks through one of its
-    # own. Not being able to look (too many connections, say) must not fail the migration.
+    # The statement occupies the migration's connection, so the watcher opens one of its own. If it
+    # cannot (too many connections, say), the migration must not fail.
     notices = Notices()
     with suppress(DatabaseError):
         while not done.wait(SECONDS_BETWEEN_NOTICES):

@@ -1,4 +1,4 @@
-"""A later deploy goes on only when nothing is pending."""
+"""Stop a later deploy while rows are pending."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ COUNTED_AT_MOST = 10_000
 
 
 class RowsPendingError(CommandError):
-    """Rows of a model are still to be rotated, so that the migration must not go on."""
+    """Rows of a model are still pending, so the migration must not go on."""
 
 
 class EnsureRotated(Operation):
     """Stops ``migrate`` while rows of a model still have a token that may be leaked.
 
-    ``model`` is its label, ``marker`` the field that is NULL for them, both as they are at this
-    place in the migrations; the migration that adds the marker must be among the dependencies.
-    ``column`` instead of it is one that only the database knows, of a model of another app. It
-    changes nothing, forwards or backwards. It looks once: what becomes pending later is not its
-    business.
+    ``model`` is its label, ``marker`` the field that is NULL for such rows, both as they are at
+    this place in the migrations. The migration that adds the marker must be among the
+    dependencies. For a model of another app, ``column`` names the marker, which only the database
+    knows. The operation changes nothing, forwards or backwards, and checks once.
     """
 
     reduces_to_sql = False
@@ -50,13 +49,13 @@ class EnsureRotated(Operation):
         from_state: ProjectState,
         to_state: ProjectState,  # noqa: ARG002
     ) -> None:
-        """Raises RowsPendingError, which says what to type."""
+        """Raise RowsPendingError, which says what to type, if rows are pending."""
         model = self._model(from_state)
         connection = schema_editor.connection
         if not self.allow_migrate_model(connection.alias, model):
             return
         column = self.column or self._column_of_the_marker(model)
-        # Nothing pending is one look at the partial index; not all of very many are counted.
+        # One look at the partial index if nothing is pending; of very many rows it counts a part.
         query = ddl_sql.count_pending(model._meta.db_table, column, COUNTED_AT_MOST + 1)
         with connection.cursor() as cursor:
             cursor.execute(query)

@@ -1,4 +1,4 @@
-"""What the database says about an index that a migration is about to build."""
+"""Read what the database knows about an index that a migration is about to build."""
 
 import time
 from typing import NamedTuple
@@ -17,7 +17,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class FoundIndex(NamedTuple):
-    """An index as the catalogue has it; ``builder_pid`` is the session that builds it right now."""
+    """An index in the catalogue; ``builder_pid`` is the session that builds it now."""
 
     table: str
     valid: bool
@@ -25,7 +25,7 @@ class FoundIndex(NamedTuple):
     builder_pid: int | None
 
     def is_like(self, other: "FoundIndex") -> bool:
-        """Whether both index the same columns in the same way, wherever their tables live."""
+        """Return True if both index the same columns in the same way, in any schema."""
         return (
             self.table == other.table
             and self.is_unique == other.is_unique
@@ -38,12 +38,12 @@ class FoundIndex(NamedTuple):
 
     @property
     def method_and_columns(self) -> str:
-        """The definition after its names, e.g. "btree (id) WHERE (token_rotated_at IS NULL)"."""
+        """The definition without names, e.g. "btree (id) WHERE (token_rotated_at IS NULL)"."""
         return self.definition.partition(" USING ")[2]
 
 
 def find_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
-    """The index of that name, None when there is none."""
+    """Return the index of that name, or None."""
     with connection.cursor() as cursor:
         cursor.execute(ddl_sql.index_state(name))
         row = cursor.fetchone()
@@ -51,10 +51,10 @@ def find_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
 
 
 def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
-    """The index of that name, as soon as no session is building it.
+    """Wait until no session builds the index of that name; return it, or None.
 
-    A ``migrate`` killed with SIGKILL leaves its server session at work: what looks INVALID may
-    become valid. Raises ``LockNotGrantedError`` after ``TOKEN_ROTATION_DDL_RETRY_SECONDS``.
+    If ``migrate`` is killed with SIGKILL, its server session works on: an INVALID index may become
+    valid. Raises ``LockNotGrantedError`` after ``TOKEN_ROTATION_DDL_RETRY_SECONDS``.
     """
     deadline = time.monotonic() + retry_seconds()
     notices = Notices()
@@ -75,9 +75,9 @@ def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | No
 def expected_index(
     editor: BaseDatabaseSchemaEditor, model: type[Model], index: Index
 ) -> FoundIndex | None:
-    """What PostgreSQL makes of the model's index, tried on an empty temporary table.
+    """Return what PostgreSQL makes of the model's index on an empty temporary table.
 
-    The server's own words are the only ones that compare exactly with a stored definition.
+    Only the server's own text compares exactly with a stored definition.
     """
     alias = editor.connection.alias
     with transaction.atomic(using=alias):

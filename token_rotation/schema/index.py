@@ -1,4 +1,4 @@
-"""Build an index beside the traffic, and mend what a killed build left behind."""
+"""Build an index beside the traffic, and replace what a killed build left behind."""
 
 from functools import partial
 
@@ -16,16 +16,16 @@ from token_rotation.sql import ddl as ddl_sql
 
 
 class UnexpectedIndexError(CommandError):
-    """An index of that name exists, and it is another one."""
+    """Another index of that name exists."""
 
 
 class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
     """Create an index with CREATE INDEX CONCURRENTLY, whatever an earlier, killed attempt left.
 
-    A valid index of that name and definition is kept. One that another session is building is
-    waited for; one left INVALID is dropped concurrently and built again. An index of that name with
-    another definition is an error and is not touched. Needs ``atomic = False`` on the migration,
-    but for a table without rows, as where a squashed migration has just created it.
+    It keeps a valid index of that name and definition, and waits for one that another session is
+    building. It drops an INVALID one concurrently and builds it again. An index of that name with
+    another definition is an error and is not touched. The migration needs ``atomic = False``,
+    unless the table has no rows, as when a squashed migration has just created it.
     """
 
     def database_forwards(

@@ -1,4 +1,4 @@
-"""Field and trigger operations, forwards and backwards under a short lock_timeout with retries."""
+"""Change fields and triggers under a short lock_timeout, with retries."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -19,7 +19,7 @@ from token_rotation.schema.set_aside import triggers_set_aside
 
 
 class PoliteOperation(Operation):
-    """Mixed in before an operation on one model's table: runs it in polite attempts."""
+    """Mixed in before an operation on one model's table, to run it in short attempts."""
 
     model_name: str
 
@@ -53,10 +53,10 @@ class PoliteOperation(Operation):
 
 
 class CreateModelPolitely(PoliteOperation, CreateModel):
-    """Create a table with foreign keys, whose constraints lock the tables that they refer to.
+    """Create a table whose foreign keys lock the tables that they refer to.
 
-    SHARE ROW EXCLUSIVE; dropping the table backwards: ACCESS EXCLUSIVE. The first foreign key is
-    the one to the table that serves traffic: its holders are named in the notices.
+    SHARE ROW EXCLUSIVE; dropping the table backwards: ACCESS EXCLUSIVE. The first foreign key must
+    be the one to the table that serves traffic: the notices name who locks that table.
     """
 
     def _table(self, app_label: str, state: ProjectState) -> str:
@@ -69,14 +69,14 @@ class AddFieldPolitely(PoliteOperation, AddField):
     """Add a column (ACCESS EXCLUSIVE). The column must need no rewrite of the table."""
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
-        """Never together with a default that comes later: every old row would get it."""
+        """Never merge with a later default, which every old row would get."""
         if isinstance(operation, AlterField) and self.is_same_field_operation(operation):
             return False
         return super().reduce(operation, app_label)
 
 
 class _AlterField(AlterField):
-    """Django's, also for a column that triggers name."""
+    """Django's operation, also for a column that triggers depend on."""
 
     def database_forwards(
         self,
@@ -109,9 +109,9 @@ class AddTriggerPolitely(PoliteOperation, AddTrigger):
 
 
 class _ReplaceTrigger(AddTrigger):
-    """django-pgtrigger's, of a trigger that is there already.
+    """django-pgtrigger's operation, for a trigger that already exists.
 
-    Since the model may have been renamed, it may be there by another id, made for another table.
+    If the model was renamed, the trigger may exist by another id, made for another table.
     """
 
     trigger: Trigger
@@ -174,9 +174,9 @@ def _sql(trigger: Trigger | DeclaredTrigger, model: type[Model]) -> UpsertTrigge
 
 
 class ReplaceTriggerPolitely(PoliteOperation, _ReplaceTrigger):
-    """Put a trigger in the place of the one of the same name (ACCESS EXCLUSIVE).
+    """Replace the trigger of the same name (ACCESS EXCLUSIVE).
 
-    In one transaction: no write passes between the two.
+    One transaction does both, so no write passes between the two.
     """
 
 

@@ -1,4 +1,4 @@
-"""Change the table of an app whose migrations are not one's own."""
+"""Change the table of another app without touching its migrations."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.db.migrations.state import ProjectState
 class OnTableOf(Operation):
     """Run operations on a model of ``app_label``, in the database only.
 
-    That app's migrations go on as if nothing had been: its state is not touched, so neither its own
-    ``makemigrations`` nor a later version of it finds a difference. ``assuming`` are operations of
-    earlier migrations like this one that these build on.
+    The app's state is not touched, so neither its own ``makemigrations`` nor a later version of it
+    finds a difference. ``assuming`` are operations of earlier migrations of this kind, on which
+    these build.
     """
 
     reduces_to_sql = True
@@ -35,7 +35,7 @@ class OnTableOf(Operation):
         return type(self).__name__, [], kwargs
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Nothing: see the class."""
+        """Do nothing: see the class."""
 
     def database_forwards(
         self,
@@ -70,7 +70,7 @@ class OnTableOf(Operation):
         return fragment
 
     def _states(self, state: ProjectState) -> list[ProjectState]:
-        """The state before the operations, and after each of them."""
+        """Return the state before the operations, and after each of them."""
         state = state.clone()
         for operation in self.assuming:
             operation.state_forwards(self.app_label, state)

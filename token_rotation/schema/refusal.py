@@ -1,4 +1,4 @@
-"""A change that the rows of a table do not allow."""
+"""Report a change that the rows of a table do not allow, without quoting them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError
 from django.db import DataError, IntegrityError
 
-from token_rotation.postgres.connection import reason_of
+from token_rotation.postgres.failures import reason_of
 
 
 class ChangeRefusedError(CommandError):
-    """The rows of a table do not allow the change; the message quotes none of them."""
+    """The rows of a table do not allow a change; the message quotes none of them."""
 
 
 @contextmanager
 def quoting_no_row(table: str) -> Iterator[None]:
-    """Raise ``ChangeRefusedError`` in place of an error that quotes a row, which may be a token."""
+    """Raise ``ChangeRefusedError`` for an error that quotes a row, and so perhaps a token."""
     try:
         yield
     except (DataError, IntegrityError) as error:

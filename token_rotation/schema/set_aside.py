@@ -1,4 +1,4 @@
-"""What stands in the way of a change of a column's type."""
+"""Set triggers aside while the type of their column changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ from token_rotation.sql import ddl as ddl_sql
 
 @contextmanager
 def triggers_set_aside(editor: BaseDatabaseSchemaEditor, table: str, column: str) -> Iterator[None]:
-    """Without the triggers that name a column, whose type PostgreSQL would not alter otherwise.
+    """Drop the triggers that depend on a column for this block, then restore them unchanged.
 
-    They come back as they were. To be used in a transaction, so that no write passes without them.
-    django-pgtrigger would do that too, but finds no table whose name has capitals in it, and
-    forgets the comment, which says what a trigger was made from.
+    Otherwise PostgreSQL refuses to alter the type. Use it in a transaction, so that no write
+    passes without them. django-pgtrigger does the same, but does not find a table with capitals in
+    its name, and loses the comment, which holds the trigger's hash.
     """
     with editor.connection.cursor() as cursor:
         cursor.execute(ddl_sql.triggers_on_column(table, column))

@@ -1,19 +1,19 @@
-"""A stretch of primary keys, in the key's own order in the database."""
+"""A range of primary keys, in the order that the database gives them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 Key = int | str | object
-"""A primary-key value as psycopg2 gives it: int, str or uuid.UUID. Never computed with."""
+"""A primary key as psycopg2 returns it: int, str or uuid.UUID. Code never computes with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Rows that a list has named, as they were when they were looked up.
+    """Rows that a list named, as they were when the list was looked up.
 
-    ``keys``, and all ``markers`` that they had, as text. A row with another marker has been given
-    another token since, and is no longer meant.
+    ``keys`` and ``markers`` are text. A row whose marker is not among ``markers`` has been given
+    another token since, and is no longer selected.
     """
 
     keys: tuple[str, ...]
@@ -24,7 +24,7 @@ class Listed:
 class KeyRange:
     """Keys above ``after`` up to and including ``upper``; None means no bound on that side.
 
-    With ``listed`` only those rows, with ``exactly`` only the one with that key.
+    ``listed`` narrows the range to those rows, ``exactly`` to the row with that key.
     """
 
     after: Key | None = None

@@ -14,20 +14,20 @@ _AGO = re.compile(
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def past_moment(text: str, *, option: str, now: datetime, time_zone: tzinfo) -> datetime:
-    """What an operator means by ``2026-11-22T04:00``, ``2026-11-22``, ``now`` or ``2h ago``.
+def parse_past_time(text: str, *, option: str, now: datetime, time_zone: tzinfo) -> datetime:
+    """Read ``2026-11-22T04:00``, ``2026-11-22``, ``now`` or ``2h ago``.
 
-    A time without an offset is one of ``time_zone``, and a date its midnight. ``now`` is the
-    database's clock, which sets the markers too. Raises SelectionError, which names the ``option``,
-    for anything else, and for a time to come: rows rotated until then would stay pending.
+    A time without an offset is in ``time_zone``; a date means its midnight there. ``now`` is the
+    database's clock, which also sets the markers. A time in the future is refused, because rows
+    rotated before it would stay pending. Raises SelectionError, which names the ``option``.
     """
-    words = text.strip()
-    if words == "now":
+    typed = text.strip()
+    if typed == "now":
         return now
-    if ago := _AGO.fullmatch(words):
+    if ago := _AGO.fullmatch(typed):
         return now - timedelta(**{_UNITS[ago[2][0]]: int(ago[1])})
     try:
-        time = datetime.fromisoformat(words)
+        time = datetime.fromisoformat(typed)
     except ValueError:
         raise SelectionError(
             f"{option} {text!r} is no time: type one like 2026-11-22T04:00+00:00, now, or "

@@ -1,4 +1,4 @@
-"""Which rows of a target a rotation is aimed at."""
+"""Which rows of a target a rotation changes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A part of a WHERE clause: SQL with a ``%s`` for each of ``values``, columns with their table.
+    """A part of a WHERE clause: SQL with one ``%s`` for each of ``values``.
 
-    It holds what Django has compiled, never what somebody typed.
+    Columns are named with their table. Django compiled the text; nobody typed it.
     """
 
     text: str
@@ -24,14 +24,14 @@ class Selection:
     """What makes a row pending, and which pending rows count.
 
     A row is pending when its marker is NULL or, with ``issued_before``, earlier than that.
-    ``condition`` narrows that down to some rows; ``where`` is how it was typed. ``list_words`` are
-    the command's words for a list of rows: it is named here and read elsewhere.
+    ``condition`` narrows this to some rows; ``where`` is its text as typed. ``list_args`` are the
+    command-line arguments that name a list of rows; the list itself is read elsewhere.
     """
 
     issued_before: datetime | None = None
     condition: Condition | None = None
     where: tuple[str, ...] = ()
-    list_words: tuple[str, ...] = ()
+    list_args: tuple[str, ...] = ()
 
     @property
     def is_everything(self) -> bool:
@@ -39,35 +39,38 @@ class Selection:
 
     @property
     def is_indexed(self) -> bool:
-        """Whether the partial index of the marker holds these rows and no others."""
+        """True if the partial index of the marker holds exactly these rows."""
         return self.issued_before is None and self.condition is None
 
     @property
     def leaves_rows_out(self) -> bool:
-        """Whether rows without a marker may lie outside of it."""
+        """True if rows without a marker may lie outside the selection."""
         return self.condition is not None or self.is_list_only
 
     @property
     def is_list_only(self) -> bool:
-        """Whether only listed rows are meant."""
-        return self.list_words[:1] == ("--only",)
+        """True if only listed rows are selected."""
+        return self.list_args[:1] == ("--only",)
 
     @property
-    def words(self) -> Iterator[str]:
-        """The command's words for it. A cut-off is a point in time: a resume has the same."""
+    def cli_args(self) -> Iterator[str]:
+        """The command-line arguments that select the same rows.
+
+        A cut-off is written as a point in time, so that a resumed run has the same one.
+        """
         if self.issued_before is not None:
             yield from ("--issued-before", self.issued_before.isoformat())
         for expression in self.where:
             yield from ("--where", expression)
-        yield from self.list_words
+        yield from self.list_args
 
     def as_input(self) -> dict[str, Any]:
-        """The JSON values that a record keeps; a list is only named."""
+        """Return the JSON values that a record keeps; of a list only the arguments."""
         time = self.issued_before
         return {
             "issued_before": None if time is None else time.isoformat(),
             "where": list(self.where),
-            "list": list(self.list_words),
+            "list": list(self.list_args),
         }
 
 

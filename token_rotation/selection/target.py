@@ -1,4 +1,4 @@
-"""What is rotated."""
+"""What is rotated: one token column of one model on one database."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from token_rotation.tokens.sources import TokenSource
 class GuardTrigger:
     """A trigger that must be enabled while the table is rotated.
 
-    ``name`` in the database, ``uri`` to django-pgtrigger; ``digest`` of its definition, which
-    django-pgtrigger keeps as the trigger's comment.
+    ``name`` is its name in the database, ``uri`` its name for django-pgtrigger. ``digest`` is the
+    hash of its definition, which django-pgtrigger stores as the trigger's comment.
     """
 
     name: str
@@ -24,12 +24,12 @@ class GuardTrigger:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One token column of one model on one database, and which of its rows are meant.
+    """One token column of one model on one database, and which of its rows are selected.
 
-    Names are as stored in the database, unquoted. ``label`` is the model's, with the token field's
-    name behind it where the model has several. ``guard_triggers`` are the insert and the update
-    guard, and those that keep retired tokens where a model has them. ``is_only`` says that no other
-    target is on the database's models.
+    Names are as the database stores them, unquoted. ``label`` is the model's; where the model has
+    several tokens, the token field's name follows it. ``guard_triggers`` are the insert and the
+    update guard, and those that keep retired tokens where a model has them. ``is_only`` is True
+    if no other target exists, so commands need no label.
     """
 
     label: str
@@ -47,11 +47,11 @@ class Target:
     @property
     def command(self) -> str:
         """The command that rotates this target, as an operator types it."""
-        return f"{self.whole_command} {shlex.join(self.selection.words)}".rstrip()
+        return f"{self.whole_command} {shlex.join(self.selection.cli_args)}".rstrip()
 
     @property
     def whole_command(self) -> str:
-        """The same without a selection: options that concern the whole table go with it."""
+        """The same command without a selection, for options that concern the whole table."""
         label = "" if self.is_only else f" {self.label}"
         suffix = "" if self.database == "default" else f" --database {self.database}"
         return f"python manage.py rotate_tokens{label}{suffix}"

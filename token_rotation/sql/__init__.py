@@ -1,0 +1,5 @@
+"""The SQL texts, one builder a statement; no module here executes one.
+
+Identifiers are quoted, values stay named parameters for the caller. Each module says which lock
+its statements take on the target's table.
+"""

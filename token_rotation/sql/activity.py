@@ -1,4 +1,4 @@
-"""Every SQL text about others on the server: who blocks, who works, how far standbys are.
+"""Others on the server: who blocks, who works, how far standbys are, and who we are.
 
 No statement takes a lock.
 """
@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
+SERVER = sql.SQL(
+    "SELECT current_user::text, current_database()::text, current_setting('server_version'), "
+    "clock_timestamp()"
+)
+"""Role, database, version and clock."""
+
+WAL_POSITION = sql.SQL("SELECT pg_current_wal_insert_lsn()::text")
+"""The end of the WAL: every commit seen before lies before it."""
+
 
 def blocking_backends() -> sql.SQL:
     """Who the backend ``pid`` waits for: pid, state, age of the transaction in seconds.
 
-    No lock on the table. State and age are NULL for other roles' backends where the role may not
-    see them. The query text is left out on purpose: it may hold a token.
+    State and age are NULL for backends of other roles where this role may not see them. The query
+    text is left out on purpose: it may hold a token.
     """
     return sql.SQL(
         "SELECT blocker, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 "
@@ -22,11 +31,12 @@ def blocking_backends() -> sql.SQL:
 
 
 def replica_lag() -> sql.SQL:
-    """Of the connected standbys: how many are hidden from this role, how many do not know their
-    lag although they are behind, and the longest lag in seconds. No lock.
+    """Three figures about the connected standbys.
 
-    pg_stat_replication keeps replay_lag growing while replay stands still, and NULL once caught up.
-    Asked of a standby, which a fail-over may lead to, it answers for those that follow that one.
+    How many are hidden from this role; how many are behind without knowing their lag; the longest
+    lag in seconds. pg_stat_replication lets replay_lag grow while replay stands still, and sets it
+    to NULL once the standby has caught up. On a standby, which a fail-over may lead to, the figures
+    are those of the standbys that follow it.
     """
     return sql.SQL(
         "SELECT count(*) FILTER (WHERE state IS NULL), "
@@ -39,9 +49,9 @@ def replica_lag() -> sql.SQL:
 
 
 def active_queries() -> sql.SQL:
-    """Client backends that are no rotation's: how many are hidden from this role, how many active.
+    """Client backends of other programs: how many are hidden from this role, how many active.
 
-    Takes ``own``, the application name of rotations. No lock.
+    Takes ``own``, the application name of rotations.
     """
     return sql.SQL(
         "SELECT count(*) FILTER (WHERE state IS NULL), count(*) FILTER (WHERE state = 'active') "
@@ -52,10 +62,10 @@ def active_queries() -> sql.SQL:
 
 
 def others_at_work() -> sql.SQL:
-    """Whether a session of another program ran a statement in the last 200 ms. No lock.
+    """Whether a session of another program ran a statement in the last 200 ms.
 
     Takes ``own``, the application names that do not count. A session whose state this role may
-    not see counts as one at work, one that has only connected does not.
+    not see counts as working; one that has only connected does not.
     """
     return sql.SQL(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
@@ -63,4 +73,16 @@ def others_at_work() -> sql.SQL:
         "AND coalesce(application_name, '') <> ALL (%(own)s) "
         "AND (state IS NULL OR state IN ('active', 'disabled') "
         "OR query <> '' AND state_change > clock_timestamp() - interval '200 ms'))"
+    )
+
+
+def replicas() -> sql.SQL:
+    """The connected standbys: name, state, replayed position, whether past ``wal_position``.
+
+    All but the name are NULL where the role may not see them (pg_monitor may).
+    """
+    return sql.SQL(
+        "SELECT application_name, state, replay_lsn::text, replay_lsn >= %(wal_position)s::pg_lsn "
+        "FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup' "
+        "ORDER BY application_name, pid"
     )

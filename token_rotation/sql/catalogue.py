@@ -1,4 +1,4 @@
-"""Every SQL text that asks the catalogues: what a table is, what this role may do.
+"""The catalogues: what a table is, what this role may do, and a trial of made tokens.
 
 No statement takes a lock on the table.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
+PROBED_TOKENS = 3
+
 
 def column_type() -> sql.SQL:
-    """The type of ``column`` as SQL names it, without its length. No lock.
+    """The type of ``column`` as SQL names it, without its length.
 
-    A cast to varchar(8) would cut what is too long; an assignment refuses it.
+    A cast to varchar(8) would cut a value that is too long; an assignment refuses it.
     """
     return sql.SQL(
         "SELECT format_type(atttypid, -1) FROM pg_attribute "
@@ -20,7 +22,7 @@ def column_type() -> sql.SQL:
 
 
 def column_exists() -> sql.SQL:
-    """Whether the table is there, and each of ``columns`` in it. No lock."""
+    """Whether the table is there, and each of ``columns`` in it."""
     return sql.SQL(
         "SELECT to_regclass(quote_ident(%(table)s)) IS NOT NULL, "
         "ARRAY(SELECT attname::text FROM pg_attribute "
@@ -30,7 +32,7 @@ def column_exists() -> sql.SQL:
 
 
 def trigger_states() -> sql.SQL:
-    """Name, firing mode and comment of those of ``triggers`` that the table has. No lock.
+    """Name, firing mode and comment of those of ``triggers`` that the table has.
 
     The mode is pg_trigger.tgenabled: O fires for ordinary sessions, A always, R only for
     replication, D never.
@@ -43,7 +45,7 @@ def trigger_states() -> sql.SQL:
 
 
 def index_states() -> sql.SQL:
-    """Indexes of the table: name, unique, predicate, valid, columns. No lock."""
+    """Indexes of the table: name, unique, predicate, valid, columns."""
     return sql.SQL(
         "SELECT c.relname::text, x.indisunique, pg_get_expr(x.indpred, x.indrelid), "
         "x.indisvalid AND x.indisready, "
@@ -55,7 +57,7 @@ def index_states() -> sql.SQL:
 
 
 def replication_role() -> sql.SQL:
-    """This session's replication role, and for whom it is set to replica in advance. No lock."""
+    """This session's replication role, and the roles and databases whose setting is replica."""
     return sql.SQL(
         "SELECT current_setting('session_replication_role'), "
         "ARRAY(SELECT coalesce('role ' || r.rolname, 'every role') "
@@ -68,5 +70,20 @@ def replication_role() -> sql.SQL:
 
 
 def may_read() -> sql.SQL:
-    """Whether this role may read the whole row, its place included. No lock."""
+    """Whether this role may read the whole row, its place included."""
     return sql.SQL("SELECT has_table_privilege(to_regclass(quote_ident(%(table)s)), 'SELECT')")
+
+
+def probe_tokens(expression: str) -> sql.Composed:
+    """One row about three made tokens: their number, the number of different ones, the longest.
+
+    Then the length that the column has room for; NULL if it has no bound. Takes ``table`` and
+    ``column``. No token leaves the server.
+    """
+    return sql.SQL(
+        "SELECT count(token), count(DISTINCT token), max(length(token)), "
+        "(SELECT atttypmod - 4 FROM pg_attribute "
+        "WHERE attrelid = to_regclass(quote_ident(%(table)s)) AND attname = %(column)s "
+        "AND atttypmod > 4 AND atttypid IN ('varchar'::regtype, 'bpchar'::regtype)) "
+        "FROM (SELECT ({expression})::text AS token FROM generate_series(1, {rows})) AS made"
+    ).format(expression=sql.SQL(expression.replace("%", "%%")), rows=sql.Literal(PROBED_TOKENS))

@@ -1,4 +1,4 @@
-"""Every SQL text that counts rows, one builder a statement."""
+"""Count rows, or estimate their number. ACCESS SHARE on the table at most."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from token_rotation.sql.pending import pending
 
 
 def count_pending(target: Target, keys: KeyRange) -> sql.Composed:
-    """How many rows of a range are pending. ACCESS SHARE; costs what is left, not what is done."""
+    """The number of pending rows of a range. Costs what is left, not what is done."""
     return sql.SQL("SELECT count(*) FROM {table} WHERE {pending}").format(
         table=sql.Identifier(target.table), pending=pending(target, keys)
     )
 
 
 def explain_pending(target: Target) -> sql.Composed:
-    """The planner's idea of how many rows are pending, as JSON. ACCESS SHARE; reads no rows."""
+    """The planner's estimate of the pending rows, as JSON. Reads no rows."""
     return sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {pending}").format(
         table=sql.Identifier(target.table), pending=pending(target, EVERY_KEY, for_planner=True)
     )
 
 
 def count_rows(target: Target) -> sql.Composed:
-    """Total, pending, first and last rotation time, of one instant. ACCESS SHARE; a full scan."""
+    """Total, pending, first and last rotation time, at one instant. A full scan."""
     return sql.SQL(
         "SELECT count(*), count(*) FILTER (WHERE {pending}), min({marker}), max({marker}) "
         "FROM {table}"
@@ -36,9 +36,10 @@ def count_rows(target: Target) -> sql.Composed:
 
 
 def estimate_rows() -> sql.SQL:
-    """Rows of the table and of its pending index, as VACUUM, ANALYZE or CREATE INDEX last saw them.
+    """Rows of the table and of its pending index, when VACUUM or ANALYZE last counted them.
 
-    No lock. Takes ``table`` and ``marker``. NULL where nothing was measured yet.
+    CREATE INDEX counts, too. Takes ``table`` and ``marker``. NULL if nothing was counted yet. No
+    lock.
     """
     return sql.SQL(
         "SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END, "

@@ -1,15 +1,15 @@
-"""Every SQL text of the polite migration operations, one builder a statement.
+"""The statements around DDL, which Django and django-pgtrigger write themselves.
 
-The DDL itself is Django's and django-pgtrigger's; these are the statements around it.
+Each builder names its lock: none, ACCESS SHARE, or that of the DDL statement.
 """
 
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 
 def index_state(index: str) -> Composed:
-    """At most one row (table, valid, definition, pid of the backend that builds it now or NULL).
+    """At most one row: table, valid, definition, pid of the backend that builds it or NULL.
 
-    Takes no lock.
+    No lock.
     """
     return SQL(
         "SELECT t.relname, i.indisvalid AND i.indisready AND i.indislive,"
@@ -22,30 +22,31 @@ def index_state(index: str) -> Composed:
 
 
 def has_rows(table: str) -> Composed:
-    """One value. ACCESS SHARE."""
+    """Whether the table has a row. ACCESS SHARE."""
     return SQL("SELECT EXISTS (SELECT FROM {table})").format(table=Identifier(table))
 
 
 def create_shadow_table(table: str) -> Composed:
-    """An empty temporary table of the same name and columns, which hides the real one.
+    """Create an empty temporary table of the same name and columns, which hides the real one.
 
-    Only in a transaction that is rolled back. Locks the real table ACCESS SHARE.
+    Use it only in a transaction that is rolled back. ACCESS SHARE on the real table.
     """
     return SQL("CREATE TEMPORARY TABLE {table} (LIKE {table})").format(table=Identifier(table))
 
 
 def drop_index_concurrently(index: str) -> Composed:
-    """Drop an index, also an INVALID one. Cannot run in a transaction.
+    """Drop an index, valid or not. Cannot run in a transaction.
 
-    Locks the table SHARE UPDATE EXCLUSIVE: reads and writes go on. Waits for the transactions that
-    may still use the index.
+    SHARE UPDATE EXCLUSIVE: reads and writes go on. Waits for the transactions that may still use
+    the index.
     """
     return SQL("DROP INDEX CONCURRENTLY IF EXISTS {index}").format(index=Identifier(index))
 
 
 def triggers_on_column(table: str, column: str) -> Composed:
-    """Rows (trigger, definition, comment or NULL) of the triggers that need the column to be as it
-    is: those whose WHEN names it, or that are of its updates only. Takes no lock.
+    """The triggers that depend on a column: name, definition, comment or NULL.
+
+    Their WHEN names the column, or they fire for updates of this column alone. No lock.
     """
     return SQL(
         "SELECT t.tgname::text, pg_get_triggerdef(t.oid), obj_description(t.oid, 'pg_trigger')"
@@ -60,21 +61,21 @@ def triggers_on_column(table: str, column: str) -> Composed:
 
 
 def drop_trigger(table: str, trigger: str) -> Composed:
-    """Locks the table ACCESS EXCLUSIVE."""
+    """Drop a trigger. ACCESS EXCLUSIVE."""
     return SQL("DROP TRIGGER {trigger} ON {table}").format(
         trigger=Identifier(trigger), table=Identifier(table)
     )
 
 
 def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:
-    """Locks the table SHARE UPDATE EXCLUSIVE: reads and writes go on."""
+    """Comment on a trigger. SHARE UPDATE EXCLUSIVE: reads and writes go on."""
     return SQL("COMMENT ON TRIGGER {trigger} ON {table} IS {comment}").format(
         trigger=Identifier(trigger), table=Identifier(table), comment=Literal(comment)
     )
 
 
 def count_pending(table: str, marker: str, at_most: int) -> Composed:
-    """One value: how many rows have no marker, counted up to ``at_most``. ACCESS SHARE."""
+    """The number of rows without a marker, counted up to ``at_most``. ACCESS SHARE."""
     return SQL(
         "SELECT count(*) FROM"
         " (SELECT FROM {table} WHERE {marker} IS NULL LIMIT {at_most}) AS pending"

@@ -1,7 +1,7 @@
-"""Every SQL text about listed tokens and keys.
+"""Look up listed tokens and keys. ACCESS SHARE on the table at most.
 
-Values of a list go to the server as binary COPY data and in no other way: a server logs statements
-and their parameters, also those of failing ones, but never that.
+Values of a list go to the server as binary COPY data and in no other way. A server may log
+statements and their parameters, but never COPY data.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
 
 ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
-"""A million values meet the whole table in memory instead of in temporary files."""
+"""Join a million values with the whole table in memory, without temporary files."""
 
 
 def create(value_type: str) -> sql.Composed:
-    """The list's place until the end of the transaction. No lock.
+    """Create the table that holds the list until the transaction ends. No lock.
 
-    Its schema is always named: no search_path leads a list into a table that stays.
+    It names its schema, so that no search_path leads a list into a permanent table.
     """
     return sql.SQL(
         "CREATE TEMPORARY TABLE pg_temp.rotation_listed (value {type}) ON COMMIT DROP"
@@ -30,10 +30,10 @@ def create(value_type: str) -> sql.Composed:
 
 
 def listed_rows(target: Target, column: str, column_type: str, *, is_indexed: bool) -> sql.Composed:
-    """Key and marker, as text, of the rows that are listed and meant, in key order. ACCESS SHARE.
+    """Key and marker, as text, of the listed rows to rotate, in key order.
 
     ``column`` is the token's or the key's. A listed token that is still stored is leaked, whatever
-    the row's marker says; a listed key means its row only where it is pending.
+    the row's marker says. A listed key names its row only while the row is pending.
     """
     return sql.SQL(
         "SELECT key::text, marker::text FROM ({found}) AS found WHERE is_meant ORDER BY found.key"
@@ -43,9 +43,7 @@ def listed_rows(target: Target, column: str, column_type: str, *, is_indexed: bo
 def count_listed_rows(
     target: Target, column: str, column_type: str, *, is_indexed: bool
 ) -> sql.Composed:
-    """Of the rows that are listed: all, those that are meant, those meant that would not be pending
-    without the list. ACCESS SHARE.
-    """
+    """Numbers of listed rows: all, those to rotate, and those pending only by the list."""
     return sql.SQL(
         "SELECT count(*), count(*) FILTER (WHERE is_meant), "
         "count(*) FILTER (WHERE is_meant AND NOT is_pending) FROM ({found}) AS found"
@@ -53,13 +51,13 @@ def count_listed_rows(
 
 
 def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -> sql.Composed:
-    """Each row that is listed, once: ``key``, ``marker``, ``is_meant``, ``is_pending``.
+    """Each listed row once: ``key``, ``marker``, ``is_meant``, ``is_pending``.
 
-    Where an index finds what a line names, each line is a look-up of its own: what has an OFFSET is
-    planned alone, and where one value is sought there is nothing better than its index. In a join
-    the planner may read the whole table, and before PostgreSQL 18 no setting keeps it from
-    comparing every line with every row. What else is asked of a row is no condition of the look-up,
-    so that no other index is tempted by it.
+    If an index finds what a line names, each line is a look-up of its own. The OFFSET makes
+    PostgreSQL plan it alone, and for one value nothing beats the index. In a join the planner may
+    read the whole table, and before PostgreSQL 18 no setting keeps it from comparing every line
+    with every row. All else about a row is computed, not a condition, lest the planner prefer
+    another index.
     """
     statement = (
         "SELECT DISTINCT ON (found.key) found.* FROM pg_temp.rotation_listed CROSS JOIN LATERAL ("
@@ -95,7 +93,7 @@ def _meant(target: Target, column: str) -> sql.Composed:
 
 
 def count_valid(target: Target, token_type: str) -> sql.Composed:
-    """How many of the listed tokens, each line once, are stored. ACCESS SHARE."""
+    """The number of listed tokens that are stored, each line counted once."""
     return sql.SQL(
         "SELECT count(*) FROM pg_temp.rotation_listed AS listed WHERE EXISTS ("
         "SELECT FROM {table} AS stored WHERE {token} = listed.value::{type})"
@@ -107,10 +105,10 @@ def count_valid(target: Target, token_type: str) -> sql.Composed:
 
 
 def count_valid_hashes(target: Target) -> sql.Composed:
-    """How many of the listed SHA-256, each line once, are those of stored tokens.
+    """The number of listed SHA-256 that are of stored tokens, each line counted once.
 
-    ACCESS SHARE; one scan of the table. A token's SHA-256 is that of its text in UTF-8, as
-    PostgreSQL writes it: a UUID in lower case with hyphens.
+    Scans the table once. A token's SHA-256 is that of its text in UTF-8, as PostgreSQL writes it:
+    a UUID in lower case with hyphens.
     """
     return sql.SQL(
         "SELECT count(*) FROM pg_temp.rotation_listed WHERE value IN ("

@@ -1,4 +1,4 @@
-"""The one definition of pending, and how its rows are found where no index holds them."""
+"""The one definition of pending."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg2 import sql
 
-from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 
 _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*%s")
@@ -26,7 +26,7 @@ def pending(
     terms = [still_pending(target, keys, qualified=qualified, for_planner=for_planner)]
     if keys.listed is not None:
         terms.insert(0, sql.SQL("{} = ANY(%(listed_keys)s)").format(key))
-    return sql.SQL(" AND ").join([*terms, *_within(key, keys)])
+    return sql.SQL(" AND ").join([*terms, *within(key, keys)])
 
 
 def still_pending(
@@ -56,7 +56,8 @@ def condition_of(target: Target, *, for_planner: bool = False) -> sql.Composed:
     return term.format(_named(condition.text))
 
 
-def _within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
+def within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
+    """The bounds of a key range, one term each, with the parameters of ``values_of``."""
     bounds: list[sql.Composable] = []
     if keys.after is not None:
         bounds.append(sql.SQL("{} > %(after)s").format(key))
@@ -95,41 +96,6 @@ def new_marker(target: Target, keys: KeyRange) -> sql.Composed:
     if target.selection.issued_before is not None:
         latest += ", %(issued_before)s"
     return sql.SQL(latest + ")").format(marker=sql.Identifier(target.table, target.marker_column))
-
-
-def walk(target: Target, keys: KeyRange) -> sql.Composed:
-    """The upper keys of the next batches of ``batch_rows`` rows among the next ``walk_rows`` keys.
-
-    For a selection that the partial index does not hold. Each row is (key, whether it ends a
-    batch, number of keys looked at); the last one is the last key that was looked at. No row where
-    there are no more keys. With fewer than ``walk_rows`` looked at, there are no more after them.
-
-    ACCESS SHARE. A stretch of the primary key, or of the partial index where markers are NULL, read
-    once: its length is bounded, whatever is pending in it.
-    """
-    key = sql.Identifier(target.key_column)
-    candidates: list[sql.Composable] = [sql.SQL("true")]
-    if target.selection.issued_before is None:
-        candidates = [sql.SQL("{} IS NULL").format(sql.Identifier(target.marker_column))]
-    return sql.SQL(
-        "WITH walked AS MATERIALIZED ("
-        "SELECT {key} AS key, {pending} AS pending FROM {table} WHERE {candidates} "
-        "ORDER BY {key} LIMIT %(walk_rows)s"
-        "), numbered AS ("
-        "SELECT key, row_number() OVER (ORDER BY key) AS place, count(*) OVER () AS places "
-        "FROM walked WHERE pending"
-        "), ends AS ("
-        "SELECT key, true AS ends_batch FROM numbered "
-        "WHERE place %% %(batch_rows)s = 0 OR place = places "
-        "UNION ALL (SELECT key, false FROM walked ORDER BY key DESC LIMIT 1)"
-        ") SELECT key, ends_batch, (SELECT count(*) FROM walked) FROM ends "
-        "ORDER BY key, ends_batch DESC"
-    ).format(
-        key=key,
-        pending=still_pending(target, EVERY_KEY),
-        table=sql.Identifier(target.table),
-        candidates=sql.SQL(" AND ").join([*candidates, *_within(key, keys)]),
-    )
 
 
 def array(texts: tuple[str, ...] | list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The SQL of the progress report: a stretch of keys, or an hour, a line."""
+"""The progress report: one line for each range of keys and for each hour. ACCESS SHARE."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RANGE_ROWS_AT_LEAST = 1_000
 
 
 def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
-    """Statement and values for the progress of targets on one database; an answer has COLUMNS.
+    """Return statement and values; the rows have COLUMNS. Targets share one database.
 
-    For each target, in this order: section "keys", about RANGES stretches with equally many rows
-    in key order, of at least RANGE_ROWS_AT_LEAST; "hour", each hour (UTC) in which rows were
-    rotated; "total". ACCESS SHARE. One scan a table, all of one instant.
+    For each target, in this order: section "keys", about RANGES ranges in key order with equally
+    many rows, at least RANGE_ROWS_AT_LEAST; "hour", each hour (UTC) in which rows were rotated;
+    "total". Scans each table once, all at one instant.
     """
     parts: list[sql.Composed] = []
     values: dict[str, Any] = {"ranges": RANGES, "range_rows_at_least": RANGE_ROWS_AT_LEAST}
@@ -40,11 +40,12 @@ def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
 
 
 def _progress_of(target: Target, number: int) -> sql.Composed:
-    """Works for any ordered key: there is no min() for uuid before PostgreSQL 18, so the ends of a
-    stretch are told by their places. Those are the only keys that the server keeps.
+    """One target's part. Works for any ordered key.
 
-    Stretch and hour are made beside the window functions, where the planner knows nothing of them.
-    It then expects few, and counts in a hash table; else it might sort the whole table on disk.
+    PostgreSQL before 18 has no min() for uuid, so row numbers tell the first and the last key of a
+    range; the server keeps no other keys. Range and hour are computed beside the window functions,
+    where the planner cannot estimate their number. It then expects few and counts in a hash table;
+    else it might sort the whole table on disk.
     """
     return sql.SQL(
         "(WITH stretches AS MATERIALIZED ({size}) "
@@ -72,9 +73,9 @@ def _progress_of(target: Target, number: int) -> sql.Composed:
 
 
 def _stretch_rows(number: int) -> sql.Composed:
-    """How many rows make a stretch, from estimates: a table of 1,000 bytes a row has few of them.
+    """The number of rows of a range, from the server's estimate of the table.
 
-    The size on disk stands in for statistics that are missing or old.
+    If statistics are missing or old, the size on disk counts, at 1,000 bytes a row.
     """
     return sql.SQL(
         "SELECT greatest(%(range_rows_at_least)s, "

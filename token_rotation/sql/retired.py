@@ -1,4 +1,4 @@
-"""The SQL of retired tokens."""
+"""Count, measure and delete retired tokens. ACCESS SHARE on the target at most."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from token_rotation.triggers.retired import TABLE
 
 
 def count_still_valid(target: Target) -> sql.Composed:
-    """How many rows have a token that was retired. ACCESS SHARE on both tables, read once each."""
+    """The number of rows whose token was retired. Reads both tables once."""
     return sql.SQL(
         "SELECT count(*) FROM {table} AS stored JOIN {retired} AS retired "
         "ON retired.hash = sha256(convert_to({token}::text, 'UTF8'))"
@@ -21,18 +21,18 @@ def count_still_valid(target: Target) -> sql.Composed:
 
 
 def pages() -> sql.Composed:
-    """How many pages the table of hashes has; NULL where there is no such table. No lock."""
+    """The pages of the table of hashes; NULL if there is no such table. No lock."""
     return sql.SQL(
         "SELECT pg_relation_size(to_regclass({table})) / current_setting('block_size')::bigint"
     ).format(table=sql.Literal(TABLE))
 
 
 def delete_old() -> sql.Composed:
-    """Delete what was retired more than ``days`` ago and stands in the pages ``first`` to ``end``.
+    """Delete what was retired more than ``days`` ago, within some pages of the table.
 
-    Takes both as row addresses, "(page,0)"; ``end`` is not one of them. ROW EXCLUSIVE, FOR UPDATE
-    on the rows deleted. One reading of those pages, whatever is in them: no index is needed, and
-    none slows the rotation.
+    ``first`` and ``end`` are row addresses, "(page,0)"; ``end`` is excluded. ROW EXCLUSIVE on the
+    table of hashes, FOR UPDATE on the deleted rows. Reads those pages once and needs no index,
+    which would slow rotations.
     """
     return sql.SQL(
         "DELETE FROM {table} WHERE ctid >= %(first)s::tid AND ctid < %(end)s::tid "

@@ -1,29 +1,29 @@
-"""The SQL of single rows: to rotate chosen ones, and to know which ones a rotation has changed."""
+"""Rotate chosen rows, and find out which rows a rotation changed.
+
+The UPDATEs take ROW EXCLUSIVE on the table, and FOR UPDATE on each row.
+"""
 
 from __future__ import annotations
 
 from psycopg2 import sql
 
 from token_rotation.selection.target import Target
-from token_rotation.tokens.sources import SqlTokens
 
 
-def rotate_keys(target: Target, key_type: str) -> sql.Composed:
-    """Rotate the rows whose keys are in the array ``keys``, pending or not, to tokens made in SQL.
+def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Composed:
+    """Rotate the rows whose keys are in the array ``keys``, pending or not.
 
     Answers with the key of each row that changed, and whether the change held: a trigger or a rule
     of somebody else may undo it.
 
-    ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL.
+    ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL;
+    ``token`` is evaluated for each row.
     """
-    source = target.token_source
-    if not isinstance(source, SqlTokens):
-        raise TypeError(f"the tokens of {target.label} are not made in SQL")
     return sql.SQL(
         "UPDATE {table} AS stored SET {rotated} WHERE {key} = ANY(%(keys)s::{key_type}[]) {answer}"
     ).format(
         table=sql.Identifier(target.table),
-        rotated=_rotated(target, sql.SQL(source.expression.replace("%", "%%"))),
+        rotated=_rotated(target, token),
         key=_key(target),
         key_type=sql.SQL(key_type),
         answer=_answer(target),
@@ -50,17 +50,16 @@ def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> s
 
 
 def returning_keys(target: Target, update: sql.Composable) -> sql.Composed:
-    """An UPDATE of the target's table that answers with the primary keys of the rows it changed."""
+    """An UPDATE of the target's table that returns the primary keys of changed rows."""
     return sql.SQL("{update} RETURNING {key}").format(
         update=update, key=sql.Identifier(target.table, target.key_column)
     )
 
 
 def rotated_since(target: Target, *, from_the_start: bool) -> sql.Composed:
-    """The next ``chunk_rows`` keys above ``after``, and whether each row's token is from ``since``
-    or later.
+    """The next ``chunk_rows`` keys above ``after``; for each, if issued ``since`` or later.
 
-    ACCESS SHARE. A stretch of the primary key, whose length is bounded, whatever matches in it.
+    ACCESS SHARE. Reads a bounded range of the primary key, however few rows match.
     """
     return sql.SQL(
         "SELECT {key}, coalesce({marker} >= %(since)s, false) FROM {table} WHERE {above} "
@@ -76,8 +75,8 @@ def rotated_since(target: Target, *, from_the_start: bool) -> sql.Composed:
 
 
 def _rotated(target: Target, token: sql.Composable) -> sql.Composed:
-    # The guard lets a token pass that is later than the stored one: also where a clock went back,
-    # and twice in one microsecond.
+    # The guard demands a later marker than the stored one. So even if the clock went back, or twice
+    # in one microsecond, the marker must grow.
     return sql.SQL(
         "{token_column} = {token}, "
         "{marker} = greatest(clock_timestamp(), {stored_marker} + interval '1 microsecond')"

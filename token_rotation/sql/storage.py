@@ -1,4 +1,7 @@
-"""Every SQL text about sizes, server settings and the token's index, one builder a statement."""
+"""Sizes, server settings, and the token's indexes.
+
+Each builder names its lock; only ``reindex`` takes more than ACCESS SHARE.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from token_rotation.selection.target import Target
 
 
 def storage() -> sql.SQL:
-    """Bytes of the table, bytes of its indexes, dead rows (NULL where nobody counts). Takes
-    ``table``; ACCESS SHARE on it.
+    """Bytes of the table, bytes of its indexes, dead rows (NULL if nobody counts them).
+
+    Takes ``table``. ACCESS SHARE.
     """
     return sql.SQL(
         "SELECT pg_table_size(t.oid), pg_indexes_size(t.oid), "
@@ -22,9 +26,9 @@ def storage() -> sql.SQL:
 def token_indexes() -> sql.SQL:
     """The valid B-trees of the token alone: name, bytes, bytes of a token, live rows.
 
-    Takes ``table`` and ``token``. The width is the type's, or for types without one what ANALYZE
-    saw; that and the rows are NULL where unknown. The unique one comes first; beside it Django
-    gives a text column a second one, for LIKE. No lock but ACCESS SHARE on them for a moment.
+    Takes ``table`` and ``token``. The width is the type's, else what ANALYZE measured. Width and
+    rows are NULL if unknown. The unique index comes first: Django gives a text column a second one,
+    for LIKE. ACCESS SHARE on the indexes for a moment.
     """
     return sql.SQL(
         "SELECT i.relname::text, pg_relation_size(i.oid), "
@@ -44,10 +48,10 @@ def token_indexes() -> sql.SQL:
 
 
 def leftover_indexes() -> sql.SQL:
-    """Names of the invalid indexes that ended REINDEX CONCURRENTLYs of the token's index left.
+    """Names of the invalid indexes that a cancelled REINDEX CONCURRENTLY left behind.
 
     Takes ``table`` and ``token``. PostgreSQL names them ``..._ccnew`` and ``..._ccold``, with a
-    number from the second on. One that is being built now is left out. No lock.
+    number from the second on. An index that is being built now is left out. No lock.
     """
     return sql.SQL(
         "SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
@@ -62,17 +66,19 @@ def leftover_indexes() -> sql.SQL:
 
 
 def reindex(index: str) -> sql.Composed:
-    """Build the index anew beside the old one, then swap them. Cannot run in a transaction.
+    """Rebuild the index beside the old one, then swap them. Cannot run in a transaction.
 
     SHARE UPDATE EXCLUSIVE: reads and writes go on. Waits for the transactions that may still use
-    the old one.
+    the old index.
     """
     return sql.SQL("REINDEX INDEX CONCURRENTLY {index}").format(index=sql.Identifier(index))
 
 
-def upkeep_progress() -> sql.SQL:
-    """What a VACUUM or REINDEX at ``table`` does now: phase, blocks done and in all, and the pid
-    that it waits for, NULL if none. No lock. Those of other roles are hidden.
+def maintenance_progress() -> sql.SQL:
+    """Progress of a VACUUM or REINDEX on ``table``: phase, blocks done, all blocks, pid.
+
+    It waits for the session with that pid; NULL if for none. PostgreSQL hides those of other roles.
+    No lock.
     """
     return sql.SQL(
         "SELECT phase, heap_blks_scanned, heap_blks_total, NULL FROM pg_stat_progress_vacuum "
@@ -84,8 +90,9 @@ def upkeep_progress() -> sql.SQL:
 
 
 def oldest_rotation(target: Target) -> sql.Composed:
-    """The transaction (xid) of the oldest of the first rotated rows: no row of the rotation died
-    long before it. NULL where none is rotated. ACCESS SHARE; a hundred rows by the primary key.
+    """The transaction (xid) of the oldest among the first hundred rotated rows.
+
+    No row of the rotation died long before it. NULL if none is rotated. ACCESS SHARE.
     """
     return sql.SQL(
         "SELECT (array_agg(xmin::text::bigint ORDER BY age(xmin) DESC))[1] FROM ("
@@ -98,11 +105,11 @@ def oldest_rotation(target: Target) -> sql.Composed:
 
 
 def server_settings() -> sql.SQL:
-    """What a rotation may suffer from. No lock. Takes ``table``.
+    """Settings that may hurt a rotation. Takes ``table``. No lock.
 
-    max_wal_size in bytes, full_page_writes, whether wal_compression is on, whether autovacuum is on
-    for the server, and for the table; the unused replication slot that keeps most WAL, if nothing
-    limits how much.
+    max_wal_size in bytes; full_page_writes; whether wal_compression is on; whether autovacuum is on
+    for the server, and for the table; the unused replication slot that keeps most WAL, unless a
+    limit is set.
     """
     return sql.SQL(
         "SELECT pg_size_bytes(current_setting('max_wal_size')), "
@@ -118,9 +125,9 @@ def server_settings() -> sql.SQL:
 
 
 def checkpoints(server_version: int) -> sql.SQL:
-    """How many checkpoints came by time, and how many were asked for: by WAL or by hand. No lock.
+    """The number of timed checkpoints, and of those requested by WAL or by hand. No lock.
 
-    ``server_version`` is server_version_num: the view is another one from PostgreSQL 17 on.
+    ``server_version`` is server_version_num: PostgreSQL 17 moved the figures to another view.
     """
     if server_version >= 170000:
         return sql.SQL("SELECT num_timed, num_requested FROM pg_stat_checkpointer")

@@ -1,4 +1,7 @@
-"""Every SQL text around a VACUUM: itself, its pace, what forbids it or makes it useless."""
+"""VACUUM, and what forbids it or makes it useless.
+
+Only ``vacuum`` takes a lock: SHARE UPDATE EXCLUSIVE.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from token_rotation.selection.target import Target
 
 
 def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
-    """Let the dead rows' space be used again. Cannot run in a transaction.
+    """Make the space of dead rows reusable. Cannot run in a transaction.
 
-    SHARE UPDATE EXCLUSIVE, or nothing with a warning where another has that lock: reads and writes
-    go on. No truncation, whose lock stops both; no parallel workers, whose cost limits add up.
+    SHARE UPDATE EXCLUSIVE: reads and writes go on. If another session has that lock, PostgreSQL
+    warns and does nothing. No truncation, whose lock stops reads and writes; no parallel workers,
+    whose cost limits add up.
     """
     return sql.SQL(
         "VACUUM (SKIP_LOCKED, TRUNCATE false, PARALLEL 0, ANALYZE {analyze}) {table}"
@@ -19,8 +23,10 @@ def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
 
 
 def may_vacuum() -> sql.SQL:
-    """Whether this role may vacuum the table: owner of it or of the database, superuser, or
-    granted MAINTAIN (PostgreSQL 17). No lock.
+    """Whether this role may vacuum the table. No lock.
+
+    The owner of the table or the database may, a superuser, and from PostgreSQL 17 on whoever is
+    granted MAINTAIN.
     """
     return sql.SQL(
         "SELECT pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') "
@@ -31,10 +37,10 @@ def may_vacuum() -> sql.SQL:
     )
 
 
-def table_upkeep() -> sql.SQL:
-    """Who has the lock that VACUUM needs: pid and kind of backend, NULL where hidden. No lock.
+def maintenance_lock_holder() -> sql.SQL:
+    """Who has the lock that VACUUM needs: pid, and kind of backend (NULL if hidden). No lock.
 
-    pg_locks and not pg_stat_progress_vacuum, which hides autovacuum from ordinary roles.
+    It reads pg_locks, because pg_stat_progress_vacuum hides autovacuum from ordinary roles.
     """
     return sql.SQL(
         "SELECT l.pid, a.backend_type FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid) "
@@ -45,17 +51,17 @@ def table_upkeep() -> sql.SQL:
 
 
 def next_transaction() -> sql.SQL:
-    """A number (xid) that is older than every transaction that is still to begin. No lock."""
+    """A transaction number (xid) below that of every transaction yet to begin. No lock."""
     return sql.SQL("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text::bigint")
 
 
 def oldest_snapshot() -> sql.SQL:
-    """Who keeps every row alive that died since the transaction ``since_xid``: the oldest.
+    """The oldest holder of a snapshot that keeps rows alive that died since ``since_xid``.
 
-    Kind, name, state, age in seconds and in transactions; state and seconds are NULL where there
-    are none. With a ``since_xid`` of NULL: who keeps any dead row alive. Sessions
-    of other roles are seen only by members of pg_read_all_stats. No lock. VACUUM pays no regard to
-    sessions of other databases, nor to other VACUUMs.
+    Kind, name, state, age in seconds and in transactions; state and seconds are NULL if absent. If
+    ``since_xid`` is NULL: the holder that keeps any dead row alive. Only members of
+    pg_read_all_stats see sessions of other roles. VACUUM disregards sessions of other databases
+    and other VACUUMs, so they are left out. No lock.
     """
     return sql.SQL(
         "SELECT kind, name, state, extract(epoch FROM clock_timestamp() - since)::float8, xids "

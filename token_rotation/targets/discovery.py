@@ -1,4 +1,4 @@
-"""Which models have a rotating token."""
+"""Find the models that have a rotating token."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from django.utils.module_loading import import_string
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
-from token_rotation.triggers.guard import Column, GuardPair, InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.guard import GuardPair, InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import KeepRetired, RefuseRetired
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
-    """The targets on a database alias: one for each token column with both guards.
+    """Return the targets on a database alias, one for each guarded token column.
 
     With ``labels`` ("app.Model" or "app.Model.token_field", in any case) only those, each once, in
-    the order given. Raises UnknownTargetError when there are none, or none of that label, and
-    TokenSourceError when the function that one of them names for making tokens is not there.
+    the order given. Raises UnknownTargetError if there is no target, or none of that label;
+    TokenSourceError if a guard names a function for making tokens that does not exist.
     """
     targets = [target for model in apps.get_models() for target in targets_of(model, database)]
     if not targets:
@@ -33,9 +34,9 @@ def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
 
 
 def target_of(model: type[Model], database: str, token: str | None = None) -> Target | None:
-    """The target of one token field, or of the model's only one; None for a model without any.
+    """Return the target of a token field, or of the model's only one; None if it has none.
 
-    Raises UnknownTargetError for a model with several when none is named.
+    Raises UnknownTargetError if the model has several and ``token`` names none.
     """
     pairs = list(guards_of(getattr(model._meta, "triggers", [])))
     targets = {
@@ -52,7 +53,7 @@ def target_of(model: type[Model], database: str, token: str | None = None) -> Ta
 
 
 def targets_of(model: type[Model], database: str) -> list[Target]:
-    """The targets that a model's guards describe, in their order."""
+    """Return the targets that a model's guards describe, in their order."""
     pairs = list(guards_of(getattr(model._meta, "triggers", [])))
     targets = [_target(model, pair, database) for pair in pairs]
     if len(pairs) == 1:
@@ -73,7 +74,7 @@ def _named(targets: list[Target], label: str) -> list[Target]:
 
 
 def model_of(target: Target) -> type[Model]:
-    """The model of a target, whose label may have the token field's name behind it."""
+    """Return the model of a target. A token field's name may follow it in the label."""
     app_label, name = target.label.split(".")[:2]
     return apps.get_model(app_label, name)
 
@@ -125,7 +126,7 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
 
 
 def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[RefuseRetired | KeepRetired]:
-    """Those for the same token: a rotation without them would leave tokens unrecorded."""
+    """Return the triggers that keep this token: without them replaced ones go unrecorded."""
     kinds = (RefuseRetired, KeepRetired)
     triggers = getattr(model._meta, "triggers", [])
     return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]

@@ -1,4 +1,4 @@
-"""Look up which rows a list of tokens or keys means."""
+"""Look up the rows that a list of tokens or keys names."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from token_rotation.inspection.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
 from token_rotation.sql import lists as list_sql
 from token_rotation.sql.pending import values_of
 
@@ -22,13 +22,15 @@ SCAN_CHUNK_LINES = 250_000
 LOCK_TIMEOUT_MS = 1_000
 
 SeenRow = tuple[str, str | None]
-"""Key and marker, as text."""
+"""Key and marker of a row, as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListCount:
-    """What a list means now. ``stored_rows``: the rows that it names; ``meant_rows``: those to be
-    rotated; ``added_rows``: those of them that would not be pending without the list.
+    """How many rows a list names now.
+
+    Of the ``stored_rows`` that it names, ``meant_rows`` are to be rotated. ``added_rows`` of those
+    would not be pending without the list.
     """
 
     lines: int
@@ -39,7 +41,7 @@ class ListCount:
 
 
 class ListedRows:
-    """The rows that a list means, a chunk of its lines a look-up, on one connection.
+    """Looks up the rows of a list, one chunk of lines at a time, on one connection.
 
     Each look-up is one transaction that leaves nothing behind. Driver errors pass through.
     """
@@ -52,7 +54,7 @@ class ListedRows:
         self._type: str | None = None
 
     def find(self, values: Sequence[str]) -> list[SeenRow]:
-        """Key and marker of the rows to be rotated, in key order."""
+        """Return key and marker of the rows to rotate, in key order."""
         type_of_column = self._type_of_column()
         query = list_sql.listed_rows(
             self._target, self._column, type_of_column, is_indexed=self._is_indexed
@@ -64,7 +66,7 @@ class ListedRows:
             ]
 
     def count(self, values: Sequence[str]) -> tuple[int, int, int]:
-        """Rows named, rows to be rotated, and those of them that would not be pending else."""
+        """Count the rows named, those to rotate, and those pending only because of the list."""
         type_of_column = self._type_of_column()
         query = list_sql.count_listed_rows(
             self._target, self._column, type_of_column, is_indexed=self._is_indexed
@@ -88,25 +90,25 @@ class ListedRows:
 
     def _type_of_column(self) -> str:
         if self._type is None:
-            values = {"table": self._target.table, "column": self._column}
-            self._type = str(self._connection.value(catalogue_sql.column_type(), values))
+            with self._connection.cursor() as cursor:
+                self._type = str(column_type(cursor, self._target.table, self._column))
         return self._type
 
 
 def chunk_lines(target: Target, leak_list: LeakList) -> int:
-    """How many lines are looked up at a time: few, each by an index, or many in one scan."""
+    """Return how many lines to look up at a time: few by an index, or many in one scan."""
     return CHUNK_LINES if _is_indexed(target, leak_list) else SCAN_CHUNK_LINES
 
 
 def _is_indexed(target: Target, leak_list: LeakList) -> bool:
-    """Whether an index finds what a line names."""
+    """Return True if an index finds the row that a line names."""
     return leak_list.kind.name == "keys" or target.token_is_unique
 
 
 def count_listed(
     connection: Connection, target: Target, leak_list: LeakList, *, at_most_seconds: float | None
 ) -> ListCount:
-    """Count what the list means; after ``at_most_seconds`` go by the part that was looked at."""
+    """Count the rows of a list; after ``at_most_seconds`` estimate from the part looked up."""
     look_up = ListedRows(connection, target, leak_list)
     ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
     lines, counts = 0, (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Aim a target at some of its rows, as an operator asked for or a record says."""
+"""Resolve what an operator typed, or a record kept, into a target with a selection."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import reading
-from token_rotation.selection.leak_list import Kind, read_sha256
-from token_rotation.selection.past_time import past_moment
+from token_rotation.selection.list_kinds import Kind, read_sha256
+from token_rotation.selection.past_time import parse_past_time
 from token_rotation.selection.selection import Selection
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import model_of
@@ -27,49 +27,49 @@ _BYTES = re.compile(r"\\x(?:[0-9a-f]{2})+").fullmatch
 TOKENS, KEYS, HASHES = "tokens", "keys", "hashes"
 
 
-def aim(
+def resolve(
     target: Target,
     *,
     issued_before: datetime | None = None,
     where: Sequence[str] = (),
-    list_words: Sequence[str] = (),
+    list_args: Sequence[str] = (),
 ) -> Target:
-    """The same target with a selection. Raises SelectionError."""
+    """Return the target with a selection. Raises SelectionError."""
     return replace(
         target,
         selection=Selection(
             issued_before=issued_before,
             condition=compile_where(model_of(target), target.database, where),
             where=tuple(where),
-            list_words=tuple(list_words),
+            list_args=tuple(list_args),
         ),
     )
 
 
-def aim_as_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Target:
-    """The target of a record that keeps ``Selection.as_input``. Raises SelectionError."""
+def resolve_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Target:
+    """Return the target of a record that kept ``Selection.as_input``. Raises SelectionError."""
     if not recorded:
         return target
     time = recorded["issued_before"]
-    return aim(
+    return resolve(
         target,
         issued_before=None if time is None else datetime.fromisoformat(time),
         where=recorded["where"],
     )
 
 
-def read_moment(text: str, option: str, database: str) -> datetime:
-    """What the time of an option means, by the clock of the database.
+def resolve_time(text: str, option: str, database: str) -> datetime:
+    """Read the time that an option was given, by the clock of the database.
 
-    Raises SelectionError, or DatabaseGoneError when it cannot be asked.
+    Raises SelectionError, or DatabaseGoneError if the database cannot be reached.
     """
     with reading(database) as connection:
         now: datetime = connection.value(statements.CLOCK)
-    return past_moment(text, option=option, now=now, time_zone=timezone.get_current_timezone())
+    return parse_past_time(text, option=option, now=now, time_zone=timezone.get_current_timezone())
 
 
 def list_kinds(target: Target, *names: str) -> list[Kind]:
-    """How values of a list are read for a target."""
+    """Return the kinds of list with these names, as they are read for a target."""
     model = model_of(target)
     fields: dict[str, Field[Any, Any]] = {
         field.column: field for field in model._meta.concrete_fields
@@ -89,13 +89,16 @@ def _names(field: Field[Any, Any]) -> frozenset[str]:
 
 
 def value_reader(field: Field[Any, Any]) -> Callable[[str], str]:
-    """A function from text to the database's text of the field's value."""
+    """Return a function from typed text to the database's text of a field's value.
+
+    It raises ValueError for text that is no value of the field.
+    """
     is_uuid, is_binary = isinstance(field, UUIDField), isinstance(field, BinaryField)
 
     def read(text: str) -> str:
         if is_uuid and _UUID(text):
-            return text  # a million of these would take long
-        if is_binary:  # Django has no other text of it than PostgreSQL
+            return text  # a list may have millions: skip Django's slower conversion
+        if is_binary:  # Django has no text form of its own for bytes
             if _BYTES(text):
                 return text
             raise ValueError("no bytes as PostgreSQL writes them")

@@ -20,16 +20,23 @@ class SqlTokens:
 
     expression: str
 
+    def take(self, count: int) -> None:
+        """None: the UPDATE makes the tokens itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class PythonTokens:
     """A function that makes many tokens at a time.
 
-    Each worker calls it from its own thread, before every batch, with no transaction open. What it
-    makes for rows that turn out to be locked is thrown away.
+    Each worker calls it in its own thread before every batch, with no transaction open. Tokens
+    made for rows that turn out to be locked are thrown away.
     """
 
     make: MakeTokens
+
+    @property
+    def expression(self) -> None:
+        """None: no SQL makes these tokens."""
 
     def take(self, count: int) -> list[str]:
         """``count`` different tokens as PostgreSQL reads them, for a column of any type.

@@ -1,0 +1,4 @@
+"""The triggers that a model's Meta.triggers names; installing them is for migrations.
+
+Texts and names here are frozen: a trigger's hash is stored in the database and in migrations.
+"""

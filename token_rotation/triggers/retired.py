@@ -1,6 +1,6 @@
-"""The triggers that remember each replaced token and let none of them come back.
+"""The triggers that keep a hash of each replaced token and let none of them come back.
 
-Both look into the table of ``RetiredToken``, so whoever may write tokens needs SELECT and INSERT on
+Both use the table of ``RetiredToken``. So every role that writes tokens needs SELECT and INSERT on
 it, and its migration comes before theirs.
 """
 
@@ -10,17 +10,17 @@ import pgtrigger
 from django.db.models import Model
 from pgtrigger.compiler import Trigger, UpsertTriggerSql
 
-from token_rotation.triggers.guard import Marker, quoted_column, trigger_name
+from token_rotation.triggers.names import Marker, quoted_column, trigger_name
 
 TABLE = "token_rotation_retiredtoken"
 TABLE_MIGRATION = ("token_rotation", "0001_retired_token")
 
 
 class UnconditionalSql(UpsertTriggerSql):
-    """A trigger without the switch of ``pgtrigger.ignore``: it always fires, and costs less.
+    """A trigger that ``pgtrigger.ignore`` cannot switch off. It costs less.
 
-    django-pgtrigger's template looks for that switch in each call, by raising and catching an
-    error. Migrations refer to this one: it must not be edited.
+    django-pgtrigger's template checks for that switch in each call, by raising and catching an
+    error. Migrations refer to this template: it must never change.
     """
 
     def get_template(self) -> str:
@@ -46,7 +46,7 @@ class UnconditionalSql(UpsertTriggerSql):
 
 
 class _OnANewToken(pgtrigger.Trigger):
-    """Fires for each row whose token an UPDATE changes; an UPDATE that does not pays nothing.
+    """Fires for each row whose token an UPDATE changes; other UPDATEs pay nothing.
 
     Not UPDATE OF the column: another trigger may change it in an UPDATE that does not name it.
     """
@@ -68,9 +68,9 @@ class _OnANewToken(pgtrigger.Trigger):
 
 
 class RefuseRetired(_OnANewToken):
-    """A write that would bring any replaced token back keeps the stored token and marker.
+    """Keeps the stored token and marker if a write would bring a replaced token back.
 
-    Its other columns go through, as with the update guard, before which it fires.
+    The write's other columns are written, as with the update guard. This trigger fires first.
     """
 
     name = "guard_retired"
@@ -83,11 +83,11 @@ class RefuseRetired(_OnANewToken):
 
 
 class KeepRetired(_OnANewToken):
-    """Keeps the hash of the token that was replaced, in the transaction that replaces it.
+    """Stores the hash of the replaced token, in the transaction that replaces it.
 
-    It looks once more whether the new token is a retired one: it may have been retired while the
-    write waited for the other's entry in the unique index. That write fails as one that can be
-    tried again, and tried again it is quietly refused.
+    It checks once more that the new token is not retired: another transaction may have retired it
+    while this write waited for its entry in the unique index. Such a write fails with
+    serialization_failure. Tried again, ``RefuseRetired`` refuses it quietly.
     """
 
     name = "keep_retired"
@@ -96,7 +96,7 @@ class KeepRetired(_OnANewToken):
     def get_func(self, model: Model) -> str:
         token = quoted_column(model, self.token)
         source = f"{model._meta.db_table}.{token[1:-1]}"
-        # One statement for both, as each costs as much again as what it looks up.
+        # One statement for both: each statement costs as much as its look-up.
         return (
             f"INSERT INTO {TABLE} (hash, source, retired_at)"
             f" SELECT {_hash('OLD', token)}, '{_quoted(source)}', clock_timestamp()"
@@ -112,9 +112,9 @@ class KeepRetired(_OnANewToken):
 def keep_retired(
     token: str = "token", marker: Marker = "token_rotated_at"
 ) -> list[pgtrigger.Trigger]:
-    """Both triggers, to stand beside ``guard()`` of the same token in a model's ``Meta.triggers``.
+    """Return both triggers, to add to ``guard()`` of the same token in ``Meta.triggers``.
 
-    Their migration must depend on ``TABLE_MIGRATION``; ``makemigrations`` sees to it.
+    Their migration must depend on ``TABLE_MIGRATION``; ``makemigrations`` writes that.
     """
     kinds = (RefuseRetired, KeepRetired)
     names = retired_names(token)
@@ -124,7 +124,7 @@ def keep_retired(
 
 
 def retired_names(token: str) -> tuple[str, str]:
-    """The names of both triggers of a token."""
+    """Return the names of both triggers of a token."""
     return trigger_name(RefuseRetired.name, token), trigger_name(KeepRetired.name, token)
 
 
@@ -133,7 +133,7 @@ def _is_retired(token: str) -> str:
 
 
 def _hash(row: str, token: str) -> str:
-    """Of the token's text as PostgreSQL writes it; ``retired.digest`` is the same in Python."""
+    """Hash the token's text as PostgreSQL writes it; ``kept.digest`` does it in Python."""
     return f"sha256(convert_to({row}.{token}::text, 'UTF8'))"
 
 

@@ -24,7 +24,8 @@ from token_rotation.notify.replay import (
     as_sentence,
     listened_to,
 )
-from token_rotation.postgres.connection import APPLICATION_NAME, own_session, reading
+from token_rotation.postgres.connection import reading
+from token_rotation.postgres.opening import APPLICATION_NAME, own_session
 from token_rotation.postgres.sessions import name_sessions
 from token_rotation.reporting.evidence import document, make_entry
 from token_rotation.reporting.evidence_file import EvidenceFile
@@ -39,7 +40,7 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 from token_rotation.targets.discovery import find_targets
-from token_rotation.targets.resolve import read_moment
+from token_rotation.targets.resolve import resolve_time
 
 ROWS_PENDING = 3
 
@@ -143,7 +144,7 @@ class Command(OneLineCommand):
         self.stdout.write(line)
 
     def _replay(self, targets: list[Target], options: dict[str, Any]) -> bool:
-        since = read_moment(options["replay_since"], "--replay-since", options["database"])
+        since = resolve_time(options["replay_since"], "--replay-since", options["database"])
         complete, stop = True, StopSignal()
         with stop_on_signal(stop, stopping=STOPPING_REPLAY, aborting=ENDING_REPLAY):
             for target in listened_to(targets):

@@ -1,6 +1,5 @@
 """Take a lock in short attempts, so that the traffic behind each of them waits only that long."""
 
-import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +10,12 @@ from django.db import OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
+from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.ddl_locks import holders, sql
 from token_rotation.postgres.ddl_locks.settings import lock_timeout_ms, retry_seconds
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.sqlstate import Fault
 
-LOCK_NOT_AVAILABLE = "55P03"
-FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 SECONDS_BETWEEN_NOTICES = 3.0
 
@@ -40,27 +40,21 @@ def politely(
         change()
         return
     started = time.monotonic()
-    deadline = started + retry_seconds()
+    backoff = Backoff(retry_seconds(), longest_seconds=LONGEST_PAUSE_SECONDS)
     notices = Notices()
     attempts = 0
     while not _attempt(editor, change):
         attempts += 1
-        left_seconds = deadline - time.monotonic()
-        if left_seconds <= 0:
+        tried_seconds = time.monotonic() - started
+        wait_seconds = backoff.next_wait(attempts, tried_seconds)
+        if wait_seconds is None:
             raise LockNotGrantedError(_gave_up(editor.connection, tables, attempts))
         if notices.due():
             notices.show(
-                f"{_named(tables)}: waiting for a lock since {time.monotonic() - started:.0f} s,"
+                f"{_named(tables)}: waiting for a lock since {tried_seconds:.0f} s,"
                 f" traffic goes on; held by {_holders_in_words(editor.connection, tables)}"
             )
-        time.sleep(min(pause_seconds(attempts), left_seconds))
-
-
-def pause_seconds(attempts: int) -> float:
-    """The pause after the n-th attempt: 0.1 s, doubled each time up to 2 s, less up to a half."""
-    doublings = min(attempts - 1, 10)
-    longest: float = min(FIRST_PAUSE_SECONDS * 2**doublings, LONGEST_PAUSE_SECONDS)
-    return longest * (0.5 + random.random() / 2)
+        time.sleep(wait_seconds)
 
 
 class Notices:
@@ -92,7 +86,7 @@ def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bo
             for statement in editor.deferred_sql[deferred_before:]:
                 editor.execute(statement, None)
     except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) != LOCK_NOT_AVAILABLE:
+        if fault_of(error) is not Fault.LOCKED:
             raise
         return False
     finally:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from token_rotation.inspection.advice import Readings, after_rotation, before_rotation
+from token_rotation.inspection.advice import ServerState, after_rotation, before_rotation
 from token_rotation.inspection.storage import IndexBloat, Storage, natural_index_bytes
 
 GIB = 1024**3
 MIB = 1024**2
-WELL = Readings(
+WELL = ServerState(
     max_wal_bytes=GIB,
     full_page_writes=True,
     wal_compression=False,

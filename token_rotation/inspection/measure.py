@@ -1,14 +1,15 @@
-"""Reads what ``storage`` and ``advice`` judge."""
+"""Measure what ``storage`` and ``advice`` judge."""
 
 from __future__ import annotations
 
 import psycopg2
 
-from token_rotation.inspection.advice import Readings
+from token_rotation.inspection.advice import ServerState
 from token_rotation.inspection.snapshots import SnapshotHolder, oldest_snapshot
 from token_rotation.inspection.storage import IndexBloat, Storage, natural_index_bytes
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, Row, fault_of
+from token_rotation.postgres.connection import Connection, Row
+from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import storage as storage_sql
@@ -18,10 +19,10 @@ LONG_SECONDS = 60.0
 MANY_TRANSACTIONS = 10_000
 
 
-def read_storage(connection: Connection, target: Target, *, rows: int | None = None) -> Storage:
-    """Measure the target; all unknown where others keep the table locked.
+def measure_storage(connection: Connection, target: Target, *, rows: int | None = None) -> Storage:
+    """Measure table and indexes; everything is unknown if others keep the table locked.
 
-    ``rows`` is how many the table has; without it the server's own estimate is taken.
+    ``rows`` is the number of rows of the table; without it the server's estimate is used.
     """
     values = {"table": target.table, "token": target.token_column}
     try:
@@ -42,11 +43,13 @@ def read_storage(connection: Connection, target: Target, *, rows: int | None = N
     )
 
 
-def read_server(
+def measure_server(
     connection: Connection, target: Target, *, long_seconds: float = LONG_SECONDS
-) -> Readings:
-    """Look at the server. A snapshot counts when it is older than ``long_seconds``; one without a
-    time, that of a replication slot, when 10,000 transactions have begun since.
+) -> ServerState:
+    """Read the server's settings, checkpoints and oldest snapshot.
+
+    A snapshot counts if it is older than ``long_seconds``. A replication slot has no such time: it
+    counts if 10,000 transactions began since.
     """
     version = connection.value(storage_sql.server_version())
     holder = oldest_snapshot(connection, None)
@@ -55,7 +58,7 @@ def read_server(
         *(connection.row(storage_sql.checkpoints(version)) or ()),
         str(holder) if holder and _is_old(holder, long_seconds) else None,
     )
-    return Readings(*seen)
+    return ServerState(*seen)
 
 
 def _look(connection: Connection, query: statements.Statement, values: dict[str, str]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What the report's advice and sizes are read from, on a real server."""
+"""Sizes, settings and snapshots are measured on a real server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.leaked import leak, value
 from tests.support.rotations import RotationFactory
-from token_rotation.inspection.readings import read_server, read_storage
+from token_rotation.inspection.measure import measure_server, measure_storage
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 
@@ -25,7 +25,7 @@ def test_sizes_are_those_of_the_server(
     target: Target, tickets: Any, connection: Connection
 ) -> None:
     leak(tickets, ROWS)
-    storage = read_storage(connection, target)
+    storage = measure_storage(connection, target)
     sizes = "SELECT ARRAY[pg_table_size('tickets_ticket'), pg_indexes_size('tickets_ticket')]"
     assert [storage.table_bytes, storage.index_bytes] == value(tickets, sizes)
     assert storage.dead_rows is not None
@@ -36,10 +36,10 @@ def test_a_freshly_filled_token_index_has_its_natural_size_and_a_rotated_one_twi
 ) -> None:
     tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = false)")
     leak(tickets, ROWS)
-    (before,) = read_storage(connection, target).token_indexes
+    (before,) = measure_storage(connection, target).token_indexes
     assert before.bytes_now == pytest.approx(before.natural_bytes, rel=0.2)
     rotation().run()
-    (after,) = read_storage(connection, target).token_indexes
+    (after,) = measure_storage(connection, target).token_indexes
     assert after.bytes_now > 1.7 * after.natural_bytes
 
 
@@ -51,19 +51,19 @@ def test_a_table_locked_by_others_is_not_waited_for_long(
 ) -> None:
     other = connect(database_url)
     other.cursor().execute("BEGIN; LOCK TABLE tickets_ticket")
-    assert read_storage(connection, target).table_bytes is None
+    assert measure_storage(connection, target).table_bytes is None
 
 
 def test_the_servers_settings_and_the_tables_own_are_read(
     target: Target, tickets: Any, connection: Connection
 ) -> None:
-    server = read_server(connection, target)
+    server = measure_server(connection, target)
     shown = value(tickets, "SELECT pg_size_bytes(current_setting('max_wal_size'))")
     assert server.max_wal_bytes == shown
     assert server.table_autovacuum
     assert server.checkpoints_timed + server.checkpoints_requested >= 0
     tickets.cursor().execute("ALTER TABLE tickets_ticket SET (autovacuum_enabled = off)")
-    assert not read_server(connection, target).table_autovacuum
+    assert not measure_server(connection, target).table_autovacuum
 
 
 def test_an_old_snapshot_is_named_and_a_young_one_is_not(
@@ -72,7 +72,7 @@ def test_an_old_snapshot_is_named_and_a_young_one_is_not(
     reader = connect(database_url)
     reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
     value(reader, "SELECT count(*) FROM tickets_ticket")
-    assert read_server(connection, target, long_seconds=3600).snapshot_holder is None
-    holder = read_server(connection, target, long_seconds=0).snapshot_holder
+    assert measure_server(connection, target, long_seconds=3600).snapshot_holder is None
+    holder = measure_server(connection, target, long_seconds=0).snapshot_holder
     assert holder is not None
     assert holder.startswith(f"pid {reader.get_backend_pid()} (idle in transaction, open for")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from token_rotation.errors import SelectionError
-from token_rotation.selection.past_time import past_moment
+from token_rotation.selection.past_time import parse_past_time
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BERLIN = timezone(timedelta(hours=1))
@@ -28,7 +28,7 @@ BERLIN = timezone(timedelta(hours=1))
 def test_a_time_is_read_with_its_offset_or_in_the_given_time_zone(
     text: str, time: datetime
 ) -> None:
-    assert past_moment(text, option="--since", now=NOW, time_zone=BERLIN) == time
+    assert parse_past_time(text, option="--since", now=NOW, time_zone=BERLIN) == time
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_a_time_is_read_with_its_offset_or_in_the_given_time_zone(
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(SelectionError, match=r"--since .* is no time"):
-        past_moment(text, option="--since", now=NOW, time_zone=UTC)
+        parse_past_time(text, option="--since", now=NOW, time_zone=UTC)
 
 
 def test_a_time_to_come_is_refused() -> None:
     with pytest.raises(SelectionError, match=r"--since .* is in the future"):
-        past_moment("2026-11-22T12:01Z", option="--since", now=NOW, time_zone=UTC)
+        parse_past_time("2026-11-22T12:01Z", option="--since", now=NOW, time_zone=UTC)

@@ -10,13 +10,9 @@ import pytest
 
 from token_rotation.errors import ListError
 from token_rotation.postgres.copy_stream import CopyStream
-from token_rotation.selection.leak_list import (
-    LONGEST_LINE_BYTES,
-    Kind,
-    LeakList,
-    open_list,
-    read_sha256,
-)
+from token_rotation.selection.leak_list import LeakList, open_list
+from token_rotation.selection.list_file import LONGEST_LINE_BYTES
+from token_rotation.selection.list_kinds import Kind, read_sha256
 
 TOKENS = Kind("tokens", frozenset({"token", "tokens"}), lambda text: str(UUID(text)))
 KEYS = Kind("keys", frozenset({"id", "pk"}), lambda text: str(int(text)))

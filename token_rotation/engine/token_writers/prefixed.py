@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from secrets import SystemRandom
 
+from token_rotation.engine.token_writers.assignment import EvaluatedToken
+from token_rotation.engine.token_writers.evaluated import ExpressionWriter
 from token_rotation.selection.target import Target
-from token_rotation.tokens.sources import SqlTokens
+from token_rotation.sql import tokens as tokens_sql
 
-SLICED_EXPRESSION = "gen_random_uuid()"
+PREFIXED_EXPRESSION = "gen_random_uuid()"
 PAGES_A_SLICE = 128
 ROWS_A_PAGE = 64  # of some 200 that a page of the index holds
 MOST_ROWS_A_BATCH = PAGES_A_SLICE * ROWS_A_PAGE
@@ -27,10 +29,9 @@ MOST_ROWS_A_BATCH = PAGES_A_SLICE * ROWS_A_PAGE
 MOST_DIGITS = 4
 
 
-def can_be_sliced(target: Target) -> bool:
-    """Whether the first digits of the target's tokens may be chosen: UUIDs made by PostgreSQL."""
-    source = target.token_source
-    return isinstance(source, SqlTokens) and source.expression == SLICED_EXPRESSION
+def can_have_prefix(expression: str) -> bool:
+    """Return True where the first digits may be chosen: for UUIDs that PostgreSQL makes."""
+    return expression == PREFIXED_EXPRESSION
 
 
 def digits_for(index_pages: int) -> int:
@@ -41,33 +42,52 @@ def digits_for(index_pages: int) -> int:
     return digits
 
 
-class TokenSlice:
-    """The slice of one connection: the next one as soon as its share of rows has gone there.
+class PrefixedUuidWriter(ExpressionWriter):
+    """UUIDs that share a prefix for a while; plain ones while the index is small."""
 
-    ``index_pages`` is asked once, when the first digits are needed.
+    def __init__(self, target: Target, index_pages: Callable[[], int]) -> None:
+        super().__init__(target, PREFIXED_EXPRESSION)
+        self._target = target
+        self._prefix = TokenPrefix(index_pages)
+
+    def for_range(self) -> EvaluatedToken:
+        prefix = self._prefix.current()
+        if not prefix:
+            return self._assignment
+        token = tokens_sql.prefixed_uuid(self._target)
+        return EvaluatedToken(self._target, token, {"token_prefix": prefix})
+
+    def written(self, rows: int) -> None:
+        self._prefix.used(rows)
+
+
+class TokenPrefix:
+    """The prefix of one connection: the next one as soon as its share of rows has that one.
+
+    ``index_pages`` is asked once, when the first prefix is needed.
     """
 
     def __init__(self, index_pages: Callable[[], int]) -> None:
         self._index_pages = index_pages
         self._prefixes: Iterator[str] | None = None
-        self._rows_a_slice = 0
+        self._rows_a_prefix = 0
         self._rows_left = 0
         self._prefix = ""
 
-    def prefix(self) -> str:
+    def current(self) -> str:
         """The digits that the next tokens begin with; "" for tokens that share none."""
         if self._prefixes is None:
             pages = self._index_pages()
             digits = digits_for(pages)
-            self._rows_a_slice = ROWS_A_PAGE * (pages >> 4 * digits)
+            self._rows_a_prefix = ROWS_A_PAGE * (pages >> 4 * digits)
             self._prefixes = _in_random_order(digits)
         if self._rows_left <= 0:
             self._prefix = next(self._prefixes)
-            self._rows_left = self._rows_a_slice
+            self._rows_left = self._rows_a_prefix
         return self._prefix
 
     def used(self, rows: int) -> None:
-        """Note that so many tokens were made there."""
+        """Note that so many tokens with it were written."""
         self._rows_left -= rows
 
 

@@ -1,0 +1,31 @@
+"""Single batches, without the loop around them."""
+
+from token_rotation.engine.batch import BatchRunner
+from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.range_update import RangeUpdate
+from token_rotation.engine.token_writers.choose import token_writer
+from token_rotation.notify.announcements import Announcements
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
+
+
+def batch_runner(
+    connection: Connection, target: Target, *, lock_timeout_ms: int = 50
+) -> BatchRunner:
+    pending = PendingRows(connection, target, lock_timeout_ms=lock_timeout_ms)
+    update = range_update(connection, target, lock_timeout_ms=lock_timeout_ms)
+    return BatchRunner(update, pending, aborted=lambda: False)
+
+
+def range_update(
+    connection: Connection, target: Target, *, lock_timeout_ms: int = 50
+) -> RangeUpdate:
+    pending = PendingRows(connection, target, lock_timeout_ms=lock_timeout_ms)
+    return RangeUpdate(
+        connection,
+        target,
+        token_writer(connection, target, pending, independent_tokens=False),
+        pending=pending,
+        announcements=Announcements(target),
+        lock_timeout_ms=lock_timeout_ms,
+    )

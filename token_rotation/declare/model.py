@@ -1,0 +1,125 @@
+"""What a model with a rotating token is declared with; docs/adopt.md shows it.
+
+Migrations name none of these classes: they hold plain Django fields and indexes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from copy import copy
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib.postgres.functions import RandomUUID
+from django.db import models
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
+
+from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
+from token_rotation.tokens.formats import TokenFormat
+from token_rotation.triggers.guard import guard
+
+ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
+
+
+class RotatedAtField(models.DateTimeField):  # type: ignore[type-arg]
+    """The marker: when the token was issued, or NULL if the token may be leaked."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Django reads a field back after an INSERT only where the field has a database default.
+        issued = {"null": True, "editable": False, "db_default": Now()}
+        super().__init__(*args, **{**issued, **kwargs})
+
+    def deconstruct(self) -> tuple[str, str, Any, Any]:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DateTimeField", args, kwargs
+
+
+class PendingIndex(models.Index):
+    """An index of the primary keys of all pending rows.
+
+    Finding pending rows then costs what is left, not what is done. ``marker`` is a field's name.
+    The index is named after the table and the marker.
+    """
+
+    def __init__(self, marker: str = "token_rotated_at") -> None:
+        # The model is not complete yet, so neither its table nor its primary key is known.
+        super().__init__(
+            fields=["pk"], name="pending", condition=models.Q((f"{marker}__isnull", True))
+        )
+        self.marker = marker
+        self.name = ""
+
+    def set_name_with_model(self, model: type[models.Model]) -> None:
+        """Take key and name from the model. Django calls this once the model is complete."""
+        self.fields = [model._meta.pk.name]
+        self.fields_orders = [(model._meta.pk.name, "")]
+        marker = model._meta.get_field(self.marker)
+        self.name = pending_index_name(model._meta.db_table, str(getattr(marker, "column", None)))
+
+    def clone(self) -> models.Index:
+        """Return a plain index once the model is known: migrations compare and write that."""
+        if not self.name:
+            return copy(self)
+        return models.Index(fields=self.fields, name=self.name, condition=self.condition)
+
+
+def pending_index_name(table: str, marker: str) -> str:
+    """Name the pending index of a table, in at most 30 characters, as Django demands.
+
+    The name never changes between releases: migrations compare it.
+    """
+    digest = hashlib.sha256(f"{table} {marker}".encode()).hexdigest()[:6]
+    name = f"{table[:14]}_{digest}_pending"
+    return name if name[0].isalpha() else f"t{name[1:]}"
+
+
+class RotatingQuerySet(models.QuerySet[ModelT_co]):
+    """A query whose rows can be rotated: ``Ticket.objects.filter(...).rotate_tokens()``."""
+
+    def rotate_tokens(self, *, token: str | None = None) -> int:
+        """Give each row a fresh token; return the number of rows. See ``rotate_rows``."""
+        return rotate_rows(self, token=token)
+
+    rotate_tokens.alters_data = True  # type: ignore[attr-defined]  # no template may call it
+
+
+class RotatesToken(models.Model):
+    """Base of a guarded model: its rows and queries can rotate tokens. Adds no column."""
+
+    objects: ClassVar[Any] = RotatingQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def rotate_token(self, *, token: str | None = None, using: str | None = None) -> None:
+        """Give this row a fresh token and read it back. See ``rotate_rows.rotate_token``."""
+        rotate_token(self, token=token, using=using)
+
+    rotate_token.alters_data = True  # type: ignore[attr-defined]  # no template may call it
+
+
+class RotatingToken(RotatesToken):
+    """A secret UUID that the database issues and ``rotate_tokens`` can replace.
+
+    If the model has a ``class Meta``, let it inherit from ``RotatingToken.Meta`` and extend
+    ``indexes`` and ``triggers`` instead of replacing them.
+    """
+
+    token = models.UUIDField(unique=True, editable=False, db_default=RandomUUID())
+    token_rotated_at = RotatedAtField()
+
+    class Meta:
+        abstract = True
+        indexes: ClassVar = [PendingIndex()]
+        triggers: ClassVar = guard()
+
+
+def token_default(tokens: TokenFormat) -> RawSQL:
+    """Return the ``db_default`` of a text column whose tokens have this format."""
+    # The parameters are a list because Django's schema editor adds this list to others.
+    return RawSQL(tokens.sql, [])  # noqa: S611  (a format has no quote in it)
+
+
+def has_db_default(field: models.Field[Any, Any]) -> bool:
+    """Return True if the database gives the column a default."""
+    return field.db_default is not models.NOT_PROVIDED

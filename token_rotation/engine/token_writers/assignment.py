@@ -1,0 +1,63 @@
+"""What one UPDATE sets the tokens of its rows to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from token_rotation.postgres.connection import Values
+from token_rotation.postgres.statements import Statement
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+
+
+class Assignment(Protocol):
+    """The token part of one UPDATE."""
+
+    @property
+    def settings(self) -> tuple[Statement, ...]:
+        """What must come before the UPDATE in its transaction; takes ``values`` too."""
+
+    @property
+    def values(self) -> Values:
+        """The parameters of ``settings`` and of the UPDATE."""
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows it has tokens for; None: any number."""
+
+    def update_free_rows(self, keys: KeyRange) -> Statement:
+        """Rotate at most ``batch_rows`` pending rows of a range that nobody else locks."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedToken:
+    """An SQL expression that the server evaluates for each row."""
+
+    target: Target
+    token: Statement
+    values: Values = field(default_factory=dict)
+    settings: tuple[Statement, ...] = ()
+    rows: int | None = None
+
+    def update_free_rows(self, keys: KeyRange) -> Statement:
+        return batch_sql.update_free_rows(self.target, keys, self.token)
+
+    def update_range(self, keys: KeyRange) -> Statement:
+        """Rotate all pending rows of a range; waits for those that others lock."""
+        return batch_sql.update_range(self.target, keys, self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeTokens:
+    """Tokens that Python has made; the n-th row gets the n-th of them."""
+
+    target: Target
+    token_type: str
+    rows: int
+    values: Values
+    settings: tuple[Statement, ...]
+
+    def update_free_rows(self, keys: KeyRange) -> Statement:
+        return batch_sql.update_free_rows_with_tokens(self.target, keys, self.token_type)

@@ -1,0 +1,27 @@
+"""Choose how a target's tokens are written. The only place that tells their kinds apart."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.token_writers.evaluated import ExpressionWriter
+from token_rotation.engine.token_writers.index_pages import index_pages
+from token_rotation.engine.token_writers.made import MadeTokensWriter
+from token_rotation.engine.token_writers.prefixed import PrefixedUuidWriter, can_have_prefix
+from token_rotation.engine.token_writers.writer import TokenWriter
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import PythonTokens
+
+
+def token_writer(
+    connection: Connection, target: Target, pending: PendingRows, *, independent_tokens: bool
+) -> TokenWriter:
+    """The writer for one connection; with ``independent_tokens`` no tokens share a prefix."""
+    source = target.token_source
+    if isinstance(source, PythonTokens):
+        return MadeTokensWriter(connection, target, source, pending)
+    if can_have_prefix(source.expression) and not independent_tokens:
+        return PrefixedUuidWriter(target, partial(index_pages, connection, target))
+    return ExpressionWriter(target, source.expression)

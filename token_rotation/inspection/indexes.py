@@ -1,0 +1,65 @@
+"""Inspect the indexes that a rotation needs: of pending rows, and of unique tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from token_rotation.inspection.problem import MIGRATE, Problem
+from token_rotation.postgres.connection import Connection, Row
+from token_rotation.selection.target import Target
+from token_rotation.sql import catalogue as catalogue_sql
+
+FoundIndexes = dict[str, tuple[str, str]]
+"""State and name of each needed index: "valid", "invalid" or "missing", by "pending", "token"."""
+
+
+def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
+    """Read the state of each needed index. If several fit, a valid one counts."""
+    rows = connection.rows(catalogue_sql.index_states(), {"table": target.table})
+    rows.sort(key=lambda row: row[3])
+    states = {"pending": ("missing", "")}
+    if target.token_is_unique:
+        states["token"] = ("missing", "")
+    for row in rows:
+        kind = _kind(target, row)
+        if kind in states:
+            states[kind] = ("valid" if row[3] else "invalid", row[0])
+    return states
+
+
+def index_problems(target: Target, indexes: FoundIndexes) -> Iterator[Problem]:
+    """Yield what stops a rotation: indexes that are missing or invalid."""
+    for kind, (state, name) in indexes.items():
+        if state == "missing":
+            yield Problem(
+                "token_rotation.E005",
+                f"{target.table} has no {kind} index yet",
+                f"{MIGRATE} (if nothing is left to migrate, in psql: {_create(target, kind)})",
+            )
+        elif state == "invalid":
+            yield Problem(
+                "token_rotation.E006",
+                f"The {kind} index {name} of {target.table} is invalid",
+                f"{MIGRATE} (if nothing is left to migrate, in psql: "
+                f'REINDEX INDEX CONCURRENTLY "{name}")',
+            )
+
+
+def _kind(target: Target, row: Row) -> str | None:
+    _, unique, predicate, _, columns = row
+    if columns == [target.key_column] and predicate is not None:
+        marker = target.marker_column
+        if predicate in {f"({marker} IS NULL)", f'("{marker}" IS NULL)'}:
+            return "pending"
+    if columns == [target.token_column] and unique and predicate is None:
+        return "token"
+    return None
+
+
+def _create(target: Target, kind: str) -> str:
+    if kind == "token":
+        return f'CREATE UNIQUE INDEX CONCURRENTLY ON "{target.table}" ("{target.token_column}")'
+    return (
+        f'CREATE INDEX CONCURRENTLY ON "{target.table}" ("{target.key_column}") '
+        f'WHERE "{target.marker_column}" IS NULL'
+    )

@@ -1,0 +1,23 @@
+"""One finding about a table, and the commands that mend what is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIGRATE = "python manage.py migrate"
+PGTRIGGER = "python manage.py pgtrigger"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it must be; ``mend`` is the command that mends it.
+
+    ``code`` is the id of Django's system check.
+    """
+
+    code: str
+    sentence: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence}. Run: {self.mend}"

@@ -1,0 +1,53 @@
+"""What a database error means, and what may be said about it."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from token_rotation.postgres.sqlstate import Fault, classify
+
+_MESSAGE_QUOTES_NO_DATA = {"08", "25", "28", "42", "53", "55", "57", "58"}
+"""Classes of SQLSTATE: the first two characters."""
+
+
+def fault_of(error: Exception) -> Fault:
+    """The fault that a driver error, or one that Django has wrapped, stands for.
+
+    An error that did not come from the driver is FATAL.
+    """
+    cause = _driver_error(error)
+    return Fault.FATAL if cause is None else classify(cause.pgcode)
+
+
+def reason_of(error: Exception) -> str:
+    """One line about a database error that holds no value of a row.
+
+    Takes the driver's error or one that Django has wrapped. Any other error is quoted as it is.
+    """
+    cause = _driver_error(error)
+    return str(error) if cause is None else _without_values(cause)
+
+
+def _driver_error(error: Exception) -> psycopg2.Error | None:
+    if isinstance(error, psycopg2.Error):
+        return error
+    return error.__cause__ if isinstance(error.__cause__, psycopg2.Error) else None
+
+
+def _without_values(error: psycopg2.Error) -> str:
+    """The condition's name, the objects involved, and the message where it cannot quote data.
+
+    PostgreSQL puts values into DETAIL ("Key (token)=(...) already exists") and, for data errors,
+    into the message itself. A function may raise any text under any SQLSTATE; its errors have a
+    context.
+    """
+    if error.pgcode is None:
+        return " ".join(str(error).split()) or type(error).__name__
+    parts = [f"{type(error).__name__} ({error.pgcode})"]
+    if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:
+        parts.append(error.diag.message_primary or "")
+    for kind in ("constraint_name", "column_name", "table_name"):
+        name = getattr(error.diag, kind)
+        if name:
+            parts.append(f"{kind.removesuffix('_name')} {name}")
+    return ": ".join([parts[0], ", ".join(filter(None, parts[1:]))]).removesuffix(": ")

@@ -1,0 +1,98 @@
+"""SQL that finds where the next batches end: stretches of an index, of bounded length."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.sql.pending import pending, still_pending, within
+
+
+def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
+    """The last of the next ``batch_rows`` pending keys; no row when none is pending.
+
+    ACCESS SHARE. An index-only scan of the partial index. Works for any ordered key type: there
+    is no max() for uuid before PostgreSQL 18.
+    """
+    return sql.SQL(
+        "SELECT {key} FROM ("
+        "SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(batch_rows)s"
+        ") AS batch ORDER BY {key} DESC LIMIT 1"
+    ).format(
+        key=sql.Identifier(target.key_column),
+        table=sql.Identifier(target.table),
+        pending=pending(target, keys),
+    )
+
+
+def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
+    """The upper keys of the next batches of ``batch_rows`` rows, over ``ahead_rows`` pending keys.
+
+    ACCESS SHARE. One index-only scan of the partial index. The last batch may be smaller.
+    """
+    return sql.SQL(
+        "SELECT {key} FROM ("
+        "SELECT {key}, row_number() OVER (ORDER BY {key}) AS place, count(*) OVER () AS places "
+        "FROM (SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(ahead_rows)s) "
+        "AS ahead"
+        ") AS batch WHERE place %% %(batch_rows)s = 0 OR place = places ORDER BY {key}"
+    ).format(
+        key=sql.Identifier(target.key_column),
+        table=sql.Identifier(target.table),
+        pending=pending(target, keys),
+    )
+
+
+def range_upper_keys(target: Target) -> sql.Composed:
+    """Every ``range_rows``-th of the first ``ahead_rows`` pending keys, as text.
+
+    ACCESS SHARE. One index-only scan of the partial index. A key's text, sent back as a literal
+    without a type, is the key again, whatever its type; and any JSON can hold it.
+    """
+    return sql.SQL(
+        "SELECT {key}::text FROM ("
+        "SELECT {key}, row_number() OVER (ORDER BY {key}) AS place "
+        "FROM (SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(ahead_rows)s) "
+        "AS ahead"
+        ") AS numbered WHERE place %% %(range_rows)s = 0 ORDER BY place"
+    ).format(
+        key=sql.Identifier(target.key_column),
+        table=sql.Identifier(target.table),
+        pending=pending(target, EVERY_KEY),
+    )
+
+
+def walk(target: Target, keys: KeyRange) -> sql.Composed:
+    """The upper keys of the next batches of ``batch_rows`` rows among the next ``walk_rows`` keys.
+
+    For a selection that the partial index does not hold. Each row is (key, whether it ends a
+    batch, number of keys looked at); the last one is the last key that was looked at. No row where
+    there are no more keys. With fewer than ``walk_rows`` looked at, there are no more after them.
+
+    ACCESS SHARE. A stretch of the primary key, or of the partial index where markers are NULL, read
+    once: its length is bounded, whatever is pending in it.
+    """
+    key = sql.Identifier(target.key_column)
+    candidates: list[sql.Composable] = [sql.SQL("true")]
+    if target.selection.issued_before is None:
+        candidates = [sql.SQL("{} IS NULL").format(sql.Identifier(target.marker_column))]
+    return sql.SQL(
+        "WITH walked AS MATERIALIZED ("
+        "SELECT {key} AS key, {pending} AS pending FROM {table} WHERE {candidates} "
+        "ORDER BY {key} LIMIT %(walk_rows)s"
+        "), numbered AS ("
+        "SELECT key, row_number() OVER (ORDER BY key) AS place, count(*) OVER () AS places "
+        "FROM walked WHERE pending"
+        "), ends AS ("
+        "SELECT key, true AS ends_batch FROM numbered "
+        "WHERE place %% %(batch_rows)s = 0 OR place = places "
+        "UNION ALL (SELECT key, false FROM walked ORDER BY key DESC LIMIT 1)"
+        ") SELECT key, ends_batch, (SELECT count(*) FROM walked) FROM ends "
+        "ORDER BY key, ends_batch DESC"
+    ).format(
+        key=key,
+        pending=still_pending(target, EVERY_KEY),
+        table=sql.Identifier(target.table),
+        candidates=sql.SQL(" AND ").join([*candidates, *within(key, keys)]),
+    )

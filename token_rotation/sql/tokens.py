@@ -1,0 +1,36 @@
+"""What an UPDATE sets a token column to: made in SQL, or handed over from Python."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from token_rotation.selection.target import Target
+
+KEEP_TOKENS = sql.SQL("SELECT set_config('token_rotation.tokens', %(tokens)s, true) IS NULL")
+"""Keep ``tokens``, an array in its text form, for the statements of this transaction.
+
+The server may log the text of a statement that fails. This one does not fail where an UPDATE may,
+so no token gets into the log.
+"""
+
+_PREFIXED_UUID = sql.SQL(
+    "overlay(overlay(encode(set_bit(set_bit(substr(sha256("
+    "(SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || "
+    "oidsend({table}.tableoid) || tidsend({table}.ctid)"
+    "), 1, 16), 71, 1), 70, 0), 'hex') PLACING '4' FROM 13) PLACING %(token_prefix)s FROM 1)::uuid"
+)
+
+
+def made_by(expression: str) -> sql.SQL:
+    """The SQL expression of a token source, evaluated for each row."""
+    return sql.SQL(expression.replace("%", "%%"))
+
+
+def prefixed_uuid(target: Target) -> sql.Composed:
+    """A UUID of version 4 that begins with the hexadecimal digits ``token_prefix``.
+
+    The rest is a hash of 244 random bits, made once a statement and known to nobody, and of the
+    row's place, which no other row has at that time. The two bits are the variant's, the 4 is the
+    version. Each random UUID costs the server a system call or more; a hash costs less.
+    """
+    return _PREFIXED_UUID.format(table=sql.Identifier(target.table))
