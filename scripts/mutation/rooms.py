@@ -1,5 +1,6 @@
 """What is changed, as rooms.toml says."""
 
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Rooms:
 
 
 def read_rooms(project: Path = PROJECT) -> Rooms:
-    """Raises ConfigurationError for a glob that no file fits."""
+    """A glob that no file fits is told, and else passed over."""
     stored = tomllib.loads(CONFIGURATION.read_text())
     tests = tuple(stored.pop("tests"))
     rooms = tuple(_room(project, name, entry) for name, entry in stored.items())
@@ -53,6 +54,6 @@ def _files(project: Path, entry: dict[str, object], key: str) -> tuple[str, ...]
     for pattern in entry.get(key, ()):  # type: ignore[attr-defined]
         found = sorted(f"{path.relative_to(project)}" for path in project.glob(pattern))
         if not found:
-            raise ConfigurationError(f"{CONFIGURATION.name}: no file fits {pattern!r}")
+            print(f"{CONFIGURATION.name}: no file fits {pattern!r}", file=sys.stderr)
         files += [path for path in found if not path.endswith("__init__.py")]
     return tuple(files)
