@@ -1,7 +1,7 @@
-"""What a rotation can end with when it does not end well.
+"""The errors of this library.
 
-Every message is meant for the person at the keyboard: what is wrong, what is safe, what to
-type next. None of them ever holds a token.
+Every message is for the person at the keyboard: what is wrong, what is safe, what to type next.
+No message holds a token.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class UnknownTargetError(RotationError):
 
 
 class DatabaseGoneError(RotationError):
-    """The database stayed out of reach, or kept failing, for longer than the retry time."""
+    """The database was out of reach, or kept failing, for longer than the retry time."""
 
 
 class StatementError(RotationError):
-    """PostgreSQL refused a statement for a reason that a retry does not mend."""
+    """PostgreSQL refused a statement, and another try would not help."""
 
 
 class TokenSourceError(RotationError):
-    """The function that makes tokens cannot be found, or did not make what it was asked for."""
+    """The function that makes tokens is missing, or made something else."""
 
 
 class UnyieldingRowsError(RotationError):
-    """Rows stay pending although the rotation's UPDATE reports them as changed."""
+    """Rows stay pending although an UPDATE reports them as changed."""
 
 
 class TooManyRowsError(RotationError):
@@ -47,23 +47,23 @@ class TooManyRowsError(RotationError):
 
 
 class NotSpreadableError(RotationError):
-    """Ranges cannot be given to workers: something is missing, or does not go together."""
+    """Workers cannot take ranges: something is missing, or options conflict."""
 
 
 class WithdrawnError(RotationError):
-    """The broker was lost before all ranges of a spread rotation had been given to workers."""
+    """The broker was lost before all ranges of a distributed rotation were sent."""
 
 
 class AbortedError(RotationError):
-    """The operator asked for an end at once; the batch in flight was rolled back."""
+    """The operator asked for an end at once; PostgreSQL rolled the running batch back."""
 
 
 class ListError(RotationError):
-    """A list of leaked tokens or of keys cannot be used; its message quotes nothing of the list."""
+    """A list of tokens or keys cannot be used; the message quotes nothing of it."""
 
 
 class SelectionError(RotationError):
-    """What the operator asked for names no rows: a time, a filter or options that do not fit."""
+    """A time, a filter or options do not fit, so that they select no rows."""
 
 
 class EvidenceError(RotationError):

@@ -1,4 +1,4 @@
-"""What the engine tells its observers. It prints nothing itself."""
+"""What the engine tells its observers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from token_rotation.selection.key_range import KeyRange
 
 @dataclass(frozen=True, slots=True)
 class BatchDone:
-    """A batch committed. ``is_giving_way``: the next one is small for the sake of traffic."""
+    """A batch committed. ``is_giving_way``: the next batch is small for the sake of traffic."""
 
     keys: KeyRange
     rotated_rows: int
@@ -22,14 +22,14 @@ class BatchDone:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The rotation holds nothing and waits."""
+    """The rotation waits, and locks nothing meanwhile."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """A fault was met, and what did not commit before it will be tried again."""
+    """A fault occurred; what did not commit before it will be tried again."""
 
     reason: str
     attempt: int
@@ -38,14 +38,14 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to know that changes nothing for the rows."""
+    """Something worth knowing that changes nothing for the rows."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class RangesSeen:
-    """How many ranges of a spread rotation wait for a worker, are at work, and have finished."""
+    """How many ranges of a distributed rotation wait, run, and have finished."""
 
     waiting: int
     at_work: int

@@ -28,7 +28,7 @@ class RotationOptions:
     while other sessions work on the server; 0: it pays no regard to them. ``workers`` batches are
     rotated at the same time. A VACUUM runs after each ``vacuum_every_percent`` of the table's rows;
     0: never. With ``independent_tokens`` no token shares digits with its neighbours
-    (``token_slice``).
+    (``engine.token_writers.prefixed``).
     """
 
     workers: int = 1

@@ -1,4 +1,4 @@
-"""Who rotates which rows."""
+"""Hand out the rows of a pass to the workers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ LOOK_AHEAD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Where the next batches end. ``looked_to``: there may be more above that key; None: the last
-    of ``upper_keys`` is how far it looked, and without any there is nothing more.
+    """Where the next batches end.
+
+    ``looked_to``: the look-up ended at that key, and there may be more above it. None: it ended at
+    the last of ``upper_keys``; where there is none, no more rows are pending.
     """
 
     upper_keys: Sequence[Key] = ()
@@ -29,10 +31,10 @@ class Finder(Protocol):
     """Looks pending rows up, on the connection of the worker that asks."""
 
     def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
-        """The last keys of the next batches above ``after``, over about ``ahead_rows`` rows."""
+        """The last keys of the next batches above ``after``, for about ``ahead_rows`` rows."""
 
     def listed_rows(self, values: Sequence[str]) -> Sequence[tuple[str, str | None]]:
-        """Key and marker, as text, of the pending rows that one of the values means."""
+        """Key and marker, as text, of the pending rows that the values name."""
 
 
 class Allocator(ABC):
@@ -44,14 +46,13 @@ class Allocator(ABC):
 
     @property
     def is_over(self) -> bool:
-        """Nothing more will be handed out. Else ``next_range`` may find nothing and go on."""
+        """Return True when nothing more will be handed out."""
         return self._is_over
 
     def next_range(self, batch_rows: int, finder: Finder) -> KeyRange | None:
-        """The next range of about ``batch_rows`` pending rows; None where one step found none.
+        """The next range of about ``batch_rows`` pending rows; None where one look-up found none.
 
-        A step is one bounded look-up. An error of ``finder`` passes through and nothing was handed
-        out.
+        Each look-up is bounded. An error of ``finder`` passes through; nothing was handed out then.
         """
         with self._lock:
             return None if self._is_over else self._next(batch_rows, finder)
@@ -67,8 +68,8 @@ class Allocator(ABC):
 class InKeyOrder(Allocator):
     """All pending rows above ``after``.
 
-    Several small batches are looked up at once. What was looked up is used only soon and for
-    batches of the same size, since others write and rotate meanwhile.
+    Several small batches are looked up at once. The answer is used within a second, and only for
+    batches of the same size, because others write and rotate meanwhile.
     """
 
     def __init__(self, clock: Callable[[], float], *, after: Key | None = None) -> None:

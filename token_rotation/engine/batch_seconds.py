@@ -1,4 +1,4 @@
-"""How long batches took, in few numbers however many there were."""
+"""How long batches took: a histogram of fixed size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BatchSeconds:
         self.sum_seconds += seconds
 
     def cumulative(self) -> list[tuple[str, int]]:
-        """Each bound with how many batches took no longer, as Prometheus wants them."""
+        """Each bound with the number of batches that took no longer, as Prometheus wants them."""
         return list(zip(EVERY_BOUND, accumulate(self.counts), strict=True))
 
     def as_dict(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class BatchSeconds:
         return {"sum": round(self.sum_seconds, 6), "counts": counts}
 
     def add(self, kept: Any) -> None:
-        """Add what a record has kept; what is no such value, as in an old record, adds nothing."""
+        """Add what a record has kept. Anything else, as in an old record, adds nothing."""
         stored = read_object(kept)
         counts = read_object(stored.get("counts"))
         self.sum_seconds += read_number(stored.get("sum"))

@@ -21,9 +21,10 @@ Answer = TypeVar("Answer")
 
 
 class WorkerPool:
-    """One that only the server does not serve leaves the rotation to the others.
+    """Runs all workers in a pass, and one of them between passes.
 
-    It tries to come back while they make progress. The last one that is left ends the rotation.
+    A worker that the server does not serve leaves the rotation to the others. It tries to come back
+    while they make progress. When the last one cannot go on, the rotation ends.
     """
 
     def __init__(self, workers: Sequence[Worker], *, observe: Observer, stop: StopSignal) -> None:
@@ -35,21 +36,21 @@ class WorkerPool:
         self._at_work = 0  # in a pass
 
     def one_pass(self, allocator: Allocator) -> PassOutcome:
-        """Every range once: what was left. Raises what ends the rotation, when all have ended.
+        """Rotate every range once; what was left.
 
-        With one worker there is no thread to wait for.
+        Raises, when all workers have ended, what ends the rotation. A lone worker needs no thread.
         """
         if len(self._workers) == 1:
             return self._workers[0].one_pass(allocator)
         self._at_work = len(self._able)
         with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:
-            running = [pool.submit(self._share, worker, allocator) for worker in self._workers]
+            running = [pool.submit(self._work, worker, allocator) for worker in self._workers]
         return sum((one.result() for one in running), PassOutcome())
 
     def by_one(self, ask: Callable[[Worker], Answer]) -> Answer:
-        """What one worker answers when the others rest; the next one where it is not served.
+        """Let one worker do something while the others are idle, and announce what it rotated.
 
-        What it has rotated is announced then.
+        The next worker does it where the server does not serve the first.
         """
         while True:
             worker = self._able[0]
@@ -62,10 +63,10 @@ class WorkerPool:
                 worker.announcements.send()
                 worker.announcements.close_receiver_connections()
 
-    def _share(self, worker: Worker, allocator: Allocator) -> PassOutcome:
-        """A worker that cannot go on ends the pass: the others finish their batch.
+    def _work(self, worker: Worker, allocator: Allocator) -> PassOutcome:
+        """One worker's part of a pass. Where it cannot go on, the others finish their batch.
 
-        The range of one that leaves is for the next pass.
+        The range of a worker that leaves is for the next pass.
         """
         while self._is_able(worker, allocator):
             try:
@@ -83,7 +84,7 @@ class WorkerPool:
         return PassOutcome()
 
     def _leaves(self, worker: Worker, error: DatabaseGoneError) -> bool:
-        """Whether others go on without this one; the last one stays."""
+        """Return True when others go on without this worker; the last one stays."""
         with self._lock:
             if len(self._able) == 1:
                 return False
@@ -93,10 +94,10 @@ class WorkerPool:
         return True
 
     def _is_able(self, worker: Worker, allocator: Allocator) -> bool:
-        """Wait for the server where it has left; False when the others have done its share.
+        """Wait until a worker that has left may come back; False when the pass is over.
 
-        A server that answers is not enough: one whose table is locked, or that is read-only, would
-        take workers back in turn for ever, and none of them would be the last.
+        It is not enough that the server answers. Where a table is locked or the server is
+        read-only, workers would leave and come back in turn for ever.
         """
         before_rows = self._committed_rows()
         while worker not in self._able:

@@ -1,0 +1,1 @@
+"""VACUUM and REINDEX, beside a rotation and after it. No token is written here."""

@@ -1,4 +1,4 @@
-"""Keeps the table from growing while it is rotated."""
+"""VACUUM beside a rotation, so that the table does not grow."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ FEWEST_ROWS = 50_000
 GENTLE_COST_LIMIT = 50
 BRISK_COST_LIMIT = 4_000
 GIVE_WAY_AFTER_SECONDS = 10.0
-"""Of others at work all the time: what looks in now and then does not slow a VACUUM down."""
+"""After so long without a break in the traffic. A short visit does not slow a VACUUM down."""
 
-AGAIN_AFTER_SHARE = 0.1
-"""Of the rows that make one due, when one was left out: autovacuum is soon gone, for one."""
+TRY_AGAIN_AFTER = 0.1
+"""A VACUUM that was left out is due again after this part of the usual rows: what was in its way,
+such as autovacuum, is soon gone."""
 
 CANCEL_EVERY_SECONDS = 0.2
 CANCEL_TIMES = 25
 
 
 def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
-    """After how many rotated rows a VACUUM is due: a share of the table, at least 50,000.
+    """Rotated rows after which a VACUUM is due: a part of the table, at least 50,000.
 
-    By the server's estimate, which a VACUUM makes too low when it meets rows on the move: the next
-    one comes sooner then.
+    The server's estimate counts. A VACUUM that meets rows on the move makes it too low, so that
+    the next one comes sooner.
     """
     return max(FEWEST_ROWS, estimated_rows(connection, target) * every_percent / 100)
 
@@ -45,15 +46,16 @@ def cost_limit(*, meets_traffic: bool) -> int:
 
 
 class BackgroundVacuum:
-    """Vacuums the table beside the batches, so that they reuse the space of what they replaced.
+    """Vacuums the table beside the batches, so that they reuse the space of replaced rows.
 
-    A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
-    50,000; one at a time, at a quarter of autovacuum's pace while ``meets_traffic`` says that
-    others work on the server, and faster when they do not. A fast one gives way to a slow one when
-    others have been at work for ten seconds, and at once when ``holds_back`` says that a lagging
-    standby or the like stops the batches; none begins then. One that cannot or need not run is left
-    out with a remark, the same remark once, and ``left_out_because`` says so until one is done; no
-    fault of it ends a rotation.
+    - A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
+      50,000; one at a time.
+    - While ``meets_traffic`` it runs at a quarter of autovacuum's pace, otherwise faster.
+    - After ten seconds of traffic, a slow VACUUM replaces a fast one. When ``holds_back`` (such as
+      for a lagging standby) that happens at once, and no VACUUM begins.
+    - One that cannot or need not run is left out with a remark, the same remark only once.
+      ``left_out_because`` gives the reason until one is done.
+    - No fault of a VACUUM ends a rotation.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class BackgroundVacuum:
         self._since_xid: int | None = None
         self._rows_since = 0
         self._due_rows = float("inf")
-        self._share_rows: float = FEWEST_ROWS  # that makes one due, as last looked at
+        self._usual_due_rows: float = FEWEST_ROWS  # as last looked at
         self._told = ""
         self.left_out_because: str | None = None
         self.vacuums = 0
@@ -91,7 +93,7 @@ class BackgroundVacuum:
             self._start(self._look)
 
     def rotated(self, rows: int) -> None:
-        """Count rows that were rotated; begin a VACUUM when it is due. Returns at once."""
+        """Count rotated rows; begin a VACUUM when it is due. Returns at once."""
         self._rows_since += rows
         if self._is_busy:
             self._give_way()
@@ -100,7 +102,7 @@ class BackgroundVacuum:
             self._start(self._clean)
 
     def _give_way(self) -> None:
-        """End a fast VACUUM that is in the way: ``_clean`` begins a slow one."""
+        """End a fast VACUUM that is in the way; ``_clean`` then begins a slow one."""
         now, vacuum = time.monotonic(), self._vacuum
         if not self._meets_traffic():
             self._others_since = None
@@ -134,12 +136,12 @@ class BackgroundVacuum:
         self._thread.start()
 
     def _look(self) -> None:
-        """Note how many rows make a VACUUM due, and from when on rows die."""
+        """Note how many rows make a VACUUM due, and the transaction from which on rows die."""
         connection = Connection(self._target.database)
         with suppress(psycopg2.Error, OperationalError):  # it looks again, or says why not
-            self._share_rows = due_rows(connection, self._target, self._every_percent)
+            self._usual_due_rows = due_rows(connection, self._target, self._every_percent)
             self._since_xid = next_transaction(connection)
-        self._due_rows = self._share_rows
+        self._due_rows = self._usual_due_rows
         connection.close()
 
     def _clean(self) -> None:
@@ -155,7 +157,7 @@ class BackgroundVacuum:
         if self._closed:
             return
         self._since_xid = since_xid  # what died since then is still there
-        self._due_rows = self._share_rows * AGAIN_AFTER_SHARE
+        self._due_rows = self._usual_due_rows * TRY_AGAIN_AFTER
         self.left_out_because = reason = vacuumed.skipped_because or ""
         told = reason.partition("(")[0]  # what follows has an age, which is another each time
         if told != self._told:

@@ -1,4 +1,4 @@
-"""The clean-up after a rotation: dead rows, statistics, the token's indexes."""
+"""Clean up after a rotation: dead rows, statistics, the token's indexes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from token_rotation.stop import StopSignal, answering_signals
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
 ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
 TELL_EVERY_SECONDS = 5.0
-FEW_SHARE = 0.01
-"""Of the dead rows that there were before a VACUUM."""
+FEW = 0.01
+"""So small a part of the dead rows may stay after a VACUUM without a remark."""
 
 Answer = TypeVar("Answer")
 
 
 class Cleanup:
-    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's indexes if worth it.
+    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's bloated indexes.
 
-    Each step may end by itself, be skipped with a reason, or be stopped; none of them undoes what
-    another did, and a later run does what is left. Call it when nothing is pending.
+    Each step ends by itself, is skipped with a reason, or is stopped. No step undoes another, and
+    a later run does what is left. Call it when nothing is pending.
     """
 
     def __init__(self, target: Target, *, say: Callable[[str], None], stop: StopSignal) -> None:
@@ -42,7 +42,7 @@ class Cleanup:
         self._command = f"{target.whole_command} --finish"
 
     def run(self) -> bool:
-        """Clean up; False when it was stopped. A step that is skipped says so.
+        """Clean up, and say what is skipped. Return False when it was stopped.
 
         Raises RotationError when the database is out of reach.
         """
@@ -86,15 +86,15 @@ class Cleanup:
         return ended.skipped_because
 
     def _say_who_needs_the_rest(self, before: Storage, began_xid: int) -> None:
-        """A VACUUM leaves rows that died after somebody's snapshot was taken.
+        """Name who still needs dead rows that the VACUUM had to leave.
 
-        Those of traffic that came since are no matter, nor are few.
+        Snapshots that are younger than the VACUUM do not matter, nor do few rows.
         """
         with reading(self._target.database) as connection:
             after = measure_storage(connection, self._target)
             holder = oldest_snapshot(connection, began_xid)
         left = after.dead_rows or 0
-        if holder is not None and left > FEW_SHARE * (before.dead_rows or 0):
+        if holder is not None and left > FEW * (before.dead_rows or 0):
             self._say(
                 f"{_dead_rows(after)} left, which {holder} may still need: once it has ended, "
                 f"{self._command} removes them."
@@ -124,7 +124,7 @@ class Cleanup:
         return self._watch(lambda: reindex.run(index.name), reindex.cancel)
 
     def _watch(self, work: Callable[[], Answer], cancel: Callable[[], None]) -> Answer:
-        """Work in a thread, so that signals are answered and the waiting person is told."""
+        """Answer signals while ``work`` runs, and tell the waiting person how far it is."""
         tell_at = time.monotonic() + TELL_EVERY_SECONDS
 
         def look() -> None:
@@ -140,7 +140,7 @@ class Cleanup:
         return answering_signals(work, meanwhile=look)
 
     def _tell(self) -> None:
-        """What the server does now; not being able to look is no reason to end the work."""
+        """Say what the server does now. If that fails, the work goes on."""
         try:
             with reading(self._target.database) as connection:
                 row = connection.row(

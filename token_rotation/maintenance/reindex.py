@@ -1,4 +1,4 @@
-"""Build the token's index anew beside the traffic, and remove what an earlier attempt left."""
+"""Rebuild a token's index beside traffic."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ATTEMPTS = 3
 class TokenReindex:
     """REINDEX INDEX CONCURRENTLY, on a connection of its own that ends with each call.
 
-    Both methods return None when done, else the reason in words, and raise nothing that the
-    database does. Killed half-way it leaves an invalid index, named ..._ccnew or ..._ccold, that
-    is of no use and slows every write until ``drop_leftovers``.
+    Both methods return None when done, else the reason for people. They raise no database error. A
+    REINDEX that is killed leaves an invalid index, named ..._ccnew or ..._ccold. It is of no use
+    and slows every write until ``drop_leftovers``.
     """
 
     def __init__(self, target: Target) -> None:
@@ -27,11 +27,11 @@ class TokenReindex:
         self._session = AutocommitSession(target.database)
 
     def drop_leftovers(self) -> str | None:
-        """Remove what ended REINDEXes left; one that is at work now is left alone."""
+        """Remove what REINDEXes left that have ended; one that still runs is left alone."""
         return self._session.attempt(self._drop)
 
     def run(self, index: str) -> str | None:
-        """Build ``index`` anew. A deadlock with another DDL is tried again, without leftovers."""
+        """Rebuild ``index``. After a deadlock, remove the leftovers and try again."""
 
         def attempt(connection: Connection) -> str | None:
             reason = self._drop(connection)
@@ -46,7 +46,7 @@ class TokenReindex:
         )
 
     def cancel(self) -> None:
-        """As ``AutocommitSession.cancel``. The old index stays in use."""
+        """Cancel as ``AutocommitSession`` does. The old index stays in use."""
         self._session.cancel()
 
     def _drop(self, connection: Connection) -> str | None:

@@ -1,4 +1,4 @@
-"""One VACUUM of a target's table, at a stated pace, or why there is none."""
+"""One VACUUM of a target's table at a stated pace, or the reason for none."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class TableVacuum:
         self._session = AutocommitSession(target.database, cost_limit=cost_limit)
 
     def run(self, *, since_xid: int | None = None, analyze: bool = False) -> Vacuumed:
-        """Vacuum, or say why not. Raises nothing that the database does.
+        """Vacuum, or give the reason for none. Raises no database error.
 
-        With ``since_xid`` (of ``next_transaction``) it is skipped where somebody still needs every
-        row that died after that transaction, so that nothing could be cleaned.
+        ``since_xid`` is an answer of ``next_transaction``. Where somebody's snapshot still needs
+        every row that died after that transaction, the VACUUM is skipped: it could clean nothing.
         """
         started_at = time.monotonic()
 
@@ -52,7 +52,7 @@ class TableVacuum:
         return Vacuumed(self._session.attempt(work), time.monotonic() - started_at)
 
     def cancel(self) -> None:
-        """As ``AutocommitSession.cancel``. Nothing is lost: what was cleaned stays so."""
+        """Cancel as ``AutocommitSession`` does. What was cleaned stays clean."""
         self._session.cancel()
 
     def _reason_to_skip(self, connection: Connection, since_xid: int | None) -> str | None:
@@ -80,13 +80,13 @@ class TableVacuum:
 
 
 def may_vacuum(connection: Connection, target: Target) -> bool:
-    """Whether the connection's role may vacuum the table."""
+    """Return True when the connection's role may vacuum the table."""
     return bool(connection.value(vacuum_sql.may_vacuum(), {"table": target.table}))
 
 
 def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
-    """Who vacuums, analyzes or indexes the table at this moment, in words."""
-    row = connection.row(vacuum_sql.maintenance_lock_holder(), {"table": target.table})
+    """Who vacuums, analyzes or indexes the table now; None when nobody does."""
+    row = connection.row(vacuum_sql.table_upkeep(), {"table": target.table})
     if row is None:
         return None
     pid, backend_type = row

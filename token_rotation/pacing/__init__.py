@@ -1,0 +1,1 @@
+"""How fast a rotation goes: batch sizes, waits, readings of the server. No UPDATE here."""

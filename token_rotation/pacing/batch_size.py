@@ -1,4 +1,4 @@
-"""How many rows the next batch takes."""
+"""Decide how many rows the next batch takes."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class AdaptiveBatchSize:
       fit into the target.
     - The size grows at most 1.5 times from one batch to the next, however fast the last ones were:
       a run of quick batches in a quiet second must not end in a long one.
-    - A batch that took five times the target cuts the size by ten at once and forgets what was
+    - A batch that took five times the target cuts the size to a tenth at once and forgets what was
       learned before: the server is in another state now.
     - ``maximum_rows`` is 20,000 rows per second of target, at least 4,000, unless given. A fast
-      server could do more in that time, but beside 4,000 rows the cost of a statement is nothing,
-      and the WAL of a batch is flushed at once, which traffic feels.
+      server could do more in that time. But 4,000 rows make the cost of a statement negligible, and
+      PostgreSQL flushes the WAL of a batch at once, which traffic feels.
 
     >>> size = AdaptiveBatchSize(target_seconds=0.2, first_rows=1000)
     >>> size.record(1000, 0.01)  # 20,000 rows would fit; growth stops at 1.5 times

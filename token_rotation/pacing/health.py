@@ -1,4 +1,4 @@
-"""Readings of the server that a rotation gives way to, and the throttle that uses them."""
+"""Read the server's health, and make the throttle that acts on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from token_rotation.errors import NotReadyError
 from token_rotation.options import RotationOptions
-from token_rotation.pacing.throttle import Throttle, active_queries_signal, replica_lag_signal
+from token_rotation.pacing.health_signal import active_queries_signal, replica_lag_signal
+from token_rotation.pacing.throttle import Throttle
 from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.opening import APPLICATION_NAME
@@ -15,10 +16,10 @@ from token_rotation.sql import activity as others_sql
 
 
 def replica_lag_seconds(connection: Connection) -> float:
-    """How far the slowest connected standby is behind, in seconds; 0 without standbys.
+    """Seconds that the slowest connected standby is behind; 0 without standbys.
 
     Infinite for a standby that is catching up and has not told its lag yet. Raises NotReadyError
-    when the role may not see it: an unseen lag must not pass for none.
+    when the role may not see the lag: an unseen lag must not pass for none.
     """
     hidden, unknown, lag = connection.row(others_sql.replica_lag()) or (0, 0, 0.0)
     if hidden:
@@ -27,7 +28,10 @@ def replica_lag_seconds(connection: Connection) -> float:
 
 
 def active_queries(connection: Connection) -> float:
-    """How many other client backends run a statement now. Raises as ``replica_lag_seconds``."""
+    """How many other client backends run a statement now.
+
+    Raises NotReadyError when the role may not see that.
+    """
     row = connection.row(others_sql.active_queries(), {"own": APPLICATION_NAME})
     hidden, active = row or (0, 0)
     if hidden:
@@ -36,23 +40,23 @@ def active_queries(connection: Connection) -> float:
 
 
 def others_at_work(connection: Connection) -> bool:
-    """Whether a session that is no rotation's and no worker's ran a statement in the last 200 ms.
+    """Return True when a session of another program ran a statement in the last 200 ms.
 
-    Nobody waits for what workers do beside a rotation, such as keeping its records. Sessions that
-    the role may not see count: better gentle for nothing than rough unknowingly.
+    Sessions of rotations and workers do not count: nobody waits for them. Sessions that the role
+    may not see do count, so that the rotation is rather too gentle than too rough.
     """
     own = [APPLICATION_NAME, sessions.APPLICATION_NAME]
     return bool(connection.value(others_sql.others_at_work(), {"own": own}))
 
 
 def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throttle:
-    """The throttle that the options ask for; it reads from connections, between batches."""
+    """The throttle that the options ask for."""
     signals = []
     if options.max_replica_lag_seconds is not None:
         signals.append(replica_lag_signal(options.max_replica_lag_seconds, replica_lag_seconds))
     if options.max_active_queries is not None:
         signals.append(active_queries_signal(options.max_active_queries, active_queries))
-    # Who pays no regard to others at first may be asked to later, unless the size is fixed.
+    # A change of pace may ask for regard to traffic later, unless the batch size is fixed.
     is_fixed, looks = options.batch_rows is not None, options.traffic_batch_rows > 0
     return Throttle(
         clock=clock,

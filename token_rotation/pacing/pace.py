@@ -1,4 +1,4 @@
-"""What may be changed about a rotation while it runs."""
+"""The pace of a rotation, which may change while it runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Pace:
         return ", ".join(words)
 
     def as_word(self) -> dict[str, Any]:
-        """The JSON value that a record keeps for whoever runs the rotation."""
+        """The JSON value that a record keeps for the process that runs the rotation."""
         return {"pace": asdict(self)}
 
 
@@ -65,7 +65,7 @@ def pace_asked_for(word: Any) -> Pace | None:
 
 
 class PaceListener:
-    """Told again and again what was asked of a rotation; passes on what is new, once."""
+    """Hears the same wish again and again, and passes each new one on once."""
 
     def __init__(self, change: Callable[[Pace], None]) -> None:
         self._change = change

@@ -1,4 +1,4 @@
-"""Whether to wait before the next batch, for how long, and why."""
+"""Decide whether to wait before the next batch, for how long, and why."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
+from token_rotation.pacing.health_signal import HealthSignal
 from token_rotation.pacing.pace import Pace
 
 HEALTH_EVERY_SECONDS = 1.0
 TRAFFIC_LASTS_SECONDS = 5.0
 TRAFFIC_REST = 2.0
-"""How many times as long as a batch took the rotation rests after it while it meets traffic."""
+"""Beside traffic the rotation rests after a batch for this many times the batch's duration."""
 
 LOOK_AGAIN_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 1.0
-"""After which the pace is asked for again: it may have been changed."""
+"""A longer wait is asked for again: the pace may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,53 +34,19 @@ class Wait:
     is_trouble: bool = True
 
 
-class Gate:
-    """Closes above one threshold and opens again at a lower one, so that it does not flutter."""
-
-    def __init__(self, *, close_above: float, open_at: float) -> None:
-        self._close_above = close_above
-        self._open_at = open_at
-        self.closed = False
-
-    def update(self, reading: float) -> bool:
-        """Take a reading; whether the gate is closed now."""
-        self.closed = reading > (self._open_at if self.closed else self._close_above)
-        return self.closed
-
-
-@dataclass(slots=True)
-class HealthSignal:
-    """A reading of the server with its gate; ``tell`` puts the reading into words."""
-
-    kind: str
-    gate: Gate
-    read: Callable[[Any], float]
-    tell: Callable[[float], str]
-
-
-def replica_lag_signal(max_lag_seconds: float, read: Callable[[Any], float]) -> HealthSignal:
-    """Pause above ``max_lag_seconds``, resume below half of it."""
-    gate = Gate(close_above=max_lag_seconds, open_at=max_lag_seconds / 2)
-    return HealthSignal("replica lag", gate, read, lambda lag: f"replica lag {lag:.1f} s")
-
-
-def active_queries_signal(max_queries: int, read: Callable[[Any], float]) -> HealthSignal:
-    """Pause while more than ``max_queries`` other backends are active."""
-    gate = Gate(close_above=max_queries, open_at=max_queries)
-    return HealthSignal("active queries", gate, read, lambda count: f"{count:.0f} active queries")
-
-
 class Throttle:
-    """Asked before each batch, told after each, by any number of threads.
+    """The pace of all workers together. Any number of threads may use it.
 
-    ``pause_seconds`` lie between two batches. With ``max_rows_per_second`` a batch starts no sooner
-    than the rows before it allow, and takes no more rows than one second's worth. Health signals
-    are read at most once a second while all is well, twice a second while one says wait, however
-    many threads ask. While ``others_at_work`` says yes, and for five seconds after, the rotation
-    meets traffic: no batch takes more than ``traffic_batch_rows``, and after each it rests twice as
-    long as that one took, so that the server is the traffic's for two thirds of the time, for less
-    with several workers. With 0 nobody looks; with None (the size of batches is fixed) batches stay
-    as they are, and no change of pace alters that.
+    - ``pause_seconds`` lie between two batches.
+    - With ``max_rows_per_second`` a batch starts no sooner than the rows before it allow, and takes
+      no more rows than one second's worth.
+    - Health signals are read once a second while all is well, twice a second while one says wait,
+      however many threads ask.
+    - While ``others_at_work`` returns True, and for five seconds after, the rotation meets traffic.
+      Then no batch takes more than ``traffic_batch_rows``, and a worker rests after each batch
+      twice as long as the batch took. So traffic has the server for two thirds of the time, for
+      less with several workers. 0 disables detection. None means that batches have a fixed size,
+      which no change of pace alters.
     """
 
     def __init__(
@@ -104,7 +71,7 @@ class Throttle:
         self._pause_until = self._rest_until = self._allowed_at = self._read_again_at = clock()
 
     def batch_rows(self, rows: int) -> int:
-        """The rows of a batch that would else take ``rows``."""
+        """The rows of a batch that would otherwise take ``rows``."""
         if self._max_rows_per_second is not None:
             rows = min(rows, self._max_rows_per_second)
         if self._traffic_batch_rows and self.meets_traffic:
@@ -113,19 +80,19 @@ class Throttle:
 
     @property
     def meets_traffic(self) -> bool:
-        """Whether others were at work on the server a moment ago."""
+        """Return True when others worked on the server in the last five seconds."""
         return self._clock() < self._traffic_until
 
     @property
     def holds_back(self) -> bool:
-        """Whether a health signal said wait when it was last read."""
+        """Return True when a health signal said wait at its last reading."""
         return any(signal.gate.closed for signal in self._signals)
 
     def change(self, pace: Pace) -> None:
         """Go on at another pace, from the next batch on.
 
-        What is still to be waited for shrinks or grows with it: the rows that were ahead of the old
-        rate are ahead of the new one, and a pause that has begun is as long as the new one at most.
+        A wait that has begun changes with it: rows that were ahead of the old rate are ahead of the
+        new one, and a pause lasts no longer than the new one.
         """
         with self._lock:
             now = self._clock()

@@ -1,4 +1,4 @@
-"""A connection for long statements that must run outside a transaction, at a pace of their own."""
+"""A connection for long statements that cannot run in a transaction, such as VACUUM."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ POOLER = (
 
 
 class AutocommitSession:
-    """VACUUM and REINDEX CONCURRENTLY, with a cost limit of its own and without parallel workers.
+    """Runs VACUUM or REINDEX CONCURRENTLY at a cost limit of its own, without parallel workers.
 
-    The settings come as start-up options, since these statements cannot run in a transaction and
-    a session's settings would stay behind in a pooled one. No timeout: one meant for requests
-    would kill the work on a large table over and over, and their locks stop no read and no write,
-    not even while they are waited for.
+    The settings are start-up options: SET LOCAL needs a transaction, and a plain SET would stay
+    behind in a pooled session. There is no timeout. One meant for requests would kill the work on a
+    large table over and over. The locks of these statements stop no read and no write, not even
+    while they are waited for.
     """
 
     def __init__(self, database: str, *, cost_limit: int = COST_LIMIT) -> None:
@@ -42,9 +42,9 @@ class AutocommitSession:
         )
 
     def attempt(self, work: Callable[[Connection], str | None]) -> str | None:
-        """Do ``work`` and close the connection: None when it is done, else the reason in words.
+        """Do ``work`` and close the connection: None when it is done, else the reason for people.
 
-        Errors of the database become reasons; ``work`` may return one of its own.
+        Database errors become reasons; ``work`` may return one of its own.
         """
         try:
             if tuple(self._connection.row(statements.vacuum_cost()) or ()) != self._cost:
@@ -61,8 +61,9 @@ class AutocommitSession:
             self._connection.close()
 
     def cancel(self) -> None:
-        """End the work, from any thread; again if it goes on: it may have been between two
-        statements.
+        """End the work, from any thread. Call it again while the work goes on.
+
+        The work may have been between two statements.
         """
         self.cancelled = True
         self._connection.cancel()

@@ -1,6 +1,6 @@
-"""A database connection of the rotation's own.
+"""A database connection of one's own.
 
-Elsewhere the driver is known by its errors and its SQL builder alone.
+Elsewhere the code knows the driver only by its errors and its SQL builder.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Values = Mapping[str, Any]
 class Connection:
     """One server connection, opened on first use and again after it was lost.
 
-    It is not the connection of the current thread in ``django.db.connections``: nothing else
-    runs in its transactions, and query logging under DEBUG cannot grow with the rotation. Options,
-    role and time zone are those of the alias. No session state is kept between transactions, so a
-    transaction-pooling proxy may sit in between. ``startup_options`` are for statements that must
-    not run in a transaction; a proxy may refuse or ignore them, so look whether they took effect.
+    It is not the thread's connection in ``django.db.connections``. So nothing else runs in its
+    transactions, and the query log under DEBUG does not grow with the rotation. Options, role and
+    time zone are those of the alias. It keeps no session state between transactions, so a
+    transaction-pooling proxy may sit in between. ``startup_options`` are for statements that cannot
+    run in a transaction. A proxy may ignore them, so look whether they took effect.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Connection:
         self._raw: Any = None
 
     def open(self) -> None:
-        """Connect, if it is not connected; what follows then waits for answers alone."""
+        """Connect if needed, so that the next call waits for the server's answer alone."""
         self._open()
 
     def _open(self) -> Any:
@@ -74,7 +74,7 @@ class Connection:
         return None if found is None else found[0]
 
     def change(self, query: sql.Composable, values: Values | None = None) -> int:
-        """Run a statement without an answer; the number of rows that it changed."""
+        """Run a statement without an answer; return how many rows it changed."""
         with self._open().cursor() as cursor:
             cursor.execute(query, values)
             return int(cursor.rowcount)
@@ -110,7 +110,7 @@ class Connection:
 
     @property
     def notices(self) -> list[str]:
-        """What the server said beside its answers since the connection was opened."""
+        """The server's notices and warnings since the connection was opened."""
         return [] if self._raw is None else list(self._raw.notices)
 
     def _roll_back(self) -> None:

@@ -1,4 +1,4 @@
-"""SQL that any transaction here begins or ends with, and statements sent as one message.
+"""SQL that begins and ends transactions, and statements sent as one message.
 
 Nothing here knows a table. Values stay named parameters for the caller.
 """
@@ -20,40 +20,47 @@ LIMIT_LOCK_WAIT = sql.SQL("SET LOCAL lock_timeout = %(lock_timeout_ms)s")
 LIMIT_STATEMENT = sql.SQL("SET LOCAL statement_timeout = %(statement_timeout_ms)s")
 
 WITHOUT_A_LIMIT = sql.SQL("SET LOCAL statement_timeout = 0")
-"""Whatever the role has, which was meant for requests."""
+"""Overrides a timeout of the role, which was meant for requests."""
 
 AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
-"""What is counted stands in an index, whatever stale statistics make the planner believe. Only for
-statements that have another way: before PostgreSQL 18 one that has none blinds the planner to all
-other costs, and so do settings that contradict each other."""
+"""Count in an index, whatever stale statistics make the planner believe.
+
+Only for statements that have another way than a full scan. Before PostgreSQL 18, a statement that
+has none blinds the planner to all other costs, and so do settings that contradict each other.
+"""
 
 READ_IN_KEY_ORDER = sql.SQL("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-"""A batch is a stretch of an index. Where statistics know of few pending rows, the planner would
-rather make a bitmap of all of them, and sort them, for each batch."""
+"""Read a batch as a stretch of an index.
+
+Where statistics know of few pending rows, the planner would otherwise make a bitmap of all of them,
+and sort them, for each batch.
+"""
 
 AVOID_NESTED_LOOPS = sql.SQL("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
-"""Rows and tokens of a batch meet in a hash or a merge. The planner prefers a nested loop where the
-statistics know of no pending row, and that compares every row with every token. What a filter joins
-may know no other way: before PostgreSQL 18 its cost is beyond all measure, so that each batch would
-be compiled first."""
+"""Join the rows and tokens of a batch by hash or merge.
+
+Where statistics know of no pending row, the planner prefers a nested loop, which compares every row
+with every token. A filter's join may have no other way. Before PostgreSQL 18 that makes the cost so
+high that the server would compile each batch first, so JIT is off too.
+"""
 
 FIRE_DEFERRED_TRIGGERS = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE")
-"""Of this transaction, now and not at its COMMIT."""
+"""Those of this transaction, now and not at its COMMIT."""
 
 BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
 
 KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
-"""For the statements on a run's record, which must never hold a rotation up. Milliseconds."""
+"""For statements on a run's record, which must never delay a rotation. Milliseconds."""
 
 WITHOUT_A_FLUSH = "SET LOCAL synchronous_commit = off"
-"""For what may be lost in a crash of the server: how far a run had come, which the data knows."""
+"""For what may be lost in a crash: the progress of a run, which the data shows too."""
 
 CLOCK = sql.SQL("SELECT clock_timestamp()")
 """The clock that sets the markers."""
 
 
 def together(*statements: Statement) -> sql.Composed:
-    """Statements that are one message and one transaction; the answer is that of the last one.
+    """Send statements as one message and one transaction; the last one gives the answer.
 
     PostgreSQL runs the statements of one message as one transaction, which ends with them:
     https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT.
@@ -63,18 +70,18 @@ def together(*statements: Statement) -> sql.Composed:
 
 
 def bounded(statement: Statement) -> sql.Composed:
-    """A statement in a transaction of its own whose waits for locks are bounded.
+    """A statement in a transaction of its own, which waits for a lock only a bounded time.
 
-    Reads are bounded too: behind an ALTER TABLE even a SELECT waits for its lock.
+    Reads need that too: behind an ALTER TABLE even a SELECT waits.
     """
     return together(LIMIT_LOCK_WAIT, READ_IN_KEY_ORDER, statement)
 
 
 def looking(statement: Statement) -> sql.Composed:
-    """``bounded`` for a look-up in an index, which may take as long as it takes.
+    """``bounded`` for a look-up in an index, without a statement_timeout.
 
-    Behind an old snapshot it steps over the entries of all that was rotated since. Repeated under a
-    timeout that is meant for requests it would never come to its end.
+    While an old snapshot is open, the look-up steps over the entries of all rows rotated since.
+    Under a timeout meant for requests it would fail again and again.
     """
     return bounded(together(WITHOUT_A_LIMIT, statement))
 

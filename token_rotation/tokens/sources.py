@@ -1,4 +1,4 @@
-"""Where fresh tokens come from."""
+"""The two sources of fresh tokens: an SQL expression, or a Python function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large the token's index is."""
+"""Measure the token's index."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ LOOK_AT_MOST_MS = 1000
 
 
 def index_pages(connection: Connection, target: Target) -> int:
-    """Pages that the token's largest index has, and its rows need; 0 where that is not known.
+    """Pages of the token's largest index, without bloat; 0 where that is not known.
 
-    One that is bloated counts as what its rows need. Nor is it known where others keep it locked,
-    or this role may not look at sizes or at whole rows: it is a matter of speed alone. Other driver
-    errors pass through.
+    It is not known where others lock the index, or where this role may not see sizes or whole rows.
+    Only speed depends on it. Other driver errors pass through.
     """
     query = statements.bounded(storage_sql.token_indexes())
     values = {

@@ -1,14 +1,14 @@
 """Fresh tokens that share their first digits for a while, so that the token's index keeps up.
 
 A random token goes to a random page of its index. Once that index is larger than the server's
-buffers, every row costs a page that is read, a page that is written and, after each checkpoint,
-a whole page of WAL. So on large tables a connection chooses the first hexadecimal digits of its
+buffers, every row costs a page that is read, a page that is written and, after each checkpoint, a
+whole page of WAL. So on large tables a connection chooses the first hexadecimal digits of its
 tokens, keeps them for a stretch of rows, and fills one slice of the index at a time.
 
-What that costs in secrecy: who holds one token knows the first digits of those that were made
-beside it, 4 bits each; for them a UUID has 106 of its 122 random bits left at the worst. To guess
-*some* valid token gets no easier for those who know none, and hardly for those who do: all slices
-come in a random order before any comes again, each time with a third of the rows that are its due.
+What that costs in secrecy: who holds a token knows the first digits of those made beside it, 4 bits
+each. At worst such a UUID has 106 of its 122 random bits left. Guessing *some* valid token gets no
+easier for those who know none, and hardly easier for those who do. All slices come in random order
+before any comes again, each time with a third of its fair part of the rows.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def can_have_prefix(expression: str) -> bool:
 
 
 def digits_for(index_pages: int) -> int:
-    """How many hexadecimal digits make a slice of at least 128 pages; 0 for small indexes."""
+    """Hexadecimal digits that make slices of at least 128 pages; 0 for small indexes."""
     digits = 0
     while digits < MOST_DIGITS and index_pages >= PAGES_A_SLICE * 16 ** (digits + 1):
         digits += 1

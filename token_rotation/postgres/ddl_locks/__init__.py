@@ -1,1 +1,1 @@
-"""Locks for DDL on tables that serve traffic, asked for in short attempts, aloud."""
+"""Locks for DDL on tables that serve traffic, taken in short attempts."""

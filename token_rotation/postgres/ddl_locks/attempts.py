@@ -1,4 +1,4 @@
-"""Take a lock in short attempts, so that the traffic behind each of them waits only that long."""
+"""Take a lock in short attempts, so that traffic behind it waits no longer than one."""
 
 import sys
 import time
@@ -27,10 +27,9 @@ class LockNotGrantedError(CommandError):
 def politely(
     editor: BaseDatabaseSchemaEditor, tables: Sequence[str], change: Callable[[], None]
 ) -> None:
-    """Run ``change``, which locks ``tables``, under a short lock_timeout; try again while others
-    hold one of them.
+    """Run ``change``, which locks ``tables``, in attempts with a short lock_timeout.
 
-    Each attempt is a transaction, or a savepoint in an atomic migration, and leaves nothing behind
+    Each attempt is a transaction, or a savepoint in an atomic migration. It leaves nothing behind
     when it gets no lock. SQL that ``change`` defers runs with it.
 
     Raises ``LockNotGrantedError`` after ``TOKEN_ROTATION_DDL_RETRY_SECONDS``, any other error at
@@ -65,7 +64,7 @@ class Notices:
         self._first = True
 
     def due(self) -> bool:
-        """Whether the last line is long enough ago; nothing is due in the first seconds."""
+        """Return True when the last line is long enough ago; False in the first seconds."""
         return time.monotonic() - self._last >= SECONDS_BETWEEN_NOTICES
 
     def show(self, line: str) -> None:
@@ -78,7 +77,7 @@ class Notices:
 
 
 def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bool:
-    """Whether the lock was granted and the change made."""
+    """Return True when the lock was granted and the change made."""
     deferred_before = len(editor.deferred_sql)
     try:
         with transaction.atomic(using=editor.connection.alias), _lock_timeout(editor.connection):

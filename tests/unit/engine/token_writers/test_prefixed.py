@@ -51,10 +51,10 @@ def test_who_knows_a_neighbour_is_left_with_106_of_122_random_bits_at_the_worst(
 
 def tokens_of_each_slice(pages: int) -> Counter[str]:
     """After a rotation of all rows that such an index has."""
-    token_slice, tokens = TokenPrefix(lambda: pages), Counter[str]()
+    token_prefix, tokens = TokenPrefix(lambda: pages), Counter[str]()
     for _ in range(pages * TOKENS_IN_A_PAGE // BATCH_ROWS):
-        tokens[token_slice.current()] += BATCH_ROWS
-        token_slice.used(BATCH_ROWS)
+        tokens[token_prefix.current()] += BATCH_ROWS
+        token_prefix.used(BATCH_ROWS)
     return tokens
 
 
@@ -68,21 +68,21 @@ def test_no_slice_gets_many_more_tokens_than_are_its_due(pages: int) -> None:
 
 
 def test_neighbouring_slices_do_not_follow_one_another() -> None:
-    token_slice, drawn = TokenPrefix(lambda: 49_000), []
+    token_prefix, drawn = TokenPrefix(lambda: 49_000), []
     for _ in range(256):
-        drawn.append(token_slice.current())
-        token_slice.used(10**6)
+        drawn.append(token_prefix.current())
+        token_prefix.used(10**6)
     assert len(set(drawn)) == 256
     assert drawn != sorted(drawn)
 
 
 def test_the_size_of_the_index_is_asked_once_and_only_when_a_token_is_needed() -> None:
     asked = []
-    token_slice = TokenPrefix(lambda: asked.append(True) or 10)  # type: ignore[func-returns-value]
+    token_prefix = TokenPrefix(lambda: asked.append(True) or 10)  # type: ignore[func-returns-value]
     assert asked == []
     for _ in range(3):
-        assert token_slice.current() == ""
-        token_slice.used(10_000)
+        assert token_prefix.current() == ""
+        token_prefix.used(10_000)
     assert asked == [True]
 
 

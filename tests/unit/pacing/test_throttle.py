@@ -2,13 +2,8 @@
 
 import pytest
 
-from token_rotation.pacing.throttle import (
-    Gate,
-    Throttle,
-    Wait,
-    active_queries_signal,
-    replica_lag_signal,
-)
+from token_rotation.pacing.health_signal import Gate, active_queries_signal, replica_lag_signal
+from token_rotation.pacing.throttle import Throttle, Wait
 
 
 class Clock:

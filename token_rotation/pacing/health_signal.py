@@ -1,0 +1,43 @@
+"""Readings of the server's health, each with the thresholds at which the rotation pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+class Gate:
+    """Closes above one threshold and opens at a lower one, so that it does not flutter."""
+
+    def __init__(self, *, close_above: float, open_at: float) -> None:
+        self._close_above = close_above
+        self._open_at = open_at
+        self.closed = False
+
+    def update(self, reading: float) -> bool:
+        """Take a reading. Return True when the gate is closed now."""
+        self.closed = reading > (self._open_at if self.closed else self._close_above)
+        return self.closed
+
+
+@dataclass(slots=True)
+class HealthSignal:
+    """A reading of the server with its gate; ``tell`` words the reading for people."""
+
+    kind: str
+    gate: Gate
+    read: Callable[[Any], float]
+    tell: Callable[[float], str]
+
+
+def replica_lag_signal(max_lag_seconds: float, read: Callable[[Any], float]) -> HealthSignal:
+    """Pause above ``max_lag_seconds``, resume below half of it."""
+    gate = Gate(close_above=max_lag_seconds, open_at=max_lag_seconds / 2)
+    return HealthSignal("replica lag", gate, read, lambda lag: f"replica lag {lag:.1f} s")
+
+
+def active_queries_signal(max_queries: int, read: Callable[[Any], float]) -> HealthSignal:
+    """Pause while more than ``max_queries`` other backends are active."""
+    gate = Gate(close_above=max_queries, open_at=max_queries)
+    return HealthSignal("active queries", gate, read, lambda count: f"{count:.0f} active queries")
