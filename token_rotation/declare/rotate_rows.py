@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
@@ -12,22 +11,17 @@ from django.db import (
     DataError,
     IntegrityError,
     InternalError,
-    connections,
     router,
     transaction,
 )
 from django.db.models import Model, QuerySet
 
-from token_rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
-from token_rotation.inspection.column_type import column_type
-from token_rotation.notify.announcements import announce
+from token_rotation.declare.rotate_once import rotate_once
+from token_rotation.errors import StatementError, TooManyRowsError
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
-from token_rotation.sql import rows as rows_sql
-from token_rotation.sql import tokens as tokens_sql
-from token_rotation.sql.pending import array
 from token_rotation.targets.discovery import target_of, targets_of
 
 ROWS_AT_MOST = 4_000
@@ -64,7 +58,7 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
         return 0
     try:
         return retry_at_once(
-            lambda: _rotate(targets, rows.filter(pk__in=keys), len(keys)),
+            lambda: rotate_once(targets, rows.filter(pk__in=keys), len(keys)),
             on=Fault.DUPLICATE_TOKEN,
             tries=TRIES,
         )
@@ -118,50 +112,3 @@ def _too_many_rows(targets: Sequence[Target], model: type[Model]) -> TooManyRows
         f"more than {ROWS_AT_MOST:,} rows of {label} at a time would hold their locks too long. "
         f"Nothing was changed. To rotate all pending rows, run: {command}"
     )
-
-
-def _rotate(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
-    """One attempt. A slow token source holds nobody up: no row is locked yet."""
-    database = targets[0].database
-    made = [(target, target.token_source.take(rows_at_most)) for target in targets]
-    with transaction.atomic(using=database):
-        # In the order of the keys, so that two of these cannot wait for each other.
-        keys = [row.pk for row in rows.select_for_update(of=("self",)).only("pk")]
-        changed_rows = 0
-        for target, tokens in made if keys else ():
-            changed = _update(target, rows.model, keys, tokens)
-            _check_held(target, changed)
-            changed_rows = max(changed_rows, len(changed))
-            if changed:
-                done = partial(announce, target, tuple(key for key, _ in changed))
-                transaction.on_commit(done, using=database)
-    return changed_rows
-
-
-def _check_held(target: Target, changed: Sequence[tuple[Any, bool]]) -> None:
-    if not all(held for _, held in changed):
-        raise UnyieldingRowsError(
-            f"rows of {target.table} keep their tokens after an UPDATE without an error: "
-            "another trigger, a rule or a row-security policy undoes it. Nothing was changed. "
-            "Look at the table's definition"
-        )
-
-
-def _update(
-    target: Target, model: type[Model], keys: Sequence[Any], tokens: list[str] | None
-) -> list[tuple[Any, bool]]:
-    connection = connections[target.database]
-    key: Any = model._meta.pk
-    key_type = str(key.rel_db_type(connection))
-    values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
-    with connection.cursor() as cursor:
-        expression = target.token_source.expression
-        if expression is not None:
-            query = rows_sql.rotate_keys(target, key_type, tokens_sql.made_by(expression))
-            cursor.execute(query, values)
-        elif tokens is not None:
-            token_type = str(column_type(cursor, target.table, target.token_column))
-            cursor.execute(tokens_sql.KEEP_TOKENS, {"tokens": array(tokens)})
-            query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
-            cursor.execute(query, values)
-        return list(cursor.fetchall())

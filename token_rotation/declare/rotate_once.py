@@ -1,0 +1,70 @@
+"""Give chosen rows fresh tokens, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import Model, QuerySet
+
+from token_rotation.errors import UnyieldingRowsError
+from token_rotation.inspection.column_type import column_type
+from token_rotation.notify.announcements import announce
+from token_rotation.selection.target import Target
+from token_rotation.sql import rows as rows_sql
+from token_rotation.sql import tokens as tokens_sql
+from token_rotation.sql.pending import array
+
+
+def rotate_once(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
+    """Rotate the rows for each target, and return the number of rows that changed.
+
+    Tokens made in Python are made before any row is locked, so a slow source blocks nobody. Raises
+    UnyieldingRowsError, TokenSourceError and Django's database errors; nothing is changed then.
+    """
+    database = targets[0].database
+    made = [(target, target.token_source.take(rows_at_most)) for target in targets]
+    with transaction.atomic(using=database):
+        # Locks in the order of the keys, so that two callers cannot deadlock.
+        keys = [row.pk for row in rows.select_for_update(of=("self",)).only("pk")]
+        changed_rows = 0
+        for target, tokens in made if keys else ():
+            changed = _update(target, rows.model, keys, tokens)
+            _ensure_changed(target, changed)
+            changed_rows = max(changed_rows, len(changed))
+            if changed:
+                done = partial(announce, target, tuple(key for key, _ in changed))
+                transaction.on_commit(done, using=database)
+    return changed_rows
+
+
+def _ensure_changed(target: Target, changed: Sequence[tuple[Any, bool]]) -> None:
+    if not all(sticks for _, sticks in changed):
+        raise UnyieldingRowsError(
+            f"rows of {target.table} keep their tokens after an UPDATE without an error: "
+            "another trigger, a rule or a row-security policy undoes it. Nothing was changed. "
+            "Look at the table's definition"
+        )
+
+
+def _update(
+    target: Target, model: type[Model], keys: Sequence[Any], tokens: list[str] | None
+) -> list[tuple[Any, bool]]:
+    """Return the key of each row, and whether its change sticks."""
+    connection = connections[target.database]
+    key: Any = model._meta.pk
+    key_type = str(key.rel_db_type(connection))
+    values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
+    with connection.cursor() as cursor:
+        expression = target.token_source.expression
+        if expression is not None:
+            query = rows_sql.rotate_keys(target, key_type, tokens_sql.made_by(expression))
+            cursor.execute(query, values)
+        elif tokens is not None:
+            token_type = str(column_type(cursor, target.table, target.token_column))
+            cursor.execute(tokens_sql.KEEP_TOKENS, {"tokens": array(tokens)})
+            query = rows_sql.rotate_keys_with_tokens(target, key_type, token_type)
+            cursor.execute(query, values)
+        return list(cursor.fetchall())
