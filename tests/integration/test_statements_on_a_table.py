@@ -12,8 +12,10 @@ from tests.support.marked_rows import CUT_OFF, EARLIER, EVERY, LATER, ask, keys_
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange, Listed
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
-from token_rotation.sql import batch, counting
-from token_rotation.sql.pending import array, new_marker, values_of, walk
+from token_rotation.sql import batch, counting, key_ranges, tokens
+from token_rotation.sql.pending import array, new_marker, values_of
+
+FRESH = tokens.made_by("gen_random_uuid()")
 
 
 @pytest.fixture
@@ -97,10 +99,10 @@ def test_an_update_of_a_range_changes_what_is_pending_in_it_and_nothing_else(
     values = values_of(target, keys)
     assert ask(rows, counting.count_pending(target, keys), **values) == [(len(pending),)]
     assert ask(rows, batch.any_pending(target, keys), **values) == [(bool(pending),)]
-    assert ask(rows, batch.rotate_range(target, keys), **values) == [len(pending)]
+    assert ask(rows, batch.update_range(target, keys, FRESH), **values) == [len(pending)]
     assert changed(rows) == pending
     assert ask(rows, counting.count_pending(target, keys), **values) == [(0,)]
-    assert ask(rows, batch.rotate_range(target, keys), **values) == [0]
+    assert ask(rows, batch.update_range(target, keys, FRESH), **values) == [0]
     assert value(rows, "SELECT count(DISTINCT token) FROM tickets_ticket") == len(EVERY)
 
 
@@ -111,9 +113,9 @@ def test_the_first_free_rows_are_those_with_the_lowest_keys(
     target, keys, pending = aimed
     values = {**values_of(target, keys), "batch_rows": batch_rows}
     taken = pending[:batch_rows]
-    upper = ask(rows, batch.batch_upper_key(target, keys), **values)
+    upper = ask(rows, key_ranges.batch_upper_key(target, keys), **values)
     assert keys_of(upper) == taken[-1:]
-    assert ask(rows, batch.rotate_free_rows(target, keys), **values) == [len(taken)]
+    assert ask(rows, batch.update_free_rows(target, keys, FRESH), **values) == [len(taken)]
     assert changed(rows) == taken
 
 
@@ -127,8 +129,8 @@ def test_the_first_free_rows_get_a_made_token_each(
     values = {**values_of(target, keys), "batch_rows": batch_rows}
     with rows.cursor() as cursor:
         cursor.execute("BEGIN")
-        cursor.execute(batch.KEEP_TOKENS, {"tokens": array(made)})
-        update = batch.rotate_free_rows_with_tokens(target, keys, "uuid")
+        cursor.execute(tokens.KEEP_TOKENS, {"tokens": array(made)})
+        update = batch.update_free_rows_with_tokens(target, keys, "uuid")
         assert ask(rows, update, **values) == [len(taken)]
         cursor.execute("COMMIT")
         cursor.execute("SELECT current_setting('token_rotation.tokens', true)")
@@ -144,7 +146,7 @@ def test_locked_rows_are_passed_over_and_left_as_they_are(
     ask(other, "SELECT FROM tickets_ticket WHERE id IN (1, 3, 9) FOR KEY SHARE")
     values = {**values_of(target, EVERY_KEY), "batch_rows": 2}
     ask(rows, "SET lock_timeout = '5s'")
-    assert ask(rows, batch.rotate_free_rows(target, EVERY_KEY), **values) == [2]
+    assert ask(rows, batch.update_free_rows(target, EVERY_KEY, FRESH), **values) == [2]
     assert changed(rows) == [6, 12]
     other.rollback()
 
@@ -157,8 +159,8 @@ def test_locked_rows_are_passed_over_by_made_tokens_too(
     made = [f"00000000-0000-4000-8000-{n:012}" for n in range(2)]
     with rows.cursor() as cursor:
         cursor.execute("SET lock_timeout = '5s'; BEGIN")
-        cursor.execute(batch.KEEP_TOKENS, {"tokens": array(made)})
-        update = batch.rotate_free_rows_with_tokens(target, EVERY_KEY, "uuid")
+        cursor.execute(tokens.KEEP_TOKENS, {"tokens": array(made)})
+        update = batch.update_free_rows_with_tokens(target, EVERY_KEY, "uuid")
         assert ask(rows, update, **values) == [2]
         cursor.execute("COMMIT")
     assert changed(rows) == [6, 12]
@@ -204,7 +206,7 @@ def test_the_next_batches_end_at_every_nth_pending_key_and_at_the_last(
     values = {"batch_rows": batch_rows, "ahead_rows": ahead_rows}
     found = ask(
         rows,
-        batch.batch_upper_keys(target, EVERY_KEY),
+        key_ranges.batch_upper_keys(target, EVERY_KEY),
         **values_of(target, EVERY_KEY),
         **values,
     )
@@ -214,10 +216,10 @@ def test_the_next_batches_end_at_every_nth_pending_key_and_at_the_last(
 def test_the_next_batches_lie_within_the_range(rows: Any, target: Target) -> None:
     keys = KeyRange(3, 9)
     values = {**values_of(target, keys), "batch_rows": 1, "ahead_rows": 9}
-    assert keys_of(ask(rows, batch.batch_upper_keys(target, keys), **values)) == [6, 9]
+    assert keys_of(ask(rows, key_ranges.batch_upper_keys(target, keys), **values)) == [6, 9]
     nothing = KeyRange(12, None)
     values = {**values_of(target, nothing), "batch_rows": 1, "ahead_rows": 9}
-    assert ask(rows, batch.batch_upper_keys(target, nothing), **values) == []
+    assert ask(rows, key_ranges.batch_upper_keys(target, nothing), **values) == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_ranges_end_at_every_nth_pending_key_in_the_order_of_keys(
     rows: Any, target: Target, range_rows: int, ahead_rows: int, uppers: list[str]
 ) -> None:
     values = {"range_rows": range_rows, "ahead_rows": ahead_rows}
-    found = ask(rows, batch.range_upper_keys(target), **values_of(target, EVERY_KEY), **values)
+    found = ask(rows, key_ranges.range_upper_keys(target), **values_of(target, EVERY_KEY), **values)
     assert keys_of(found) == uppers
 
 
@@ -237,7 +239,7 @@ def test_a_walk_shows_where_batches_end_and_how_far_it_looked(rows: Any, target:
 
     def walked(target: Target, keys: KeyRange, batch_rows: int, walk_rows: int) -> list[Any]:
         values = {"batch_rows": batch_rows, "walk_rows": walk_rows}
-        return ask(rows, walk(target, keys), **values_of(target, keys), **values)
+        return ask(rows, key_ranges.walk(target, keys), **values_of(target, keys), **values)
 
     # Keys 1 to 6, of which 1, 3, 4 and 6 are pending.
     assert walked(old, EVERY_KEY, 3, 6) == [(4, True, 6), (6, True, 6), (6, False, 6)]
@@ -289,7 +291,7 @@ def test_estimates_are_those_of_the_table_and_of_its_pending_index(
     assert estimated(marker="status") == [(10, None)]
     assert estimated(table="no_such_table") == []
     # Another index of the same rows, made when fewer were pending; then it is invalid.
-    ask(rows, batch.rotate_range(target, KeyRange(1)), **values_of(target, KeyRange(1)))
+    ask(rows, batch.update_range(target, KeyRange(1), FRESH), **values_of(target, KeyRange(1)))
     ask(rows, "CREATE INDEX later ON tickets_ticket (token) WHERE token_rotated_at IS NULL")
     assert estimated() == [(10, 1)]
     ask(rows, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'later'::regclass")

@@ -86,7 +86,7 @@ def may_vacuum(connection: Connection, target: Target) -> bool:
 
 def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
     """Who vacuums, analyzes or indexes the table now; None when nobody does."""
-    row = connection.row(vacuum_sql.table_upkeep(), {"table": target.table})
+    row = connection.row(vacuum_sql.maintenance_lock_holder(), {"table": target.table})
     if row is None:
         return None
     pid, backend_type = row

@@ -10,9 +10,10 @@ from psycopg2 import errors
 
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from token_rotation.events import Event, Retrying
+from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.retrying import Persistence
-from token_rotation.postgres.sqlstate import Backoff, Fault, classify
+from token_rotation.postgres.retrying import RetryLoop
+from token_rotation.postgres.sqlstate import Fault, classify
 from token_rotation.stop import StopSignal
 
 
@@ -64,7 +65,7 @@ class Played:
         self.clock, self.closed = Clock(), Closed()
         self.stop = Waits(self.clock, ends_at)
         self.told: list[Retrying] = []
-        self.persistence = Persistence(
+        self.retries = RetryLoop(
             cast(Connection, self.closed),
             backoff=Backoff(give_up_after_seconds),
             stop=self.stop,
@@ -94,10 +95,10 @@ class Duplicate(errors.UniqueViolation):
 
 def test_each_retry_is_told_and_counted_and_waits_longer() -> None:
     played = Played()
-    assert played.persistence.run(Server(LOST, LOST, LOST).ask) == "answer"
+    assert played.retries.run(Server(LOST, LOST, LOST).ask) == "answer"
     assert [event.attempt for event in played.told] == [1, 2, 3]
     assert [event.delay_seconds for event in played.told] == played.stop.seconds
-    assert played.persistence.retries == 3
+    assert played.retries.retries == 3
     for attempt, waited in enumerate(played.stop.seconds, start=1):
         full = 0.1 * 2.0 ** (attempt - 1)
         assert full / 2 <= waited <= full
@@ -106,11 +107,11 @@ def test_each_retry_is_told_and_counted_and_waits_longer() -> None:
 def test_a_success_makes_the_time_and_the_attempts_begin_anew() -> None:
     played = Played(give_up_after_seconds=10.0)
     server = Server(LOST)
-    played.persistence.run(server.ask)
+    played.retries.run(server.ask)
     played.clock.now += 100.0
-    assert played.persistence.run(Server(LOST).ask) == "answer"
+    assert played.retries.run(Server(LOST).ask) == "answer"
     assert [event.attempt for event in played.told] == [1, 1]
-    assert played.persistence.retries == 2
+    assert played.retries.retries == 2
 
 
 @pytest.mark.parametrize(
@@ -118,34 +119,34 @@ def test_a_success_makes_the_time_and_the_attempts_begin_anew() -> None:
 )
 def test_only_a_connection_that_was_lost_is_closed(fault: Exception, closes: int) -> None:
     played = Played()
-    assert played.persistence.run(Server(fault).ask) == "answer"
+    assert played.retries.run(Server(fault).ask) == "answer"
     assert played.closed.times == closes
 
 
 def test_what_a_retry_does_not_mend_is_not_tried_again() -> None:
     played = Played()
     with pytest.raises(StatementError, match=r"refused the statement: Duplicate \(23505\)"):
-        played.persistence.run(Server(Duplicate("a")).ask)
+        played.retries.run(Server(Duplicate("a")).ask)
     assert (played.told, played.stop.seconds, played.closed.times) == ([], [], 0)
 
 
 def test_an_error_of_a_program_passes_through() -> None:
     with pytest.raises(ZeroDivisionError):
-        Played().persistence.run(Server(ZeroDivisionError()).ask)
+        Played().retries.run(Server(ZeroDivisionError()).ask)
 
 
 def test_a_fault_after_an_abort_is_the_end() -> None:
     played = Played()
     played.stop.abort()
     with pytest.raises(AbortedError, match="the batch in flight was rolled back"):
-        played.persistence.run(Server(Timeout("a")).ask)
+        played.retries.run(Server(Timeout("a")).ask)
     assert played.told == []
 
 
 def test_a_wait_that_is_interrupted_is_the_end() -> None:
     played = Played(ends_at=2)
     with pytest.raises(AbortedError, match="the database kept failing: server closed"):
-        played.persistence.run(Server(LOST, LOST, LOST).ask)
+        played.retries.run(Server(LOST, LOST, LOST).ask)
     assert len(played.stop.seconds) == 2
 
 
@@ -153,7 +154,7 @@ def test_a_wait_that_is_interrupted_is_the_end() -> None:
 def test_the_last_wait_ends_when_the_time_is_over_and_not_later(seconds: float) -> None:
     played = Played(give_up_after_seconds=seconds)
     with pytest.raises(DatabaseGoneError, match=f"gave up after {seconds:.1f} s of retries"):
-        played.persistence.run(always(LOST))
+        played.retries.run(always(LOST))
     assert sum(played.stop.seconds) == pytest.approx(seconds)
     assert all(waited > 0 for waited in played.stop.seconds)
 
