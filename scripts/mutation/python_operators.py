@@ -74,7 +74,8 @@ class OtherException(Operator):
             yield node.children[1].start_pos, node.children[1].end_pos
 
     def mutate(self, node: Any, index: int) -> Any:  # noqa: ARG002
-        node.children[1] = _parsed(" ZeroDivisionError")
+        node.children[1] = _parsed("ZeroDivisionError")
+        node.children[1].prefix = " "
         return node
 
     @classmethod

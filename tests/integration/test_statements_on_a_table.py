@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import RFC_4122
 
 import psycopg2
 import pytest
 
-from tests.support.leaked import value
-from tests.support.marked_rows import CUT_OFF, EARLIER, EVERY, LATER, ask, keys_of, store
+from tests.support.leaked import leak, value
+from tests.support.marked_rows import CUT_OFF, EARLIER, EVERY, LATER, PENDING, ask, keys_of, store
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange, Listed
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
@@ -331,3 +332,39 @@ def test_a_new_marker_is_later_than_the_old_one_and_than_the_cut_off(
     ahead = selecting(target, issued_before=future)
     marker, _ = markers(ahead, EVERY_KEY, CUT_OFF, issued_before=future)
     assert marker == future
+
+
+@pytest.mark.parametrize("prefix", ["a", "0f", "c0de"])
+def test_a_prefixed_token_is_a_uuid_of_version_4_that_shares_nothing_else(
+    rows: Any, target: Target, prefix: str
+) -> None:
+    leak(rows, 200, first=1000)
+    update = batch.update_range(target, EVERY_KEY, tokens.prefixed_uuid(target))
+    assert ask(rows, update, token_prefix=prefix, **values_of(target, EVERY_KEY)) == [205]
+    found = keys_of(ask(rows, "SELECT token FROM tickets_ticket WHERE id = ANY(%(a)s)", a=PENDING))
+    found += keys_of(ask(rows, "SELECT token FROM tickets_ticket WHERE id >= 1000"))
+    assert len({token.hex for token in found}) == 205
+    assert all(token.hex.startswith(prefix) for token in found)
+    assert {(token.version, token.variant) for token in found} == {(4, RFC_4122)}
+    bits = [f"{token.int:0128b}" for token in found]
+    fixed = [place for place, column in enumerate(zip(*bits, strict=True)) if len({*column}) == 1]
+    assert fixed == [*range(4 * len(prefix)), *range(48, 52), 64, 65]
+
+
+def test_no_prefixed_token_follows_from_another_statement(rows: Any, target: Target) -> None:
+    query = batch.update_range(target, EVERY_KEY, tokens.prefixed_uuid(target))
+    values = {"token_prefix": "a", **values_of(target, EVERY_KEY)}
+    made = set()
+    for _ in range(2):
+        ask(rows, "BEGIN")
+        ask(rows, query, **values)
+        made |= set(keys_of(ask(rows, "SELECT token FROM tickets_ticket WHERE id IN (1, 3)")))
+        ask(rows, "ROLLBACK")
+    assert len(made) == 4
+
+
+def test_an_expression_keeps_its_percent_signs(rows: Any, target: Target) -> None:
+    odd = tokens.made_by("(CASE WHEN 7 % 2 = 1 THEN gen_random_uuid() END)")
+    assert ask(
+        rows, batch.update_range(target, EVERY_KEY, odd), **values_of(target, EVERY_KEY)
+    ) == [len(PENDING)]
