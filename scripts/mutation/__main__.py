@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from random import Random
 
 from mutation import score
 from mutation.arguments import Arguments, parse_arguments
@@ -73,9 +76,8 @@ def _chosen(mutants: Sequence[Mutant], arguments: Arguments) -> list[Mutant]:
 def _judge_all(rooms: Rooms, chosen: Sequence[Mutant], arguments: Arguments) -> list[Verdict]:
     equivalents = Equivalents()
     verdicts = [Verdict(m, Fate.EQUIVALENT, 0) for m in chosen if m in equivalents]
-    queue: SimpleQueue[Mutant] = SimpleQueue()
-    for mutant in (m for m in chosen if m not in equivalents):
-        queue.put(mutant)
+    left = [m for m in chosen if m not in equivalents]
+    Random(f"{arguments.seed} order").shuffle(left)
     KEPT.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="mutants-"))
     directory.chmod(0o755)
@@ -86,14 +88,7 @@ def _judge_all(rooms: Rooms, chosen: Sequence[Mutant], arguments: Arguments) -> 
                 for number in range(arguments.workers)
             ]
             test_map = _test_map(rooms, judges[0])
-            with ThreadPoolExecutor(len(judges)) as pool:
-                parts = [pool.submit(_work, each, test_map, queue) for each in judges]
-                try:
-                    verdicts += [verdict for part in parts for verdict in part.result()]
-                except KeyboardInterrupt:
-                    while not queue.empty():
-                        queue.get()  # each ends after the mutant that it judges
-                    raise
+            verdicts += _judge_each(judges, test_map, left, arguments.minutes)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if arguments.sample is None and not arguments.rooms and not arguments.again:
@@ -118,16 +113,34 @@ def _is_test(rooms: Rooms, name: str) -> bool:
     return name.startswith(rooms.tests) and Path(name).name.startswith("test_")
 
 
-def _work(judge_: Judge, test_map: TestMap, queue: SimpleQueue[Mutant]) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    while True:
+def _judge_each(
+    judges: Sequence[Judge], test_map: TestMap, mutants: Sequence[Mutant], minutes: float | None
+) -> list[Verdict]:
+    """Judge them in their order until the time is up."""
+    queue: SimpleQueue[Mutant] = SimpleQueue()
+    for mutant in mutants:
+        queue.put(mutant)
+    ends_at = math.inf if minutes is None else time.monotonic() + 60 * minutes
+
+    def work(one: Judge) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        while time.monotonic() < ends_at:
+            try:
+                mutant = queue.get_nowait()
+            except Empty:
+                break
+            verdicts.append(judge_one(one, test_map, mutant))
+            print(f"{verdicts[-1].fate.value:<10} {mutant.name}", flush=True)
+        return verdicts
+
+    with ThreadPoolExecutor(len(judges)) as pool:
+        parts = [pool.submit(work, each) for each in judges]
         try:
-            mutant = queue.get_nowait()
-        except Empty:
-            return verdicts
-        verdict = judge_one(judge_, test_map, mutant)
-        verdicts.append(verdict)
-        print(f"{verdict.fate.value:<10} {mutant.name}", flush=True)
+            return [verdict for part in parts for verdict in part.result()]
+        except KeyboardInterrupt:
+            while not queue.empty():
+                queue.get()  # each ends after the mutant that it judges
+            raise
 
 
 def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None:
@@ -138,17 +151,16 @@ def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None
     print(f"{len(left)} survived: {(KEPT / 'survivors.txt').relative_to(PROJECT)}")
     if arguments.rooms or arguments.again:
         return
-    command = "scripts/mutants"
-    how = ""
+    command = ["scripts/mutants"]
     if arguments.sample is not None:
-        command = shlex.join(
-            [command, "--sample", f"{arguments.sample}", "--seed", f"{arguments.seed}"]
-        )
-        how = ", from each module its due"
+        command += ["--sample", f"{arguments.sample}", "--seed", f"{arguments.seed}"]
+    if arguments.minutes is not None:
+        command += ["--minutes", f"{arguments.minutes:g}"]
+    how = "" if len(verdicts) == total else ", chosen by chance, from each module its due"
     text = score.page(
         verdicts,
         commit=commit(PROJECT),
-        command=command,
+        command=shlex.join(command),
         total=total,
         how=how,
         seconds=AT_MOST_SECONDS,

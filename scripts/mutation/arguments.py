@@ -11,6 +11,7 @@ class Arguments:
     sample: int | None
     seed: int
     workers: int
+    minutes: float | None
     again: bool
     list_only: bool
 
@@ -42,6 +43,10 @@ def parse_arguments() -> Arguments:
         help="judge N at a time, each on a server of its own (default: 1)",
     )  # fmt: skip
     parser.add_argument(
+        "--minutes", type=float, default=None, metavar="M",
+        help="judge for so long, in random order (default: until all are judged)",
+    )  # fmt: skip
+    parser.add_argument(
         "--again", action="store_true",
         help="judge only what survived the last time, after tests were added",
     )  # fmt: skip
@@ -52,6 +57,7 @@ def parse_arguments() -> Arguments:
         sample=given.sample,
         seed=secrets.randbelow(1_000_000) if given.seed is None else given.seed,
         workers=given.workers,
+        minutes=given.minutes,
         again=given.again,
         list_only=given.list,
     )

@@ -13,6 +13,7 @@ from mutation.mutants import Mutant
 from mutation.rooms import Rooms
 
 FIRST_TESTS = 12
+WITHOUT_DATABASE = "tests/unit/"
 AT_MOST_SECONDS = 30.0  # of tests for one mutant, by their time when unchanged
 
 
@@ -66,7 +67,10 @@ class TestMap:
 
     def limits(self, tests: list[str]) -> dict[str, float]:
         """Seconds after which a test counts as one that does not end."""
-        return {test: 15.0 + 6 * self._seconds[test] for test in tests}
+        return {
+            test: (5.0 if test.startswith(WITHOUT_DATABASE) else 20.0) + 6 * self._seconds[test]
+            for test in tests
+        }
 
     def _running(self, mutant: Mutant) -> set[str]:
         lines = self._lines.get(mutant.module, {})
