@@ -156,7 +156,7 @@ def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None
         command += ["--sample", f"{arguments.sample}", "--seed", f"{arguments.seed}"]
     if arguments.minutes is not None:
         command += ["--minutes", f"{arguments.minutes:g}"]
-    how = "" if len(verdicts) == total else ", chosen by chance, from each module its due"
+    how = "" if len(verdicts) == total else ", chosen by chance"
     text = score.page(
         verdicts,
         commit=commit(PROJECT),

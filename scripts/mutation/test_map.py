@@ -26,7 +26,6 @@ class TestMap:
     __test__ = False
 
     def __init__(self, project: Path, rooms: Rooms, measured: dict[str, Any]) -> None:
-        self._project = project
         self._rooms = rooms
         self._lines: dict[str, dict[str, list[str]]] = measured["lines"]
         self._seconds: dict[str, float] = measured["seconds"]
@@ -36,7 +35,10 @@ class TestMap:
         )
         self._costs = {t: seconds * lines[t] for t, seconds in self._seconds.items()}
         self._killers: dict[tuple[str, str], Counter[str]] = {}
-        self._spans: dict[str, list[tuple[int, int, bool]]] = {}
+        modules = [module for room in rooms.rooms for module in room.modules]
+        self._spans = {
+            module: _statements(ast.parse((project / module).read_text())) for module in modules
+        }
 
     @property
     def failing(self) -> list[str]:
@@ -85,11 +87,7 @@ class TestMap:
 
     def _span(self, mutant: Mutant) -> tuple[int, int, bool]:
         """First and last line of the innermost statement around it, and whether a call runs it."""
-        spans = self._spans.get(mutant.module)
-        if spans is None:
-            tree = ast.parse((self._project / mutant.module).read_text())
-            spans = self._spans[mutant.module] = _statements(tree)
-        around = [s for s in spans if s[0] <= mutant.line <= s[1]]
+        around = [s for s in self._spans[mutant.module] if s[0] <= mutant.line <= s[1]]
         return min(around, key=lambda s: s[1] - s[0], default=(1, 10**6, False))
 
 
