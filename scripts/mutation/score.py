@@ -1,0 +1,87 @@
+"""The score, by module and in all, and what it is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+from mutation.verdict import Fate, Verdict
+
+NOTICED = (Fate.KILLED, Fate.TIMED_OUT)
+
+
+def percent(verdicts: Iterable[Verdict]) -> float:
+    """Of those that count, how many a test noticed."""
+    counting = [v for v in verdicts if v.fate in (*NOTICED, Fate.SURVIVED)]
+    noticed = sum(v.fate in NOTICED for v in counting)
+    return 100.0 * noticed / len(counting) if counting else 100.0
+
+
+def table(verdicts: Sequence[Verdict]) -> list[tuple[str, int, int, int, str]]:
+    """Module, killed, of these by time, survived, score; the last row is the sum."""
+    modules = sorted({v.mutant.module for v in verdicts})
+    rows = [_row(m.removeprefix("token_rotation/"), _of(verdicts, m)) for m in modules]
+    return [*rows, _row("all", verdicts)]
+
+
+def _of(verdicts: Sequence[Verdict], module: str) -> list[Verdict]:
+    return [v for v in verdicts if v.mutant.module == module]
+
+
+def _row(name: str, verdicts: Sequence[Verdict]) -> tuple[str, int, int, int, str]:
+    noticed = sum(v.fate in NOTICED for v in verdicts)
+    by_time = sum(v.fate is Fate.TIMED_OUT for v in verdicts)
+    survived = sum(v.fate is Fate.SURVIVED for v in verdicts)
+    return name, noticed, by_time, survived, f"{percent(verdicts):.1f} %"
+
+
+def as_text(verdicts: Sequence[Verdict]) -> str:
+    """For a terminal."""
+    rows = [("module", "killed", "by time", "survived", "score"), *table(verdicts)]
+    width = max(len(row[0]) for row in rows)
+    return "\n".join(
+        f"{name:<{width}}  {killed:>7}  {by_time:>7}  {survived:>8}  {score:>8}"
+        for name, killed, by_time, survived, score in rows
+    )
+
+
+def survivors(verdicts: Sequence[Verdict]) -> str:
+    """One line each."""
+    left = [v for v in verdicts if v.fate is Fate.SURVIVED]
+    return "".join(f"{v.mutant.name}  [{v.tests} tests]\n" for v in left)
+
+
+PAGE = Path(__file__).with_name("page.md")
+
+
+def _line(row: tuple[str, int, int, int, str]) -> str:
+    name, killed, by_time, left, score = row
+    shown = name if name == "all" else f"`{name}`"
+    return f"| {shown} | {killed:,} | {by_time:,} | {left:,} | {score} |"
+
+
+def page(
+    verdicts: Sequence[Verdict], *, commit: str, command: str, total: int, how: str, seconds: float
+) -> str:
+    """docs/measurements/mutants.md."""
+    today = date.today()  # noqa: DTZ011  (the reader's)
+    rows = "\n".join(map(_line, table(verdicts)))
+    return PAGE.read_text().format(
+        score=percent(verdicts),
+        command=command,
+        day=f"{today.day} {today:%B %Y}",
+        commit=commit,
+        judged=len(verdicts),
+        total=total,
+        how=how,
+        seconds=seconds,
+        broken=sum(v.fate is Fate.BROKEN for v in verdicts),
+        equivalent=sum(v.fate is Fate.EQUIVALENT for v in verdicts),
+        rows=rows,
+    )
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -1,0 +1,79 @@
+"""What became of a mutant."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from mutation.judge import Judge
+from mutation.mutants import Mutant
+from mutation.test_map import FIRST_TESTS, TestMap
+
+ANY = "any number"
+EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
+
+
+class Fate(Enum):
+    KILLED = "killed"
+    TIMED_OUT = "killed by time"
+    SURVIVED = "survived"
+    EQUIVALENT = "equivalent"
+    BROKEN = "cannot be imported"
+    """It says nothing about the tests, and does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    mutant: Mutant
+    fate: Fate
+    tests: int
+    killer: str = ""
+
+
+def judge_one(judge: Judge, test_map: TestMap, mutant: Mutant) -> Verdict:
+    """The first tests alone, then all the others: most mutants die early."""
+    tests = test_map.tests_of(mutant)
+    for part in (tests[:FIRST_TESTS], tests[FIRST_TESTS:]):
+        if not part:
+            continue
+        answer = judge.run(mutant, part, test_map.limits(part))
+        verdict = _verdict(mutant, answer, len(tests))
+        if verdict.fate is not Fate.SURVIVED:
+            if verdict.killer:
+                test_map.killed(mutant, verdict.killer)
+            return verdict
+    return Verdict(mutant, Fate.SURVIVED, len(tests))
+
+
+def _verdict(mutant: Mutant, answer: dict[str, Any], tests: int) -> Verdict:
+    failed = next(iter(answer.get("failed", {})), "")
+    if failed:
+        return Verdict(mutant, Fate.KILLED, tests, failed)
+    if answer["code"] is None or answer.get("running"):
+        return Verdict(mutant, Fate.TIMED_OUT, tests, answer.get("running", ""))
+    if answer["code"] == 0:
+        return Verdict(mutant, Fate.SURVIVED, tests)
+    return Verdict(mutant, Fate.BROKEN, tests)
+
+
+class Equivalents:
+    """Mutants that do the same as the code, each with a reason; they do not count."""
+
+    def __init__(self) -> None:
+        entries = tomllib.loads(EQUIVALENTS.read_text()).get("equivalent", [])
+        self._known = {(each["before"], each["after"]) for each in entries if each["reason"]}
+        self._seen: set[tuple[str, str]] = set()
+
+    def __contains__(self, mutant: Mutant) -> bool:
+        becomes = {mutant.after, ANY if mutant.operator.endswith("NumberReplacer") else ""}
+        found = {(mutant.before, after) for after in becomes} & self._known
+        self._seen |= found
+        return bool(found)
+
+    @property
+    def unused(self) -> list[str]:
+        """Entries that no mutant fits any more."""
+        return sorted(f"{before} => {after}" for before, after in self._known - self._seen)

@@ -1,0 +1,49 @@
+"""A rotation is complete when nothing is pending and every trigger of the guard fires."""
+
+from itertools import product
+
+import pytest
+
+from token_rotation.inspection.counting import PendingCount
+from token_rotation.inspection.preflight import GuardState
+from token_rotation.inspection.problem import Problem
+from token_rotation.run import summary
+
+PROBLEM = Problem("token_rotation.E005", "There is no index", "migrate")
+NOTHING, ONE = (PendingCount(rows, is_estimate=False) for rows in (0, 1))
+
+
+def guarded(*states: str, problems: tuple[Problem, ...] = ()) -> GuardState:
+    return GuardState({f"{n}": state for n, state in enumerate(states)}, {}, problems)
+
+
+HOLDS = guarded("enabled", "enabled")
+DOES_NOT_HOLD = [
+    guarded(),
+    guarded("disabled"),
+    guarded("enabled", "missing"),
+    guarded("disabled", "enabled"),
+]
+
+
+def test_a_guard_holds_when_every_trigger_fires_whatever_else_is_amiss() -> None:
+    assert HOLDS.holds
+    assert HOLDS.intact
+    amiss = guarded("enabled", problems=(PROBLEM,))
+    assert amiss.holds
+    assert not amiss.intact
+    assert not any(guard.holds for guard in DOES_NOT_HOLD)
+
+
+@pytest.mark.parametrize(
+    ("pending", "guard"), list(product((None, NOTHING, ONE), (None, HOLDS, *DOES_NOT_HOLD)))
+)
+def test_what_is_unknown_pending_or_unguarded_is_not_complete(
+    pending: PendingCount | None, guard: GuardState | None
+) -> None:
+    complete = summary.Aftermath(pending, guard).complete
+    assert complete is (pending is NOTHING and guard is HOLDS)
+
+
+def test_rows_outside_of_the_selection_do_not_make_it_incomplete() -> None:
+    assert summary.Aftermath(NOTHING, HOLDS, outside=ONE).complete
