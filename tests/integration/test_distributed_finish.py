@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 
 from token_rotation.distributed.records import END_OF_ROUND, end_key
-from token_rotation.distributed.rounds import create_round, end_round_if_over
+from token_rotation.distributed.rounds.begin import create_round, end_round_if_over
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed, operations_watched

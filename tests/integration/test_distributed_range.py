@@ -10,10 +10,10 @@ from django.db import connection
 
 from tests.support.leaked import CLEAR, leak, pending
 from token_rotation.distributed.actions import RotateKeyRange
-from token_rotation.distributed.heartbeat import RangeHeartbeat
+from token_rotation.distributed.ranges.heartbeat import RangeHeartbeat
 from token_rotation.distributed.records import RANGE
 from token_rotation.distributed.results import FIGURES, value_of
-from token_rotation.distributed.rounds import create_round
+from token_rotation.distributed.rounds.begin import create_round
 from token_rotation.operations.actions.action import Beat
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.errors import ClaimLostError

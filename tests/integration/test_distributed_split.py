@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.rotations import RotationFactory
-from token_rotation.distributed import split as split_module
-from token_rotation.distributed.split import range_size, split
+from token_rotation.distributed.rounds import split as split_module
+from token_rotation.distributed.rounds.split import range_size, split
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.inspection.counting import pending_rows_of

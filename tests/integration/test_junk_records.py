@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from tests.support.junk import JUNK
-from token_rotation.distributed.finish import finish
 from token_rotation.distributed.records import RANGE
 from token_rotation.distributed.results import FIGURES, ROTATE_KEY_RANGE, value_of
+from token_rotation.distributed.rounds.finish import finish
 from token_rotation.engine.result import Outcome
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.execution.claim import Claim
 from token_rotation.operations.execution.take import take
 from token_rotation.operations.models import BatchOperation
-from token_rotation.page.panel import panel_of
+from token_rotation.page.panel.panel import panel_of
 from token_rotation.reporting.history import as_line, last_runs
 from token_rotation.targets.discovery import find_targets
 

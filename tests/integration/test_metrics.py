@@ -21,10 +21,10 @@ from token_rotation.metrics.collector import RotationCollector
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
-from token_rotation.run import record
-from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.progress import Progress
-from token_rotation.run.record import Record
+from token_rotation.run.recording import record
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.record import Record
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 from token_rotation.targets.discovery import find_targets

@@ -19,7 +19,7 @@ from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
-from token_rotation.engine import pending_rows
+from token_rotation.engine.batches import pending_rows
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import SelectionError
 from token_rotation.events import Event, Waiting

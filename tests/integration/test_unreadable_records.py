@@ -9,7 +9,7 @@ from tests.support.junk import UNREADABLE
 from token_rotation.distributed.records import RANGE
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.models import BatchOperation
-from token_rotation.page.panel import panel_of
+from token_rotation.page.panel.panel import panel_of
 from token_rotation.reporting.history import as_line, last_runs
 from token_rotation.targets.discovery import find_targets
 

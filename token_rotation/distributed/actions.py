@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django.dispatch import receiver
 
+from token_rotation.distributed.ranges.work_range import WorkRange
 from token_rotation.distributed.records import (
     END_OF_ROUND,
     RANGE,
@@ -17,10 +18,9 @@ from token_rotation.distributed.records import (
     running_rotations,
 )
 from token_rotation.distributed.results import ROTATE_KEY_RANGE, RUN_VACUUM
-from token_rotation.distributed.round_end import end_round_of
-from token_rotation.distributed.rounds import end_round_if_over
-from token_rotation.distributed.vacuum import begin_vacuum_if_due, run_vacuum
-from token_rotation.distributed.work_range import WorkRange
+from token_rotation.distributed.rounds.begin import end_round_if_over
+from token_rotation.distributed.rounds.end import end_round_of
+from token_rotation.distributed.rounds.vacuum import begin_vacuum_if_due, run_vacuum
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.operations.actions.action import Action, Beat
 from token_rotation.operations.actions.group import ActionGroup, Route
@@ -29,7 +29,7 @@ from token_rotation.operations.errors import NotRunningError, UnavailableError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed, operations_watched
-from token_rotation.run.record import BEAT_EVERY_SECONDS
+from token_rotation.run.recording.record import BEAT_EVERY_SECONDS
 
 logger = logging.getLogger(__name__)
 

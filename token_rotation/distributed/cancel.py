@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from token_rotation.distributed.finish import in_round
 from token_rotation.distributed.records import (
     all_worked_off,
     current_round,
@@ -11,13 +10,14 @@ from token_rotation.distributed.records import (
     round_of,
     running_rotations,
 )
-from token_rotation.distributed.round_end import end_round
-from token_rotation.distributed.rounds import WITHDRAWN
+from token_rotation.distributed.rounds.begin import WITHDRAWN
+from token_rotation.distributed.rounds.end import end_round
+from token_rotation.distributed.rounds.finish import in_round
 from token_rotation.errors import RotationError, StatementError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_object
 from token_rotation.postgres.failures import reason_of
-from token_rotation.run.record import DATABASE_ERRORS
+from token_rotation.run.recording.record import DATABASE_ERRORS
 
 
 def cancel_waiting(rotation: BatchOperation) -> None:

@@ -10,8 +10,8 @@ from django.db import transaction
 
 from token_rotation.distributed.cancel import withdraw
 from token_rotation.distributed.records import records_database
-from token_rotation.distributed.rounds import create_round, send_waiting
-from token_rotation.distributed.split import split
+from token_rotation.distributed.rounds.begin import create_round, send_waiting
+from token_rotation.distributed.rounds.split import split
 from token_rotation.errors import NotDispatchableError, StatementError, WithdrawnError
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.snapshots import next_transaction
@@ -23,7 +23,7 @@ from token_rotation.operations.queue.broker import ensure_broker
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.connection import reading
 from token_rotation.postgres.failures import reason_of
-from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE
 from token_rotation.selection.target import Target
 
 

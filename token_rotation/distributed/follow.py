@@ -26,7 +26,7 @@ from token_rotation.operations.stored_output import (
 from token_rotation.postgres.failures import reason_of
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
-from token_rotation.run.record import DATABASE_ERRORS
+from token_rotation.run.recording.record import DATABASE_ERRORS
 from token_rotation.stop import StopSignal
 
 LOOK_EVERY_SECONDS = 0.5

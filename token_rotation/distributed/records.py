@@ -16,7 +16,7 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.stored_output import read_number, read_object
-from token_rotation.run.record import OPERATION_TYPE
+from token_rotation.run.recording.record import OPERATION_TYPE
 
 # The types of the operations.
 RANGE = "rotation.range"

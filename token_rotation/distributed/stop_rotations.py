@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from token_rotation.distributed.cancel import cancel_stopped
-from token_rotation.run.stop_running import request_stop
+from token_rotation.run.recording.stop_running import request_stop
 
 
 def stop_rotations(database: str, labels: Sequence[str] = ()) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from token_rotation.engine.allocator import Allocator
-from token_rotation.engine.batch import BatchRunner
-from token_rotation.engine.pass_outcome import PassOutcome, left_of
-from token_rotation.engine.pending_rows import PendingRows
-from token_rotation.engine.range_rotation import RangeRotation
-from token_rotation.engine.range_update import RangeUpdate
+from token_rotation.engine.batches.batch import BatchRunner
+from token_rotation.engine.batches.pending_rows import PendingRows
+from token_rotation.engine.batches.range_rotation import RangeRotation
+from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.passes.allocator import Allocator
+from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.token_writers.choose import token_writer
 from token_rotation.errors import DatabaseGoneError

@@ -15,13 +15,13 @@ from token_rotation.operations.errors import NotRunningError, OperationError, Un
 from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
-from token_rotation.page.records import read_records, running_rotation
-from token_rotation.page.running import pace_now
+from token_rotation.page.running.records import read_records, running_rotation
+from token_rotation.page.running.running import pace_now
 from token_rotation.postgres.connection import reading
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.statements import LIMIT_LOCK_WAIT
 from token_rotation.run.pending import look
-from token_rotation.run.record import DATABASE_ERRORS
+from token_rotation.run.recording.record import DATABASE_ERRORS
 from token_rotation.selection.target import Target
 from token_rotation.sql.single_start import wait_for_other_start
 

@@ -21,7 +21,7 @@ from token_rotation.page.access import button, may_control, staff_page, watching
 from token_rotation.page.commands import RefusedError
 from token_rotation.page.forms import PaceForm
 from token_rotation.page.look import looks
-from token_rotation.page.panel import Panel, Piece, panel_of
+from token_rotation.page.panel.panel import Panel, Piece, panel_of
 from token_rotation.page.targets import shown_targets, target_labelled
 from token_rotation.selection.target import Target
 

@@ -16,7 +16,7 @@ from token_rotation.postgres.connection import Connection, reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.history import last_runs
 from token_rotation.retired.kept import keeps, still_valid
-from token_rotation.run.result_values import result_values
+from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import EVERY_ROW

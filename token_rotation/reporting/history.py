@@ -11,7 +11,7 @@ from token_rotation import wording
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_error, read_number, read_object
-from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from token_rotation.selection.target import Target
 
 LAST_RUNS = 5

@@ -17,12 +17,12 @@ from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath
 from token_rotation.run.clean_up import clean_up_after
 from token_rotation.run.closing import Closing
-from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.output import Output
 from token_rotation.run.pending import look
 from token_rotation.run.progress import Progress
-from token_rotation.run.record import Record
-from token_rotation.run.recorded import recorded
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.record import Record
+from token_rotation.run.recording.recorded import recorded
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal, answering_signals

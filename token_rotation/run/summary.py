@@ -9,7 +9,7 @@ from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.options import RotationOptions
 from token_rotation.run.aftermath import Aftermath
-from token_rotation.run.result_values import result_values
+from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.targets.lookup import ListCount

@@ -37,7 +37,7 @@ def _time_bookkeeping(seconds: Seconds) -> None:
     from token_rotation.engine.rotation import Rotation  # noqa: PLC0415
     from token_rotation.run.closing import Closing  # noqa: PLC0415
     from token_rotation.run.operator_run import OperatorRun  # noqa: PLC0415
-    from token_rotation.run.record import Record  # noqa: PLC0415
+    from token_rotation.run.recording.record import Record  # noqa: PLC0415
 
     _clock(Rotation, "_observe", seconds, "progress")
     for name in ("begin", "beat", "end", "_write_figures"):

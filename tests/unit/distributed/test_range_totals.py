@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from token_rotation.distributed.range_totals import RangeTotals, rows_of_failed
+from token_rotation.distributed.ranges.range_totals import RangeTotals, rows_of_failed
 from token_rotation.distributed.results import FIGURES
 from token_rotation.engine.result import Result
 

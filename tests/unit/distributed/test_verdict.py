@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from token_rotation.distributed.verdict import RoundEnd, Verdict, verdict
+from token_rotation.distributed.rounds.verdict import RoundEnd, Verdict, verdict
 from token_rotation.engine.result import Outcome
 from token_rotation.operations.stored_output import StoredError
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from token_rotation.page.rates import BUCKET_SECONDS, BUCKETS, Sample, rates, replay, rows_since
+from token_rotation.page.running.rates import (
+    BUCKET_SECONDS,
+    BUCKETS,
+    Sample,
+    rates,
+    replay,
+    rows_since,
+)
 
 START = 1_700_000_000.0
 

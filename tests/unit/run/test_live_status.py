@@ -1,7 +1,7 @@
 """What a running rotation says of itself to those outside."""
 
 from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
-from token_rotation.run.live_status import LiveStatus
+from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.selection.key_range import EVERY_KEY
 
 

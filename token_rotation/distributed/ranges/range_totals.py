@@ -7,7 +7,7 @@ from typing import Any
 from token_rotation.distributed.results import figures_of
 from token_rotation.engine.result import Result
 from token_rotation.operations.models import BatchOperation
-from token_rotation.run.result_values import figures
+from token_rotation.run.recording.result_values import figures
 
 
 class RangeTotals:

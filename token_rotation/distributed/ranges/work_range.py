@@ -9,10 +9,10 @@ from dataclasses import asdict
 from threading import Lock, Timer
 from typing import Any
 
-from token_rotation.distributed.heartbeat import RangeHeartbeat
 from token_rotation.distributed.inputs import keys_of, target_of
-from token_rotation.distributed.range_options import range_options, range_seconds
-from token_rotation.distributed.range_totals import RangeTotals
+from token_rotation.distributed.ranges.heartbeat import RangeHeartbeat
+from token_rotation.distributed.ranges.range_options import range_options, range_seconds
+from token_rotation.distributed.ranges.range_totals import RangeTotals
 from token_rotation.distributed.records import range_counts_of, rotation_of
 from token_rotation.distributed.results import FIGURES
 from token_rotation.engine.result import Outcome, Result
@@ -26,8 +26,8 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import PaceListener
 from token_rotation.postgres.connection import reading
-from token_rotation.run.live_status import LiveStatus
-from token_rotation.run.result_values import result_values
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from token_rotation.distributed.finish import fail
 from token_rotation.distributed.records import (
     END_OF_ROUND,
     RANGE,
@@ -15,6 +14,7 @@ from token_rotation.distributed.records import (
     records_database,
     round_of,
 )
+from token_rotation.distributed.rounds.finish import fail
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from token_rotation.distributed.finish import finish, in_round, rotated_rows_of
 from token_rotation.distributed.inputs import input_of, target_of
+from token_rotation.distributed.ranges.work_range import OUT_OF_TIME
 from token_rotation.distributed.records import (
     all_worked_off,
     current_round,
@@ -14,10 +14,10 @@ from token_rotation.distributed.records import (
     round_of,
 )
 from token_rotation.distributed.results import value_of
-from token_rotation.distributed.rounds import WITHDRAWN, create_round, send_waiting
-from token_rotation.distributed.split import split
-from token_rotation.distributed.verdict import RoundEnd, Verdict, verdict
-from token_rotation.distributed.work_range import OUT_OF_TIME
+from token_rotation.distributed.rounds.begin import WITHDRAWN, create_round, send_waiting
+from token_rotation.distributed.rounds.finish import finish, in_round, rotated_rows_of
+from token_rotation.distributed.rounds.split import split
+from token_rotation.distributed.rounds.verdict import RoundEnd, Verdict, verdict
 from token_rotation.inspection.counting import COUNT_AT_MOST_SECONDS, count_pending
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation

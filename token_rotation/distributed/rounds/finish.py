@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from token_rotation.distributed.inputs import keys_of, target_of
-from token_rotation.distributed.range_totals import rows_of_failed
+from token_rotation.distributed.ranges.range_totals import rows_of_failed
 from token_rotation.distributed.records import (
     current_round,
     ranges_of,
@@ -27,7 +27,7 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_number
 from token_rotation.postgres.connection import reading
-from token_rotation.run.result_values import result_values
+from token_rotation.run.recording.result_values import result_values
 
 
 @contextmanager

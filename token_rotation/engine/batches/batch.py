@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import psycopg2
 
-from token_rotation.engine.batch_outcome import BatchOutcome
-from token_rotation.engine.pending_rows import PendingRows
-from token_rotation.engine.range_update import RangeUpdate
+from token_rotation.engine.batches.batch_outcome import BatchOutcome
+from token_rotation.engine.batches.pending_rows import PendingRows
+from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault

@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 import psycopg2
 
-from token_rotation.engine.row_update import ChangedRows, RowUpdate
+from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
 from token_rotation.engine.token_writers.assignment import Assignment
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection

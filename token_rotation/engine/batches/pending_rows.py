@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from token_rotation.engine.allocator import Stretch
+from token_rotation.engine.passes.allocator import Stretch
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, Values
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange

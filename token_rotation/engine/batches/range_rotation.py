@@ -8,11 +8,11 @@ from functools import partial
 
 import psycopg2
 
-from token_rotation.engine.batch import BatchRunner
-from token_rotation.engine.batch_outcome import BatchOutcome
-from token_rotation.engine.first_row import Fate, FirstRow
-from token_rotation.engine.pending_rows import PendingRows
-from token_rotation.engine.range_update import RangeUpdate
+from token_rotation.engine.batches.batch import BatchRunner
+from token_rotation.engine.batches.batch_outcome import BatchOutcome
+from token_rotation.engine.batches.first_row import Fate, FirstRow
+from token_rotation.engine.batches.pending_rows import PendingRows
+from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.errors import RotationError
 from token_rotation.events import BatchDone, Observer

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from token_rotation.engine.batch_outcome import BatchOutcome
-from token_rotation.engine.first_row import FirstRow, first_row_of
-from token_rotation.engine.pending_rows import PendingRows
-from token_rotation.engine.row_update import ChangedRows, RowUpdate
+from token_rotation.engine.batches.batch_outcome import BatchOutcome
+from token_rotation.engine.batches.first_row import FirstRow, first_row_of
+from token_rotation.engine.batches.pending_rows import PendingRows
+from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
 from token_rotation.engine.token_writers.assignment import Assignment
 from token_rotation.engine.token_writers.writer import TokenWriter
 from token_rotation.notify.announcements import Announcements

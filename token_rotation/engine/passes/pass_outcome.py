@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from token_rotation.engine.batch_outcome import BatchOutcome
+from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.selection.key_range import KeyRange
 
 

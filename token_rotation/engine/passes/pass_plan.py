@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from token_rotation.engine.allocator import Allocator, ByList, InKeyOrder, InTurn
+from token_rotation.engine.passes.allocator import Allocator, ByList, InKeyOrder, InTurn
 from token_rotation.engine.worker import Worker
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.leak_list import LeakList

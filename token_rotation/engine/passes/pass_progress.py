@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from token_rotation.engine.pass_outcome import PassOutcome
+from token_rotation.engine.passes.pass_outcome import PassOutcome
 
 FRUITLESS_PASSES = 3
 WAITS_IN_VAIN = 20

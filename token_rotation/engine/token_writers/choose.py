@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.token_writers.evaluated import ExpressionWriter
 from token_rotation.engine.token_writers.index_pages import index_pages
 from token_rotation.engine.token_writers.made import MadeTokensWriter

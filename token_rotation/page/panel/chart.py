@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from token_rotation import wording
-from token_rotation.page.rates import rates
-from token_rotation.page.records import TargetRecords
+from token_rotation.page.running.rates import rates
+from token_rotation.page.running.records import TargetRecords
 
 TABLE_STEP_SECONDS = 30
 

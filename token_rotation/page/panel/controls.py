@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.look import Look
-from token_rotation.page.records import TargetRecords
+from token_rotation.page.running.records import TargetRecords
 from token_rotation.selection.target import Target
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from token_rotation import wording
 from token_rotation.page.look import Look
-from token_rotation.page.records import TargetRecords
-from token_rotation.page.running import RunningRotation
-from token_rotation.page.waits import waits_of
+from token_rotation.page.running.records import TargetRecords
+from token_rotation.page.running.running import RunningRotation
+from token_rotation.page.running.waits import waits_of
 from token_rotation.selection.target import Target
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from token_rotation import wording
-from token_rotation.page.records import TargetRecords
+from token_rotation.page.running.records import TargetRecords
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.utils.text import slugify
 
-from token_rotation.page.chart import Chart, chart_of
-from token_rotation.page.condition import Condition, condition_of
-from token_rotation.page.controls import Controls, controls_of
-from token_rotation.page.figures import Figures, figures_of
-from token_rotation.page.history import History, history_of
 from token_rotation.page.look import looks
-from token_rotation.page.records import database_now, read_records
+from token_rotation.page.panel.chart import Chart, chart_of
+from token_rotation.page.panel.condition import Condition, condition_of
+from token_rotation.page.panel.controls import Controls, controls_of
+from token_rotation.page.panel.figures import Figures, figures_of
+from token_rotation.page.panel.history import History, history_of
+from token_rotation.page.running.records import database_now, read_records
 from token_rotation.selection.target import Target
 
 

@@ -10,8 +10,8 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from token_rotation.operations.models import BatchOperation
-from token_rotation.page.rates import Sample, rows_since
-from token_rotation.page.running import (
+from token_rotation.page.running.rates import Sample, rows_since
+from token_rotation.page.running.running import (
     RunningRotation,
     epoch_seconds,
     read_at,
@@ -21,7 +21,7 @@ from token_rotation.page.running import (
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.statements import CLOCK
 from token_rotation.reporting.history import as_values
-from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from token_rotation.selection.target import Target
 
 RECENT = 8

@@ -12,9 +12,9 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_number, read_object
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
-from token_rotation.page.rates import Sample, replay
+from token_rotation.page.running.rates import Sample, replay
 from token_rotation.run.progress import Progress
-from token_rotation.run.record import SILENT_FOR
+from token_rotation.run.recording.record import SILENT_FOR
 
 
 @dataclass(frozen=True, slots=True)

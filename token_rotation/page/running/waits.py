@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from token_rotation import wording
-from token_rotation.page.records import TargetRecords
-from token_rotation.page.running import RunningRotation
+from token_rotation.page.running.records import TargetRecords
+from token_rotation.page.running.running import RunningRotation
 
 
 def waits_of(records: TargetRecords) -> tuple[str, ...]:

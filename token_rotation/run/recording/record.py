@@ -25,9 +25,9 @@ from token_rotation.pacing.pace import Pace, PaceListener
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
-from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.progress import Progress
-from token_rotation.run.result_values import figures, result_values
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.result_values import figures, result_values
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 

@@ -10,9 +10,9 @@ from token_rotation.engine.rotation import Rotation
 from token_rotation.errors import AbortedError, RotationError
 from token_rotation.operations.failures.describe import describe_explained, describe_unforeseen
 from token_rotation.operations.stored_output import StoredError
-from token_rotation.run.live_status import LiveStatus
 from token_rotation.run.progress import Progress
-from token_rotation.run.record import Record
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.record import Record
 from token_rotation.stop import StopSignal
 
 

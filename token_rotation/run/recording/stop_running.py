@@ -9,7 +9,7 @@ from token_rotation import wording
 from token_rotation.errors import StatementError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.postgres.failures import reason_of
-from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
 
 
 @dataclass(frozen=True, slots=True)

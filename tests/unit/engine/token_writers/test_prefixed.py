@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.token_writers.choose import token_writer
 from token_rotation.engine.token_writers.prefixed import (
     MOST_ROWS_A_BATCH,
