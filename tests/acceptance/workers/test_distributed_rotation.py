@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -341,17 +342,21 @@ def test_a_broker_lost_while_ranges_are_handed_out_fails_the_rotation(
     ("fault", "wanted"), [(FREEZE, "Timeout reading from socket"), (REFUSE, "NOREPLICAS")]
 )
 def test_a_broker_that_fails_at_dispatch_is_one_clear_line(
-    fault: str, wanted: str, make_site: Callable[[], Site], broker: RedisServer
+    fault: str, wanted: str, make_site: Callable[[], Site], tmp_path: Path
 ) -> None:
-    site = make_site()
-    leak(site.tickets, ROWS)
+    """The broker is this test's own: others' workers would lose their connections."""
+    broker = RedisServer(tmp_path)
     pid = int(broker.client.info()["process_id"])
+    site = make_site()
+    site.env["CELERY_BROKER_URL"] = broker.url
+    leak(site.tickets, ROWS)
 
     try:
         refused = site.run(LOSE_IT_AT_DISPATCH.format(fault))
     finally:
         os.kill(pid, signal.SIGCONT)
-        broker.client.config_set("min-replicas-to-write", 0)
+        broker.client.close()
+        broker.stop()
 
     assert refused.returncode == 1
     logged, line = refused.stderr.strip().splitlines()
