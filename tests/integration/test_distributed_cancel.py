@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_rotation_of_a_model_that_is_gone_does_not_keep_others_from_their_end() -> None:
     gone, sound = (
         BatchOperation.objects.create_synchronous(
-            "rotation", input_data={"model": model, "database": "default", "spread": True}
+            "rotation", input_data={"model": model, "database": "default", "distributed": True}
         )
         for model in ("gone.Model", "tickets.Ticket")
     )

@@ -37,7 +37,7 @@ def failures(settings: Any) -> Any:
 def rotation() -> BatchOperation:
     """One of a model that is gone: its range and the end of its round have failed."""
     rotation = operations.create_synchronous(
-        "rotation", input_data={"model": "gone.Model", "database": "default", "spread": True}
+        "rotation", input_data={"model": "gone.Model", "database": "default", "distributed": True}
     )
     (work_range,) = create_round(rotation, 0, [EVERY_KEY])
     end = operations.create_asynchronous(

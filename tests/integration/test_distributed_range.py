@@ -42,7 +42,7 @@ def claim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Claim]:
         input_data={
             "model": "tickets.Ticket",
             "database": "default",
-            "spread": True,
+            "distributed": True,
             "options": options,
         },
     )

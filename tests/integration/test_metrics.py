@@ -113,10 +113,12 @@ def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
     said = {"retries": 1, "waited_seconds": {"pace": 1.5}, "batch_seconds": seconds.as_dict()}
     returned = {**said, "retries": 2, "waited_seconds": {"pace": 3.0, "traffic": 1.0}}
     records = BatchOperation.objects
-    spread = records.create_synchronous("rotation", input_data={"model": MODEL, "spread": True})
-    records.create_asynchronous(RANGE, context_object=spread)
+    distributed = records.create_synchronous(
+        "rotation", input_data={"model": MODEL, "distributed": True}
+    )
+    records.create_asynchronous(RANGE, context_object=distributed)
     for done in (30, 40):
-        part = records.create_synchronous(RANGE, context_object=spread)
+        part = records.create_synchronous(RANGE, context_object=distributed)
         part.beat(done, live={"waiting_for": None, FIGURES: said})
     result = {"action": ROTATE_KEY_RANGE, "status": "successful", "value": returned}
     part.finish(output_data={"actions": [result]})
@@ -126,7 +128,7 @@ def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
     assert (totals.running, totals.done.rotated_rows, totals.done.retries) == (1, 70, 3)
     assert totals.done.waited_seconds == {"pace": 4.5, "traffic": 1.0}
     assert dict(totals.done.batch_seconds.cumulative())["+Inf"] == 2
-    spread.finish(output_data={**said, "rotated_rows": 70})
+    distributed.finish(output_data={**said, "rotated_rows": 70})
     assert totals_of(target).done.rotated_rows == 70
 
 

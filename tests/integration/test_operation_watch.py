@@ -235,7 +235,8 @@ def test_an_operation_that_cannot_be_sent_does_not_keep_others_from_it(
 def test_a_rotation_that_cannot_be_read_does_not_keep_others_from_their_end(settings: Any) -> None:
     settings.OPERATIONS_CELERY_APP = "tests.projects.worker_actions.unreachable.app"
     unreadable, junk, sound = (
-        operations.create_synchronous("rotation", input_data={"spread": True}) for _ in range(3)
+        operations.create_synchronous("rotation", input_data={"distributed": True})
+        for _ in range(3)
     )
     operations.filter(pk=junk.pk).update(output_data=["junk"])
     with connection.cursor() as cursor:

@@ -269,7 +269,7 @@ def test_a_pause_is_something_to_wait_for(
 
 
 def test_of_a_spread_rotation_without_workers_it_says_so(watcher: Client, leaked: None) -> None:
-    operation = running(spread=True)
+    operation = running(distributed=True)
     BatchOperation.objects.create_asynchronous("rotation.range", context_object=operation)
     page = text(watcher)
     assert "Waiting for a worker to take a range" in page
@@ -423,7 +423,7 @@ def test_stop_asks_that_rotation_and_no_other(operator: Client, leaked: None) ->
 def test_stopping_a_spread_rotation_that_no_worker_is_at_ends_it(
     operator: Client, leaked: None
 ) -> None:
-    options = {"database": "default", "spread": True}
+    options = {"database": "default", "distributed": True}
     operation = running(**options)
     part = BatchOperation.objects.create_asynchronous(
         "rotation.range",

@@ -26,9 +26,13 @@ def execute(statement: str, *values: Any) -> None:
 
 def test_json_that_python_cannot_read_takes_only_its_own_values_with_it() -> None:
     (target,) = find_targets("default")
-    spread = operations.create_synchronous("rotation", input_data={**MODEL, "spread": True})
-    part = operations.create_synchronous(RANGE, context_object=spread)
-    for operation in (operations.create_synchronous("rotation", input_data=MODEL), spread, part):
+    rotation = operations.create_synchronous("rotation", input_data={**MODEL, "distributed": True})
+    part = operations.create_synchronous(RANGE, context_object=rotation)
+    for operation in (
+        operations.create_synchronous("rotation", input_data=MODEL),
+        rotation,
+        part,
+    ):
         operation.beat(7, live={"waiting_for": "locks"})
     finished = operations.create_synchronous("rotation", input_data=MODEL)
     finished.finish(output_data={"rotated_rows": 9})

@@ -67,7 +67,7 @@ def dispatch(
                     "database": target.database,
                     "selection": target.selection.as_input(),
                     "options": asdict(options),
-                    "spread": True,
+                    "distributed": True,
                     "since_xid": since_xid,
                 },
                 progress_total=pending.rows,

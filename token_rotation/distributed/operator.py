@@ -104,7 +104,7 @@ def operate(
     begin: bool,
     follow: bool,
 ) -> bool:
-    """Begin spread rotations, follow them, or both; return True when nothing is pending.
+    """Begin distributed rotations, follow them, or both; return True when nothing is pending.
 
     Workers do not take this process for traffic. Raises RotationError.
     """

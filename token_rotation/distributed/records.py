@@ -42,7 +42,7 @@ def records_database() -> str:
 def running_rotations() -> BatchOperationQuerySet:
     """The distributed rotations that have not finished."""
     records = BatchOperation.objects.using(records_database()).of_type(OPERATION_TYPE)
-    return records.running().filter(input_data__contains={"spread": True}).order_by("id")
+    return records.running().filter(input_data__contains={"distributed": True}).order_by("id")
 
 
 def rotation_of(operation: BatchOperation) -> BatchOperation | None:

@@ -48,7 +48,7 @@ def _sum(target: Target) -> Totals:
             totals.done.add(output)
             continue
         totals.running += 1
-        if read_object(rotation.input_data).get("spread"):
+        if read_object(rotation.input_data).get("distributed"):
             totals.done.rotated_rows += range_counts_of(rotation).rotated_rows
             begun = ranges_of(rotation).exclude(status=Status.UNPROCESSED)
             for part in begun.readable():

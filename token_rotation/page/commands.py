@@ -96,7 +96,7 @@ def stop(target: Target, number: int) -> str:
         if operation is None:
             raise RefusedError(ENDED.format(number))
         operation.request_stop()
-        if input_of(operation).get("spread"):
+        if input_of(operation).get("distributed"):
             cancel_waiting(operation)
     except NotRunningError:
         raise RefusedError(ENDED.format(number)) from None

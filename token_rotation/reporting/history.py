@@ -39,7 +39,7 @@ def as_line(run: dict[str, Any]) -> str:
     """``operation 7, started 2026-01-05 10:00 by ann@db1: complete, 1,000 rows in 0:00:02``."""
     line = (
         f"operation {run['operation']}, {_started(run)} by {run['started_by'] or wording.UNKNOWN}"
-        f"{', spread' if run['spread'] else ''}: {run['outcome'].replace('_', ' ')}, "
+        f"{', distributed' if run['distributed'] else ''}: {run['outcome'].replace('_', ' ')}, "
         f"{run['rotated_rows']:,} rows"
     )
     if run["seconds"] is None:
@@ -69,7 +69,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "started_at": _iso(operation.started_at),
         "heartbeat_at": _iso(operation.heartbeat_at),
         "finished_at": _iso(operation.finished_at),
-        "spread": bool(read_object(operation.input_data).get("spread")),
+        "distributed": bool(read_object(operation.input_data).get("distributed")),
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
         "error": error and (error.message or error.type),
         "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),

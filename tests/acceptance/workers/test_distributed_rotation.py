@@ -69,7 +69,7 @@ from token_rotation.options import RotationOptions
 from token_rotation.distributed.round_end import end_round
 
 rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
-    "model": "tickets.Ticket", "database": "default", "spread": True,
+    "model": "tickets.Ticket", "database": "default", "distributed": True,
     "options": asdict(RotationOptions()),
 })
 """
@@ -118,7 +118,7 @@ class Site:
         self._workers: list[Worker] = []
 
     def worker(self, concurrency: int = 1, **env: str) -> Worker:
-        name = f"{self.broker_url[-1]}-{len(self._workers)}-of-spread"
+        name = f"{self.broker_url[-1]}-{len(self._workers)}-of-rotation"
         made = self._make_worker(name, {**self.env, **env}, concurrency=concurrency)
         self._workers.append(made)
         return made

@@ -35,7 +35,7 @@ class Controls:
     cannot_start_because: str
     command: str
     first_pace: Pace
-    rate_of_spread: str
+    rate_of_workers: str
 
 
 def controls_of(
@@ -49,7 +49,7 @@ def controls_of(
                 number=each.operation.pk,
                 is_stopping=each.is_stopping,
                 pace=each.pace,
-                rate_is_fixed_because=RATE_OF_SPREAD if each.ranges is not None else "",
+                rate_is_fixed_because=RATE_OF_WORKERS if each.ranges is not None else "",
                 batch_is_fixed_because=FIXED_BATCHES if each.batch_size_is_fixed else "",
             )
             for each in records.at_work
@@ -57,11 +57,11 @@ def controls_of(
         cannot_start_because=cannot_start_because(look, records),
         command=target.command,
         first_pace=Pace(),
-        rate_of_spread=RATE_OF_SPREAD,
+        rate_of_workers=RATE_OF_WORKERS,
     )
 
 
-RATE_OF_SPREAD = "Rate limits do not span workers."
+RATE_OF_WORKERS = "Rate limits do not span workers."
 FIXED_BATCHES = "It was started with --batch-rows, which fixes the size."
 
 

@@ -45,7 +45,7 @@ def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
         started_at=None if started_at is None else datetime.fromisoformat(started_at),
         who=run["started_by"] or wording.UNKNOWN,
         kind=kind,
-        outcome=f"{outcome}, spread" if run["spread"] else outcome,
+        outcome=f"{outcome}, distributed" if run["distributed"] else outcome,
         error="no heartbeat" if is_silent else run["error"],
         rotated=f"{run['rotated_rows']:,}",
         took=wording.duration(run["seconds"]),

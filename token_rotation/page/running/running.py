@@ -22,7 +22,7 @@ class RunningRotation:
     """A rotation whose record says that it runs.
 
     After 30 ``silent_seconds`` without a heartbeat it ``is_silent``: killed or out of reach.
-    ``ranges`` are those of a spread rotation. ``waits`` are reasons to wait, in words.
+    ``ranges`` are those of a distributed rotation. ``waits`` are reasons to wait, in words.
     ``gives_way_with`` is the number of rows a batch while it gives way to traffic.
     """
 
@@ -52,8 +52,8 @@ def running_of(operation: BatchOperation) -> RunningRotation:
     """Describe a running record, annotated with ``read_at``."""
     now = epoch_seconds(read_at(operation))
     samples = samples_of(operation)
-    spread = bool(read_object(operation.input_data).get("spread"))
-    said = _live_data_of_ranges(operation) if spread else [read_object(operation.live_data)]
+    is_distributed = bool(read_object(operation.input_data).get("distributed"))
+    said = _live_data_of_ranges(operation) if is_distributed else [read_object(operation.live_data)]
     batch_rows = [read_number(live.get("batch_rows")) for live in said if live.get("is_giving_way")]
     return RunningRotation(
         operation=operation,
@@ -62,7 +62,7 @@ def running_of(operation: BatchOperation) -> RunningRotation:
         pace=pace_now(operation),
         waits=tuple(sorted({str(wait) for live in said if (wait := live.get("waiting_for"))})),
         gives_way_with=min(batch_rows, default=None),
-        ranges=range_counts_of(operation) if spread else None,
+        ranges=range_counts_of(operation) if is_distributed else None,
     )
 
 
