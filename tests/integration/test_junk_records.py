@@ -54,7 +54,7 @@ def test_a_running_rotation_is_shown_and_counted(junk: Any) -> None:
     assert len(panel_of(target, may_control=True).history.data.runs) == 2
 
 
-def test_a_spread_rotation_can_be_ended(junk: Any) -> None:
+def test_a_distributed_rotation_can_be_ended(junk: Any) -> None:
     rotation = operations.create_synchronous(
         "rotation", input_data={**MODEL, "database": "default", "distributed": True}
     )

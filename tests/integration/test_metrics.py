@@ -105,7 +105,7 @@ def test_a_rotation_shows_while_it_runs(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
+def test_a_distributed_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
     """By what they have returned, or else by their last sign of life."""
     (target,) = find_targets("default")
     seconds = BatchSeconds()

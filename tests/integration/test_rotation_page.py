@@ -268,7 +268,7 @@ def test_a_pause_is_something_to_wait_for(
     assert f"Waiting for {said}" in text(watcher)
 
 
-def test_of_a_spread_rotation_without_workers_it_says_so(watcher: Client, leaked: None) -> None:
+def test_of_a_distributed_rotation_without_workers_it_says_so(watcher: Client, leaked: None) -> None:
     operation = running(distributed=True)
     BatchOperation.objects.create_asynchronous("rotation.range", context_object=operation)
     page = text(watcher)
@@ -420,7 +420,7 @@ def test_stop_asks_that_rotation_and_no_other(operator: Client, leaked: None) ->
     assert second.stop_requested_at is None
 
 
-def test_stopping_a_spread_rotation_that_no_worker_is_at_ends_it(
+def test_stopping_a_distributed_rotation_that_no_worker_is_at_ends_it(
     operator: Client, leaked: None
 ) -> None:
     options = {"database": "default", "distributed": True}
