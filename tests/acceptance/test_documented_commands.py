@@ -61,6 +61,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_every_sentence_of_pages_and_help_texts_is_short_enough",
         "sentences",
     ),
+    r"scripts/lock( --upgrade)?": (
+        _SCRIPTS,
+        "test_lock_writes_every_lock_and_the_smaller_ones_are_parts_of_the_greatest",
+        '"lock"',
+    ),
     r"scripts/screenshots": (
         _SCRIPTS,
         "test_pictures_are_made_by_the_test_that_takes_them",
@@ -143,7 +148,9 @@ OF_OTHERS = {
     *("--app", "--concurrency"),  # Celery
     *("--bind", "--config", "--threads", "--timeout", "--worker-class", "--workers"),  # gunicorn
     *("--build", "--detach", "--profile", "--rm", "--scale"),  # docker compose
-    "--page",  # scripts/demo
+    *("--page", "--port"),  # scripts/demo
+    "--server-programs",  # pytest, in this project
+    "--upgrade",  # scripts/lock
     "--quiet",  # pip
     *("--dbname", "--file", "--table"),  # pg_dump
 }
@@ -156,7 +163,7 @@ OURS = (
     "seed_tickets",
     "verify_tokens",
 )
-SCRIPTS = ("bench", "soak")
+SCRIPTS = ("bench", "mutation", "soak")
 
 
 def elsewhere(words: str) -> tuple[str, str, str] | None:
@@ -194,8 +201,9 @@ def test_the_tests_that_run_the_others_are_there(path: str, name: str, word: str
     assert name in {function.name for function in functions}
     conftest = file.with_name("conftest.py")
     texts = [text, conftest.read_text() if conftest.exists() else ""]
-    imported = re.findall(r"^from tests\.(\w+) import", "\n".join(texts), re.MULTILINE)
-    texts += [(PROJECT / "tests" / f"{module}.py").read_text() for module in imported]
+    imported = re.findall(r"^from tests\.support\.(\w+) import", "\n".join(texts), re.MULTILINE)
+    modules = [PROJECT / "tests" / "support" / f"{module}.py" for module in imported]
+    texts += [module.read_text() for module in modules if module.exists()]
     assert any(word in text for text in texts)
 
 
