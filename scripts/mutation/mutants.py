@@ -41,7 +41,10 @@ _CORE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """The n-th change of one operator to one module; ``before`` is the line that it changes."""
+    """The n-th change of one operator to one module.
+
+    ``before`` is the line that it changes, ``above`` the line above that.
+    """
 
     module: str
     operator: str
@@ -51,6 +54,7 @@ class Mutant:
     function: str
     before: str
     after: str
+    above: str = ""
 
     @property
     def name(self) -> str:
@@ -91,7 +95,8 @@ def mutants_of(project: Path, room: Room, module: str) -> Iterator[Mutant]:
                 continue
             function = ASTQuery(node).get_definition_name() or ""
             last = max(line, node.end_pos[0])
-            yield Mutant(module, name, occurrence, line, last, function, before, after)
+            above = source.splitlines()[line - 2].strip() if line > 1 else ""
+            yield Mutant(module, name, occurrence, line, last, function, before, after, above)
 
 
 def _is_separator(node: Any) -> bool:
