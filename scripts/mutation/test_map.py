@@ -54,7 +54,7 @@ class TestMap:
         """In the order in which they are to be run; none when no test runs the changed line."""
         found = self._running(mutant)
         without = self._rooms.room_of(mutant.module).without_tests
-        found = {t for t in found if t not in self._failing and t.partition("::")[0] not in without}
+        found = {t for t in found if t not in self._failing and _file(t) not in without}
         near = self._killers.get((mutant.module, mutant.function), Counter())
         wide = self._killers.get((mutant.module, ""), Counter())
         ordered = sorted(found, key=lambda t: (-near[t], -wide[t], self._costs[t]))
@@ -82,13 +82,18 @@ class TestMap:
         }
         if is_in_function:
             return within
-        # What a module holds is at work wherever the module is.
-        return within | {test for tests in lines.values() for test in tests}
+        # What a module holds is at work wherever the module is, also for tests that only read it.
+        files = {_file(test) for tests in lines.values() for test in tests}
+        return within | {test for test in self._seconds if _file(test) in files}
 
     def _span(self, mutant: Mutant) -> tuple[int, int, bool]:
         """First and last line of the innermost statement around it, and whether a call runs it."""
         around = [s for s in self._spans[mutant.module] if s[0] <= mutant.line <= s[1]]
         return min(around, key=lambda s: s[1] - s[0], default=(1, 10**6, False))
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _statements(tree: ast.Module) -> list[tuple[int, int, bool]]:

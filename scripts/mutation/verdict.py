@@ -63,17 +63,26 @@ class Equivalents:
     """Mutants that do the same as the code, each with a reason; they do not count."""
 
     def __init__(self) -> None:
-        entries = tomllib.loads(EQUIVALENTS.read_text()).get("equivalent", [])
-        self._known = {(each["before"], each["after"]) for each in entries if each["reason"]}
-        self._seen: set[tuple[str, str]] = set()
+        self._entries = tomllib.loads(EQUIVALENTS.read_text()).get("equivalent", [])
+        self._seen: set[int] = set()
 
     def __contains__(self, mutant: Mutant) -> bool:
-        becomes = {mutant.after, ANY if mutant.operator.endswith("NumberReplacer") else ""}
-        found = {(mutant.before, after) for after in becomes} & self._known
+        found = {n for n, entry in enumerate(self._entries) if _describes(entry, mutant)}
         self._seen |= found
         return bool(found)
 
     @property
     def unused(self) -> list[str]:
         """Entries that no mutant fits any more."""
-        return sorted(f"{before} => {after}" for before, after in self._known - self._seen)
+        left = (entry for n, entry in enumerate(self._entries) if n not in self._seen)
+        return [f"{entry['before']} => {entry['after']}" for entry in left]
+
+
+def _describes(entry: dict[str, str], mutant: Mutant) -> bool:
+    is_number = mutant.operator.endswith("NumberReplacer")
+    return (
+        bool(entry["reason"])
+        and entry["before"] == mutant.before
+        and (entry["after"] == mutant.after or (entry["after"] == ANY and is_number))
+        and entry.get("above", mutant.above) == mutant.above
+    )

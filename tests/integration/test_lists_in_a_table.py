@@ -42,6 +42,10 @@ def listed(connection: Any, values: list[str]) -> Iterator[None]:
         cursor.execute(lists.create("text"))
         cursor.copy_expert(lists.COPY, CopyStream(each.encode() for each in values))
         cursor.execute(lists.ANALYZE)
+        cursor.execute(
+            "SELECT reltuples FROM pg_class WHERE oid = 'pg_temp.rotation_listed'::regclass"
+        )
+        assert cursor.fetchone() == (len(values),), "the planner knows how long the list is"
         yield
         cursor.execute("COMMIT; SELECT to_regclass('pg_temp.rotation_listed')")
         assert cursor.fetchone() == (None,)

@@ -1,0 +1,80 @@
+"""A figure that cannot be seen is never taken for a good one."""
+
+import math
+from typing import Any
+
+import pytest
+from psycopg2 import sql
+
+from token_rotation.errors import NotReadyError
+from token_rotation.options import RotationOptions
+from token_rotation.pacing import health
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.target import Target
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, statement: str, figures: str) -> None:
+    """Let the server answer so: no test can make standbys that lag in every way."""
+    monkeypatch.setattr(health.others_sql, statement, lambda: sql.SQL(f"SELECT {figures}"))
+
+
+@pytest.mark.parametrize(
+    ("figures", "lag"), [("0, 0, 0.0", 0.0), ("0, 0, 2.5", 2.5), ("0, 1, 2.5", math.inf)]
+)
+def test_a_lag_is_the_longest_and_an_unknown_one_has_no_end(
+    target: Target, monkeypatch: pytest.MonkeyPatch, figures: str, lag: float
+) -> None:
+    answer(monkeypatch, "replica_lag", figures)
+    with reading(target.database) as connection:
+        assert health.replica_lag_seconds(connection) == lag
+
+
+@pytest.mark.parametrize(("figures", "count"), [("0, 0", 0.0), ("0, 7", 7.0)])
+def test_active_queries_are_counted(
+    target: Target, monkeypatch: pytest.MonkeyPatch, figures: str, count: float
+) -> None:
+    answer(monkeypatch, "active_queries", figures)
+    with reading(target.database) as connection:
+        assert health.active_queries(connection) == count
+
+
+@pytest.mark.parametrize(
+    ("statement", "figures", "read", "option"),
+    [
+        ("replica_lag", "1, 0, 0.0", health.replica_lag_seconds, "--max-replica-lag"),
+        ("active_queries", "1, 0", health.active_queries, "--max-active-queries"),
+    ],
+)
+def test_what_the_role_may_not_see_is_refused_with_what_to_do(
+    target: Target,
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+    figures: str,
+    read: Any,
+    option: str,
+) -> None:
+    answer(monkeypatch, statement, figures)
+    with (
+        pytest.raises(NotReadyError, match=f"pg_monitor, or leave out {option}"),
+        reading(target.database) as connection,
+    ):
+        read(connection)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({}, None),
+        ({"max_replica_lag_seconds": 1.0}, "replica lag"),
+        ({"max_active_queries": 1}, "active queries"),
+    ],
+)
+def test_a_figure_is_read_only_where_the_options_bound_it(
+    target: Target, monkeypatch: pytest.MonkeyPatch, options: Any, kind: str | None
+) -> None:
+    answer(monkeypatch, "replica_lag", "0, 0, 9.0")
+    answer(monkeypatch, "active_queries", "0, 9")
+    throttle = health.make_throttle(RotationOptions(**options), lambda: 0.0)
+    with reading(target.database) as connection:
+        wait = throttle.next_wait(connection)
+    assert (wait and wait.kind) == kind
