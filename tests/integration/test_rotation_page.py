@@ -268,7 +268,9 @@ def test_a_pause_is_something_to_wait_for(
     assert f"Waiting for {said}" in text(watcher)
 
 
-def test_of_a_distributed_rotation_without_workers_it_says_so(watcher: Client, leaked: None) -> None:
+def test_of_a_distributed_rotation_without_workers_it_says_so(
+    watcher: Client, leaked: None
+) -> None:
     operation = running(distributed=True)
     BatchOperation.objects.create_asynchronous("rotation.range", context_object=operation)
     page = text(watcher)
