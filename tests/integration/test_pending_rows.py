@@ -51,7 +51,7 @@ def test_a_walk_tells_how_far_it_looked_unless_there_was_no_more(
     assert found.upper_keys(None, 3, 9) == Stretch([4, 11, 12])
     monkeypatch.setattr(pending_rows, "WALK_ROWS", 4)
     assert found.upper_keys(None, 2, 9) == Stretch([3, 4], 4)
-    assert found.upper_keys(6, 9, 9) == Stretch([11], 11)
+    assert found.upper_keys(5, 9, 9) == Stretch([11], 11)
     assert found.upper_keys(8, 9, 9) == Stretch([12])
     assert found.upper_keys(12, 9, 9) == Stretch([])
 
