@@ -50,7 +50,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("scripts/mutants: interrupted; its servers are gone", file=sys.stderr)
         return INTERRUPTED
-    _tell(verdicts, len(mutants), arguments)
+    _tell([*verdicts, *_noticed_before(mutants, verdicts, arguments)], len(mutants), arguments)
     return JUDGED
 
 
@@ -66,11 +66,34 @@ def _mutants(rooms: Rooms, arguments: Arguments) -> Iterator[Mutant]:
 
 def _chosen(mutants: Sequence[Mutant], arguments: Arguments) -> list[Mutant]:
     if arguments.again:
-        left = set(json.loads((KEPT / "survivors.json").read_text()))
+        left = {key for key, fate, _ in _kept() if Fate[fate] is Fate.SURVIVED}
         return [mutant for mutant in mutants if mutant.key in left]
     if arguments.sample is None:
         return list(mutants)
     return sample(mutants, arguments.sample, arguments.seed)
+
+
+def _kept() -> list[tuple[str, str, int]]:
+    """The verdicts of the last run."""
+    file = KEPT / "verdicts.json"
+    if not file.exists():
+        raise ConfigurationError("nothing was judged yet")
+    return [(key, fate, tests) for key, fate, tests in json.loads(file.read_text())]
+
+
+def _noticed_before(
+    mutants: Sequence[Mutant], verdicts: Sequence[Verdict], arguments: Arguments
+) -> list[Verdict]:
+    """With ``--again`` the verdicts that nobody asked for again."""
+    if not arguments.again:
+        return []
+    anew = {verdict.mutant.key for verdict in verdicts}
+    there = {mutant.key: mutant for mutant in mutants}
+    return [
+        Verdict(there[key], Fate[fate], tests)
+        for key, fate, tests in _kept()
+        if key in there and key not in anew
+    ]
 
 
 def _judge_all(rooms: Rooms, chosen: Sequence[Mutant], arguments: Arguments) -> list[Verdict]:
@@ -145,11 +168,11 @@ def _judge_each(
 
 def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None:
     print(score.as_text(verdicts))
-    left = [v.mutant.key for v in verdicts if v.fate is Fate.SURVIVED]
+    kept = [(v.mutant.key, v.fate.name, v.tests) for v in verdicts]
+    score.write(KEPT / "verdicts.json", json.dumps(kept))
     score.write(KEPT / "survivors.txt", score.survivors(verdicts))
-    score.write(KEPT / "survivors.json", json.dumps(left))
-    print(f"{len(left)} survived: {(KEPT / 'survivors.txt').relative_to(PROJECT)}")
-    if arguments.rooms or arguments.again:
+    print(f"survivors: {(KEPT / 'survivors.txt').relative_to(PROJECT)}")
+    if arguments.rooms:
         return
     command = ["scripts/mutants"]
     if arguments.sample is not None:
@@ -157,6 +180,9 @@ def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None
     if arguments.minutes is not None:
         command += ["--minutes", f"{arguments.minutes:g}"]
     how = "" if len(verdicts) == total else ", chosen by chance"
+    if arguments.again:
+        command.append("--again")
+        how += "; what had survived was judged again after tests were added"
     text = score.page(
         verdicts,
         commit=commit(PROJECT),
