@@ -1,4 +1,4 @@
-"""Rotate a leaked secret token column on a live PostgreSQL table.
+"""Rotate a leaked token column on a live PostgreSQL table.
 
 A reusable Django app that knows no particular model. This is its public face, together with
 ``token_rotation.models``, ``.admin``, ``.schema``, ``.errors``, ``.operations``, ``.page``,

@@ -1,4 +1,4 @@
-"""The public names of a package, each imported when it is first used.
+"""The public names of a package, imported on first use.
 
 Django imports a package before its models may be loaded, and whoever uses one room should not pay
 for all of them. So a package lists where its names live, and this module fetches them (PEP 562).
@@ -12,7 +12,10 @@ from typing import Any
 
 
 def public_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of ``package``: ``modules`` maps each name to its module."""
+    """Return the ``__getattr__`` of ``package``.
+
+    ``modules`` maps each public name to the module that defines it.
+    """
 
     def get(name: str) -> Any:
         if name not in modules:

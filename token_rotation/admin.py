@@ -1,4 +1,4 @@
-"""Rotate tokens in the admin, with the same rules as the command."""
+"""Rotate tokens in the admin, by the command's rules."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ LOGGED = "Rotated the token."
 
 
 class RotatingAdmin(AdminBase):
-    """A ``ModelAdmin`` with an action that rotates selected rows, and a button for one row.
+    """A ``ModelAdmin`` that can rotate selected rows, or one row.
 
-    Both ask for confirmation, since links with the old tokens stop working. Both need the
-    permission to change the rows, and write to the admin's log. Tokens are neither shown nor
-    edited, unless ``fields`` or ``fieldsets`` of a subclass name them.
+    It has an action for the selected rows, and a button for one row. Both ask for confirmation,
+    since links with the old tokens stop working. Both need the permission to change the rows, and
+    write to the admin's log. Tokens are neither shown nor edited, unless ``fields`` or
+    ``fieldsets`` of a subclass name them.
     """
 
     actions = ("rotate_tokens",)
@@ -45,7 +46,10 @@ class RotatingAdmin(AdminBase):
         description="Rotate the tokens of the selected %(verbose_name_plural)s",
     )
     def rotate_tokens(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Rotate the selected rows, at most one batch: more would take too long for a page."""
+        """Rotate the selected rows, at most one batch.
+
+        More would take too long for a page.
+        """
         rows = queryset.order_by()[: ROWS_AT_MOST + 1].count()
         if rows > ROWS_AT_MOST:
             text = f"More than {ROWS_AT_MOST:,} are selected. Nothing was changed."
@@ -117,6 +121,9 @@ class RotatingAdmin(AdminBase):
 
 
 def _resent(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the fields that select the action and its rows, to send again on confirmation."""
+    """Return the form fields that the confirmation sends again.
+
+    They select the action and its rows.
+    """
     names = ("action", "index", "select_across", ACTION_CHECKBOX_NAME)
     return [(name, value) for name in names for value in request.POST.getlist(name)]

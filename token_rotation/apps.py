@@ -9,7 +9,10 @@ class TokenRotationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register system checks and actions; hook into Django's ORM and makemigrations."""
+        """Register system checks and actions, and install the hooks.
+
+        The hooks go into Django's ORM and makemigrations.
+        """
         from token_rotation.declare.returning import read_back_foreign_tokens  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
 

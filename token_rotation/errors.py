@@ -12,7 +12,7 @@ class RotationError(Exception):
 
 
 class NotReadyError(RotationError):
-    """The table, its guard or its indexes are not as the rotation needs them.
+    """The table, guard or indexes are unfit for a rotation.
 
     ``problems`` holds one sentence each, with the command that mends it.
     """
@@ -23,11 +23,17 @@ class NotReadyError(RotationError):
 
 
 class UnknownTargetError(RotationError):
-    """No model, or no database, of that name has a rotating token."""
+    """No model with a rotating token has that name.
+
+    Or no database has that name.
+    """
 
 
 class DatabaseGoneError(RotationError):
-    """The database was out of reach, or kept failing, for longer than the retry time."""
+    """The database stayed out of reach beyond the retry time.
+
+    Or it kept failing for longer than that.
+    """
 
 
 class StatementError(RotationError):
@@ -35,7 +41,7 @@ class StatementError(RotationError):
 
 
 class TokenSourceError(RotationError):
-    """The function that makes tokens is missing, or made something else."""
+    """The function for tokens is missing, or made something else."""
 
 
 class UnyieldingRowsError(RotationError):
@@ -43,7 +49,10 @@ class UnyieldingRowsError(RotationError):
 
 
 class TooManyRowsError(RotationError):
-    """More rows were chosen for one transaction than may be locked at a time."""
+    """Too many rows chosen for one transaction.
+
+    They are more than may be locked at a time.
+    """
 
 
 class NotDispatchableError(RotationError):
@@ -51,19 +60,31 @@ class NotDispatchableError(RotationError):
 
 
 class WithdrawnError(RotationError):
-    """The broker was lost before all ranges of a distributed rotation were sent."""
+    """The broker was lost before all ranges were sent.
+
+    The ranges are those of a distributed rotation.
+    """
 
 
 class AbortedError(RotationError):
-    """The operator asked for an end at once; PostgreSQL rolled the running batch back."""
+    """The operator asked for an end at once.
+
+    PostgreSQL rolled the running batch back.
+    """
 
 
 class ListError(RotationError):
-    """A list of tokens or keys cannot be used; the message quotes nothing of it."""
+    """A list of tokens or keys is unusable.
+
+    The message quotes nothing of it.
+    """
 
 
 class SelectionError(RotationError):
-    """A time, a filter or options do not fit, so that they select no rows."""
+    """The options select no rows.
+
+    A time, a filter or options do not fit.
+    """
 
 
 class EvidenceError(RotationError):

@@ -1,4 +1,4 @@
-"""What the engine tells its observers."""
+"""The events that the engine sends to its observers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from token_rotation.selection.key_range import KeyRange
 
 @dataclass(frozen=True, slots=True)
 class BatchDone:
-    """A batch committed. ``is_giving_way``: the next batch is small for the sake of traffic."""
+    """A batch committed.
+
+    ``is_giving_way``: the next batch is small for the sake of traffic.
+    """
 
     keys: KeyRange
     rotated_rows: int
@@ -29,7 +32,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """A fault occurred; what did not commit before it will be tried again."""
+    """A fault occurred; the rotation will retry.
+
+    It tries again what did not commit before the fault.
+    """
 
     reason: str
     attempt: int
@@ -45,7 +51,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class RangesSeen:
-    """How many ranges of a distributed rotation wait, run, and have finished."""
+    """The ranges of a distributed rotation: waiting, running, finished.
+
+    It gives the number of each.
+    """
 
     waiting: int
     at_work: int

@@ -1,4 +1,7 @@
-"""Base classes of models with a rotating token, and the table of retired tokens."""
+"""Base classes of models with a rotating token.
+
+It also holds the table of retired tokens.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ __all__ = ["RetiredToken", "RotatesToken", "RotatingQuerySet", "RotatingToken"]
 
 
 class RetiredToken(models.Model):
-    """The SHA-256 of a replaced token, which opens nothing any more.
+    """The SHA-256 of a replaced token.
+
+    The replaced token opens nothing any more.
 
     The triggers of ``keep_retired`` write it; without them the table stays empty. ``source`` is
     "table.column". Only the hash is indexed: a search by time reads the whole table.

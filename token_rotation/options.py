@@ -1,4 +1,4 @@
-"""What an operator may choose, with defaults."""
+"""The options of an operator, with defaults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def flag_of(field_name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RotationOptions:
-    """How to rotate.
+    """The options of a rotation.
 
     ``batch_rows`` fixes the batch size; without it, the size adapts to ``target_batch_seconds``.
     ``limit_rows`` ends the run after that many rows. ``lock_timeout_ms`` bounds each wait for a
@@ -63,7 +63,7 @@ class RotationOptions:
 
     @property
     def cli_args(self) -> Iterator[str]:
-        """The flags that a later run needs to do the same.
+        """Return the flags that repeat these options in a later run.
 
         Defaults are left out.
         """
@@ -97,7 +97,10 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class SelectionOptions:
-    """Which rows: a time and Django filters as they were typed, and a list."""
+    """The selection of rows, as typed.
+
+    It is a time, Django filters, and a list.
+    """
 
     issued_before: str | None = None
     where: tuple[str, ...] = ()
@@ -106,7 +109,10 @@ class SelectionOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """How to report; ``exact`` counts every row, however long that takes."""
+    """The options of a report.
+
+    ``exact`` counts every row, however long that takes.
+    """
 
     format: str = "text"
     exact: bool = False

@@ -1,1 +1,4 @@
-"""The rotation's loop: ranges, batches, retries, waits. It prints nothing and reads no settings."""
+"""The rotation's loop: ranges, batches, retries, waits.
+
+It prints nothing and reads no settings.
+"""

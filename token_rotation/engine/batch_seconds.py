@@ -1,4 +1,4 @@
-"""How long batches took: a histogram of fixed size."""
+"""A histogram, of fixed size, of the seconds batches took."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ EVERY_BOUND = (*(f"{bound:g}" for bound in BOUNDS), "+Inf")
 
 @dataclass(slots=True)
 class BatchSeconds:
-    """A histogram: batches by the first bound that they did not exceed, and their sum."""
+    """A histogram of batch times, and their sum.
+
+    Each batch counts at the first bound that it did not exceed.
+    """
 
     sum_seconds: float = 0.0
     counts: list[int] = field(default_factory=lambda: [0] * len(EVERY_BOUND))
@@ -27,16 +30,25 @@ class BatchSeconds:
         self.sum_seconds += seconds
 
     def cumulative(self) -> list[tuple[str, int]]:
-        """Each bound with the number of batches that took no longer, as Prometheus wants them."""
+        """Return each bound with the batches that took no longer.
+
+        This is the form that Prometheus expects.
+        """
         return list(zip(EVERY_BOUND, accumulate(self.counts), strict=True))
 
     def as_dict(self) -> dict[str, Any]:
-        """What a record keeps: JSON values. Bounds without batches are left out."""
+        """Return the JSON values that a record keeps.
+
+        Bounds without batches are left out.
+        """
         counts = {b: count for b, count in zip(EVERY_BOUND, self.counts, strict=True) if count}
         return {"sum": round(self.sum_seconds, 6), "counts": counts}
 
     def add(self, kept: Any) -> None:
-        """Add what a record has kept. Anything else, as in an old record, adds nothing."""
+        """Add what a record has kept.
+
+        Anything else, as in an old record, adds nothing.
+        """
         stored = read_object(kept)
         counts = read_object(stored.get("counts"))
         self.sum_seconds += read_number(stored.get("sum"))

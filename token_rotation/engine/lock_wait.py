@@ -1,4 +1,7 @@
-"""Wait for rows that others lock, for a bounded time, and see who locks them."""
+"""Wait for locked rows, and see who locks them.
+
+The wait has a time limit.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ LOOK_AFTER_SECONDS = 0.1
 
 
 class LockWait:
-    """Waits for locked rows, up to ``at_most_seconds`` since the last progress.
+    """A wait for locked rows, up to ``at_most_seconds``.
 
-    Only a backend that really waits is told by PostgreSQL whom it waits for. So a worker queues
-    for the row, and a second connection asks meanwhile who is ahead of it.
+    The time counts from the last progress.
+
+    PostgreSQL tells whom a backend waits for only while it really waits. So a worker queues for the
+    row, and a second connection asks meanwhile who is ahead of it.
     """
 
     def __init__(
@@ -50,15 +55,18 @@ class LockWait:
         self.waited_seconds = 0.0
 
     def restart(self) -> None:
-        """Let the next wait last its full time: rows were rotated since the last one."""
+        """Let the next wait last its full time again.
+
+        Rows were rotated since the last one.
+        """
         self._since = None
         self.blockers = ()
 
     def wait(self, worker: Worker, keys: KeyRange) -> bool:
-        """Let ``worker`` wait for the first pending row of a range, and rotate it.
+        """Let ``worker`` wait for a range's first row, and rotate.
 
-        True as soon as nobody else locks the row, or the end is asked for. False when the time is
-        up; ``blockers`` then holds who was seen last.
+        Waits for the first pending row. True as soon as nobody else locks the row, or the end is
+        asked for. False when the time is up; ``blockers`` then holds who was seen last.
         """
         started_at = self._clock()
         self._since = started_at if self._since is None else self._since
@@ -91,7 +99,10 @@ class LockWait:
 def _attempt(
     worker: Worker, keys: KeyRange, wait_seconds: float, watching: Connection
 ) -> tuple[bool, tuple[Blocker, ...]]:
-    """Wait up to ``wait_seconds``: was the row free in that time, and who was seen in the way?"""
+    """Wait up to ``wait_seconds`` for the row.
+
+    Tells if the row was free in that time, and who was seen in the way.
+    """
     is_over = Event()
     look_after = min(LOOK_AFTER_SECONDS, wait_seconds / 2)
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -107,7 +118,10 @@ def _attempt(
 def _blockers_of(
     pid: int, is_over: Event, look_after: float, watching: Connection
 ) -> tuple[Blocker, ...]:
-    """Who blocks ``pid``; nobody where that cannot be seen, which is no reason not to wait."""
+    """Return who blocks ``pid``; nobody where that is hidden.
+
+    A hidden blocker is no reason not to wait.
+    """
     if is_over.wait(look_after):
         return ()
     try:

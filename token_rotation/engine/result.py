@@ -1,4 +1,4 @@
-"""How a rotation ended."""
+"""The end of a rotation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """A session that locks a pending row; state and age are None where the role may not see them.
+    """A session that locks a pending row.
+
+    State and age are None where the role may not see them.
 
     A transaction that was prepared for two-phase commit has no backend: its ``pid`` is 0.
     """
@@ -41,7 +43,7 @@ class Blocker:
 
 @dataclass(slots=True)
 class Result:
-    """How a rotation ended, or how far it is.
+    """The end of a rotation, or its progress so far.
 
     ``rotated_rows`` counts the commits that PostgreSQL has confirmed. ``waited_seconds`` is the
     time that the rotation held back, by kind of wait, on average over its workers.
@@ -62,7 +64,7 @@ class Result:
     batch_seconds: BatchSeconds = field(default_factory=BatchSeconds)
 
     def add(self, figures: Mapping[str, Any]) -> None:
-        """Add the batches, retries and waits of other work, as a record has kept them."""
+        """Add another work's batches, retries and waits from a record."""
         self.batches += read_number(figures.get("batches"))
         self.retries += read_number(figures.get("retries"))
         self.batch_seconds.add(figures.get("batch_seconds"))
@@ -71,7 +73,10 @@ class Result:
 
 
 def mean_seconds(waits: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of several workers' waits, by kind. Each may grow in another thread meanwhile."""
+    """Return the mean of several workers' waits, by kind.
+
+    Each may grow in another thread meanwhile.
+    """
     mean: dict[str, float] = {}
     for one in map(dict, waits):
         for kind, seconds in one.items():

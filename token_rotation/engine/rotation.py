@@ -97,7 +97,9 @@ class Rotation:
         self.result = Result()
 
     def run(self) -> Result:
-        """Rotate until nothing is pending, the limit is reached, or the end is asked for.
+        """Rotate until nothing is pending, or a stop.
+
+        A stop is the row limit, or a wish to end.
 
         Raises a RotationError when it cannot go on; ``result`` then says how far it came.
         """
@@ -122,12 +124,18 @@ class Rotation:
             return self._end(Outcome.LIMIT_REACHED)
 
     def change_pace(self, pace: Pace) -> None:
-        """Go on at another pace from the next batch on. From any thread."""
+        """Change the pace from the next batch on.
+
+        Any thread may call it.
+        """
         self._throttle.change(pace)
         self._observe(Remark(f"The pace was changed: {pace}."))
 
     def sum_up(self) -> None:
-        """Bring ``result`` up to date. From any thread, any number of times."""
+        """Bring ``result`` up to date.
+
+        Any thread may call it, any number of times.
+        """
         waited_seconds = mean_seconds([worker.pace.waited_seconds for worker in self._workers])
         if self._lock_wait.waited_seconds:
             waited_seconds["row locks"] = self._lock_wait.waited_seconds
@@ -163,9 +171,9 @@ class Rotation:
         return self.result
 
     def _stays_locked(self, keys: KeyRange) -> bool:
-        """Wait for the first pending row of ``keys``; True when the rotation should wait no more.
+        """Wait for the first pending row of ``keys``.
 
-        Raises UnyieldingRowsError.
+        Return True when the rotation should wait no more. Raises UnyieldingRowsError.
         """
         is_last = self._progress.is_last_wait()
         is_free = self._pool.by_one(partial(self._lock_wait.wait, keys=keys))
@@ -176,7 +184,10 @@ class Rotation:
         return is_last or not is_free
 
     def _observe(self, event: Event) -> None:
-        """Count and pass on, one event at a time whatever the number of workers."""
+        """Count and pass on events, one at a time.
+
+        The number of workers does not matter.
+        """
         with self._observing:
             if isinstance(event, BatchDone):
                 self.result.rotated_rows += event.rotated_rows

@@ -1,4 +1,4 @@
-"""How many rows a rotation may still rotate."""
+"""The number of rows a rotation may still rotate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from threading import Lock
 
 
 class RowLimit:
-    """At most ``limit_rows`` rows, shared by any number of threads; None: no limit.
+    """At most ``limit_rows`` rows, shared by threads.
+
+    Any number of threads may share it. None: no limit.
 
     A batch takes its rows beforehand and gives back what it did not use. So batches at the same
     time cannot exceed the limit together.

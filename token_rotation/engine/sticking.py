@@ -1,4 +1,7 @@
-"""Tell rows that cannot be rotated from rows that others touch at the same time."""
+"""Tell rows that cannot rotate from rows that others touch.
+
+Others touch them at the same time.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ TRY_ONE_ROW_SECONDS = 0.2
 
 
 def check_that_changes_stick(target: Target, keys: KeyRange | None, pool: WorkerPool) -> None:
-    """Rotate the first pending row of ``keys`` and look at it while it is locked.
+    """Rotate the first pending row of ``keys`` and check it.
+
+    Looks at the row while it is locked.
 
     Without the lock, a row that somebody asks for again at that moment would look the same.
     Raises UnyieldingRowsError where the row is still pending.

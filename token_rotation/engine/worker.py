@@ -31,7 +31,9 @@ PROBE_SECONDS = 2
 
 
 class Worker:
-    """Takes ranges from an allocator until there are none, and rotates them one by one.
+    """A worker: rotates ranges from an allocator one by one.
+
+    It ends when the allocator has none left.
 
     Each worker has a connection, a batch size and retries of its own. All workers share the
     throttle and the row limit.
@@ -96,7 +98,9 @@ class Worker:
         )
 
     def one_pass(self, allocator: Allocator) -> PassOutcome:
-        """Rotate ranges until none is left, the limit is reached, or the end is asked for.
+        """Rotate ranges until none is left, or a stop.
+
+        A stop is the row limit, or a wish to end.
 
         Raises what RetryLoop raises.
         """
@@ -126,14 +130,19 @@ class Worker:
         return is_reachable(self._database, connect_seconds=PROBE_SECONDS)
 
     def tell_of_looking(self) -> None:
-        """Say now and then that looking for pending rows takes long."""
+        """Report now and then that the look-up takes long.
+
+        It looks for pending rows.
+        """
         now = self._clock()
         if now >= self._tell_at:
             self._tell_at = now + TELL_EVERY_SECONDS
             self._observe(Waiting("looking for pending rows among those that are done"))
 
     def _may_go_on(self, allocator: Allocator) -> bool:
-        """Wait, with nothing locked, as long as the throttle says so; False at the pass's end.
+        """Wait, with nothing locked, while the throttle says so.
+
+        Return False at the pass's end.
 
         Another worker's error closes the allocator. It is told when all workers have ended.
         """
@@ -149,7 +158,10 @@ class Worker:
         return self.pace.next_wait(self.connection)
 
     def _next_range(self, allocator: Allocator, batch_rows: int) -> KeyRange | None:
-        """The next range of about ``batch_rows`` rows; None where one look-up found none."""
+        """Return the next range of about ``batch_rows`` rows.
+
+        None where one look-up found none.
+        """
 
         def look_up() -> KeyRange | None:
             self.connection.open()  # the others wait for the allocator while one looks up

@@ -1,4 +1,7 @@
-"""The workers of a rotation: all of them in a pass, one of them between passes."""
+"""The workers of a rotation.
+
+All of them work in a pass, one of them between passes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ Answer = TypeVar("Answer")
 
 
 class WorkerPool:
-    """Runs all workers in a pass, and one of them between passes.
+    """The workers: all in a pass, one between passes.
 
     A worker that the server does not serve leaves the rotation to the others. It tries to come back
     while they make progress. When the last one cannot go on, the rotation ends.
@@ -36,7 +39,7 @@ class WorkerPool:
         self._at_work = 0  # in a pass
 
     def one_pass(self, allocator: Allocator) -> PassOutcome:
-        """Rotate every range once; what was left.
+        """Rotate every range once; return what was left.
 
         Raises, when all workers have ended, what ends the rotation. A lone worker needs no thread.
         """
@@ -48,7 +51,9 @@ class WorkerPool:
         return sum((one.result() for one in running), PassOutcome())
 
     def by_one(self, ask: Callable[[Worker], Answer]) -> Answer:
-        """Let one worker do something while the others are idle, and announce what it rotated.
+        """Let one worker work while the others are idle.
+
+        Announces what it rotated.
 
         The next worker does it where the server does not serve the first.
         """
@@ -64,7 +69,9 @@ class WorkerPool:
                 worker.announcements.close_receiver_connections()
 
     def _work(self, worker: Worker, allocator: Allocator) -> PassOutcome:
-        """One worker's part of a pass. Where it cannot go on, the others finish their batch.
+        """Do one worker's part of a pass.
+
+        Where it cannot go on, the others finish their batch.
 
         The range of a worker that leaves is for the next pass.
         """
@@ -84,7 +91,10 @@ class WorkerPool:
         return PassOutcome()
 
     def _leaves(self, worker: Worker, error: DatabaseGoneError) -> bool:
-        """Return True when others go on without this worker; the last one stays."""
+        """Return True when others go on without this worker.
+
+        The last one stays.
+        """
         with self._lock:
             if len(self._able) == 1:
                 return False
@@ -94,7 +104,9 @@ class WorkerPool:
         return True
 
     def _is_able(self, worker: Worker, allocator: Allocator) -> bool:
-        """Wait until a worker that has left may come back; False when the pass is over.
+        """Wait until a worker that has left may come back.
+
+        Return False when the pass is over.
 
         It is not enough that the server answers. Where a table is locked or the server is
         read-only, workers would leave and come back in turn for ever.

@@ -1,1 +1,4 @@
-"""VACUUM and REINDEX, beside a rotation and after it. No token is written here."""
+"""VACUUM and REINDEX, beside a rotation and after it.
+
+No token is written here.
+"""

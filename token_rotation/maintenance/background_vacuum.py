@@ -1,4 +1,4 @@
-"""VACUUM beside a rotation, so that the table does not grow."""
+"""VACUUM beside a rotation, against table growth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ CANCEL_TIMES = 25
 
 
 def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
-    """Rotated rows after which a VACUUM is due: a part of the table, at least 50,000.
+    """Return the rotated rows after which a VACUUM is due.
+
+    They are a part of the table, at least 50,000.
 
     The server's estimate counts. A VACUUM that meets rows on the move makes it too low, so that
     the next one comes sooner.
@@ -41,12 +43,17 @@ def due_rows(connection: Connection, target: Target, every_percent: float) -> fl
 
 
 def cost_limit(*, meets_traffic: bool) -> int:
-    """The pace of a VACUUM beside a rotation, as PostgreSQL's vacuum_cost_limit."""
+    """Return the pace of a VACUUM beside a rotation.
+
+    It is a value of PostgreSQL's vacuum_cost_limit.
+    """
     return GENTLE_COST_LIMIT if meets_traffic else BRISK_COST_LIMIT
 
 
 class BackgroundVacuum:
-    """Vacuums the table beside the batches, so that they reuse the space of replaced rows.
+    """VACUUMs of the table beside the batches.
+
+    They let the batches reuse the space of replaced rows.
 
     - A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
       50,000; one at a time.
@@ -93,7 +100,10 @@ class BackgroundVacuum:
             self._start(self._look)
 
     def rotated(self, rows: int) -> None:
-        """Count rotated rows; begin a VACUUM when it is due. Returns at once."""
+        """Count rotated rows; begin a VACUUM when it is due.
+
+        Returns at once.
+        """
         self._rows_since += rows
         if self._is_busy:
             self._give_way()
@@ -102,7 +112,10 @@ class BackgroundVacuum:
             self._start(self._clean)
 
     def _give_way(self) -> None:
-        """End a fast VACUUM that is in the way; ``_clean`` then begins a slow one."""
+        """End a fast VACUUM that is in the way.
+
+        ``_clean`` then begins a slow one.
+        """
         now, vacuum = time.monotonic(), self._vacuum
         if not self._meets_traffic():
             self._others_since = None
@@ -117,7 +130,10 @@ class BackgroundVacuum:
             Thread(target=vacuum.cancel, daemon=True).start()
 
     def close(self) -> None:
-        """End the VACUUM that runs, if any; what it has cleaned stays so."""
+        """End the VACUUM that runs, if any.
+
+        What it has cleaned stays clean.
+        """
         self._closed = True
         for _ in range(CANCEL_TIMES):
             if self._thread is None or not self._is_busy:
@@ -131,12 +147,18 @@ class BackgroundVacuum:
         return self._thread is not None and self._thread.is_alive()
 
     def _start(self, work: Callable[[], None]) -> None:
-        """In a daemon thread: a server that does not answer must not keep the process alive."""
+        """Start the VACUUM in a daemon thread.
+
+        A server that does not answer must not keep the process alive.
+        """
         self._thread = Thread(target=work, name="rotation-vacuum", daemon=True)
         self._thread.start()
 
     def _look(self) -> None:
-        """Note how many rows make a VACUUM due, and the transaction from which on rows die."""
+        """Note when a VACUUM is due, and the current transaction.
+
+        It is due after a number of rows. Rows die from that transaction on.
+        """
         connection = Connection(self._target.database)
         with suppress(psycopg2.Error, OperationalError):  # it looks again, or says why not
             self._usual_due_rows = due_rows(connection, self._target, self._every_percent)

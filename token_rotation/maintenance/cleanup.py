@@ -1,4 +1,7 @@
-"""Clean up after a rotation: dead rows, statistics, the token's indexes."""
+"""Clean up after a rotation.
+
+It treats dead rows, statistics and the token's indexes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ Answer = TypeVar("Answer")
 
 
 class Cleanup:
-    """VACUUM (ANALYZE) of the table, then REINDEX CONCURRENTLY of the token's bloated indexes.
+    """VACUUM (ANALYZE), then REINDEX CONCURRENTLY of bloated indexes.
+
+    The VACUUM is of the table. The indexes are the token's.
 
     Each step ends by itself, is skipped with a reason, or is stopped. No step undoes another, and
     a later run does what is left. Call it when nothing is pending.
@@ -42,7 +47,9 @@ class Cleanup:
         self._command = target.clean_up_command
 
     def run(self) -> bool:
-        """Clean up, and say what is skipped. Return False when it was stopped.
+        """Clean up and report what is skipped.
+
+        Return False when it was stopped.
 
         Raises RotationError when the database is out of reach.
         """
@@ -86,7 +93,7 @@ class Cleanup:
         return ended.skipped_because
 
     def _say_who_needs_the_rest(self, before: Storage, began_xid: int) -> None:
-        """Name who still needs dead rows that the VACUUM had to leave.
+        """Name who still needs dead rows that VACUUM left.
 
         Snapshots that are younger than the VACUUM do not matter, nor do few rows.
         """
@@ -124,7 +131,10 @@ class Cleanup:
         return self._watch(lambda: reindex.run(index.name), reindex.cancel)
 
     def _watch(self, work: Callable[[], Answer], cancel: Callable[[], None]) -> Answer:
-        """Answer signals while ``work`` runs, and tell the waiting person how far it is."""
+        """Answer signals while ``work`` runs, and report progress.
+
+        The report is for the person who waits.
+        """
         tell_at = time.monotonic() + TELL_EVERY_SECONDS
 
         def look() -> None:
@@ -140,7 +150,10 @@ class Cleanup:
         return answering_signals(work, meanwhile=look)
 
     def _tell(self) -> None:
-        """Say what the server does now. If that fails, the work goes on."""
+        """Report the server's current work.
+
+        If that fails, the work goes on.
+        """
         try:
             with reading(self._target.database) as connection:
                 row = connection.row(

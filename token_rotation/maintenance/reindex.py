@@ -15,7 +15,9 @@ ATTEMPTS = 3
 
 
 class TokenReindex:
-    """REINDEX INDEX CONCURRENTLY, on a connection of its own that ends with each call.
+    """REINDEX INDEX CONCURRENTLY on a connection of its own.
+
+    The connection ends with each call.
 
     Both methods return None when done, else the reason for people. They raise no database error. A
     REINDEX that is killed leaves an invalid index, named ..._ccnew or ..._ccold. It is of no use
@@ -27,11 +29,17 @@ class TokenReindex:
         self._session = AutocommitSession(target.database)
 
     def drop_leftovers(self) -> str | None:
-        """Remove what REINDEXes left that have ended; one that still runs is left alone."""
+        """Drop the leftovers of REINDEXes that have ended.
+
+        One that still runs is left alone.
+        """
         return self._session.attempt(self._drop)
 
     def run(self, index: str) -> str | None:
-        """Rebuild ``index``. After a deadlock, remove the leftovers and try again."""
+        """Rebuild ``index``.
+
+        After a deadlock, remove the leftovers and try again.
+        """
 
         def attempt(connection: Connection) -> str | None:
             reason = self._drop(connection)
@@ -46,7 +54,10 @@ class TokenReindex:
         )
 
     def cancel(self) -> None:
-        """Cancel as ``AutocommitSession`` does. The old index stays in use."""
+        """Cancel as ``AutocommitSession`` does.
+
+        The old index stays in use.
+        """
         self._session.cancel()
 
     def _drop(self, connection: Connection) -> str | None:

@@ -1,4 +1,7 @@
-"""One VACUUM of a target's table at a stated pace, or the reason for none."""
+"""One VACUUM of a target's table at a stated pace.
+
+If there is none, it gives the reason.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from token_rotation.sql import vacuum as vacuum_sql
 
 @dataclass(frozen=True, slots=True)
 class Vacuumed:
-    """How a VACUUM ended: ``skipped_because`` is None when it is done."""
+    """The end of a VACUUM.
+
+    ``skipped_because`` is None when it is done.
+    """
 
     skipped_because: str | None
     seconds: float = 0.0
@@ -26,7 +32,9 @@ class Vacuumed:
 
 
 class TableVacuum:
-    """A VACUUM at a cost limit of its own, on a connection that ends with it.
+    """A VACUUM with its own cost limit and connection.
+
+    The connection ends with it.
 
     ``cost_limit`` is PostgreSQL's vacuum_cost_limit, the work between two pauses of 2 ms; by
     default it is autovacuum's.
@@ -37,7 +45,9 @@ class TableVacuum:
         self._session = AutocommitSession(target.database, cost_limit=cost_limit)
 
     def run(self, *, since_xid: int | None = None, analyze: bool = False) -> Vacuumed:
-        """Vacuum, or give the reason for none. Raises no database error.
+        """Vacuum, or return the reason for none.
+
+        Raises no database error.
 
         ``since_xid`` is an answer of ``next_transaction``. Where somebody's snapshot still needs
         every row that died after that transaction, the VACUUM is skipped: it could clean nothing.
@@ -52,7 +62,10 @@ class TableVacuum:
         return Vacuumed(self._session.attempt(work), time.monotonic() - started_at)
 
     def cancel(self) -> None:
-        """Cancel as ``AutocommitSession`` does. What was cleaned stays clean."""
+        """Cancel as ``AutocommitSession`` does.
+
+        What was cleaned stays clean.
+        """
         self._session.cancel()
 
     def _reason_to_skip(self, connection: Connection, since_xid: int | None) -> str | None:
@@ -85,7 +98,10 @@ def may_vacuum(connection: Connection, target: Target) -> bool:
 
 
 def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
-    """Who vacuums, analyzes or indexes the table now; None when nobody does."""
+    """Return who vacuums, analyzes or indexes the table now.
+
+    None when nobody does.
+    """
     row = connection.row(vacuum_sql.maintenance_lock_holder(), {"table": target.table})
     if row is None:
         return None

@@ -13,12 +13,18 @@ from token_rotation.targets.discovery import model_of
 
 
 def has_listeners(target: Target) -> bool:
-    """Whether anybody listens to the rotations of the target's model."""
+    """Return True when anybody listens to the model's rotations.
+
+    The model is the target's.
+    """
     return bool(tokens_rotated.has_listeners(model_of(target)))
 
 
 def announce(target: Target, keys: Sequence[Key]) -> int:
-    """Send ``tokens_rotated``; how many receivers failed. They are logged and stop nothing."""
+    """Send ``tokens_rotated``; return the number of failed receivers.
+
+    Failures are logged and stop nothing.
+    """
     answers = tokens_rotated.send_robust(
         sender=model_of(target),
         target=target.label,
@@ -29,9 +35,10 @@ def announce(target: Target, keys: Sequence[Key]) -> int:
 
 
 class Announcements:
-    """Keeps the keys of a worker's commits until the worker has time to send them.
+    """The keys of a worker's commits, kept until sent.
 
-    That is never while a transaction is open, nor while the time of a batch is taken.
+    The worker sends them when it has time. That is never while a transaction is open, nor while the
+    time of a batch is taken.
     """
 
     def __init__(self, target: Target) -> None:
@@ -44,7 +51,10 @@ class Announcements:
         self._keys += keys
 
     def send(self) -> None:
-        """Announce what was kept. It is lost if the process dies before; a replay sends it."""
+        """Announce what was kept.
+
+        It is lost if the process dies before; a replay sends it.
+        """
         keys, self._keys = self._keys, []
         if keys:
             self._has_sent = True
@@ -52,6 +62,9 @@ class Announcements:
                 close_old_connections()
 
     def close_receiver_connections(self) -> None:
-        """Close what receivers have opened in this thread, at the end of its work."""
+        """Close what receivers have opened in this thread.
+
+        Call it at the end of the thread's work.
+        """
         if self._has_sent:
             close_old_connections()

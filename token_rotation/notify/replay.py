@@ -1,4 +1,7 @@
-"""Send ``tokens_rotated`` again for rows whose token was issued since a time."""
+"""Send ``tokens_rotated`` again for recent tokens.
+
+They are those of rows whose token was issued since a time.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ class Replayed:
 
 
 class Replay:
-    """Reads the table and sends the keys that match, 4,000 rows at a time.
+    """A replay, sending 4,000 keys at a time.
+
+    It reads the table and sends the keys that match.
 
     It reads in key order. No transaction is open while receivers work, and memory does not grow. It
     may send rows that are rotated or inserted while it runs. It keeps no state: run again, it sends
@@ -113,7 +118,10 @@ class Replay:
 
 
 def listened_to(targets: Sequence[Target]) -> list[Target]:
-    """Return the targets that have a receiver. Raises RotationError when none has."""
+    """Return the targets that have a receiver.
+
+    Raises RotationError when none has.
+    """
     heard = [target for target in targets if has_listeners(target)]
     if not heard:
         labels = ", ".join(target.label for target in targets)
@@ -125,7 +133,7 @@ def listened_to(targets: Sequence[Target]) -> list[Target]:
 
 
 def as_sentence(target: Target, result: Replayed, since: datetime) -> str:
-    """Say how a replay ended, and what to do about its failures."""
+    """Say how a replay ended, and how to handle failures."""
     said = (
         f"{target.label}: {result.keys:,} keys of rows with a token issued since "
         f"{since.isoformat()} sent in {result.signals:,} signals."

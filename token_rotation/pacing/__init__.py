@@ -1,1 +1,4 @@
-"""How fast a rotation goes: batch sizes, waits, readings of the server. No UPDATE here."""
+"""The pace of a rotation.
+
+It covers batch sizes, waits, and readings of the server. No UPDATE here.
+"""

@@ -15,7 +15,7 @@ ROWS_PER_TARGET_SECOND = 20_000
 
 
 class BatchSize(Protocol):
-    """Decides the size of a batch from how long the earlier ones took."""
+    """The size of a batch, from earlier batches' times."""
 
     @property
     def rows(self) -> int: ...
@@ -29,7 +29,10 @@ class BatchSize(Protocol):
 
 
 class FixedBatchSize:
-    """The number of rows that the operator asked for, or less where that runs into time-outs."""
+    """The batch size that the operator asked for.
+
+    It is less where that runs into time-outs.
+    """
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
@@ -43,15 +46,17 @@ class FixedBatchSize:
         return self._rows
 
     def record(self, rows: int, seconds: float) -> None:
-        """A fixed size learns nothing from a batch that went well."""
+        """Learn nothing: a fixed size stays after good batches."""
 
     def cut(self) -> None:
-        """A batch ran into a time-out: take a tenth from now on."""
+        """Take a tenth from now on, after a time-out."""
         self._rows = max(1, self._rows // CUT_DIVISOR)
 
 
 class AdaptiveBatchSize:
-    """Sizes batches so that nine in ten of them end within ``target_seconds``.
+    """Batch sizes so that 90 % end within ``target_seconds``.
+
+    The target is that nine in ten batches end in time.
 
     - The 90th percentile of the seconds a row took, over the last 10 batches, gives the rows that
       fit into the target.
@@ -107,7 +112,10 @@ class AdaptiveBatchSize:
             self._set_rows(min(fitting_rows, self._rows * GROWTH_AT_MOST))
 
     def cut(self) -> None:
-        """A batch was far too long or ran into a time-out: a tenth, and learn anew from there."""
+        """Take a tenth, and learn anew from there.
+
+        The batch was far too long or ran into a time-out.
+        """
         self._seconds_per_row.clear()
         self._set_rows(self._rows / CUT_DIVISOR)
 

@@ -1,4 +1,7 @@
-"""Read the server's health, and make the throttle that acts on it."""
+"""Read the server's health for the throttle.
+
+It also makes the throttle that acts on it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from token_rotation.sql import activity as others_sql
 
 
 def replica_lag_seconds(connection: Connection) -> float:
-    """Seconds that the slowest connected standby is behind; 0 without standbys.
+    """Return the seconds the slowest connected standby is behind.
+
+    0 without standbys.
 
     Infinite for a standby that is catching up and has not told its lag yet. Raises NotReadyError
     when the role may not see the lag: an unseen lag must not pass for none.
@@ -28,7 +33,7 @@ def replica_lag_seconds(connection: Connection) -> float:
 
 
 def active_queries(connection: Connection) -> float:
-    """How many other client backends run a statement now.
+    """Return how many other client backends run a statement now.
 
     Raises NotReadyError when the role may not see that.
     """
@@ -40,7 +45,9 @@ def active_queries(connection: Connection) -> float:
 
 
 def others_at_work(connection: Connection) -> bool:
-    """Return True when a session of another program ran a statement in the last 200 ms.
+    """Return True when another program ran a statement just now.
+
+    That is a session's statement in the last 200 ms.
 
     Sessions of rotations and workers do not count: nobody waits for them. Sessions that the role
     may not see do count, so that the rotation is rather too gentle than too rough.

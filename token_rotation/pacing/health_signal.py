@@ -1,4 +1,7 @@
-"""Readings of the server's health, each with the thresholds at which the rotation pauses."""
+"""Readings of the server's health, with pause thresholds.
+
+The rotation pauses at the thresholds of each reading.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Any
 
 
 class Gate:
-    """Closes above one threshold and opens at a lower one, so that it does not flutter."""
+    """A gate that closes high and opens low.
+
+    It closes above one threshold and opens at a lower one, so that it does not flutter.
+    """
 
     def __init__(self, *, close_above: float, open_at: float) -> None:
         self._close_above = close_above
@@ -16,14 +22,20 @@ class Gate:
         self.closed = False
 
     def update(self, reading: float) -> bool:
-        """Take a reading. Return True when the gate is closed now."""
+        """Take a reading.
+
+        Return True when the gate is closed now.
+        """
         self.closed = reading > (self._open_at if self.closed else self._close_above)
         return self.closed
 
 
 @dataclass(slots=True)
 class HealthSignal:
-    """A reading of the server with its gate; ``tell`` words the reading for people."""
+    """A reading of the server with its gate.
+
+    ``tell`` words the reading for people.
+    """
 
     kind: str
     gate: Gate

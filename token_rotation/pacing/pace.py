@@ -1,4 +1,4 @@
-"""The pace of a rotation, which may change while it runs."""
+"""The pace of a rotation, changeable while it runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_ROWS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast to go; meaning and units are those of RotationOptions.
+    """The pace, in the meaning and units of RotationOptions.
 
     Raises ValueError for numbers that are no pace.
     """
@@ -32,7 +32,10 @@ class Pace:
             raise ValueError("a batch beside traffic is from 1 to 1,000,000,000 rows; 0: no limit")
 
     def __str__(self) -> str:
-        """``at most 500 rows/s, 0.1 s between batches, 15 rows a batch beside traffic``."""
+        """Return the pace as text for people.
+
+        For example ``at most 500 rows/s, 0.1 s between batches, 15 rows a batch beside traffic``.
+        """
         words = ["no limit to the rate"]
         if self.max_rows_per_second is not None:
             words = [f"at most {self.max_rows_per_second:,} rows/s"]
@@ -43,7 +46,10 @@ class Pace:
         return ", ".join(words)
 
     def as_word(self) -> dict[str, Any]:
-        """The JSON value that a record keeps for the process that runs the rotation."""
+        """Return the JSON value for the process that runs it.
+
+        A record keeps the value. The process runs the rotation.
+        """
         return {"pace": asdict(self)}
 
 
@@ -57,7 +63,10 @@ def pace_of(options: RotationOptions) -> Pace:
 
 
 def pace_asked_for(word: Any) -> Pace | None:
-    """The pace in a stored word; None where there is none that this code understands."""
+    """Return the pace in a stored word.
+
+    None where there is none that this code understands.
+    """
     try:
         return Pace(**word["pace"])
     except (KeyError, TypeError, ValueError):
@@ -65,7 +74,10 @@ def pace_asked_for(word: Any) -> Pace | None:
 
 
 class PaceListener:
-    """Hears the same wish again and again, and passes each new one on once."""
+    """A listener that passes each new wish on once.
+
+    It hears the same wish again and again.
+    """
 
     def __init__(self, change: Callable[[Pace], None]) -> None:
         self._change = change

@@ -1,4 +1,7 @@
-"""Decide whether to wait before the next batch, for how long, and why."""
+"""Decide on the wait before the next batch.
+
+It decides if there is one, its length, and its reason.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ LONGEST_WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait ``seconds``, then ask again. ``kind`` names the cause, ``reason`` tells it to people.
+    """A wait of ``seconds``, then ask again.
+
+    ``kind`` names the cause, ``reason`` tells it to people.
 
     ``is_trouble`` is False for waits that the operator asked for, which need no announcement.
     """
@@ -35,7 +40,9 @@ class Wait:
 
 
 class Throttle:
-    """The pace of all workers together. Any number of threads may use it.
+    """The pace of all workers together.
+
+    Any number of threads may use it.
 
     - ``pause_seconds`` lie between two batches.
     - With ``max_rows_per_second`` a batch starts no sooner than the rows before it allow, and takes
@@ -80,12 +87,15 @@ class Throttle:
 
     @property
     def meets_traffic(self) -> bool:
-        """Return True when others worked on the server in the last five seconds."""
+        """Return True when others worked here a moment ago.
+
+        That is on the server, in the last five seconds.
+        """
         return self._clock() < self._traffic_until
 
     @property
     def holds_back(self) -> bool:
-        """Return True when a health signal said wait at its last reading."""
+        """Return True when a health signal's last reading said wait."""
         return any(signal.gate.closed for signal in self._signals)
 
     def change(self, pace: Pace) -> None:
@@ -110,7 +120,10 @@ class Throttle:
         return max(0.0, self._allowed_at - now) * (self._max_rows_per_second or 0)
 
     def batch_done(self, rows: int, started_at: float) -> None:
-        """Note a committed batch of ``rows`` rows; its own time counts towards the rate."""
+        """Note a committed batch of ``rows`` rows.
+
+        Its own time counts towards the rate.
+        """
         with self._lock:
             now = self._clock()
             self._pause_until = now + self._pause_seconds
@@ -122,7 +135,9 @@ class Throttle:
                 self._allowed_at = since + rows / self._max_rows_per_second
 
     def next_wait(self, source: Any = None) -> Wait | None:
-        """The wait before the next batch; None when it may start now.
+        """Return the wait before the next batch.
+
+        None when it may start now.
 
         Readings are taken from ``source``, such as the connection of the worker that asks.
         """

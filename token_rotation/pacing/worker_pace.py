@@ -1,4 +1,4 @@
-"""When one worker's next batch may start, and how many rows it takes."""
+"""The start and size of one worker's next batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from token_rotation.stop import StopSignal
 
 
 class WorkerPace:
-    """One worker's batch size, and its waits for the throttle that all workers share.
+    """One worker's batch size and waits.
+
+    The waits are those of the throttle that all workers share.
 
     ``waited_seconds`` are by kind of wait.
     """
@@ -40,12 +42,18 @@ class WorkerPace:
 
     @property
     def batch_rows(self) -> int:
-        """The rows of the next batch, with regard to the rate asked for and to traffic."""
+        """Return the rows of the next batch.
+
+        Regards the rate asked for and traffic.
+        """
         return self._throttle.batch_rows(self._size.rows)
 
     @property
     def full_batch_rows(self) -> int:
-        """The rows of a batch by itself; fewer after a time-out."""
+        """Return the rows of a batch by itself.
+
+        Fewer after a time-out.
+        """
         return self._size.rows
 
     @property
@@ -54,18 +62,23 @@ class WorkerPace:
 
     @property
     def is_giving_way(self) -> bool:
-        """Return True while batches are smaller for the sake of traffic."""
+        """Return True while batches are smaller because of traffic."""
         return self.batch_rows < self._size.rows and self._throttle.meets_traffic
 
     def next_wait(self, source: Any) -> Wait | None:
-        """The wait before the next batch; None when it may start now.
+        """Return the wait before the next batch.
+
+        None when it may start now.
 
         The throttle takes its readings from ``source``, the worker's connection.
         """
         return self._throttle.next_wait(source)
 
     def keep(self, wait: Wait) -> None:
-        """Wait, and say why unless the operator asked for it. A wish to stop ends it at once."""
+        """Wait, and say why unless the operator asked for it.
+
+        A wish to stop ends it at once.
+        """
         if wait.is_trouble:
             self._observe(Waiting(wait.reason))
         started_at = self._clock()
@@ -82,5 +95,5 @@ class WorkerPace:
         self._throttle.batch_done(rows, began_at)
 
     def timed_out(self) -> None:
-        """A batch ran into a time-out: take fewer rows from now on."""
+        """Take fewer rows from now on, after a time-out."""
         self._size.cut()

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, what its errors mean, retries, and locks for DDL.
+"""Connections to PostgreSQL, its errors, retries, and DDL locks.
 
 Nothing here knows a table or a token.
 """

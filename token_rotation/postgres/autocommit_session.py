@@ -1,4 +1,7 @@
-"""A connection for long statements that cannot run in a transaction, such as VACUUM."""
+"""A connection for long statements outside a transaction.
+
+They cannot run in one, such as VACUUM.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ POOLER = (
 
 
 class AutocommitSession:
-    """Runs VACUUM or REINDEX CONCURRENTLY at a cost limit of its own, without parallel workers.
+    """A session for VACUUM or REINDEX CONCURRENTLY.
+
+    It has a cost limit of its own, and no parallel workers.
 
     The settings are start-up options: SET LOCAL needs a transaction, and a plain SET would stay
     behind in a pooled session. There is no timeout. One meant for requests would kill the work on a
@@ -42,7 +47,9 @@ class AutocommitSession:
         )
 
     def attempt(self, work: Callable[[Connection], str | None]) -> str | None:
-        """Do ``work`` and close the connection: None when it is done, else the reason for people.
+        """Do ``work`` and close the connection.
+
+        None when it is done, else the reason for people.
 
         Database errors become reasons; ``work`` may return one of its own.
         """
@@ -61,9 +68,9 @@ class AutocommitSession:
             self._connection.close()
 
     def cancel(self) -> None:
-        """End the work, from any thread. Call it again while the work goes on.
+        """End the work, from any thread.
 
-        The work may have been between two statements.
+        Call it again while the work goes on. The work may have been between two statements.
         """
         self.cancelled = True
         self._connection.cancel()

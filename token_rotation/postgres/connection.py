@@ -25,7 +25,9 @@ Values = Mapping[str, Any]
 
 
 class Connection:
-    """One server connection, opened on first use and again after it was lost.
+    """One server connection, opened again after a loss.
+
+    It opens on first use.
 
     It is not the thread's connection in ``django.db.connections``. So nothing else runs in its
     transactions, and the query log under DEBUG does not grow with the rotation. Options, role and
@@ -43,7 +45,10 @@ class Connection:
         self._raw: Any = None
 
     def open(self) -> None:
-        """Connect if needed, so that the next call waits for the server's answer alone."""
+        """Connect if needed.
+
+        The next call then waits for the server's answer alone.
+        """
         self._open()
 
     def _open(self) -> Any:
@@ -62,26 +67,38 @@ class Connection:
             return list(cursor.fetchall())
 
     def row(self, query: sql.Composable, values: Values | None = None) -> Row | None:
-        """The first row of the answer, or None when it has none."""
+        """Return the first row of the answer.
+
+        None when it has none.
+        """
         with self._open().cursor() as cursor:
             cursor.execute(query, values)
             found: Row | None = cursor.fetchone()
             return found
 
     def value(self, query: sql.Composable, values: Values | None = None) -> Any:
-        """The first column of the first row; None when there is no row."""
+        """Return the first column of the first row.
+
+        None when there is no row.
+        """
         found = self.row(query, values)
         return None if found is None else found[0]
 
     def change(self, query: sql.Composable, values: Values | None = None) -> int:
-        """Run a statement without an answer; return how many rows it changed."""
+        """Run a statement without an answer.
+
+        Return the number of rows it changed.
+        """
         with self._open().cursor() as cursor:
             cursor.execute(query, values)
             return int(cursor.rowcount)
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
-        """A cursor, for what takes one of the driver's or of Django's."""
+        """Return a cursor for the driver or Django.
+
+        Some functions take one.
+        """
         with self._open().cursor() as cursor:
             yield cursor
 
@@ -99,7 +116,10 @@ class Connection:
     def transaction(
         self, *settings: sql.Composable, values: Values | None = None
     ) -> Iterator[None]:
-        """BEGIN with ``settings`` (SET LOCAL statements), then COMMIT, or ROLLBACK on any error."""
+        """Run a transaction that begins with ``settings``.
+
+        BEGIN, ``settings`` (SET LOCAL statements), then COMMIT, or ROLLBACK on any error.
+        """
         try:
             self.change(sql.SQL("; ").join([statements.BEGIN, *settings]), values)
             yield
@@ -114,7 +134,10 @@ class Connection:
         return [] if self._raw is None else list(self._raw.notices)
 
     def _roll_back(self) -> None:
-        """Leave the transaction; a connection that cannot even do that is thrown away."""
+        """Leave the transaction.
+
+        A connection that cannot even do that is thrown away.
+        """
         if self._raw is None or self._raw.closed:
             return
         try:
@@ -123,14 +146,20 @@ class Connection:
             self.close()
 
     def cancel(self) -> None:
-        """Cancel the statement in flight, from any thread. Nothing happens when there is none."""
+        """Cancel the statement in flight, from any thread.
+
+        Nothing happens when there is none.
+        """
         raw = self._raw  # the working thread may close it at this moment
         if raw is not None:
             with suppress(psycopg2.Error):
                 raw.cancel()
 
     def close(self) -> None:
-        """Close; the next use opens again. What was not committed is rolled back."""
+        """Close; the next use opens again.
+
+        What was not committed is rolled back.
+        """
         if self._raw is not None and not self._raw.closed:
             self._raw.close()
         self._raw = None
@@ -138,7 +167,9 @@ class Connection:
 
 @contextmanager
 def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Connection]:
-    """A connection for a few look-ups, tried once and closed at the end.
+    """Open a connection for a few look-ups, without retry.
+
+    It closes at the end.
 
     Raises DatabaseGoneError or StatementError in place of the driver's errors.
     """

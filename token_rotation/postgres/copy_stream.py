@@ -11,7 +11,7 @@ _FIELD = struct.Struct("!hi")
 
 
 class CopyStream:
-    """A file to read from that never holds more than it was asked for.
+    """A file that holds no more than a reader asked for.
 
     Binary, because an error in the middle of a text COPY puts the current line into the server's
     log: https://www.postgresql.org/docs/current/sql-copy.html, "File Formats".

@@ -1,1 +1,4 @@
-"""One batch on one connection: find its rows, update them, learn what committed."""
+"""One batch on one connection.
+
+Find its rows, update them, and learn what committed.
+"""

@@ -1,4 +1,4 @@
-"""One batch: rotate the pending rows of one key range, whoever else is using them."""
+"""Rotate the pending rows of one key range, despite traffic."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ BATCHES_WITHOUT_A_WAIT = 20
 
 
 class BatchRunner:
-    """Chooses the UPDATE for each key range, and another one when traffic is in its way.
+    """The choice of the UPDATE for each key range.
 
-    ``aborted`` tells a statement that the operator cancelled from one that took too long. Driver
-    errors that another UPDATE does not mend pass through.
+    When traffic is in the way of one UPDATE, another one follows. ``aborted`` tells a statement
+    that the operator cancelled from one that took too long. Driver errors that another UPDATE does
+    not mend pass through.
     """
 
     def __init__(
@@ -36,11 +37,16 @@ class BatchRunner:
 
     @property
     def committed_rows(self) -> int:
-        """Rows that have committed since the start, whatever failed after that."""
+        """Return the number of rows committed since the start.
+
+        They count whatever failed after that.
+        """
         return self._update.committed_rows
 
     def rotate(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
-        """Rotate the range; skip rows that others lock for longer than the lock timeout.
+        """Rotate the range; skip rows that stay locked.
+
+        Rows are skipped when others lock them for longer than the lock timeout.
 
         With ``limit_rows`` no more rows than that change, also when others have become pending in
         the range since. Without it the UPDATE of the whole range comes first. When that takes too
@@ -63,9 +69,9 @@ class BatchRunner:
             raise
 
     def rotate_and_check(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
-        """Rotate as ``rotate`` does, and look whether the change stuck; count what really changed.
+        """Rotate as ``rotate`` does, and check that the change stuck.
 
-        Slower by two counts of the range.
+        Counts what really changed. Slower by two counts of the range.
         """
         self._update.prepare(keys, limit_rows)
         before_rows = self._pending.count(keys)
@@ -76,7 +82,7 @@ class BatchRunner:
         return BatchOutcome(max(0, changed_rows), outcome.skipped_rows, did_not_stick=True)
 
     def _skips_locked(self) -> bool:
-        """Return True when this batch shall skip locked rows from the start."""
+        """Return True when this batch skips locked rows at once."""
         if self._batches_without_a_wait == 0:
             return not self._update.updates_whole_ranges
         self._batches_without_a_wait -= 1

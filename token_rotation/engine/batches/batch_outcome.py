@@ -1,4 +1,4 @@
-"""What one batch did."""
+"""The outcome of one batch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What committed: rows rotated, and rows left pending because others lock them.
+    """Rows that a batch rotated, and rows it left pending.
 
-    ``did_not_stick``: rows that the UPDATE reported as changed were found pending again.
+    Rotated rows have committed. Rows left pending are locked by others. ``did_not_stick``: rows
+    that the UPDATE reported as changed were found pending again.
     """
 
     rotated_rows: int

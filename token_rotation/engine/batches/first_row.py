@@ -1,4 +1,7 @@
-"""The first pending row of a range, rotated alone in a transaction that may wait for it."""
+"""The first pending row of a range, rotated alone.
+
+Its transaction may wait for the row.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from token_rotation.sql.pending import values_of
 
 
 class Fate(Enum):
-    """What became of the row."""
+    """Fate of the row."""
 
     ROTATED = auto()
     LOCKED_BY_OTHERS = auto()
@@ -37,9 +40,10 @@ _FATE_AFTER = {Fault.LOCKED: Fate.LOCKED_BY_OTHERS, Fault.DUPLICATE_TOKEN: Fate.
 
 
 class FirstRow:
-    """An open transaction that has locked nothing yet; ``pid`` is the backend that will wait.
+    """A transaction for one row, begun without a lock.
 
-    ``fate`` and ``changed`` hold once the transaction has ended.
+    ``pid`` is the backend that will wait. ``fate`` and ``changed`` hold once the transaction has
+    ended.
     """
 
     def __init__(
@@ -64,7 +68,10 @@ class FirstRow:
         self.changed = ChangedRows()
 
     def rotate(self) -> None:
-        """Lock the row, update it, and look whether the change stuck. Driver errors pass."""
+        """Lock the row, update it, and check the result.
+
+        The result says if the change stuck. Driver errors pass through.
+        """
         lock = batch_sql.lock_first_pending(self._target, self._keys)
         locked = self._connection.row(lock, values_of(self._target, self._keys))
         self.locked_at = self._clock()
@@ -95,11 +102,11 @@ def first_row_of(
     row_update: RowUpdate,
     clock: Callable[[], float],
 ) -> Iterator[FirstRow]:
-    """Begin, let the caller ``rotate``, commit; or roll back on an error.
+    """Begin, let the caller ``rotate``, and commit.
 
-    Locks a single row, so nobody that it waits for can wait for it. A row that stays locked for
-    ``wait_seconds``, or whose fresh token is a duplicate, is no error but a fate. Other driver
-    errors pass through; nothing was written then.
+    Rolls back on an error. Locks a single row, so nobody that it waits for can wait for it. A row
+    that stays locked for ``wait_seconds``, or whose fresh token is a duplicate, is no error but a
+    fate. Other driver errors pass through; nothing was written then.
     """
     values = {**assignment.values, "lock_timeout_ms": max(1, int(wait_seconds * 1000))}
     settings = (

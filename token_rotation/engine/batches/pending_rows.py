@@ -1,4 +1,7 @@
-"""Look pending rows up: how many, whether any, and where the next batches end."""
+"""Look up pending rows.
+
+The look-ups tell their number, if there are any, and where the next batches end.
+"""
 
 from __future__ import annotations
 
@@ -44,17 +47,23 @@ class PendingRows:
         self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
 
     def count(self, keys: KeyRange) -> int:
-        """How many rows of a range are pending."""
+        """Count the pending rows of a range."""
         query = counting_sql.count_pending(self._target, keys)
         return int(self._value(query, values_of(self._target, keys)))
 
     def any(self) -> bool:
-        """Return True when the partial index, looked at afresh, holds a pending row."""
+        """Return True when the partial index holds a pending row.
+
+        Looks at the index afresh.
+        """
         query = batch_sql.any_pending(self._target, self._bounds)
         return bool(self._value(query, values_of(self._target, self._bounds)))
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
-        """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
+        """Return the range of the first ``batch_rows`` pending rows.
+
+        Without any in ``keys``, it is all of ``keys``.
+        """
         values = {**values_of(self._target, keys), "batch_rows": batch_rows}
         upper = self._value(key_ranges_sql.batch_upper_key(self._target, keys), values)
         return keys if upper is None else replace(keys, upper=upper)
@@ -80,7 +89,10 @@ class PendingRows:
         return Stretch([key for (key,) in self._rows(find(self._target, keys), values)])
 
     def listed_rows(self, values: Sequence[str]) -> list[SeenRow]:
-        """Key and marker of the rows to be rotated that a chunk of the list names."""
+        """Return key and marker of rows in a list's chunk.
+
+        Only rows that are to be rotated.
+        """
         return [] if self._listed is None else self._listed.find(values)
 
     def _value(self, query: statements.Statement, values: Values) -> Any:
@@ -93,7 +105,10 @@ class PendingRows:
 
 
 def _walked(rows: Sequence[tuple[Key, bool, int]]) -> Stretch:
-    """The stretch that ``walk`` has found; its last row says how far it looked."""
+    """Return the stretch that ``walk`` has found.
+
+    Its last row says how far ``walk`` looked.
+    """
     upper_keys = [key for key, ends_batch, _ in rows if ends_batch]
     is_last = not rows or rows[-1][2] < WALK_ROWS
     return Stretch(upper_keys, None if is_last else rows[-1][0])

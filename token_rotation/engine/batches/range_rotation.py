@@ -1,4 +1,7 @@
-"""Rotate one key range: try again after faults, count what commits, tell of it."""
+"""Rotate one key range, with retries.
+
+Count what commits, and report it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ from token_rotation.selection.key_range import KeyRange
 
 
 class RangeRotation:
-    """Rotates the ranges that one worker has taken, or waits for the first row of one."""
+    """The rotation of the ranges that one worker has taken.
+
+    It can also wait for the first row of one.
+    """
 
     def __init__(
         self,
@@ -57,7 +63,7 @@ class RangeRotation:
         self._has_checked = False
 
     def rotate(self, keys: KeyRange, batch_rows: int) -> BatchOutcome:
-        """Rotate a range for which ``batch_rows`` were taken from the row limit.
+        """Rotate a range with ``batch_rows`` taken from the row limit.
 
         What has committed counts, also when something after it fails for good: the second part of
         a batch, or the look at what is left of it. Raises what RetryLoop raises.
@@ -76,10 +82,10 @@ class RangeRotation:
 
     @contextmanager
     def first_row(self, keys: KeyRange, wait_seconds: float) -> Iterator[FirstRow]:
-        """The first pending row of a range, for which ``rotate`` waits up to ``wait_seconds``.
+        """Rotate a range's first pending row; wait up to ``wait_seconds``.
 
-        A row that others keep queueing for is never free when a pass looks. The caller sends the
-        announcement afterwards, from a thread that stays.
+        ``rotate`` does the waiting. A row that others keep queueing for is never free when a pass
+        looks. The caller sends the announcement afterwards, from a thread that stays.
         """
         taken_rows = self._row_limit.take(1)
         is_rotated = False
@@ -117,7 +123,7 @@ class RangeRotation:
     def _done(
         self, keys: KeyRange, batch_rows: int, outcome: BatchOutcome, done_rows: int
     ) -> BatchOutcome:
-        """Count a batch, together with the ``done_rows`` of its earlier tries."""
+        """Count a batch with the ``done_rows`` of its earlier tries."""
         seconds = self._clock() - self._began_at
         total = outcome + BatchOutcome(done_rows)
         self._row_limit.give_back(batch_rows - total.rotated_rows)
@@ -136,6 +142,6 @@ class RangeRotation:
         return total
 
     def _tell(self, keys: KeyRange, rows: int, *, since: float) -> None:
-        """Tell of rows that teach nothing about the size of batches."""
+        """Report rows that do not count for the batch size."""
         seconds = self._clock() - since
         self._observe(BatchDone(keys, rows, 0, seconds, self._pace.full_batch_rows))

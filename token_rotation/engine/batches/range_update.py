@@ -1,4 +1,7 @@
-"""The UPDATEs of a key range, each in one short transaction, and what they have committed."""
+"""The UPDATEs of a key range, and what they committed.
+
+Each UPDATE is one short transaction.
+"""
 
 from __future__ import annotations
 
@@ -49,13 +52,16 @@ class RangeUpdate:
         self.committed_rows = 0
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
-        """Make the tokens of the next ``free_rows`` of this range now. Raises TokenSourceError."""
+        """Make tokens for the next ``free_rows`` of this range now.
+
+        Raises TokenSourceError.
+        """
         self._writer.prepare(keys, batch_rows)
 
     def whole_range(self, keys: KeyRange) -> BatchOutcome:
         """Update every pending row of the range, the fastest way.
 
-        It waits for one locked row after the other, so its time is bounded too, well below the
+        It waits for locked rows one after another. So its time is bounded too, well below the
         deadlock_timeout of traffic that waits for it.
         """
         tokens = self._writer.for_range()
@@ -71,9 +77,9 @@ class RangeUpdate:
         return BatchOutcome(self._committed(self._row_update.run(query, values)))
 
     def free_rows(self, keys: KeyRange, batch_rows: int | None) -> BatchOutcome:
-        """Update the first ``batch_rows`` rows that nobody else locks; None: all of them.
+        """Update the first ``batch_rows`` rows that nobody else locks.
 
-        Raises TokenSourceError.
+        None: all of them. Raises TokenSourceError.
         """
         tokens = self._writer.for_rows(keys, batch_rows)
         rows = self._give(tokens, keys, batch_rows)
@@ -85,7 +91,10 @@ class RangeUpdate:
     def first_row(
         self, keys: KeyRange, wait_seconds: float, clock: Callable[[], float]
     ) -> Iterator[FirstRow]:
-        """The range's first pending row, for which ``rotate`` waits up to ``wait_seconds``."""
+        """Return the range's first pending row, for ``rotate``.
+
+        ``rotate`` waits for the row, up to ``wait_seconds``.
+        """
         first = self._pending.first_part(keys, 1)
         with first_row_of(
             self._connection,
@@ -100,7 +109,7 @@ class RangeUpdate:
         self._note(row.changed)
 
     def _give(self, tokens: Assignment, keys: KeyRange, batch_rows: int | None) -> int:
-        """How many free rows got a token."""
+        """Return the number of free rows that got a token."""
         if tokens.rows == 0:
             return 0
         query = tokens.update_free_rows(keys)

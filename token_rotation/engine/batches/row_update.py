@@ -1,4 +1,7 @@
-"""Run an UPDATE, and know which rows it changed where somebody wants to know."""
+"""Run an UPDATE and report the rows it changed.
+
+The rows are known only where somebody wants to know.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,30 @@ from token_rotation.sql import rows as rows_sql
 
 @dataclass(frozen=True, slots=True)
 class ChangedRows:
-    """How many rows an UPDATE changed; their keys only where somebody listens."""
+    """The number of changed rows, and perhaps their keys.
+
+    The keys are known only where somebody listens.
+    """
 
     rows: int = 0
     keys: tuple[Key, ...] = ()
 
 
 class RowUpdate:
-    """Runs UPDATEs of the target's table, which they call by its name, on one connection."""
+    """UPDATEs of the target's table on one connection.
+
+    The UPDATEs call the table by its name.
+    """
 
     def __init__(self, connection: Connection, target: Target) -> None:
         self._connection = connection
         self._target = target
 
     def run(self, update: Statement, values: Values) -> ChangedRows:
-        """Run one UPDATE. It need not have committed yet. Driver errors pass through."""
+        """Run one UPDATE.
+
+        It need not have committed yet. Driver errors pass through.
+        """
         if not has_listeners(self._target):
             return ChangedRows(self._connection.change(update, values))
         answer = self._connection.rows(rows_sql.returning_keys(self._target, update), values)

@@ -1,1 +1,4 @@
-"""One pass over the pending rows: what it hands out, what it left, whether it made progress."""
+"""One pass over the pending rows.
+
+It knows what the pass hands out, what it left, and if it made progress.
+"""

@@ -17,7 +17,7 @@ LOOK_AHEAD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Where the next batches end.
+    """The ends of the next batches.
 
     ``looked_to``: the look-up ended at that key, and there may be more above it. None: it ended at
     the last of ``upper_keys``; where there is none, no more rows are pending.
@@ -28,17 +28,26 @@ class Stretch:
 
 
 class Finder(Protocol):
-    """Looks pending rows up, on the connection of the worker that asks."""
+    """A look-up of pending rows on the asking worker's connection."""
 
     def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
-        """The last keys of the next batches above ``after``, for about ``ahead_rows`` rows."""
+        """Return the last keys of the next batches above ``after``.
+
+        The batches cover about ``ahead_rows`` rows.
+        """
 
     def listed_rows(self, values: Sequence[str]) -> Sequence[tuple[str, str | None]]:
-        """Key and marker, as text, of the pending rows that the values name."""
+        """Return key and marker of pending rows, as text.
+
+        Only the rows that the values name.
+        """
 
 
 class Allocator(ABC):
-    """Hands out the rows of one pass, each once, to any number of threads."""
+    """The rows of one pass, handed out once each.
+
+    Any number of threads may ask.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -50,9 +59,10 @@ class Allocator(ABC):
         return self._is_over
 
     def next_range(self, batch_rows: int, finder: Finder) -> KeyRange | None:
-        """The next range of about ``batch_rows`` pending rows; None where one look-up found none.
+        """Return the next range of about ``batch_rows`` pending rows.
 
-        Each look-up is bounded. An error of ``finder`` passes through; nothing was handed out then.
+        None where one look-up found none. Each look-up is bounded. An error of ``finder`` passes
+        through; nothing was handed out then.
         """
         with self._lock:
             return None if self._is_over else self._next(batch_rows, finder)
@@ -111,7 +121,10 @@ class InKeyOrder(Allocator):
 
 
 class ByList(Allocator):
-    """The rows that a list names, in its order, a chunk looked up at a time."""
+    """The rows that a list names, in its order.
+
+    They are looked up a chunk at a time.
+    """
 
     def __init__(self, chunks: Iterator[Sequence[str]]) -> None:
         super().__init__()

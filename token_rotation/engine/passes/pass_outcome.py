@@ -1,4 +1,4 @@
-"""What a pass left."""
+"""The rows that a pass left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from token_rotation.selection.key_range import KeyRange
 
 @dataclass(frozen=True, slots=True)
 class PassOutcome:
-    """What was left in a worker's part of a pass.
+    """The rows left in a worker's part of a pass.
 
     ``skipped`` is a range of which rows were skipped. ``did_not_stick``: rows that an UPDATE
     reported as changed were found pending again. ``stuck`` is a range where that happened, or where
@@ -32,7 +32,7 @@ class PassOutcome:
 
 
 def left_of(keys: KeyRange, outcome: BatchOutcome) -> PassOutcome:
-    """What one batch adds to it."""
+    """Add the outcome of one batch."""
     skipped = keys if outcome.skipped_rows else None
     is_stuck = outcome.did_not_stick or (outcome.rotated_rows == 0 and skipped is None)
     return PassOutcome(

@@ -1,4 +1,7 @@
-"""Which rows a pass hands out, and whether another pass is needed."""
+"""The rows that a pass hands out.
+
+Also tells if another pass is needed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ ROWS_OF_A_LOOK = 10_000
 
 
 class PassPlan:
-    """The rows of a rotation: those that a list names first, then others within ``bounds``."""
+    """The rows of a rotation, within ``bounds``.
+
+    Those that a list names come first.
+    """
 
     def __init__(
         self,
@@ -44,7 +50,9 @@ class PassPlan:
         return by_list if self._selection.is_list_only else InTurn(by_list, in_key_order)
 
     def any_pending(self, worker: Worker) -> bool:
-        """Look at the data afresh. Where no index holds just what is pending, in short steps.
+        """Return True when rows are pending; look afresh.
+
+        Looks in short steps where no index holds just what is pending.
 
         True also when the end is asked for before the look is over.
         """

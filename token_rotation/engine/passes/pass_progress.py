@@ -1,4 +1,4 @@
-"""Tell a rotation that gets on from one that goes round in circles."""
+"""Tell a rotation that progresses from one that circles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ WAITS_IN_VAIN = 20
 
 
 class PassProgress:
-    """Judges each pass by what it left, compared with the passes before it."""
+    """A judgement of each pass, compared with the earlier ones.
+
+    A pass is judged by what it left.
+    """
 
     def __init__(self) -> None:
         self._rotated_rows = 0
@@ -20,7 +23,7 @@ class PassProgress:
         self._waits = 0
 
     def is_made(self, left: PassOutcome, rotated_rows: int) -> bool:
-        """Return True after a pass that has got on, and then count afresh.
+        """Return True after a pass with progress; count afresh then.
 
         ``rotated_rows`` are those since the beginning. A row that is rotated during a wait counts
         for the next pass.
@@ -35,11 +38,17 @@ class PassProgress:
         return True
 
     def is_last_wait(self) -> bool:
-        """Count a wait for locked rows; True when there have been enough without progress."""
+        """Count a wait for locked rows.
+
+        Return True when there have been enough without progress.
+        """
         self._waits += 1
         return self._waits == WAITS_IN_VAIN
 
     def is_fruitless(self) -> bool:
-        """Count a pass that skipped no row and rotated none; True when there were enough."""
+        """Count a pass that skipped no row and rotated none.
+
+        Return True when there were enough.
+        """
         self._fruitless_passes += 1
         return self._fruitless_passes >= FRUITLESS_PASSES

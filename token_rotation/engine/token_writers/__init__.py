@@ -1,1 +1,4 @@
-"""How an UPDATE gets its fresh tokens. The rest of the engine knows no kind of token."""
+"""Fresh tokens for an UPDATE.
+
+The rest of the engine knows no kind of token.
+"""

@@ -1,4 +1,4 @@
-"""What one UPDATE sets the tokens of its rows to."""
+"""The values one UPDATE sets its rows' tokens to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class Assignment(Protocol):
 
     @property
     def settings(self) -> tuple[Statement, ...]:
-        """What must come before the UPDATE in its transaction; takes ``values`` too."""
+        """Return what precedes the UPDATE in its transaction.
+
+        It takes ``values`` too.
+        """
 
     @property
     def values(self) -> Values:
@@ -25,10 +28,16 @@ class Assignment(Protocol):
 
     @property
     def rows(self) -> int | None:
-        """How many rows it has tokens for; None: any number."""
+        """Return the number of rows it has tokens for.
+
+        None: any number.
+        """
 
     def update_free_rows(self, keys: KeyRange) -> Statement:
-        """Rotate at most ``batch_rows`` pending rows of a range that nobody else locks."""
+        """Rotate at most ``batch_rows`` free pending rows of a range.
+
+        Free rows are those that nobody else locks.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +54,19 @@ class EvaluatedToken:
         return batch_sql.update_free_rows(self.target, keys, self.token)
 
     def update_range(self, keys: KeyRange) -> Statement:
-        """Rotate all pending rows of a range; waits for those that others lock."""
+        """Rotate all pending rows of a range.
+
+        Waits for those that others lock.
+        """
         return batch_sql.update_range(self.target, keys, self.token)
 
 
 @dataclass(frozen=True, slots=True)
 class MadeTokens:
-    """Tokens that Python has made; the n-th row gets the n-th of them."""
+    """Tokens made in Python, one a row, in order.
+
+    The n-th row gets the n-th token.
+    """
 
     target: Target
     token_type: str

@@ -1,4 +1,7 @@
-"""Choose how a target's tokens are written. The only place that tells their kinds apart."""
+"""Choose how a target's tokens are written.
+
+This is the only place that tells their kinds apart.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ def token_writer(
     independent_tokens: bool,
     largest_batch_rows: int,
 ) -> TokenWriter:
-    """The writer for one connection.
+    """Return the writer for one connection.
 
-    Tokens share no prefix with ``independent_tokens``, or where a batch would crowd its prefix.
+    Tokens share no prefix if ``independent_tokens`` is set, or if a batch would crowd its prefix.
     """
     source = target.token_source
     may_share = not independent_tokens and largest_batch_rows <= MOST_ROWS_A_BATCH

@@ -17,7 +17,9 @@ LOOK_AT_MOST_MS = 1000
 
 
 def index_pages(connection: Connection, target: Target) -> int:
-    """Pages of the token's largest index, without bloat; 0 where that is not known.
+    """Return the pages of the token's largest index.
+
+    Bloat does not count. 0 where the number is not known.
 
     It is not known where others lock the index, or where this role may not see sizes or whole rows.
     Only speed depends on it. Other driver errors pass through.

@@ -17,7 +17,9 @@ from token_rotation.tokens.sources import PythonTokens
 
 
 class MadeTokensWriter(TokenWriter):
-    """Asks for as many tokens as a range has pending rows, before the transaction begins.
+    """A request for one token per pending row.
+
+    It asks before the transaction begins.
 
     They are only ever given to free rows, and no token is used twice, whatever becomes of it.
     """

@@ -1,4 +1,6 @@
-"""Fresh tokens that share their first digits for a while, so that the token's index keeps up.
+"""Tokens that share first digits, so the index keeps up.
+
+They share their first digits for a while.
 
 A random token goes to a random page of its index. Once that index is larger than the server's
 buffers, every row costs a page that is read, a page that is written and, after each checkpoint, a
@@ -30,12 +32,18 @@ MOST_DIGITS = 4
 
 
 def can_have_prefix(expression: str) -> bool:
-    """Return True where the first digits may be chosen: for UUIDs that PostgreSQL makes."""
+    """Return True where the first digits may be chosen.
+
+    They may be for UUIDs that PostgreSQL makes.
+    """
     return expression == PREFIXED_EXPRESSION
 
 
 def digits_for(index_pages: int) -> int:
-    """Hexadecimal digits that make slices of at least 128 pages; 0 for small indexes."""
+    """Return the number of hexadecimal digits for a prefix.
+
+    They make slices of at least 128 pages. 0 for small indexes.
+    """
     digits = 0
     while digits < MOST_DIGITS and index_pages >= PAGES_A_SLICE * 16 ** (digits + 1):
         digits += 1
@@ -43,7 +51,10 @@ def digits_for(index_pages: int) -> int:
 
 
 class PrefixedUuidWriter(ExpressionWriter):
-    """UUIDs that share a prefix for a while; plain ones while the index is small."""
+    """UUIDs that share a prefix for a while.
+
+    They are plain ones while the index is small.
+    """
 
     def __init__(self, target: Target, index_pages: Callable[[], int]) -> None:
         super().__init__(target, PREFIXED_EXPRESSION)
@@ -62,7 +73,9 @@ class PrefixedUuidWriter(ExpressionWriter):
 
 
 class TokenPrefix:
-    """The prefix of one connection: the next one as soon as its share of rows has that one.
+    """The token prefix of one connection.
+
+    The next one comes as soon as this one has its share of rows.
 
     ``index_pages`` is asked once, when the first prefix is needed.
     """
@@ -75,7 +88,10 @@ class TokenPrefix:
         self._prefix = ""
 
     def current(self) -> str:
-        """The digits that the next tokens begin with; "" for tokens that share none."""
+        """Return the digits that the next tokens begin with.
+
+        "" for tokens that share none.
+        """
         if self._prefixes is None:
             pages = self._index_pages()
             digits = digits_for(pages)
@@ -87,12 +103,15 @@ class TokenPrefix:
         return self._prefix
 
     def used(self, rows: int) -> None:
-        """Note that so many tokens with it were written."""
+        """Note that this number of tokens was written with it."""
         self._rows_left -= rows
 
 
 def _in_random_order(digits: int) -> Iterator[str]:
-    """Every prefix once, then every prefix once again, each time in another order."""
+    """Yield every prefix once, then every prefix once again.
+
+    Each time in another order.
+    """
     count = 16**digits
     while True:
         for number in SystemRandom().sample(range(count), count):

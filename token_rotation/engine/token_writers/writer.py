@@ -1,4 +1,7 @@
-"""What every kind of token does for the UPDATEs of one connection."""
+"""The interface of every kind of token.
+
+It serves the UPDATEs of one connection.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,43 @@ from token_rotation.selection.key_range import KeyRange
 
 
 class TokenWriter(Protocol):
-    """Gives each UPDATE of a connection its tokens. Driver errors pass through."""
+    """The source of tokens for a connection's UPDATEs.
+
+    Driver errors pass through.
+    """
 
     @property
     def updates_ranges(self) -> bool:
         """True where ``for_range`` may be called."""
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
-        """Make now, with no transaction open, what the next ``for_rows`` of this range needs.
+        """Make the tokens for the next ``for_rows`` of this range.
+
+        Call it with no transaction open.
 
         Raises TokenSourceError.
         """
 
     def for_range(self) -> EvaluatedToken:
-        """The tokens of an UPDATE of all pending rows in a range, which waits for locked ones."""
+        """Return the tokens to UPDATE all of a range.
+
+        The UPDATE changes all pending rows and waits for locked ones.
+        """
 
     def for_rows(self, keys: KeyRange, batch_rows: int | None) -> Assignment:
-        """The tokens of an UPDATE of up to ``batch_rows`` free rows; None: all in the range.
+        """Return the tokens to UPDATE up to ``batch_rows`` free rows.
+
+        None: all in the range. Raises TokenSourceError.
+        """
+
+    def for_one_row(self) -> Assignment:
+        """Return the token to UPDATE one row.
 
         Raises TokenSourceError.
         """
 
-    def for_one_row(self) -> Assignment:
-        """The token of an UPDATE of one row. Raises TokenSourceError."""
-
     def written(self, rows: int) -> None:
-        """Note that an UPDATE of ``for_range`` or ``for_rows`` has written so many tokens."""
+        """Note the number of tokens that an UPDATE has written.
+
+        The UPDATE is of ``for_range`` or ``for_rows``.
+        """

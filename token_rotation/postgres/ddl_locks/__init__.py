@@ -1,1 +1,4 @@
-"""Locks for DDL on tables that serve traffic, taken in short attempts."""
+"""Locks for DDL on tables in use, in short attempts.
+
+The tables serve traffic.
+"""

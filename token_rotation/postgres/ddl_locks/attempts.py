@@ -1,4 +1,7 @@
-"""Take a lock in short attempts, so that traffic behind it waits no longer than one."""
+"""Take a lock in short attempts.
+
+Traffic behind it waits no longer than one attempt.
+"""
 
 import sys
 import time
@@ -21,13 +24,18 @@ SECONDS_BETWEEN_NOTICES = 3.0
 
 
 class LockNotGrantedError(CommandError):
-    """The table was locked by others for the whole time that a migration may try."""
+    """Others locked the table for the whole retry time.
+
+    That is the time that a migration may try.
+    """
 
 
 def politely(
     editor: BaseDatabaseSchemaEditor, tables: Sequence[str], change: Callable[[], None]
 ) -> None:
-    """Run ``change``, which locks ``tables``, in attempts with a short lock_timeout.
+    """Run ``change`` under short lock timeouts, in attempts.
+
+    ``change`` locks ``tables``. Each attempt has a short lock_timeout.
 
     Each attempt is a transaction, or a savepoint in an atomic migration. It leaves nothing behind
     when it gets no lock. SQL that ``change`` defers runs with it.
@@ -57,14 +65,20 @@ def politely(
 
 
 class Notices:
-    """Lines for the person who watches ``migrate`` wait: one every few seconds, on stderr."""
+    """Lines on stderr while ``migrate`` waits.
+
+    One every few seconds, for the person who watches.
+    """
 
     def __init__(self) -> None:
         self._last = time.monotonic()
         self._first = True
 
     def due(self) -> bool:
-        """Return True when the last line is long enough ago; False in the first seconds."""
+        """Return True when the last line is long enough ago.
+
+        False in the first seconds.
+        """
         return time.monotonic() - self._last >= SECONDS_BETWEEN_NOTICES
 
     def show(self, line: str) -> None:
@@ -77,7 +91,7 @@ class Notices:
 
 
 def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bool:
-    """Return True when the lock was granted and the change made."""
+    """Return True when the lock was granted and change made."""
     deferred_before = len(editor.deferred_sql)
     try:
         with transaction.atomic(using=editor.connection.alias), _lock_timeout(editor.connection):

@@ -1,4 +1,7 @@
-"""Who a migration waits for: what a person needs in order to end the wait, and no query text."""
+"""The sessions that a migration waits for.
+
+It gives what a person needs to end the wait, and no query text.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +14,10 @@ from token_rotation.postgres.ddl_locks import sql
 
 @dataclass(frozen=True)
 class LockHolder:
-    """A session in the way. ``pid`` is None for a prepared transaction."""
+    """A session in the way.
+
+    ``pid`` is None for a prepared transaction.
+    """
 
     pid: int | None
     state: str | None
@@ -25,17 +31,26 @@ class LockHolder:
 
 
 def table_lock_holders(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> list[LockHolder]:
-    """Up to 5 sessions that hold a lock on one of the tables, oldest transaction first."""
+    """Return up to 5 sessions that lock one table.
+
+    The oldest transaction comes first. The lock is on any of the tables.
+    """
     return _look(connection, sql.table_lock_holders(tables))
 
 
 def blockers(connection: BaseDatabaseWrapper, pid: int) -> list[LockHolder]:
-    """Up to 5 sessions that the backend ``pid`` waits for at this moment."""
+    """Return up to 5 sessions that ``pid`` waits for now.
+
+    ``pid`` is a backend's.
+    """
     return _look(connection, sql.blockers(pid))
 
 
 def in_words(holders: Iterable[LockHolder]) -> str:
-    """The holders in one line; they may have gone by the time one looks."""
+    """Return the holders in one line.
+
+    They may have gone by the time one looks.
+    """
     return ", ".join(map(str, holders)) or "short transactions, none of them there now"
 
 

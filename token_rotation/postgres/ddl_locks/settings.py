@@ -1,4 +1,7 @@
-"""How short the attempts are, and how many; read when a lock is wanted."""
+"""The length and number of attempts.
+
+Read when a lock is wanted.
+"""
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -14,7 +17,10 @@ def lock_timeout_ms() -> int:
 
 
 def retry_seconds() -> float:
-    """``TOKEN_ROTATION_DDL_RETRY_SECONDS``: how long to retry for one lock, default 600 s."""
+    """Return ``TOKEN_ROTATION_DDL_RETRY_SECONDS``, default 600 s.
+
+    It is the time to retry for one lock.
+    """
     return _above_zero("TOKEN_ROTATION_DDL_RETRY_SECONDS", 600)
 
 

@@ -1,4 +1,4 @@
-"""The SQL of short attempts at a lock, and of who is in the way."""
+"""The SQL of lock attempts, and of blockers."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,17 @@ from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 
 def read_timeout(name: str) -> Composed:
-    """One value: the timeout's present setting, NULL where this server has none of that name.
+    """Return the present setting of a timeout, as one value.
 
-    Takes no lock.
+    NULL where this server has none of that name. Takes no lock.
     """
     return SQL("SELECT current_setting({name}, true)").format(name=Literal(name))
 
 
 def set_timeout(name: str, value: str, *, local: bool) -> Composed:
-    """Set a timeout, ``local`` to the transaction or for the session. Takes no lock.
+    """Set a timeout for the transaction or the session.
+
+    ``local`` means for the transaction. Takes no lock.
 
     ``value`` has PostgreSQL's form: "100ms", "0" for never.
     """
@@ -24,18 +26,18 @@ def set_timeout(name: str, value: str, *, local: bool) -> Composed:
 
 
 def forget_activity() -> Composed:
-    """Let the next look at pg_stat_activity see the present: a transaction caches its first look.
+    """Clear the cached pg_stat_activity of this transaction.
 
-    Takes no lock.
+    A transaction caches its first look. After this, the next look sees the present. Takes no lock.
     """
     return SQL("SELECT pg_stat_clear_snapshot()").format()
 
 
 def table_lock_holders(tables: Sequence[str]) -> Composed:
-    """Rows (pid, state, seconds in transaction) of up to 5 others that hold a lock on the tables.
+    """Return up to 5 others that hold a table lock.
 
-    Oldest first. A prepared transaction has no pid; states of other roles may be hidden (NULL).
-    Takes no lock.
+    Rows (pid, state, seconds in transaction) for any of the tables. Oldest first. A prepared
+    transaction has no pid; states of other roles may be hidden (NULL). Takes no lock.
     """
     return SQL(
         "SELECT l.pid, a.state,"
@@ -50,9 +52,9 @@ def table_lock_holders(tables: Sequence[str]) -> Composed:
 
 
 def blockers(pid: int) -> Composed:
-    """Rows (pid, state, seconds in transaction) of the sessions that the backend ``pid`` waits for.
+    """Return the sessions that backend ``pid`` waits for.
 
-    Oldest first, up to 5. Takes no lock.
+    Rows (pid, state, seconds in transaction). Oldest first, up to 5. Takes no lock.
     """
     return SQL(
         "SELECT b.pid, a.state,"
@@ -64,7 +66,10 @@ def blockers(pid: int) -> Composed:
 
 
 def lock_tables(tables: Sequence[str], mode: str) -> Composed:
-    """Lock all of them in ``mode``, such as SHARE ROW EXCLUSIVE, until the transaction ends."""
+    """Lock all tables in ``mode`` until the transaction ends.
+
+    ``mode`` is a lock mode such as SHARE ROW EXCLUSIVE.
+    """
     return SQL("LOCK TABLE {tables} IN {mode} MODE").format(
         tables=SQL(", ").join(map(Identifier, tables)), mode=SQL(mode)
     )
