@@ -63,7 +63,7 @@ class RotationOptions:
 
     @property
     def cli_args(self) -> Iterator[str]:
-        """Return the flags that repeat these options in a later run.
+        """Return the flags that repeat these options later.
 
         Defaults are left out.
         """

@@ -1,4 +1,4 @@
-"""The signals that a project can listen to. No signal ever carries a token.
+"""Signals for a project; none ever carries a token.
 
 Receivers run where the commit happened: in the worker thread that rotates, in the Celery worker
 of a distributed rotation, or in the request that rotated one row.
@@ -15,7 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 class QuietSignal(Signal):
-    """A signal that logs failing receivers by name and type of error only.
+    """A signal that logs failing receivers without their error text.
+
+    It logs name and type of error only.
 
     Django would also log the error's text and traceback, which may quote a token.
     """
@@ -41,6 +43,9 @@ token; ``retired_at``: when it was replaced.
 
 
 def name_of(receiver: Any) -> str:
-    """Name a receiver for a log line; a partial or an object gets its type's name."""
+    """Return a receiver's name for a log line.
+
+    A partial or an object gets its type's name.
+    """
     named = receiver if hasattr(receiver, "__qualname__") else type(receiver)
     return f"{named.__module__}.{named.__qualname__}"

@@ -1,4 +1,4 @@
-"""How a rotation is told to end."""
+"""Ways to tell a rotation to end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 
 
 class StopSignal:
-    """A wish to end, from another thread or a signal handler.
+    """A wish to end, from another thread or signal handler.
 
     ``request`` lets the running batch commit. ``abort`` also cancels the statement in flight, so
     that PostgreSQL rolls its batch back. Both may be called any number of times, from any thread.
@@ -48,11 +48,17 @@ class StopSignal:
             self._cancel()
 
     def on_abort(self, cancel: Callable[[], None]) -> None:
-        """Call ``cancel``, which ends the statement in flight, in the thread that aborts."""
+        """Register ``cancel``, which ends the statement in flight.
+
+        It is called in the thread that aborts.
+        """
         self._cancel = cancel
 
     def wait(self, seconds: float) -> bool:
-        """Sleep up to ``seconds``. Return True, at once, when the end is asked for."""
+        """Sleep up to ``seconds``.
+
+        Return True, at once, when the end is asked for.
+        """
         if not self._requested:
             with suppress(Empty):
                 self._wake_ups.get(timeout=max(0.0, seconds))
@@ -67,7 +73,9 @@ def answering_signals(
     meanwhile: Callable[[], None] | None = None,
     cancel: Callable[[], None] | None = None,
 ) -> Answer:
-    """Do ``work`` in a thread, so that the calling thread can answer signals.
+    """Run ``work`` in a thread; answer signals meanwhile.
+
+    The calling thread answers the signals.
 
     ``meanwhile`` is called every ``every_seconds``. An exception in the calling thread, such as a
     soft time limit, calls ``cancel`` and passes through when ``work`` has ended.

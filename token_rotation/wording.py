@@ -13,7 +13,10 @@ def count(rows: int | None, *, is_estimate: bool = False) -> str:
 
 
 def things(number: int, one: str, several: str | None = None) -> str:
-    """``1 token``, ``1,234 tokens``; ``several`` where an "s" is not enough."""
+    """Return ``1 token`` or ``1,234 tokens``, with the right plural.
+
+    ``several`` is where an "s" is not enough.
+    """
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
@@ -23,7 +26,10 @@ def rate(rows_per_second: float | None) -> str:
 
 
 def size(number: int | None) -> str:
-    """Bytes as ``117 MB``, as PostgreSQL says it: 1 MB is 1024 kB. ``–`` for unknown."""
+    """Return bytes as ``117 MB``, as PostgreSQL says it.
+
+    1 MB is 1024 kB. ``–`` for unknown.
+    """
     if number is None:
         return UNKNOWN
     amount, units = float(number), ["TB", "GB", "MB", "kB"]
@@ -35,7 +41,10 @@ def size(number: int | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``0:01:05``, with days in front when there are any: ``2 d 3:00:00``."""
+    """Return a duration as ``0:01:05``.
+
+    With days in front when there are any: ``2 d 3:00:00``.
+    """
     if seconds is None:
         return UNKNOWN
     minutes, second = divmod(round(seconds), 60)
@@ -46,7 +55,10 @@ def duration(seconds: float | None) -> str:
 
 
 def percent(part: int, whole: int) -> float:
-    """Percent rounded down to two places, so that 100 is said only when it is so."""
+    """Return a percentage rounded down to two places.
+
+    So 100 is said only when it is so.
+    """
     return 100.0 if part >= whole else (10_000 * part // whole) / 100
 
 

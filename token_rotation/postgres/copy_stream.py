@@ -1,4 +1,4 @@
-"""Values as the binary data of a COPY into one column."""
+"""Values as binary COPY data for one column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIELD = struct.Struct("!hi")
 
 
 class CopyStream:
-    """A file that holds no more than a reader asked for.
+    """A file that holds only what a reader asked for.
 
     Binary, because an error in the middle of a text COPY puts the current line into the server's
     log: https://www.postgresql.org/docs/current/sql-copy.html, "File Formats".

@@ -1,4 +1,7 @@
-"""What a database error means, and what may be said about it."""
+"""The meaning of database errors, in safe words.
+
+It says what an error means, and what may be said about it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ _MESSAGE_QUOTES_NO_DATA = {"08", "25", "28", "42", "53", "55", "57", "58"}
 
 
 def fault_of(error: Exception) -> Fault:
-    """The fault that a driver error, or one that Django has wrapped, stands for.
+    """Return the fault that a driver error stands for.
+
+    Also takes an error that Django has wrapped.
 
     An error that did not come from the driver is FATAL.
     """
@@ -20,7 +25,7 @@ def fault_of(error: Exception) -> Fault:
 
 
 def reason_of(error: Exception) -> str:
-    """One line about a database error that holds no value of a row.
+    """Return one line about a database error, without row values.
 
     Takes the driver's error or one that Django has wrapped. Any other error is quoted as it is.
     """
@@ -35,7 +40,10 @@ def _driver_error(error: Exception) -> psycopg2.Error | None:
 
 
 def _without_values(error: psycopg2.Error) -> str:
-    """The condition's name, the objects involved, and the message where it cannot quote data.
+    """Return the condition, the objects, and perhaps the message.
+
+    It is the condition's name and the objects involved. The message is left out where it can quote
+    data.
 
     PostgreSQL puts values into DETAIL ("Key (token)=(...) already exists") and, for data errors,
     into the message itself. A function may raise any text under any SQLSTATE; its errors have a

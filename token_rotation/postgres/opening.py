@@ -1,4 +1,4 @@
-"""Open database sessions of one's own, apart from the thread's Django connection."""
+"""Database sessions apart from the thread's Django connection."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def open_raw(
     startup_options: str = "",
     connect_seconds: int | None = None,
 ) -> Any:
-    """Connect: a psycopg2 connection that any thread may use, in no transaction.
+    """Return a psycopg2 connection that any thread may use.
+
+    It is in no transaction.
 
     The other arguments are those of ``own_wrapper``. Driver errors pass through.
     """
@@ -81,7 +83,10 @@ def open_raw(
 
 @contextmanager
 def own_session(alias: str) -> Iterator[None]:
-    """Let the calling thread reach the alias through a session of its own while inside."""
+    """Give the calling thread a session of its own.
+
+    The thread reaches the alias through it while inside.
+    """
     before = connections[alias]
     connections[alias] = own_wrapper(alias)
     try:

@@ -1,4 +1,7 @@
-"""Try again after a fault: for a bounded time, or a few times at once."""
+"""Retries after a fault, bounded in time or number.
+
+Retries go on for a bounded time, or a few times at once.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ _RETRIED = {Fault.LOCKED, Fault.CONTENTION, Fault.TIMED_OUT, Fault.CONNECTION}
 
 
 class RetryLoop:
-    """Runs an action until it succeeds, the time is up, or the operator asks for the end.
+    """Retries of an action until success or an end.
+
+    An end is that the time is up, or that the operator asks for it.
 
     Every action of a rotation is one transaction whose condition is read from the data. So a
     repeat is safe: where the fault hid a COMMIT that did happen, it finds nothing left to do.
@@ -45,7 +50,9 @@ class RetryLoop:
         self.retries = 0
 
     def run(self, action: Callable[[], Answer]) -> Answer:
-        """The action's answer. The time to give up counts from the first failure.
+        """Return the action's answer, after retries if needed.
+
+        The time to give up counts from the first failure.
 
         Raises AbortedError when the operator ended it, DatabaseGoneError when the time was up,
         StatementError for what another try does not mend.
@@ -88,7 +95,9 @@ class RetryLoop:
 
 
 def retry_at_once(action: Callable[[], Answer], *, on: Fault, tries: int) -> Answer:
-    """The action's answer; run it again without a wait while it meets the fault ``on``.
+    """Run the action; repeat it at once on one fault.
+
+    Return the action's answer. It runs again, without a wait, while it meets the fault ``on``.
 
     The error of the last try, and any other error, passes through. Errors may be the driver's or
     Django's. Each try must leave nothing behind when it fails.

@@ -1,4 +1,7 @@
-"""How sessions of workers and rotations are told from those of people who wait for an answer."""
+"""The names of sessions.
+
+They tell sessions of workers and rotations from those of people who wait for an answer.
+"""
 
 from django.db import connections
 
@@ -6,7 +9,9 @@ APPLICATION_NAME = "batch worker"
 
 
 def name_sessions(name: str = APPLICATION_NAME) -> None:
-    """Let every PostgreSQL connection that this process opens from now on bear the name.
+    """Name every PostgreSQL connection that this process opens.
+
+    It holds from now on.
 
     As a start-up option: a SET would stay behind in a session that a pooler gives to others.
     """

@@ -1,4 +1,4 @@
-"""Which faults are worth another try.
+"""The faults that are worth another try.
 
 The one place that knows what an SQLSTATE means for a rotation.
 Source of the codes: PostgreSQL documentation, Appendix A, "PostgreSQL Error Codes".
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Fault(Enum):
-    """What went wrong, as far as the rotation cares."""
+    """The kind of a fault, as far as the rotation cares."""
 
     LOCKED = "a row was locked for longer than the lock timeout"
     CONTENTION = "a deadlock or a serialization failure"

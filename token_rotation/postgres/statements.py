@@ -1,4 +1,6 @@
-"""SQL that begins and ends transactions, and statements sent as one message.
+"""SQL that frames transactions, and statements in one message.
+
+It begins and ends transactions.
 
 Nothing here knows a table. Values stay named parameters for the caller.
 """
@@ -60,7 +62,9 @@ CLOCK = sql.SQL("SELECT clock_timestamp()")
 
 
 def together(*statements: Statement) -> sql.Composed:
-    """Send statements as one message and one transaction; the last one gives the answer.
+    """Send statements as one message and one transaction.
+
+    The last one gives the answer.
 
     PostgreSQL runs the statements of one message as one transaction, which ends with them:
     https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT.
@@ -70,7 +74,7 @@ def together(*statements: Statement) -> sql.Composed:
 
 
 def bounded(statement: Statement) -> sql.Composed:
-    """A statement in a transaction of its own, which waits for a lock only a bounded time.
+    """Run one statement in a transaction, with bounded lock waits.
 
     Reads need that too: behind an ALTER TABLE even a SELECT waits.
     """
@@ -87,7 +91,10 @@ def looking(statement: Statement) -> sql.Composed:
 
 
 def vacuum_cost() -> sql.SQL:
-    """This session's vacuum_cost_delay in milliseconds and vacuum_cost_limit. No lock."""
+    """Return this session's vacuum_cost_delay in milliseconds and vacuum_cost_limit.
+
+    No lock.
+    """
     return sql.SQL(
         "SELECT max(setting::float8) FILTER (WHERE name = 'vacuum_cost_delay'), "
         "max(setting::int) FILTER (WHERE name = 'vacuum_cost_limit') FROM pg_settings"
@@ -95,7 +102,9 @@ def vacuum_cost() -> sql.SQL:
 
 
 def without_transaction_timeout() -> sql.SQL:
-    """Let transactions of this session last (PostgreSQL 17 can limit them). No lock.
+    """Let transactions of this session last.
+
+    PostgreSQL 17 can limit them. No lock.
 
     Not a start-up option: older servers refuse one that they do not know.
     """

@@ -1,1 +1,4 @@
-"""What is rotated and which of its rows: pure values, no Django and no database."""
+"""The target of a rotation, and its rows.
+
+Pure values: no Django and no database.
+"""

@@ -1,4 +1,4 @@
-"""A range of primary keys, in the order that the database gives them."""
+"""A range of primary keys, in the database's order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ Key = int | str | object
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Rows that a list named, as they were when the list was looked up.
+    """Rows that a list named, as looked up.
+
+    They are as they were at the look-up.
 
     ``keys`` and ``markers`` are text. A row whose marker is not among ``markers`` has been given
     another token since, and is no longer selected.
@@ -22,7 +24,9 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
-    """Keys above ``after`` up to and including ``upper``; None means no bound on that side.
+    """Keys above ``after`` up to and including ``upper``.
+
+    None means no bound on that side.
 
     ``listed`` narrows the range to those rows, ``exactly`` to the row with that key.
     """

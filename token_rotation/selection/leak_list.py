@@ -1,4 +1,4 @@
-"""A list of leaked tokens, of their SHA-256, or of primary keys.
+"""A list of leaked tokens, their SHA-256, or primary keys.
 
 One value a line, or CSV. The list is read from its beginning as often as needed and never held
 in memory. No message quotes a line.
@@ -31,7 +31,10 @@ class LeakList:
     def __init__(
         self, file: BinaryIO, name: str, kinds: Sequence[Kind], wanted: str | None
     ) -> None:
-        """Raises ListError if a line is malformed, or what the list holds is unclear."""
+        """Read the list's kind and check its lines.
+
+        Raises ListError if a line is malformed, or if the list's kind is unclear.
+        """
         self._file = file
         self.name = name
         self._column: int | None = None
@@ -39,7 +42,10 @@ class LeakList:
         self.lines = self._check()
 
     def values(self) -> Iterator[str]:
-        """Yield each value as the database's text of it. One reader at a time."""
+        """Yield each value as the database's text of it.
+
+        One reader at a time.
+        """
         read = self.kind.read
         for _, text in self._lines():
             yield read(text)
@@ -67,7 +73,10 @@ class LeakList:
     def _choose(
         self, kinds: Sequence[Kind], headed: list[Kind], wanted: str | None, first: str
     ) -> Kind:
-        """Choose by the header, else by what is wanted, else by the first line."""
+        """Choose the kind of the list.
+
+        By the header, else by ``wanted``, else by the first line.
+        """
         fitting = headed or [kind for kind in kinds if kind.accepts(first)]
         chosen = [kind for kind in headed or kinds if wanted in (None, kind.name)]
         if wanted is None:
@@ -87,7 +96,10 @@ class LeakList:
         return chosen[0]
 
     def _check(self) -> int:
-        """Count the values. Raises ListError, which names the lines without one."""
+        """Count the values.
+
+        Raises ListError, which names the lines without one.
+        """
         lines, malformed = 0, 0
         bad_lines: list[str] = []
         for number, text in self._lines():
@@ -108,7 +120,10 @@ class LeakList:
         return lines
 
     def _lines(self) -> Iterator[tuple[int, str]]:
-        """Yield number and value of each line; the value is empty if its cell is missing."""
+        """Yield number and value of each line.
+
+        The value is empty if its cell is missing.
+        """
         lines = numbered_lines(self._file)
         if self._column is None:
             yield from lines
@@ -120,7 +135,9 @@ class LeakList:
 
 
 def open_list(name: str, kinds: Sequence[Kind], wanted: str | None = None) -> LeakList:
-    """Open the list in a file, or in standard input ("-").
+    """Open the list in a file, or in standard input.
+
+    Standard input is "-".
 
     ``wanted`` names one of ``kinds``; with None the list itself must make it clear. Raises
     ListError, one line that quotes nothing of the list.

@@ -1,4 +1,7 @@
-"""The lines of a list: a file or standard input, read as often as needed."""
+"""The lines of a list, read as often as needed.
+
+The list is a file or standard input.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ NO_TEXT = "\0"
 
 
 def open_rereadable(name: str) -> BinaryIO:
-    """Open a file, or standard input for "-", so that it can be read several times.
+    """Open a file or standard input, for several reads.
+
+    "-" is standard input.
 
     A pipe is copied to a temporary file without a name, which ends with the process. Raises
     OSError.
@@ -32,7 +37,10 @@ def open_rereadable(name: str) -> BinaryIO:
 
 
 def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Read from the beginning: the number and the text of each line that is not empty."""
+    """Yield number and text of each line that is not empty.
+
+    Reads from the beginning.
+    """
     file.seek(0)
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
@@ -50,7 +58,10 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
 
 
 def cells_of(line: str) -> list[str]:
-    """Return the cells of one CSV line; none if it is malformed. No cell spans lines."""
+    """Return the cells of one CSV line.
+
+    None if it is malformed. No cell spans lines.
+    """
     rows: Iterable[list[str]] = csv.reader([line], strict=True)
     try:
         return next(iter(rows), [])

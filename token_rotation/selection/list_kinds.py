@@ -1,4 +1,4 @@
-"""What a list of leaked values may hold: tokens, keys, or SHA-256 of tokens."""
+"""The kinds of leaked values: tokens, keys, SHA-256 of tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Kind:
 
     @property
     def option(self) -> str:
-        """The command-line option that says that a list holds this kind."""
+        """Return the command-line option for lists of this kind."""
         return f"--list-of {self.name}"
 
     def accepts(self, text: str) -> bool:
@@ -35,7 +35,10 @@ class Kind:
 
 
 def read_sha256(text: str) -> str:
-    """Return 64 hexadecimal digits in lower case. Raises ValueError."""
+    """Return 64 hexadecimal digits in lower case.
+
+    Raises ValueError.
+    """
     if _SHA256(text) is None:
         raise ValueError("not 64 hexadecimal digits")
     return text.lower()

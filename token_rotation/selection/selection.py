@@ -1,4 +1,4 @@
-"""Which rows of a target a rotation changes."""
+"""The rows of a target that a rotation changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A part of a WHERE clause: SQL with one ``%s`` for each of ``values``.
+    """A part of a WHERE clause, with values.
+
+    It is SQL with one ``%s`` for each of ``values``.
 
     Columns are named with their table. Django compiled the text; nobody typed it.
     """
@@ -21,7 +23,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What makes a row pending, and which pending rows count.
+    """The rows that count as pending.
+
+    It says what makes a row pending, and which pending rows count.
 
     A row is pending when its marker is NULL or, with ``issued_before``, earlier than that.
     ``condition`` narrows this to some rows; ``where`` is its text as typed. ``list_args`` are the
@@ -39,12 +43,18 @@ class Selection:
 
     @property
     def is_indexed(self) -> bool:
-        """True if the partial index of the marker holds exactly these rows."""
+        """Return True when the partial index holds exactly these rows.
+
+        The index is the marker's.
+        """
         return self.issued_before is None and self.condition is None
 
     @property
     def leaves_rows_out(self) -> bool:
-        """True if rows without a marker may lie outside the selection."""
+        """Return True when rows without a marker may lie outside.
+
+        That is, outside the selection.
+        """
         return self.condition is not None or self.is_list_only
 
     @property
@@ -65,7 +75,10 @@ class Selection:
         yield from self.list_args
 
     def as_input(self) -> dict[str, Any]:
-        """Return the JSON values that a record keeps; of a list only the arguments."""
+        """Return the JSON values that a record keeps.
+
+        Of a list, only the arguments.
+        """
         time = self.issued_before
         return {
             "issued_before": None if time is None else time.isoformat(),

@@ -1,4 +1,4 @@
-"""What is rotated: one token column of one model on one database."""
+"""The target: one model's token column on one database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from token_rotation.tokens.sources import TokenSource
 
 @dataclass(frozen=True, slots=True)
 class GuardTrigger:
-    """A trigger that must be enabled while the table is rotated.
+    """A trigger that must be enabled during a rotation.
 
     ``name`` is its name in the database, ``uri`` its name for django-pgtrigger. ``digest`` is the
     hash of its definition, which django-pgtrigger stores as the trigger's comment.
@@ -24,7 +24,9 @@ class GuardTrigger:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One token column of one model on one database, and which of its rows are selected.
+    """One token column of one model, and its selected rows.
+
+    The target is on one database.
 
     Names are as the database stores them, unquoted. ``label`` is the model's; where the model has
     several tokens, the token field's name follows it. ``guard_triggers`` are the insert and the
@@ -46,12 +48,18 @@ class Target:
 
     @property
     def command(self) -> str:
-        """The command that rotates this target, as an operator types it."""
+        """The command that rotates this target, as typed.
+
+        An operator types it.
+        """
         return f"{self.whole_command} {shlex.join(self.selection.cli_args)}".rstrip()
 
     @property
     def whole_command(self) -> str:
-        """The same command without a selection, for options that concern the whole table."""
+        """The command without a selection, for the whole table.
+
+        For options that concern the whole table.
+        """
         return self._typed("rotate_tokens")
 
     @property

@@ -1,4 +1,6 @@
-"""Others on the server: who blocks, who works, how far standbys are, and who we are.
+"""SQL about blockers, workers and standbys on the server.
+
+Also about who we are.
 
 No statement takes a lock.
 """
@@ -18,7 +20,9 @@ WAL_POSITION = sql.SQL("SELECT pg_current_wal_insert_lsn()::text")
 
 
 def blocking_backends() -> sql.SQL:
-    """Who the backend ``pid`` waits for: pid, state, age of the transaction in seconds.
+    """The backends that ``pid`` waits for.
+
+    Pid, state, and age of the transaction in seconds.
 
     State and age are NULL for backends of other roles where this role may not see them. The query
     text is left out on purpose: it may hold a token.
@@ -49,7 +53,9 @@ def replica_lag() -> sql.SQL:
 
 
 def active_queries() -> sql.SQL:
-    """Client backends of other programs: how many are hidden from this role, how many active.
+    """Count hidden and active client backends of other programs.
+
+    Hidden ones are hidden from this role.
 
     Takes ``own``, the application name of rotations.
     """
@@ -62,7 +68,9 @@ def active_queries() -> sql.SQL:
 
 
 def others_at_work() -> sql.SQL:
-    """Whether a session of another program ran a statement in the last 200 ms.
+    """Find if another program ran a statement just now.
+
+    That is a session's statement in the last 200 ms.
 
     Takes ``own``, the application names that do not count. A session whose state this role may
     not see counts as working; one that has only connected does not.

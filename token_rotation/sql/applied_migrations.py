@@ -1,4 +1,7 @@
-"""SQL about the migrations that Django has recorded as applied. No lock but ACCESS SHARE."""
+"""SQL about the migrations Django recorded as applied.
+
+No lock but ACCESS SHARE.
+"""
 
 from psycopg2 import sql
 

@@ -1,4 +1,7 @@
-"""The UPDATEs of a rotation, and the lock that one of them waits for."""
+"""The UPDATEs of a rotation, and their lock.
+
+One of them waits for that lock.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from token_rotation.sql.pending import new_marker, pending, still_pending
 
 
 def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
-    """Rotate every pending row of a range; ``token`` is evaluated for each row.
+    """Rotate every pending row of a range.
+
+    ``token`` is evaluated for each row.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row; waits for rows locked by others, so it
     runs under a lock timeout.
@@ -23,7 +28,9 @@ def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.C
 
 
 def update_free_rows(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
-    """Rotate at most ``batch_rows`` pending rows of a range, without those that others lock.
+    """Rotate at most ``batch_rows`` free pending rows of a range.
+
+    Free rows are those that others do not lock.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row, never a wait. FOR UPDATE and not FOR NO KEY
     UPDATE: the token stands in a unique index, so the UPDATE conflicts even with the FOR KEY SHARE
@@ -45,7 +52,9 @@ def update_free_rows(target: Target, keys: KeyRange, token: sql.Composable) -> s
 
 
 def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str) -> sql.Composed:
-    """Rotate at most ``batch_rows`` free pending rows of a range to the tokens of KEEP_TOKENS.
+    """Rotate at most ``batch_rows`` free pending rows, with given tokens.
+
+    The rows are a range's. The tokens are those of KEEP_TOKENS.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row, never a wait. The n-th free row gets the
     n-th token; keys never leave the server, so they may be of any type. The range bounds the scan
@@ -73,7 +82,9 @@ def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
 
 
 def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
-    """Lock the first pending row of a range: its key, or no row when none is pending.
+    """Lock the first pending row of a range, for its key.
+
+    No row when none is pending.
 
     ROW SHARE on the table, FOR UPDATE on one row; waits, so it runs under a lock timeout.
     """
@@ -87,7 +98,10 @@ def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
 
 
 def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
-    """Whether a range has a pending row. ACCESS SHARE; one entry of the partial index answers."""
+    """Find if a range has a pending row.
+
+    ACCESS SHARE; one entry of the partial index answers.
+    """
     return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {pending})").format(
         table=sql.Identifier(target.table), pending=pending(target, keys)
     )

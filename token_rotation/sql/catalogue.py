@@ -1,4 +1,6 @@
-"""The catalogues: what a table is, what this role may do, and a trial of made tokens.
+"""SQL about catalogues, rights and made tokens.
+
+The catalogues tell what a table is, and what this role may do. A trial tests made tokens.
 
 No statement takes a lock on the table.
 """
@@ -11,7 +13,7 @@ PROBED_TOKENS = 3
 
 
 def column_type() -> sql.SQL:
-    """The type of ``column`` as SQL names it, without its length.
+    """Find the type of ``column`` in SQL, without its length.
 
     A cast to varchar(8) would cut a value that is too long; an assignment refuses it.
     """
@@ -22,7 +24,7 @@ def column_type() -> sql.SQL:
 
 
 def column_exists() -> sql.SQL:
-    """Whether the table is there, and each of ``columns`` in it."""
+    """Find if the table exists, and each of ``columns``."""
     return sql.SQL(
         "SELECT to_regclass(quote_ident(%(table)s)) IS NOT NULL, "
         "ARRAY(SELECT attname::text FROM pg_attribute "
@@ -32,7 +34,9 @@ def column_exists() -> sql.SQL:
 
 
 def trigger_states() -> sql.SQL:
-    """Name, firing mode and comment of those of ``triggers`` that the table has.
+    """Read name, firing mode and comment of ``triggers``.
+
+    Only of those that the table has.
 
     The mode is pg_trigger.tgenabled: O fires for ordinary sessions, A always, R only for
     replication, D never.
@@ -57,7 +61,10 @@ def index_states() -> sql.SQL:
 
 
 def replication_role() -> sql.SQL:
-    """This session's replication role, and the roles and databases whose setting is replica."""
+    """Read this session's replication role, and where it is replica.
+
+    Names the roles and databases whose setting is replica.
+    """
     return sql.SQL(
         "SELECT current_setting('session_replication_role'), "
         "ARRAY(SELECT coalesce('role ' || r.rolname, 'every role') "
@@ -70,15 +77,19 @@ def replication_role() -> sql.SQL:
 
 
 def may_read() -> sql.SQL:
-    """Whether this role may read the whole row, its place included."""
+    """Find if this role may read the whole row.
+
+    Its place is included.
+    """
     return sql.SQL("SELECT has_table_privilege(to_regclass(quote_ident(%(table)s)), 'SELECT')")
 
 
 def probe_tokens(expression: str) -> sql.Composed:
-    """One row about three made tokens: their number, the number of different ones, the longest.
+    """Count three made tokens, the different ones, and measure them.
 
-    Then the length that the column has room for; NULL if it has no bound. Takes ``table`` and
-    ``column``. No token leaves the server.
+    One row: their number, the number of different ones, and the length of the longest. Then the
+    length that the column has room for; NULL if it has no bound. Takes ``table`` and ``column``. No
+    token leaves the server.
     """
     return sql.SQL(
         "SELECT count(token), count(DISTINCT token), max(length(token)), "

@@ -1,4 +1,7 @@
-"""Count rows, or estimate their number. ACCESS SHARE on the table at most."""
+"""Count rows, or estimate their number.
+
+ACCESS SHARE on the table at most.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,30 @@ from token_rotation.sql.pending import pending
 
 
 def count_pending(target: Target, keys: KeyRange) -> sql.Composed:
-    """The number of pending rows of a range. Costs what is left, not what is done."""
+    """Count the pending rows of a range.
+
+    Costs what is left, not what is done.
+    """
     return sql.SQL("SELECT count(*) FROM {table} WHERE {pending}").format(
         table=sql.Identifier(target.table), pending=pending(target, keys)
     )
 
 
 def explain_pending(target: Target) -> sql.Composed:
-    """The planner's estimate of the pending rows, as JSON. Reads no rows."""
+    """The planner's estimate of the pending rows, as JSON.
+
+    Reads no rows.
+    """
     return sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {pending}").format(
         table=sql.Identifier(target.table), pending=pending(target, EVERY_KEY, for_planner=True)
     )
 
 
 def count_rows(target: Target) -> sql.Composed:
-    """Total, pending, first and last rotation time, at one instant. A full scan."""
+    """Count rows and pending; find first and last rotation time.
+
+    All at one instant. A full scan.
+    """
     return sql.SQL(
         "SELECT count(*), count(*) FILTER (WHERE {pending}), min({marker}), max({marker}) "
         "FROM {table}"
@@ -36,7 +48,9 @@ def count_rows(target: Target) -> sql.Composed:
 
 
 def estimate_rows() -> sql.SQL:
-    """Rows of the table and of its pending index, when VACUUM or ANALYZE last counted them.
+    """The rows of the table and its pending index, estimated.
+
+    They stem from the last VACUUM or ANALYZE.
 
     CREATE INDEX counts, too. Takes ``table`` and ``marker``. NULL if nothing was counted yet. No
     lock.

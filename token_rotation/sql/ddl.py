@@ -7,8 +7,9 @@ from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 
 def index_state(index: str) -> Composed:
-    """At most one row: table, valid, definition, pid of the backend that builds it or NULL.
+    """Return at most one row about an index.
 
+    Its table, if it is valid, its definition, and the pid of the backend that builds it, or NULL.
     No lock.
     """
     return SQL(
@@ -22,12 +23,17 @@ def index_state(index: str) -> Composed:
 
 
 def has_rows(table: str) -> Composed:
-    """Whether the table has a row. ACCESS SHARE."""
+    """Find if the table has a row.
+
+    ACCESS SHARE.
+    """
     return SQL("SELECT EXISTS (SELECT FROM {table})").format(table=Identifier(table))
 
 
 def create_shadow_table(table: str) -> Composed:
-    """Create an empty temporary table of the same name and columns, which hides the real one.
+    """Create an empty temporary table that hides the real one.
+
+    It has the same name and columns.
 
     Use it only in a transaction that is rolled back. ACCESS SHARE on the real table.
     """
@@ -35,7 +41,9 @@ def create_shadow_table(table: str) -> Composed:
 
 
 def drop_index_concurrently(index: str) -> Composed:
-    """Drop an index, valid or not. Cannot run in a transaction.
+    """Drop an index, valid or not.
+
+    Cannot run in a transaction.
 
     SHARE UPDATE EXCLUSIVE: reads and writes go on. Waits for the transactions that may still use
     the index.
@@ -44,7 +52,9 @@ def drop_index_concurrently(index: str) -> Composed:
 
 
 def triggers_on_column(table: str, column: str) -> Composed:
-    """The triggers that depend on a column: name, definition, comment or NULL.
+    """The triggers that depend on a column.
+
+    Name, definition, comment or NULL.
 
     Their WHEN names the column, or they fire for updates of this column alone. No lock.
     """
@@ -61,21 +71,30 @@ def triggers_on_column(table: str, column: str) -> Composed:
 
 
 def drop_trigger(table: str, trigger: str) -> Composed:
-    """Drop a trigger. ACCESS EXCLUSIVE."""
+    """Drop a trigger.
+
+    ACCESS EXCLUSIVE.
+    """
     return SQL("DROP TRIGGER {trigger} ON {table}").format(
         trigger=Identifier(trigger), table=Identifier(table)
     )
 
 
 def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:
-    """Comment on a trigger. SHARE UPDATE EXCLUSIVE: reads and writes go on."""
+    """Comment on a trigger.
+
+    SHARE UPDATE EXCLUSIVE: reads and writes go on.
+    """
     return SQL("COMMENT ON TRIGGER {trigger} ON {table} IS {comment}").format(
         trigger=Identifier(trigger), table=Identifier(table), comment=Literal(comment)
     )
 
 
 def count_pending(table: str, marker: str, at_most: int) -> Composed:
-    """The number of rows without a marker, counted up to ``at_most``. ACCESS SHARE."""
+    """Count the rows without a marker, up to ``at_most``.
+
+    ACCESS SHARE.
+    """
     return SQL(
         "SELECT count(*) FROM"
         " (SELECT FROM {table} WHERE {marker} IS NULL LIMIT {at_most}) AS pending"

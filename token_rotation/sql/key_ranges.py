@@ -1,4 +1,7 @@
-"""SQL that finds where the next batches end: stretches of an index, of bounded length."""
+"""SQL that finds where the next batches end.
+
+It reads stretches of an index, of bounded length.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from token_rotation.sql.pending import pending, still_pending, within
 
 
 def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
-    """The last of the next ``batch_rows`` pending keys; no row when none is pending.
+    """The last of the next ``batch_rows`` pending keys.
+
+    No row when none is pending.
 
     ACCESS SHARE. An index-only scan of the partial index. Works for any ordered key type: there
     is no max() for uuid before PostgreSQL 18.
@@ -27,7 +32,9 @@ def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
 
 
 def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
-    """The upper keys of the next batches of ``batch_rows`` rows, over ``ahead_rows`` pending keys.
+    """The upper keys of the next batches.
+
+    The batches have ``batch_rows`` rows, over ``ahead_rows`` pending keys.
 
     ACCESS SHARE. One index-only scan of the partial index. The last batch may be smaller.
     """
@@ -64,7 +71,9 @@ def range_upper_keys(target: Target) -> sql.Composed:
 
 
 def walk(target: Target, keys: KeyRange) -> sql.Composed:
-    """The upper keys of the next batches of ``batch_rows`` rows among the next ``walk_rows`` keys.
+    """The upper keys of the next batches in ``walk_rows`` keys.
+
+    Each batch has ``batch_rows`` rows.
 
     For a selection that the partial index does not hold. Each row is (key, whether it ends a
     batch, number of keys looked at); the last one is the last key that was looked at. No row where

@@ -1,4 +1,6 @@
-"""Look up listed tokens and keys. ACCESS SHARE on the table at most.
+"""SQL that looks up listed tokens and keys.
+
+ACCESS SHARE on the table at most.
 
 Values of a list go to the server as binary COPY data and in no other way. A server may log
 statements and their parameters, but never COPY data.
@@ -20,7 +22,9 @@ ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
 
 
 def create(value_type: str) -> sql.Composed:
-    """Create the table that holds the list until the transaction ends. No lock.
+    """Create the table of the list, until the transaction ends.
+
+    No lock.
 
     It names its schema, so that no search_path leads a list into a permanent table.
     """
@@ -30,7 +34,9 @@ def create(value_type: str) -> sql.Composed:
 
 
 def listed_rows(target: Target, column: str, column_type: str, *, is_indexed: bool) -> sql.Composed:
-    """Key and marker, as text, of the listed rows to rotate, in key order.
+    """Key and marker of the listed rows to rotate.
+
+    Both are text, in key order.
 
     ``column`` is the token's or the key's. A listed token that is still stored is leaked, whatever
     the row's marker says. A listed key names its row only while the row is pending.
@@ -43,7 +49,10 @@ def listed_rows(target: Target, column: str, column_type: str, *, is_indexed: bo
 def count_listed_rows(
     target: Target, column: str, column_type: str, *, is_indexed: bool
 ) -> sql.Composed:
-    """Numbers of listed rows: all, those to rotate, and those pending only by the list."""
+    """Count listed rows: all, to rotate, pending by the list.
+
+    The last number counts rows that are pending only by the list.
+    """
     return sql.SQL(
         "SELECT count(*), count(*) FILTER (WHERE is_meant), "
         "count(*) FILTER (WHERE is_meant AND NOT is_pending) FROM ({found}) AS found"
@@ -51,13 +60,15 @@ def count_listed_rows(
 
 
 def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -> sql.Composed:
-    """Each listed row once: ``key``, ``marker``, ``is_meant``, ``is_pending``.
+    """Each listed row once, with what it means.
+
+    Its columns are ``key``, ``marker``, ``is_meant`` and ``is_pending``.
 
     If an index finds what a line names, each line is a look-up of its own. The OFFSET makes
     PostgreSQL plan it alone, and for one value nothing beats the index. In a join the planner may
-    read the whole table, and before PostgreSQL 18 no setting keeps it from comparing every line
-    with every row. All else about a row is computed, not a condition, lest the planner prefer
-    another index.
+    read the whole table. Before PostgreSQL 18, no setting keeps it from comparing every line with
+    every row. All else about a row is computed, not a condition, lest the planner prefer another
+    index.
     """
     statement = (
         "SELECT DISTINCT ON (found.key) found.* FROM pg_temp.rotation_listed CROSS JOIN LATERAL ("
@@ -93,7 +104,10 @@ def _meant(target: Target, column: str) -> sql.Composed:
 
 
 def count_valid(target: Target, token_type: str) -> sql.Composed:
-    """The number of listed tokens that are stored, each line counted once."""
+    """Count the listed tokens that are stored.
+
+    Each line counts once.
+    """
     return sql.SQL(
         "SELECT count(*) FROM pg_temp.rotation_listed AS listed WHERE EXISTS ("
         "SELECT FROM {table} AS stored WHERE {token} = listed.value::{type})"
@@ -105,7 +119,9 @@ def count_valid(target: Target, token_type: str) -> sql.Composed:
 
 
 def count_valid_hashes(target: Target) -> sql.Composed:
-    """The number of listed SHA-256 that are of stored tokens, each line counted once.
+    """Count the listed SHA-256 that are of stored tokens.
+
+    Each line counts once.
 
     Scans the table once. A token's SHA-256 is that of its text in UTF-8, as PostgreSQL writes it:
     a UUID in lower case with hyphens.

@@ -16,7 +16,9 @@ _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*%s")
 def pending(
     target: Target, keys: KeyRange, *, qualified: bool = False, for_planner: bool = False
 ) -> sql.Composed:
-    """A WHERE clause for the pending rows of a key range, with the parameters of ``values_of``.
+    """The WHERE clause for the pending rows of a range.
+
+    The range is one of keys. It takes the parameters of ``values_of``.
 
     What no index of ours serves is written so that no other index is tempted by it: a batch must
     read a stretch of keys, whatever the statistics say. ``for_planner`` writes it as the planner's
@@ -32,7 +34,7 @@ def pending(
 def still_pending(
     target: Target, keys: KeyRange, *, qualified: bool = False, for_planner: bool = False
 ) -> sql.Composed:
-    """``pending`` for rows that are known to lie in the range."""
+    """The ``pending`` clause for rows known to lie in the range."""
     marker = _column(target, target.marker_column, qualified=qualified)
     term = "{marker} IS NULL"
     if keys.listed is not None:
@@ -57,7 +59,10 @@ def condition_of(target: Target, *, for_planner: bool = False) -> sql.Composed:
 
 
 def within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
-    """The bounds of a key range, one term each, with the parameters of ``values_of``."""
+    """The bounds of a key range, one term each.
+
+    It takes the parameters of ``values_of``.
+    """
     bounds: list[sql.Composable] = []
     if keys.after is not None:
         bounds.append(sql.SQL("{} > %(after)s").format(key))
@@ -69,7 +74,10 @@ def within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
 
 
 def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
-    """The parameters of a statement over the pending rows of ``keys``."""
+    """Return the parameters of a statement over pending rows.
+
+    The rows are those of ``keys``.
+    """
     values: dict[str, Any] = {"after": keys.after, "upper": keys.upper, "exactly": keys.exactly}
     selection = target.selection
     if selection.issued_before is not None:
@@ -84,11 +92,12 @@ def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
 
 
 def new_marker(target: Target, keys: KeyRange) -> sql.Composed:
-    """The marker of a row that is rotated: the time of the clock.
+    """The marker of a rotated row: the clock's time.
 
-    Where the row may have a marker already, and the clock of the server may have been put back or
-    be that of another since a fail-over, at least a moment later than the old marker, which the
-    guard insists on, and no earlier than the cut-off, which would leave the row pending.
+    If the row may have a marker already, the clock may lie behind it. Somebody may have put it
+    back, or a fail-over may have brought another server's clock. Then the marker is at least a
+    moment later than the old marker, which the guard insists on. It is also no earlier than the
+    cut-off, because that would leave the row pending.
     """
     if keys.listed is None and target.selection.issued_before is None:
         return sql.Composed([sql.SQL("clock_timestamp()")])
@@ -99,7 +108,10 @@ def new_marker(target: Target, keys: KeyRange) -> sql.Composed:
 
 
 def array(texts: tuple[str, ...] | list[str]) -> str:
-    """An array as PostgreSQL reads it; the driver would write, and the server parse, each alone."""
+    """An array as PostgreSQL reads it.
+
+    The driver would write each value alone, and the server would parse each alone.
+    """
     escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
     return '{"' + '","'.join(escaped) + '"}' if texts else "{}"
 

@@ -1,4 +1,7 @@
-"""The progress report: one line for each range of keys and for each hour. ACCESS SHARE."""
+"""The progress report, by key range and by hour.
+
+One line for each range of keys and for each hour. ACCESS SHARE.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ RANGE_ROWS_AT_LEAST = 1_000
 
 
 def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
-    """Return statement and values; the rows have COLUMNS. Targets share one database.
+    """Return statement and values of the report.
+
+    The rows have COLUMNS. Targets share one database.
 
     For each target, in this order: section "keys", about RANGES ranges in key order with equally
     many rows, at least RANGE_ROWS_AT_LEAST; "hour", each hour (UTC) in which rows were rotated;
@@ -40,7 +45,9 @@ def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
 
 
 def _progress_of(target: Target, number: int) -> sql.Composed:
-    """One target's part. Works for any ordered key.
+    """The progress of one target.
+
+    Works for any ordered key.
 
     PostgreSQL before 18 has no min() for uuid, so row numbers tell the first and the last key of a
     range; the server keeps no other keys. Range and hour are computed beside the window functions,
@@ -73,9 +80,10 @@ def _progress_of(target: Target, number: int) -> sql.Composed:
 
 
 def _stretch_rows(number: int) -> sql.Composed:
-    """The number of rows of a range, from the server's estimate of the table.
+    """The number of rows of a range.
 
-    If statistics are missing or old, the size on disk counts, at 1,000 bytes a row.
+    It comes from the server's estimate of the table. If statistics are missing or old, the size on
+    disk counts, at 1,000 bytes a row.
     """
     return sql.SQL(
         "SELECT greatest(%(range_rows_at_least)s, "

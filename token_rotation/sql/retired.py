@@ -1,4 +1,7 @@
-"""Count, measure and delete retired tokens. ACCESS SHARE on the target at most."""
+"""SQL that counts, measures and deletes retired tokens.
+
+ACCESS SHARE on the target at most.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from token_rotation.triggers.retired import TABLE
 
 
 def count_still_valid(target: Target) -> sql.Composed:
-    """The number of rows whose token was retired. Reads both tables once."""
+    """Count the rows whose token was retired.
+
+    Reads both tables once.
+    """
     return sql.SQL(
         "SELECT count(*) FROM {table} AS stored JOIN {retired} AS retired "
         "ON retired.hash = sha256(convert_to({token}::text, 'UTF8'))"
@@ -21,14 +27,19 @@ def count_still_valid(target: Target) -> sql.Composed:
 
 
 def pages() -> sql.Composed:
-    """The pages of the table of hashes; NULL if there is no such table. No lock."""
+    """The pages of the table of hashes.
+
+    NULL if there is no such table. No lock.
+    """
     return sql.SQL(
         "SELECT pg_relation_size(to_regclass({table})) / current_setting('block_size')::bigint"
     ).format(table=sql.Literal(TABLE))
 
 
 def delete_old() -> sql.Composed:
-    """Delete what was retired more than ``days`` ago, within some pages of the table.
+    """Delete what was retired more than ``days`` ago.
+
+    Within some pages of the table.
 
     ``first`` and ``end`` are row addresses, "(page,0)"; ``end`` is excluded. ROW EXCLUSIVE on the
     table of hashes, FOR UPDATE on the deleted rows. Reads those pages once and needs no index,

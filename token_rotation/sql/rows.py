@@ -1,4 +1,6 @@
-"""Rotate chosen rows, and find out which rows a rotation changed.
+"""SQL that rotates chosen rows, and finds changed ones.
+
+It finds which rows a rotation changed.
 
 The UPDATEs take ROW EXCLUSIVE on the table, and FOR UPDATE on each row.
 """
@@ -11,10 +13,12 @@ from token_rotation.selection.target import Target
 
 
 def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Composed:
-    """Rotate the rows whose keys are in the array ``keys``, pending or not.
+    """Rotate the rows with the array ``keys``, pending or not.
 
-    Answers with the key of each row that changed, and whether the change held: a trigger or a rule
-    of somebody else may undo it.
+    The array holds the rows' keys.
+
+    Answers with the key of each row that changed, and if the change held. A trigger or a rule of
+    somebody else may undo it.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL;
     ``token`` is evaluated for each row.
@@ -31,7 +35,10 @@ def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Com
 
 
 def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> sql.Composed:
-    """The same to tokens made in Python: the n-th row to the n-th of those KEEP_TOKENS left.
+    """Rotate the rows to tokens made in Python.
+
+    The n-th row gets the n-th of the tokens that KEEP_TOKENS left. The rest is as in
+    ``rotate_keys``.
 
     ``token_type`` is what ``column_type`` answered: an assignment refuses a token that is too long.
     """
@@ -50,14 +57,19 @@ def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> s
 
 
 def returning_keys(target: Target, update: sql.Composable) -> sql.Composed:
-    """An UPDATE of the target's table that returns the primary keys of changed rows."""
+    """An UPDATE of the target's table that returns changed keys.
+
+    They are primary keys.
+    """
     return sql.SQL("{update} RETURNING {key}").format(
         update=update, key=sql.Identifier(target.table, target.key_column)
     )
 
 
 def rotated_since(target: Target, *, from_the_start: bool) -> sql.Composed:
-    """The next ``chunk_rows`` keys above ``after``; for each, if issued ``since`` or later.
+    """The next ``chunk_rows`` keys, and if they were issued lately.
+
+    The keys lie above ``after``. For each, tells if it was issued ``since`` or later.
 
     ACCESS SHARE. Reads a bounded range of the primary key, however few rows match.
     """

@@ -9,7 +9,10 @@ LOCK_CLASS = 1_919_250_544
 
 
 def wait_for_other_start() -> sql.Composed:
-    """Take the advisory lock of the target ``label`` until the transaction ends."""
+    """Take the advisory lock of the target ``label``.
+
+    It lasts until the transaction ends.
+    """
     return sql.SQL("SELECT pg_advisory_xact_lock({lock_class}, hashtext(%(label)s))").format(
         lock_class=sql.Literal(LOCK_CLASS)
     )

@@ -11,7 +11,9 @@ from token_rotation.selection.target import Target
 
 
 def storage() -> sql.SQL:
-    """Bytes of the table, bytes of its indexes, dead rows (NULL if nobody counts them).
+    """Bytes of the table and its indexes, and dead rows.
+
+    Dead rows are NULL if nobody counts them.
 
     Takes ``table``. ACCESS SHARE.
     """
@@ -24,7 +26,9 @@ def storage() -> sql.SQL:
 
 
 def token_indexes() -> sql.SQL:
-    """The valid B-trees of the token alone: name, bytes, bytes of a token, live rows.
+    """The valid B-trees of the token alone.
+
+    Name, bytes, bytes of a token, live rows.
 
     Takes ``table`` and ``token``. The width is the type's, else what ANALYZE measured. Width and
     rows are NULL if unknown. The unique index comes first: Django gives a text column a second one,
@@ -48,7 +52,9 @@ def token_indexes() -> sql.SQL:
 
 
 def leftover_indexes() -> sql.SQL:
-    """Names of the invalid indexes that a cancelled REINDEX CONCURRENTLY left behind.
+    """Names of invalid indexes that REINDEX CONCURRENTLY left behind.
+
+    That REINDEX was cancelled.
 
     Takes ``table`` and ``token``. PostgreSQL names them ``..._ccnew`` and ``..._ccold``, with a
     number from the second on. An index that is being built now is left out. No lock.
@@ -66,7 +72,9 @@ def leftover_indexes() -> sql.SQL:
 
 
 def reindex(index: str) -> sql.Composed:
-    """Rebuild the index beside the old one, then swap them. Cannot run in a transaction.
+    """Rebuild the index beside the old one, then swap them.
+
+    Cannot run in a transaction.
 
     SHARE UPDATE EXCLUSIVE: reads and writes go on. Waits for the transactions that may still use
     the old index.
@@ -75,10 +83,10 @@ def reindex(index: str) -> sql.Composed:
 
 
 def maintenance_progress() -> sql.SQL:
-    """Progress of a VACUUM or REINDEX on ``table``: phase, blocks done, all blocks, pid.
+    """Progress of a VACUUM or REINDEX on ``table``.
 
-    It waits for the session with that pid; NULL if for none. PostgreSQL hides those of other roles.
-    No lock.
+    Phase, blocks done, all blocks, pid. The pid is of the session it waits for; NULL if there is
+    none. PostgreSQL hides those of other roles. No lock.
     """
     return sql.SQL(
         "SELECT phase, heap_blks_scanned, heap_blks_total, NULL FROM pg_stat_progress_vacuum "
@@ -90,7 +98,9 @@ def maintenance_progress() -> sql.SQL:
 
 
 def oldest_rotation(target: Target) -> sql.Composed:
-    """The transaction (xid) of the oldest among the first hundred rotated rows.
+    """The xid of the oldest of a hundred rotated rows.
+
+    A transaction number; of the first hundred rotated rows.
 
     No row of the rotation died long before it. NULL if none is rotated. ACCESS SHARE.
     """
@@ -105,11 +115,13 @@ def oldest_rotation(target: Target) -> sql.Composed:
 
 
 def server_settings() -> sql.SQL:
-    """Settings that may hurt a rotation. Takes ``table``. No lock.
+    """Server settings that may hurt a rotation.
 
-    max_wal_size in bytes; full_page_writes; whether wal_compression is on; whether autovacuum is on
-    for the server, and for the table; the unused replication slot that keeps most WAL, unless a
-    limit is set.
+    Takes ``table``. No lock.
+
+    max_wal_size in bytes; full_page_writes; if wal_compression is on. If autovacuum is on for the
+    server, and for the table. The unused replication slot that keeps most WAL, unless a limit is
+    set.
     """
     return sql.SQL(
         "SELECT pg_size_bytes(current_setting('max_wal_size')), "
@@ -125,7 +137,9 @@ def server_settings() -> sql.SQL:
 
 
 def checkpoints(server_version: int) -> sql.SQL:
-    """The number of timed checkpoints, and of those requested by WAL or by hand. No lock.
+    """Count timed and requested checkpoints.
+
+    Requested by WAL or by hand. No lock.
 
     ``server_version`` is server_version_num: PostgreSQL 17 moved the figures to another view.
     """
@@ -135,5 +149,8 @@ def checkpoints(server_version: int) -> sql.SQL:
 
 
 def server_version() -> sql.SQL:
-    """server_version_num, e.g. 140011. No lock."""
+    """The server_version_num, such as 140011.
+
+    No lock.
+    """
     return sql.SQL("SELECT current_setting('server_version_num')::int")

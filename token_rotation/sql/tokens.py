@@ -1,4 +1,7 @@
-"""What an UPDATE sets a token column to: made in SQL, or handed over from Python."""
+"""The value that an UPDATE sets a token column to.
+
+It is made in SQL, or handed over from Python.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,17 @@ _PREFIXED_UUID = sql.SQL(
 
 
 def made_by(expression: str) -> sql.SQL:
-    """The SQL expression of a token source, evaluated for each row."""
+    """The SQL expression of a token source.
+
+    It is evaluated for each row.
+    """
     return sql.SQL(expression.replace("%", "%%"))
 
 
 def prefixed_uuid(target: Target) -> sql.Composed:
-    """A UUID of version 4 that begins with the hexadecimal digits ``token_prefix``.
+    """A UUID of version 4 that begins with ``token_prefix``.
+
+    The prefix is hexadecimal digits.
 
     The rest is a hash of 244 random bits, made once a statement and known to nobody, and of the
     row's place, which no other row has at that time. The two bits are the variant's, the 4 is the

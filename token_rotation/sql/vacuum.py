@@ -11,7 +11,9 @@ from token_rotation.selection.target import Target
 
 
 def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
-    """Make the space of dead rows reusable. Cannot run in a transaction.
+    """Make the space of dead rows reusable.
+
+    Cannot run in a transaction.
 
     SHARE UPDATE EXCLUSIVE: reads and writes go on. If another session has that lock, PostgreSQL
     warns and does nothing. No truncation, whose lock stops reads and writes; no parallel workers,
@@ -23,10 +25,12 @@ def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
 
 
 def may_vacuum() -> sql.SQL:
-    """Whether this role may vacuum the table. No lock.
+    """Find if this role may vacuum the table.
 
-    The owner of the table or the database may, a superuser, and from PostgreSQL 17 on whoever is
-    granted MAINTAIN.
+    No lock.
+
+    The owner of the table or the database may, and a superuser. From PostgreSQL 17 on, so may any
+    role that is granted MAINTAIN.
     """
     return sql.SQL(
         "SELECT pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') "
@@ -38,7 +42,9 @@ def may_vacuum() -> sql.SQL:
 
 
 def maintenance_lock_holder() -> sql.SQL:
-    """Who has the lock that VACUUM needs: pid, and kind of backend (NULL if hidden). No lock.
+    """The holder of the lock that VACUUM needs.
+
+    Pid, and kind of backend (NULL if hidden). No lock.
 
     It reads pg_locks, because pg_stat_progress_vacuum hides autovacuum from ordinary roles.
     """
@@ -51,12 +57,17 @@ def maintenance_lock_holder() -> sql.SQL:
 
 
 def next_transaction() -> sql.SQL:
-    """A transaction number (xid) below that of every transaction yet to begin. No lock."""
+    """A transaction number (xid) below all transactions to come.
+
+    It lies below that of every transaction yet to begin. No lock.
+    """
     return sql.SQL("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text::bigint")
 
 
 def oldest_snapshot() -> sql.SQL:
-    """The oldest holder of a snapshot that keeps rows alive that died since ``since_xid``.
+    """The oldest holder of a snapshot that keeps dead rows.
+
+    The rows are those that died since ``since_xid``.
 
     Kind, name, state, age in seconds and in transactions; state and seconds are NULL if absent. If
     ``since_xid`` is NULL: the holder that keeps any dead row alive. Only members of

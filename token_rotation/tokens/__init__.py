@@ -1,1 +1,4 @@
-"""Where fresh tokens come from, in pure Python and SQL text. Nothing here reaches a database."""
+"""Sources of fresh tokens, in Python and SQL text.
+
+Nothing here reaches a database.
+"""

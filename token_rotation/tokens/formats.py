@@ -1,4 +1,6 @@
-"""What text tokens look like: made by PostgreSQL alone, or by Python, with the same distribution.
+"""Formats of text tokens.
+
+PostgreSQL alone or Python makes them, with the same distribution.
 
 >>> KEY = urlsafe(prefix="tk_")
 >>> KEY.sql        # an SQL expression: a new token for every row
@@ -69,7 +71,9 @@ class TokenFormat:
 
     @cached_property
     def sql(self) -> str:
-        """An SQL expression that is a new token each time that it is evaluated.
+        """An SQL expression that gives a new token each time.
+
+        Each evaluation gives another one.
 
         PostgreSQL 14 or newer, no extension. It has no subquery: one that depends on no row would
         be evaluated once a statement, and every row would get the same token.
@@ -103,12 +107,18 @@ class TokenFormat:
 
     @property
     def _images(self) -> str:
-        """What the first symbols of base64 stand for, as often each; the others are dropped."""
+        """Map the first symbols of base64 to those of tokens.
+
+        Each is mapped as often; the others are dropped.
+        """
         return self.alphabet * (len(BASE64) // len(self.alphabet))
 
     @property
     def _symbols_needed(self) -> int:
-        """So many that fewer than ``random_length`` are kept once in 2**80 tokens."""
+        """Return the number of symbols to generate.
+
+        At that number, fewer than ``random_length`` are kept once in 2**80 tokens.
+        """
         symbols = ceil(self.random_length / 4) * 4
         while self._too_few_kept(symbols) > _TOO_SHORT:
             symbols += 4
@@ -128,26 +138,36 @@ class TokenFormat:
 
 
 def length_for(alphabet: str, bits: int = LEAST_BITS) -> int:
-    """How many characters of an alphabet have so many random bits."""
+    """Return the characters that carry a number of random bits.
+
+    It is the number of characters of an alphabet.
+    """
     return ceil(bits / log2(len(alphabet)))
 
 
 def hexadecimal(length: int = 32, *, upper: bool = False, prefix: str = "") -> TokenFormat:
-    """Hexadecimal digits, 4 random bits each: by default 128 bits in lower case."""
+    """A format of hexadecimal digits, 4 random bits each.
+
+    By default 128 bits in lower case.
+    """
     digits = "0123456789ABCDEF" if upper else "0123456789abcdef"
     return TokenFormat(digits, length, prefix)
 
 
 def urlsafe(length: int = 43, *, prefix: str = "") -> TokenFormat:
-    """Letters of both cases, digits, ``-`` and ``_``, 6 random bits each: by default 258 bits.
+    """A format of URL-safe characters, 6 random bits each.
 
-    As long as what ``secrets.token_urlsafe()`` makes. Not for columns that ignore case.
+    Letters of both cases, digits, ``-`` and ``_``: by default 258 bits. As long as what
+    ``secrets.token_urlsafe()`` makes. Not for columns that ignore case.
     """
     return TokenFormat(string.ascii_letters + string.digits + "-_", length, prefix)
 
 
 def characters(alphabet: str, length: int | None = None, *, prefix: str = "") -> TokenFormat:
-    """Characters of an alphabet of one's own; by default as many as have 128 random bits."""
+    """A format of characters of an alphabet of one's own.
+
+    By default as many as have 128 random bits.
+    """
     if length is None:
         length = length_for(alphabet) if len(alphabet) > 1 else 0
     return TokenFormat(alphabet, length, prefix)

@@ -8,7 +8,9 @@ _VARIANT_1 = bytes(byte & 0x3F | 0x80 for byte in range(256))
 
 
 def random_uuids(count: int) -> list[str]:
-    """UUIDs of version 4 with 122 random bits from the system, each as 32 hexadecimal digits.
+    """Random UUIDs of version 4, as 32 hexadecimal digits each.
+
+    Each has 122 random bits from the system.
 
     About 20 times as fast as ``uuid.uuid4``, which asks the system for each of them.
     """

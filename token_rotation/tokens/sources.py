@@ -1,4 +1,7 @@
-"""The two sources of fresh tokens: an SQL expression, or a Python function."""
+"""The two sources of fresh tokens, SQL and Python.
+
+An SQL expression, or a Python function.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ MakeTokens = Callable[[int], Iterable[object]]
 
 @dataclass(frozen=True, slots=True)
 class SqlTokens:
-    """An SQL expression that gives a new token for each row it is evaluated on."""
+    """An SQL expression that gives each row a new token.
+
+    It does so each time it is evaluated on a row.
+    """
 
     expression: str
 
@@ -39,7 +45,9 @@ class PythonTokens:
         """None: no SQL makes these tokens."""
 
     def take(self, count: int) -> list[str]:
-        """``count`` different tokens as PostgreSQL reads them, for a column of any type.
+        """Return ``count`` different tokens, as PostgreSQL reads them.
+
+        They fit a column of any type.
 
         Raises TokenSourceError, whose message holds no token, when the function did not make them.
         """
@@ -67,7 +75,7 @@ TokenSource = SqlTokens | PythonTokens
 
 
 class _NotATokenError(Exception):
-    """What was made instead of tokens."""
+    """The value made instead of tokens."""
 
 
 def _each(made: object) -> Iterable[Any]:
