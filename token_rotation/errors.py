@@ -49,10 +49,7 @@ class UnyieldingRowsError(RotationError):
 
 
 class TooManyRowsError(RotationError):
-    """Too many rows chosen for one transaction.
-
-    They are more than may be locked at a time.
-    """
+    """More rows were chosen than one transaction may lock."""
 
 
 class NotDispatchableError(RotationError):

@@ -27,7 +27,7 @@ from token_rotation.stop import StopSignal
 
 
 class Rotation:
-    """Rotates every pending row of a target.
+    """A rotation of every pending row of a target.
 
     1. An allocator hands out key ranges in order: the next n pending keys above the last one.
     2. Workers, each with a connection of its own, rotate a range in one short transaction. They

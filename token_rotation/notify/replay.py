@@ -74,7 +74,10 @@ class Replay:
         self.result = Replayed()
 
     def run(self) -> Replayed:
-        """Raises RotationError when the database cannot be read."""
+        """Send the matching keys; return the counts.
+
+        Raises RotationError when the database cannot be read.
+        """
         self._stop.on_abort(self._connection.cancel)
         try:
             after: Key | None = None

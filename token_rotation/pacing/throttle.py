@@ -1,6 +1,6 @@
 """Decide on the wait before the next batch.
 
-It decides if there is one, its length, and its reason.
+It says if there is one, how long it is, and why.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LONGEST_WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A wait of ``seconds``, then ask again.
+    """A wait of ``seconds``; ask again after it.
 
     ``kind`` names the cause, ``reason`` tells it to people.
 
@@ -87,10 +87,7 @@ class Throttle:
 
     @property
     def meets_traffic(self) -> bool:
-        """Return True when others worked here a moment ago.
-
-        That is on the server, in the last five seconds.
-        """
+        """Return True when others worked within the last five seconds."""
         return self._clock() < self._traffic_until
 
     @property

@@ -1,4 +1,4 @@
-"""Values as binary COPY data for one column."""
+"""Values as binary COPY data for a single column."""
 
 from __future__ import annotations
 

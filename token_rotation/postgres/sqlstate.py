@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Fault(Enum):
-    """The kind of a fault, as far as the rotation cares."""
+    """The kinds of fault that a rotation tells apart."""
 
     LOCKED = "a row was locked for longer than the lock timeout"
     CONTENTION = "a deadlock or a serialization failure"

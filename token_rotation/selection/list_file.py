@@ -37,7 +37,7 @@ def open_rereadable(name: str) -> BinaryIO:
 
 
 def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Yield number and text of each line that is not empty.
+    """Yield number and text of each nonempty line.
 
     Reads from the beginning.
     """

@@ -59,7 +59,7 @@ class Selection:
 
     @property
     def is_list_only(self) -> bool:
-        """True if only listed rows are selected."""
+        """Return True if only listed rows are selected."""
         return self.list_args[:1] == ("--only",)
 
     @property

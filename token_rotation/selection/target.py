@@ -48,18 +48,12 @@ class Target:
 
     @property
     def command(self) -> str:
-        """The command that rotates this target, as typed.
-
-        An operator types it.
-        """
+        """The command that an operator types to rotate this target."""
         return f"{self.whole_command} {shlex.join(self.selection.cli_args)}".rstrip()
 
     @property
     def whole_command(self) -> str:
-        """The command without a selection, for the whole table.
-
-        For options that concern the whole table.
-        """
+        """The command without a selection, for whole-table options."""
         return self._typed("rotate_tokens")
 
     @property

@@ -68,9 +68,9 @@ def active_queries() -> sql.SQL:
 
 
 def others_at_work() -> sql.SQL:
-    """Find if another program ran a statement just now.
+    """Test for a statement of another program within 200 ms.
 
-    That is a session's statement in the last 200 ms.
+    A session of it ran the statement in the last 200 ms.
 
     Takes ``own``, the application names that do not count. A session whose state this role may
     not see counts as working; one that has only connected does not.

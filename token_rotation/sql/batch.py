@@ -82,7 +82,7 @@ def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
 
 
 def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
-    """Lock the first pending row of a range, for its key.
+    """Lock a range's first pending row, and return its key.
 
     No row when none is pending.
 
@@ -98,7 +98,7 @@ def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
 
 
 def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
-    """Find if a range has a pending row.
+    """Test for a pending row in a range.
 
     ACCESS SHARE; one entry of the partial index answers.
     """

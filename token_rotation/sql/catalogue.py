@@ -24,7 +24,7 @@ def column_type() -> sql.SQL:
 
 
 def column_exists() -> sql.SQL:
-    """Find if the table exists, and each of ``columns``."""
+    """Test that the table and each of ``columns`` exist."""
     return sql.SQL(
         "SELECT to_regclass(quote_ident(%(table)s)) IS NOT NULL, "
         "ARRAY(SELECT attname::text FROM pg_attribute "
@@ -61,9 +61,9 @@ def index_states() -> sql.SQL:
 
 
 def replication_role() -> sql.SQL:
-    """Read this session's replication role, and where it is replica.
+    """Read this session's replication role, and others' settings.
 
-    Names the roles and databases whose setting is replica.
+    Also names the roles and databases whose setting is replica.
     """
     return sql.SQL(
         "SELECT current_setting('session_replication_role'), "
@@ -77,7 +77,7 @@ def replication_role() -> sql.SQL:
 
 
 def may_read() -> sql.SQL:
-    """Find if this role may read the whole row.
+    """Test this role's right to read the whole row.
 
     Its place is included.
     """
@@ -85,7 +85,7 @@ def may_read() -> sql.SQL:
 
 
 def probe_tokens(expression: str) -> sql.Composed:
-    """Count three made tokens, the different ones, and measure them.
+    """Count and measure three made tokens.
 
     One row: their number, the number of different ones, and the length of the longest. Then the
     length that the column has room for; NULL if it has no bound. Takes ``table`` and ``column``. No

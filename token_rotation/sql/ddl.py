@@ -23,7 +23,7 @@ def index_state(index: str) -> Composed:
 
 
 def has_rows(table: str) -> Composed:
-    """Find if the table has a row.
+    """Test for any row in the table.
 
     ACCESS SHARE.
     """

@@ -34,7 +34,7 @@ def pending(
 def still_pending(
     target: Target, keys: KeyRange, *, qualified: bool = False, for_planner: bool = False
 ) -> sql.Composed:
-    """The ``pending`` clause for rows known to lie in the range."""
+    """The ``pending`` clause for rows known to be in range."""
     marker = _column(target, target.marker_column, qualified=qualified)
     term = "{marker} IS NULL"
     if keys.listed is not None:

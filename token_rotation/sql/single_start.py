@@ -1,4 +1,4 @@
-"""SQL that lets one start of a rotation wait for another."""
+"""SQL that makes one start of a rotation await another."""
 
 from __future__ import annotations
 

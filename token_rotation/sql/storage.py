@@ -98,9 +98,9 @@ def maintenance_progress() -> sql.SQL:
 
 
 def oldest_rotation(target: Target) -> sql.Composed:
-    """The xid of the oldest of a hundred rotated rows.
+    """The oldest transaction (xid) among the first rotated rows.
 
-    A transaction number; of the first hundred rotated rows.
+    It looks at the first hundred rotated rows.
 
     No row of the rotation died long before it. NULL if none is rotated. ACCESS SHARE.
     """

@@ -35,7 +35,7 @@ def made_by(expression: str) -> sql.SQL:
 def prefixed_uuid(target: Target) -> sql.Composed:
     """A UUID of version 4 that begins with ``token_prefix``.
 
-    The prefix is hexadecimal digits.
+    The prefix consists of hexadecimal digits.
 
     The rest is a hash of 244 random bits, made once a statement and known to nobody, and of the
     row's place, which no other row has at that time. The two bits are the variant's, the 4 is the

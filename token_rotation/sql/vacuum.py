@@ -25,7 +25,7 @@ def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
 
 
 def may_vacuum() -> sql.SQL:
-    """Find if this role may vacuum the table.
+    """Test this role's right to vacuum the table.
 
     No lock.
 

@@ -71,9 +71,7 @@ class TokenFormat:
 
     @cached_property
     def sql(self) -> str:
-        """An SQL expression that gives a new token each time.
-
-        Each evaluation gives another one.
+        """An SQL expression that gives a new token each evaluation.
 
         PostgreSQL 14 or newer, no extension. It has no subquery: one that depends on no row would
         be evaluated once a statement, and every row would get the same token.
@@ -107,9 +105,9 @@ class TokenFormat:
 
     @property
     def _images(self) -> str:
-        """Map the first symbols of base64 to those of tokens.
+        """Return what the first symbols of base64 stand for.
 
-        Each is mapped as often; the others are dropped.
+        Each character comes equally often. The other symbols are dropped.
         """
         return self.alphabet * (len(BASE64) // len(self.alphabet))
 
@@ -117,7 +115,7 @@ class TokenFormat:
     def _symbols_needed(self) -> int:
         """Return the number of symbols to generate.
 
-        At that number, fewer than ``random_length`` are kept once in 2**80 tokens.
+        With that number, fewer than ``random_length`` are kept only once in 2**80 tokens.
         """
         symbols = ceil(self.random_length / 4) * 4
         while self._too_few_kept(symbols) > _TOO_SHORT:
@@ -138,10 +136,7 @@ class TokenFormat:
 
 
 def length_for(alphabet: str, bits: int = LEAST_BITS) -> int:
-    """Return the characters that carry a number of random bits.
-
-    It is the number of characters of an alphabet.
-    """
+    """Return the characters needed for ``bits`` random bits."""
     return ceil(bits / log2(len(alphabet)))
 
 

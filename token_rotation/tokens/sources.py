@@ -27,7 +27,7 @@ class SqlTokens:
     expression: str
 
     def take(self, count: int) -> None:
-        """None: the UPDATE makes the tokens itself."""
+        """Return None: the UPDATE makes the tokens itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class PythonTokens:
 
     @property
     def expression(self) -> None:
-        """None: no SQL makes these tokens."""
+        """Return None: no SQL makes these tokens."""
 
     def take(self, count: int) -> list[str]:
         """Return ``count`` different tokens, as PostgreSQL reads them.

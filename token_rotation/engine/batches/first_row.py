@@ -40,7 +40,7 @@ _FATE_AFTER = {Fault.LOCKED: Fate.LOCKED_BY_OTHERS, Fault.DUPLICATE_TOKEN: Fate.
 
 
 class FirstRow:
-    """A transaction for one row, begun without a lock.
+    """A transaction for a single row, begun without a lock.
 
     ``pid`` is the backend that will wait. ``fate`` and ``changed`` hold once the transaction has
     ended.

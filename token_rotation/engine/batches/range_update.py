@@ -25,7 +25,7 @@ UPDATE_RANGE_AT_MOST_MS = 500
 
 
 class RangeUpdate:
-    """Updates key ranges on one connection.
+    """UPDATEs of key ranges on one connection.
 
     Driver errors pass through; nothing was written then. ``committed_rows`` counts what has
     committed since the start. The keys go to ``announcements`` when they have committed.

@@ -30,7 +30,7 @@ def token_writer(
     independent_tokens: bool,
     largest_batch_rows: int,
 ) -> TokenWriter:
-    """Return the writer for one connection.
+    """Return the writer for a connection.
 
     Tokens share no prefix if ``independent_tokens`` is set, or if a batch would crowd its prefix.
     """

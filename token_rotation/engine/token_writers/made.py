@@ -17,9 +17,9 @@ from token_rotation.tokens.sources import PythonTokens
 
 
 class MadeTokensWriter(TokenWriter):
-    """A request for one token per pending row.
+    """A source of one Python-made token per pending row.
 
-    It asks before the transaction begins.
+    It asks for the tokens before the transaction begins.
 
     They are only ever given to free rows, and no token is used twice, whatever becomes of it.
     """

@@ -19,7 +19,7 @@ class TokenWriter(Protocol):
 
     @property
     def updates_ranges(self) -> bool:
-        """True where ``for_range`` may be called."""
+        """Return True where ``for_range`` may be called."""
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
         """Make the tokens for the next ``for_rows`` of this range.

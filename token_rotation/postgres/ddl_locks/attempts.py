@@ -33,9 +33,9 @@ class LockNotGrantedError(CommandError):
 def politely(
     editor: BaseDatabaseSchemaEditor, tables: Sequence[str], change: Callable[[], None]
 ) -> None:
-    """Run ``change`` under short lock timeouts, in attempts.
+    """Run ``change`` in attempts with a short lock_timeout.
 
-    ``change`` locks ``tables``. Each attempt has a short lock_timeout.
+    ``change`` locks ``tables``.
 
     Each attempt is a transaction, or a savepoint in an atomic migration. It leaves nothing behind
     when it gets no lock. SQL that ``change`` defers runs with it.
@@ -91,7 +91,7 @@ class Notices:
 
 
 def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bool:
-    """Return True when the lock was granted and change made."""
+    """Make the change; return True when the lock was granted."""
     deferred_before = len(editor.deferred_sql)
     try:
         with transaction.atomic(using=editor.connection.alias), _lock_timeout(editor.connection):

@@ -19,7 +19,7 @@ def lock_timeout_ms() -> int:
 def retry_seconds() -> float:
     """Return ``TOKEN_ROTATION_DDL_RETRY_SECONDS``, default 600 s.
 
-    It is the time to retry for one lock.
+    It is the longest time to retry for a lock.
     """
     return _above_zero("TOKEN_ROTATION_DDL_RETRY_SECONDS", 600)
 
