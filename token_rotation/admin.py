@@ -32,10 +32,10 @@ LOGGED = "Rotated the token."
 class RotatingAdmin(AdminBase):
     """A ``ModelAdmin`` that can rotate selected rows, or one row.
 
-    It has an action for the selected rows, and a button for a single row. Both ask for confirmation,
-    since links with the old tokens stop working. Both need the permission to change the rows, and
-    write to the admin's log. Tokens are neither shown nor edited, unless ``fields`` or
-    ``fieldsets`` of a subclass name them.
+    It has an action for the selected rows, and a button for a single row. Both ask for
+    confirmation, since links with the old tokens stop working. Both need the permission to change
+    the rows, and write to the admin's log. Tokens are neither shown nor edited, unless ``fields``
+    or ``fieldsets`` of a subclass name them.
     """
 
     actions = ("rotate_tokens",)

@@ -32,9 +32,9 @@ CANCEL_TIMES = 25
 
 
 def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
-    """Return the rotated rows after which a VACUUM is due.
+    """Return the number of rotated rows that makes VACUUM due.
 
-    They are a part of the table, at least 50,000.
+    It is a part of the table, at least 50,000.
 
     The server's estimate counts. A VACUUM that meets rows on the move makes it too low, so that
     the next one comes sooner.

@@ -45,9 +45,9 @@ def active_queries(connection: Connection) -> float:
 
 
 def others_at_work(connection: Connection) -> bool:
-    """Return True when others ran statements within 200 ms.
+    """Return True when others worked in the last 200 ms.
 
-    Others are sessions of other programs.
+    Others are sessions of other programs that ran a statement.
 
     Sessions of rotations and workers do not count: nobody waits for them. Sessions that the role
     may not see do count, so that the rotation is rather too gentle than too rough.

@@ -68,9 +68,9 @@ def active_queries() -> sql.SQL:
 
 
 def others_at_work() -> sql.SQL:
-    """Test for a statement of another program within 200 ms.
+    """Test for others' statements in the last 200 ms.
 
-    A session of it ran the statement in the last 200 ms.
+    Others are sessions of other programs.
 
     Takes ``own``, the application names that do not count. A session whose state this role may
     not see counts as working; one that has only connected does not.

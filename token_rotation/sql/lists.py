@@ -65,10 +65,10 @@ def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -
     Its columns are ``key``, ``marker``, ``is_meant`` and ``is_pending``.
 
     If an index finds what a line names, each line is a look-up of its own. The OFFSET makes
-    PostgreSQL plan it alone, and for a single value nothing beats the index. In a join the planner may
-    read the whole table. Before PostgreSQL 18, no setting keeps it from comparing every line with
-    every row. All else about a row is computed, not a condition, lest the planner prefer another
-    index.
+    PostgreSQL plan it alone, and for a single value nothing beats the index. In a join the planner
+    may read the whole table. Before PostgreSQL 18, no setting keeps it from comparing every line
+    with every row. All else about a row is computed, not a condition, lest the planner prefer
+    another index.
     """
     statement = (
         "SELECT DISTINCT ON (found.key) found.* FROM pg_temp.rotation_listed CROSS JOIN LATERAL ("

@@ -4,13 +4,13 @@ They share their first digits for a while, then change them.
 
 A random token goes to a random page of its index. Once that index is larger than the server's
 buffers, every row costs a page that is read and a page that is written. After each checkpoint, it
-also costs a whole page of WAL. So on large tables a connection chooses the first hexadecimal digits of its
-tokens, keeps them for a stretch of rows, and fills one slice of the index at a time.
+also costs a whole page of WAL. So on large tables a connection chooses the first hexadecimal digits
+of its tokens and keeps them for a stretch of rows. It fills one slice of the index at a time.
 
 The prefix costs some secrecy. Who holds a token knows the first digits of those made beside it, 4
-bits each. At worst such a UUID has 106 of its 122 random bits left. Guessing *some* valid token gets no
-easier for those who know none, and hardly easier for those who do. All slices come in random order
-before any comes again, each time with a third of its fair part of the rows.
+bits each. At worst such a UUID has 106 of its 122 random bits left. Guessing *some* valid token
+gets no easier for those who know none, and hardly easier for those who do. All slices come in
+random order before any comes again, each time with a third of its fair part of the rows.
 """
 
 from __future__ import annotations
