@@ -1,4 +1,4 @@
-"""One rotation for one operator.
+"""Rotation of a target for an operator.
 
 Look, rotate, record, show, sum up. No SQL, no workers.
 """

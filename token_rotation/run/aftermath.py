@@ -34,7 +34,10 @@ class Aftermath:
 
     @property
     def complete(self) -> bool:
-        """Return True when nothing selected is pending and the guard holds."""
+        """Return True when the selection is done and guarded.
+
+        No selected row is pending, and every guard trigger fires, so no leaked token can come back.
+        """
         return bool(self.pending and self.pending.rows == 0 and self.guard and self.guard.holds)
 
     @property

@@ -43,9 +43,9 @@ class Closing:
         return after
 
     def explain(self, error: RotationError, result: Result) -> RotationError:
-        """Return the error with what is safe and how to continue.
+        """Return the error with advice to continue.
 
-        Write the last JSON line.
+        Its message says what is safe and what to type. Write the last JSON line.
         """
         self.output.event(summary.end_event(result, None, str(error)))
         if isinstance(error, UnyieldingRowsError):
