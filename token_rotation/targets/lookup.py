@@ -1,4 +1,7 @@
-"""Look up the rows of a list of tokens or keys."""
+"""Look up the rows that a list names.
+
+The list is of tokens or keys.
+"""
 
 from __future__ import annotations
 

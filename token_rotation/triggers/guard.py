@@ -25,7 +25,7 @@ class InsertGuard(pgtrigger.Trigger):
 
     It ignores the token and marker that the writer sent.
 
-    ``token`` is a field's name; ``fresh_token`` is an SQL expression for one new token of the
+    ``token`` is a field's name; ``fresh_token`` is an SQL expression for a new token of the
     column's type. ``length`` is that of its tokens, if known; the trigger does not contain it.
     """
 
