@@ -1,4 +1,7 @@
-"""Django system checks of declared models and of the database behind them; they mend nothing."""
+"""Django system checks of declared models and their database.
+
+They mend nothing.
+"""
 
 from token_rotation.checks import database, models
 

@@ -1,4 +1,4 @@
-"""Reasons why a table or a column cannot be guarded or rotated."""
+"""Obstacles to guarding or rotating a table or column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from token_rotation.triggers.guard import InsertGuard
 
 
 def table_obstacles(model: type[Model]) -> Iterator[str]:
-    """Yield a sentence for each reason not to guard a model's table."""
+    """Yield a sentence for each obstacle to guarding the table."""
     if not model._meta.managed:
         yield "It is not managed: no migration would create its guard."
     if '"' in model._meta.db_table:
@@ -22,7 +22,7 @@ def table_obstacles(model: type[Model]) -> Iterator[str]:
 
 
 def column_obstacles(model: type[Model], token: Field[Any, Any]) -> Iterator[str]:
-    """Yield a sentence for each reason not to change the values of a column."""
+    """Yield a sentence for each obstacle to changing column values."""
     owner = token.model._meta.concrete_model
     if owner is not model._meta.concrete_model and owner is not None:
         yield f"{token.name} is stored in the table of {owner._meta.label}: guard it there."
@@ -38,7 +38,10 @@ def column_obstacles(model: type[Model], token: Field[Any, Any]) -> Iterator[str
 
 
 def too_short(token: Field[Any, Any], insert: InsertGuard) -> str | None:
-    """Return a sentence if fresh tokens are longer than the column allows, else None."""
+    """Return a sentence if fresh tokens are longer than allowed.
+
+    The column's length is the limit. None if they fit.
+    """
     if insert.length is None or token.max_length is None or insert.length <= token.max_length:
         return None
     return (

@@ -1,4 +1,4 @@
-"""``manage.py check --database ALIAS``: the guard and the indexes of every target."""
+"""``manage.py check --database ALIAS``: guard and indexes of every target."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def check_targets(
     databases: Sequence[str] | None = None,
     **_: Any,
 ) -> list[CheckMessage]:
-    """Return one message for each problem; its hint is the command that mends it.
+    """Return one message for each problem.
 
-    Silent while ``migrate`` runs. It runs the checks first and would refuse to work, although it
-    mends most of what they find.
+    Its hint is the command that mends it. Silent while ``migrate`` runs. That command runs the
+    checks first and would refuse to work, although it mends most of what they find.
     """
     if sys.argv[1:2] == ["migrate"]:
         return []

@@ -1,4 +1,7 @@
-"""``manage.py check``: what a model with a rotating token must declare. Asks no database."""
+"""``manage.py check``: the declarations of models with a rotating token.
+
+It asks no database.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ ADOPT = "docs/adopt.md shows a whole model."
 
 @register(Tags.models)
 def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Return one message for each mistake in the models of these apps; None: all apps."""
+    """Return one message for each mistake in the models.
+
+    The models are those of the given apps; None: all apps.
+    """
     chosen = app_configs if app_configs is not None else apps.get_app_configs()
     models = [model for app in chosen for model in app.get_models()]
     messages = [message for model in models for message in _of_model(model)]

@@ -1,4 +1,7 @@
-"""Commands with one-line errors that a signal stops cleanly; they know no rotation."""
+"""Commands with one-line errors that a signal stops cleanly.
+
+They know no rotation.
+"""
 
 from token_rotation.command_line.argument_types import (
     database_alias,

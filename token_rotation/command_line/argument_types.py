@@ -13,12 +13,12 @@ A_YEAR_SECONDS = 365 * 86_400
 
 
 def positive_int(text: str) -> int:
-    """A whole number of at least 1."""
+    """Read a whole number of at least 1."""
     return _whole_number(text, at_least=1)
 
 
 def non_negative_int(text: str) -> int:
-    """A whole number of at least 0."""
+    """Read a whole number of at least 0."""
     return _whole_number(text, at_least=0)
 
 
@@ -33,7 +33,10 @@ def _whole_number(text: str, *, at_least: int) -> int:
 
 
 def database_alias(text: str) -> str:
-    """The alias of a configured PostgreSQL database. Connects to nothing."""
+    """Read the alias of a configured PostgreSQL database.
+
+    Connects to nothing.
+    """
     if text not in connections:
         known = ", ".join(sorted(connections))
         raise argparse.ArgumentTypeError(f"there is no database {text!r}; configured: {known}")
@@ -44,7 +47,7 @@ def database_alias(text: str) -> str:
 
 
 def worker_count(text: str) -> int:
-    """A whole number from 1 to 64.
+    """Read a whole number from 1 to 64.
 
     Each worker is a server connection.
     """
@@ -55,12 +58,12 @@ def worker_count(text: str) -> int:
 
 
 def percent(text: str) -> float:
-    """A number from 0 to 100."""
+    """Read a number from 0 to 100."""
     return _number(text, at_most=100, meant="a number from 0 to 100")
 
 
 def seconds(text: str) -> float:
-    """A finite number of seconds, 0 or more."""
+    """Read a finite number of seconds, 0 or more."""
     return _number(text, at_most=A_YEAR_SECONDS, meant="a number of seconds up to a year")
 
 
@@ -75,7 +78,7 @@ def _number(text: str, *, at_most: float, meant: str) -> float:
 
 
 def positive_seconds(text: str) -> float:
-    """A finite number of seconds above 0."""
+    """Read a finite number of seconds above 0."""
     number = seconds(text)
     if number == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0")

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class OneLineParser(CommandParser):
-    """Argument errors are one line without the usage text.
+    """Parser whose errors are one line, without the usage text.
 
     The exit code is 1, not argparse's 2.
     """
@@ -19,11 +19,12 @@ class OneLineParser(CommandParser):
 
 
 class OneLineCommand(BaseCommand):
-    """Base of commands: bad arguments end with one line on stderr and exit code 1.
+    """Base of commands whose errors are one line.
 
-    Called through ``call_command``, it raises the same line as a ``CommandError``. Only the system
-    checks of the models run before it. An error in a URL or a template, and the time to import
-    them, must not delay an operator.
+    Bad arguments end the command with that line on stderr and exit code 1. Called through
+    ``call_command``, it raises the same line as a ``CommandError``. Only the system checks of the
+    models run before it. An error in a URL or a template, and the time to import them, must not
+    delay an operator.
     """
 
     requires_system_checks = (Tags.models,)

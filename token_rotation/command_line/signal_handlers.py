@@ -20,11 +20,12 @@ ABORTING = "\nEnding at once; the batch in flight is rolled back.\n"
 def stop_on_signal(
     stop: StopSignal, *, stopping: str = STOPPING, aborting: str = ABORTING
 ) -> Iterator[None]:
-    """Turn signals into requests to ``stop`` while inside; main thread only.
+    """Turn signals into requests to ``stop`` while inside.
 
-    The first signal lets the running batch commit, the second rolls it back. The third has the
-    system's own effect, for a server that no longer answers. ``stopping`` and ``aborting`` tell the
-    person what the first two do. An ignored signal (nohup, a background job) stays ignored.
+    For the main thread only. The first signal lets the running batch commit; the second rolls it
+    back. The third has the system's own effect, for a server that no longer answers. ``stopping``
+    and ``aborting`` tell the person what the first two do. An ignored signal (nohup, a background
+    job) stays ignored.
     """
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     heeded = [signum for signum in caught if signal.getsignal(signum) is not signal.SIG_IGN]
@@ -50,6 +51,9 @@ def stop_on_signal(
 
 
 def _say(line: str) -> None:
-    """Write to the descriptor: a handler may interrupt a buffered write half-way."""
+    """Write to the descriptor, past the buffer.
+
+    A handler may interrupt a buffered write half-way.
+    """
     with suppress(OSError, ValueError, AttributeError):  # nobody may be there to read it
         os.write(sys.stderr.fileno(), line.encode())

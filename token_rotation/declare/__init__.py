@@ -1,1 +1,4 @@
-"""What an adopter's models and code use; the command's own work is elsewhere."""
+"""Names that an adopter's models and code use.
+
+The command's own work is elsewhere.
+"""

@@ -1,6 +1,7 @@
-"""What a model with a rotating token is declared with; docs/adopt.md shows it.
+"""Declarations of a model with a rotating token.
 
-Migrations name none of these classes: they hold plain Django fields and indexes.
+docs/adopt.md shows them. Migrations name none of these classes: they hold plain Django fields and
+indexes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
 
 
 class RotatedAtField(models.DateTimeField):  # type: ignore[type-arg]
-    """The marker: when the token was issued, or NULL if the token may be leaked."""
+    """Marker with the token's time of issue, or NULL.
+
+    NULL: the token may be leaked.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Django reads a field back after an INSERT only where the field has a database default.
@@ -50,23 +54,30 @@ class PendingIndex(models.Index):
         self.name = ""
 
     def set_name_with_model(self, model: type[models.Model]) -> None:
-        """Take key and name from the model. Django calls this once the model is complete."""
+        """Take key and name from the model.
+
+        Django calls this once the model is complete.
+        """
         self.fields = [model._meta.pk.name]
         self.fields_orders = [(model._meta.pk.name, "")]
         marker = model._meta.get_field(self.marker)
         self.name = pending_index_name(model._meta.db_table, str(getattr(marker, "column", None)))
 
     def clone(self) -> models.Index:
-        """Return a plain index once the model is known: migrations compare and write that."""
+        """Return a plain index once the model is known.
+
+        Migrations compare and write that.
+        """
         if not self.name:
             return copy(self)
         return models.Index(fields=self.fields, name=self.name, condition=self.condition)
 
 
 def pending_index_name(table: str, marker: str) -> str:
-    """Name the pending index of a table, in at most 30 characters, as Django demands.
+    """Return the name of a table's pending index.
 
-    The name never changes between releases: migrations compare it.
+    It has at most 30 characters, as Django demands. It never changes between releases: migrations
+    compare it.
     """
     digest = hashlib.sha256(f"{table} {marker}".encode()).hexdigest()[:6]
     name = f"{table[:14]}_{digest}_pending"
@@ -77,14 +88,20 @@ class RotatingQuerySet(models.QuerySet[ModelT_co]):
     """A query whose rows can be rotated: ``Ticket.objects.filter(...).rotate_tokens()``."""
 
     def rotate_tokens(self, *, token: str | None = None) -> int:
-        """Give each row a fresh token; return the number of rows. See ``rotate_rows``."""
+        """Give each row a fresh token; return the row count.
+
+        See ``rotate_rows``.
+        """
         return rotate_rows(self, token=token)
 
     rotate_tokens.alters_data = True  # type: ignore[attr-defined]  # no template may call it
 
 
 class RotatesToken(models.Model):
-    """Base of a guarded model: its rows and queries can rotate tokens. Adds no column."""
+    """Base of a guarded model, with methods that rotate tokens.
+
+    Its rows and queries have them. Adds no column.
+    """
 
     objects: ClassVar[Any] = RotatingQuerySet.as_manager()
 
@@ -92,14 +109,17 @@ class RotatesToken(models.Model):
         abstract = True
 
     def rotate_token(self, *, token: str | None = None, using: str | None = None) -> None:
-        """Give this row a fresh token and read it back. See ``rotate_rows.rotate_token``."""
+        """Give this row a fresh token and read it back.
+
+        See ``rotate_rows.rotate_token``.
+        """
         rotate_token(self, token=token, using=using)
 
     rotate_token.alters_data = True  # type: ignore[attr-defined]  # no template may call it
 
 
 class RotatingToken(RotatesToken):
-    """A secret UUID that the database issues and ``rotate_tokens`` can replace.
+    """Secret UUID that PostgreSQL issues and ``rotate_tokens`` can replace.
 
     If the model has a ``class Meta``, let it inherit from ``RotatingToken.Meta`` and extend
     ``indexes`` and ``triggers`` instead of replacing them.
@@ -115,7 +135,10 @@ class RotatingToken(RotatesToken):
 
 
 def token_default(tokens: TokenFormat) -> RawSQL:
-    """Return the ``db_default`` of a text column whose tokens have this format."""
+    """Return the ``db_default`` of a text column.
+
+    Its tokens have this format.
+    """
     # The parameters are a list because Django's schema editor adds this list to others.
     return RawSQL(tokens.sql, [])  # noqa: S611  (a format has no quote in it)
 

@@ -1,4 +1,7 @@
-"""Let Django read back the stored token after an INSERT into another app's table."""
+"""Read back the token after an INSERT.
+
+This is for the tables of other apps, whose fields we cannot change.
+"""
 
 from typing import Any
 
@@ -10,7 +13,10 @@ from token_rotation.triggers.names import Column
 
 
 def read_back_foreign_tokens() -> None:
-    """Call ``read_back`` for every guarded model whose marker is not its own field."""
+    """Call ``read_back`` for the guarded models of other apps.
+
+    Their marker is not a field of their own.
+    """
     for model in apps.get_models():
         for pair in guards_of(getattr(model._meta, "triggers", [])):
             if isinstance(pair.update.marker, Column):
@@ -18,11 +24,12 @@ def read_back_foreign_tokens() -> None:
 
 
 def read_back(model: type[Model], name: str) -> None:
-    """Let the field hold the stored value after ``create()``, ``bulk_create()`` and ``save()``.
+    """Let the field hold the stored value after an INSERT.
 
-    The insert guard stores another token than the other app's code sent. Django reads back only
-    fields with a database default, and we cannot change another app's field. This covers the
-    proxies of a model and the model of a proxy, in this process.
+    That is after ``create()``, ``bulk_create()`` and ``save()``. The insert guard stores another
+    token than the other app's code sent. Django reads back only fields with a database default, and
+    we cannot change another app's field. This covers the proxies of a model and the model of a
+    proxy, in this process.
     """
     field = model._meta.get_field(name)
     for each in apps.get_models():

@@ -19,7 +19,7 @@ from token_rotation.sql.pending import array
 
 
 def rotate_once(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
-    """Rotate the rows for each target, and return the number of rows that changed.
+    """Rotate the rows for each target; return the number changed.
 
     Tokens made in Python are made before any row is locked, so a slow source blocks nobody. Raises
     UnyieldingRowsError, TokenSourceError and Django's database errors; nothing is changed then.
@@ -52,7 +52,7 @@ def _ensure_changed(target: Target, changed: Sequence[tuple[Any, bool]]) -> None
 def _update(
     target: Target, model: type[Model], keys: Sequence[Any], tokens: list[str] | None
 ) -> list[tuple[Any, bool]]:
-    """Return the key of each row, and whether its change sticks."""
+    """Return each row's key, and True if its change sticks."""
     connection = connections[target.database]
     key: Any = model._meta.pk
     key_type = str(key.rel_db_type(connection))

@@ -1,4 +1,4 @@
-"""Rotate chosen rows from application code, by the rules of the command."""
+"""Rotate chosen rows from application code, by the command's rules."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ _QUOTING = (IntegrityError, DataError, InternalError)
 
 
 def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
-    """Give each row of a query a fresh token, pending or not; return the number of rows.
+    """Give each row a fresh token; return the row count.
 
-    ``token`` is the field's name; without it, every rotating token of the model gets one. All
-    happens in one transaction, or in a savepoint of the caller's. Rows are locked in the order of
-    their keys; the call waits for rows that others have locked. ``tokens_rotated`` is sent after
-    the outermost transaction commits.
+    A row need not be pending. ``token`` is the field's name; without it, every rotating token of
+    the model gets one. All happens in one transaction, or in a savepoint of the caller's. Rows are
+    locked in the order of their keys; the call waits for rows that others have locked.
+    ``tokens_rotated`` is sent after the outermost transaction commits.
 
-    Nothing is changed if it raises: TooManyRowsError above 4,000 rows, before it locks anything;
-    TokenSourceError; StatementError if PostgreSQL refuses, without the values that it quotes;
-    UnyieldingRowsError if something undoes the change. Other errors are Django's.
+    Nothing is changed if it raises. It raises TooManyRowsError above 4,000 rows, before it locks
+    anything, and TokenSourceError. It raises StatementError if PostgreSQL refuses, without the
+    values that it quotes. It raises UnyieldingRowsError if something undoes the change. Other
+    errors are Django's.
     """
     query = rows.query
     if query.is_sliced or query.distinct or query.combinator or query.group_by is not None:
@@ -67,10 +68,11 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
 
 
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
-    """Give one row a fresh token, and read token and marker back into the instance.
+    """Give a row a fresh token, and read it back.
 
-    ``token`` as for ``rotate_rows``. Raises ObjectDoesNotExist if the row no longer exists, and
-    what ``rotate_rows`` raises.
+    The token and the marker go into the instance. ``token`` as for ``rotate_rows``.
+
+    Raises ObjectDoesNotExist if the row no longer exists, and what ``rotate_rows`` raises.
     """
     model = type(row)
     database = using or router.db_for_write(model, instance=row)

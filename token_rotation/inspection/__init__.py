@@ -1,1 +1,4 @@
-"""Looks at the table and the server, and what they mean; changes nothing."""
+"""Looks at the table and the server, and their meaning.
+
+Changes nothing.
+"""

@@ -1,4 +1,7 @@
-"""Advise what to set before a rotation, and whether to clean up after it. Pure."""
+"""Advice on settings before a rotation, and on a clean-up.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ FEWEST_FORCED_CHECKPOINTS = 10
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """Settings of the server and the table, and what keeps dead rows or WAL, now.
+    """Settings of server and table; holders of dead rows, WAL.
 
-    ``snapshot_holder`` describes the session whose snapshot keeps dead rows alive, ``unused_slot``
-    is the replication slot that keeps WAL without limit; None if there is none.
+    ``snapshot_holder`` describes the session whose snapshot keeps dead rows alive now.
+    ``unused_slot`` is the replication slot that keeps WAL without limit now. None if there is none.
     """
 
     max_wal_bytes: int
@@ -36,7 +39,10 @@ class ServerState:
 
 
 def before_rotation(server: ServerState, table: str, pending_rows: int) -> list[str]:
-    """Return one line for each thing that will hurt the rest of the rotation."""
+    """Return a line for each thing that will hurt.
+
+    The advice is for the rest of the rotation.
+    """
     return [
         *_wal(server, pending_rows * WAL_BYTES_A_ROW),
         *_dead_rows(server, table),

@@ -8,9 +8,10 @@ from token_rotation.sql import catalogue as catalogue_sql
 
 
 def column_type(cursor: Any, table: str, column: str) -> str | None:
-    """The column's type without its length, for a cast; None where there is no such column.
+    """Return the column's type without its length, for a cast.
 
-    ``cursor`` is the driver's or Django's. Takes no lock on the table.
+    None where there is no such column. ``cursor`` is the driver's or Django's. Takes no lock on the
+    table.
     """
     cursor.execute(catalogue_sql.column_type(), {"table": table, "column": column})
     found = cursor.fetchone()

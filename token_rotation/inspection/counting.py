@@ -1,4 +1,4 @@
-"""Count rows and pending rows; estimate if counting takes too long."""
+"""Count rows and pending rows; estimate when that is slow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ COUNT_AT_MOST_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class PendingCount:
-    """Pending rows, exact unless ``is_estimate``; 0 only if nothing is pending."""
+    """Number of pending rows, exact unless ``is_estimate``.
+
+    0 only if nothing is pending.
+    """
 
     rows: int
     is_estimate: bool
@@ -31,7 +34,10 @@ class PendingCount:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The table at one instant. The times are None if unknown, or if no row is rotated."""
+    """Counts of the table at one instant.
+
+    The times are None if unknown, or if no row is rotated.
+    """
 
     total_rows: int
     total_is_estimate: bool
@@ -43,7 +49,9 @@ class Counts:
 def count_pending(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> PendingCount:
-    """Count pending rows; after ``at_most_seconds`` (None: no bound) return an estimate.
+    """Count pending rows, or estimate them.
+
+    It returns an estimate after ``at_most_seconds`` (None: no bound).
 
     If no index holds exactly the pending rows of the selection, an estimate may be above 0 although
     nothing is pending. Driver errors pass through, here and below.
@@ -85,7 +93,10 @@ def _count_unindexed(
 
 
 def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
-    """Count the pending rows of a range exactly, however long it takes."""
+    """Count the pending rows of a range exactly.
+
+    That may take any length of time.
+    """
     count = counting_sql.count_pending(target, keys)
     query = statements.together(statements.WITHOUT_A_LIMIT, statements.AVOID_FULL_SCANS, count)
     return int(connection.value(query, values_of(target, keys)))
@@ -94,7 +105,10 @@ def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> i
 def count_rows(
     connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
 ) -> Counts:
-    """Count everything in one scan; after ``at_most_seconds`` estimate the total."""
+    """Count everything in one scan, or estimate the total.
+
+    It estimates after ``at_most_seconds``.
+    """
     values = values_of(target, EVERY_KEY)
     row = _count(connection, counting_sql.count_rows(target), at_most_seconds, values=values)
     if row is not None:
@@ -106,7 +120,10 @@ def count_rows(
 
 
 def estimated_rows(connection: Connection, target: Target) -> int:
-    """Return the server's last estimate of the table's rows; 0 if there is none. Costs nothing."""
+    """Return the server's last estimate of the table's rows.
+
+    0 if there is none. Costs nothing.
+    """
     return _estimates(connection, target)[0]
 
 
@@ -118,7 +135,7 @@ def _count(
     values: Values | None = None,
     settings: tuple[statements.Statement, ...] = (),
 ) -> Row | None:
-    """Return the row, or None if the statement took too long."""
+    """Return the row; None if the statement took too long."""
     timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     try:
         bounded = statements.together(statements.LIMIT_STATEMENT, *settings, query)

@@ -1,4 +1,7 @@
-"""Inspect the indexes that a rotation needs: of pending rows, and of unique tokens."""
+"""Inspect the indexes that a rotation needs.
+
+They are the index of pending rows, and that of unique tokens.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ FoundIndexes = dict[str, tuple[str, str]]
 
 
 def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
-    """Read the state of each needed index. If several fit, a valid one counts."""
+    """Read the state of each needed index.
+
+    If several fit, a valid one counts.
+    """
     rows = connection.rows(catalogue_sql.index_states(), {"table": target.table})
     rows.sort(key=lambda row: row[3])
     states = {"pending": ("missing", "")}
@@ -28,7 +34,7 @@ def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
 
 
 def index_problems(target: Target, indexes: FoundIndexes) -> Iterator[Problem]:
-    """Yield what stops a rotation: indexes that are missing or invalid."""
+    """Yield problems that stop a rotation: missing or invalid indexes."""
     for kind, (state, name) in indexes.items():
         if state == "missing":
             yield Problem(

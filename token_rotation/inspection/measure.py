@@ -20,9 +20,10 @@ MANY_TRANSACTIONS = 10_000
 
 
 def measure_storage(connection: Connection, target: Target, *, rows: int | None = None) -> Storage:
-    """Measure table and indexes; everything is unknown if others keep the table locked.
+    """Measure table and indexes.
 
-    ``rows`` is the number of rows of the table; without it the server's estimate is used.
+    Everything is unknown if others keep the table locked. ``rows`` is the number of rows of the
+    table; without it the server's estimate is used.
     """
     values = {"table": target.table, "token": target.token_column}
     try:

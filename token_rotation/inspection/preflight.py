@@ -1,4 +1,7 @@
-"""Inspect whether a table is ready to be rotated. Changes nothing."""
+"""Inspect whether a table is ready to rotate.
+
+Changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ from token_rotation.sql import catalogue as catalogue_sql
 
 @dataclass(frozen=True, slots=True)
 class GuardState:
-    """What guards the table now.
+    """State of the guard of a table now.
 
-    ``triggers`` gives each guard trigger "enabled", "disabled" or "missing"; ``indexes`` gives
+    ``triggers`` gives each guard trigger "enabled", "disabled" or "missing". ``indexes`` gives
     "valid", "invalid" or "missing" for the pending index and, where tokens are unique, for theirs.
     ``problems`` stop a rotation; ``warnings`` do not.
     """
@@ -39,12 +42,15 @@ class GuardState:
 
     @property
     def holds(self) -> bool:
-        """True if every guard trigger fires, so no leaked token can come back."""
+        """Return True if every guard trigger fires.
+
+        Then no leaked token can come back.
+        """
         return bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
 
 
 def inspect(connection: Connection, target: Target) -> GuardState:
-    """Inspect columns, triggers and indexes of the table, and three tokens made for a trial.
+    """Inspect columns, triggers, indexes and three trial tokens.
 
     Driver errors pass through.
     """
@@ -82,7 +88,10 @@ def _missing_columns(connection: Connection, target: Target) -> Problem | None:
 
 
 def _add_marker(target: Target, missing: list[str]) -> str:
-    """Say how to restore a marker that was dropped by hand; no other column can be restored."""
+    """Say how to restore a marker dropped by hand.
+
+    No other column can be restored.
+    """
     if missing != [target.marker_column]:
         return ""
     statement = f'ALTER TABLE "{target.table}" ADD COLUMN "{target.marker_column}" timestamptz'

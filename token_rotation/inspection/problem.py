@@ -1,4 +1,4 @@
-"""One finding about a table, and the commands that mend what is found."""
+"""A finding about a table, with the command to mend."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ PGTRIGGER = "python manage.py pgtrigger"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it must be; ``mend`` is the command that mends it.
+    """Finding that something is not as it must be.
 
-    ``code`` is the id of Django's system check.
+    ``mend`` is the command that mends it. ``code`` is the id of Django's system check.
     """
 
     code: str

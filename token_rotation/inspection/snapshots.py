@@ -1,4 +1,7 @@
-"""Find who keeps dead rows alive: the oldest snapshot that may still need them."""
+"""Find the oldest snapshot that keeps dead rows alive.
+
+Such a snapshot may still need them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from token_rotation.sql import vacuum as vacuum_sql
 
 @dataclass(frozen=True, slots=True)
 class SnapshotHolder:
-    """Who keeps dead rows alive; state and seconds are None if absent or hidden."""
+    """Holder of a snapshot that keeps dead rows alive.
+
+    State and seconds are None if absent or hidden.
+    """
 
     kind: str
     name: str
@@ -26,14 +32,18 @@ class SnapshotHolder:
 
 
 def next_transaction(connection: Connection) -> int:
-    """Return a transaction number: rows that die after this call die in it or a later one."""
+    """Return a transaction number.
+
+    Rows that die after this call die in it or a later one.
+    """
     return int(connection.value(vacuum_sql.next_transaction()))
 
 
 def oldest_snapshot(connection: Connection, since_xid: int | None) -> SnapshotHolder | None:
-    """Return who keeps rows alive that died since ``since_xid``; None if nobody visible does.
+    """Return the holder that keeps rows alive since ``since_xid``.
 
-    If ``since_xid`` is None: who keeps any dead row alive.
+    The rows died since that transaction. If ``since_xid`` is None, any dead row counts. None if
+    nobody visible keeps them.
     """
     row = connection.row(vacuum_sql.oldest_snapshot(), {"since_xid": since_xid})
     return None if row is None else SnapshotHolder(*row)

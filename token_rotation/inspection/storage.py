@@ -1,4 +1,7 @@
-"""Figures about a target on disk, and when a clean-up is worth it. Pure."""
+"""Size figures of a target, and limits for a clean-up.
+
+They tell when one is worth it. Pure.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ WORTH_VACUUM_BYTES = 8 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class IndexBloat:
-    """Size of an index now, and the size that random keys would give it."""
+    """Size of an index, and its size over random keys."""
 
     name: str
     bytes_now: int
@@ -27,7 +30,10 @@ class IndexBloat:
 
     @property
     def worth_reindex(self) -> bool:
-        """True if the index is 1.5 times its natural size, and 1 MiB above it."""
+        """Return True if the index is worth a REINDEX.
+
+        It is 1.5 times its natural size, and 1 MiB above it.
+        """
         return (
             self.bytes_now > WORTH_REINDEX_RATIO * self.natural_bytes
             and self.bytes_now - self.natural_bytes >= WORTH_REINDEX_BYTES
@@ -50,13 +56,19 @@ class Storage:
 
 
 def natural_index_bytes(rows: int, token_bytes: int) -> int:
-    """Return the size of an index over ``rows`` random keys of ``token_bytes`` each."""
+    """Return the size of an index over random keys.
+
+    The index has ``rows`` keys of ``token_bytes`` each.
+    """
     aligned = -(-token_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
     entries_a_page = (PAGE_BYTES - PAGE_OVERHEAD_BYTES) / (aligned + ENTRY_OVERHEAD_BYTES)
     return PAGE_BYTES * (1 + round(rows / (entries_a_page * NATURAL_FILL)))
 
 
 def worth_vacuum(dead_rows: int, rows: int, table_bytes: int) -> bool:
-    """Return True if dead rows are a tenth of the table or more, and take 8 MiB or more."""
+    """Return True if dead rows are worth a VACUUM.
+
+    They are a tenth of the table or more, and take 8 MiB or more.
+    """
     share = dead_rows / max(1, dead_rows + rows)
     return share >= WORTH_VACUUM_SHARE and share * table_bytes >= WORTH_VACUUM_BYTES

@@ -1,4 +1,4 @@
-"""Try the SQL expression that makes tokens, before a rotation uses it."""
+"""Try the SQL that makes tokens before a rotation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from token_rotation.sql import catalogue as catalogue_sql
 
 
 def token_problems(connection: Connection, target: Target) -> Iterator[Problem]:
-    """Yield a problem if tokens made in SQL would be wrong.
+    """Yield a problem if tokens from SQL would be wrong.
 
     Tokens made in Python are checked as they come.
     """

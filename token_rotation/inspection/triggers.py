@@ -1,4 +1,7 @@
-"""Inspect the guard triggers: present, enabled, firing for everybody, up to date."""
+"""Inspect the guard triggers.
+
+Are they present, enabled, up to date, and do they fire for everybody?
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,15 @@ def read_triggers(connection: Connection, target: Target) -> FoundTriggers:
 
 
 def trigger_states(target: Target, found: FoundTriggers) -> dict[str, str]:
-    """Return "enabled", "disabled" or "missing" for each guard trigger, by its uri."""
+    """Return the state of each guard trigger, by its uri.
+
+    The state is "enabled", "disabled" or "missing".
+    """
     return {each.uri: _state(found.get(each.name)) for each in target.guard_triggers}
 
 
 def trigger_problems(target: Target, states: dict[str, str]) -> Iterator[Problem]:
-    """Yield what stops a rotation: triggers that are missing or disabled."""
+    """Yield problems that stop a rotation: missing or disabled triggers."""
     for uri, state in states.items():
         name = uri.partition(":")[2]
         if state == "missing":
@@ -47,14 +53,20 @@ def trigger_problems(target: Target, states: dict[str, str]) -> Iterator[Problem
 
 
 def outdated_triggers(target: Target, found: FoundTriggers) -> Iterator[Problem]:
-    """Yield a warning for each trigger whose definition is not the model's."""
+    """Yield a warning for each outdated trigger.
+
+    The definition in the database is not the model's.
+    """
     for trigger in target.guard_triggers:
         if trigger.name in found and found[trigger.name][1] != trigger.digest:
             yield _outdated(target, trigger)
 
 
 def role_problems(connection: Connection, target: Target) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and warnings about sessions for which no trigger fires."""
+    """Return problems and warnings about sessions that escape the guard.
+
+    No trigger fires for such a session.
+    """
     role, exempt = connection.row(catalogue_sql.replication_role()) or ("origin", [])
     return [_replica_role()] if role == "replica" else [], [_exempt(target, who) for who in exempt]
 

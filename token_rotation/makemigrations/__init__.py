@@ -1,1 +1,4 @@
-"""What ``makemigrations`` writes for a rotating token; it never touches a database."""
+"""Migrations that ``makemigrations`` writes for a rotating token.
+
+It never touches a database.
+"""

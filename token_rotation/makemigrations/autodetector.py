@@ -1,4 +1,4 @@
-"""Make ``makemigrations`` write the changes of guarded models in a safe order."""
+"""Make ``makemigrations`` order the changes of guarded models safely."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from token_rotation.triggers.retired import TABLE_MIGRATION, UnconditionalSql
 
 
 def install() -> None:
-    """Let ``makemigrations`` and ``migrate`` use our autodetector, on top of django-pgtrigger's.
+    """Let ``makemigrations`` and ``migrate`` use our autodetector.
 
-    Django demands that both use the same one. The order of the two apps does not matter:
-    django-pgtrigger leaves a subclass of its own autodetector in place.
+    It builds on django-pgtrigger's. Django demands that both use the same one. The order of the two
+    apps does not matter: django-pgtrigger leaves a subclass of its own autodetector in place.
     """
     patch_migrations()  # type: ignore[no-untyped-call]
     modules: tuple[Any, ...] = (makemigrations, migrate)
@@ -96,7 +96,10 @@ class _InSteps(MigrationAutodetector):
 
 
 def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
-    """Split into a chain of parts. The last keeps the name, which others depend on."""
+    """Split into a chain of parts.
+
+    The last keeps the name, which others depend on.
+    """
     parts = take_apart(migration.app_label, migration.operations, guards)
     if not parts.steps:
         return [migration]
@@ -117,7 +120,10 @@ def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
 
 
 def _after_its_table(migration: Migration) -> Migration:
-    """Add the dependency on the table of retired tokens, which no field refers to."""
+    """Add the dependency on the table of retired tokens.
+
+    No field refers to that table.
+    """
     triggers = (getattr(each, "trigger", None) for each in migration.operations)
     if any(isinstance(getattr(each, "sql", None), UnconditionalSql) for each in triggers):
         others = [each for each in migration.dependencies if each != TABLE_MIGRATION]

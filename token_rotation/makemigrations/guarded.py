@@ -1,4 +1,7 @@
-"""The guards that a change of the models concerns, as ``makemigrations`` sees them."""
+"""Guards that a change of the models concerns.
+
+They are as ``makemigrations`` sees them.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ class Guarded:
 
     @property
     def every_name(self) -> set[str | None]:
-        """The names of all its triggers, also those made for the token's previous name."""
+        """Return the names of all its triggers.
+
+        They include those made for the token's previous name.
+        """
         tokens = (self.token, self.token_name_before)
         return self.names | {trigger_name(kind, each) for kind in OUR_TRIGGERS for each in tokens}
 
@@ -78,7 +84,10 @@ class Guarded:
 
 
 def pairs_in(state: ProjectState) -> dict[ModelKey, list[GuardPair]]:
-    """Return every model's guards. Ask early: django-pgtrigger removes triggers of new models."""
+    """Return every model's guards.
+
+    Ask early: django-pgtrigger removes triggers of new models.
+    """
     found = {
         key: list(guards_of(model.options.get("triggers"))) for key, model in state.models.items()
     }

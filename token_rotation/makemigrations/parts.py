@@ -1,4 +1,7 @@
-"""Take the steps of guards out of a migration, and order the rest around them."""
+"""Separate the steps of guards from a migration.
+
+Order the rest around them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from token_rotation.makemigrations.steps import Step, removal, steps_of
 
 @dataclass
 class Parts:
-    """A migration's operations: before the steps, the steps, and after them."""
+    """Operations of a migration: before the steps, the steps, after."""
 
     before: list[Operation] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -63,7 +66,10 @@ def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence
 def _is_replaced(
     operation: Operation, operations: Sequence[Operation], guards: Sequence[Guarded]
 ) -> bool:
-    """Return True if a step replaces the trigger, so the table is never without it."""
+    """Return True if a step replaces the trigger.
+
+    The table is then never without it.
+    """
     if not isinstance(operation, RemoveTrigger):
         return False
     model, name = operation.model_name.lower(), operation.name
@@ -78,7 +84,10 @@ def _is_replaced(
 
 
 def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool:
-    """Return True if it removes or makes a trigger of a column that is renamed."""
+    """Return True if the operation follows a column's new name.
+
+    It removes or makes a trigger of a column that is renamed.
+    """
     match operation:
         case AddTrigger():
             name = operation.trigger.name
@@ -95,7 +104,7 @@ def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool
 
 
 def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
-    """Return True if it removes one of our triggers."""
+    """Return True if the operation removes one of our triggers."""
     return isinstance(operation, RemoveTrigger) and any(
         operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS
     )
@@ -119,6 +128,9 @@ def _reaches(operation: Operation, model: str, app_label: str) -> bool:
 
 
 def _may_reach(operation: Operation, model: str) -> bool:
-    """Indexes, constraints and triggers refer to their own table, but do not say so."""
+    """Return True if the operation may refer to the model.
+
+    Indexes, constraints and triggers refer to their own table, but do not say so.
+    """
     is_on = operation.model_name_lower if isinstance(operation, IndexOperation) else None
     return is_on in {None, model}

@@ -1,4 +1,4 @@
-"""The steps of a guard, each for a migration of its own, and their safe order.
+"""Steps of a guard, each a migration, in safe order.
 
 First go triggers that are no longer declared, before the columns that they name. The marker comes
 without its default, which would mark every old row as rotated. Then the guard lets nothing but
@@ -64,7 +64,10 @@ class Step:
 
 
 def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
-    """Yield the steps that replace an operation; none if it does not concern the guard."""
+    """Yield the steps that replace an operation.
+
+    None if it does not concern the guard.
+    """
     name = getattr(operation, "model_name", "").lower()
     if name != guard.model[1]:
         return

@@ -13,7 +13,10 @@ DEPENDENCIES = "\n    dependencies = ["
 
 
 class NonAtomicWriter(MigrationWriter):
-    """Django's writer omits ``atomic = False``, which CREATE INDEX CONCURRENTLY needs."""
+    """Writer that adds ``atomic = False``, which Django's own omits.
+
+    CREATE INDEX CONCURRENTLY needs it.
+    """
 
     def as_string(self) -> str:
         text: str = super().as_string()

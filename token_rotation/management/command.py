@@ -1,4 +1,4 @@
-"""What the commands about tokens have in common."""
+"""Shared base of the commands about tokens."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from token_rotation.run.output import Output
 class TokenCommand(OneLineCommand):
     """Base of the commands about tokens.
 
-    A subclass does its work in ``work`` and returns how it ended. A RotationError ends it with one
-    line and exit code 1.
+    A subclass does its work in ``work`` and returns how it ended. A RotationError ends the command
+    with one line and exit code 1.
     """
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Name the process's sessions, so that no rotation takes them for traffic."""
+        """Name the process's sessions.
+
+        Otherwise a rotation would take them for traffic.
+        """
         name_sessions(APPLICATION_NAME)
         super().run_from_argv(argv)
 
@@ -37,11 +40,14 @@ class TokenCommand(OneLineCommand):
             sys.exit(ended)
 
     def work(self, parsed: dict[str, Any]) -> ExitCode:
-        """Do what the arguments ask for. Raises RotationError."""
+        """Do what the arguments ask for.
+
+        Raises RotationError.
+        """
         raise NotImplementedError
 
     def output(self, progress: str = "auto") -> Output:
-        """Where the command writes, with progress shown as asked for."""
+        """Return the output, with progress in the requested form."""
         out, err = cast(TextIO, self.stdout._out), cast(TextIO, self.stderr._out)
         return Output(progress, out=out, err=err)
 

@@ -1,4 +1,4 @@
-"""Flags as data, and which go with which mode."""
+"""Flags as data, and the modes that they go with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 
 
 class Mode(Enum):
-    """What ``rotate_tokens`` does; the value is what an operator types for it."""
+    """Modes of ``rotate_tokens``.
+
+    The value is what an operator types for the mode.
+    """
 
     ROTATE = "rotating"
     DRY_RUN = "--dry-run"
@@ -22,7 +25,7 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag of a command.
+    """Flag of a command.
 
     ``settings`` go to argparse. With ``needs``, one of those flags must stand too.
     """
@@ -45,7 +48,7 @@ class Flag:
 class FlagGroup:
     """Flags that go with the same modes.
 
-    Of ``alternatives`` at most one may stand.
+    Of ``alternatives``, at most one may stand.
 
     ``because`` says why they go with no other mode, where their title does not.
     """
@@ -72,19 +75,25 @@ class FlagGroup:
 
 
 def is_typed(value: object) -> bool:
-    """Return True for what was typed, also 0 and an empty text."""
+    """Return True for a typed value.
+
+    0 and an empty text count as typed.
+    """
     return value is not None and value is not False
 
 
 def in_words(modes: Iterable[Mode]) -> str:
-    """``rotating, --dry-run and --async``, in the order of ``Mode``."""
+    """Return ``rotating, --dry-run and --async``, in the order of ``Mode``."""
     chosen = set(modes)
     *others, last = (mode.value for mode in Mode if mode in chosen)
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def misplaced(groups: Iterable[FlagGroup], mode: Mode, parsed: Mapping[str, Any]) -> str | None:
-    """Return a sentence about the first flag of another mode, or None."""
+    """Return a sentence about the first flag of another mode.
+
+    None when there is no such flag.
+    """
     return next(_misplaced(groups, mode, parsed), None)
 
 

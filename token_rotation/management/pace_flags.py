@@ -24,7 +24,7 @@ def _option(
 ) -> Flag:
     """Return a flag with a value.
 
-    Its help ends with the default, or what holds ``without`` it.
+    Its help ends with the default; where that is None, with ``without``.
     """
     default = getattr(DEFAULTS, field)
     shown = without if default is None else f"{default:g}"

@@ -1,4 +1,7 @@
-"""The flags of ``rotate_tokens``, and the table of what goes with what."""
+"""The flags of ``rotate_tokens``.
+
+A table says which flag goes with which mode.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +125,7 @@ def add_flags(parser: CommandParser) -> None:
 
 
 def mode_of(parsed: Mapping[str, Any]) -> Mode:
-    """Return what the command line asks for.
+    """Return the mode that the command line asks for.
 
     Raises CommandError for flags of other modes.
     """

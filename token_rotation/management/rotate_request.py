@@ -1,4 +1,4 @@
-"""What an operator asks of ``rotate_tokens``: the parsed command line with types."""
+"""The parsed command line of ``rotate_tokens``, with types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from token_rotation.options import (
 
 @dataclass(frozen=True, slots=True)
 class RotateRequest:
-    """One command line of ``rotate_tokens``. Without ``models`` every model is meant."""
+    """One command line of ``rotate_tokens``.
+
+    Without ``models``, every model is meant.
+    """
 
     mode: Mode
     database: str
@@ -35,7 +38,7 @@ class RotateRequest:
 def read_request(parsed: Mapping[str, Any]) -> RotateRequest:
     """Turn parsed arguments into a request.
 
-    Raises CommandError for what does not go together.
+    Raises CommandError for arguments that do not go together.
     """
     return RotateRequest(
         mode=mode_of(parsed),
@@ -54,7 +57,10 @@ def read_request(parsed: Mapping[str, Any]) -> RotateRequest:
 
 
 def rotation_options(parsed: Mapping[str, Any]) -> RotationOptions:
-    """The engine's options: what was typed, and the defaults of the rest."""
+    """Return the engine's options.
+
+    They are the typed ones, and the defaults of the rest.
+    """
     typed = {field.name: parsed.get(field.name) for field in fields(RotationOptions)}
     return RotationOptions(**{name: value for name, value in typed.items() if value is not None})
 

@@ -1,4 +1,4 @@
-"""What people ask about a rotation: reports, history, evidence, valid tokens.
+"""Reports on a rotation: state, history, evidence, valid tokens.
 
 Changes no row.
 """

@@ -30,13 +30,16 @@ STILL_HOLDING = {
 
 
 class Evidence:
-    """Collects the evidence of a command and writes it at its end.
+    """Collector of the evidence of a command.
 
-    Without a file it does nothing.
+    It writes the evidence at the end. Without a file it does nothing.
     """
 
     def __init__(self, file_name: str | None) -> None:
-        """Raises EvidenceError when the file could not be written now."""
+        """Open the evidence file, if one is named.
+
+        Raises EvidenceError when the file could not be written now.
+        """
         self._file = None if file_name is None else EvidenceFile(file_name)
         self._entries: list[dict[str, Any]] = []
 
@@ -58,7 +61,10 @@ class Evidence:
             self._entries.append(make_entry(target, options, result=result, leak_list=leak_list))
 
     def write(self) -> None:
-        """Write what was collected. Raises EvidenceError."""
+        """Write what was collected.
+
+        Raises EvidenceError.
+        """
         if self._file is not None:
             self._file.write(document(self._entries))
 

@@ -93,7 +93,10 @@ def _ask(connection: Connection, target: Target) -> dict[str, Any]:
 
 
 def _listed(connection: Connection, target: Target, leak_list: LeakList) -> dict[str, Any]:
-    """Return what the list still means; a token that is found is valid."""
+    """Return what the list still means.
+
+    A token that is found is valid.
+    """
     count = count_listed(connection, target, leak_list, at_most_seconds=None)
     return {
         "name": leak_list.name,
@@ -105,9 +108,9 @@ def _listed(connection: Connection, target: Target, leak_list: LeakList) -> dict
 
 
 def _replicas(connection: Connection, wal_position: str) -> list[dict[str, Any]]:
-    """Return each standby, and whether it has replayed past the position.
+    """Return each standby, and if it has replayed the position.
 
-    That is None where PostgreSQL hides it from this role.
+    The answer is None where PostgreSQL hides it from this role.
     """
     ends_at = time.monotonic() + REPLICAS_AT_MOST_SECONDS
     while True:

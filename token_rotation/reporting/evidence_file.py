@@ -1,4 +1,4 @@
-"""A JSON file that is written as a whole or not at all."""
+"""A JSON file, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from token_rotation.errors import EvidenceError
 
 
 class EvidenceFile:
-    """Where evidence will be written.
+    """Destination of evidence.
 
-    A file there, or one that a link names, is replaced.
+    Writing replaces a file that is there, or the one that a link names.
     """
 
     def __init__(self, name: str) -> None:
-        """Raises EvidenceError when it could not be written now."""
+        """Check that the file could be written now.
+
+        Raises EvidenceError when it could not.
+        """
         try:
             self._path = _place_of(name)
             with self._beside():
@@ -31,7 +34,10 @@ class EvidenceFile:
             ) from None
 
     def write(self, document: dict[str, Any]) -> None:
-        """Raises EvidenceError; then the file that was there before is unchanged."""
+        """Write the document.
+
+        Raises EvidenceError; then the file that was there before is unchanged.
+        """
         try:
             with self._beside() as (file, name):
                 json.dump(document, file, indent=2)

@@ -18,7 +18,7 @@ def as_text(reports: Sequence[Report]) -> str:
 
 
 def as_json(reports: Sequence[Report]) -> str:
-    """Return one object for one target, a list of objects for several."""
+    """Return one object, or a list for several targets."""
     objects = [report.as_dict() for report in reports]
     return json.dumps(objects[0] if len(objects) == 1 else objects, indent=2)
 

@@ -1,4 +1,7 @@
-"""The one form in which the guard's state is shown to programs."""
+"""State of the guard as shown to programs.
+
+There is only this one form.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from token_rotation.inspection.preflight import GuardState
 
 
 def guard_values(guard: GuardState) -> dict[str, Any]:
-    """Return it as JSON values.
+    """Return the state of the guard as JSON values.
 
     "ok": a rotation may begin; "holds": no leaked token can come back.
     """

@@ -1,4 +1,4 @@
-"""The last runs of a target, from the records that they left."""
+"""The last runs of a target, from their records."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LAST_RUNS = 5
 
 
 def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
-    """Return up to five, the latest first, as plain values for JSON.
+    """Return up to five runs, the latest first.
 
-    None without records.
+    They are plain values for JSON. None without records.
 
-    A run that was killed stays "running", with the time of its last sign of life.
+    A killed run stays "running", with the time of its last sign of life.
     """
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
     found = records.filter(input_data__contains={"model": target.label})[:LAST_RUNS]
@@ -36,7 +36,10 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
 
 
 def as_line(run: dict[str, Any]) -> str:
-    """``operation 7, started 2026-01-05 10:00 by ann@db1: complete, 1,000 rows in 0:00:02``."""
+    """Return one line about a run.
+
+    ``operation 7, started 2026-01-05 10:00 by ann@db1: complete, 1,000 rows in 0:00:02``.
+    """
     line = (
         f"operation {run['operation']}, {_started(run)} by {run['started_by'] or wording.UNKNOWN}"
         f"{', distributed' if run['distributed'] else ''}: {run['outcome'].replace('_', ' ')}, "
@@ -56,7 +59,7 @@ def _started(run: dict[str, Any]) -> str:
 def as_values(operation: BatchOperation) -> dict[str, Any]:
     """Return a record as plain values for JSON.
 
-    A running one has the rows of its last beat.
+    A running rotation has the rows of its last beat.
     """
     has_ended = operation.status == Status.FINISHED
     output = read_object(operation.output_data) if has_ended else {}

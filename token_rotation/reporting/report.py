@@ -1,4 +1,4 @@
-"""Where a target stands: a read-only snapshot for every reader."""
+"""Read-only snapshot of a target, for every reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from token_rotation.selection.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts, sizes and guard of one target, and what to mend first.
+    """Counts, sizes and guard of a target, and advice.
 
     ``complete``: nothing is pending and every guard trigger fires. So no leaked token opens
     anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
@@ -48,13 +48,19 @@ class Report:
 
     @property
     def next_command(self) -> str | None:
-        """Return what to type next; None when there is nothing to do."""
+        """Return what to type next.
+
+        None when there is nothing to do.
+        """
         if self.guard.problems:
             return self.guard.problems[0].mend
         return None if self.complete else self.target.command
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; times as ISO 8601, unknown as None."""
+        """Return plain values for JSON.
+
+        Times are ISO 8601; unknown is None.
+        """
         return {
             "model": self.target.label,
             "database": self.target.database,
@@ -79,7 +85,9 @@ class Report:
 
 
 def make_report(target: Target, *, exact: bool) -> Report:
-    """Look at the target now; ``exact`` counts however long it takes.
+    """Look at the target now.
+
+    ``exact`` counts however long it takes.
 
     Raises NotReadyError when the table or one of its columns does not exist.
     """

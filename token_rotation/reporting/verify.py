@@ -1,4 +1,4 @@
-"""How many leaked or retired tokens are still valid."""
+"""Count of leaked or retired tokens that are still valid."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ LINES_A_LOOK = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Of ``lines`` listed tokens ``valid_lines`` open something. One listed twice counts twice."""
+    """Number of listed tokens, and of those still valid.
+
+    Of ``lines`` listed tokens, ``valid_lines`` open something. One listed twice counts twice.
+    """
 
     lines: int
     valid_lines: int
 
 
 def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verified:
-    """Look every token of a list up, or its SHA-256.
+    """Look up every token of a list, or its SHA-256.
 
     Nothing is written but temporary data.
 
-    Tokens are looked up in chunks, a short transaction each. A SHA-256 can only be found by
-    reading the whole table, so these are looked up together. Raises NotReadyError where there is no
-    such column.
+    Tokens are looked up in chunks, a short transaction each. A SHA-256 can only be found by reading
+    the whole table, so these are looked up together. Raises NotReadyError where the token column
+    does not exist.
     """
     is_hashed = leak_list.kind.name == "hashes"
     lines_a_look = leak_list.lines if is_hashed else LINES_A_LOOK
@@ -70,7 +73,7 @@ def verify_list(targets: Sequence[Target], asked: ListOptions, say: Callable[[st
 
     Return True when none does.
 
-    Raises ListError for a list and several targets, and as ``verify``.
+    Raises ListError for a list and several targets; otherwise as ``verify``.
     """
     target = only_one(targets)
     with opened_list(target, asked, TOKENS, HASHES) as leak_list:

@@ -19,7 +19,7 @@ def write_report(
     say: Callable[[str], None],
     evidence: Evidence,
 ) -> bool:
-    """Say where each target stands; return True when all are complete.
+    """Report on each target; return True when all are complete.
 
     Raises NotReadyError when a table or one of its columns does not exist, EvidenceError.
     """

@@ -1,1 +1,4 @@
-"""The table of retired tokens: look-ups, proof and pruning; the triggers are elsewhere."""
+"""Table of retired tokens: look-ups, proof and pruning.
+
+The triggers are elsewhere.
+"""

@@ -1,4 +1,4 @@
-"""Recognise a retired token, and prove that none is in use."""
+"""Recognise a retired token; prove that none is in use."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ logger = logging.getLogger(__name__)
 
 
 def keeps_retired(model: type[Model]) -> bool:
-    """Return True if the hashes of a model's replaced tokens are kept."""
+    """Return True if a model keeps hashes of replaced tokens."""
     triggers = getattr(model._meta, "triggers", [])
     return any(isinstance(trigger, KeepRetired) for trigger in triggers)
 
 
 def keeps(target: Target) -> bool:
-    """Return True if the hashes of a target's replaced tokens are kept."""
+    """Return True if a target keeps hashes of replaced tokens."""
     names = (trigger.uri.partition(":")[2] for trigger in target.guard_triggers)
     return any(name.startswith(KeepRetired.name) for name in names)
 
 
 def keeping_retired(targets: Sequence[Target]) -> list[Target]:
-    """Return the targets whose replaced tokens are kept. Raises RotationError if none."""
+    """Return the targets whose replaced tokens are kept.
+
+    Raises RotationError if none.
+    """
     keeping = [target for target in targets if keeps(target)]
     if not keeping:
         labels = ", ".join(target.label for target in targets)
@@ -47,7 +50,9 @@ def keeping_retired(targets: Sequence[Target]) -> list[Target]:
 
 
 def is_retired(token: object, *, database: str = DEFAULT_DB_ALIAS) -> bool:
-    """Return True if a token was replaced. One look-up by the primary key; no signal.
+    """Return True if a token was replaced.
+
+    It takes one look-up by the primary key and sends no signal.
 
     ``token`` is what its field gives: str, UUID, int or bytes. Text must have the stored case.
     """
@@ -55,9 +60,10 @@ def is_retired(token: object, *, database: str = DEFAULT_DB_ALIAS) -> bool:
 
 
 def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | None:
-    """Return when a token that somebody has just used was replaced; None if it was not.
+    """Return when a token was replaced, or None.
 
-    If it was, send ``retired_token_used`` and log a warning, both without the token.
+    Somebody has just used it. None: it was not replaced. If it was, send ``retired_token_used`` and
+    log a warning, both without the token.
     """
     found = _found(token, database)
     if found is None:
@@ -74,10 +80,10 @@ def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | 
 
 
 def still_valid(connection: Connection, target: Target) -> int:
-    """Count the rows of a target whose token was retired, in any table; it should be 0.
+    """Count a target's rows with a retired token; expect 0.
 
-    Reads both tables once, however long that takes. Raises NotReadyError if there is no table of
-    retired tokens; driver errors pass through.
+    The token may have been retired in any table. Reads both tables once, however long that takes.
+    Raises NotReadyError if there is no table of retired tokens; driver errors pass through.
     """
     table_pages(connection)
     query = statements.together(statements.WITHOUT_A_LIMIT, retired_sql.count_still_valid(target))
@@ -85,7 +91,10 @@ def still_valid(connection: Connection, target: Target) -> int:
 
 
 def table_pages(connection: Connection) -> int:
-    """Return the pages of the table of hashes. Raises NotReadyError if it does not exist."""
+    """Return the pages of the table of hashes.
+
+    Raises NotReadyError if it does not exist.
+    """
     pages = connection.value(retired_sql.pages())
     if pages is None:
         missing = "There is no table of retired tokens yet. Run: python manage.py migrate"
@@ -94,7 +103,7 @@ def table_pages(connection: Connection) -> int:
 
 
 def digest(token: object) -> bytes:
-    """Return the SHA-256 of a token's text as PostgreSQL writes it."""
+    """Return the SHA-256 of PostgreSQL's text of a token."""
     text = f"\\x{token.hex()}" if isinstance(token, bytes) else str(token)
     return hashlib.sha256(text.encode()).digest()
 
@@ -104,7 +113,7 @@ def _found(token: object, database: str) -> RetiredToken | None:
 
 
 def retired_as_sentence(target: Target, rows: int) -> str:
-    """Say how many rows have a token that was replaced before."""
+    """Say how many rows have a token that was replaced."""
     if rows == 0:
         return f"{target.label}: no retired token opens anything."
     return f"{target.label}: {rows:,} rows have a token that was retired, which opens them."

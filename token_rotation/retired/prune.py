@@ -19,7 +19,7 @@ RETRY_SECONDS = 60.0
 
 
 class Pruning:
-    """Deletes old hashes, 32 pages of their table at a time.
+    """Deletion of old hashes, 32 pages at a time.
 
     Each step is one short transaction of at most some 3,000 rows. What is deleted stays deleted
     when it is stopped half-way; ``rows`` counts it.
@@ -39,7 +39,7 @@ class Pruning:
         self.rows = 0
 
     def run(self) -> bool:
-        """Delete them; return True when it came to the end.
+        """Delete the hashes; return False if it was stopped.
 
         Raises NotReadyError where there is no such table, and what RetryLoop raises.
         """

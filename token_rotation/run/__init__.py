@@ -1,4 +1,4 @@
-"""One rotation for one operator: look, rotate, record, show, sum up.
+"""Rotation of a target for an operator.
 
-No SQL, no workers.
+Look, rotate, record, show, sum up. No SQL, no workers.
 """

@@ -19,10 +19,10 @@ from token_rotation.stop import StopSignal
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What a look after a run has found.
+    """Findings of a look at the table after a run.
 
-    ``pending`` and ``guard`` are None when the table could not be looked at. ``outside`` counts
-    rows pending beside a complete selection, None where there can be none. ``advice`` is about the
+    ``pending`` and ``guard`` are None when the look failed. ``outside`` counts the rows that are
+    pending beside a complete selection; None where there can be none. ``advice`` is about the
     clean-up, when it is worth its work.
     """
 
@@ -34,12 +34,18 @@ class Aftermath:
 
     @property
     def complete(self) -> bool:
-        """Return True when nothing selected is pending and the guard keeps it so."""
+        """Return True when the selection is done and guarded.
+
+        No selected row is pending, and every guard trigger fires, so no leaked token can come back.
+        """
         return bool(self.pending and self.pending.rows == 0 and self.guard and self.guard.holds)
 
     @property
     def nothing_anywhere(self) -> bool:
-        """Return True when it is complete and nothing outside of the selection is pending."""
+        """Return True when no row at all is pending.
+
+        That is: ``complete``, and nothing outside of the selection is pending.
+        """
         return self.complete and not (self.outside and self.outside.rows)
 
 
@@ -53,7 +59,7 @@ def look_after(
 ) -> Aftermath:
     """Look at the table at the end of a run.
 
-    With ``advise`` look also at what a clean-up would mend. Somebody may have damaged the guard
+    With ``advise``, look also at what a clean-up would mend. Somebody may have damaged the guard
     meanwhile, and the server may be gone.
     """
     try:

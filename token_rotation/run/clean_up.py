@@ -1,4 +1,7 @@
-"""The clean-up as an operator runs it: after a rotation, or by itself."""
+"""The clean-up as an operator runs it.
+
+It follows a rotation, or runs by itself.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,10 @@ def clean_up(target: Target, output: Output, stop: StopSignal) -> bool:
 def clean_up_after(after: Aftermath, target: Target, output: Output, stop: StopSignal) -> bool:
     """Clean up when a rotation has left nothing pending.
 
-    Return False when it was stopped.
+    Return False when somebody stopped it.
 
-    Otherwise say that it was left out; the run then counts as complete or not without it.
+    If rows are pending or the guard fails, say that the clean-up was left out. The run then counts
+    as complete or not without it.
     """
     if not after.nothing_anywhere:
         output.say("The clean-up was left out: it comes when nothing is pending.")
@@ -53,7 +57,10 @@ def _clean_up(target: Target, output: Output, stop: StopSignal) -> bool:
 
 
 def clean_up_targets(targets: Sequence[Target], output: Output) -> ExitCode:
-    """Clean up one target after another. Raises RotationError."""
+    """Clean up one target after another.
+
+    Raises RotationError.
+    """
     stop = StopSignal()
 
     def clean(target: Target) -> TargetEnd:

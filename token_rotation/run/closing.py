@@ -1,4 +1,7 @@
-"""The last words of a run: its summary, or what its error means."""
+"""Last words of a run.
+
+They are its summary, or what its error means.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from token_rotation.stop import StopSignal
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Says how rotations of a target ended.
+    """Sentences about how rotations of a target ended.
 
     ``to_go_on`` is the command that continues one.
     """
@@ -40,9 +43,9 @@ class Closing:
         return after
 
     def explain(self, error: RotationError, result: Result) -> RotationError:
-        """Return the error with what is safe and how to go on.
+        """Return the error with advice to continue.
 
-        Write the last JSON line.
+        Its message says what is safe and what to type. Write the last JSON line.
         """
         self.output.event(summary.end_event(result, None, str(error)))
         if isinstance(error, UnyieldingRowsError):

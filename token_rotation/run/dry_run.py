@@ -1,4 +1,4 @@
-"""What a rotation would do, without doing it."""
+"""Preview of a rotation, without doing it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def dry_run_targets(
     *,
     listed: ListOptions | None,
 ) -> ExitCode:
-    """Say what a rotation of each target would do. Raises RotationError."""
+    """Say what a rotation of each target would do.
+
+    Raises RotationError.
+    """
 
     def show(target: Target) -> TargetEnd:
         with list_to_rotate(target, listed) as leak_list:

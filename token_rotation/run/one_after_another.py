@@ -12,9 +12,9 @@ from token_rotation.selection.target import Target
 
 @dataclass(frozen=True, slots=True)
 class TargetEnd:
-    """How the work on one target ended.
+    """End of the work on one target.
 
-    After ``stopped`` no other is begun.
+    After ``stopped``, no other target is begun.
     """
 
     done: bool
@@ -26,9 +26,10 @@ def one_after_another(
     work: Callable[[Target], TargetEnd],
     warn: Callable[[str], None],
 ) -> ExitCode:
-    """Work on each target; one that is not ready is left out.
+    """Work on each target; leave out those not ready.
 
-    Whatever ends the work early names the targets that were not begun. Raises RotationError.
+    If the work ends early, its warning or error names the targets that were not begun. Raises
+    RotationError.
     """
     ended = ExitCode.DONE
     failed = False

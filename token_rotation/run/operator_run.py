@@ -29,11 +29,11 @@ from token_rotation.stop import StopSignal, answering_signals
 
 
 class OperatorRun:
-    """Looks, rotates, sums up, and with ``clean_up`` cleans up.
+    """Rotation of one target: look, rotate, sum up, clean up.
 
-    A signal ends each of them.
+    It cleans up only with ``clean_up``. A signal ends each step.
 
-    The rows of ``leak_list`` come first; the target's selection says whether there are others.
+    The rows of ``leak_list`` come first; the target's selection says if there are others.
     ``result`` is what was rotated so far.
     """
 
@@ -59,16 +59,19 @@ class OperatorRun:
 
     @property
     def stopped(self) -> bool:
-        """Return True when somebody asked for an end, here or with --stop from elsewhere."""
+        """Return True when somebody asked for an end.
+
+        The request comes from here, or from elsewhere with --stop.
+        """
         return self._stop.requested
 
     def run(self) -> bool:
         """Rotate.
 
-        Return True when nothing is pending any more and the guard keeps it so.
+        Return True when nothing is pending any more and the guard keeps it so. Return False also
+        when somebody stopped a clean-up.
 
-        Returns False also when a clean-up was stopped. Raises RotationError, whose message says
-        what is safe and how to go on.
+        Raises RotationError, whose message says what is safe and how to go on.
         """
         with stop_on_signal(self._stop):
             pending = answering_signals(self._look, meanwhile=self._abort_again)
@@ -85,7 +88,7 @@ class OperatorRun:
     def _look(self) -> PendingCount:
         """Count what is pending.
 
-        Where the operator ended it, nothing is known to be.
+        If the operator ended the count, return a result in which nothing is known to be pending.
         """
         try:
             pending = look(self._target, stop=self._stop, leak_list=self._leak_list)

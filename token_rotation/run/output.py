@@ -1,4 +1,4 @@
-"""Where a command writes."""
+"""Output streams of a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much is pending, counted before and after a rotation."""
+"""Count of pending rows, before and after a rotation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from token_rotation.targets.lookup import ListCount, count_listed
 
 @dataclass(frozen=True, slots=True)
 class PendingRows:
-    """What is pending, and what a list means."""
+    """Pending rows, and the rows that a list means."""
 
     count: PendingCount
     listed: ListCount | None = None
@@ -31,10 +31,10 @@ class PendingRows:
 def look(
     target: Target, *, stop: StopSignal | None = None, leak_list: LeakList | None = None
 ) -> PendingRows:
-    """Count what is pending in a table that is ready to be rotated.
+    """Count what is pending in a table ready for rotation.
 
-    Raises NotReadyError, before anything is written, when guard, columns or indexes are not as
-    they must be; other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
+    Raises NotReadyError, before anything is written, when guard, columns or indexes are not as they
+    must be. Raises other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
     """
     with reading_until(target.database, stop) as connection:
         ensure_ready(connection, target)
@@ -42,7 +42,10 @@ def look(
 
 
 def ensure_ready(connection: Connection, target: Target) -> None:
-    """Raises NotReadyError; its first sentence says that nothing was changed."""
+    """Raise NotReadyError unless the table is ready.
+
+    The first sentence of the error says that nothing was changed.
+    """
     guard = inspect(connection, target)
     if guard.problems:
         first, *others = guard.problems
@@ -64,7 +67,10 @@ def count_rows(connection: Connection, target: Target, leak_list: LeakList | Non
 
 @contextmanager
 def reading_until(database: str, stop: StopSignal | None) -> Iterator[Connection]:
-    """``reading``, for looks that may take long: ``stop.abort()`` cancels them."""
+    """Open ``reading`` for looks that may take long.
+
+    ``stop.abort()`` cancels them.
+    """
     with reading(database) as connection:
         if stop is not None:
             stop.on_abort(connection.cancel)

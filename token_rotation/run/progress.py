@@ -1,4 +1,4 @@
-"""How far a rotation is, how fast it goes, when it will be done."""
+"""Progress, recent rate and remaining time of a rotation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Progress:
     def percent(self) -> float:
         """Return 0 to 100.
 
-        100 only when nothing is known to be pending.
+        It is 100 only when nothing is known to be pending.
         """
         return wording.percent(self.done_rows, self.total_rows)
 
@@ -54,7 +54,8 @@ class Progress:
 
         ``skipped_rows`` are those of the last batch.
 
-        Whoever did the rows has counted them: it is a whole figure. A lower one changes nothing.
+        The worker that did the rows has counted them: ``done_rows`` is a whole figure. A lower one
+        changes nothing.
         """
         now = self._clock()
         self.done_rows = max(self.done_rows, done_rows)
@@ -79,7 +80,7 @@ class Progress:
         return rows / seconds if rows > 0 and seconds > 0 else None
 
     def remaining_seconds(self) -> float | None:
-        """Return the time until all is done at the recent rate.
+        """Return the remaining time at the recent rate.
 
         None when the rate is unknown.
         """

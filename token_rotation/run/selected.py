@@ -13,9 +13,9 @@ from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve, re
 
 
 def select(targets: Sequence[Target], asked: SelectionOptions) -> list[Target]:
-    """Give the targets of one database the selection that was asked for.
+    """Give the targets of one database the requested selection.
 
-    Raises SelectionError, or ListError for one list and several targets.
+    Raises SelectionError, or ListError when one list comes with several targets.
     """
     if asked.leak_list is not None:
         only_one(targets)
@@ -42,7 +42,9 @@ def only_one(targets: Sequence[Target]) -> Target:
 
 @contextmanager
 def list_to_rotate(target: Target, asked: ListOptions | None) -> Iterator[LeakList | None]:
-    """Open the list of tokens or keys, if any, while inside.
+    """Open the typed list of tokens or keys while inside.
+
+    Yield None when there is none.
 
     Raises ListError.
     """
@@ -55,6 +57,9 @@ def list_to_rotate(target: Target, asked: ListOptions | None) -> Iterator[LeakLi
 
 @contextmanager
 def opened_list(target: Target, asked: ListOptions, *kinds: str) -> Iterator[LeakList]:
-    """Open a list of one of these kinds while inside. Raises ListError."""
+    """Open a list of one of these kinds while inside.
+
+    Raises ListError.
+    """
     with closing(open_list(asked.file, list_kinds(target, *kinds), asked.of)) as leak_list:
         yield leak_list

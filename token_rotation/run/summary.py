@@ -1,4 +1,4 @@
-"""What a run says before and after its work."""
+"""Sentences of a run, before and after its work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def end_event(result: Result, after: Aftermath | None, error: str | None) -> dic
 
 
 def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: str) -> str:
-    """Say what was done, why it ended, what is left, how to go on."""
+    """Say what was done, and how to go on.
+
+    Say also why the run ended and what is left.
+    """
     pending = after.pending
     if after.complete and result.batches == 0:
         return f"{target.label}: {_nothing_pending(target, after)}; nothing was written."

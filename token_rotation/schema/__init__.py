@@ -1,8 +1,8 @@
-"""Migration operations for a table that serves traffic. This package is frozen.
+"""Migration operations for a table that serves traffic.
 
-Migration files of other projects hold these names and their arguments, and must run for ever. A
-release may add names and optional arguments; it takes none away, and renames none. The tests run
-migrations that an earlier ``makemigrations`` wrote.
+This package is frozen. Migration files of other projects hold these names and their arguments, and
+must run for ever. A release may add names and optional arguments; it takes none away, and renames
+none. The tests run migrations that an earlier ``makemigrations`` wrote.
 
 A DDL statement that waits for its lock makes every later query on the table wait behind it. These
 operations wait at most ``TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS`` (default 100) at a time, give way,

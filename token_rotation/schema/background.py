@@ -1,4 +1,7 @@
-"""Run CREATE and DROP INDEX CONCURRENTLY: they may wait long, and block nobody."""
+"""Run CREATE and DROP INDEX CONCURRENTLY.
+
+They may wait long, and block nobody.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -19,9 +22,10 @@ TIMEOUTS = ("lock_timeout", "statement_timeout", "transaction_timeout")
 
 @contextmanager
 def in_the_background(connection: BaseDatabaseWrapper, what: str) -> Iterator[None]:
-    """Run one CONCURRENTLY statement in this block without timeouts; print whom it waits for.
+    """Run one CONCURRENTLY statement in this block without timeouts.
 
-    ``what`` begins each line, e.g. the index's name. Not inside a transaction.
+    It prints the session that it waits for. ``what`` begins each line, e.g. the index's name. Not
+    inside a transaction.
     """
     with _without_timeouts(connection), _notices(connection, what):
         yield

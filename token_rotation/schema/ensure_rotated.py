@@ -17,16 +17,20 @@ COUNTED_AT_MOST = 10_000
 
 
 class RowsPendingError(CommandError):
-    """Rows of a model are still pending, so the migration must not go on."""
+    """Rows of a model are still pending.
+
+    So the migration must not go on.
+    """
 
 
 class EnsureRotated(Operation):
-    """Stops ``migrate`` while rows of a model still have a token that may be leaked.
+    """Operation that stops ``migrate`` while rows are pending.
 
-    ``model`` is its label, ``marker`` the field that is NULL for such rows, both as they are at
-    this place in the migrations. The migration that adds the marker must be among the
-    dependencies. For a model of another app, ``column`` names the marker, which only the database
-    knows. The operation changes nothing, forwards or backwards, and checks once.
+    These are rows of a model that still have a token that may be leaked. ``model`` is its label,
+    ``marker`` the field that is NULL for such rows, both as they are at this place in the
+    migrations. The migration that adds the marker must be among the dependencies. For a model of
+    another app, ``column`` names the marker, which only the database knows. The operation changes
+    nothing, forwards or backwards, and checks once.
     """
 
     reduces_to_sql = False
@@ -49,7 +53,10 @@ class EnsureRotated(Operation):
         from_state: ProjectState,
         to_state: ProjectState,  # noqa: ARG002
     ) -> None:
-        """Raise RowsPendingError, which says what to type, if rows are pending."""
+        """Raise RowsPendingError if rows are pending.
+
+        The error says what to type.
+        """
         model = self._model(from_state)
         connection = schema_editor.connection
         if not self.allow_migrate_model(connection.alias, model):

@@ -1,4 +1,7 @@
-"""Read what the database knows about an index that a migration is about to build."""
+"""Read the catalogue's entry of an index to be built.
+
+A migration is about to build that index.
+"""
 
 import time
 from typing import NamedTuple
@@ -17,7 +20,10 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class FoundIndex(NamedTuple):
-    """An index in the catalogue; ``builder_pid`` is the session that builds it now."""
+    """An index in the catalogue.
+
+    ``builder_pid`` is the session that builds it now.
+    """
 
     table: str
     valid: bool
@@ -25,7 +31,10 @@ class FoundIndex(NamedTuple):
     builder_pid: int | None
 
     def is_like(self, other: "FoundIndex") -> bool:
-        """Return True if both index the same columns in the same way, in any schema."""
+        """Return True if both index the same columns alike.
+
+        They may be in any schema.
+        """
         return (
             self.table == other.table
             and self.is_unique == other.is_unique
@@ -38,7 +47,10 @@ class FoundIndex(NamedTuple):
 
     @property
     def method_and_columns(self) -> str:
-        """The definition without names, e.g. "btree (id) WHERE (token_rotated_at IS NULL)"."""
+        """Return the definition without names.
+
+        For example "btree (id) WHERE (token_rotated_at IS NULL)".
+        """
         return self.definition.partition(" USING ")[2]
 
 
@@ -51,10 +63,11 @@ def find_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
 
 
 def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
-    """Wait until no session builds the index of that name; return it, or None.
+    """Wait until no session builds the index, then return it.
 
-    If ``migrate`` is killed with SIGKILL, its server session works on: an INVALID index may become
-    valid. Raises ``LockNotGrantedError`` after ``TOKEN_ROTATION_DDL_RETRY_SECONDS``.
+    None if there is none. If ``migrate`` is killed with SIGKILL, its server session works on: an
+    INVALID index may become valid. Raises ``LockNotGrantedError`` after
+    ``TOKEN_ROTATION_DDL_RETRY_SECONDS``.
     """
     deadline = time.monotonic() + retry_seconds()
     notices = Notices()
@@ -75,9 +88,10 @@ def settled_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | No
 def expected_index(
     editor: BaseDatabaseSchemaEditor, model: type[Model], index: Index
 ) -> FoundIndex | None:
-    """Return what PostgreSQL makes of the model's index on an empty temporary table.
+    """Return PostgreSQL's definition of the model's index.
 
-    Only the server's own text compares exactly with a stored definition.
+    It comes from an empty temporary table. Only the server's own text compares exactly with a
+    stored definition.
     """
     alias = editor.connection.alias
     with transaction.atomic(using=alias):

@@ -1,4 +1,7 @@
-"""Build an index beside the traffic, and replace what a killed build left behind."""
+"""Build an index beside the traffic.
+
+Replace what a killed build left behind.
+"""
 
 from functools import partial
 
@@ -20,12 +23,13 @@ class UnexpectedIndexError(CommandError):
 
 
 class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
-    """Create an index with CREATE INDEX CONCURRENTLY, whatever an earlier, killed attempt left.
+    """Create an index beside the traffic, also after a kill.
 
-    It keeps a valid index of that name and definition, and waits for one that another session is
-    building. It drops an INVALID one concurrently and builds it again. An index of that name with
-    another definition is an error and is not touched. The migration needs ``atomic = False``,
-    unless the table has no rows, as when a squashed migration has just created it.
+    It uses CREATE INDEX CONCURRENTLY. It keeps a valid index of that name and definition, and waits
+    for an index that another session is building. It drops an INVALID one concurrently and builds
+    it again. An index of that name with another definition is an error and is not touched. The
+    migration needs ``atomic = False``, unless the table has no rows, as when a squashed migration
+    has just created it.
     """
 
     def database_forwards(

@@ -19,7 +19,10 @@ from token_rotation.schema.set_aside import triggers_set_aside
 
 
 class PoliteOperation(Operation):
-    """Mixed in before an operation on one model's table, to run it in short attempts."""
+    """Mixin that runs an operation in short attempts.
+
+    It stands before an operation on one model's table.
+    """
 
     model_name: str
 
@@ -53,10 +56,11 @@ class PoliteOperation(Operation):
 
 
 class CreateModelPolitely(PoliteOperation, CreateModel):
-    """Create a table whose foreign keys lock the tables that they refer to.
+    """Create a table whose foreign keys lock other tables.
 
-    SHARE ROW EXCLUSIVE; dropping the table backwards: ACCESS EXCLUSIVE. The first foreign key must
-    be the one to the table that serves traffic: the notices name who locks that table.
+    The foreign keys lock the tables that they refer to: SHARE ROW EXCLUSIVE; dropping the table
+    backwards: ACCESS EXCLUSIVE. The first foreign key must be the one to the table that serves
+    traffic: the notices name who locks that table.
     """
 
     def _table(self, app_label: str, state: ProjectState) -> str:
@@ -66,10 +70,16 @@ class CreateModelPolitely(PoliteOperation, CreateModel):
 
 
 class AddFieldPolitely(PoliteOperation, AddField):
-    """Add a column (ACCESS EXCLUSIVE). The column must need no rewrite of the table."""
+    """Add a column (ACCESS EXCLUSIVE).
+
+    The column must need no rewrite of the table.
+    """
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
-        """Never merge with a later default, which every old row would get."""
+        """Refuse to merge with a later default.
+
+        Every old row would get that default.
+        """
         if isinstance(operation, AlterField) and self.is_same_field_operation(operation):
             return False
         return super().reduce(operation, app_label)
@@ -101,11 +111,17 @@ class _AlterField(AlterField):
 
 
 class AlterFieldPolitely(PoliteOperation, _AlterField):
-    """Alter a column (ACCESS EXCLUSIVE). The change must need no rewrite of the table."""
+    """Alter a column (ACCESS EXCLUSIVE).
+
+    The change must need no rewrite of the table.
+    """
 
 
 class AddTriggerPolitely(PoliteOperation, AddTrigger):
-    """Install a trigger (SHARE ROW EXCLUSIVE; dropping it backwards: ACCESS EXCLUSIVE)."""
+    """Install a trigger (SHARE ROW EXCLUSIVE).
+
+    Dropping it backwards: ACCESS EXCLUSIVE.
+    """
 
 
 class _ReplaceTrigger(AddTrigger):
@@ -181,4 +197,7 @@ class ReplaceTriggerPolitely(PoliteOperation, _ReplaceTrigger):
 
 
 class RemoveTriggerPolitely(PoliteOperation, RemoveTrigger):
-    """Drop a trigger (ACCESS EXCLUSIVE; installing it backwards: SHARE ROW EXCLUSIVE)."""
+    """Drop a trigger (ACCESS EXCLUSIVE).
+
+    Installing it backwards: SHARE ROW EXCLUSIVE.
+    """

@@ -11,11 +11,11 @@ from django.db.migrations.state import ProjectState
 
 
 class OnTableOf(Operation):
-    """Run operations on a model of ``app_label``, in the database only.
+    """Run operations on another app's model, in the database only.
 
-    The app's state is not touched, so neither its own ``makemigrations`` nor a later version of it
-    finds a difference. ``assuming`` are operations of earlier migrations of this kind, on which
-    these build.
+    ``app_label`` is that app's. The app's state is not touched, so neither its own
+    ``makemigrations`` nor a later version of it finds a difference. ``assuming`` are operations of
+    earlier migrations of this kind, on which these build.
     """
 
     reduces_to_sql = True
@@ -70,7 +70,7 @@ class OnTableOf(Operation):
         return fragment
 
     def _states(self, state: ProjectState) -> list[ProjectState]:
-        """Return the state before the operations, and after each of them."""
+        """Return the state before the operations, and after each."""
         state = state.clone()
         for operation in self.assuming:
             operation.state_forwards(self.app_label, state)

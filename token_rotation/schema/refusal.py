@@ -1,4 +1,4 @@
-"""Report a change that the rows of a table do not allow, without quoting them."""
+"""Report a change that rows refuse, without quoting them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,18 @@ from token_rotation.postgres.failures import reason_of
 
 
 class ChangeRefusedError(CommandError):
-    """The rows of a table do not allow a change; the message quotes none of them."""
+    """The rows of a table do not allow a change.
+
+    The message quotes none of them.
+    """
 
 
 @contextmanager
 def quoting_no_row(table: str) -> Iterator[None]:
-    """Raise ``ChangeRefusedError`` for an error that quotes a row, and so perhaps a token."""
+    """Raise ``ChangeRefusedError`` instead of an error that quotes a row.
+
+    The row may hold a token.
+    """
     try:
         yield
     except (DataError, IntegrityError) as error:

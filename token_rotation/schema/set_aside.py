@@ -10,11 +10,11 @@ from token_rotation.sql import ddl as ddl_sql
 
 @contextmanager
 def triggers_set_aside(editor: BaseDatabaseSchemaEditor, table: str, column: str) -> Iterator[None]:
-    """Drop the triggers that depend on a column for this block, then restore them unchanged.
+    """Drop the triggers on a column; restore them unchanged afterwards.
 
-    Otherwise PostgreSQL refuses to alter the type. Use it in a transaction, so that no write
-    passes without them. django-pgtrigger does the same, but does not find a table with capitals in
-    its name, and loses the comment, which holds the trigger's hash.
+    They depend on the column, and PostgreSQL would refuse to alter its type. Use it in a
+    transaction, so that no write passes without them. django-pgtrigger does the same, but does not
+    find a table with capitals in its name, and loses the comment, which holds the trigger's hash.
     """
     with editor.connection.cursor() as cursor:
         cursor.execute(ddl_sql.triggers_on_column(table, column))

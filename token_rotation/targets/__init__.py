@@ -1,1 +1,4 @@
-"""From what an operator types to targets, filters and listed rows; rotates nothing."""
+"""Targets, filters and listed rows from what an operator types.
+
+Rotates nothing.
+"""

@@ -19,11 +19,12 @@ from token_rotation.triggers.retired import KeepRetired, RefuseRetired
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
-    """Return the targets on a database alias, one for each guarded token column.
+    """Return the targets on a database alias.
 
-    With ``labels`` ("app.Model" or "app.Model.token_field", in any case) only those, each once, in
-    the order given. Raises UnknownTargetError if there is no target, or none of that label;
-    TokenSourceError if a guard names a function for making tokens that does not exist.
+    One for each guarded token column. With ``labels`` ("app.Model" or "app.Model.token_field", in
+    any case), only those, each once, in the order given. Raises UnknownTargetError if there is no
+    target, or none of that label. Raises TokenSourceError if a guard names a function for making
+    tokens that does not exist.
     """
     targets = [target for model in apps.get_models() for target in targets_of(model, database)]
     if not targets:
@@ -34,7 +35,9 @@ def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
 
 
 def target_of(model: type[Model], database: str, token: str | None = None) -> Target | None:
-    """Return the target of a token field, or of the model's only one; None if it has none.
+    """Return the target of a token field of the model.
+
+    Without ``token``, return the model's only one. None if it has no target.
 
     Raises UnknownTargetError if the model has several and ``token`` names none.
     """
@@ -53,7 +56,7 @@ def target_of(model: type[Model], database: str, token: str | None = None) -> Ta
 
 
 def targets_of(model: type[Model], database: str) -> list[Target]:
-    """Return the targets that a model's guards describe, in their order."""
+    """Return the targets of a model's guards, in their order."""
     pairs = list(guards_of(getattr(model._meta, "triggers", [])))
     targets = [_target(model, pair, database) for pair in pairs]
     if len(pairs) == 1:
@@ -74,7 +77,10 @@ def _named(targets: list[Target], label: str) -> list[Target]:
 
 
 def model_of(target: Target) -> type[Model]:
-    """Return the model of a target. A token field's name may follow it in the label."""
+    """Return the model of a target.
+
+    A token field's name may follow it in the label.
+    """
     app_label, name = target.label.split(".")[:2]
     return apps.get_model(app_label, name)
 
@@ -126,7 +132,10 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
 
 
 def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[RefuseRetired | KeepRetired]:
-    """Return the triggers that keep this token: without them replaced ones go unrecorded."""
+    """Return the triggers that keep this token.
+
+    Without them, replaced tokens go unrecorded.
+    """
     kinds = (RefuseRetired, KeepRetired)
     triggers = getattr(model._meta, "triggers", [])
     return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]

@@ -1,4 +1,4 @@
-"""Read the typed value of a filter as the field and its lookups need it."""
+"""Read a filter's value for its field and lookups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ TRUTH = {"true": True, "false": False}
 
 
 def filter_value(field: Field[Any, Any], lookups: list[str], text: str) -> Any:
-    """Return what Django must compare with, for typed text and the lookups of a filter.
+    """Return the value that Django must compare with.
+
+    It comes from typed text and the lookups of a filter.
 
     Raises ValueError or ValidationError for text that is no such value.
     """
@@ -48,7 +50,10 @@ def filter_value(field: Field[Any, Any], lookups: list[str], text: str) -> Any:
 
 
 def _json_value(lookup: str, text: str) -> Any:
-    """Parse the text as JSON if it is JSON: the number 3 is not the string "3"."""
+    """Parse the text as JSON if it is JSON.
+
+    The number 3 is not the string "3".
+    """
     if lookup in JSON_TEXT_LOOKUPS:
         return text
     if lookup in JSON_KEYS_LOOKUPS:

@@ -19,11 +19,12 @@ from token_rotation.triggers.guard import InsertGuard
 def compile_where(
     model: type[Model], database: str, expressions: Sequence[str]
 ) -> Condition | None:
-    """Compile each ``FIELD[__LOOKUP]=VALUE``, joined with AND; None if there are none.
+    """Compile each ``FIELD[__LOOKUP]=VALUE``, joined with AND; None without any.
 
-    A filter over a relation becomes an EXISTS for each row, so no row is repeated. Raises
-    SelectionError, one line, for what Django cannot filter by, and for a token, which must not
-    appear on a command line.
+    A filter over a relation becomes an EXISTS for each row, so no row is repeated.
+
+    Raises SelectionError, one line, for what Django cannot filter by. It raises it for a token too,
+    which must not appear on a command line.
     """
     conditions = [_compile(model, database, expression) for expression in expressions]
     if not conditions:
@@ -61,7 +62,7 @@ def _compile(model: type[Model], database: str, expression: str) -> Condition:
 
 
 def _look_up(query: Query, name: str) -> tuple[list[str], Field[Any, Any]]:
-    """Split a filter's name into lookups and transforms, and the field they apply to."""
+    """Split a filter's name into lookups, transforms and their field."""
     lookups, parts, annotation = query.solve_lookup_type(name)
     if annotation or not parts:
         raise FieldError(f"{name} is no field")

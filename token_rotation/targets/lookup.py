@@ -1,4 +1,7 @@
-"""Look up the rows that a list of tokens or keys names."""
+"""Look up the rows that a list names.
+
+The list is of tokens or keys.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ SeenRow = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class ListCount:
-    """How many rows a list names now.
+    """Numbers of the rows that a list names now.
 
     Of the ``stored_rows`` that it names, ``meant_rows`` are to be rotated. ``added_rows`` of those
     would not be pending without the list.
@@ -41,9 +44,10 @@ class ListCount:
 
 
 class ListedRows:
-    """Looks up the rows of a list, one chunk of lines at a time, on one connection.
+    """Rows of a list, looked up chunk by chunk.
 
-    Each look-up is one transaction that leaves nothing behind. Driver errors pass through.
+    It uses one connection. Each look-up is one transaction that leaves nothing behind. Driver
+    errors pass through.
     """
 
     def __init__(self, connection: Connection, target: Target, leak_list: LeakList) -> None:
@@ -54,7 +58,10 @@ class ListedRows:
         self._type: str | None = None
 
     def find(self, values: Sequence[str]) -> list[SeenRow]:
-        """Return key and marker of the rows to rotate, in key order."""
+        """Return key and marker of the rows to rotate.
+
+        They are in key order.
+        """
         type_of_column = self._type_of_column()
         query = list_sql.listed_rows(
             self._target, self._column, type_of_column, is_indexed=self._is_indexed
@@ -66,7 +73,10 @@ class ListedRows:
             ]
 
     def count(self, values: Sequence[str]) -> tuple[int, int, int]:
-        """Count the rows named, those to rotate, and those pending only because of the list."""
+        """Count the rows named, and those to rotate.
+
+        Count also those pending only because of the list.
+        """
         type_of_column = self._type_of_column()
         query = list_sql.count_listed_rows(
             self._target, self._column, type_of_column, is_indexed=self._is_indexed
@@ -96,19 +106,25 @@ class ListedRows:
 
 
 def chunk_lines(target: Target, leak_list: LeakList) -> int:
-    """Return how many lines to look up at a time: few by an index, or many in one scan."""
+    """Return how many lines to look up at a time.
+
+    Few by an index, or many in one scan.
+    """
     return CHUNK_LINES if _is_indexed(target, leak_list) else SCAN_CHUNK_LINES
 
 
 def _is_indexed(target: Target, leak_list: LeakList) -> bool:
-    """Return True if an index finds the row that a line names."""
+    """Return True if an index finds a line's row."""
     return leak_list.kind.name == "keys" or target.token_is_unique
 
 
 def count_listed(
     connection: Connection, target: Target, leak_list: LeakList, *, at_most_seconds: float | None
 ) -> ListCount:
-    """Count the rows of a list; after ``at_most_seconds`` estimate from the part looked up."""
+    """Count the rows of a list, or estimate them.
+
+    After ``at_most_seconds``, it estimates from the part looked up.
+    """
     look_up = ListedRows(connection, target, leak_list)
     ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
     lines, counts = 0, (0, 0, 0)

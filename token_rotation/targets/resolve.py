@@ -1,4 +1,4 @@
-"""Resolve what an operator typed, or a record kept, into a target with a selection."""
+"""Resolve typed or recorded input into target and selection."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def resolve(
     where: Sequence[str] = (),
     list_args: Sequence[str] = (),
 ) -> Target:
-    """Return the target with a selection. Raises SelectionError."""
+    """Return the target with a selection.
+
+    Raises SelectionError.
+    """
     return replace(
         target,
         selection=Selection(
@@ -47,7 +50,10 @@ def resolve(
 
 
 def resolve_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Target:
-    """Return the target of a record that kept ``Selection.as_input``. Raises SelectionError."""
+    """Return the target of a record that kept ``Selection.as_input``.
+
+    Raises SelectionError.
+    """
     if not recorded:
         return target
     time = recorded["issued_before"]
@@ -59,7 +65,7 @@ def resolve_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Targ
 
 
 def resolve_time(text: str, option: str, database: str) -> datetime:
-    """Read the time that an option was given, by the clock of the database.
+    """Read an option's time, by the clock of the database.
 
     Raises SelectionError, or DatabaseGoneError if the database cannot be reached.
     """
@@ -69,7 +75,10 @@ def resolve_time(text: str, option: str, database: str) -> datetime:
 
 
 def list_kinds(target: Target, *names: str) -> list[Kind]:
-    """Return the kinds of list with these names, as they are read for a target."""
+    """Return the kinds of list with these names.
+
+    They are as they are read for a target.
+    """
     model = model_of(target)
     fields: dict[str, Field[Any, Any]] = {
         field.column: field for field in model._meta.concrete_fields
@@ -89,9 +98,10 @@ def _names(field: Field[Any, Any]) -> frozenset[str]:
 
 
 def value_reader(field: Field[Any, Any]) -> Callable[[str], str]:
-    """Return a function from typed text to the database's text of a field's value.
+    """Return a function from typed text to the database's text.
 
-    It raises ValueError for text that is no value of the field.
+    The text is of a field's value. The function raises ValueError for text that is no value of the
+    field.
     """
     is_uuid, is_binary = isinstance(field, UUIDField), isinstance(field, BinaryField)
 

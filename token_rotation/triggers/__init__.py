@@ -1,4 +1,5 @@
-"""The triggers that a model's Meta.triggers names; installing them is for migrations.
+"""Triggers that a model's Meta.triggers names.
 
-Texts and names here are frozen: a trigger's hash is stored in the database and in migrations.
+Installing them is for migrations. Texts and names here are frozen: a trigger's hash is stored in
+the database and in migrations.
 """

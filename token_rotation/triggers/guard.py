@@ -1,4 +1,4 @@
-"""The triggers that keep the marker truthful and leaked tokens dead.
+"""Triggers that keep the marker truthful and leaked tokens dead.
 
 They bind every writer: the ORM, old code that does not know the marker, psql, COPY. They do not
 fire in sessions with ``session_replication_role = replica``, nor when logical replication applies
@@ -21,9 +21,11 @@ NEEDED_APPS = ("pgtrigger", "token_rotation", "token_rotation.operations")
 
 
 class InsertGuard(pgtrigger.Trigger):
-    """Gives every inserted row a fresh token and a marker, whatever the writer sent.
+    """Trigger that gives inserted rows a fresh token and marker.
 
-    ``token`` is a field's name; ``fresh_token`` is an SQL expression for one new token of the
+    It ignores the token and marker that the writer sent.
+
+    ``token`` is a field's name; ``fresh_token`` is an SQL expression for a new token of the
     column's type. ``length`` is that of its tokens, if known; the trigger does not contain it.
     """
 
@@ -54,11 +56,13 @@ class InsertGuard(pgtrigger.Trigger):
 
 
 class UpdateGuard(pgtrigger.Trigger):
-    """Lets an UPDATE rotate a token forwards or ask for a rotation, and nothing else.
+    """Trigger that lets an UPDATE only rotate or request rotation.
 
-    A write that would bring an older token back, or claim a rotation that did not happen, keeps the
-    stored token and marker; its other columns are written. ``token`` is a field's name. The trigger
-    does not contain ``make_tokens``: see ``guard``.
+    It rotates a token forwards or asks for a rotation, and nothing else. A write that would bring
+    an older token back, or claim a rotation that did not happen, keeps the stored token and marker.
+    Its other columns are written.
+
+    ``token`` is a field's name. The trigger does not contain ``make_tokens``: see ``guard``.
     """
 
     name = "guard_update"
@@ -110,7 +114,7 @@ def guard(
     fresh_token: str | TokenFormat = "gen_random_uuid()",
     make_tokens: str | MakeTokens | None = None,
 ) -> list[pgtrigger.Trigger]:
-    """Return both triggers of one token column, for a model's ``Meta.triggers``.
+    """Return both triggers of a token column, for ``Meta.triggers``.
 
     ``fresh_token`` is a format, or an SQL expression that gives each row another token: no
     subquery, and at least 128 random bits. ``make_tokens`` is a function, or its dotted path, that
@@ -130,14 +134,17 @@ def guard(
 
 
 def _ensure_installed() -> None:
-    """Refuse to work without our makemigrations: it would mark leaked tokens as good."""
+    """Raise ImproperlyConfigured without our ``makemigrations``.
+
+    Django's own would mark leaked tokens as good.
+    """
     missing = [app for app in NEEDED_APPS if apps.apps_ready and not apps.is_installed(app)]
     if missing:
         raise ImproperlyConfigured(f"guard() needs {', '.join(missing)} in INSTALLED_APPS.")
 
 
 def guards_of(triggers: object) -> Iterator[GuardPair]:
-    """Yield the complete guards among a model's triggers, in their order."""
+    """Yield the complete guards among a model's triggers, in order."""
     listed = triggers if isinstance(triggers, list | tuple) else ()
     updates = {each.token: each for each in listed if isinstance(each, UpdateGuard)}
     for each in listed:

@@ -11,7 +11,10 @@ LONGEST_TRIGGER_NAME = 47  # PostgreSQL's 63, less what django-pgtrigger puts ar
 
 @dataclass(frozen=True)
 class Column:
-    """A marker that is a column of another app's table, and no field of its model."""
+    """A marker that is a column of another app's table.
+
+    It is no field of that table's model.
+    """
 
     name: str
 
@@ -32,7 +35,9 @@ def trigger_name(kind: str, token: str) -> str:
 
 
 def quoted_column(model: Model, field: Marker) -> str:
-    """Return the quoted name of the column. Raises FieldDoesNotExist if there is none.
+    """Return the quoted name of the column.
+
+    Raises FieldDoesNotExist if there is none.
 
     ``model`` is the class: django-pgtrigger passes it and calls its type Model.
     """

@@ -1,7 +1,7 @@
-"""The triggers that keep a hash of each replaced token and let none of them come back.
+"""Triggers that let no replaced token come back.
 
-Both use the table of ``RetiredToken``. So every role that writes tokens needs SELECT and INSERT on
-it, and its migration comes before theirs.
+They keep a hash of each. Both use the table of ``RetiredToken``. So every role that writes tokens
+needs SELECT and INSERT on it, and its migration comes before theirs.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ TABLE_MIGRATION = ("token_rotation", "0001_retired_token")
 
 
 class UnconditionalSql(UpsertTriggerSql):
-    """A trigger that ``pgtrigger.ignore`` cannot switch off. It costs less.
+    """A trigger that ``pgtrigger.ignore`` cannot switch off.
 
-    django-pgtrigger's template checks for that switch in each call, by raising and catching an
-    error. Migrations refer to this template: it must never change.
+    It costs less: django-pgtrigger's template checks for that switch in each call, by raising and
+    catching an error. Migrations refer to this template: it must never change.
     """
 
     def get_template(self) -> str:
@@ -46,9 +46,10 @@ class UnconditionalSql(UpsertTriggerSql):
 
 
 class _OnANewToken(pgtrigger.Trigger):
-    """Fires for each row whose token an UPDATE changes; other UPDATEs pay nothing.
+    """Trigger on each row whose token an UPDATE changes.
 
-    Not UPDATE OF the column: another trigger may change it in an UPDATE that does not name it.
+    Other UPDATEs pay nothing. It is not UPDATE OF the column: another trigger may change it in an
+    UPDATE that does not name it.
     """
 
     operation = pgtrigger.Update
@@ -68,9 +69,10 @@ class _OnANewToken(pgtrigger.Trigger):
 
 
 class RefuseRetired(_OnANewToken):
-    """Keeps the stored token and marker if a write would bring a replaced token back.
+    """Trigger that refuses to bring a replaced token back.
 
-    The write's other columns are written, as with the update guard. This trigger fires first.
+    It keeps the stored token and marker. The write's other columns are written, as with the update
+    guard. This trigger fires first.
     """
 
     name = "guard_retired"
@@ -83,7 +85,9 @@ class RefuseRetired(_OnANewToken):
 
 
 class KeepRetired(_OnANewToken):
-    """Stores the hash of the replaced token, in the transaction that replaces it.
+    """Trigger that stores the hash of the replaced token.
+
+    It does so in the transaction that replaces the token.
 
     It checks once more that the new token is not retired: another transaction may have retired it
     while this write waited for its entry in the unique index. Such a write fails with
@@ -112,9 +116,10 @@ class KeepRetired(_OnANewToken):
 def keep_retired(
     token: str = "token", marker: Marker = "token_rotated_at"
 ) -> list[pgtrigger.Trigger]:
-    """Return both triggers, to add to ``guard()`` of the same token in ``Meta.triggers``.
+    """Return both triggers, to add to ``guard()`` of the token.
 
-    Their migration must depend on ``TABLE_MIGRATION``; ``makemigrations`` writes that.
+    They belong in the same ``Meta.triggers``. Their migration must depend on ``TABLE_MIGRATION``;
+    ``makemigrations`` writes that.
     """
     kinds = (RefuseRetired, KeepRetired)
     names = retired_names(token)
@@ -133,7 +138,10 @@ def _is_retired(token: str) -> str:
 
 
 def _hash(row: str, token: str) -> str:
-    """Hash the token's text as PostgreSQL writes it; ``kept.digest`` does it in Python."""
+    """Return SQL that hashes the token's text.
+
+    The text is as PostgreSQL writes it; ``kept.digest`` does it in Python.
+    """
     return f"sha256(convert_to({row}.{token}::text, 'UTF8'))"
 
 

@@ -1,4 +1,7 @@
-"""``manage.py clean_up_tokens``: remove what a rotation leaves in table and indexes."""
+"""``manage.py clean_up_tokens``: remove the remains of a rotation.
+
+They are in the table and in its indexes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``manage.py makemigrations``: Django's, with the steps of a guard in the safe order."""
+"""``manage.py makemigrations``: write a guard's steps in the safe order.
+
+The rest is Django's own command.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py rotate_tokens``: rotate every pending token, or say where things stand."""
+"""``manage.py rotate_tokens``: rotate every pending token, or report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py verify_tokens``: count leaked or retired tokens that are still valid."""
+"""``manage.py verify_tokens``: count leaked or retired tokens still valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Displays of progress: a bar, plain lines, JSON lines, or none.
+"""Displays of progress: bar, plain lines, JSON lines, or none.
 
 They show, and count nothing.
 """
@@ -27,7 +27,7 @@ def make_display(
     err: TextIO,
     clock: Callable[[], float],
 ) -> Display:
-    """Return the display for one of ``MODES``.
+    """Return the display of a mode, one of ``MODES``.
 
     "auto" is a bar on a terminal and lines elsewhere.
     """
@@ -55,7 +55,10 @@ def _make(
 
 
 def _can_draw(stream: TextIO) -> bool:
-    """Return True for a terminal that knows its size; without one a bar stays empty."""
+    """Return True for a terminal that knows its size.
+
+    On any other terminal the bar stays empty.
+    """
     return stream.isatty() and 0 not in os.get_terminal_size(stream.fileno())
 
 

@@ -12,9 +12,10 @@ from token_rotation.run.progress import Progress
 
 
 class Bar:
-    """A bar with the rate, the remaining time, or what the run waits for.
+    """A progress bar with the rate and the remaining time.
 
-    tqdm draws; the rate and the remaining time come from ``Progress``.
+    While the run waits, the bar shows the reason instead of the rate. tqdm draws; the rate and the
+    remaining time come from ``Progress``.
     """
 
     def __init__(self, progress: Progress, stream: TextIO) -> None:
@@ -62,7 +63,10 @@ class Bar:
         self._bar.update(0)
 
     def _title(self) -> str:
-        """Return the title; its percentage is rounded down, which tqdm does not do."""
+        """Return the title, with the percentage rounded down.
+
+        tqdm itself would round to the nearest.
+        """
         return f"rotating {int(self._progress.percent):3}%"
 
     def close(self) -> None:

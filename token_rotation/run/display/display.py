@@ -1,4 +1,4 @@
-"""What every display can do."""
+"""Base of the displays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from token_rotation.events import Event
 
 
 class Display(Protocol):
-    """Shows events as they come; the progress has counted them already."""
+    """Display of events as they come.
+
+    The progress has already counted each event.
+    """
 
     def show(self, event: Event) -> None: ...
 
@@ -18,9 +21,10 @@ class Display(Protocol):
 
 
 class WhileItWorks:
-    """Passes events to another display until its output fails, then shows nothing.
+    """Display that survives the failure of its output.
 
-    A closed pipe or a full disk must not end a rotation.
+    It passes events to another display until that fails, then shows nothing. A closed pipe or a
+    full disk must not end a rotation.
     """
 
     def __init__(self, display: Display) -> None:
@@ -38,10 +42,10 @@ class WhileItWorks:
 
 
 class NoDisplay:
-    """Shows nothing."""
+    """Display that shows nothing."""
 
     def show(self, event: Event) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -10,7 +10,7 @@ from token_rotation.run.progress import Progress
 
 
 class JsonLines:
-    """Writes a line an event.
+    """Display that writes a JSON line for each event.
 
     Names end with their unit. Unknown is null.
     """
@@ -50,7 +50,7 @@ class JsonLines:
                 self._write("remark", text=event.text)
 
     def close(self) -> None:
-        """Lines leave nothing open."""
+        """Do nothing: lines leave nothing open."""
 
     def _write(self, kind: str, **fields: Any) -> None:
         progress = self._progress

@@ -13,9 +13,9 @@ EVERY_SECONDS = 5.0
 
 
 class Lines:
-    """Writes the first batch, then a line every 5 s.
+    """Display that writes a line every 5 s.
 
-    Retries and the start of a wait are written at once.
+    It writes the first batch, retries and the start of a wait at once.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Lines:
                 self._write(event.text)
 
     def close(self) -> None:
-        """Lines leave nothing open."""
+        """Do nothing: lines leave nothing open."""
 
     def _done(self) -> str:
         progress = self._progress

@@ -11,12 +11,12 @@ SHORTEST_SECONDS = 0.1
 
 
 class Sampled:
-    """Passes at most ten batches a second to another display.
+    """Display that passes on at most ten batches a second.
 
-    The last one is always passed, at the end.
+    It always passes the last one, at the end.
 
-    There may be thousands of small batches a second, and drawing one costs more than rotating it.
-    The progress has counted them all.
+    A rotation can commit thousands of small batches a second, and drawing one costs more than
+    rotating it. The progress has counted them all.
     """
 
     def __init__(self, display: Display, clock: Callable[[], float]) -> None:

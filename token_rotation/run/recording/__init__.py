@@ -1,1 +1,4 @@
-"""The stored record of a run: written while it runs, read by others, and a way to stop it."""
+"""The stored record of a run.
+
+The run writes it while it works. Others read it, and can stop the run through it.
+"""

@@ -1,4 +1,4 @@
-"""The current status of a run, for those who watch it from outside."""
+"""Current status of a run, for those who watch it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from token_rotation.events import BatchDone, Event, Retrying, Waiting
 
 
 class LiveStatus:
-    """What a run waits for, and the size of its next batch.
+    """Reason for a run's wait, and its next batch size.
 
     The run's threads note every event; another thread reads it about once a second.
     """

@@ -1,6 +1,6 @@
 """The stored record of a rotation, for people to read.
 
-No run is resumed from it, and a record that cannot be kept stops none: the data say what is done.
+No run resumes from it, and a record that cannot be kept stops none. The data say what is done.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ class Record:
         self._operation: BatchOperation | None = None
 
     def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
-        """Write who began what; return the reason where that is not possible."""
+        """Record who began what.
+
+        Return the reason where that is not possible.
+        """
         try:
             with briefly(self._database):
                 self._operation = BatchOperation.objects.using(self._database).create_synchronous(
@@ -70,7 +73,10 @@ class Record:
         return None
 
     def beat(self, done_rows: int, total_rows: int | None = None, live: Any = None) -> bool:
-        """Write the progress; return True when somebody asked this rotation to stop."""
+        """Write the progress.
+
+        Return True when somebody asked this rotation to stop.
+        """
         if self._operation is None:
             return False
         try:
@@ -83,7 +89,10 @@ class Record:
         return False
 
     def end(self, result: Result, *, error: StoredError | None = None) -> None:
-        """Write how it ended: failed only with an ``error``."""
+        """Record the end.
+
+        The rotation counts as failed only with an ``error``.
+        """
         self.beat(result.rotated_rows)
         if self._operation is None:
             return
@@ -103,7 +112,10 @@ class Record:
             records.running().update(output_data=figures(rotation.result))
 
     def close(self) -> None:
-        """Close the calling thread's connection; its next use opens another."""
+        """Close the calling thread's connection.
+
+        Its next use opens another.
+        """
         connections[self._database].close()
 
     @contextmanager
@@ -144,7 +156,7 @@ class Record:
 def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
     """Open a short transaction on the records.
 
-    It gives up soon where others lock their table. With ``flushed=False`` its COMMIT does not wait
+    It gives up soon where others lock their table. With ``flushed=False``, its COMMIT does not wait
     for the disk, which the batches need too.
     """
     bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"

@@ -1,4 +1,4 @@
-"""Keep the record of a rotation while it runs, and of how it ended."""
+"""Keep the record of a rotation, from start to end."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def recorded(
     status: LiveStatus,
     stop: StopSignal,
 ) -> Iterator[None]:
-    """Keep a record that has begun while inside, then write how the rotation ended.
+    """Keep a record inside, then write how the rotation ended.
 
-    An abort by the operator ends here, as a stopped rotation; other errors pass through.
+    The record has already begun. An abort by the operator ends here, as a stopped rotation; other
+    errors pass through.
     """
     error: StoredError | None = None
     try:

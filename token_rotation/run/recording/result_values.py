@@ -1,4 +1,7 @@
-"""The one form in which a result is stored and shown to programs."""
+"""Results as stored and as shown to programs.
+
+There is only this one form.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from token_rotation.operations.stored_output import StoredError
 
 
 def result_values(result: Result, error: StoredError | None = None) -> dict[str, Any]:
-    """Return a result as JSON values; the outcome of a failed run is "error"."""
+    """Return a result as JSON values.
+
+    The outcome of a failed run is "error".
+    """
     return {
         "outcome": "error" if error else result.outcome.name.lower(),
         "error": error and error.as_json(),

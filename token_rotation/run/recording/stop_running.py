@@ -14,7 +14,7 @@ from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE,
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How many rotations will hear the request.
+    """Number of rotations that will hear the request.
 
     ``silent`` gave no sign of life for 30 seconds.
     """
@@ -36,8 +36,8 @@ class Asked:
 def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
     """Ask running rotations to stop after their batch.
 
-    All of a database are meant, or those of these targets. Raises StatementError where the records
-    cannot be read or written.
+    Without ``labels``, ask all on the database; with them, only those of these targets. Raises
+    StatementError where the records cannot be read or written.
     """
     running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
     if labels:
