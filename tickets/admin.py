@@ -1,3 +1,5 @@
+"""The admin of tickets, messages and imported tickets."""
+
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -20,7 +22,7 @@ else:
 
 @admin.register(Ticket)
 class TicketAdmin(RotatingAdmin):
-    """Tickets without their tokens: a token opens its ticket."""
+    """Tickets without their tokens, which are secret."""
 
     list_display = ("id", "subject", "status", "created_at", "token_rotated_at")
     list_filter = ("status",)
@@ -30,12 +32,12 @@ class TicketAdmin(RotatingAdmin):
         "token_rotated_at",
     )
     ordering = ("-id",)
-    # Counting every ticket for each page of the list would scan the table.
+    # A full count would scan the table for each page of the list.
     show_full_result_count = False
 
 
 class MessageForm(MessageFormBase):
-    """The text, and which version of it the person at the form has read."""
+    """The text, and the version that the person at the form has read."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -46,7 +48,7 @@ class MessageForm(MessageFormBase):
 
 @admin.register(Message)
 class MessageAdmin(MessageAdminBase):
-    """Messages to blacken out words in, such as a password that a customer has sent."""
+    """Messages, to black out words such as a password that a customer sent."""
 
     form = MessageForm
     fields = ("ticket", "body", "seen_version", "created_at")
@@ -76,7 +78,7 @@ class MessageAdmin(MessageAdminBase):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """A refused change shows what is stored now; the transaction of the page is rolled back."""
+        """Show the stored text after a refused change; the page's transaction is rolled back."""
         try:
             return super().change_view(request, object_id, form_url, extra_context)
         except MessageChangedError as error:
@@ -87,7 +89,7 @@ class MessageAdmin(MessageAdminBase):
 
 @admin.register(ImportedTicket)
 class ImportedTicketAdmin(ImportedTicketAdminBase):
-    """Which import a ticket came with. Read only, like every record."""
+    """The import that each ticket came with. Read only, like every record."""
 
     list_display = ("reference", "ticket", "operation")
     list_select_related = ("ticket", "operation")

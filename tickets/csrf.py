@@ -13,10 +13,10 @@ View = Callable[..., HttpResponse]
 
 
 class _SecretPageCsrf(CsrfViewMiddleware):
-    """Checks forms as everywhere, and lets JSON pass.
+    """Check forms as usual; let JSON pass.
 
-    Another site can make a browser send a form but not JSON, which it may send only after a
-    preflight request that nothing here answers.
+    Another site can make a browser send a form, but not JSON: that needs a preflight request, which
+    nothing here answers.
     """
 
     def process_view(
@@ -31,8 +31,8 @@ class _SecretPageCsrf(CsrfViewMiddleware):
         return super().process_view(request, callback, callback_args, callback_kwargs)
 
     def _origin_verified(self, request: HttpRequest) -> bool:
-        # Under "Referrer-Policy: no-referrer" browsers send "Origin: null" with a form. They vouch
-        # for the same origin in a header that no page can set; from a sandbox it says cross-site.
+        # Under "Referrer-Policy: no-referrer" browsers send "Origin: null" with a form. No page can
+        # set the header Sec-Fetch-Site, and for a sandboxed frame it says cross-site.
         if request.headers["Origin"] == "null":
             return request.headers.get("Sec-Fetch-Site") == "same-origin"
         return bool(super()._origin_verified(request))  # type: ignore[misc]
@@ -42,5 +42,5 @@ _check_forms = decorator_from_middleware(_SecretPageCsrf)
 
 
 def secret_page_csrf(view: View) -> View:
-    """Protect `view` in place of CsrfViewMiddleware: forms by Origin and token, JSON by type."""
+    """Protect ``view`` instead of CsrfViewMiddleware: forms by Origin and token, JSON by type."""
     return cast(View, csrf_exempt(_check_forms(view)))

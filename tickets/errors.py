@@ -1,9 +1,9 @@
-"""What the ticket application refuses. No message ever holds a token or a customer's words."""
+"""Errors of the ticket site. No message holds a token or a customer's text."""
 
 
 class MessageChangedError(Exception):
-    """Somebody else has rewritten or removed the message since it was read. Nothing was written."""
+    """Somebody changed or removed the message since it was read. Nothing was written."""
 
     def __init__(self, message_id: int) -> None:
-        super().__init__(f"message {message_id} was changed or removed by somebody else meanwhile")
+        super().__init__(f"somebody else has changed or removed message {message_id}")
         self.message_id = message_id

@@ -1,4 +1,4 @@
-"""What people may say about a ticket."""
+"""The form of a ticket."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,9 +14,9 @@ else:
 
 
 class TicketForm(TicketFormBase):
-    """Subject and status. Saving a changed ticket writes its whole row, token and marker included.
+    """Subject and status. Saving writes the whole row, with token and marker.
 
-    The guard makes that harmless: a token that was rotated meanwhile stays rotated.
+    The guard makes that harmless: a token that was rotated since stays rotated.
     """
 
     class Meta:

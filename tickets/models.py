@@ -1,4 +1,4 @@
-"""The ticket application's data."""
+"""Tickets, their messages, and where imported ones come from."""
 
 from typing import ClassVar
 
@@ -14,10 +14,10 @@ from token_rotation.operations.models import BatchOperation
 
 
 class Ticket(RotatesToken):
-    """A customer's ticket; whoever knows its token may open it, so the token is a secret.
+    """A customer's ticket. Its token opens it, so the token is a secret.
 
-    The database issues token and marker: their fields hold what is stored after ``create()``,
-    ``bulk_create()`` and the first ``save()``, even if the caller passed values of its own.
+    The database issues token and marker. After ``create()``, ``bulk_create()`` and the first
+    ``save()`` the fields hold the stored values, even if the caller passed others.
     """
 
     class Status(models.TextChoices):
@@ -30,8 +30,8 @@ class Ticket(RotatesToken):
     subject = models.CharField(max_length=SUBJECT_LENGTH)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
-    # The insert guard overrules both defaults. They are here because Django reads fields with a
-    # database default back after an INSERT, and only those.
+    # The insert guard overrides both defaults. They are here because after an INSERT Django reads
+    # back only fields with a database default.
     token = models.UUIDField(unique=True, editable=False, db_default=RandomUUID())
     token_rotated_at = models.DateTimeField(null=True, editable=False, db_default=Now())
 
@@ -50,24 +50,24 @@ class Ticket(RotatesToken):
 
 
 class Message(models.Model):
-    """What somebody wrote about a ticket."""
+    """A text about a ticket."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="messages")
     body = models.TextField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    # Counts the rewritings, so that one of them cannot undo another unseen.
+    # Counts the changes, so that none of them undoes another unnoticed.
     version = models.PositiveIntegerField(default=1, editable=False)
 
     def __str__(self) -> str:
         return f"message {self.pk}"
 
     def rewrite(self, body: str) -> None:
-        """Store another text, on condition that the stored one is still the one that was read.
+        """Store another text if the stored one is still the one that was read.
 
-        Two people who blacken out different words of one message would each bring the other's
-        words back. One UPDATE compares the version and counts it up; who comes second is told.
+        Otherwise two people who black out different words would restore each other's words. One
+        UPDATE compares and increments the version.
 
-        Raises MessageChangedError; nothing is written then.
+        Raises MessageChangedError for the second one; nothing is written then.
         """
         rewritten = Message.objects.filter(pk=self.pk, version=self.version).update(
             body=body, version=F("version") + 1
@@ -79,9 +79,9 @@ class Message(models.Model):
 
 
 class ImportedTicket(models.Model):
-    """Where an imported ticket comes from, and why it is not imported a second time.
+    """The origin of an imported ticket, which prevents a second import.
 
-    It stays when its ticket is deleted, so that a repeated import does not bring the ticket back.
+    It stays when its ticket is deleted, so that a repeated import does not restore the ticket.
     """
 
     REFERENCE_LENGTH = 200
@@ -91,7 +91,7 @@ class ImportedTicket(models.Model):
     )
     operation = models.ForeignKey(BatchOperation, on_delete=models.PROTECT, related_name="+")
     reference = models.CharField(max_length=REFERENCE_LENGTH)
-    # SHA-256 of what was imported: the ticket itself may have been edited since.
+    # SHA-256 of the imported contents: the ticket may have been edited since.
     digest = models.BinaryField(max_length=32)
 
     class Meta:

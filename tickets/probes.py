@@ -1,8 +1,8 @@
-"""What machines ask: is the process alive, is it ready, how far is the rotation."""
+"""Answers to load balancers and Prometheus."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from token_rotation.metrics import healthz, metrics, readyz
 
@@ -12,13 +12,18 @@ PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 def answer_probes(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware, before host and scheme are looked at: load balancers and Prometheus ask by plain
-    HTTP, and name the address of the machine as the host.
+    """Middleware that answers before the checks of host and scheme.
+
+    Load balancers and Prometheus use plain HTTP and the machine's address as the host.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
         probe = PROBES.get(request.path_info)
-        response = probe(request) if probe is not None else None
-        return get_response(request) if response is None else response
+        if probe is None:
+            return get_response(request)
+        try:
+            return probe(request)
+        except Http404:  # as for any page that does not exist
+            return get_response(request)
 
     return answer

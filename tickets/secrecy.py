@@ -1,4 +1,4 @@
-"""What the address of a ticket page holds must be kept and passed on nowhere."""
+"""Headers that keep ticket links out of caches, referrers and search engines."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ LINK_PREFIX = "/t/"
 
 
 def secret(response: HttpResponse) -> HttpResponse:
-    """Mark a response that shows a token, or whose address holds one."""
+    """Mark a response that shows a token or has one in its address."""
     response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
@@ -18,10 +18,10 @@ def secret(response: HttpResponse) -> HttpResponse:
 def keep_links_secret(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware, before all others that answer: marks whatever is said to a ticket's link.
+    """Middleware that marks every answer to a ticket's link; it comes before all that answer.
 
-    Also what no view has said: the redirect to HTTPS, which may be kept for ever and repeats the
-    link, a refused form, an error.
+    So it also marks answers of no view: an error, a refused form, and the redirect to HTTPS, which
+    repeats the link and may be cached for ever.
     """
 
     def marked(request: HttpRequest) -> HttpResponse:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from tickets.views import new_ticket, ticket_page
+from tickets.views import index, new_ticket, ticket_page
 
 app_name = "tickets"
 urlpatterns = [
+    path("", index, name="index"),
     path("tickets/", new_ticket, name="new"),
-    # "path", not "uuid", and with or without the slash: whatever is below /t/ gets the same answer.
+    # "path", not "uuid", and with or without the slash: everything below /t/ gets the same answer.
     path("t/<path:token>/", ticket_page, name="ticket"),
     path("t/<path:token>", ticket_page),
 ]

@@ -1,4 +1,4 @@
-"""The ticket pages: whoever holds a ticket's link may read and change it; staff make new ones."""
+"""The ticket pages: a ticket's link opens it, and staff create tickets."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,8 +7,10 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
 
 from tickets.answers import answer, explain_bad_request, submitted, wants_json
 from tickets.csrf import secret_page_csrf
@@ -28,16 +30,23 @@ def _too_many(request: HttpRequest) -> HttpResponse:
     return answer(request, "429.html", {}, {"error": TOO_MANY})
 
 
+@require_safe
+@never_cache
+def index(request: HttpRequest) -> HttpResponse:
+    """Show staff where the pages are, and others how to log in."""
+    return render(request, "tickets/index.html")
+
+
 @secret_page_csrf
 @explain_bad_request
 @require_http_methods(["GET", "HEAD", "POST"])
 @limit_failed_lookups(_too_many)
 def ticket_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the ticket whose token is in the link; a POST changes its subject, its status or both.
+    """Show the ticket whose token is in the link; a POST changes its subject, status or both.
 
-    No ticket: 404, in the same words and after the same look-up, whatever is wrong with the link.
-    Only where retired tokens are kept, whoever comes with one is told so: 410. Too many links that
-    open nothing: 429 for any link.
+    Without a ticket the answer is 404, with the same text and after the same look-up for every
+    kind of bad link. If retired tokens are kept, a retired one gets 410. Too many links that open
+    nothing get 429 for any link.
     """
     ticket = _find(token)
     if ticket is None:
@@ -52,7 +61,7 @@ def ticket_page(request: HttpRequest, token: str) -> HttpResponse:
 @explain_bad_request
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_ticket(request: HttpRequest) -> HttpResponse:
-    """For staff: a form, and after a POST the link of the ticket just made."""
+    """Show staff a form; after a POST, the link of the new ticket."""
     if not request.user.is_staff:
         if wants_json(request):
             return JsonResponse({"error": STAFF_ONLY}, status=403)
@@ -63,7 +72,7 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     form = TicketForm({"status": Ticket.Status.OPEN, **submitted(request)})
     if not form.is_valid():
         return answer(request, "tickets/new.html", {"form": form}, _errors(form), status=400)
-    ticket = form.save()  # which reads back the token that the database issued
+    ticket = form.save()  # reads back the token that the database issued
     link = request.build_absolute_uri(reverse("tickets:ticket", args=[ticket.token]))
     context = {"ticket": ticket, "link": link}
     data = {**_public(ticket), "link": link}
@@ -76,7 +85,7 @@ def _find(token: str) -> Ticket | None:
     except ValueError:
         key = None
     if key is None or str(key) != token.lower():  # UUID() reads many spellings, links have one
-        key = uuid4()  # nobody's: a malformed token costs the same look-up as any other
+        key = uuid4()  # opens nothing: a malformed token costs the same look-up as any other
     return Ticket.objects.filter(token=key).first()
 
 

@@ -42,25 +42,26 @@ __all__ = [
     "urlsafe",
 ]
 
-__getattr__ = public_names(
-    __name__,
-    {
-        "Column": "token_rotation.triggers.names",
-        "PendingIndex": "token_rotation.declare.model",
-        "RotatedAtField": "token_rotation.declare.model",
-        "TokenFormat": "token_rotation.tokens.formats",
-        "characters": "token_rotation.tokens.formats",
-        "guard": "token_rotation.triggers.guard",
-        "hexadecimal": "token_rotation.tokens.formats",
-        "is_retired": "token_rotation.retired.kept",
-        "keep_retired": "token_rotation.triggers.retired",
-        "keeps_retired": "token_rotation.retired.kept",
-        "recognise": "token_rotation.retired.kept",
-        "retired_token_used": "token_rotation.signals",
-        "rotate_rows": "token_rotation.declare.rotate_rows",
-        "rotate_token": "token_rotation.declare.rotate_rows",
-        "token_default": "token_rotation.declare.model",
-        "tokens_rotated": "token_rotation.signals",
-        "urlsafe": "token_rotation.tokens.formats",
-    },
-)
+if not TYPE_CHECKING:  # a type checker would take any name at all for granted
+    __getattr__ = public_names(
+        __name__,
+        {
+            "Column": "token_rotation.triggers.names",
+            "PendingIndex": "token_rotation.declare.model",
+            "RotatedAtField": "token_rotation.declare.model",
+            "TokenFormat": "token_rotation.tokens.formats",
+            "characters": "token_rotation.tokens.formats",
+            "guard": "token_rotation.triggers.guard",
+            "hexadecimal": "token_rotation.tokens.formats",
+            "is_retired": "token_rotation.retired.kept",
+            "keep_retired": "token_rotation.triggers.retired",
+            "keeps_retired": "token_rotation.retired.kept",
+            "recognise": "token_rotation.retired.kept",
+            "retired_token_used": "token_rotation.signals",
+            "rotate_rows": "token_rotation.declare.rotate_rows",
+            "rotate_token": "token_rotation.declare.rotate_rows",
+            "token_default": "token_rotation.declare.model",
+            "tokens_rotated": "token_rotation.signals",
+            "urlsafe": "token_rotation.tokens.formats",
+        },
+    )

@@ -1,4 +1,4 @@
-"""Rotate tokens in the admin, by the rules of the command."""
+"""Rotate tokens in the admin, with the same rules as the command."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LOGGED = "Rotated the token."
 
 
 class RotatingAdmin(AdminBase):
-    """A ``ModelAdmin`` with an action on selected rows, and a button on one.
+    """A ``ModelAdmin`` with an action that rotates selected rows, and a button for one row.
 
-    Both ask first, since every link with an old token ends; both need the permission to change the
-    rows, and leave an entry in the admin's log. No token is shown, nor can one be typed, unless
-    ``fields`` or ``fieldsets`` of a subclass name it.
+    Both ask for confirmation, since links with the old tokens stop working. Both need the
+    permission to change the rows, and write to the admin's log. Tokens are neither shown nor
+    edited, unless ``fields`` or ``fieldsets`` of a subclass name them.
     """
 
     actions = ("rotate_tokens",)
@@ -45,11 +45,12 @@ class RotatingAdmin(AdminBase):
         description="Rotate the tokens of the selected %(verbose_name_plural)s",
     )
     def rotate_tokens(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """At most a batch of rows: an admin page is no place to wait for more."""
+        """Rotate the selected rows, at most one batch: more would take too long for a page."""
         rows = queryset.order_by()[: ROWS_AT_MOST + 1].count()
         if rows > ROWS_AT_MOST:
-            text = f"More than {ROWS_AT_MOST:,} are selected: run python manage.py rotate_tokens."
-            self.message_user(request, f"{text} Nothing was changed.", messages.ERROR)
+            text = f"More than {ROWS_AT_MOST:,} are selected. Nothing was changed."
+            command = "Run: python manage.py rotate_tokens"
+            self.message_user(request, f"{text} {command}", messages.ERROR)
             return None
         if CONFIRMED not in request.POST:
             return self._ask(request, rows, {"hidden": _resent(request)})
@@ -57,7 +58,7 @@ class RotatingAdmin(AdminBase):
         return None
 
     def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        """The tokens as well, also where their fields are editable."""
+        """Exclude the tokens too, even if their fields are editable."""
         excluded = list(super().get_exclude(request, obj) or ())
         if self.fields or self.fieldsets:
             return excluded
@@ -70,7 +71,7 @@ class RotatingAdmin(AdminBase):
         return [path("<path:object_id>/rotate-token/", view, name=name), *super().get_urls()]
 
     def rotate_token_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Behind the button: a GET asks, a POST rotates."""
+        """Serve the button: GET asks for confirmation, POST rotates."""
         row = self.get_object(request, unquote(object_id))
         if not self.has_change_permission(request, row):
             raise PermissionDenied
@@ -94,7 +95,7 @@ class RotatingAdmin(AdminBase):
             self.message_user(request, f"{error}.", messages.ERROR)
             return
         names = model_ngettext(self.opts, rows)
-        text = f"Rotated the tokens of {rows:,} {names}. Links sent before no longer open them."
+        text = f"Rotated the tokens of {rows:,} {names}. Links with the old tokens stop working."
         self.message_user(request, text, messages.SUCCESS)
 
     def _log(self, request: HttpRequest, rows: list[Model]) -> None:
@@ -116,6 +117,6 @@ class RotatingAdmin(AdminBase):
 
 
 def _resent(request: HttpRequest) -> list[tuple[str, str]]:
-    """The fields that chose the action and its rows, to be sent again with the confirmation."""
+    """Return the fields that select the action and its rows, to send again on confirmation."""
     names = ("action", "index", "select_across", ACTION_CHECKBOX_NAME)
     return [(name, value) for name in names for value in request.POST.getlist(name)]

@@ -46,7 +46,7 @@ class TooManyRowsError(RotationError):
     """More rows were chosen for one transaction than may be locked at a time."""
 
 
-class NotSpreadableError(RotationError):
+class NotDispatchableError(RotationError):
     """Workers cannot take ranges: something is missing, or options conflict."""
 
 

@@ -1,34 +1,41 @@
-"""How to rotate."""
+"""What an operator may choose, with defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-WORDS = {
+SHORTER_FLAGS = {
+    "limit_rows": "--limit",
     "wait_for_locks_seconds": "--wait-for-locks",
     "vacuum_every_percent": "--vacuum-every",
     "max_replica_lag_seconds": "--max-replica-lag",
 }
-"""Options of the command that are not called as their field is."""
+"""Flags whose name leaves out the unit of their field."""
 
 NOT_REPEATED = ("limit_rows", "lock_timeout_ms")
-"""The first is of one run, the second nothing to type."""
+"""The first counts in one run only; the second has no flag."""
+
+
+def flag_of(field_name: str) -> str:
+    """The flag of ``rotate_tokens`` that sets a field of ``RotationOptions``."""
+    return SHORTER_FLAGS.get(field_name, f"--{field_name.replace('_', '-')}")
 
 
 @dataclass(frozen=True, slots=True)
 class RotationOptions:
-    """The operator's choices.
+    """How to rotate.
 
-    ``batch_rows`` fixes the batch size, which else adapts to ``target_batch_seconds``;
+    ``batch_rows`` fixes the batch size; without it, the size adapts to ``target_batch_seconds``.
     ``limit_rows`` ends the run after that many rows. ``lock_timeout_ms`` bounds each wait for a
-    lock inside a batch, ``wait_for_locks_seconds`` the wait at the end for rows that others hold,
-    ``retry_seconds`` the time a fault may last. The others slow the rotation down for the sake of
-    traffic; None means no bound. ``traffic_batch_rows`` bounds a batch whose size is not fixed
-    while other sessions work on the server; 0: it pays no regard to them. ``workers`` batches are
-    rotated at the same time. A VACUUM runs after each ``vacuum_every_percent`` of the table's rows;
-    0: never. With ``independent_tokens`` no token shares digits with its neighbours
-    (``engine.token_writers.prefixed``).
+    lock inside a batch, ``wait_for_locks_seconds`` the wait at the end for locked rows, and
+    ``retry_seconds`` how long a fault may last.
+
+    The others slow the rotation down for the sake of traffic; None sets no bound. While other
+    sessions work on the server, ``traffic_batch_rows`` bounds a batch of adaptive size; 0 ignores
+    traffic. ``workers`` is the number of batches at the same time. A VACUUM runs after each
+    ``vacuum_every_percent`` of the table's rows; 0 disables it. With ``independent_tokens`` a token
+    shares no digits with its neighbours (``engine.token_writers.prefixed``).
     """
 
     workers: int = 1
@@ -48,19 +55,58 @@ class RotationOptions:
 
     @property
     def most_connections(self) -> int:
-        """Server connections in use at the same time.
+        """Most server connections in use at the same time.
 
-        One for each worker; one each to keep the record, to vacuum, to see who holds locked rows.
+        One for each worker, and one each to keep the record, to vacuum, to see who locks rows.
         """
         return self.workers + (3 if self.vacuum_every_percent else 2)
 
     @property
-    def words(self) -> Iterator[str]:
-        """The command's words for what is not the default, so that a later run does likewise."""
+    def cli_args(self) -> Iterator[str]:
+        """The flags that a later run needs to do the same.
+
+        Defaults are left out.
+        """
         for field in fields(self):
             value = getattr(self, field.name)
             if value == field.default or field.name in NOT_REPEATED:
                 continue
-            yield WORDS.get(field.name, f"--{field.name.replace('_', '-')}")
+            yield flag_of(field.name)
             if value is not True:
                 yield str(value).removesuffix(".0")
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """A file that lists rows; "-" is standard input.
+
+    ``of`` says what it lists: "tokens", "keys" or "hashes"; None: the file must make it clear. With
+    ``is_only`` no other rows are rotated; without it, the listed rows come first.
+    """
+
+    file: str
+    of: str | None = None
+    is_only: bool = True
+
+    @property
+    def cli_args(self) -> tuple[str, ...]:
+        """The flags that name the list again."""
+        kind = ("--list-of", self.of) if self.of else ()
+        return ("--only" if self.is_only else "--first", self.file, *kind)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """Which rows: a time and Django filters as they were typed, and a list."""
+
+    issued_before: str | None = None
+    where: tuple[str, ...] = ()
+    leak_list: ListOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """How to report; ``exact`` counts every row, however long that takes."""
+
+    format: str = "text"
+    exact: bool = False

@@ -29,7 +29,7 @@ tokens_rotated = QuietSignal()
 
 ``sender``: the model; ``target``: its label; ``database``: the alias; ``keys``: a tuple of primary
 keys, at most one batch. A process that dies after a commit may not have sent it; together with
-``rotate_tokens --replay-since`` it is sent at least once for each row.
+``replay_rotated_tokens`` it is sent at least once for each row.
 """
 
 retired_token_used = QuietSignal()

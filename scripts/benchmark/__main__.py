@@ -7,27 +7,27 @@ from datetime import UTC, datetime
 import psycopg2
 from psycopg2.extensions import set_wait_callback
 
-from benchmark import child
 from benchmark.announce import announce
 from benchmark.arguments import Arguments, parse_arguments
-from benchmark.bookkeeping import measure_bookkeeping
-from benchmark.databases import Databases
-from benchmark.environment import environment
 from benchmark.errors import BenchmarkError
-from benchmark.insert_cost import measure_insert_cost
 from benchmark.interruption import Interruption
-from benchmark.latency import measure_latency
-from benchmark.lists import measure_lists
-from benchmark.long_report import measure_long_report
-from benchmark.look_ups import measure_look_ups
-from benchmark.page import make_page, read_parts
-from benchmark.part import Measured, Part
-from benchmark.resume import measure_resume
-from benchmark.scale import measure_scale
-from benchmark.sections import SECTIONS
-from benchmark.server import temporary_server
-from benchmark.speed import measure_speed
-from benchmark.vacuum import measure_vacuum
+from benchmark.page.page import make_page, read_parts
+from benchmark.page.sections import SECTIONS
+from benchmark.parts.bookkeeping import measure_bookkeeping
+from benchmark.parts.insert_cost import measure_insert_cost
+from benchmark.parts.latency import measure_latency
+from benchmark.parts.lists import measure_lists
+from benchmark.parts.long_report import measure_long_report
+from benchmark.parts.look_ups import measure_look_ups
+from benchmark.parts.part import Measured, Part
+from benchmark.parts.resume import measure_resume
+from benchmark.parts.scale import measure_scale
+from benchmark.parts.speed import measure_speed
+from benchmark.parts.vacuum import measure_vacuum
+from benchmark.processes import child
+from benchmark.processes.databases import Databases
+from benchmark.processes.environment import environment
+from benchmark.processes.server import temporary_server
 from tickets.config.embedded.cluster import ClusterError
 
 PASSED, FAILED, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 130
@@ -106,7 +106,7 @@ def _publish(arguments: Arguments) -> None:
     if not any(SECTIONS[each["part"]].plots for each in now):
         return
     # In a process of its own: one as large as this would hide how small the measured clients are.
-    command = (sys.executable, "-m", "benchmark.plots", str(arguments.output))
+    command = (sys.executable, "-m", "benchmark.page.plots", str(arguments.output))
     child.run(command, env=environment(), on_line=announce)
 
 

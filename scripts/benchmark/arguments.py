@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.recipe import Recipe
 from benchmark.recipes import BASELINE, COMPARED
+from benchmark.recipes.recipe import Recipe
 
 PARTS = {
     "speed": "rows a second, memory, disk and WAL of each recipe, without traffic",

@@ -8,11 +8,11 @@ from random import Random
 import django
 import psycopg2
 from benchmark.announce import announce
-from benchmark.connection import connected
 from benchmark.errors import BenchmarkError
 from benchmark.interruption import Interruption
-from benchmark.manage import manage
-from benchmark.server import temporary_server
+from benchmark.processes.connection import connected
+from benchmark.processes.manage import manage
+from benchmark.processes.server import temporary_server
 
 from soaking.arguments import Arguments, parse_arguments
 from soaking.figures import Figures

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from benchmark.environment import environment
+from benchmark.processes.environment import environment
 
 from soaking.violation import Violation
 

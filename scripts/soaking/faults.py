@@ -10,7 +10,7 @@ from random import Random
 from threading import Event, Thread
 
 import psycopg2
-from benchmark.connection import connected
+from benchmark.processes.connection import connected
 from psycopg2.extensions import connection as Connection  # noqa: N812  (it is the class)
 
 from soaking.command import APPLICATION_NAME, Command

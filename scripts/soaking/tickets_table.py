@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from benchmark.connection import connected
+from benchmark.processes.connection import connected
 
 from soaking.ledger import Content
 from soaking.violation import Violation

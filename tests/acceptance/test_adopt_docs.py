@@ -1,19 +1,33 @@
-"""A new project follows docs/adopt.md to the letter, and then survives what the tickets survive."""
+"""A new project follows the tutorial to the letter, and then survives what the tickets survive.
 
-import os
+It installs the wheel in an empty environment, and has a package ``tickets`` of its own and apps
+with the labels ``batch`` and ``rotation``.
+"""
+
 import re
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from psycopg2.extensions import parse_dsn
-
+import token_rotation
 from tests.support.leaked import value
-from tests.support.manage import PROJECT
+from tests.support.newcomer import TUTORIAL, Newcomer
+from tests.support.wheel import build_wheel
 
-BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NEIGHBOURS = {"tickets": "Ticket", "batch": "BatchOperation", "rotation": "RetiredToken"}
+NEIGHBOUR = """
+from django.db import models
+
+
+class {model}(models.Model):
+    token = models.CharField(max_length=20, default="mine")
+"""
+INSTALLED = """
+import importlib.metadata, pathlib, token_rotation
+print(importlib.metadata.version("django-token-rotation"))
+print(pathlib.Path(token_rotation.__file__).parents[1].name)
+"""
 LEAK_AGAIN = """
 UPDATE keys_apikey SET token_rotated_at = NULL;
 CREATE TABLE leaked AS SELECT id, token FROM keys_apikey;
@@ -36,64 +50,12 @@ print(ApiKey.objects.get(token=born.token).owner)
 """
 
 
-class Newcomer:
-    """A person with a shell in an empty directory."""
-
-    def __init__(self, directory: Path, database_url: str) -> None:
-        self._directory = directory
-        dsn = parse_dsn(database_url)
-        names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
-        self._env = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
-            **{variable: dsn[name] for name, variable in names.items() if name in dsn},
-            "PGPASSWORD": dsn.get("password", ""),
-            "DJANGO_TOKEN_ROTATION": str(PROJECT),
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        }
-
-    def follow(self, page: str) -> None:
-        for kind, block in BLOCK.findall(page):
-            if kind == "python":
-                self._write(block)
-            else:
-                commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-                self.type("\n".join(commands))
-
-    def _write(self, block: str) -> None:
-        heading, _, text = block.partition("\n")
-        name, _, at_its_end = heading.removeprefix("# ").partition(", ")
-        path = self._directory / name
-        path.write_text((path.read_text() + "\n" if at_its_end else "") + text)
-
-    def type(self, commands: str) -> str:
-        done = subprocess.run(
-            ["bash", "-ec", self._in_the_environment(commands)],
-            cwd=self._directory,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def start(self, command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            ["bash", "-ec", self._in_the_environment(f"exec {command}")],
-            cwd=self._directory,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def _in_the_environment(self, commands: str) -> str:
-        activate = self._directory / ".venv" / "bin" / "activate"
-        return f". {activate}\n{commands}" if activate.exists() else commands
+def test_the_tutorial_imports_the_public_face_alone() -> None:
+    public = re.findall(r"``(?:token_rotation)?(\.\w+)``", token_rotation.__doc__ or "")
+    assert len(public) > 5
+    imported = re.findall(r"from token_rotation(\S*) import", TUTORIAL.read_text())
+    assert imported
+    assert set(imported) <= {"", *public}
 
 
 def test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_and_kills(
@@ -101,13 +63,19 @@ def test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_an
 ) -> None:
     database = make_database("zero")
     tables = connect(database)
-    newcomer = Newcomer(tmp_path, database)
-    newcomer.follow((PROJECT / "docs" / "adopt.md").read_text())
+    (tmp_path / "shop").mkdir()
+    newcomer = Newcomer(tmp_path / "shop", database, installs=build_wheel(tmp_path))
+    before, heading, adoption = TUTORIAL.read_text().partition("\n## 2.")
+    assert heading
+    newcomer.follow(before)
+    add_neighbours(newcomer)
+    newcomer.follow(adoption)
     count = "SELECT count(*) FROM keys_apikey WHERE token_rotated_at IS NULL"
     assert value(tables, count) == 0
-    installed = next((tmp_path / ".venv").glob("lib/python*/site-packages/token_rotation"))
-    assert not (installed.parent / "tickets").exists()
-    assert not (installed.parent / "migrations").exists()
+    installed = newcomer.type(f"pip check >&2; python -c '{INSTALLED}'")
+    assert installed.splitlines() == [token_rotation.__version__, "site-packages"]
+    for app, model in NEIGHBOURS.items():
+        assert value(tables, f"SELECT token FROM {app}_{model.lower()}") == "mine"
 
     with tables.cursor() as cursor:
         cursor.execute(LEAK_AGAIN)
@@ -132,3 +100,18 @@ def test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_an
     assert said.splitlines()[-2:] == ["somebody else False False", "new"]
     shape = "SELECT count(*) FROM keys_apikey WHERE token ~ '^tk_[0-9a-f]{32}$'"
     assert value(tables, shape) == 2001
+    said = newcomer.type("python manage.py rotate_tokens --report")
+    assert not [app for app in NEIGHBOURS if f"{app}." in said]
+
+
+def add_neighbours(newcomer: Newcomer) -> None:
+    """Apps of the project's own, with the names that the library's apps once had."""
+    for app, model in NEIGHBOURS.items():
+        newcomer.type(f"python manage.py startapp {app}")  # refuses the name of a known module
+        newcomer.write(f"{app}/models.py", NEIGHBOUR.format(model=model))
+    newcomer.write("shop/settings.py", f"INSTALLED_APPS += {list(NEIGHBOURS)}", at_its_end=True)
+    create = "; ".join(f"{model}.objects.create()" for model in NEIGHBOURS.values())
+    newcomer.type(
+        "python manage.py makemigrations && python manage.py migrate"
+        f" && python manage.py shell -c '{create}'"
+    )

@@ -190,7 +190,7 @@ def test_before_a_rotation_every_listed_token_is_valid_and_afterwards_none(
     hashed = write_list(
         tickets, tmp_path / "hashed.txt", "true", "encode(sha256(token::text::bytea), 'hex')"
     )
-    verify = [("rotate_tokens", "--verify", str(leaked)) for leaked in (plain, hashed)]
+    verify = [("verify_tokens", str(leaked)) for leaked in (plain, hashed)]
     *valid, rotated, one, other = manage.each(
         *(*verify, ("rotate_tokens",), *verify), database_url=database_url
     )
@@ -209,7 +209,7 @@ def test_a_list_cannot_be_verified_before_there_is_a_table(
     leaked = tmp_path / "leaked.txt"
     leaked.write_text("9f8e7d6c-5b4a-4321-8765-43210fedcba9\n")
     url = make_database(migrated_to="zero")
-    refused = manage("rotate_tokens", "--verify", str(leaked), database_url=url)
+    refused = manage("verify_tokens", str(leaked), database_url=url)
     assert refused.returncode == 1
     assert refused.stderr == (
         "CommandError: There is no column tickets_ticket.token yet. Run: python manage.py migrate\n"

@@ -25,8 +25,10 @@ BAD_ARGUMENTS: list[tuple[list[str], str]] = [
     (["--retry-seconds", "inf"], "'inf' is not a number of seconds up to a year"),
     (["--pause-seconds", "1e10"], "'1e10' is not a number of seconds up to a year"),
     (["--batch-rows", "9" * 20], "is not a whole number of at least 1"),
-    (["--format", "json"], "--format and --exact go with --report"),
-    (["--exact"], "--format and --exact go with --report"),
+    (["--format", "json"], "--format goes with --report, not with rotating"),
+    (["--exact"], "--exact goes with --report, not with rotating"),
+    (["--batch-rows", "5", "--target-batch-seconds", "1"], "not allowed with argument"),
+    (["--list-of", "keys"], "--list-of goes with --only or --first"),
     (["--dry-run", "--stop"], "--stop: not allowed with argument --dry-run"),
     (["--progress", "loud"], "invalid choice: 'loud'"),
     (["--format", "xml"], "invalid choice: 'xml'"),
@@ -42,6 +44,37 @@ def test_bad_arguments_are_one_line_and_exit_code_1(
     commands = [("rotate_tokens", *arguments) for arguments, _ in BAD_ARGUMENTS]
     refusals = manage.each(*commands, database_url=database_url)
     for refused, (_, complaint) in zip(refusals, BAD_ARGUMENTS, strict=True):
+        assert refused.returncode == 1, refused
+        assert complaint in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        assert refused.stdout == ""
+    assert pending(tickets) == 10
+
+
+OTHER_COMMANDS: list[tuple[list[str], str]] = [
+    (["verify_tokens"], "name a FILE of tokens, - or --retired"),
+    (["verify_tokens", "no/such/list"], "no/such/list cannot be read"),
+    (["verify_tokens", ""], "cannot be read"),
+    (["verify_tokens", "f", "--list-of", "keys"], "invalid choice: 'keys'"),
+    (["verify_tokens", "--retired", "--list-of", "hashes"], "not allowed with argument"),
+    (["verify_tokens", "f", "--where", "status=open"], "unrecognized arguments: --where"),
+    (["verify_tokens", "f", "no.Model"], "no.Model"),
+    (["clean_up_tokens", "no.Model"], "no.Model"),
+    (["clean_up_tokens", "--only", "f"], "unrecognized arguments: --only"),
+    (["replay_rotated_tokens"], "the following arguments are required: --since"),
+    (["replay_rotated_tokens", "--since", "soon"], "--since 'soon' is no time"),
+    (["prune_retired_tokens", "--older-than", "-1"], "is not a whole number of at least 0"),
+    (["rotate_tokens", "--only", ""], "cannot be read"),
+]
+
+
+def test_the_other_commands_refuse_bad_arguments_in_one_line(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 10)
+    refusals = manage.each(*(typed for typed, _ in OTHER_COMMANDS), database_url=database_url)
+    for refused, (_, complaint) in zip(refusals, OTHER_COMMANDS, strict=True):
         assert refused.returncode == 1, refused
         assert complaint in refused.stderr
         assert len(refused.stderr.splitlines()) == 1

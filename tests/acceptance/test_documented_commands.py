@@ -13,7 +13,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import DjangoHelpFormatter
 
-from tests.support.documents import Typed, commands, options, pages, typed
+from tests.support.documents import DOCS, Typed, commands, options, pages, typed
 from tests.support.leaked import leak, value
 from tests.support.manage import PROJECT
 
@@ -27,34 +27,44 @@ FIGURE = re.compile(r"\d[\d,.:T+-]*")
 
 # The pages whose commands are typed here, and the exit codes of these, in their order.
 TYPED_HERE = {
-    "runbook.md": [0, 0, 3, 3, 3, 0, 0, 0, 0],
-    "selections.md": [0, 0, 0, 0],
-    "proof.md": [3, 0, 0, 0],
-    "import.md": [3],
-    "after.md": [0],
-    "retired.md": [0, 0],
-    "settings.md": [0, 0, 0],
-    "batch.md": [0],
+    "how-to/after-a-leak.md": [0, 0, 3, 3, 3, 0, 0, 0, 0],
+    "how-to/select-tokens.md": [0, 0, 0, 0],
+    "how-to/prove.md": [3, 0, 0, 0],
+    "how-to/import-tickets.md": [3],
+    "how-to/notify.md": [0],
+    "how-to/keep-retired-tokens.md": [0, 0],
+    "how-to/background-jobs.md": [0],
+    "reference/checks.md": [0, 0],
 }
 
 _SCRIPTS = "unit/test_scripts.py"
 _WORKERS = "acceptance/workers"
 # Where the others are run, and a word of theirs that the test, or what it imports, has.
 RUN_BY: dict[str, tuple[str, str, str]] = {
-    r"scripts/demo 100000|manage\.py .*": (
+    r"scripts/demo (100000|--page)|manage\.py .*": (
         "acceptance/test_demo.py",
         "test_the_demo_kills_a_rotation_resumes_it_and_proves_the_result",
-        "demo_story.py",
+        '"demonstration"',
     ),
     r"scripts/setup( dev)?": (
         _SCRIPTS,
-        "test_setup_installs_when_requirements_have_changed_and_only_then",
+        "test_setup_installs_when_a_lock_has_changed_and_only_then",
         '"setup"',
     ),
     r"scripts/test( tests/unit)?( -x)?": (
         _SCRIPTS,
         "test_every_check_is_made_and_one_that_fails_is_told_by_the_exit_code",
         '"test"',
+    ),
+    r"scripts/prose": (
+        "unit/test_sentences.py",
+        "test_every_sentence_of_pages_and_help_texts_is_short_enough",
+        "sentences",
+    ),
+    r"scripts/lock( --upgrade)?": (
+        _SCRIPTS,
+        "test_lock_writes_every_lock_and_the_smaller_ones_are_parts_of_the_greatest",
+        '"lock"',
     ),
     r"scripts/screenshots": (
         _SCRIPTS,
@@ -79,10 +89,10 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
     r"docker compose .*|export POSTGRES_PASSWORD=.*": (
         "unit/test_containers.py",
         "test_docker_compose_knows_each_documented_command",
-        "docker.md",
+        "containers.md",
     ),
     r"export DATABASE_URL=.*": (
-        "unit/test_database_settings.py",
+        "unit/tickets/config/test_database.py",
         "test_every_part_of_the_url_is_used",
         "postgres",
     ),
@@ -92,12 +102,12 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "adopt.md",
     ),
     r"python manage\.py rotate_tokens --async": (
-        f"{_WORKERS}/test_spread_rotation.py",
+        f"{_WORKERS}/test_distributed_rotation.py",
         "test_following_shows_all_workers_together_and_ends_with_them",
         "--async",
     ),
     r"python manage\.py rotate_tokens --follow": (
-        f"{_WORKERS}/test_spread_rotation.py",
+        f"{_WORKERS}/test_distributed_rotation.py",
         "test_the_end_of_following_is_not_the_end_of_the_rotation",
         "--follow",
     ),
@@ -122,12 +132,13 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "sendtestemail",
     ),
 }
-BEGINS_WITH_MIGRATE = "runbook.md"
-NAME_LEAKED_TOKENS = ("selections.md", "proof.md")
+BEGINS_WITH_MIGRATE = "how-to/after-a-leak.md"
+ROTATES_EACH_TIME = "how-to/select-tokens.md"
+NAME_LEAKED_TOKENS = (ROTATES_EACH_TIME, "how-to/prove.md")
 # With a receiver, and with a model that keeps retired tokens.
 SETTINGS = {
-    "after.md": "tests.projects.listening.settings",
-    "retired.md": "tests.projects.retired_tokens.settings",
+    "how-to/notify.md": "tests.projects.listening.settings",
+    "how-to/keep-retired-tokens.md": "tests.projects.retired_tokens.settings",
 }
 FOLLOWED_BY_A_TEST_OF_ITS_OWN = "adopt.md"
 
@@ -137,11 +148,22 @@ OF_OTHERS = {
     *("--app", "--concurrency"),  # Celery
     *("--bind", "--config", "--threads", "--timeout", "--worker-class", "--workers"),  # gunicorn
     *("--build", "--detach", "--profile", "--rm", "--scale"),  # docker compose
+    *("--page", "--port"),  # scripts/demo
+    "--server-programs",  # pytest, in this project
+    "--upgrade",  # scripts/lock
     "--quiet",  # pip
     *("--dbname", "--file", "--table"),  # pg_dump
 }
-OURS = ("rotate_tokens", "seed_tickets", "import_tickets", "prune_retired_tokens")
-SCRIPTS = ("bench", "soak")
+OURS = (
+    "clean_up_tokens",
+    "import_tickets",
+    "prune_retired_tokens",
+    "replay_rotated_tokens",
+    "rotate_tokens",
+    "seed_tickets",
+    "verify_tokens",
+)
+SCRIPTS = ("bench", "mutation", "soak")
 
 
 def elsewhere(words: str) -> tuple[str, str, str] | None:
@@ -150,7 +172,7 @@ def elsewhere(words: str) -> tuple[str, str, str] | None:
 
 def here(page: str) -> list[Typed]:
     """What is typed of a page, each command as often as it stands there."""
-    return [each for each in typed(PROJECT / "docs" / page) if not elsewhere(each.words)]
+    return [each for each in typed(DOCS / page) if not elsewhere(each.words)]
 
 
 def test_every_command_of_every_page_is_run_by_a_test() -> None:
@@ -179,8 +201,9 @@ def test_the_tests_that_run_the_others_are_there(path: str, name: str, word: str
     assert name in {function.name for function in functions}
     conftest = file.with_name("conftest.py")
     texts = [text, conftest.read_text() if conftest.exists() else ""]
-    imported = re.findall(r"^from tests\.(\w+) import", "\n".join(texts), re.MULTILINE)
-    texts += [(PROJECT / "tests" / f"{module}.py").read_text() for module in imported]
+    imported = re.findall(r"^from tests\.support\.(\w+) import", "\n".join(texts), re.MULTILINE)
+    modules = [PROJECT / "tests" / "support" / f"{module}.py" for module in imported]
+    texts += [module.read_text() for module in modules if module.exists()]
     assert any(word in text for text in texts)
 
 
@@ -267,7 +290,7 @@ def test_the_commands_of_a_page_do_what_it_says(
         tickets.cursor().execute(INSERT)
     (tmp_path / "tickets.csv").write_text(IMPORTED)
     for command, wanted in zip(here(page), TYPED_HERE[page], strict=True):
-        if page == "selections.md" or command == here(page)[0]:
+        if page == ROTATES_EACH_TIME or command == here(page)[0]:
             (tmp_path / "leaked.txt").write_text(value(tickets, TOKENS))
         code, said = operator.type(command.words)
         assert code == wanted, (command.words, said)

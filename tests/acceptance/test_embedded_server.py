@@ -322,7 +322,7 @@ def test_a_running_server_that_cannot_be_reached_is_not_waited_for(
     cluster.start()
     try:
         (cluster.socket_directory / f".s.PGSQL.{cluster.port}").unlink()
-        monkeypatch.setattr("tickets.config.embedded.cluster.READY_PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr("tickets.config.embedded.cluster.READY_SECONDS", 0.0)
         with pytest.raises(ClusterError, match="the server runs, but cannot be reached"):
             cluster.start()
     finally:

@@ -1,4 +1,4 @@
-"""manage.py rotate_tokens --finish cleans up after a rotation, and harms nobody."""
+"""clean_up_tokens, or rotate_tokens --finish, cleans up after a rotation and harms nobody."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from tests.support.waiting import until
 
 ROWS = 30_000
 OTHERS = ("--report", "--dry-run", "--stop")
-COMMAND = "python manage.py rotate_tokens --finish"
+COMMAND = "python manage.py clean_up_tokens"
 INDEX_BYTES = "SELECT pg_relation_size('tickets_ticket_token_key')"
 SECOND_BYTES = "SELECT pg_relation_size('second')"
 FILE = "SELECT pg_relation_filenode('tickets_ticket_token_key')"
@@ -61,7 +61,7 @@ def test_a_rotation_offers_the_clean_up_and_the_clean_up_does_what_it_offered(
     assert (report.returncode, json.loads(report.stdout)["advice"]) == (0, [])
 
     file = value(tickets, FILE)
-    again = manage("rotate_tokens", "--finish", database_url=database_url)
+    again = manage("clean_up_tokens", database_url=database_url)
     assert again.returncode == 0
     assert "not worth building it anew" in again.stdout
     assert value(tickets, FILE) == file
@@ -86,6 +86,17 @@ def test_with_rows_still_pending_at_the_end_nothing_is_cleaned(
     assert done.returncode == 3
     assert done.stdout.endswith("The clean-up was left out: it comes when nothing is pending.\n")
     assert "Vacuum" not in done.stdout
+    assert value(tickets, FILE) == file
+
+
+def test_by_itself_it_cleans_nothing_while_rows_are_pending_and_says_what_to_type(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    file = value(tickets, FILE)
+    refused = manage("clean_up_tokens", database_url=database_url)
+    assert (refused.returncode, refused.stderr) == (3, "")
+    assert f"{ROWS:,} rows are pending, so the clean-up was left out" in refused.stdout
+    assert refused.stdout.endswith("Rotate first: python manage.py rotate_tokens\n")
     assert value(tickets, FILE) == file
 
 
@@ -128,7 +139,7 @@ def test_stopped_while_the_index_is_built_traffic_went_on_and_the_next_run_mends
     manage("rotate_tokens", database_url=database_url)
     writer = connect(database_url)
     hold_table(writer)
-    process = manage.start("rotate_tokens", "--finish", database_url=database_url)
+    process = manage.start("clean_up_tokens", database_url=database_url)
     until(lambda: value(tickets, REINDEX_WAITS))
     tickets.cursor().execute("SET lock_timeout = 100")
     tickets.cursor().execute("UPDATE tickets_ticket SET subject = 'written meanwhile'")
@@ -143,7 +154,7 @@ def test_stopped_while_the_index_is_built_traffic_went_on_and_the_next_run_mends
     values = json.loads(report.stdout)
     assert (report.returncode, values["guard"]["ok"]) == (0, True)
     assert "tickets_ticket_token_key_ccnew was left invalid" in values["advice"][0]
-    mended = manage("rotate_tokens", "--finish", database_url=database_url)
+    mended = manage("clean_up_tokens", database_url=database_url)
     assert "Dropping tickets_ticket_token_key_ccnew" in mended.stdout
     assert value(tickets, INVALID) == 0
     assert (
@@ -158,12 +169,12 @@ def test_killed_while_the_index_is_built_its_session_is_left_alone_and_its_rest_
     manage("rotate_tokens", database_url=database_url)
     writer = connect(database_url)
     hold_table(writer)
-    process = manage.start("rotate_tokens", "--finish", database_url=database_url)
+    process = manage.start("clean_up_tokens", database_url=database_url)
     until(lambda: value(tickets, REINDEX_WAITS))
     process.kill()
     process.wait()
     pid = value(tickets, REINDEX_WAITS.replace("count(*)", "pid"))
-    second = manage("rotate_tokens", "--finish", database_url=database_url)
+    second = manage("clean_up_tokens", database_url=database_url)
     assert second.returncode == 0
     assert f"Skipped: another session (pid {pid}) is at work on tickets_ticket" in second.stdout
     assert value(tickets, INVALID) == 1
@@ -171,7 +182,7 @@ def test_killed_while_the_index_is_built_its_session_is_left_alone_and_its_rest_
     value(tickets, "SELECT pg_terminate_backend(%s)", pid)
     until(lambda: value(tickets, "SELECT count(*) FROM pg_stat_activity WHERE pid = %s", pid) == 0)
     let_go(writer)
-    third = manage("rotate_tokens", "--finish", database_url=database_url)
+    third = manage("clean_up_tokens", database_url=database_url)
     assert (third.returncode, value(tickets, INVALID)) == (0, 0)
     assert "Cleaned up" in third.stdout
 
@@ -180,4 +191,4 @@ def test_it_goes_with_no_option_that_changes_nothing(manage: Manage, database_ur
     commands = [("rotate_tokens", "--finish", other) for other in OTHERS]
     for refused in manage.each(*commands, database_url=database_url):
         assert refused.returncode == 1
-        assert "--finish goes with none of" in refused.stderr
+        assert "--finish goes with rotating, not with " in refused.stderr

@@ -190,7 +190,7 @@ def test_an_import_whose_record_somebody_ended_adds_nothing_to_it(
 
     (line,) = errors.splitlines()
     assert process.returncode == 1
-    assert "somebody else ended this import's record" in line
+    assert "somebody else ended the record of this import" in line
     assert stored(connect(database_url)) == 10
 
 

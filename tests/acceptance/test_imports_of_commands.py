@@ -9,7 +9,11 @@ from tests.support.manage import PROJECT
 
 
 @pytest.mark.parametrize(
-    "command", ["rotate_tokens", "seed_tickets", "import_tickets", "prune_retired_tokens"]
+    "command",
+    [
+        *("rotate_tokens", "verify_tokens", "clean_up_tokens", "replay_rotated_tokens"),
+        *("prune_retired_tokens", "seed_tickets", "import_tickets"),
+    ],
 )
 def test_a_command_imports_all_that_it_needs(command: str) -> None:
     typed = [sys.executable, "manage.py", command, "--help"]

@@ -99,7 +99,7 @@ def test_without_a_list_a_retired_token_in_use_is_found_and_told_by_the_exit_cod
     manage: Manage, database_url: str, tickets: Any, tmp_path: Path
 ) -> None:
     leak(tickets, 20)
-    verify = ("rotate_tokens", "--verify-retired")
+    verify = ("verify_tokens", "--retired")
     rotated, none = manage.each(("rotate_tokens",), verify, database_url=database_url, env=KEEPING)
     assert rotated.returncode == 0, rotated.stderr
     assert (none.returncode, none.stderr) == (0, "")
@@ -120,9 +120,9 @@ def test_without_a_list_a_retired_token_in_use_is_found_and_told_by_the_exit_cod
 def test_where_none_are_kept_or_there_is_no_table_one_line_says_so(
     manage: Manage, make_database: Callable[..., str]
 ) -> None:
-    words = ("rotate_tokens", "--verify-retired")
+    words = ("verify_tokens", "--retired")
     zero = make_database("zero")
-    for env, line in ((None, "--verify FILE"), (KEEPING, "Run: python manage.py migrate")):
+    for env, line in ((None, "verify_tokens FILE"), (KEEPING, "Run: python manage.py migrate")):
         refused = manage(*words, database_url=zero, env=env)
         assert refused.returncode == 1
         assert line in refused.stderr

@@ -64,7 +64,7 @@ def test_a_rotation_is_stopped_by_keyboard_and_the_next_made_faster(
     browser.until_seen("Stop operation")
     browser.press_tab_until(".button--stop")
     browser.press(Keys.ENTER)
-    browser.until_seen("was asked to end after its batch")
+    browser.until_seen("stops after its current batch")
     assert ended(first) == 3
     browser.until_seen("Rows are pending", STATE)
     assert 0 < pending(site.tickets) < ROWS
@@ -203,7 +203,7 @@ def test_who_may_only_watch_has_no_buttons(browser: Browser, site: Site, leaked:
     leaked(10)
     log_in(browser, site, "bob")
     watch(browser, site)
-    assert browser.sees("You may watch.")
+    assert browser.sees("You may only watch.")
     assert browser.ask("return document.querySelectorAll('button').length") == 0
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.support.batches import batch_runner
 from tests.support.leaked import assert_each_token_changed_once, leak
 from tests.support.sent_statements import note_sent_statements, sent_statements
-from token_rotation.engine import range_update
-from token_rotation.engine.batch import BATCHES_WITHOUT_A_WAIT
+from token_rotation.engine.batches import range_update
+from token_rotation.engine.batches.batch import BATCHES_WITHOUT_A_WAIT
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target

@@ -11,8 +11,8 @@ from tests.support.manage import Manage
 from tests.support.replication import Replicated, replicated_server
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
-from token_rotation.reporting import evidence
-from token_rotation.reporting.evidence import make_entry
+from token_rotation.reporting import evidence_entry
+from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.selection.target import Target
 
 CAUGHT_UP = "SELECT replay_lsn >= pg_current_wal_lsn() FROM pg_stat_replication"
@@ -49,7 +49,7 @@ def test_a_standby_counts_as_safe_only_once_it_has_replayed_the_rotation(
     result = rotation().run()
     still_valid = "SELECT count(*) FROM tickets_ticket JOIN leaked USING (token)"
 
-    monkeypatch.setattr(evidence, "REPLICAS_AT_MOST_SECONDS", 0.0)
+    monkeypatch.setattr(evidence_entry, "REPLICAS_AT_MOST_SECONDS", 0.0)
     entry = make_entry(target, None, result=result)
     assert entry["pending"]["everywhere"]["answer"] == 0
     (replica,) = entry["replicas"]

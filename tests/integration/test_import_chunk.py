@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.racing import at_once
 from tests.support.waiting import until
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
-from tickets.importing.counts import Tally
-from tickets.importing.display import Display
+from tickets.importing.counts import Counts
+from tickets.importing.display import ImportDisplay
 from tickets.importing.options import ImportOptions
 from tickets.importing.row import Row
 from tickets.importing.source import opened
@@ -180,11 +180,11 @@ def waiting_sessions() -> int:
     return int(sessions)
 
 
-def import_file(path: Path, operation: BatchOperation, tally: Tally) -> None:
+def import_file(path: Path, operation: BatchOperation, counts: Counts) -> None:
     with opened(str(path)) as source, (path.parent / "out").open("w") as out:
-        display = Display(source, tally, out=out, err=out, clock=lambda: 0.0)
+        display = ImportDisplay(source, counts, out=out, err=out, clock=lambda: 0.0)
         options = ImportOptions(file=str(path), database="default")
-        Work(source, options, operation, tally, display, StopSignal()).run()
+        Work(source, options, operation, counts, display, StopSignal()).run()
 
 
 def test_who_loses_a_race_for_a_reference_tries_again_and_counts_once(
@@ -197,15 +197,16 @@ def test_who_loses_a_race_for_a_reference_tries_again_and_counts_once(
         + "".join(f"{row.reference},{row.subject},{row.body}\n" for row in rows(10))
     )
     other = another(operation)
-    tally = Tally()
+    imported = Counts()
 
     with transaction.atomic():
         import_chunk("default", other, rows(1, first=5), lambda _: None)
-        thread = started(lambda: import_file(path, operation, tally))
+        thread = started(lambda: import_file(path, operation, imported))
         until(waiting_sessions)
     joined(thread)
 
-    assert (tally.imported, tally.already_there, tally.retries, tally.chunks) == (9, 1, 1, 1)
+    done = (imported.imported, imported.already_there, imported.retries, imported.chunks)
+    assert done == (9, 1, 1, 1)
     assert counts() == (10, 10, 10)
     assert ImportedTicket.objects.filter(operation=operation).count() == 9
 

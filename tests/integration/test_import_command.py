@@ -7,6 +7,7 @@ import pytest
 from django.core.management import ManagementUtility
 
 from tickets.models import ImportedTicket, Ticket
+from token_rotation.operations.failures.alerts import reason
 from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,7 +92,9 @@ def test_strict_stops_at_the_first_bad_line_and_keeps_the_good_ones_before_it(
     assert len(errors.splitlines()) == 1
     assert "Stopped at the first bad line; the good ones before it are in." in output
     assert references() == ["r1", "r2", "r3"]
-    assert BatchOperation.objects.get().result == "failed"
+    operation = BatchOperation.objects.get()
+    assert operation.result == "failed"
+    assert reason(operation).startswith("Stopped at the first bad line. line 5: ")
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 
 from tests.support.junk import JUNK
-from token_rotation.distributed.ending import finish
-from token_rotation.distributed.records import FIGURES, RANGE, ROTATE, value_of
+from token_rotation.distributed.records import RANGE
+from token_rotation.distributed.results import FIGURES, ROTATE_KEY_RANGE, value_of
+from token_rotation.distributed.rounds.finish import finish
 from token_rotation.engine.result import Outcome
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.execution.claim import Claim
 from token_rotation.operations.execution.take import take
 from token_rotation.operations.models import BatchOperation
-from token_rotation.page.panel import panel_of
+from token_rotation.page.panel.panel import panel_of
 from token_rotation.reporting.history import as_line, last_runs
 from token_rotation.targets.discovery import find_targets
 
@@ -43,8 +44,8 @@ def test_a_finished_rotation_is_shown_and_counted(junk: Any) -> None:
 def test_a_running_rotation_is_shown_and_counted(junk: Any) -> None:
     (target,) = find_targets("default")
     plain = operations.create_synchronous("rotation", input_data={**MODEL, "options": junk})
-    spread = operations.create_synchronous("rotation", input_data={**MODEL, "spread": True})
-    part = operations.create_synchronous(RANGE, context_object=spread)
+    rotation = operations.create_synchronous("rotation", input_data={**MODEL, "distributed": True})
+    part = operations.create_synchronous(RANGE, context_object=rotation)
     for operation in (plain, part):
         operation.beat(7, live=junk)
     operations.all().update(output_data=junk)
@@ -53,22 +54,25 @@ def test_a_running_rotation_is_shown_and_counted(junk: Any) -> None:
     assert len(panel_of(target, may_control=True).history.data.runs) == 2
 
 
-def test_a_spread_rotation_can_be_ended(junk: Any) -> None:
-    spread = operations.create_synchronous(
-        "rotation", input_data={**MODEL, "database": "default", "spread": True}
+def test_a_distributed_rotation_can_be_ended(junk: Any) -> None:
+    rotation = operations.create_synchronous(
+        "rotation", input_data={**MODEL, "database": "default", "distributed": True}
     )
-    keys = {"rotation": spread.pk, "round": 0, "after": None, "upper": None}
-    results = [junk, {"actions": [{"action": ROTATE, "status": "successful", "value": junk}]}]
+    keys = {"rotation": rotation.pk, "round": 0, "after": None, "upper": None}
+    results = [
+        junk,
+        {"actions": [{"action": ROTATE_KEY_RANGE, "status": "successful", "value": junk}]},
+    ]
     for output in results:
-        part = operations.create_synchronous(RANGE, context_object=spread, input_data=keys)
+        part = operations.create_synchronous(RANGE, context_object=rotation, input_data=keys)
         part.beat(7, 7, live={FIGURES: junk})
         part.finish(output_data=output)
         assert value_of(part) is None or isinstance(value_of(part), dict)
 
-    assert finish(spread, 0, Outcome.COMPLETE)
+    assert finish(rotation, 0, Outcome.COMPLETE)
 
-    spread.refresh_from_db()
-    assert spread.output_data["rotated_rows"] == 14
+    rotation.refresh_from_db()
+    assert rotation.output_data["rotated_rows"] == 14
 
 
 def test_an_operation_can_be_taken_and_finished(junk: Any) -> None:

@@ -12,7 +12,8 @@ from tests.support.leaked import leak
 from tests.support.manage import Manage
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
-from token_rotation.distributed.records import FIGURES, RANGE, ROTATE
+from token_rotation.distributed.records import RANGE
+from token_rotation.distributed.results import FIGURES, ROTATE_KEY_RANGE
 from token_rotation.engine.batch_seconds import BatchSeconds
 from token_rotation.errors import StatementError
 from token_rotation.metrics import collector
@@ -20,10 +21,10 @@ from token_rotation.metrics.collector import RotationCollector
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
-from token_rotation.run import record
-from token_rotation.run.live_status import LiveData
 from token_rotation.run.progress import Progress
-from token_rotation.run.record import Record
+from token_rotation.run.recording import record
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.record import Record
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 from token_rotation.targets.discovery import find_targets
@@ -52,25 +53,25 @@ def test_figures_are_those_of_the_table_and_of_every_recorded_rotation(
 ) -> None:
     leak(tickets, 500)
     before = scrape()
-    assert before["rotation_pending_rows",] == 500
-    assert before["rotation_rotated_rows_total",] == 0
-    assert before["rotation_batch_seconds_count",] == 0
+    assert before["token_rotation_pending_rows",] == 500
+    assert before["token_rotation_rotated_rows_total",] == 0
+    assert before["token_rotation_batch_seconds_count",] == 0
 
     for limit in ("100", "200"):
         options = ("--limit", limit, "--batch-rows", "50", "--pause-seconds", "0.01")
         manage("rotate_tokens", *options, database_url=database_url)
     after = scrape()
 
-    assert after["rotation_pending_rows",] == 200
-    assert after["rotation_pending_rows_is_estimate",] == 0
-    assert after["rotation_rotated_rows_total",] == 300
-    assert after["rotation_batch_seconds_count",] == 6
-    assert after["rotation_batch_seconds_bucket", "+Inf"] == 6
-    assert after["rotation_batch_seconds_sum",] > 0
-    assert after["rotation_waited_seconds_total", "pace"] > 0
-    assert after["rotation_retries_total",] == 0
-    assert after["rotation_running",] == 0
-    assert after["rotation_guard_intact",] == 1
+    assert after["token_rotation_pending_rows",] == 200
+    assert after["token_rotation_pending_rows_is_estimate",] == 0
+    assert after["token_rotation_rotated_rows_total",] == 300
+    assert after["token_rotation_batch_seconds_count",] == 6
+    assert after["token_rotation_batch_seconds_bucket", "+Inf"] == 6
+    assert after["token_rotation_batch_seconds_sum",] > 0
+    assert after["token_rotation_waited_seconds_total", "pace"] > 0
+    assert after["token_rotation_retries_total",] == 0
+    assert after["token_rotation_running",] == 0
+    assert after["token_rotation_guard_intact",] == 1
 
 
 def test_a_rotation_shows_while_it_runs(
@@ -85,26 +86,26 @@ def test_a_rotation_shows_while_it_runs(
         progress,
         StopSignal(),
         engine,
-        live_data=LiveData(),
+        live_status=LiveStatus(),
         change_pace=engine.change_pace,
     )
     with keeping:
         engine.run()
-        progress.record(100, 0)
-        until(lambda: scrape()["rotation_batch_seconds_count",] == 5)
+        progress.reach(100)
+        until(lambda: scrape()["token_rotation_batch_seconds_count",] == 5)
         running = scrape()
     kept.end(engine.result)
 
-    assert running["rotation_running",] == 1
-    assert running["rotation_rotated_rows_total",] == 100
+    assert running["token_rotation_running",] == 1
+    assert running["token_rotation_rotated_rows_total",] == 100
     ended = scrape()
-    assert ended["rotation_running",] == 0
-    for name in ("rotation_rotated_rows_total", "rotation_batch_seconds_count"):
+    assert ended["token_rotation_running",] == 0
+    for name in ("token_rotation_rotated_rows_total", "token_rotation_batch_seconds_count"):
         assert ended[name,] == running[name,]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
+def test_a_distributed_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
     """By what they have returned, or else by their last sign of life."""
     (target,) = find_targets("default")
     seconds = BatchSeconds()
@@ -112,12 +113,14 @@ def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
     said = {"retries": 1, "waited_seconds": {"pace": 1.5}, "batch_seconds": seconds.as_dict()}
     returned = {**said, "retries": 2, "waited_seconds": {"pace": 3.0, "traffic": 1.0}}
     records = BatchOperation.objects
-    spread = records.create_synchronous("rotation", input_data={"model": MODEL, "spread": True})
-    records.create_asynchronous(RANGE, context_object=spread)
+    distributed = records.create_synchronous(
+        "rotation", input_data={"model": MODEL, "distributed": True}
+    )
+    records.create_asynchronous(RANGE, context_object=distributed)
     for done in (30, 40):
-        part = records.create_synchronous(RANGE, context_object=spread)
+        part = records.create_synchronous(RANGE, context_object=distributed)
         part.beat(done, live={"waiting_for": None, FIGURES: said})
-    result = {"action": ROTATE, "status": "successful", "value": returned}
+    result = {"action": ROTATE_KEY_RANGE, "status": "successful", "value": returned}
     part.finish(output_data={"actions": [result]})
 
     totals = totals_of(target)
@@ -125,7 +128,7 @@ def test_a_spread_rotation_shows_by_its_ranges_until_it_has_ended() -> None:
     assert (totals.running, totals.done.rotated_rows, totals.done.retries) == (1, 70, 3)
     assert totals.done.waited_seconds == {"pace": 4.5, "traffic": 1.0}
     assert dict(totals.done.batch_seconds.cumulative())["+Inf"] == 2
-    spread.finish(output_data={**said, "rotated_rows": 70})
+    distributed.finish(output_data={**said, "rotated_rows": 70})
     assert totals_of(target).done.rotated_rows == 70
 
 
@@ -145,8 +148,8 @@ def test_a_table_that_is_not_there_has_no_figure_and_a_broken_guard(
 ) -> None:
     tickets.cursor().execute("ALTER TABLE tickets_ticket RENAME TO hidden")
     figures = scrape()
-    assert ("rotation_pending_rows",) not in figures
-    assert figures["rotation_guard_intact",] == 0
+    assert ("token_rotation_pending_rows",) not in figures
+    assert figures["token_rotation_guard_intact",] == 0
 
 
 @pytest.mark.parametrize("table", ["token_rotation_operation", "tickets_ticket"])
@@ -189,5 +192,5 @@ class TestPage:
         headers = {"authorization": f"Bearer {TOKEN}", "accept": accept}
         page = client.get("/metrics", headers=headers)
         assert page.status_code == 200
-        assert 'rotation_pending_rows{model="tickets.Ticket"} 0.0' in page.content.decode()
+        assert 'token_rotation_pending_rows{model="tickets.Ticket"} 0.0' in page.content.decode()
         assert page["Cache-Control"] == "no-store"

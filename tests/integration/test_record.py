@@ -5,7 +5,7 @@ from django.test.utils import CaptureQueriesContext
 
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.statements import WITHOUT_A_FLUSH
-from token_rotation.run.record import Record
+from token_rotation.run.recording.record import Record
 from token_rotation.selection.target import Target
 
 

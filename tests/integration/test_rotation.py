@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.rotations import RotationFactory
-from token_rotation.engine.batch import BatchRunner
-from token_rotation.engine.batch_outcome import BatchOutcome
+from token_rotation.engine.batches.batch import BatchRunner
+from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.events import BatchDone, Event

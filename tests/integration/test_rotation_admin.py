@@ -112,7 +112,7 @@ def test_more_than_a_batch_is_left_to_the_command(
     monkeypatch.setattr(module, "ROWS_AT_MOST", 2)
     chosen = {"action": "rotate_tokens", "_selected_action": [one.pk for one in tickets]}
     said = shown(post(staff, reverse(LIST), **chosen, index=0, confirmed="yes"))
-    assert "run python manage.py rotate_tokens. Nothing was changed." in said
+    assert "are selected. Nothing was changed. Run: python manage.py rotate_tokens" in said
     assert rotated(tickets) == [False, False, False]
 
 

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from psycopg2.sql import SQL
 
@@ -174,7 +175,16 @@ def test_a_table_without_rows(watcher: Client) -> None:
     page = text(watcher)
     assert "Nothing to rotate – % rotated The table tickets_ticket has no rows." in page
     assert "No rotation of this table has been recorded yet." in page
-    assert "No rotation was at work in the last ten minutes." in page
+    assert "No rotation ran in the last ten minutes." in page
+
+
+def test_the_records_are_read_once_for_a_page(watcher: Client, leaked: None) -> None:
+    """And not a second time for the database's clock, which a look at the table needs."""
+    running()
+    with CaptureQueriesContext(connection) as captured:
+        text(watcher)
+    records = [each["sql"] for each in captured if "token_rotation_operation" in each["sql"]]
+    assert len(records) == 2, records  # the last ones, and the running ones
 
 
 def test_before_the_first_rotation(operator: Client, leaked: None) -> None:
@@ -187,7 +197,7 @@ def test_before_the_first_rotation(operator: Client, leaked: None) -> None:
     assert "Left – at that rate" in page
     assert "Waiting for –" in page
     assert "Start the rotation" in page
-    assert "Without workers, in a terminal: python manage.py rotate_tokens" in page
+    assert "Without workers, type in a terminal: python manage.py rotate_tokens" in page
 
 
 def test_while_it_rotates_it_shows_what_the_command_shows(operator: Client, leaked: None) -> None:
@@ -258,11 +268,13 @@ def test_a_pause_is_something_to_wait_for(
     assert f"Waiting for {said}" in text(watcher)
 
 
-def test_of_a_spread_rotation_without_workers_it_says_so(watcher: Client, leaked: None) -> None:
-    operation = running(spread=True)
+def test_of_a_distributed_rotation_without_workers_it_says_so(
+    watcher: Client, leaked: None
+) -> None:
+    operation = running(distributed=True)
     BatchOperation.objects.create_asynchronous("rotation.range", context_object=operation)
     page = text(watcher)
-    assert "Waiting for a worker that takes a range" in page
+    assert "Waiting for a worker to take a range" in page
     assert "0 ranges at work, 1 waiting" in page
 
 
@@ -271,7 +283,7 @@ def test_a_rotation_that_was_asked_to_stop_is_stopping(operator: Client, leaked:
     operation.request_stop()
     page = text(operator)
     assert "Stopping" in page
-    assert f"Operation {operation.pk} ends after its batch." in page
+    assert f"Operation {operation.pk} stops after its current batch." in page
     assert f"Stop operation {operation.pk}" not in page
 
 
@@ -279,8 +291,8 @@ def test_a_killed_rotation_is_told_apart_from_a_running_one(operator: Client, le
     operation = running()
     execute("UPDATE token_rotation_operation SET heartbeat_at = now() - interval '65 minutes'")
     page = text(operator)
-    assert f"Operation {operation.pk} has given no sign of life for 1:05:0" in page
-    assert "starting again goes on where the data say" in page
+    assert f"Operation {operation.pk} has sent no heartbeat for 1:05:0" in page
+    assert "Its rotated rows are safe. Start a rotation to continue." in page
     assert "Start the rotation" in page
 
 
@@ -291,7 +303,7 @@ def test_when_nothing_is_pending_it_is_complete(operator: Client, leaked: None) 
     page = text(operator)
     assert "Complete 100.00 % rotated" in page
     assert "no leaked token opens anything" in page
-    assert "Nothing can be started just now. Nothing is pending." in page
+    assert "You cannot start a rotation now. Nothing is pending." in page
 
 
 def test_a_broken_guard_is_named_with_the_command_that_mends_it(
@@ -304,7 +316,7 @@ def test_a_broken_guard_is_named_with_the_command_that_mends_it(
         execute("ALTER TABLE tickets_ticket ENABLE TRIGGER USER")
     assert "The guard is not whole" in page
     assert "Run: python manage.py pgtrigger enable" in page
-    assert "The guard has to be mended first." in page
+    assert "Repair the guard first." in page
     assert "Start the rotation" not in page
 
 
@@ -403,17 +415,17 @@ def test_watching_does_not_look_like_traffic_to_the_rotation(
 def test_stop_asks_that_rotation_and_no_other(operator: Client, leaked: None) -> None:
     first, second = running(), running()
     answer = operator.post(url("stop", first), headers=HTMX).content.decode()
-    assert f"Operation {first.pk} was asked to end after its batch." in answer
+    assert f"Operation {first.pk} stops after its current batch." in answer
     first.refresh_from_db()
     second.refresh_from_db()
     assert first.stop_requested_at is not None
     assert second.stop_requested_at is None
 
 
-def test_stopping_a_spread_rotation_that_no_worker_is_at_ends_it(
+def test_stopping_a_distributed_rotation_that_no_worker_is_at_ends_it(
     operator: Client, leaked: None
 ) -> None:
-    options = {"database": "default", "spread": True}
+    options = {"database": "default", "distributed": True}
     operation = running(**options)
     part = BatchOperation.objects.create_asynchronous(
         "rotation.range",
@@ -474,7 +486,7 @@ def test_without_scripts_a_button_leads_back_to_the_page_and_says_what_came_of_i
     operation = running()
     answer = operator.post(url("stop", operation))
     assert (answer.status_code, answer["Location"]) == (302, "/rotation/")
-    assert f"Operation {operation.pk} was asked to end after its batch." in text(operator)
+    assert f"Operation {operation.pk} stops after its current batch." in text(operator)
 
 
 def test_without_a_broker_start_gives_the_command_to_type(
@@ -501,9 +513,9 @@ def test_a_broker_that_is_lost_while_ranges_are_handed_out_is_not_called_nothing
     def withdrawn(*_: Any, **__: Any) -> None:
         raise WithdrawnError("The broker was lost, while operation 7 was handed out")
 
-    monkeypatch.setattr(commands, "ensure_spreadable", lambda _: None)
+    monkeypatch.setattr(commands, "ensure_dispatchable", lambda _: None)
     monkeypatch.setattr(commands, "ensure_worker", lambda: None)
-    monkeypatch.setattr(commands, "hand_out", withdrawn)
+    monkeypatch.setattr(commands, "dispatch", withdrawn)
     said = words(operator.post(url("start"), headers=HTMX).content.decode())
     assert "Nothing was started" not in said
     assert "operation 7 was handed out. Its workers stop; what they have rotated is safe." in said

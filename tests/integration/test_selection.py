@@ -19,7 +19,7 @@ from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
-from token_rotation.engine import pending_rows
+from token_rotation.engine.batches import pending_rows
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import SelectionError
 from token_rotation.events import Event, Waiting
@@ -28,8 +28,9 @@ from token_rotation.options import RotationOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.reporting.verify import verify
-from token_rotation.run import run as run_module
-from token_rotation.run.run import Run
+from token_rotation.run import pending as pending_module
+from token_rotation.run.operator_run import OperatorRun
+from token_rotation.run.output import Output
 from token_rotation.selection.key_range import KeyRange, Listed
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.list_kinds import Kind
@@ -260,11 +261,10 @@ def test_a_second_signal_ends_a_look_at_a_list_that_takes_long(
     narrowed = replace(target, selection=selection)
     if counted:
         few = ListCount(3, 3, 3, 3)
-        monkeypatch.setattr(run_module, "count_listed", lambda *_, **__: few)
+        monkeypatch.setattr(pending_module, "count_listed", lambda *_, **__: few)
     said = io.StringIO()
-    run = Run(
-        narrowed, progress_mode="plain", out=said, err=said, leak_list=list_of(narrowed, tokens)
-    )
+    output, leaked = Output("lines", out=said, err=said), list_of(narrowed, tokens)
+    run = OperatorRun(narrowed, RotationOptions(), output, leak_list=leaked)
 
     def stop_twice() -> None:
         until(lambda: value(other, LOOKS))
@@ -276,7 +276,7 @@ def test_a_second_signal_ends_a_look_at_a_list_that_takes_long(
     other.autocommit = True
     with ThreadPoolExecutor(1) as pool:
         stopping = pool.submit(stop_twice)
-        assert not run.rotate(RotationOptions())
+        assert not run.run()
         stopping.result()
     assert run.result.outcome is Outcome.STOPPED
     assert "Stopped on request; " in said.getvalue()

@@ -397,3 +397,15 @@ def test_error_reports_hold_no_token(
     for written in (mail.subject, mail.body, text):
         assert str(ticket.token) not in written
         assert ticket.token.hex not in written
+
+
+def test_the_front_page_leads_staff_to_every_page_and_others_to_the_log_in(
+    client: Client, staff: Client
+) -> None:
+    page = staff.get("/").content.decode()
+    links = re.findall('href="([^"]+)"', page)
+    assert links == ["/rotation/", "/tickets/", "/admin/"]
+    assert [staff.get(link).status_code for link in links] == [200, 200, 200]
+    assert staff.post("/admin/logout/").status_code == 200
+    page = client.get("/").content.decode()
+    assert re.findall('href="([^"]+)"', page) == ["/admin/login/?next=/"]

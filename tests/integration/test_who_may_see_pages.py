@@ -18,7 +18,7 @@ from django.urls import URLResolver, get_resolver, resolve
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("served")]
 
 STAFF = ("admin/", "rotation/", "tickets/")
-PUBLIC = {"t/<path:token>", "t/<path:token>/", "admin/login/", "admin/logout/"}
+PUBLIC = {"", "t/<path:token>", "t/<path:token>/", "admin/login/", "admin/logout/"}
 
 SAMPLES = {"int": "1", "path": "1", "uuid": str(uuid4())}
 

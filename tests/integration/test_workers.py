@@ -12,8 +12,8 @@ from tests.support.leaked import assert_each_token_changed_once, leak, pending, 
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from token_rotation.engine import worker_pool
-from token_rotation.engine.allocator import InKeyOrder
-from token_rotation.engine.pass_outcome import PassOutcome
+from token_rotation.engine.passes.allocator import InKeyOrder
+from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.result import Outcome
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.worker import Worker

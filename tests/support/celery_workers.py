@@ -72,7 +72,7 @@ class RedisServer:
 
 def holds(client: "redis.Redis[bytes]") -> int:
     """How many tasks are in the client's database, in queues and with workers."""
-    waiting = sum(client.llen(key) for key in client.keys("batch-*"))
+    waiting = sum(client.llen(key) for key in client.keys("operations-*"))
     return int(waiting) + int(client.hlen("unacked"))
 
 
@@ -81,7 +81,7 @@ def forget_tasks(client: "redis.Redis[bytes]") -> None:
 
     They would come again after the visibility timeout.
     """
-    client.delete("unacked", "unacked_index", *client.keys("batch-*"))
+    client.delete("unacked", "unacked_index", *client.keys("operations-*"))
 
 
 class CeleryProgram:
@@ -98,7 +98,7 @@ class CeleryProgram:
                 env={
                     **os.environ,
                     **env,
-                    "DJANGO_SETTINGS_MODULE": "tests.projects.batch_actions.settings",
+                    "DJANGO_SETTINGS_MODULE": "tests.projects.worker_actions.settings",
                     "TEST_MAIL_DIRECTORY": str(self.mails),
                 },
                 stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What the pages tell people to type, and what they show for an answer."""
+"""The pages: what they tell people to type, and what they show for an answer."""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.manage import PROJECT
 
+DOCS = PROJECT / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = ("console", "sh", "bash", "shell", "")
 COMMENT = re.compile(r"\s{2,}# .*$")
@@ -27,8 +28,8 @@ class Typed:
 def pages() -> list[Path]:
     """Every page for people."""
     return [
-        *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md")),
-        *sorted((PROJECT / "docs").rglob("*.md")),
+        *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *sorted(DOCS.rglob("*.md")),
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 LONGEST_FIRST = (
     "test_bench.py",
     "test_traffic.py",
-    "test_spread_rotation.py",
+    "test_distributed_rotation.py",
     "test_makemigrations.py",
     "test_secrets.py",
     "test_embedded_server.py",

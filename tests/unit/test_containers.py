@@ -1,4 +1,4 @@
-"""docker-compose.yml and Dockerfile keep what docs/docker.md says of them."""
+"""docker-compose.yml and Dockerfile keep what docs/how-to/containers.md says of them."""
 
 import json
 import os
@@ -29,7 +29,7 @@ GUNICORN = {"WEB_CONCURRENCY"}
 SUBCOMMANDS = ("build", "exec", "run", "up")
 DOCUMENTED = [
     shlex.split(words)
-    for path in (PROJECT / "docs" / "docker.md",)
+    for path in (PROJECT / "docs" / "how-to" / "containers.md",)
     for words in commands(path)
     if words.startswith("docker compose ")
 ]
@@ -144,7 +144,7 @@ def test_our_containers_can_write_nothing_but_temporary_files(services: dict[str
 
 
 def test_whoever_is_to_be_mailed_can_be_named_and_reached(services: dict[str, Any]) -> None:
-    table = (PROJECT / "docs" / "settings.md").read_text()
+    table = (PROJECT / "docs" / "reference" / "settings.md").read_text()
     mail = set(re.findall(r"`(DJANGO_ADMINS|SERVER_EMAIL|EMAIL_\w+)`", table))
     assert {"DJANGO_ADMINS", "EMAIL_HOST", "SERVER_EMAIL"} <= mail
     for name in ("web", "worker", "scheduler"):

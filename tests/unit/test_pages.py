@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import BLOCK, pages
+from tests.support.documents import BLOCK, DOCS, pages
 from tests.support.manage import PROJECT
 
 PAGES = [*pages(), PROJECT / "CHANGELOG.md"]
@@ -45,6 +45,19 @@ def test_every_test_and_file_that_is_named_is_there(page: Path) -> None:
     paths = {
         each.partition("::")[0]
         for each in code
-        if re.match(r"(tests|tickets|scripts|migrations|docs)/[\w/.]+(::|$)", each)
+        if re.match(r"(tests|tickets|token_rotation|scripts|migrations|docs)/[\w/.]+(::|$)", each)
     }
     assert {path for path in paths if not (PROJECT / path).exists()} == set()
+
+
+def test_the_first_page_is_short_enough_for_somebody_in_a_hurry() -> None:
+    assert len((PROJECT / "README.md").read_text().split()) <= 900
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=name_of)
+def test_a_page_begins_with_what_it_is_for(page: Path) -> None:
+    """A heading, then a paragraph: no table, list or block before the reader knows why."""
+    heading, blank, first, *_ = page.read_text().splitlines()
+    assert heading.startswith("# ")
+    assert blank == ""
+    assert re.match(r"[A-Z]", first)

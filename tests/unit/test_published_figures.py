@@ -27,7 +27,7 @@ def runs(part: str, recipe: str) -> list[Any]:
 
 
 def test_the_page_shows_the_figures_as_they_were_measured() -> None:
-    page = import_module("benchmark.page")
+    page = import_module("benchmark.page.page")
     shown = (MEASUREMENTS / "bench.md").read_text()
     assert shown == page.make_page(page.read_parts(MEASUREMENTS))
 
@@ -76,7 +76,7 @@ def test_the_default_share_for_vacuum_is_reasoned_with_what_was_measured() -> No
         (one["workers"], one["vacuum_every_percent"]): f"{one['medians']['heap_growth']:.2f}"
         for one in PUBLISHED["vacuum"]["settings_compared"]
     }
-    page = (PROJECT / "docs" / "how-it-works.md").read_text()
+    page = (PROJECT / "docs" / "explanation" / "how-it-works.md").read_text()
     (reasons,) = (part for part in page.split("\n\n") if part.startswith("Why 10 %"))
     said = [heap[workers, share] for share in (10, 20, 5) for workers in (1, 2)]
     assert re.findall(r"\d\.\d\d", reasons) == said

@@ -14,7 +14,7 @@ KEYS = [f"{what}_seconds_at_{percent}" for what in ("resume", "report") for perc
 @pytest.fixture
 def scale(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(SCRIPTS)
-    return import_module("benchmark.scale")
+    return import_module("benchmark.parts.scale")
 
 
 def figures(rate: float, **others: float | None) -> dict[str, float | None]:

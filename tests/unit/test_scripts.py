@@ -14,7 +14,15 @@ STAND_IN = """#!/usr/bin/env bash
 echo "$(basename "$0") $*" >> "$STARTED"
 case "$(basename "$0") $*" in "$FAILS"*) exit 1 ;; esac
 """
-PROGRAMS = ("python", "ruff", "mypy", "lint-imports")
+PROGRAMS = ("python", "ruff", "mypy", "lint-imports", "mkdocs", "uv")
+CHECKS = [
+    "ruff check .",
+    "ruff format --check .",
+    "mypy ",
+    "lint-imports ",
+    "mkdocs build --strict",
+    "python scripts/sentences.py",
+]
 
 
 class Checkout:
@@ -23,8 +31,8 @@ class Checkout:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         shutil.copytree(PROJECT / "scripts", directory / "scripts")
-        for requirements in PROJECT.glob("requirements*.txt"):
-            shutil.copy(requirements, directory)
+        for lock in PROJECT.glob("requirements*.lock"):
+            shutil.copy(lock, directory)
         for program in PROGRAMS:
             self._stand_in(directory / ".venv" / "bin" / program)
         self._stand_in(directory / "scripts" / "install_services")
@@ -46,8 +54,8 @@ class Checkout:
         return done.returncode, [line for line in lines if line[:7] != "install"]
 
     def require(self, line: str) -> None:
-        with (self._directory / "requirements.txt").open("a") as requirements:
-            requirements.write(f"{line}\n")
+        with (self._directory / "requirements.lock").open("a") as lock:
+            lock.write(f"{line}\n")
 
     def _stand_in(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,21 +68,38 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-PIP = "python -m pip install --quiet --disable-pip-version-check"
+PIP = "python -m pip install --quiet --disable-pip-version-check --require-hashes"
 
 
-def test_setup_installs_when_requirements_have_changed_and_only_then(checkout: Checkout) -> None:
-    assert checkout.run("setup", fails="python -m pip") == (1, [f"{PIP} -r requirements.txt"])
-    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.txt"])
+def test_setup_installs_when_a_lock_has_changed_and_only_then(checkout: Checkout) -> None:
+    assert checkout.run("setup", fails="python -m pip") == (1, [f"{PIP} -r requirements.lock"])
+    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.lock"])
     assert checkout.run("setup") == (0, [])
-    both = f"{PIP} -r requirements.txt -r requirements-dev.txt"
-    assert checkout.run("setup", "dev") == (0, [both])
+    assert checkout.run("setup", "dev") == (0, [f"{PIP} -r requirements-dev.lock"])
     assert checkout.run("setup", "dev") == (0, [])
+    assert checkout.run("setup", "celery") == (0, [f"{PIP} -r requirements-celery.lock"])
     checkout.require("something-new")
-    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.txt"])
+    assert checkout.run("setup") == (0, [f"{PIP} -r requirements.lock"])
+    assert checkout.run("setup", "else") == (2, [])
 
 
-@pytest.mark.parametrize("fails", ["nothing", "ruff check", "mypy", "lint-imports", "python -m py"])
+def test_lock_writes_every_lock_and_the_smaller_ones_are_parts_of_the_greatest(
+    checkout: Checkout,
+) -> None:
+    code, started = checkout.run("lock", "--upgrade")
+    assert code == 0
+    written = [line.partition(" --output-file ")[2] for line in started]
+    part = "--constraints requirements-dev.lock"
+    assert written == [
+        "requirements-dev.lock requirements-dev.txt --upgrade",
+        f"requirements.lock requirements.txt {part}",
+        f"requirements-celery.lock requirements.txt requirements-celery.txt {part}",
+    ]
+    assert all("--universal" in line and "--generate-hashes" in line for line in started)
+    assert checkout.run("lock", fails="uv pip compile")[0] == 1
+
+
+@pytest.mark.parametrize("fails", ["nothing", *CHECKS, "python -m py"])
 def test_every_check_is_made_and_one_that_fails_is_told_by_the_exit_code(
     checkout: Checkout, fails: str
 ) -> None:
@@ -82,7 +107,7 @@ def test_every_check_is_made_and_one_that_fails_is_told_by_the_exit_code(
     code, started = checkout.run("test", "tests/unit", "-x", fails=fails)
     assert code == (fails != "nothing")
     *checks, tests = started
-    assert checks == ["ruff check .", "ruff format --check .", "mypy ", "lint-imports "]
+    assert checks == CHECKS
     assert tests.startswith("python -m pytest ")
     assert tests.endswith(" tests/unit -x")
 

@@ -1,16 +1,18 @@
-"""docs/settings.md has every setting that the code reads, and no other, with its default."""
+"""The reference has every setting and check of the code, and no other, with its default."""
 
 import re
 from typing import Any
 
 import pytest
 
+from tests.support.documents import DOCS
 from tests.support.manage import PROJECT
 from tests.support.settings_in_code import environment_read, settings_read, sources, variables
 from tickets.config import settings
 from token_rotation.operations.options import DEFAULTS
 
-TEXT = (PROJECT / "docs" / "settings.md").read_text()
+TEXT = (DOCS / "reference" / "settings.md").read_text()
+CHECKS = (DOCS / "reference" / "checks.md").read_text()
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 UNITS = {"_SECONDS": "seconds", "_TIME_LIMIT": "seconds", "_MS": "milliseconds"}
 UNSET = re.compile(r"(unset|none|empty|`[^`]*`|[\d.]+)(?=$|:| )")
@@ -67,7 +69,7 @@ def test_nothing_else_is_looked_up_in_the_settings() -> None:
         for path in sources()
         for name in re.findall(r"\bsettings\.([A-Z][A-Z_]+)\b", path.read_text())
     }
-    of_django = {"AUTH_USER_MODEL", "LOGGING", "SECRET_KEY"}
+    of_django = {"AUTH_USER_MODEL", "LOGGING", "LOGIN_URL", "SECRET_KEY"}
     assert looked_up - of_django <= {*VARIABLES, "TRUSTED_PROXIES"}
 
 
@@ -118,4 +120,4 @@ def test_what_has_a_unit_in_its_name_has_it_in_its_row(name: str) -> None:
 def test_every_check_has_a_row_and_every_row_a_check() -> None:
     ids = re.compile(r"\"((?:token_rotation|token_rotation_operations|lookup_limit)\.[EW]\d{3})\"")
     raised = {one for path in sources() for one in ids.findall(path.read_text())}
-    assert set(re.findall(r"^\| `([\w.]+\.[EW]\d{3})` \|", TEXT, re.MULTILINE)) == raised
+    assert set(re.findall(r"^\| `([\w.]+\.[EW]\d{3})` \|", CHECKS, re.MULTILINE)) == raised

@@ -16,7 +16,7 @@ RATES = {  # by round, of a machine that is twice and then three times as fast a
 @pytest.fixture
 def speed(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(PROJECT / "scripts")
-    return import_module("benchmark.speed")
+    return import_module("benchmark.parts.speed")
 
 
 def test_what_ran_twice_a_round_is_compared_to_what_ran_once_in_the_same_round(speed: Any) -> None:

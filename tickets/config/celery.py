@@ -1,6 +1,6 @@
 """The Celery application: ``celery --app tickets.config.celery worker``.
 
-Its settings are the CELERY_ ones of settings.py.
+Its settings are those of settings.py that begin with CELERY_.
 """
 
 import logging.config
@@ -19,7 +19,7 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def _log_as_django_does(**_: Any) -> None:
-    """Celery would install handlers of its own, which do not mask tokens."""
+    """Prevent Celery's own handlers, which do not mask tokens."""
     from django.conf import settings  # noqa: PLC0415  (not before Celery has set Django up)
 
     logging.config.dictConfig(settings.LOGGING)

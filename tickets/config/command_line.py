@@ -1,4 +1,4 @@
-"""Run a manage.py command; what an operator can cause or mend is one line, not a traceback."""
+"""Run a manage.py command; an error that an operator can repair is one line, no traceback."""
 
 import gc
 import os
@@ -18,12 +18,12 @@ OUTPUT_CLOSED = 141  # and after SIGPIPE
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command named in `argv` and return its exit code.
+    """Run the command named in ``argv`` and return its exit code.
 
-    One clear line stands for a bad configuration or an unreachable database (1; a traceback with
-    --traceback) and for Ctrl-C in Django's own commands (130). When nobody reads the output any
-    more it ends silently (141). Every other exception keeps its traceback. Afterwards SIGINT has
-    the system's own effect, as the process has nothing left to do.
+    A bad configuration or an unreachable database is one line (1; with --traceback a traceback),
+    and so is Ctrl-C in Django's own commands (130). If nobody reads the output, the command
+    ends silently (141). Other exceptions keep their traceback. Afterwards SIGINT has its default
+    effect.
     """
     try:
         try:
@@ -45,14 +45,14 @@ def run(argv: Sequence[str]) -> int:
 
 
 class OutputError(Exception):
-    """What was printed has reached nobody: a full disk, for one."""
+    """The output could not be written, for example to a full disk."""
 
 
 class _Utility(ManagementUtility):
-    """Until there is a command, no garbage is collected, and Ctrl-C just ends the process.
+    """Enable garbage collection and KeyboardInterrupt only once there is a command.
 
-    The commands of this project arrange it for themselves. Raised while Python imports, or a second
-    time, KeyboardInterrupt can show a traceback from anywhere.
+    Before that, and in this project's own commands, Ctrl-C must not raise KeyboardInterrupt: during
+    an import, or a second time, it shows a traceback.
     """
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
@@ -67,7 +67,7 @@ class _Utility(ManagementUtility):
 
 @contextmanager
 def _quiet_start_and_end() -> Iterator[None]:
-    """On both sides of the command SIGINT has the system's own effect, or stays ignored."""
+    """Give SIGINT its default effect before and after the command, unless it is ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nohup, or a job in the background
         yield
         return
@@ -90,7 +90,7 @@ def _flush() -> None:
 
 
 def _discard_output() -> None:
-    """Send what is still buffered nowhere, or Python complains about it at its end."""
+    """Discard buffered output, so that Python does not complain about it at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -114,12 +114,12 @@ def _execute(argv: Sequence[str]) -> int:
 
 
 def is_connection_failure(error: OperationalError) -> bool:
-    """Tell whether the connection failed, as opposed to a statement that the server refused."""
+    """Return True if the connection failed, False if the server refused a statement."""
     return getattr(error.__cause__, "pgcode", None) is None
 
 
 def _one_line(error: Exception) -> str | None:
-    """Return what to tell about `error` without a traceback, or None if it needs one."""
+    """Return ``error`` as one line, or None if it needs a traceback."""
     if isinstance(error, OperationalError):
         if not is_connection_failure(error):
             return None

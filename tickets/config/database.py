@@ -1,4 +1,4 @@
-"""Which database Django uses: the one in DATABASE_URL, else an embedded server."""
+"""The database settings: DATABASE_URL, or else an embedded server."""
 
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ _MALFORMED = f"DATABASE_URL is malformed: {_EXPECTED}, with special characters p
 def database_settings(
     url: str | None, *, embedded_directory: Path, disable_server_side_cursors: bool = False
 ) -> dict[str, Any]:
-    """Return one entry of DATABASES, without connecting or starting anything.
+    """Return one entry of DATABASES. Connects to nothing and starts nothing.
 
-    `disable_server_side_cursors` is for a pooler between Django and the server in `url`.
+    ``disable_server_side_cursors`` is for a pooler in front of the server.
 
-    Raises ImproperlyConfigured, whose message never holds a part of `url`.
+    Raises ImproperlyConfigured, whose message holds no part of ``url``.
     """
     if url is None:
         return _embedded(embedded_directory)
@@ -36,7 +36,7 @@ def database_settings(
 
 
 def _embedded(directory: Path) -> dict[str, Any]:
-    # It takes a while, and nobody with a server of his own needs it.
+    # Slow to import, and not needed with DATABASE_URL.
     from tickets.config.embedded.cluster import PostgresCluster  # noqa: PLC0415
 
     try:
@@ -54,7 +54,7 @@ def _embedded(directory: Path) -> dict[str, Any]:
 
 
 def _from_url(url: str, *, disable_server_side_cursors: bool) -> dict[str, Any]:
-    # NUL, or bytes that are not UTF-8: libpq takes neither, and the error would hold the URL.
+    # libpq accepts neither NUL nor bytes that are not UTF-8, and its error would hold the URL.
     if "\0" in unquote(url) or url.encode(errors="ignore").decode() != url:
         raise ImproperlyConfigured(_MALFORMED)
     try:
@@ -68,7 +68,7 @@ def _from_url(url: str, *, disable_server_side_cursors: bool) -> dict[str, Any]:
             **dj_database_url.parse(url, disable_server_side_cursors=disable_server_side_cursors)
         }
     except ValueError:
-        # Neither the message nor the cause may be shown: both can hold the password.
+        # Message and cause must not be shown: both can hold the password.
         raise ImproperlyConfigured(_MALFORMED) from None
     options = settings.setdefault("OPTIONS", {})
     host = unquote(netloc.rpartition("@")[2])

@@ -9,8 +9,8 @@ from tickets.config.masking import mask
 class MaskingReporter(ExceptionReporter):
     """Django's report, masked as a whole.
 
-    A token is in the URL, the Referer, the resolver's arguments, the exception's text and the
-    variables of Django's own frames; a filter for settings or single variables reaches few of them.
+    Tokens occur in the URL, the Referer, the resolver's arguments, the exception's text and
+    variables of Django's frames. Django's filters for settings and variables reach few of these.
     """
 
     def get_traceback_html(self) -> SafeString:

@@ -1,6 +1,6 @@
-"""How gunicorn serves the site: ``gunicorn --config python:tickets.config.gunicorn``.
+"""Settings of gunicorn: ``gunicorn --config python:tickets.config.gunicorn``.
 
-Bind address, workers and the rest come from gunicorn's own options and variables. Its logs hold no
+Bind address, workers and the like come from gunicorn's own options and variables. The logs hold no
 token and no Referer.
 """
 
@@ -18,11 +18,11 @@ control_socket_disable = True  # its default path is one for all servers of an a
 
 
 def post_worker_init(worker: Any) -> None:
-    """Long reports show a sync worker's life, which is else killed for its silence after `timeout`
-    seconds, and end when a worker of either kind is to stop.
+    """Attach long reports to the worker.
 
-    In a threaded worker the main thread does so by itself. A worker that has had its `max_requests`
-    is not in a hurry: nobody asked it to stop.
+    During a report a sync worker seems silent, and gunicorn kills it after ``timeout`` seconds; so
+    the report sends its signs of life. In a threaded worker the main thread does that. In both a
+    report ends when the worker must stop. A worker that has served its ``max_requests`` may finish.
     """
     sync = type(worker).__name__ == "SyncWorker"
     web_server.attach(

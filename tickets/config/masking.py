@@ -1,12 +1,12 @@
-"""Keep tokens out of everything that is written about a request."""
+"""Mask tokens in logs and error reports."""
 
 import logging
 import re
 
 MASK = "[token]"
 
-# Whatever follows /t/ is a token or was meant to be one. Elsewhere (a Referer, a traceback, a
-# database error) a token is known by its form; other UUIDs are hidden with it.
+# Everything after /t/ counts as a token. Elsewhere (a Referer, a traceback, a database error) every
+# UUID does.
 _SECRET = re.compile(
     r"(?<=/t/)(?!\[token\])[^\s/?#\"'&<>]+"
     r"|(?<![0-9a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?![0-9a-f])",
@@ -16,7 +16,7 @@ _ESCAPED = re.compile("%([2-7][0-9a-f])", re.IGNORECASE)
 
 
 def mask(text: str) -> str:
-    """Return `text` with every token replaced by ``[token]``, percent-encoded ones too."""
+    """Return ``text`` with ``[token]`` for every token, also percent-encoded ones."""
     return _SECRET.sub(MASK, _ESCAPED.sub(_needless_escape, text))
 
 
@@ -27,7 +27,7 @@ def _needless_escape(escaped: re.Match[str]) -> str:
 
 
 class MaskTokens(logging.Filter):
-    """Masks a record's message, traceback and stack for the handler that it is attached to."""
+    """Mask a record's message, traceback and stack, for the handlers that use this filter."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = mask(record.getMessage()), None

@@ -17,7 +17,7 @@ try:
     DEBUG = env.bool("DJANGO_DEBUG", default=False)
     ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", default=[])
     CSRF_TRUSTED_ORIGINS: list[str] = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
-    # Empty is enough for management commands; wsgi.py refuses to serve with it.
+    # Empty is enough for management commands; wsgi.py refuses it.
     SECRET_KEY = env.str("DJANGO_SECRET_KEY", default=get_random_secret_key() if DEBUG else "")
     SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
     SECURE_SSL_REDIRECT = env.bool("DJANGO_SSL_REDIRECT", default=not DEBUG)
@@ -59,7 +59,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 if _BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# For every page, the admin's too: what this site serves and nothing else, nothing inline.
+# For every page, also the admin's: only content of this site, nothing inline.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -77,13 +77,13 @@ CONTENT_SECURITY_POLICY = {
 DATABASES = {
     "default": database_settings(
         _DATABASE_URL,
-        # Absolute, as the embedded server's keeper works in another directory.
+        # Absolute: the embedded server's keeper works in another directory.
         embedded_directory=Path(_VAR_DIRECTORY).resolve() / "postgres",
         disable_server_side_cursors=_DISABLE_CURSORS,
     )
 }
-# gunicorn.py keeps connections: a new one for every request costs more than most requests do, and
-# a rotation, which gives way to the sessions that it sees, sees few that are as short.
+# gunicorn.py keeps connections. A new one for every request costs more than most requests, and a
+# rotation, which gives way to sessions at work, misses sessions that are that short.
 DATABASES["default"] |= {
     "CONN_MAX_AGE": _CONNECTION_SECONDS,
     "CONN_HEALTH_CHECKS": _CONNECTION_SECONDS > 0,
@@ -147,21 +147,21 @@ AUTH_PASSWORD_VALIDATORS = [
 ROOT_URLCONF = "tickets.config.urls"
 WSGI_APPLICATION = "tickets.config.wsgi.application"
 STATIC_URL = "static/"
-# Serve the files of the installed apps where they are: no collectstatic when the site is deployed.
+# Serve static files from the installed apps: no collectstatic at deployment.
 WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
 ADMINS = [("", address) for address in _ADMIN_ADDRESSES]
-# A mail server that does not answer must not hold a worker up.
+# A silent mail server must not block a worker.
 EMAIL_TIMEOUT = 10
 
 OPERATIONS_CELERY_APP = "tickets.config.celery.app"
 OPERATIONS_MASK = "tickets.config.masking.mask"
 
-# Every task is short, or cut into parts that are. All times are seconds. How they depend on each
-# other is checked by manage.py check (token_rotation_operations.E001 to E003).
+# Every task is short, or divided into short parts. All times are in seconds. manage.py check checks
+# how they depend on each other (token_rotation_operations.E001 to E003).
 CELERY_TASK_SOFT_TIME_LIMIT = 25 * 60
 CELERY_TASK_TIME_LIMIT = 30 * 60
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
@@ -175,7 +175,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker without limit
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_RESULT_BACKEND = None  # the database has the results
@@ -183,7 +183,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# A task goes on without its broker. When it is delivered again, it finds that it has finished.
+# A task continues without its broker. A second delivery finds it finished.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TASK_QUEUES: dict[str, Any] = {"operations-high": {}, "operations-default": {}}
 CELERY_TASK_DEFAULT_QUEUE = "operations-default"
@@ -195,7 +195,7 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
-# Everything goes to stderr, and errors to ADMINS as well, without the tokens in links.
+# All logs go to stderr, errors also to ADMINS; tokens are masked.
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

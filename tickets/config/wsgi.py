@@ -1,4 +1,4 @@
-"""The WSGI application. Serving needs a secret key, which management commands do not."""
+"""The WSGI application. Unlike management commands, it needs a secret key."""
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured

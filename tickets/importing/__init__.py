@@ -1,5 +1,6 @@
-"""Import tickets from a CSV file: one pass, constant memory, safe to kill and to repeat.
+"""The import of tickets from a CSV file, and nothing that another command uses.
 
-A ticket is known by its reference, which exists once. So a repeated import needs no bookmark: what
-is stored says what is done, also after the file was corrected, sorted or split.
+One pass, constant memory, safe to kill and to repeat. A reference names one ticket. So a repeated
+import needs no bookmark: the stored references say what is done, even if the file was corrected,
+sorted or split.
 """

@@ -1,4 +1,4 @@
-"""Which records are good: what PostgreSQL or the ticket pages would refuse is found here."""
+"""Check records for what PostgreSQL or the ticket pages would refuse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ LONGEST_CHARACTERS = {
 
 
 def check(values: Mapping[str, str], line: int, last_line: int) -> Row | BadLine:
-    """The record as a row, or all that is wrong with it. The keys are the header's columns."""
+    """Return the record as a row, or everything that is wrong with it.
+
+    The keys of ``values`` are the header's columns.
+    """
     texts = {name: text if name == "body" else text.strip() for name, text in values.items()}
     texts["status"] = texts.get("status") or Ticket.Status.OPEN.value
     wrong = [complaint for name, text in texts.items() for complaint in _complaints(name, text)]
@@ -43,7 +46,7 @@ def _complaints(name: str, text: str) -> Iterator[str]:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether no byte was passed through that is not UTF-8 (see ``Records``)."""
+    """Return False if ``Records`` let a byte through that is not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

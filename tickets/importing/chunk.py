@@ -1,6 +1,8 @@
-"""One chunk of rows in one transaction: a constant number of statements for any number of rows.
+"""Import one chunk of rows in one transaction.
 
-1. Lock the operation, so that it cannot be ended while something is added to it.
+The number of statements does not depend on the number of rows:
+
+1. Lock the operation, so that nobody ends it while rows are added to it.
 2. Look up which references are stored.
 3. INSERT the tickets that are new, whose tokens come from the database.
 4. INSERT their references; the unique constraint decides between two imports.
@@ -25,9 +27,9 @@ ONCE = "tickets_imported_once"
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """What has become of a chunk's rows, up to the one that begins in ``last_line``.
+    """The outcome of a chunk's rows, up to the one that begins in ``last_line``.
 
-    ``clashes`` are references with other contents.
+    ``clashes`` are references that were imported before with other contents.
     """
 
     imported: int
@@ -44,49 +46,31 @@ def import_chunk(
     *,
     strict: bool = False,
 ) -> None:
-    """Import those rows that are not stored yet; all of them or, on any error, none.
+    """Import the rows that are not stored yet: all of them or, on any error, none.
 
-    With ``strict`` only the rows before the first clash.
+    With ``strict`` only those before the first clash. ``committed`` is called after the outermost
+    transaction has committed, and never after a rollback.
 
-    ``committed`` is called as soon as the outermost transaction has committed, and never for one
-    that was rolled back.
-
-    Raises NotRunningError when the operation was ended meanwhile, and IntegrityError, about the
-    constraint ``ONCE``, when another import was faster with a reference: try again.
+    Raises NotRunningError if somebody ended the operation. Raises IntegrityError about the
+    constraint ``ONCE`` if another import stored a reference first: try again.
     """
     with transaction.atomic(using=database):
         _lock_running(database, operation)
-        known = _stored_digests(database, rows)
-        new: list[Row] = []
-        clashes: list[BadLine] = []
-        already_there = 0
-        last_line = 0
-        for row in rows:
-            last_line = row.line
-            if row.reference not in known:
-                known[row.reference] = row.digest
-                new.append(row)
-            elif known[row.reference] == row.digest:
-                already_there += 1
-            else:
-                clashes.append(_clash(row))
-                if strict:
-                    break
+        new, done = _compare(rows, _stored_digests(database, rows), strict=strict)
         _insert(database, operation, new)
-        done = ChunkDone(len(new), already_there, tuple(clashes), last_line)
         transaction.on_commit(lambda: committed(done), using=database)
 
 
 def lost_a_race(error: DatabaseError) -> bool:
-    """Whether another import stored one of the references between the look-up and the INSERT."""
+    """Return True if another import stored a reference after this one looked it up."""
     diagnosis = getattr(error.__cause__, "diag", None)
     return getattr(diagnosis, "constraint_name", None) == ONCE
 
 
 def _lock_running(database: str, operation: BatchOperation) -> None:
-    """Hold the operation's row: whoever ends it waits for this transaction, or was first.
+    """Lock the operation's row, so that nobody ends it before this transaction is over.
 
-    NO KEY: foreign keys to the operation, such as those written below, do not wait for it.
+    NO KEY: new foreign keys to the operation, such as those written below, do not wait.
     """
     locked = (
         BatchOperation.objects.using(database)
@@ -108,12 +92,34 @@ def _stored_digests(database: str, rows: Sequence[Row]) -> dict[str, bytes]:
     return {reference: bytes(digest) for reference, digest in found}
 
 
+def _compare(
+    rows: Sequence[Row], known: dict[str, bytes], *, strict: bool
+) -> tuple[list[Row], ChunkDone]:
+    """Return the new rows, and the outcome once they are inserted. Adds them to ``known``."""
+    new: list[Row] = []
+    clashes: list[BadLine] = []
+    already_there = 0
+    last_line = 0
+    for row in rows:
+        last_line = row.line
+        if row.reference not in known:
+            known[row.reference] = row.digest
+            new.append(row)
+        elif known[row.reference] == row.digest:
+            already_there += 1
+        else:
+            clashes.append(_clash(row))
+            if strict:
+                break
+    return new, ChunkDone(len(new), already_there, tuple(clashes), last_line)
+
+
 def _insert(database: str, operation: BatchOperation, rows: Sequence[Row]) -> None:
     tickets = Ticket.objects.using(database).bulk_create(
         [Ticket(subject=row.subject, status=row.status) for row in rows]
     )
     pairs = list(zip(tickets, rows, strict=True))
-    # In one order for all: two imports then wait for each other, and do not deadlock.
+    # In one order for all imports: two of them wait for each other, and do not deadlock.
     ImportedTicket.objects.using(database).bulk_create(
         [
             ImportedTicket(
@@ -128,5 +134,5 @@ def _insert(database: str, operation: BatchOperation, rows: Sequence[Row]) -> No
 
 
 def _clash(row: Row) -> BadLine:
-    reason = "the reference was imported already with other contents, which were left as they are"
+    reason = "the reference was imported before with other contents; the ticket stays as it is"
     return BadLine(row.line, row.line, reason)

@@ -1,4 +1,4 @@
-"""Gather records into chunks that are bounded in rows and in characters."""
+"""Divide records into chunks, bounded in rows and in characters."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from tickets.importing.row import BadLine, Row
 CHUNK_CHARACTERS = 4_000_000
 
 
-def gather(
+def chunked(
     records: Iterable[Row | BadLine],
     *,
     chunk_rows: int,
     refused: Callable[[BadLine], None],
     strict: bool,
 ) -> Iterator[list[Row]]:
-    """Chunks of good rows, none of them empty; ``refused`` is told of each bad line at once.
+    """Yield chunks of good rows, none of them empty; call ``refused`` for each bad line at once.
 
-    With ``strict`` the first bad line is the last record that is read: the good ones before it
-    are still handed out.
+    With ``strict`` reading ends at the first bad line. The good rows before it are still yielded.
     """
     chunk: list[Row] = []
     characters = 0

@@ -1,4 +1,4 @@
-"""What has become of the records so far."""
+"""Counts of the records so far, by outcome."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ KEPT_BAD_LINES = 100
 
 
 @dataclass(slots=True)
-class Tally:
-    """Counts of committed work. A record is imported, there already, or bad."""
+class Counts:
+    """Committed work. Each record is imported, there already, or bad."""
 
     imported: int = 0
     already_there: int = 0
@@ -36,7 +36,7 @@ class Tally:
             self.first_bad.append(str(bad))
 
     def as_data(self) -> dict[str, Any]:
-        """For the stored record; of the bad lines the first hundred, without what they say."""
+        """Return JSON values for the operation; the first 100 bad lines without contents."""
         return {
             "imported": self.imported,
             "already_there": self.already_there,

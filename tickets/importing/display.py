@@ -7,41 +7,41 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from tickets.importing.counts import Tally
+from tickets.importing.counts import Counts
 from tickets.importing.row import BadLine
 from tickets.importing.source import Source
 
 LINE_EVERY_SECONDS = 5.0
 
 
-class Display:
-    """Counts the file's bytes, since nobody knows its records before the end."""
+class ImportDisplay:
+    """The bar counts bytes: how many records a file has, only its end tells."""
 
     def __init__(
         self,
         source: Source,
-        tally: Tally,
+        counts: Counts,
         *,
         out: TextIO,
         err: TextIO,
         clock: Callable[[], float],
     ) -> None:
-        self._source, self._tally = source, tally
+        self._source, self._counts = source, counts
         self._out, self._err = out, err
         self._clock = clock
         self._started_at = self._next_line_at = clock()
-        # disable=None: no bar where stderr is no terminal.
+        # disable=None: no bar if stderr is not a terminal.
         self._bar: tqdm[Any] = tqdm(
             total=source.size_bytes, unit="B", unit_scale=True, disable=None, file=err
         )
 
     def progress(self) -> None:
         if not self._bar.disable:
-            self._bar.set_postfix_str(self._counts(), refresh=False)
+            self._bar.set_postfix_str(self._sentence(), refresh=False)
             self._bar.update(self._source.read_bytes - self._bar.n)
         elif self._clock() >= self._next_line_at:
             self._next_line_at = self._clock() + LINE_EVERY_SECONDS
-            print(f"{self._counts()}{self._part()}", file=self._out, flush=True)
+            print(f"{self._sentence()}{self._part()}", file=self._out, flush=True)
 
     def bad(self, bad: BadLine) -> None:
         if self._bar.disable:
@@ -52,13 +52,13 @@ class Display:
     def close(self) -> None:
         self._bar.close()
 
-    def _counts(self) -> str:
-        tally = self._tally
+    def _sentence(self) -> str:
+        counts = self._counts
         seconds = self._clock() - self._started_at
-        rate = f", {tally.records / seconds:,.0f} lines/s" if tally.records and seconds else ""
+        rate = f", {counts.records / seconds:,.0f} lines/s" if counts.records and seconds else ""
         return (
-            f"imported {tally.imported:,}, there already {tally.already_there:,},"
-            f" bad {tally.bad:,}{rate}"
+            f"imported {counts.imported:,}, there already {counts.already_there:,},"
+            f" bad {counts.bad:,}{rate}"
         )
 
     def _part(self) -> str:

@@ -1,19 +1,19 @@
-"""What ends an import before the end of its file. One line each, without a word from the file."""
+"""Reasons why an import ends early. Each message is one line and quotes nothing of the file."""
 
 from __future__ import annotations
 
 
 class ImportTicketsError(Exception):
-    """The import cannot go on. What was committed stays."""
+    """The import cannot go on. Committed rows stay."""
 
 
 class UnreadableFileError(ImportTicketsError):
-    """The file, its header or the rest of it cannot be read as what it should be."""
+    """The file, its header or the rest of it is not readable as CSV."""
 
 
 class RefusedError(ImportTicketsError):
-    """The database refused a chunk for a reason that a retry does not mend, or went away."""
+    """The database is gone, or refused a chunk for a reason that no retry repairs."""
 
 
 class Stopped(Exception):  # noqa: N818  (an order, not an error)
-    """The operator asked for the end while a line was waited for."""
+    """The operator stopped the import while it waited for input."""

@@ -1,4 +1,4 @@
-"""What the operator chose."""
+"""The operator's choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 describes it, in UTF-8 with a header, one record after the other."""
+"""Records of a CSV file: RFC 4180, UTF-8, with a header."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Records:
-    """The records of a file, in its order. Memory: one record."""
+    """The records of a file, in its order. Holds one record in memory."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
-        # A record may be refused only after the line that made it too long: hence twice the length.
+        # A record is refused after the line that made it too long, so the reader must bear more.
         csv.field_size_limit(3 * LONGEST_RECORD_CHARACTERS)
         self._begin_record(1)
         self._reader = csv.reader(self._texts(lines), strict=True)
@@ -30,9 +30,9 @@ class Records:
         return self._reader.line_num
 
     def __iter__(self) -> Iterator[Row | BadLine]:
-        """Good and bad records; blank lines are passed over.
+        """Yield good and bad records; skip blank lines.
 
-        Raises UnreadableFileError where the rest of the file cannot be told apart into records.
+        Raises UnreadableFileError if the rest of the file cannot be divided into records.
         """
         while True:
             first_line = self.line + 1
@@ -61,7 +61,7 @@ class Records:
         for number, line in enumerate(lines, 1):
             if number == 1 and line.startswith(OTHER_ENCODINGS):
                 raise UnreadableFileError("the file is UTF-16; make it UTF-8, e.g. with iconv")
-            # What is no UTF-8 passes through, so that it spoils no record but its own.
+            # Bytes that are not UTF-8 pass, so that they spoil their own record only.
             text = line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").decode(
                 errors="surrogateescape"
             )

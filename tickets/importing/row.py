@@ -1,4 +1,4 @@
-"""What a record of the file is: a ticket to import, or a complaint."""
+"""A record of the file: a row to import, or a bad line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A ticket with its first message, checked. ``line`` is where it begins, from 1."""
+    """A checked ticket with its first message. ``line`` is where it begins, from 1."""
 
     line: int
     reference: str
@@ -19,14 +19,14 @@ class Row:
 
     @property
     def digest(self) -> bytes:
-        """32 bytes that tell whether the same reference stands for the same contents."""
+        """SHA-256 of the contents, 32 bytes, to compare them with those of an earlier import."""
         contents = json.dumps([self.subject, self.status, self.body])
         return hashlib.sha256(contents.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A record that is not imported, and why, without a word of what it says."""
+    """A record that is not imported. ``reason`` quotes nothing of it."""
 
     line: int
     last_line: int

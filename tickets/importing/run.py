@@ -1,36 +1,34 @@
-"""Run one import for an operator: record it, show it, answer signals, sum up."""
+"""Run one import for an operator: record it, show it, answer signals, summarize it."""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TextIO
 
 from django.db import connections
 
-from tickets.importing.counts import Tally
-from tickets.importing.display import Display
+from tickets.importing.counts import Counts
+from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import ImportTicketsError, RefusedError
 from tickets.importing.options import ImportOptions
 from tickets.importing.source import Source, opened
 from tickets.importing.work import DATABASE_ERRORS, Work
 from tickets.models import ImportedTicket
-from token_rotation.command_line import StopSignal, stop_on_signal
+from token_rotation.command_line import StopSignal, answering_signals, stop_on_signal
 from token_rotation.operations import StoredError, describe_explained, describe_unforeseen
-from token_rotation.operations.errors import BatchError
+from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
 
 OPERATION_TYPE = "import_tickets"
-ANSWER_WITHIN_SECONDS = 0.1
-GO_ON = "Run the same command again to go on: what is imported is passed over."
+
+GO_ON = "Run the same command again to go on: it skips what is imported."
 
 
 def run_import(options: ImportOptions, *, out: TextIO, err: TextIO) -> bool:
-    """Import a file; whether all of it is in the database now.
+    """Import a file; return True if all of it is in the database now.
 
-    The first SIGINT or SIGTERM ends it after the running chunk, the second rolls that back.
-
+    The first SIGINT or SIGTERM ends it after the current chunk, the second rolls that chunk back.
     Raises ImportTicketsError.
     """
     stop = StopSignal()
@@ -57,13 +55,13 @@ def _run(
     out: TextIO,
     err: TextIO,
 ) -> bool:
-    tally = Tally()
-    display = Display(source, tally, out=out, err=err, clock=time.monotonic)
-    work = Work(source, options, operation, tally, display, stop)
+    counts = Counts()
+    display = ImportDisplay(source, counts, out=out, err=err, clock=time.monotonic)
+    work = Work(source, options, operation, counts, display, stop)
     error: StoredError | None = None
     failed: ImportTicketsError | None = None
     try:
-        _in_a_thread(work)
+        answering_signals(work.run)
     except ImportTicketsError as ended_by:
         failed, error = ended_by, describe_explained(ended_by)
     except BaseException as ended_by:
@@ -74,21 +72,12 @@ def _run(
         _finish(operation, options, work, error)
     if failed:
         raise ImportTicketsError(
-            f"{failed}. {tally.imported:,} tickets were imported. {GO_ON}"
-            if tally.imported
+            f"{failed}. {counts.imported:,} tickets were imported. {GO_ON}"
+            if counts.imported
             else f"{failed}. Nothing was imported."
         )
     print(_sentence(operation, options, work), file=out, flush=True)
-    return work.finished and not tally.bad
-
-
-def _in_a_thread(work: Work) -> None:
-    """The main thread answers signals, also while the database does not answer."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        running = pool.submit(work.run)
-        while not wait([running], timeout=ANSWER_WITHIN_SECONDS).done:
-            pass
-        running.result()
+    return work.finished and not counts.bad
 
 
 def _check_schema(database: str) -> None:
@@ -102,36 +91,38 @@ def _check_schema(database: str) -> None:
 def _finish(
     operation: BatchOperation, options: ImportOptions, work: Work, error: StoredError | None
 ) -> None:
-    """Write how it ended. Where that fails too, the record stays as one without a sign of life.
+    """Record how the import ended. If that fails too, the record looks like that of a killed one.
 
-    The tickets are counted in the table: the answer to a COMMIT may have been lost.
+    Count the tickets in the table: the answer to a COMMIT may have been lost.
     """
-    connections[options.database].close()  # it may be lost; the next statement opens another
-    stopped_at_bad_line = options.strict and work.tally.bad > 0
-    with suppress(*DATABASE_ERRORS, BatchError):
+    connections[options.database].close()  # it may be broken; the next statement opens another
+    outcome = "error" if error else "complete" if work.finished else "stopped"
+    if error is None and options.strict and work.counts.first_bad:
+        error = StoredError("", f"Stopped at the first bad line. {work.counts.first_bad[0]}")
+    with suppress(*DATABASE_ERRORS, OperationError):
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
-        work.tally.imported = imported.count()
-        operation.beat(work.tally.records)
+        work.counts.imported = imported.count()
+        operation.beat(work.counts.records)
         operation.finish(
-            failed=error is not None or stopped_at_bad_line,
+            failed=error is not None,
             output_data={
-                "outcome": "error" if error else "complete" if work.finished else "stopped",
+                "outcome": outcome,
                 "error": error and error.as_json(),
                 "last_line": work.line,
-                **work.tally.as_data(),
+                **work.counts.as_data(),
             },
         )
 
 
 def _sentence(operation: BatchOperation, options: ImportOptions, work: Work) -> str:
-    tally = work.tally
-    if options.strict and tally.bad:
+    counts = work.counts
+    if options.strict and counts.bad:
         beginning = "Stopped at the first bad line; the good ones before it are in. "
     elif work.finished:
         beginning = ""
     else:
         beginning = f"Stopped after line {work.line:,}. {GO_ON} "
     return (
-        f"{beginning}Imported {tally.imported:,} tickets; {tally.already_there:,} were there"
-        f" already, {tally.bad:,} bad lines. Batch operation {operation.pk}."
+        f"{beginning}Imported {counts.imported:,} tickets; {counts.already_there:,} were there"
+        f" already, {counts.bad:,} bad lines. Operation {operation.pk}."
     )

@@ -1,4 +1,4 @@
-"""The bytes of a file or a pipe, line by line, without ever waiting deafly for more of them."""
+"""The lines of a file or a pipe; a wait for input can be stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOK_UP_EVERY_SECONDS = 0.1
 
 
 class Source:
-    """An open file. ``size_bytes`` is None where it cannot be known, as of a pipe."""
+    """An open file. ``size_bytes`` is None for a pipe, whose size is unknown."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -27,12 +27,12 @@ class Source:
         self.read_bytes = 0
 
     def lines(self, meanwhile: Callable[[], bool]) -> Iterator[bytes]:
-        """Each line with its line feed; the last one may have none.
+        """Yield each line with its line feed; the last one may have none.
 
-        ``meanwhile`` is called before each read, and every tenth of a second while nothing comes;
-        when it answers True, Stopped is raised.
+        Calls ``meanwhile`` before each read, and every 0.1 s while it waits for input.
 
-        Raises UnreadableFileError for a line over 1 MiB, which would fill the memory.
+        Raises Stopped when ``meanwhile`` returns True, and UnreadableFileError for a line over
+        1 MiB.
         """
         rest = b""
         number = 0
@@ -65,10 +65,7 @@ class Source:
 
 @contextmanager
 def opened(name: str) -> Iterator[Source]:
-    """The file of that name, or standard input for ``-``.
-
-    Raises UnreadableFileError.
-    """
+    """Open the file of that name, or standard input for ``-``. Raises UnreadableFileError."""
     if name == STANDARD_INPUT:
         if sys.stdin is None:
             raise _not_opened(name, "standard input is closed")

@@ -1,4 +1,4 @@
-"""The import itself: read, gather, write, count."""
+"""The import itself: read, divide into chunks, write, count."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import psycopg2
 from django.db import DatabaseError, InterfaceError, connections
 
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
-from tickets.importing.chunking import gather
-from tickets.importing.counts import Tally
-from tickets.importing.display import Display
+from tickets.importing.chunking import chunked
+from tickets.importing.counts import Counts
+from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import RefusedError, Stopped
 from tickets.importing.options import ImportOptions
 from tickets.importing.records import Records
@@ -24,7 +24,7 @@ from token_rotation.command_line import StopSignal
 from token_rotation.operations import Heartbeat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import Backoff, Fault, classify, reason_of
+from token_rotation.postgres import Backoff, Fault, fault_of, reason_of
 
 BEAT_EVERY_SECONDS = 1.0
 ATTEMPTS = 20
@@ -33,15 +33,15 @@ BACKOFF = Backoff(give_up_after_seconds=60, first_seconds=0.02, longest_seconds=
 
 
 class Work:
-    """One run through one file, in the thread that calls ``run``."""
+    """One pass over one file, in the thread that calls ``run``."""
 
     def __init__(
         self,
         source: Source,
         options: ImportOptions,
         operation: BatchOperation,
-        tally: Tally,
-        display: Display,
+        counts: Counts,
+        display: ImportDisplay,
         stop: StopSignal,
     ) -> None:
         self._source, self._options, self._operation = source, options, operation
@@ -49,17 +49,17 @@ class Work:
         self._heartbeat = Heartbeat(
             operation, interval_seconds=BEAT_EVERY_SECONDS, clock=time.monotonic
         )
-        self.tally = tally
+        self.counts = counts
         self.finished = False
         self.line = 0
 
     def run(self) -> None:
-        """Import until the end of the file or of the operator's patience.
+        """Import until the file ends or the operator stops it.
 
-        ``finished`` then tells whether all was read that was to be, with ``strict`` up to the
-        first bad line; ``line`` tells how far what is committed reaches.
+        ``finished`` is then True if the file was read to its end; with ``strict``, to its first
+        bad line. ``line`` is the last committed one.
 
-        Raises UnreadableFileError and RefusedError. What was committed before stays.
+        Raises UnreadableFileError and RefusedError. Committed rows stay.
         """
         connection = connections[self._options.database]
         try:
@@ -69,7 +69,7 @@ class Work:
         except Stopped:
             pass
         except NotRunningError as error:
-            raise RefusedError(f"somebody else ended this import's record: {error}") from None
+            raise RefusedError(f"somebody else ended the record of this import: {error}") from None
         except DATABASE_ERRORS as error:
             if not self._stop.aborted:
                 raise RefusedError(f"the database refused: {reason_of(error)}") from None
@@ -78,7 +78,7 @@ class Work:
 
     def _import_all(self) -> None:
         records = Records(self._source.lines(self._meanwhile))
-        chunks = gather(
+        chunks = chunked(
             records,
             chunk_rows=self._options.chunk_rows,
             refused=self._refused,
@@ -89,12 +89,15 @@ class Work:
             self._display.progress()
             if self._stop.requested:
                 return
-            if self._options.strict and self.tally.bad:
+            if self._options.strict and self.counts.bad:
                 break
         self.finished = True
 
     def _import(self, chunk: list[Row]) -> None:
-        """Try again where others were faster, or in the way. Each time somebody gets further."""
+        """Import a chunk; retry while other transactions are in the way.
+
+        Each retry means that another transaction made progress.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 import_chunk(
@@ -107,36 +110,34 @@ class Work:
             except DatabaseError as error:
                 if attempt == ATTEMPTS or not _passes(error) or self._stop.aborted:
                     raise
-                self.tally.retries += 1
+                self.counts.retries += 1
                 self._stop.wait(BACKOFF.delay_seconds(attempt, random.random))
             else:
                 return
 
     def _committed(self, done: ChunkDone) -> None:
-        self.tally.add_chunk(done.imported, done.already_there)
+        self.counts.add_chunk(done.imported, done.already_there)
         self.line = done.last_line
         for clash in done.clashes:
             self._refused(clash)
 
     def _refused(self, bad: BadLine) -> None:
-        self.tally.add_bad(bad)
+        self.counts.add_bad(bad)
         self._display.bad(bad)
 
     def _meanwhile(self) -> bool:
-        """Called while the file is read: beat, and say whether to stop."""
-        if self._heartbeat.tick(self.tally.records):
+        """Send a heartbeat while the file is read; return True to stop."""
+        if self._heartbeat.tick(self.counts.records):
             self._stop.request()
         return self._stop.requested
 
 
 def _cancel(raw: Any) -> None:
-    """End the statement in flight, from another thread; there may be none any more."""
+    """Cancel the running statement, if there still is one, from another thread."""
     with suppress(psycopg2.Error):
         raw.cancel()
 
 
 def _passes(error: DatabaseError) -> bool:
-    sqlstate = getattr(error.__cause__, "pgcode", None)
-    return lost_a_race(error) or (
-        sqlstate is not None and classify(sqlstate) in (Fault.CONTENTION, Fault.LOCKED)
-    )
+    """Return True if a retry helps: another transaction was first, or is in the way."""
+    return lost_a_race(error) or fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)

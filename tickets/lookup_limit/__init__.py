@@ -1,4 +1,4 @@
-"""How many look-ups by a secret link may fail for one client before it has to wait.
+"""A limit to failed look-ups by secret links, for each client.
 
-A reusable app: it knows nothing of tickets.
+A reusable app: nothing here knows a ticket.
 """

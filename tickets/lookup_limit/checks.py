@@ -1,4 +1,4 @@
-"""``manage.py check``: can the failures be counted where the settings say?"""
+"""``manage.py check`` for the storage of failure counts."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 @register(Tags.security)
 def check_storage(**_: Any) -> list[CheckMessage]:
-    # Imported here because it takes long, and few commands check.
+    # Imported here because it is slow, and few commands run checks.
     from tickets.lookup_limit.limiter import UNUSABLE, make_limiter  # noqa: PLC0415
 
     try:

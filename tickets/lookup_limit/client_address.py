@@ -1,4 +1,4 @@
-"""Who asks: an address that the client cannot choose."""
+"""The client's address, which the client cannot choose."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -6,16 +6,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 
-# Whoever has one IPv6 address has the 2**64 of its network.
+# A client with one IPv6 address has the 2**64 addresses of its network.
 IPV6_NETWORK_BITS = 64
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The client's IPv4 address or IPv6 network; None when there is none to be trusted.
+    """Return the client's IPv4 address or IPv6 network; None if none can be trusted.
 
-    ``TRUSTED_PROXIES`` proxies each append the address of who connected to them to
-    X-Forwarded-For. What stands before their entries was sent by the client, who may write
-    anything there.
+    Each of the ``TRUSTED_PROXIES`` proxies appends the address of its peer to X-Forwarded-For. The
+    client may write anything before their entries.
     """
     proxies = settings.TRUSTED_PROXIES
     if proxies == 0:

@@ -1,4 +1,4 @@
-"""Refuse clients too many of whose look-ups have failed."""
+"""Refuse clients after too many failed look-ups."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ logger = logging.getLogger(__name__)
 REST_SECONDS = 10.0
 REMEMBERED_CLIENTS = 10_000
 UNUSABLE = (ConfigurationError, ValueError)
-# A storage that hangs must not hold pages up for longer than this.
+# A storage that hangs delays a page no longer than this.
 REDIS_OPTIONS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 
 class Limiter:
-    """Counts failures in a storage that all processes share; remembers refusals in this one.
+    """Count failures in a storage that all processes share; remember refusals in this process.
 
-    Only a failure asks the storage. A look-up that succeeds costs nothing, and counts nothing. So a
-    process learns of a refusal with the first failure that it meets itself, and the clients of
-    another one may each open a valid link until then.
+    Only a failure reads the storage; a successful look-up costs and counts nothing. So a process
+    learns of a refusal at the first failure that it sees itself. Until then a refused client can
+    still open a valid link there.
 
-    A storage that fails refuses nobody: it is logged once, and asked again ten seconds later.
+    If the storage fails, nobody is refused. That is logged once; the next try is 10 s later.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Limiter:
         self._ask_again_at = -math.inf
 
     def refused_seconds(self, client: str) -> int | None:
-        """How long the client still has to wait; None when its look-ups are answered."""
+        """Return the seconds that the client must wait, or None."""
         left_seconds = self._refused_until.get(client, -math.inf) - self._clock()
         return math.ceil(left_seconds) if left_seconds > 0 else None
 
     def failed(self, client: str) -> int | None:
-        """Count a failure; how long the client has to wait if that was one too many, else None."""
+        """Count a failure; return the seconds that the client must now wait, or None."""
         if self._clock() < self._ask_again_at:
             return None
         try:
@@ -81,7 +81,7 @@ class Limiter:
         )
 
     def _make_room(self) -> None:
-        """Forget those that may ask again and, if that is not enough, who was refused first."""
+        """Forget expired refusals and, if that is not enough, the oldest ones."""
         if len(self._refused_until) < REMEMBERED_CLIENTS:
             return
         now = self._clock()
@@ -94,7 +94,7 @@ class Limiter:
     def _rest(self, error: StorageError) -> None:
         self._ask_again_at = self._clock() + REST_SECONDS
         if not self._is_down:
-            # Not the error's text: it may hold the storage's address or a statement.
+            # Without the error's text, which may hold the storage's address or a statement.
             kind = type(error.storage_error).__name__
             logger.error("Failed look-ups cannot be counted, so none are refused: %s", kind)
         self._is_down = True
@@ -106,9 +106,9 @@ class Limiter:
 
 
 def make_limiter() -> Limiter | None:
-    """The limiter that the settings describe; None when they ask for none.
+    """Return the limiter of the settings, or None if they ask for none.
 
-    Raises one of UNUSABLE for a storage that is unknown, malformed or not installed.
+    Raises one of UNUSABLE if the storage is unknown, malformed or not installed.
     """
     if settings.LOOKUP_LIMIT_FAILURES == 0:
         return None
@@ -121,7 +121,7 @@ def make_limiter() -> Limiter | None:
 
 @cache
 def limiter() -> Limiter | None:
-    """The limiter of this process; none where it cannot be made, which the checks report."""
+    """Return the limiter of this process; None if it cannot be made, which the checks report."""
     try:
         return make_limiter()
     except UNUSABLE:

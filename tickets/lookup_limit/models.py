@@ -1,13 +1,13 @@
-"""Where failures are counted unless the settings name another storage."""
+"""The table of failure counts, for the storage ``database://``."""
 
 from django.db import models
 
 
 class FailureCount(models.Model):
-    """How often look-ups of one client have failed since its window began.
+    """Failed look-ups of one client since its window began.
 
-    The migration makes the table UNLOGGED: a count costs no WAL and no wait for the disk, and a
-    crash of the server forgets the counts, which does no harm.
+    The migration makes the table UNLOGGED: a count writes no WAL and does not wait for the disk. A
+    crash of the server deletes the counts, which does no harm.
     """
 
     key = models.CharField(max_length=200, primary_key=True)

@@ -1,4 +1,4 @@
-"""The limit around a view."""
+"""The limit as a decorator of views."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,10 +14,10 @@ View = Callable[..., HttpResponse]
 
 
 def limit_failed_lookups(refuse: Callable[[HttpRequest], HttpResponse]) -> Callable[[View], View]:
-    """Count the 404s of a view by client, and answer with ``refuse`` in place of the view when they
-    are too many: 429 and Retry-After, whether the link is valid or not.
+    """Count the 404s of a view by client; after too many, answer with ``refuse`` instead.
 
-    Counted before the answer is sent, so that nothing shows which links were counted.
+    The refusal has status 429 and Retry-After, for valid and invalid links alike. A failure is
+    counted before the answer is sent, so that nothing shows which links were counted.
     """
 
     def limit(view: View) -> View:

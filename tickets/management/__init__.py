@@ -1,0 +1,1 @@
+"""The site's commands, and what they alone use."""

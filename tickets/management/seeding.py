@@ -1,6 +1,6 @@
-"""Fill the ticket table: leaked tickets as the old application left them, and fresh ones.
+"""Fill the ticket table with leaked tickets, as the old application left them, and fresh ones.
 
-Rows go in with COPY, one transaction a chunk, so memory stays the same for any number.
+COPY loads one chunk a transaction, so memory does not grow with the number of rows.
 """
 
 import io
@@ -14,8 +14,8 @@ import pgtrigger
 from django.db import connections, transaction
 from django.db.models import Model
 from pgtrigger.core import INSTALLED
-from psycopg2.sql import SQL, Composed, Identifier, Literal
 
+from tickets.management import sql
 from tickets.models import Ticket
 
 CHUNK_ROWS = 25_000
@@ -38,7 +38,7 @@ STATUSES = tuple(Ticket.Status.values)
 
 
 def table_columns(alias: str) -> set[str]:
-    """The ticket table's columns as they are in the database; none when there is no table."""
+    """Return the ticket table's columns in the database; none if there is no table."""
     connection = connections[alias]
     with connection.cursor() as cursor:
         if TABLE not in connection.introspection.table_names(cursor):
@@ -49,33 +49,29 @@ def table_columns(alias: str) -> set[str]:
 
 
 def issues_fresh_tokens(alias: str) -> bool:
-    """Whether the insert guard is there and enabled, as in the model."""
+    """Return True if the insert guard is installed and enabled, as in the model."""
     model, trigger = _insert_guard()
     return trigger.get_installation_status(model, database=alias) == (INSTALLED, True)
 
 
 def delete_all(alias: str) -> None:
-    """Empty the table, and those that refer to its rows.
+    """Empty the table and those that refer to it.
 
-    Locks them ACCESS EXCLUSIVE, and gives up after 2 s in which it cannot: readers would queue up.
+    Gives up if it waits 2 s for the locks, since readers queue behind it.
     """
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        cursor.execute(
-            SQL("SELECT set_config('lock_timeout', {timeout}, true)").format(
-                timeout=Literal(f"{RESET_LOCK_TIMEOUT_MS}ms")
-            )
-        )
-        cursor.execute(SQL("TRUNCATE {table} CASCADE").format(table=Identifier(TABLE)))
+        cursor.execute(sql.limit_lock_wait(RESET_LOCK_TIMEOUT_MS))
+        cursor.execute(sql.truncate(TABLE))
 
 
 def add_leaked(alias: str, rows: int, added: Callable[[int], None]) -> None:
-    """Add tickets with tokens made in Python and no marker, on the old schema or the new one.
+    """Add tickets with tokens made in Python and no marker, on the old or the new schema.
 
-    ``added`` is called with a number of rows after each commit.
+    Calls ``added`` with the number of rows after each COMMIT.
     """
     marker = "token_rotated_at" in table_columns(alias)
     columns = (*PLAIN_COLUMNS, "token", *(["token_rotated_at"] if marker else []))
-    # \N says NULL aloud: left out, the column would get its default, and the ticket pass for safe.
+    # An explicit NULL (\N): without it the column gets its default, and the ticket looks safe.
     end = "\t\\N\n" if marker else "\n"
     lines = (f"{line}\t{uuid4()}{end}" for line in _plain_lines(rows))
     for chunk_rows in _chunks(rows):
@@ -89,7 +85,7 @@ def add_leaked(alias: str, rows: int, added: Callable[[int], None]) -> None:
 def add_fresh(alias: str, rows: int, added: Callable[[int], None]) -> None:
     """Add tickets whose token and marker come from the insert guard.
 
-    ``added`` is called with a number of rows after each commit.
+    Calls ``added`` with the number of rows after each COMMIT.
     """
     lines = (f"{line}\n" for line in _plain_lines(rows))
     for chunk_rows in _chunks(rows):
@@ -99,29 +95,20 @@ def add_fresh(alias: str, rows: int, added: Callable[[int], None]) -> None:
 
 
 def _copy(alias: str, columns: Iterable[str], lines: Iterator[str], count: int) -> None:
-    # A chunk is a few MB. Made beforehand, no Python code of ours runs while the server loads it:
-    # what such code raises, psycopg2 reports as a cancelled query.
+    # A chunk is a few MB. Made beforehand, so that no Python code of ours runs during the COPY:
+    # psycopg2 reports what such code raises as a cancelled query.
     chunk = io.BytesIO("".join(islice(lines, count)).encode())
     connection = connections[alias]
     with connection.cursor() as cursor, connection.wrap_database_errors:
         # copy_expert, unlike execute, takes text only, and Django does not wrap its errors.
-        cursor.copy_expert(_copy_sql(columns).as_string(cursor.connection), chunk, size=1 << 16)
-
-
-def _copy_sql(columns: Iterable[str]) -> Composed:
-    return SQL("COPY {table} ({columns}) FROM STDIN").format(
-        table=Identifier(TABLE), columns=SQL(", ").join(map(Identifier, columns))
-    )
+        statement = sql.copy(TABLE, columns).as_string(cursor.connection)
+        cursor.copy_expert(statement, chunk, size=1 << 16)
 
 
 def _ignore_insert_guard(alias: str) -> None:
-    # What pgtrigger.ignore does, as a statement of its own: that works through Django's execute
-    # wrappers, which COPY does not pass, and it outlives the transaction as an empty setting.
     model, trigger = _insert_guard()
     with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('pgtrigger.ignore', %s, true)", [f"{{{trigger.get_pgid(model)}}}"]
-        )
+        cursor.execute(sql.ignore_trigger(trigger.get_pgid(model)))
 
 
 def _insert_guard() -> tuple[Model, pgtrigger.Trigger]:
@@ -130,7 +117,7 @@ def _insert_guard() -> tuple[Model, pgtrigger.Trigger]:
 
 
 def _plain_lines(rows: int) -> Iterator[str]:
-    # Stand-ins for customers' data: no secret is made of this randomness.
+    # Fake customer data: no secret depends on this randomness.
     chance = random.Random()
     now = datetime.now(UTC)
     for _ in range(rows):

@@ -1,4 +1,4 @@
-"""Management commands whose every complaint is one line, and that a signal stops cleanly."""
+"""Commands with one-line errors that a signal stops cleanly; they know no rotation."""
 
 from token_rotation.command_line.argument_types import (
     database_alias,

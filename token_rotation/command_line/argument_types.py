@@ -1,4 +1,4 @@
-"""What the arguments of commands may be: each turns text into a value.
+"""Types of command-line arguments: each turns text into a value.
 
 Each raises ``argparse.ArgumentTypeError``, which argparse shows with the option's name.
 """
@@ -44,7 +44,10 @@ def database_alias(text: str) -> str:
 
 
 def worker_count(text: str) -> int:
-    """A whole number from 1 to 64; each worker is a server connection."""
+    """A whole number from 1 to 64.
+
+    Each worker is a server connection.
+    """
     number = positive_int(text)
     if number > MOST_WORKERS:
         raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_WORKERS} workers")

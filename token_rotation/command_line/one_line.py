@@ -1,4 +1,4 @@
-"""A management command whose every complaint is one clear line and exit code 1."""
+"""Commands whose errors are one line and exit code 1."""
 
 from typing import Any, NoReturn
 
@@ -7,7 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class OneLineParser(CommandParser):
-    """Argument errors are one line without the usage text; the exit code is 1, not argparse's 2."""
+    """Argument errors are one line without the usage text.
+
+    The exit code is 1, not argparse's 2.
+    """
 
     def error(self, message: str) -> NoReturn:
         if not self.called_from_command_line:
@@ -16,11 +19,11 @@ class OneLineParser(CommandParser):
 
 
 class OneLineCommand(BaseCommand):
-    """Base of the commands here: bad arguments end with one line on stderr and exit code 1.
+    """Base of commands: bad arguments end with one line on stderr and exit code 1.
 
-    Called through ``call_command`` the same line is raised as a ``CommandError``. Of the system
-    checks only those of the models are run before: an error in a URL or a template, and the time to
-    import all of them, must not come between an operator and the rotation.
+    Called through ``call_command``, it raises the same line as a ``CommandError``. Only the system
+    checks of the models run before it. An error in a URL or a template, and the time to import
+    them, must not delay an operator.
     """
 
     requires_system_checks = (Tags.models,)

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP as a wish to stop."""
+"""SIGINT, SIGTERM and SIGHUP as requests to stop."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ABORTING = "\nEnding at once; the batch in flight is rolled back.\n"
 def stop_on_signal(
     stop: StopSignal, *, stopping: str = STOPPING, aborting: str = ABORTING
 ) -> Iterator[None]:
-    """While inside: the first signal lets the running batch commit, the second rolls it back.
+    """Turn signals into requests to ``stop`` while inside; main thread only.
 
-    A third one has the system's own effect, for a server that no longer answers, whichever of them
-    came before. ``stopping`` and ``aborting`` tell the person what the first two do. A signal that
-    was ignored before (nohup, a job in the background) stays ignored. Main thread only.
+    The first signal lets the running batch commit, the second rolls it back. The third has the
+    system's own effect, for a server that no longer answers. ``stopping`` and ``aborting`` tell the
+    person what the first two do. An ignored signal (nohup, a background job) stays ignored.
     """
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     heeded = [signum for signum in caught if signal.getsignal(signum) is not signal.SIG_IGN]
@@ -50,8 +50,6 @@ def stop_on_signal(
 
 
 def _say(line: str) -> None:
-    """Straight to the descriptor: a handler may interrupt a buffered write half-way."""
-    with suppress(
-        OSError, ValueError, AttributeError
-    ):  # nobody may be there to read it; the wish counts
+    """Write to the descriptor: a handler may interrupt a buffered write half-way."""
+    with suppress(OSError, ValueError, AttributeError):  # nobody may be there to read it
         os.write(sys.stderr.fileno(), line.encode())

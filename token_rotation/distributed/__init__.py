@@ -1,7 +1,6 @@
-"""A rotation spread over Celery workers on any number of machines.
+"""A rotation distributed over Celery workers on any number of machines.
 
-The rotation's record hands out rounds. A round cuts the pending keys into ranges, each an operation
-that one worker rotates with the ordinary engine. When no range of a round is at work any more, a
-last task asks the data: nothing pending means complete, else there is another round. Nothing is
-read back from the records to decide what is done.
+Each round cuts the pending keys into ranges, and a worker rotates a range with the ordinary engine.
+When no range of a round is left, the last task asks the data: nothing pending means complete, else
+another round follows. No module here decides from the records what is done.
 """

@@ -1,4 +1,4 @@
-"""What Celery workers do for a spread rotation. Imported when Django starts."""
+"""What Celery workers do for a distributed rotation. Imported when Django starts."""
 
 from __future__ import annotations
 
@@ -9,51 +9,62 @@ from typing import Any, ClassVar
 
 from django.dispatch import receiver
 
+from token_rotation.distributed.ranges.work_range import WorkRange
 from token_rotation.distributed.records import (
     END_OF_ROUND,
     RANGE,
-    ROTATE,
     VACUUM,
-    VACUUM_BESIDE,
     rotation_of,
-    running_spreads,
+    running_rotations,
 )
-from token_rotation.distributed.rounds import end_round_if_over
-from token_rotation.distributed.settle import settle_part
-from token_rotation.distributed.vacuum import begin_vacuum_if_due, vacuum_beside
-from token_rotation.distributed.work_range import rotate_range
+from token_rotation.distributed.results import ROTATE_KEY_RANGE, RUN_VACUUM
+from token_rotation.distributed.rounds.begin import end_round_if_over
+from token_rotation.distributed.rounds.end import end_round_of
+from token_rotation.distributed.rounds.vacuum import begin_vacuum_if_due, run_vacuum
 from token_rotation.errors import DatabaseGoneError, RotationError
-from token_rotation.operations.actions.action import Action
+from token_rotation.operations.actions.action import Action, Beat
 from token_rotation.operations.actions.group import ActionGroup, Route
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import NotRunningError, UnavailableError
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed, operations_watched
-from token_rotation.operations.worker.time_limit import is_time_limit
+from token_rotation.run.recording.record import BEAT_EVERY_SECONDS
 
 logger = logging.getLogger(__name__)
 
 
-class RotateRange(Action):
-    """Rotate a range. Repeated it finds less to do, or nothing, and harms nothing."""
+class RotateKeyRange(Action):
+    """Rotate a range. Repeated, it finds less to do, or nothing, and does no harm."""
 
-    name = ROTATE
+    name = ROTATE_KEY_RANGE
     retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError)
+    beat_every_seconds = BEAT_EVERY_SECONDS
+
+    def __init__(self) -> None:
+        self._work_range: WorkRange | None = None
 
     def execute(self, operation: BatchOperation) -> dict[str, Any]:
+        self._work_range = WorkRange(operation)
         try:
-            return rotate_range(operation)
+            return self._work_range.rotate_key_range()
         except DatabaseGoneError:
             raise
         except RotationError:  # what one worker cannot do, another cannot either
-            _ask_all_to_stop(operation)
+            _request_stop_of_all(operation)
             raise
 
+    def beat(self, beat: Beat) -> None:
+        if self._work_range is None:
+            beat()
+        else:
+            self._work_range.beat(beat)
 
-class LookForTheEnd(Action):
-    """After the range's result is stored: was it the last one of its round?
 
-    If not, a VACUUM may be due. One that cannot be begun comes after a later range.
+class NoticeEndOfRound(Action):
+    """Look for the end of the round, after the range's result is stored.
+
+    If it has not ended, a VACUUM may be due. If that cannot begin, a later range tries again.
     """
 
     retry_for: ClassVar = (*Action.retry_for, UnavailableError)
@@ -65,50 +76,54 @@ class LookForTheEnd(Action):
                 begin_vacuum_if_due(rotation)
 
 
-class VacuumBeside(Action):
-    """Repeated it vacuums once more, or finds that somebody does."""
+class EndRound(Action):
+    """Finish the rotation, or begin its next round. Repeated, it does nothing."""
 
-    name = VACUUM_BESIDE
-    retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError)
-
-    def execute(self, operation: BatchOperation) -> dict[str, Any]:
-        return vacuum_beside(operation)
-
-
-class Settle(Action):
     retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError, UnavailableError)
 
     def execute(self, operation: BatchOperation) -> dict[str, Any]:
-        return settle_part(operation)
+        return end_round_of(operation)
 
 
-registry.register(ActionGroup(RANGE, actions=[RotateRange, LookForTheEnd]))
-registry.register(ActionGroup(END_OF_ROUND, actions=[Settle]))
-registry.register(ActionGroup(VACUUM, actions=[VacuumBeside], route=Route.HIGH))
+class RunVacuum(Action):
+    """Vacuum the table. Repeated, it vacuums once more, or finds another VACUUM at work."""
+
+    name = RUN_VACUUM
+    retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError)
+
+    def execute(self, operation: BatchOperation) -> dict[str, Any]:
+        return run_vacuum(operation)
+
+
+registry.register(ActionGroup(RANGE, actions=[RotateKeyRange, NoticeEndOfRound]))
+registry.register(ActionGroup(END_OF_ROUND, actions=[EndRound]))
+registry.register(ActionGroup(VACUUM, actions=[RunVacuum], route=Route.HIGH))
 
 
 @receiver(operation_failed)
 def _after_a_failure(operation: BatchOperation, **_: Any) -> None:
     """A range that has failed for good may have been the last one of its round."""
     if operation.operation_type in {RANGE, END_OF_ROUND}:
-        with _logged("no end of a round was looked for"):
-            _look_for_the_end(operation)
+        with _logged("the end of a round was not looked for"):
+            rotation = rotation_of(operation)
+            if rotation is not None:
+                end_round_if_over(rotation)
 
 
 @receiver(operations_watched)
 def _at_every_watch(**_: Any) -> None:
-    """For ends that nobody noticed, because a process died just then."""
-    # By number: a record that cannot even be read holds up none but its own rotation.
-    for number in list(running_spreads().values_list("pk", flat=True)):
-        with _logged(f"no end of a round was looked for, of batch operation {number}"):
-            rotation = running_spreads().filter(pk=number).first()
+    """Find ends that no process noticed, because one died at that moment."""
+    # By number: a record that cannot be read holds up no rotation but its own.
+    for number in list(running_rotations().values_list("pk", flat=True)):
+        with _logged(f"the end of a round of operation {number} was not looked for"):
+            rotation = running_rotations().filter(pk=number).first()
             if rotation is not None:
                 end_round_if_over(rotation)
 
 
 @contextmanager
 def _logged(failure: str) -> Iterator[None]:
-    """Whatever goes wrong in here, the next one who looks makes up for it."""
+    """Log what goes wrong inside; the next look makes up for it."""
     try:
         yield
     except Exception as error:
@@ -117,14 +132,8 @@ def _logged(failure: str) -> Iterator[None]:
         logger.exception("%s", failure)
 
 
-def _look_for_the_end(part: BatchOperation) -> None:
-    rotation = rotation_of(part)
-    if rotation is not None:
-        end_round_if_over(rotation)
-
-
-def _ask_all_to_stop(part: BatchOperation) -> None:
-    rotation = rotation_of(part)
+def _request_stop_of_all(operation: BatchOperation) -> None:
+    rotation = rotation_of(operation)
     try:
         if rotation is not None:
             rotation.request_stop()

@@ -1,4 +1,4 @@
-"""Start a spread rotation: record it, cut it up, and give the ranges to the workers."""
+"""Start a distributed rotation: record it, split it, and send the ranges to the workers."""
 
 from __future__ import annotations
 
@@ -10,80 +10,76 @@ from django.db import transaction
 
 from token_rotation.distributed.cancel import withdraw
 from token_rotation.distributed.records import records_database
-from token_rotation.distributed.rounds import create_round, send_waiting
-from token_rotation.distributed.split import split
-from token_rotation.errors import NotSpreadableError, StatementError, WithdrawnError
+from token_rotation.distributed.rounds.begin import create_round, send_waiting
+from token_rotation.distributed.rounds.split import split
+from token_rotation.errors import NotDispatchableError, StatementError, WithdrawnError
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.snapshots import next_transaction
+from token_rotation.operations import describe_explained
 from token_rotation.operations.errors import UnavailableError
-from token_rotation.operations.execution.dispatch import ensure_broker
-from token_rotation.operations.execution.failure import describe_explained
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
+from token_rotation.operations.queue.broker import ensure_broker
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.connection import reading
 from token_rotation.postgres.failures import reason_of
-from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE
 from token_rotation.selection.target import Target
 
 
-def ensure_spreadable(database: str) -> None:
-    """Raises NotSpreadableError, one line, when ranges could not be given to workers now."""
+def ensure_dispatchable(database: str) -> None:
+    """Raise NotDispatchableError, one line, when ranges cannot be sent to workers now."""
     if database != records_database():
-        raise NotSpreadableError(
+        raise NotDispatchableError(
             f"--async works on the database of the records, {records_database()!r}, only"
         )
     if option("OPERATIONS_ALWAYS_SYNCHRONOUS"):
-        raise NotSpreadableError(
-            "OPERATIONS_ALWAYS_SYNCHRONOUS is set, so there are no workers to ask"
-        )
+        raise NotDispatchableError("OPERATIONS_ALWAYS_SYNCHRONOUS is set, so no worker is used")
     try:
         ensure_broker()
     except UnavailableError as error:
-        raise NotSpreadableError(str(error)) from None
+        raise NotDispatchableError(str(error)) from None
 
 
-def hand_out(
+def dispatch(
     target: Target, options: RotationOptions, pending: PendingCount, *, started_by: Any = None
 ) -> tuple[BatchOperation, int]:
-    """The record of the rotation that workers have begun or will, and its number of ranges.
+    """Begin a rotation by workers; return its record and its number of ranges.
 
-    ``started_by`` is a user; without one the record names the OS account.
+    ``started_by`` is a user; without one the record names the OS account. Record and ranges are
+    stored together and sent after the COMMIT. If this process dies between the two, the periodic
+    task sends the ranges.
 
-    Record and ranges are stored together and sent after the COMMIT. A process that dies between
-    the two leaves ranges that the periodic task sends again.
-
-    Raises WithdrawnError when the broker was lost meanwhile: what no worker has was taken back, the
-    others are asked to stop, and the rotation fails. Raises StatementError when the records cannot
-    be written.
+    Raises WithdrawnError when the broker was lost meanwhile: the ranges that no worker has are
+    removed, the others are asked to stop, and the rotation fails. Raises StatementError when the
+    records cannot be written.
     """
     with reading(target.database) as connection:
         ranges = split(connection, target, pending.rows)
         since_xid = next_transaction(connection)
     database = records_database()
-    records = BatchOperation.objects.using(database)
     try:
         with transaction.atomic(using=database):
-            rotation = records.create_synchronous(
+            rotation = BatchOperation.objects.using(database).create_synchronous(
                 OPERATION_TYPE,
                 input_data={
                     "model": target.label,
                     "database": target.database,
                     "selection": target.selection.as_input(),
                     "options": asdict(options),
-                    "spread": True,
+                    "distributed": True,
                     "since_xid": since_xid,
                 },
                 progress_total=pending.rows,
                 started_by=started_by,
             )
-            parts = create_round(rotation, 0, ranges)
-            transaction.on_commit(partial(send_waiting, parts), using=database)
+            work_ranges = create_round(rotation, 0, ranges)
+            transaction.on_commit(partial(send_waiting, work_ranges), using=database)
     except DATABASE_ERRORS as error:
         raise StatementError(
-            f"The records of a spread rotation cannot be written: {reason_of(error)}"
+            f"The records of the rotation cannot be written: {reason_of(error)}"
         ) from None
     except UnavailableError as error:
         withdraw(rotation, describe_explained(error))
-        raise WithdrawnError(f"{error}, while operation {rotation.pk} was handed out") from None
-    return rotation, len(parts)
+        raise WithdrawnError(f"{error}, while operation {rotation.pk} was dispatched") from None
+    return rotation, len(work_ranges)

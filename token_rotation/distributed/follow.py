@@ -1,25 +1,32 @@
-"""Watch the workers of a spread rotation from outside."""
+"""Watch the workers of a distributed rotation from outside."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import TextIO
+from contextlib import closing, contextmanager, suppress
+from typing import Any, TextIO
 
 from django.db import connections
 
-from token_rotation.distributed.records import records_database, shares_of
+from token_rotation.distributed.records import range_counts_of, records_database
 from token_rotation.engine.result import Blocker, Outcome, Result
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
+from token_rotation.operations.lifecycle import Result as StoredResult
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.stored_output import StoredError, read_error, read_object
+from token_rotation.operations.stored_output import (
+    StoredError,
+    read_error,
+    read_number,
+    read_object,
+    read_reason,
+)
 from token_rotation.postgres.failures import reason_of
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
-from token_rotation.run.record import DATABASE_ERRORS
+from token_rotation.run.recording.record import DATABASE_ERRORS
 from token_rotation.stop import StopSignal
 
 LOOK_EVERY_SECONDS = 0.5
@@ -41,7 +48,7 @@ def stopping_on_ctrl_c() -> Iterator[StopSignal]:
 
 
 class Follower:
-    """Shows the progress of all workers together. It only reads, so it may come and go."""
+    """Shows the progress of all workers together. It only reads: start and end it at any time."""
 
     def __init__(self, rotation: BatchOperation, *, mode: str, out: TextIO, err: TextIO) -> None:
         self.rotation = rotation
@@ -50,11 +57,10 @@ class Follower:
         self._err = err
 
     def watch(self, clock: Callable[[], float]) -> bool:
-        """True when the rotation has finished: ``rotation`` is as it was stored then. False after
-        Ctrl-C.
+        """Return True when the rotation has finished, False after Ctrl-C.
 
-        Raises DatabaseGoneError when the database does not answer for a minute, RotationError when
-        the record was removed. The workers go on.
+        ``rotation`` is then as it was stored. Raises DatabaseGoneError when the database does not
+        answer for a minute, RotationError when the record was removed. The workers go on.
         """
         progress = Progress(self.rotation.progress_total or 0, clock=clock)
         display = make_display(self._mode, progress, out=self._out, err=self._err, clock=clock)
@@ -79,30 +85,44 @@ class Follower:
         return False
 
     def _look(self, progress: Progress, display: Display) -> bool:
-        """Show how far it is; whether a worker is at it."""
+        """Show the progress; return True while a worker has a range, or none waits for one."""
         try:
             self.rotation.refresh_from_db(using=records_database())
         except BatchOperation.DoesNotExist:
             raise RotationError(f"{self.rotation} was removed while it ran") from None
-        shares = shares_of(self.rotation)
-        progress.record(max(0, shares.rotated_rows - progress.done_rows))
-        display.show(RangesSeen(shares.waiting, shares.at_work, shares.finished))
-        return shares.at_work > 0 or shares.waiting == 0
+        counts = range_counts_of(self.rotation)
+        progress.reach(counts.rotated_rows)
+        display.show(RangesSeen(counts.waiting, counts.at_work, counts.finished))
+        return counts.at_work > 0 or counts.waiting == 0
 
 
 def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
-    """How a finished spread rotation ended, and the error with which it has failed."""
+    """How a finished rotation ended, and the error with which it has failed.
+
+    A record without figures, such as one that was ended by hand, counts as stopped.
+    """
     output = read_object(rotation.output_data)
     error = read_error(output.get("error"))
+    if error is None and rotation.result == StoredResult.FAILED:
+        error = read_reason(output)
     result = Result(
-        Outcome.STOPPED if error is not None else Outcome[output["outcome"].upper()],
-        rotated_rows=output["rotated_rows"],
-        batches=output["batches"],
-        skipped_rows=output["skipped_rows"],
-        retries=output["retries"],
-        seconds=output["seconds"],
-        vacuums=output["vacuums"],
-        blockers=tuple(Blocker(**blocker) for blocker in output["blockers"]),
-        waited_seconds=output["waited_seconds"],
+        Outcome.STOPPED if error is not None else _outcome(output.get("outcome")),
+        rotated_rows=read_number(output.get("rotated_rows"), rotation.progress_done),
+        skipped_rows=read_number(output.get("skipped_rows")),
+        seconds=read_number(output.get("seconds")),
+        vacuums=read_number(output.get("vacuums")),
+        blockers=tuple(_blockers(output.get("blockers"))),
     )
+    result.add(output)
     return result, error
+
+
+def _outcome(stored: Any) -> Outcome:
+    known = {outcome.name.lower(): outcome for outcome in Outcome}
+    return known.get(stored, Outcome.STOPPED) if isinstance(stored, str) else Outcome.STOPPED
+
+
+def _blockers(stored: Any) -> Iterator[Blocker]:
+    for each in stored if isinstance(stored, list) else []:
+        with suppress(TypeError):  # of a version that stores other fields
+            yield Blocker(**read_object(each))

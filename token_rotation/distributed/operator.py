@@ -1,50 +1,46 @@
-"""A spread rotation for an operator: hand it out, and watch it."""
+"""A distributed rotation for an operator: begin it, and watch it."""
 
 from __future__ import annotations
 
-import json
 import time
-from typing import TextIO
+from collections.abc import Sequence
 
 from token_rotation import wording
-from token_rotation.distributed.dispatch import ensure_spreadable, hand_out
+from token_rotation.distributed.dispatch import dispatch, ensure_dispatchable
 from token_rotation.distributed.follow import Follower, result_of
-from token_rotation.distributed.records import input_of, running_spreads, target_of_rotation
-from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
+from token_rotation.distributed.inputs import input_of, target_of
+from token_rotation.distributed.records import records_database, running_rotations
+from token_rotation.errors import NotDispatchableError, RotationError, WithdrawnError
 from token_rotation.options import RotationOptions
-from token_rotation.run.run import Run
-from token_rotation.run.summary import say
+from token_rotation.postgres.opening import own_session
+from token_rotation.run.closing import Closing
+from token_rotation.run.output import Output
+from token_rotation.run.pending import look
 from token_rotation.selection.target import Target
 
 
 class Operator:
-    """Begins spread rotations of one target and shows how far they are.
+    """Begins distributed rotations of one target, and shows their progress."""
 
-    With progress as JSON, ``out`` holds nothing but JSON lines and the sentences go to ``err``.
-    """
-
-    def __init__(
-        self, target: Target, run: Run, *, progress_mode: str, out: TextIO, err: TextIO
-    ) -> None:
+    def __init__(self, target: Target, output: Output) -> None:
         self._target = target
-        self._run = run
-        self._mode = progress_mode
-        self._out = out
-        self._err = err
+        self._output = output
 
     def begin(self, options: RotationOptions) -> bool:
-        """Give the pending rows to the workers; whether nothing is pending, so nothing was given.
+        """Send the pending rows to the workers; return True when nothing is pending.
 
-        Raises RotationError: nothing was rotated, unless it says so.
+        Raises RotationError: nothing was rotated, unless the message says so.
         """
         try:
-            ensure_spreadable(self._target.database)
-            pending = self._run.look()
+            ensure_dispatchable(self._target.database)
+            pending = look(self._target).count
             if pending.rows == 0:
-                self._say(f"{self._target.label}: nothing is pending; nothing was handed out.")
+                self._output.say(
+                    f"{self._target.label}: nothing is pending; nothing was handed out."
+                )
                 return True
-            rotation, ranges = hand_out(self._target, options, pending)
-        except NotSpreadableError as error:
+            rotation, ranges = dispatch(self._target, options, pending)
+        except NotDispatchableError as error:
             raise RotationError(
                 f"{error}. Nothing was rotated. {self._target.command} without --async works here"
             ) from None
@@ -53,10 +49,9 @@ class Operator:
                 f"{error}. Its workers stop; what they have rotated is safe. To go on without "
                 f"them: {self._target.command}"
             ) from None
-        if self._mode == "json":
-            line = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}
-            say(json.dumps({**line, "total_rows": pending.rows}), self._out)
-        self._say(
+        event = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}
+        self._output.event({**event, "total_rows": pending.rows})
+        self._output.say(
             f"{self._target.label}: operation {rotation.pk}, {pending.rows:,} pending rows in "
             f"{wording.things(ranges, 'range')}, is with the workers. "
             f"{self._target.whole_command} --follow shows how far they are, --stop stops them."
@@ -64,27 +59,29 @@ class Operator:
         return False
 
     def follow(self) -> bool:
-        """Show every running spread rotation of the target to its end; whether nothing is pending.
+        """Show every running distributed rotation of the target to its end.
 
-        Ctrl-C ends the showing alone. Raises RotationError when a rotation has failed.
+        Returns True when nothing is pending. Ctrl-C ends the display and nothing else. Raises
+        RotationError when a rotation has failed.
         """
         rotations = [
             rotation
-            for rotation in running_spreads()
+            for rotation in running_rotations()
             if input_of(rotation).get("database") == self._target.database
             and input_of(rotation).get("model") == self._target.label
         ]
         if not rotations:
-            self._say(f"{self._target.label}: no rotation is with the workers.")
-            return self._run.look().rows == 0
+            self._output.say(f"{self._target.label}: no rotation is with the workers.")
+            return look(self._target).count.rows == 0
         complete = True
         for rotation in rotations:
-            follower = Follower(rotation, mode=self._mode, out=self._out, err=self._err)
+            follower = Follower(
+                rotation, mode=self._output.mode, out=self._output.out, err=self._output.err
+            )
             if not follower.watch(time.monotonic):
-                say(
+                self._output.warn(
                     f"\nNo longer following; the workers go on. {self._target.whole_command} "
-                    "--follow follows again, --stop stops them.",
-                    self._err,
+                    "--follow follows again, --stop stops them."
                 )
                 return False
             complete = self._sum_up(follower)
@@ -92,10 +89,31 @@ class Operator:
 
     def _sum_up(self, follower: Follower) -> bool:
         result, error = result_of(follower.rotation)
-        run = self._run.of(target_of_rotation(follower.rotation))
+        target = target_of(follower.rotation)
+        closing = Closing(target, self._output, to_go_on=target.command)
         if error is not None:
-            raise run.completed(RotationError(error.message or error.type), result)
-        return run.sum_up(result, offer_finish=True).complete
+            raise closing.explain(RotationError(error.message or error.type), result)
+        return closing.sum_up(result, advise=True).complete
 
-    def _say(self, line: str) -> None:
-        say(line, self._err if self._mode == "json" else self._out)
+
+def operate(
+    targets: Sequence[Target],
+    options: RotationOptions,
+    output: Output,
+    *,
+    begin: bool,
+    follow: bool,
+) -> bool:
+    """Begin distributed rotations, follow them, or both; return True when nothing is pending.
+
+    Workers do not take this process for traffic. Raises RotationError.
+    """
+    complete = True
+    with own_session(records_database()):
+        for target in targets:
+            operator = Operator(target, output)
+            done = operator.begin(options) if begin else False
+            if follow and not done:
+                done = operator.follow()
+            complete = done and complete
+    return complete

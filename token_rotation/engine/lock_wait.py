@@ -10,7 +10,7 @@ from threading import Event
 import psycopg2
 from django.db import OperationalError
 
-from token_rotation.engine.first_row import Fate
+from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.result import Blocker
 from token_rotation.engine.worker import Worker
 from token_rotation.events import Observer, Waiting

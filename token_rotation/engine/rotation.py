@@ -8,8 +8,8 @@ from functools import partial
 from threading import Lock
 
 from token_rotation.engine.lock_wait import LockWait
-from token_rotation.engine.pass_plan import PassPlan
-from token_rotation.engine.pass_progress import PassProgress
+from token_rotation.engine.passes.pass_plan import PassPlan
+from token_rotation.engine.passes.pass_progress import PassProgress
 from token_rotation.engine.result import Outcome, Result, mean_seconds
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.sticking import check_that_changes_stick

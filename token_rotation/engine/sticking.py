@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from token_rotation.engine.first_row import Fate
+from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.worker import Worker
 from token_rotation.engine.worker_pool import WorkerPool
 from token_rotation.errors import UnyieldingRowsError

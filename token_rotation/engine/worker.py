@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from token_rotation.engine.allocator import Allocator
-from token_rotation.engine.batch import BatchRunner
-from token_rotation.engine.pass_outcome import PassOutcome, left_of
-from token_rotation.engine.pending_rows import PendingRows
-from token_rotation.engine.range_rotation import RangeRotation
-from token_rotation.engine.range_update import RangeUpdate
+from token_rotation.engine.batches.batch import BatchRunner
+from token_rotation.engine.batches.pending_rows import PendingRows
+from token_rotation.engine.batches.range_rotation import RangeRotation
+from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.passes.allocator import Allocator
+from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.token_writers.choose import token_writer
-from token_rotation.engine.token_writers.prefixed import MOST_ROWS_A_BATCH
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Observer, Waiting
 from token_rotation.notify.announcements import Announcements
@@ -68,11 +67,17 @@ class Worker:
         self.pending = pending = PendingRows(
             connection, target, lock_timeout_ms=lock_timeout_ms, bounds=bounds, leak_list=leak_list
         )
-        independent = options.independent_tokens or self.pace.largest_batch_rows > MOST_ROWS_A_BATCH
+        writer = token_writer(
+            connection,
+            target,
+            pending,
+            independent_tokens=options.independent_tokens,
+            largest_batch_rows=self.pace.largest_batch_rows,
+        )
         update = RangeUpdate(
             connection,
             target,
-            token_writer(connection, target, pending, independent_tokens=independent),
+            writer,
             pending=pending,
             announcements=self.announcements,
             lock_timeout_ms=lock_timeout_ms,

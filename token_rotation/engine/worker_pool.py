@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
 
-from token_rotation.engine.allocator import Allocator
-from token_rotation.engine.pass_outcome import PassOutcome
+from token_rotation.engine.passes.allocator import Allocator
+from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.worker import Worker
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Observer, Remark

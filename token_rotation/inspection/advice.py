@@ -46,7 +46,7 @@ def before_rotation(server: ServerState, table: str, pending_rows: int) -> list[
 def after_rotation(storage: Storage, rows: int, command: str) -> list[str]:
     """Return one line if a clean-up is worth its work."""
     found = worth_cleaning(storage, rows)
-    return [f"{', '.join(found)}: run {command} --finish"] if found else []
+    return [f"{', '.join(found)}: run {command}"] if found else []
 
 
 def worth_cleaning(storage: Storage, rows: int) -> list[str]:

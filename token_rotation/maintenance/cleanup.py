@@ -39,7 +39,7 @@ class Cleanup:
         self._target = target
         self._say = say
         self._stop = stop
-        self._command = f"{target.whole_command} --finish"
+        self._command = target.clean_up_command
 
     def run(self) -> bool:
         """Clean up, and say what is skipped. Return False when it was stopped.

@@ -1,32 +1,36 @@
-"""Reads the figures each time that Prometheus asks."""
+"""TargetMetrics that are read from the database on each scrape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-
 from token_rotation.inspection.counting import PendingCount, count_pending
 from token_rotation.inspection.preflight import inspect
+from token_rotation.metrics.prometheus import (
+    Collector,
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from token_rotation.metrics.targets import targets_on
 from token_rotation.metrics.totals import Totals, totals_of
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
-from token_rotation.targets.discovery import find_targets
 
+PREFIX = "token_rotation"
 CONNECT_SECONDS = 2
 LIMIT = {"statement_timeout_ms": 2000}
-# A count that takes longer is left, and the server's estimate given.
+# A count that takes longer is replaced by the server's estimate.
 COUNT_AT_MOST_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """``pending`` is None when the table is not there to be counted."""
+class TargetMetrics:
+    """``pending`` is None if there is no table to count."""
 
     is_guarded: bool
     pending: PendingCount | None
@@ -34,20 +38,20 @@ class Figures:
 
 
 class RotationCollector(Collector):
-    """The figures of every target of a database, told apart by the label "model".
+    """The figures of every target on a database; the label "model" names the target.
 
-    ``collect`` raises a RotationError where the database cannot be read.
+    ``collect`` raises RotationError if the database cannot be read.
     """
 
     def __init__(self, database: str) -> None:
         self._database = database
 
     def collect(self) -> Iterator[Metric]:
-        figures = [(each.label, read(each)) for each in find_targets(self._database)]
+        figures = [(each.label, read(each)) for each in targets_on(self._database)]
         yield from _gauges(figures)
         yield from _counters(figures)
         batch_seconds = HistogramMetricFamily(
-            "rotation_batch_seconds", "How long batches took, locks held.", labels=["model"]
+            f"{PREFIX}_batch_seconds", "Duration of batches, with their locks.", labels=["model"]
         )
         for model, figure in figures:
             of_all = figure.totals.done.batch_seconds
@@ -55,8 +59,8 @@ class RotationCollector(Collector):
         yield batch_seconds
 
 
-def read(target: Target) -> Figures:
-    """Look at the table and the records now. Raises RotationError."""
+def read(target: Target) -> TargetMetrics:
+    """Read the table and the records now. Raises RotationError."""
     with reading(target.database, connect_seconds=CONNECT_SECONDS) as connection:
         with connection.transaction(statements.LIMIT_STATEMENT, values=LIMIT):
             guard = inspect(connection, target)
@@ -67,23 +71,23 @@ def read(target: Target) -> Figures:
             if guard.triggers
             else None
         )
-    return Figures(guard.intact, pending, totals_of(target))
+    return TargetMetrics(guard.intact, pending, totals_of(target))
 
 
-def _gauges(figures: list[tuple[str, Figures]]) -> Iterator[Metric]:
+def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     pending = GaugeMetricFamily(
-        "rotation_pending_rows", "Rows whose token is still to be rotated.", labels=["model"]
+        f"{PREFIX}_pending_rows", "Rows whose token is not rotated yet.", labels=["model"]
     )
     is_estimate = GaugeMetricFamily(
-        "rotation_pending_rows_is_estimate",
-        "1 when there were too many pending rows to count them.",
+        f"{PREFIX}_pending_rows_is_estimate",
+        "1 if the number of pending rows is an estimate.",
         labels=["model"],
     )
     guarded = GaugeMetricFamily(
-        "rotation_guard_intact", "1 while triggers and indexes are in order.", labels=["model"]
+        f"{PREFIX}_guard_intact", "1 while triggers and indexes are in order.", labels=["model"]
     )
     running = GaugeMetricFamily(
-        "rotation_running", "Rotations that have not ended, dead ones too.", labels=["model"]
+        f"{PREFIX}_running", "Rotations that have not ended, killed ones too.", labels=["model"]
     )
     for model, each in figures:
         if each.pending is not None:
@@ -94,15 +98,15 @@ def _gauges(figures: list[tuple[str, Figures]]) -> Iterator[Metric]:
     yield from (pending, is_estimate, guarded, running)
 
 
-def _counters(figures: list[tuple[str, Figures]]) -> Iterator[Metric]:
+def _counters(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     rotated = CounterMetricFamily(
-        "rotation_rotated_rows", "Rows rotated by all recorded rotations.", labels=["model"]
+        f"{PREFIX}_rotated_rows", "Rows rotated by all recorded rotations.", labels=["model"]
     )
     retries = CounterMetricFamily(
-        "rotation_retries", "Statements tried again after a fault.", labels=["model"]
+        f"{PREFIX}_retries", "Statements tried again after a fault.", labels=["model"]
     )
     waited = CounterMetricFamily(
-        "rotation_waited_seconds", "Time held back, by reason.", labels=["model", "reason"]
+        f"{PREFIX}_waited_seconds", "Time spent waiting, by reason.", labels=["model", "reason"]
     )
     for model, each in figures:
         rotated.add_metric([model], each.totals.done.rotated_rows)

@@ -1,4 +1,4 @@
-"""Is this process alive, and may it be sent requests?"""
+"""Views that tell a load balancer whether the process is alive and ready."""
 
 from __future__ import annotations
 
@@ -13,25 +13,22 @@ from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
-from psycopg2 import sql
 
-from token_rotation.errors import RotationError
+from token_rotation.errors import RotationError, TokenSourceError
 from token_rotation.inspection.preflight import inspect
+from token_rotation.metrics.targets import targets_on
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.statements import LIMIT_STATEMENT
-from token_rotation.targets.discovery import find_targets
+from token_rotation.sql.applied_migrations import RECORDS, RECORDS_EXIST
 
 CONNECT_SECONDS = 2
 STATEMENT_MS = 2000
-# However often it is asked, the database is looked at once in so long.
+# However often a client asks, the database is read once in this time.
 ANSWER_LASTS_SECONDS = 1.0
-
-RECORDS_EXIST = sql.SQL("SELECT to_regclass('django_migrations') IS NOT NULL")
-RECORDS = sql.SQL("SELECT app, name FROM django_migrations")
 
 
 class Readiness:
-    """What keeps the site from serving; looked at once for all threads that ask at a time."""
+    """The parts that fail. One thread reads the database for all that ask at the same time."""
 
     def __init__(self, look: Callable[[], tuple[str, ...]], clock: Callable[[], float]) -> None:
         self._look = look
@@ -40,7 +37,7 @@ class Readiness:
         self._seen: tuple[float, tuple[str, ...]] | None = None
 
     def failing(self) -> tuple[str, ...]:
-        """Of "database", "migrations" and "guard" those that fail, as they were a second ago."""
+        """Return those of "database", "migrations" and "guard" that fail; at most 1 s old."""
         with self._lock:
             if self._seen is None or self._clock() - self._seen[0] >= ANSWER_LASTS_SECONDS:
                 failing = self._look()
@@ -49,7 +46,7 @@ class Readiness:
 
 
 def failing_parts(database: str = DEFAULT_DB_ALIAS) -> tuple[str, ...]:
-    """Look now, on a connection of its own, for four seconds at most."""
+    """Return the parts that fail now. Opens its own connection and takes 4 s at most."""
     try:
         with reading(database, connect_seconds=CONNECT_SECONDS) as connection:
             limit = {"statement_timeout_ms": STATEMENT_MS}
@@ -63,19 +60,27 @@ def _failing(connection: Connection, database: str) -> Iterator[str]:
     applied = set(connection.rows(RECORDS)) if connection.value(RECORDS_EXIST) else set()
     if not all(_is_applied(key, applied) for key in _migrations()):
         yield "migrations"
-    if not all(inspect(connection, target).intact for target in find_targets(database)):
+    if not _guards_are_intact(connection, database):
         yield "guard"
+
+
+def _guards_are_intact(connection: Connection, database: str) -> bool:
+    try:
+        targets = targets_on(database)
+    except TokenSourceError:
+        return False
+    return all(inspect(connection, target).intact for target in targets)
 
 
 @cache
 def _migrations() -> dict[tuple[str, str], frozenset[tuple[str, str]]]:
-    """The migrations of this code, each with those that it replaces."""
+    """Return the migrations of the installed apps, each with those that it replaces."""
     migrations = MigrationLoader(None).disk_migrations
     return {key: frozenset(migration.replaces) for key, migration in migrations.items()}
 
 
 def _is_applied(key: tuple[str, str], applied: set[tuple[str, str]]) -> bool:
-    """Also when it was applied as those that it replaces, or as the one that replaces it."""
+    """Return True also if the migrations that it replaces are applied, or the one replacing it."""
     replaced = _migrations()[key]
     if key in applied or (replaced and replaced <= applied):
         return True
@@ -88,14 +93,14 @@ readiness = Readiness(failing_parts, time.monotonic)
 @require_safe
 @cache_control(no_store=True)
 def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """The process answers. Nothing else is asked: a restart would mend nothing else."""
+    """Answer 200. It checks nothing else, since a restart would repair nothing else."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @cache_control(no_store=True)
 def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """Whether requests may be sent here: 200, or 503 and a word for each part that fails."""
+    """Answer 200 if the site can serve, else 503 with one word for each part that fails."""
     failing = readiness.failing()
     if failing:
         answer = {"status": "not ready", "failing": failing}

@@ -1,25 +1,26 @@
-"""What all rotations of a target have done so far, from the records that they keep."""
+"""Totals of all recorded rotations of a target."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from token_rotation.distributed.records import figures_of, ranges_of, shares_of
+from token_rotation.distributed.records import range_counts_of, ranges_of
+from token_rotation.distributed.results import figures_of
 from token_rotation.engine.result import Result
 from token_rotation.errors import StatementError
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_number, read_object
 from token_rotation.postgres.failures import reason_of
-from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from token_rotation.selection.target import Target
 
 
 @dataclass(slots=True)
 class Totals:
-    """How many rotations are ``running``, and what every rotation that has a record has ``done``.
+    """The number of ``running`` rotations, and the sum of what all recorded ones have ``done``.
 
-    Running ones count as of their last sign of life.
+    Running ones count as of their last heartbeat.
     """
 
     running: int = 0
@@ -27,10 +28,7 @@ class Totals:
 
 
 def totals_of(target: Target) -> Totals:
-    """Read the records of a target, each once.
-
-    Raises StatementError where they cannot be read within seconds.
-    """
+    """Read the records of a target. Raises StatementError if that takes more than seconds."""
     try:
         with briefly(target.database):
             return _sum(target)
@@ -41,7 +39,7 @@ def totals_of(target: Target) -> Totals:
 def _sum(target: Target) -> Totals:
     totals = Totals()
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
-    for rotation in records.filter(input_data__contains={"model": target.label}).iterator():
+    for rotation in records.filter(input_data__contains={"model": target.label}).readable():
         output = read_object(rotation.output_data)
         if rotation.status != Status.RUNNING:
             totals.done.rotated_rows += read_number(
@@ -50,10 +48,10 @@ def _sum(target: Target) -> Totals:
             totals.done.add(output)
             continue
         totals.running += 1
-        if read_object(rotation.input_data).get("spread"):
-            totals.done.rotated_rows += shares_of(rotation).rotated_rows
+        if read_object(rotation.input_data).get("distributed"):
+            totals.done.rotated_rows += range_counts_of(rotation).rotated_rows
             begun = ranges_of(rotation).exclude(status=Status.UNPROCESSED)
-            for part in begun.only("output_data", "live_data").iterator():
+            for part in begun.readable():
                 totals.done.add(figures_of(part))
         else:
             totals.done.rotated_rows += rotation.progress_done

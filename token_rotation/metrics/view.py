@@ -1,4 +1,4 @@
-"""``/metrics``, for whoever has the token in METRICS_TOKEN."""
+"""``/metrics``, for clients that send the token of METRICS_TOKEN."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from token_rotation.errors import RotationError
 from token_rotation.metrics.collector import RotationCollector
+from token_rotation.metrics.prometheus import CollectorRegistry, choose_encoder
 
 
-def metrics(request: HttpRequest) -> HttpResponse | None:
-    """The figures, 401 without the token; None, as if there were no such page, when it is off."""
-    return _metrics(request) if settings.METRICS_TOKEN else None
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer with the figures; 401 without the token, 503 if the database cannot be read.
+
+    Raises Http404 while the setting METRICS_TOKEN is missing or empty.
+    """
+    expected = getattr(settings, "METRICS_TOKEN", "")
+    if not expected:
+        raise Http404
+    return _metrics(request, expected)
 
 
 @require_safe
 @cache_control(no_store=True)
-def _metrics(request: HttpRequest) -> HttpResponse:
+def _metrics(request: HttpRequest, expected: str) -> HttpResponse:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not constant_time_compare(token, settings.METRICS_TOKEN):
+    if scheme.lower() != "bearer" or not constant_time_compare(token, expected):
         refusal = HttpResponse("A token is needed.\n", content_type="text/plain")
         refusal.status_code = HTTPStatus.UNAUTHORIZED
         refusal["WWW-Authenticate"] = "Bearer"

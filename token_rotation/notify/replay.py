@@ -1,4 +1,4 @@
-"""Send ``tokens_rotated`` again for what the data say was rotated since a time."""
+"""Send ``tokens_rotated`` again for rows whose token was issued since a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import AbortedError, RotationError
 from token_rotation.events import Event, Retrying
 from token_rotation.notify.announcements import announce, has_listeners
@@ -28,7 +29,7 @@ ENDING_REPLAY = "\nEnding; a receiver that is at work is not interrupted.\n"
 
 @dataclass(slots=True)
 class Replayed:
-    """How many keys were sent in how many signals, and how many times a receiver failed."""
+    """Counts of keys, of signals, and of receivers that failed."""
 
     keys: int = 0
     signals: int = 0
@@ -37,16 +38,16 @@ class Replayed:
 
     @property
     def complete(self) -> bool:
-        """Whether every receiver took everything."""
+        """Return True when every receiver took everything."""
         return not self.stopped and not self.failures
 
 
 class Replay:
-    """Reads the table in the order of its keys, 4,000 rows at a time, and sends those that match.
+    """Reads the table and sends the keys that match, 4,000 rows at a time.
 
-    No transaction is open while receivers work, and memory does not grow. Rows that were rotated
-    or inserted while it runs may be among what is sent. Ended half-way it keeps nothing: run again,
-    it sends everything again.
+    It reads in key order. No transaction is open while receivers work, and memory does not grow. It
+    may send rows that are rotated or inserted while it runs. It keeps no state: run again, it sends
+    everything again.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Replay:
 
 
 def listened_to(targets: Sequence[Target]) -> list[Target]:
-    """Those that somebody listens to. Raises RotationError when there is none."""
+    """Return the targets that have a receiver. Raises RotationError when none has."""
     heard = [target for target in targets if has_listeners(target)]
     if not heard:
         labels = ", ".join(target.label for target in targets)
@@ -124,7 +125,7 @@ def listened_to(targets: Sequence[Target]) -> list[Target]:
 
 
 def as_sentence(target: Target, result: Replayed, since: datetime) -> str:
-    """How a replay ended, and what to do about what it could not."""
+    """Say how a replay ended, and what to do about its failures."""
     said = (
         f"{target.label}: {result.keys:,} keys of rows with a token issued since "
         f"{since.isoformat()} sent in {result.signals:,} signals."
@@ -137,3 +138,26 @@ def as_sentence(target: Target, result: Replayed, since: datetime) -> str:
     if result.stopped:
         said += " Stopped before the end: run the same command again, it begins anew."
     return said
+
+
+def replay_targets(
+    targets: Sequence[Target],
+    since: datetime,
+    *,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> bool:
+    """Replay those that somebody listens to.
+
+    Return True when every receiver took everything.
+
+    A signal stops it after the running chunk. Raises RotationError when nobody listens, or the
+    database cannot be read.
+    """
+    complete, stop = True, StopSignal()
+    with stop_on_signal(stop, stopping=STOPPING_REPLAY, aborting=ENDING_REPLAY):
+        for target in listened_to(targets):
+            result = Replay(target, since, stop=stop, say=warn).run()
+            say(as_sentence(target, result, since))
+            complete = complete and result.complete
+    return complete

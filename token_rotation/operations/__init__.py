@@ -1,4 +1,4 @@
-"""Batch operations: a stored record of each, its actions run here or by Celery.
+"""Bulk operations: a stored record of each, its actions run here or by Celery.
 
 A reusable Django app that knows nothing of tokens. It needs PostgreSQL, a user model,
 django.contrib.contenttypes and django-pgtrigger. The record is ``models.BatchOperation``.
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from token_rotation._public import public_names
 
 if TYPE_CHECKING:
-    from token_rotation.operations.actions.action import Action
+    from token_rotation.operations.actions.action import Action, Beat
     from token_rotation.operations.actions.group import ActionGroup, Mode, Route
     from token_rotation.operations.actions.registry import registry
-    from token_rotation.operations.execution.failure import (
+    from token_rotation.operations.execution.heartbeat import Heartbeat
+    from token_rotation.operations.execution.run import run, run_asynchronous, run_synchronous
+    from token_rotation.operations.failures.describe import (
         describe_explained,
         describe_unforeseen,
     )
-    from token_rotation.operations.execution.heartbeat import Heartbeat
-    from token_rotation.operations.execution.run import run, run_asynchronous, run_synchronous
     from token_rotation.operations.lifecycle import Result, Status
     from token_rotation.operations.signals import operation_failed
     from token_rotation.operations.stored_output import StoredError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "ActionGroup",
+    "Beat",
     "Heartbeat",
     "Mode",
     "Result",
@@ -40,23 +41,25 @@ __all__ = [
     "run_synchronous",
 ]
 
-__getattr__ = public_names(
-    __name__,
-    {
-        "Action": "token_rotation.operations.actions.action",
-        "ActionGroup": "token_rotation.operations.actions.group",
-        "Heartbeat": "token_rotation.operations.execution.heartbeat",
-        "Mode": "token_rotation.operations.actions.group",
-        "Result": "token_rotation.operations.lifecycle",
-        "Route": "token_rotation.operations.actions.group",
-        "Status": "token_rotation.operations.lifecycle",
-        "StoredError": "token_rotation.operations.stored_output",
-        "describe_explained": "token_rotation.operations.execution.failure",
-        "describe_unforeseen": "token_rotation.operations.execution.failure",
-        "operation_failed": "token_rotation.operations.signals",
-        "registry": "token_rotation.operations.actions.registry",
-        "run": "token_rotation.operations.execution.run",
-        "run_asynchronous": "token_rotation.operations.execution.run",
-        "run_synchronous": "token_rotation.operations.execution.run",
-    },
-)
+if not TYPE_CHECKING:  # a type checker would take any name at all for granted
+    __getattr__ = public_names(
+        __name__,
+        {
+            "Action": "token_rotation.operations.actions.action",
+            "ActionGroup": "token_rotation.operations.actions.group",
+            "Beat": "token_rotation.operations.actions.action",
+            "Heartbeat": "token_rotation.operations.execution.heartbeat",
+            "Mode": "token_rotation.operations.actions.group",
+            "Result": "token_rotation.operations.lifecycle",
+            "Route": "token_rotation.operations.actions.group",
+            "Status": "token_rotation.operations.lifecycle",
+            "StoredError": "token_rotation.operations.stored_output",
+            "describe_explained": "token_rotation.operations.failures.describe",
+            "describe_unforeseen": "token_rotation.operations.failures.describe",
+            "operation_failed": "token_rotation.operations.signals",
+            "registry": "token_rotation.operations.actions.registry",
+            "run": "token_rotation.operations.execution.run",
+            "run_asynchronous": "token_rotation.operations.execution.run",
+            "run_synchronous": "token_rotation.operations.execution.run",
+        },
+    )

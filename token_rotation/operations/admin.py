@@ -1,4 +1,4 @@
-"""Operations for people: a list to search, and a detail page that changes nothing."""
+"""Operations in the admin: a list to search, and a detail page that changes nothing."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -59,7 +59,7 @@ class BatchOperationAdmin(BatchOperationAdminBase):
     ]
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002
-        """Number, type, key of the context, and whoever started it, by the user model's name."""
+        """Number, type, key of the context, and the user by name."""
         user_name = f"started_by__{get_user_model().USERNAME_FIELD}"
         return ("=id", "operation_type", "=context_id", "os_user", "host", "runner", user_name)
 
@@ -79,7 +79,7 @@ class BatchOperationAdmin(BatchOperationAdminBase):
 
     @admin.display(description="context")
     def context(self, operation: BatchOperation) -> str:
-        """The object, or what is left of it: its model and its key."""
+        """The object; its model and key where it is gone."""
         if operation.context_id is None:
             return UNKNOWN
         kind = operation.context_type

@@ -4,10 +4,10 @@ from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
 
-class BatchConfig(AppConfig):
+class OperationsConfig(AppConfig):
     name = "token_rotation.operations"
     label = "token_rotation_operations"
-    verbose_name = "Batch operations"
+    verbose_name = "Operations"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

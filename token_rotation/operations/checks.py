@@ -1,4 +1,4 @@
-"""``manage.py check``: Celery's settings keep the promises that the tasks rely on."""
+"""System checks: Celery's settings keep the promises that the tasks rely on."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from token_rotation.operations.actions.registry import registry
-from token_rotation.operations.execution.dispatch import (
+from token_rotation.operations.options import option
+from token_rotation.operations.queue.limits import (
     time_limit_seconds,
     visibility_timeout_seconds,
 )
-from token_rotation.operations.options import option
 
 
 @register("celery")
 def check_celery_settings(**_: Any) -> list[CheckMessage]:
-    """Silent in a project without asynchronous work. Celery itself is not needed."""
+    """Check nothing in a project without asynchronous work. Celery itself is not needed."""
     if option("OPERATIONS_CELERY_APP") is None:
         return []
     return [*_limits(), *_visibility_timeout(), *_lease()]
@@ -62,8 +62,8 @@ def _lease() -> list[CheckMessage]:
         return []
     return [
         Error(
-            f"Operations are reported as stalled after {stalled:g} s, though one that waits for its"
-            f" retry may be silent for {longest:g} s.",
+            f"Operations are reported as stalled after {stalled:g} s. One that waits for its retry"
+            f" may be silent for {longest:g} s.",
             hint="Raise OPERATIONS_STALLED_SECONDS.",
             id="token_rotation_operations.E003",
         )

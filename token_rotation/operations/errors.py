@@ -1,4 +1,4 @@
-"""What this app raises, each with one line for people."""
+"""What this app raises; each message is one line for people."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from token_rotation.operations.models import BatchOperation
 
 
-class BatchError(Exception):
-    """Something that a batch operation does not allow."""
+class OperationError(Exception):
+    """An operation does not allow that; the root of what this app raises."""
 
 
-class StatusChangeError(BatchError):
-    """The status may not change like that, or no longer: somebody else was first.
+class StatusChangeError(OperationError):
+    """The status may not change like that, or no longer: another process was first.
 
     ``before`` is the status as it is stored now (None: the row is not stored), ``after`` the one
     that was asked for, ``allowed`` what may follow ``before``. Nothing was written.
@@ -34,7 +34,7 @@ class StatusChangeError(BatchError):
         )
 
 
-class NotRunningError(BatchError):
+class NotRunningError(OperationError):
     """Only a running operation has a heartbeat and can be asked to stop. Nothing was written.
 
     ``status`` is the one that is stored now (None: the row is not stored).
@@ -46,7 +46,7 @@ class NotRunningError(BatchError):
         super().__init__(f"{operation} is {in_words(status)}, not running{hint}")
 
 
-class KeyTakenError(BatchError):
+class KeyTakenError(OperationError):
     """The key belongs to an operation of another type."""
 
     def __init__(self, key: UUID, operation: str, operation_type: str) -> None:
@@ -55,14 +55,14 @@ class KeyTakenError(BatchError):
         )
 
 
-class DuplicateGroupError(BatchError):
+class DuplicateGroupError(OperationError):
     """Two action groups have one name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"an action group named {name!r} is registered already")
 
 
-class UnknownGroupError(BatchError):
+class UnknownGroupError(OperationError):
     """No action group has the name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
@@ -71,19 +71,19 @@ class UnknownGroupError(BatchError):
         )
 
 
-class InputError(BatchError):
-    """A run was asked for with something that cannot be stored as JSON, or in an unknown way."""
+class InputError(OperationError):
+    """The arguments of a run cannot be stored as JSON, or its countdown is too long."""
 
 
-class UnavailableError(BatchError):
-    """Asynchronous work cannot be had here: Celery or its broker is missing. One line says which.
+class UnavailableError(OperationError):
+    """Celery or its broker is missing, so no worker can be asked. One line says which.
 
-    Nothing was stored, or what was is finished as failed: no operation is left that looks as if it
-    would run.
+    Nothing was stored, or the stored operation is finished as failed: none is left that looks as
+    if it would run.
     """
 
 
-class ActionsFailedError(BatchError):
+class ActionsFailedError(OperationError):
     """A synchronous run failed; ``operation`` and the stored ``results`` of its actions say how.
 
     The action's own error is the ``__cause__``.
@@ -96,29 +96,29 @@ class ActionsFailedError(BatchError):
         super().__init__(f"{operation} failed" + "".join(f" in action {name!r}" for name in failed))
 
 
-class ClaimError(BatchError):
-    """This attempt does not, or no longer, have the operation. Nothing was written by it."""
+class ClaimError(OperationError):
+    """This attempt does not hold the operation, or no longer. It wrote nothing."""
 
 
 class GoneError(ClaimError):
-    """It was cancelled before it started, or has finished."""
+    """The operation was cancelled before it started, or has finished."""
 
 
 class HeldError(ClaimError):
-    """Another attempt is running it, or died so recently that nobody can tell."""
+    """Another attempt runs the operation, or its lease is not over yet."""
 
 
 class ClaimLostError(ClaimError):
-    """Another attempt took its place, because this one was silent for longer than the lease."""
+    """Another attempt took over: this one was silent for longer than the lease."""
 
 
-class WorkersLostError(BatchError):
-    """The operation lost too many workers: it is taken for what kills them."""
+class WorkersLostError(OperationError):
+    """The operation lost too many workers; it probably kills them."""
 
 
-class StoppedError(BatchError):
-    """Somebody asked the operation to stop, and it has."""
+class StoppedError(OperationError):
+    """The operation stopped on request."""
 
 
-class RetryableError(BatchError):
-    """An action failed in a way that may pass. The operation was handed back, to be tried again."""
+class RetryableError(OperationError):
+    """An action failed in a way that may pass. The operation was handed back for a retry."""

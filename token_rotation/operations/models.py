@@ -15,20 +15,19 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, router
 from django.db.models.functions import Now
 
-from token_rotation.operations.constraints import CONSTRAINTS
 from token_rotation.operations.errors import NotRunningError, StatusChangeError
 from token_rotation.operations.lifecycle import Result, State, Status, stored_changes
-from token_rotation.operations.queryset import BatchOperationQuerySet
-from token_rotation.operations.sql import BEAT
+from token_rotation.operations.record.constraints import CONSTRAINTS
+from token_rotation.operations.record.queryset import BatchOperationQuerySet
+from token_rotation.operations.record.sql import BEAT
 
 
 class BatchOperation(models.Model):
     """Who started what, when, how far it is and how it ended.
 
-    Change it through its methods: each is one conditional statement on the stored row, so that of
-    two callers only one gets its way, and each may be repeated after a COMMIT whose answer was
-    lost. All times are the database's clock. They are not checked to be in order: after a fail-over
-    the clock is another one.
+    Change it through its methods. Each is one conditional statement on the stored row: of two
+    callers one succeeds, and a call may be repeated after a COMMIT whose answer was lost. All times
+    are the database's clock. Nothing checks their order: a fail-over changes the clock.
     """
 
     key = models.UUIDField(unique=True, default=uuid4, editable=False)
@@ -79,11 +78,10 @@ class BatchOperation(models.Model):
 
     class Meta:
         db_table = "token_rotation_operation"
+        verbose_name = "operation"
         ordering: ClassVar = ["-created_at", "-id"]
         get_latest_by: ClassVar = ["created_at", "id"]
-        permissions: ClassVar = [
-            ("control_batchoperation", "Can start, stop and pace batch operations")
-        ]
+        permissions: ClassVar = [("control_batchoperation", "Can start, stop and pace operations")]
         constraints: ClassVar = CONSTRAINTS
         indexes: ClassVar = [
             models.Index(fields=["-created_at", "-id"], name="operations_latest"),
@@ -112,22 +110,22 @@ class BatchOperation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"batch operation {self.pk} ({self.operation_type})"
+        return f"operation {self.pk} ({self.operation_type})"
 
     @property
     def duration(self) -> timedelta | None:
-        """From start to end; None as long as it has not ended."""
+        """Time from start to end; None while it has not ended."""
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at
 
     def mark_as_running(self, *, runner: str = "") -> None:
-        """Take this unprocessed operation: of any number of callers one returns, the others raise.
+        """Start this unprocessed operation: of any number of callers one returns, others raise.
 
         ``runner`` names this attempt at the work, e.g. the id of a Celery task. The same runner may
         call again, after a lost answer or when its task is delivered again after a crash.
 
-        Raises StatusChangeError when somebody else has started, finished or cancelled it.
+        Raises StatusChangeError when another process has started, finished or cancelled it.
         """
         taken = (
             self._stored()
@@ -158,7 +156,7 @@ class BatchOperation(models.Model):
             raise StatusChangeError(str(self), Status(self.status), Status.FINISHED, detail=detail)
 
     def cancel(self) -> None:
-        """Remove this unprocessed operation. When it is gone already there is nothing to do.
+        """Remove this unprocessed operation; do nothing when it is gone already.
 
         Raises StatusChangeError when it has been started.
         """
@@ -168,11 +166,11 @@ class BatchOperation(models.Model):
                 raise StatusChangeError(str(self), status, None)
 
     def request_stop(self) -> None:
-        """Ask whoever runs this operation to end it: its next ``beat`` says so.
+        """Request a stop: the next ``beat`` of the running operation returns True.
 
         Repeated, it keeps the first request's time, also when the operation has ended since.
 
-        Raises NotRunningError when it has not been started, or ended before anybody asked.
+        Raises NotRunningError when it has not been started, or ended before the first request.
         """
         self._stored().request_stop()
         self._reload(Status.RUNNING)
@@ -180,8 +178,9 @@ class BatchOperation(models.Model):
             raise NotRunningError(str(self), Status(self.status))
 
     def control(self, data: Any) -> None:
-        """Leave word for whoever runs this operation: after its next ``beat`` it is in
-        ``control_data``. The latest word replaces those before it.
+        """Send data to the running operation: its next ``beat`` finds it in ``control_data``.
+
+        The latest data replace those before.
 
         Raises NotRunningError when it has not been started, or has ended.
         """
@@ -189,16 +188,23 @@ class BatchOperation(models.Model):
             raise NotRunningError(str(self), self._stored_status())
         self.control_data = data
 
-    def beat(self, done: int | None = None, total: int | None = None, live: Any = None) -> bool:
-        """Write the heartbeat and the progress; whether a stop was asked for. One statement.
+    def beat(
+        self,
+        done: int | None = None,
+        total: int | None = None,
+        live: Any = None,
+        *,
+        runner: str | None = None,
+    ) -> bool:
+        """Write heartbeat and progress in one statement; return True when a stop was requested.
 
         ``done`` and ``total`` are whole figures, not differences; ``live`` is what the operation
-        says of itself. None leaves what is stored.
+        says of itself. None leaves what is stored. With ``runner`` only that attempt may write.
 
-        Raises NotRunningError.
+        Raises NotRunningError, also when another attempt runs it.
         """
         said = None if live is None else json.dumps(live, cls=DjangoJSONEncoder)
-        values = {"id": self.pk, "done": done, "total": total, "live": said}
+        values = {"id": self.pk, "done": done, "total": total, "live": said, "runner": runner}
         with connections[self._database()].cursor() as cursor:
             cursor.execute(BEAT, values)
             row = cursor.fetchone()

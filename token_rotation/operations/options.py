@@ -9,17 +9,17 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 DEFAULTS: dict[str, Any] = {
-    # Run everything in the calling process, at once: for tests and debugging.
+    # Run every operation in the calling process, at once: for tests and debugging.
     "OPERATIONS_ALWAYS_SYNCHRONOUS": False,
     # Dotted path of the Celery application; None: no asynchronous work.
     "OPERATIONS_CELERY_APP": None,
     # Dotted path of str -> str that hides secrets; None: no error's text is stored at all.
     "OPERATIONS_MASK": None,
-    # A running attempt that was silent for that long is dead, and another may take its place.
+    # Seconds without a heartbeat after which another attempt may take over.
     "OPERATIONS_LEASE_SECONDS": 60,
-    # How many workers an operation may lose before it is taken for what kills them.
+    # How many workers an operation may lose before it fails: it probably kills them.
     "OPERATIONS_MAX_LOSSES": 3,
-    # Silent for that long: people are told.
+    # Seconds without a heartbeat after which people are told.
     "OPERATIONS_STALLED_SECONDS": 900,
     "OPERATIONS_MAX_RETRIES": 5,
     "OPERATIONS_RETRY_BACKOFF_SECONDS": 2,
@@ -36,6 +36,6 @@ def option(name: str) -> Any:
 
 
 def mask() -> Callable[[str], str] | None:
-    """What hides secrets in the text of errors; None when the project names nothing that does."""
+    """The function that hides secrets in the text of errors; None without the setting."""
     path = option("OPERATIONS_MASK")
     return None if path is None else import_string(path)

@@ -1,7 +1,7 @@
-"""What operations keep in ``output_data``: the one shape of an error, and readers that never raise.
+"""What ``output_data`` holds: the one form of an error, and readers that never raise.
 
 Records outlive the code that wrote them, and other code may write them too. A reader takes what it
-knows and passes over the rest.
+knows and skips the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NO_REASON = "no reason is stored"
 
 @dataclass(frozen=True, slots=True)
 class StoredError:
-    """An error without secrets; ``type`` and ``traceback`` are empty where nobody stored them."""
+    """An error without secrets; ``type`` and ``traceback`` are empty where none was stored."""
 
     type: str
     message: str
@@ -34,7 +34,7 @@ class StoredError:
 
 
 def read_error(value: Any) -> StoredError | None:
-    """The error in a stored value; None where the value says that there was none.
+    """The error in a stored value; None where it stands for no error.
 
     Older versions stored a sentence. A value of another form is not quoted: it may hold anything.
     """
@@ -59,7 +59,7 @@ def read_errors(output: Any) -> list[tuple[str, StoredError]]:
 
 
 def read_reason(output: Any) -> StoredError:
-    """The error that ended the run, without its traceback; one that says so where none is kept."""
+    """The error that ended the run, without its traceback; NO_REASON where none is stored."""
     errors = read_errors(output)
     if not errors:
         return StoredError("", NO_REASON)
@@ -74,12 +74,12 @@ def read_actions(output: Any) -> list[dict[str, Any]]:
 
 
 def read_object(value: Any) -> dict[str, Any]:
-    """A copy of a JSON object; an empty one in the place of anything else."""
+    """A copy of a JSON object; an empty one in place of anything else."""
     return dict(value) if isinstance(value, dict) else {}
 
 
 def read_number(value: Any, default: float | None = 0) -> Any:
-    """A number that can be added to others; ``default`` in the place of anything else."""
+    """A number that can be added to others; ``default`` in place of anything else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and abs(value) <= LARGEST_NUMBER else default
 

@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
-from token_rotation.postgres.opening import APPLICATION_NAME
+from token_rotation.postgres.opening import own_session
 
 PERMISSION = "token_rotation_operations.control_batchoperation"
-LOGIN = "admin:login"
 
 View = Callable[..., HttpResponse]
 
 
 def staff_page(view: View) -> View:
-    """For staff; others are sent to the log-in.
+    """Show the view to staff; send others to the log-in.
 
-    Whoever it is, the database says. Where that cannot be asked, a sentence says so with 503.
+    Answer 503 if the database, which knows the users, cannot be reached. Under ATOMIC_REQUESTS the
+    view has no transaction around it: what it starts must be committed when it answers.
     """
 
     @wraps(view)
@@ -38,15 +39,23 @@ def staff_page(view: View) -> View:
             return view(request, *args, **kwargs)
         if HtmxDetails(request):
             return HttpResponseClientRefresh()  # the page itself then leads to the log-in
-        return redirect_to_login(reverse("token_rotation:page"), LOGIN)
+        return redirect_to_login(reverse("token_rotation:page"), _log_in_url())
 
-    return never_cache(for_staff)
+    return never_cache(transaction.non_atomic_requests(for_staff))
+
+
+def _log_in_url() -> str:
+    """Return the admin's log-in, or LOGIN_URL in a project without the admin's URLs."""
+    try:
+        return reverse("admin:login")
+    except NoReverseMatch:
+        return str(settings.LOGIN_URL)
 
 
 def _unreachable() -> HttpResponse:
     response = HttpResponse(render_to_string("token_rotation/unreachable.html"), status=503)
-    # An open page asks every two seconds: a line in the log, and a mail to ADMINS, for each of them
-    # would drown the one that matters.
+    # An open page asks every two seconds. A log line and a mail to ADMINS for each request would
+    # hide the one that matters.
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response
 
@@ -55,33 +64,25 @@ def may_control(request: HttpRequest) -> bool:
     return request.user.has_perm(PERMISSION)
 
 
-def onlooker(view: View) -> View:
-    """Leave a rotation alone that is watched: it gives way to sessions that were at work.
+def watching(view: View) -> View:
+    """Let the view use a session that no rotation gives way to.
 
-    Who asks every two seconds does so under the rotation's own name, and leaves no session behind
-    that was at work a moment ago.
+    A rotation makes small batches while other sessions are at work. The page asks every two
+    seconds, so its session has the rotation's own name and is closed after the answer.
     """
 
     @wraps(view)
-    def looking_on(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
-        connection = connections[DEFAULT_DB_ALIAS]
-        if connection.in_atomic_block:
+    def in_own_session(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+        if connections[DEFAULT_DB_ALIAS].in_atomic_block:
             return view(request, *args, **kwargs)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SET application_name = %s", [APPLICATION_NAME])
-        except (DatabaseError, InterfaceError):
-            return _unreachable()
-        try:
+        with own_session(DEFAULT_DB_ALIAS):
             return view(request, *args, **kwargs)
-        finally:
-            connection.close()
 
-    return looking_on
+    return in_own_session
 
 
 def button(view: View) -> View:
-    """For staff with the permission; 403 for other staff."""
+    """Let staff with the permission use the view; answer 403 to other staff."""
 
     @wraps(view)
     def for_permitted(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:

@@ -1,49 +1,49 @@
-"""What the buttons do. Each answers with one sentence for the person who pressed it."""
+"""The actions of the buttons. Each returns one sentence for the person who pressed it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from io import StringIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from token_rotation import wording
-from token_rotation.distributed.cancel import halt
-from token_rotation.distributed.dispatch import ensure_spreadable, hand_out
-from token_rotation.distributed.records import input_of
-from token_rotation.errors import NotSpreadableError, RotationError, WithdrawnError
-from token_rotation.operations.errors import BatchError, NotRunningError, UnavailableError
-from token_rotation.operations.execution.dispatch import ensure_worker
+from token_rotation.distributed.cancel import cancel_waiting
+from token_rotation.distributed.dispatch import dispatch, ensure_dispatchable
+from token_rotation.distributed.inputs import input_of
+from token_rotation.errors import NotDispatchableError, RotationError, WithdrawnError
+from token_rotation.operations.errors import NotRunningError, OperationError, UnavailableError
+from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
-from token_rotation.page.records import pace_now, running_rotation
+from token_rotation.page.running.records import read_records, running_rotation
+from token_rotation.page.running.running import pace_now
+from token_rotation.postgres.connection import reading
 from token_rotation.postgres.failures import reason_of
-from token_rotation.run.record import DATABASE_ERRORS
-from token_rotation.run.run import Run
+from token_rotation.postgres.statements import LIMIT_LOCK_WAIT
+from token_rotation.run.pending import look
+from token_rotation.run.recording.record import DATABASE_ERRORS
 from token_rotation.selection.target import Target
+from token_rotation.sql.single_start import wait_for_other_start
 
 ENDED = "Operation {} has ended meanwhile; nothing was changed."
+START_WAITS_MS = 20_000
 
 
 class RefusedError(Exception):
-    """What was asked for was not done; the message says why, and what to do instead."""
+    """The request was not carried out; the message says why, and what to do instead."""
 
 
 def start(target: Target, pace: Pace, user: Any) -> str:
-    """Hand the pending rows to the Celery workers.
+    """Hand the pending rows to the Celery workers, unless a rotation is at work.
 
-    Raises RefusedError, with the command to type where no worker can do it.
+    Raises RefusedError, with the command to type if no worker can do it.
     """
     try:
-        ensure_spreadable(target.database)
+        ensure_dispatchable(target.database)
         ensure_worker()
-        pending = Run(target, progress_mode="none", out=StringIO(), err=StringIO()).look()
-        if pending.rows == 0:
-            return "Nothing is pending; nothing was started."
-        options = RotationOptions(
-            pause_seconds=pace.pause_seconds, traffic_batch_rows=pace.traffic_batch_rows
-        )
-        rotation, ranges = hand_out(target, options, pending, started_by=user)
-    except (NotSpreadableError, UnavailableError) as error:
+        with _one_start_at_a_time(target):
+            return _start(target, pace, user)
+    except (NotDispatchableError, UnavailableError) as error:
         raise RefusedError(
             f"Nothing was started: {error}. This works without workers, in a terminal: "
             f"{target.command}"
@@ -55,30 +55,58 @@ def start(target: Target, pace: Pace, user: Any) -> str:
         ) from None
     except RotationError as error:
         raise RefusedError(f"Nothing was started: {error}") from None
+
+
+def _start(target: Target, pace: Pace, user: Any) -> str:
+    at_work = read_records(target).at_work
+    if at_work:
+        return f"Operation {at_work[0].operation.pk} is at work already; no other was started."
+    pending = look(target).count
+    if pending.rows == 0:
+        return "Nothing is pending; nothing was started."
+    options = RotationOptions(
+        pause_seconds=pace.pause_seconds, traffic_batch_rows=pace.traffic_batch_rows
+    )
+    rotation, ranges = dispatch(target, options, pending, started_by=user)
     return (
         f"Operation {rotation.pk}: {pending.rows:,} pending rows in "
         f"{wording.things(ranges, 'range')} are with the workers."
     )
 
 
+@contextmanager
+def _one_start_at_a_time(target: Target) -> Iterator[None]:
+    """Make a second click on Start wait until the first one has its record.
+
+    Waits 20 s at most, then raises StatementError.
+    """
+    limit = {"lock_timeout_ms": START_WAITS_MS}
+    with (
+        reading(target.database) as connection,
+        connection.transaction(LIMIT_LOCK_WAIT, values=limit),
+    ):
+        connection.row(wait_for_other_start(), {"label": target.label})
+        yield
+
+
 def stop(target: Target, number: int) -> str:
-    """Ask a rotation to end after its batch. Raises RefusedError."""
+    """Ask a rotation to stop after its current batch. Raises RefusedError."""
     try:
         operation = running_rotation(target, number)
         if operation is None:
             raise RefusedError(ENDED.format(number))
         operation.request_stop()
-        if input_of(operation).get("spread"):
-            halt(operation)
+        if input_of(operation).get("distributed"):
+            cancel_waiting(operation)
     except NotRunningError:
         raise RefusedError(ENDED.format(number)) from None
-    except (*DATABASE_ERRORS, BatchError, RotationError) as error:
-        raise RefusedError(f"It may not have been stopped: {_words(error)}") from None
-    return f"Operation {number} was asked to end after its batch."
+    except (*DATABASE_ERRORS, OperationError, RotationError) as error:
+        raise RefusedError(f"It may not have been stopped: {_reason(error)}") from None
+    return f"Operation {number} stops after its current batch."
 
 
 def change_pace(target: Target, number: int, choose: Callable[[Pace], Pace]) -> str:
-    """Ask a rotation to go on at the pace that ``choose`` makes of its present one.
+    """Ask a rotation to go on at the pace that ``choose`` returns for its current one.
 
     Raises RefusedError, as ``choose`` may.
     """
@@ -91,9 +119,9 @@ def change_pace(target: Target, number: int, choose: Callable[[Pace], Pace]) -> 
     except NotRunningError:
         raise RefusedError(ENDED.format(number)) from None
     except DATABASE_ERRORS as error:
-        raise RefusedError(f"The pace was left as it was: {_words(error)}") from None
+        raise RefusedError(f"The pace was left as it was: {_reason(error)}") from None
     return f"Operation {number} goes on with {pace}, in about a second."
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return reason_of(error) if isinstance(error, DATABASE_ERRORS) else str(error)

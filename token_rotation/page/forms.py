@@ -1,4 +1,4 @@
-"""What people may type."""
+"""The form of a pace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from token_rotation.pacing.pace import LONGEST_PAUSE_SECONDS, MOST_ROWS, Pace
 
 
 class PaceForm(forms.Form):
-    """A pace. What is left out of the request stays as in ``before``."""
+    """A pace. Fields that the request leaves out stay as in ``before``."""
 
     max_rows_per_second = forms.IntegerField(min_value=1, max_value=MOST_ROWS, required=False)
     pause_seconds = forms.FloatField(min_value=0, max_value=LONGEST_PAUSE_SECONDS)
@@ -25,12 +25,12 @@ class PaceForm(forms.Form):
 
     @property
     def pace(self) -> Pace:
-        """Only of a valid form."""
+        """The chosen pace of a valid form."""
         return replace(self._before, **self.cleaned_data)
 
     @property
     def complaint(self) -> str:
-        """What is wrong, in one sentence."""
+        """All errors, on one line."""
         said = (
             f"{NAMES[name]}: {' '.join(map(str, errors))}" for name, errors in self.errors.items()
         )
@@ -40,5 +40,5 @@ class PaceForm(forms.Form):
 NAMES = {
     "max_rows_per_second": "Rows per second",
     "pause_seconds": "Pause",
-    "traffic_batch_rows": "Batch beside traffic",
+    "traffic_batch_rows": "Rows a batch beside traffic",
 }

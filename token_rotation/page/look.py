@@ -1,4 +1,4 @@
-"""Looks at the tables themselves, shared by everybody who watches."""
+"""Cached reports of the tables, shared by all viewers of a process."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from token_rotation.reporting.report import Report, make_report
 from token_rotation.selection.target import Target
 
 REST_TIMES = 30
-"""A look is good for so many times what it took: watching costs about 3 % of one connection."""
+"""A look is reused for 30 times its duration, so that viewing uses about 3 % of one connection."""
 
 SHORTEST_REST_SECONDS = 1.5
 LONGEST_REST_SECONDS = 120.0
 GUARD_REST_SECONDS = 5.0
-"""The guard is looked at more often than a large table is counted: it costs next to nothing."""
+"""The guard is checked more often than a large table is counted, since that costs little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look has found, or in words why there was nothing to be found.
+    """The report of a table, or the error that prevented it.
 
-    ``counted_at`` is when the count was over, in seconds since 1970 by the database's clock, so
-    that what running rotations have done since can be taken off.
+    ``counted_at`` is when the count ended, in seconds since 1970 by the database's clock. Rows that
+    running rotations did later are subtracted from the count.
     """
 
     report: Report | None
@@ -39,9 +39,9 @@ class Look:
     moment: Hashable = None
 
     def pending_rows(self, rows_since: int) -> int | None:
-        """Pending rows when so many were done since ``counted_at``; None when unknown.
+        """Return the pending rows if ``rows_since`` were done after the count; None if unknown.
 
-        0 only when the look itself has found nothing pending: figures of progress never say so.
+        0 only if the look itself found nothing pending: progress alone never proves that.
         """
         if self.report is None:
             return None
@@ -50,13 +50,13 @@ class Look:
 
 
 def inspect_now(target: Target) -> GuardState:
-    """Guard, columns and indexes. Raises RotationError."""
+    """Inspect guard, columns and indexes. Raises RotationError."""
     with reading(target.database) as connection:
         return inspect(connection, target)
 
 
 class Looks:
-    """The last look at each target, in one process. For any number of threads."""
+    """The last look at each target, for all threads of a process."""
 
     def __init__(
         self,
@@ -71,10 +71,11 @@ class Looks:
         self._locks: dict[str, Lock] = {}
 
     def at(self, target: Target, moment: Hashable, now: Callable[[], float]) -> Look:
-        """A look that is fresh enough and no older than ``moment``, which is another value when
-        something has begun or ended. ``now`` asks the database's clock.
+        """Return a look that is fresh enough.
 
-        While another thread looks, those who have an earlier look to show do not wait.
+        ``moment`` changes when a rotation starts or ends; a look with another moment is not
+        reused. ``now`` reads the database's clock. While one thread takes a new look, others get
+        the last one, if there is one.
         """
         last = self._last.get(target.label)
         if last is not None and self._is_good(last, moment):
@@ -93,7 +94,7 @@ class Looks:
             lock.release()
 
     def forget(self, target: Target) -> None:
-        """Look anew the next time."""
+        """Take a new look the next time."""
         self._last.pop(target.label, None)
 
     def _is_good(self, look: Look, moment: Hashable) -> bool:
@@ -103,7 +104,7 @@ class Looks:
         return look.moment == moment and self._clock() < look.good_until
 
     def _with_guard(self, target: Target, look: Look) -> Look:
-        """The look with the guard as it is now; a failure is one of the whole look."""
+        """Return the look with the current guard; a failure makes the whole look fail."""
         soon = self._clock() + GUARD_REST_SECONDS
         if look.report is None:
             return replace(look, guard_good_until=look.good_until)
@@ -121,7 +122,7 @@ class Looks:
         except RotationError as reason:
             error = reason
         seconds = self._clock() - started_at
-        times = 0 if report is None else REST_TIMES  # what has failed is tried again soon
+        times = 0 if report is None else REST_TIMES  # after a failure, look again soon
         rest = min(LONGEST_REST_SECONDS, max(SHORTEST_REST_SECONDS, times * seconds))
         # After the count, so that rows done during it are counted as pending rather than twice.
         counted_at = database_now()

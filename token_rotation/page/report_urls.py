@@ -1,4 +1,4 @@
-"""URLs of reports on rotations."""
+"""URL of the progress report; the page links it where it is included."""
 
 from django.urls import path
 

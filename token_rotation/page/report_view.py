@@ -18,10 +18,9 @@ from token_rotation.targets.discovery import find_targets
 @require_safe
 @staff_member_required
 def progress_report(request: HttpRequest) -> HttpResponseBase:
-    """For staff: how far each stretch of keys is, and how much was rotated in each hour.
+    """Stream staff the progress of each range of keys, and the rows rotated in each hour.
 
-    The session bears the rotation's name, or a rotation would make its small batches for as long
-    as somebody looks how far it is.
+    The session has the rotation's name, so that no rotation makes smaller batches because of it.
     """
     try:
         targets = find_targets(DEFAULT_DB_ALIAS)

@@ -11,7 +11,7 @@ from token_rotation.targets.discovery import find_targets
 
 
 def shown_targets() -> tuple[Target, ...]:
-    """Each rotating token of an installed model, on the database that the model is written to.
+    """Return each rotating token of an installed model, on the database it is written to.
 
     Raises TokenSourceError as ``find_targets`` does.
     """
@@ -24,7 +24,7 @@ def shown_targets() -> tuple[Target, ...]:
 
 
 def target_labelled(label: str) -> Target | None:
-    """The shown target of that label; None where there is none."""
+    """Return the shown target with that label, or None."""
     return next((target for target in shown_targets() if target.label == label), None)
 
 

@@ -1,4 +1,13 @@
-"""URLs of the rotation page."""
+"""URLs of the rotation page.
+
+In a project's URLconf, under any prefix::
+
+    path("rotation/", include("token_rotation.page.urls")),
+    path("rotation/", include("token_rotation.page.report_urls")),  # the CSV report, optional
+
+INSTALLED_APPS needs "token_rotation.page" and "django.contrib.staticfiles". Staff log in through
+the admin, or through LOGIN_URL in a project without the admin's URLs.
+"""
 
 from django.urls import path
 

@@ -17,21 +17,21 @@ from django_htmx.middleware import HtmxDetails
 from token_rotation.errors import RotationError
 from token_rotation.pacing.pace import Pace
 from token_rotation.page import commands
-from token_rotation.page.access import button, may_control, onlooker, staff_page
+from token_rotation.page.access import button, may_control, staff_page, watching
 from token_rotation.page.commands import RefusedError
 from token_rotation.page.forms import PaceForm
 from token_rotation.page.look import looks
-from token_rotation.page.panel import Panel, Piece, panel_of
+from token_rotation.page.panel.panel import Panel, Piece, panel_of
 from token_rotation.page.targets import shown_targets, target_labelled
 from token_rotation.selection.target import Target
 
-HELD_BACK = 204  # nothing is new, so nothing is sent
+NOTHING_NEW = 204
 
 
 @require_safe
 @staff_page
 def page(request: HttpRequest) -> HttpResponse:
-    """Everything, also for a browser without scripts."""
+    """Show the whole page, which also works without scripts."""
     panels: list[Panel] = []
     problem = None
     try:
@@ -42,18 +42,18 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@onlooker
+@watching
 @staff_page
 def live(request: HttpRequest) -> HttpResponse:
-    """The pieces that the asking page does not have in their present version.
+    """Send the pieces that have changed since the open page got them.
 
-    ``seen`` names those that it has, as id:version.
+    ``seen`` names the pieces that it has, as id:version.
     """
     seen = set(request.GET.getlist("seen"))
     try:
         panels = _panels(request)
     except RotationError:
-        return HttpResponseClientRefresh()  # the page says what is wrong, and does not ask again
+        return HttpResponseClientRefresh()  # the page names the problem and stops polling
     changed = [
         piece
         for panel in panels
@@ -61,7 +61,7 @@ def live(request: HttpRequest) -> HttpResponse:
         if f"{piece.id}:{piece.version}" not in seen
     ]
     if not changed:
-        return HttpResponse(status=HELD_BACK)
+        return HttpResponse(status=NOTHING_NEW)
     return HttpResponse(_rendered(request, changed))
 
 
@@ -109,7 +109,7 @@ def _chosen(request: HttpRequest, before: Pace) -> Pace:
 
 
 def _answer(request: HttpRequest, target: Target, do: Callable[[], str]) -> HttpResponse:
-    """Do it and say what came of it: beside the new pieces, or after a redirect."""
+    """Act, then send the outcome with the new pieces, or after a redirect."""
     try:
         sentence, level = do(), messages.SUCCESS
     except RefusedError as error:

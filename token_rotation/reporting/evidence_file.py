@@ -1,4 +1,4 @@
-"""A JSON file that is there as a whole or not at all."""
+"""A JSON file that is written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from token_rotation.errors import EvidenceError
 
 
 class EvidenceFile:
-    """Where evidence will be written; a file there, or where a link leads to, is replaced."""
+    """Where evidence will be written.
+
+    A file there, or one that a link names, is replaced.
+    """
 
     def __init__(self, name: str) -> None:
         """Raises EvidenceError when it could not be written now."""
@@ -28,7 +31,7 @@ class EvidenceFile:
             ) from None
 
     def write(self, document: dict[str, Any]) -> None:
-        """Raises EvidenceError; what was there before is there still."""
+        """Raises EvidenceError; then the file that was there before is unchanged."""
         try:
             with self._beside() as (file, name):
                 json.dump(document, file, indent=2)
@@ -39,12 +42,15 @@ class EvidenceFile:
         except OSError as error:
             raise EvidenceError(
                 f"the evidence {self._path} could not be written: {error.strerror}. What was said "
-                "before is so; --report --evidence writes it again"
+                "before is true; --report --evidence writes the file again"
             ) from None
 
     @contextmanager
     def _beside(self) -> Iterator[tuple[TextIO, str]]:
-        """A file in the same directory, removed at the end unless it was renamed."""
+        """Open a file in the same directory.
+
+        Remove it at the end unless it was renamed.
+        """
         number, name = mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
         try:
             with os.fdopen(number, "w", encoding="utf-8") as file:
@@ -56,5 +62,5 @@ class EvidenceFile:
 def _place_of(name: str) -> Path:
     path = Path(name).resolve()
     if path.exists() and not path.is_file():
-        raise OSError(None, "it is there, and no regular file")
+        raise OSError(None, "it exists and is no regular file")
     return path

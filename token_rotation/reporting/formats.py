@@ -13,18 +13,21 @@ from token_rotation.reporting.report import Report
 
 
 def as_text(reports: Sequence[Report]) -> str:
-    """A block of lines a target, for people."""
+    """Return a block of lines for each target, for people."""
     return "\n\n".join(_block(report) for report in reports)
 
 
 def as_json(reports: Sequence[Report]) -> str:
-    """One object for one target; a list of objects for several."""
+    """Return one object for one target, a list of objects for several."""
     objects = [report.as_dict() for report in reports]
     return json.dumps(objects[0] if len(objects) == 1 else objects, indent=2)
 
 
 def as_csv(reports: Sequence[Report]) -> str:
-    """A header and a line a target; the guard is "ok" or its problems; unknown is empty."""
+    """Return a header and a line for each target.
+
+    The guard is "ok" or its problems.
+    """
     lines = io.StringIO()
     rows = [
         {**report.as_dict(), "guard": _guard(report), "advice": "; ".join(report.advice)}

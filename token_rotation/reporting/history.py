@@ -11,14 +11,16 @@ from token_rotation import wording
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_error, read_number, read_object
-from token_rotation.run.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from token_rotation.selection.target import Target
 
 LAST_RUNS = 5
 
 
 def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
-    """Up to five, the latest first, as plain values for JSON; none where there are no records.
+    """Return up to five, the latest first, as plain values for JSON.
+
+    None without records.
 
     A run that was killed stays "running", with the time of its last sign of life.
     """
@@ -26,7 +28,7 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
     found = records.filter(input_data__contains={"model": target.label})[:LAST_RUNS]
     try:
         with briefly(target.database):
-            return tuple(as_values(operation) for operation in found)
+            return tuple(as_values(operation) for operation in found.readable())
     except DATABASE_ERRORS:  # records are for people to read: a report is one without them, too
         return ()
     finally:
@@ -35,10 +37,9 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
 
 def as_line(run: dict[str, Any]) -> str:
     """``operation 7, started 2026-01-05 10:00 by ann@db1: complete, 1,000 rows in 0:00:02``."""
-    started = datetime.fromisoformat(run["started_at"]).strftime("%Y-%m-%d %H:%M")
     line = (
-        f"operation {run['operation']}, started {started} by {run['started_by'] or wording.UNKNOWN}"
-        f"{', spread' if run['spread'] else ''}: {run['outcome'].replace('_', ' ')}, "
+        f"operation {run['operation']}, {_started(run)} by {run['started_by'] or wording.UNKNOWN}"
+        f"{', distributed' if run['distributed'] else ''}: {run['outcome'].replace('_', ' ')}, "
         f"{run['rotated_rows']:,} rows"
     )
     if run["seconds"] is None:
@@ -46,8 +47,17 @@ def as_line(run: dict[str, Any]) -> str:
     return f"{line} in {wording.duration(run['seconds'])}"
 
 
+def _started(run: dict[str, Any]) -> str:
+    if run["started_at"] is None:
+        return "not started, asked for"
+    return f"started {datetime.fromisoformat(run['started_at']):%Y-%m-%d %H:%M}"
+
+
 def as_values(operation: BatchOperation) -> dict[str, Any]:
-    """A record as plain values for JSON; the rows of one that runs are those of its last beat."""
+    """Return a record as plain values for JSON.
+
+    A running one has the rows of its last beat.
+    """
     has_ended = operation.status == Status.FINISHED
     output = read_object(operation.output_data) if has_ended else {}
     error = read_error(output.get("error"))
@@ -59,7 +69,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "started_at": _iso(operation.started_at),
         "heartbeat_at": _iso(operation.heartbeat_at),
         "finished_at": _iso(operation.finished_at),
-        "spread": bool(read_object(operation.input_data).get("spread")),
+        "distributed": bool(read_object(operation.input_data).get("distributed")),
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
         "error": error and (error.message or error.type),
         "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),

@@ -1,4 +1,4 @@
-"""Where a target stands: a read-only snapshot for the command and for every other reader."""
+"""Where a target stands: a read-only snapshot for every reader."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from token_rotation.inspection.measure import measure_server, measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.storage import Storage
 from token_rotation.postgres.connection import Connection, reading
+from token_rotation.reporting.guard_values import guard_values
 from token_rotation.selection.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts, sizes and guard of one target, and what to mend before going on.
+    """Counts, sizes and guard of one target, and what to mend first.
 
-    ``complete`` means that nothing is pending and that every guard trigger fires: no leaked token
-    opens anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
+    ``complete``: nothing is pending and every guard trigger fires. So no leaked token opens
+    anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
     """
 
     target: Target
@@ -47,13 +48,13 @@ class Report:
 
     @property
     def next_command(self) -> str | None:
-        """What to type next; None when there is nothing to do."""
+        """Return what to type next; None when there is nothing to do."""
         if self.guard.problems:
             return self.guard.problems[0].mend
         return None if self.complete else self.target.command
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; times as ISO 8601, unknown as None."""
+        """Return plain values for JSON; times as ISO 8601, unknown as None."""
         return {
             "model": self.target.label,
             "database": self.target.database,
@@ -70,13 +71,7 @@ class Report:
             "table_bytes": self.storage.table_bytes,
             "index_bytes": self.storage.index_bytes,
             "dead_rows": self.storage.dead_rows,
-            "guard": {
-                "ok": self.guard.intact,
-                "triggers": self.guard.triggers,
-                "indexes": self.guard.indexes,
-                "problems": [str(problem) for problem in self.guard.problems],
-                "warnings": [str(warning) for warning in self.guard.warnings],
-            },
+            "guard": guard_values(self.guard),
             "advice": list(self.advice),
             "runs": list(self.runs),
             "next_command": self.next_command,
@@ -84,9 +79,9 @@ class Report:
 
 
 def make_report(target: Target, *, exact: bool) -> Report:
-    """Look at the target now. ``exact`` counts however long it takes.
+    """Look at the target now; ``exact`` counts however long it takes.
 
-    Raises NotReadyError when the table or one of its columns is not there to be counted.
+    Raises NotReadyError when the table or one of its columns does not exist.
     """
     bound = None if exact else COUNT_AT_MOST_SECONDS
     with reading(target.database) as connection:
@@ -103,7 +98,7 @@ def _advice(connection: Connection, target: Target, counts: Counts, storage: Sto
     pending = counts.pending.rows
     if pending:
         return advice.before_rotation(measure_server(connection, target), target.table, pending)
-    return advice.after_rotation(storage, counts.total_rows, target.whole_command)
+    return advice.after_rotation(storage, counts.total_rows, target.clean_up_command)
 
 
 def _iso(time: datetime | None) -> str | None:

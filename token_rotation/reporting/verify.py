@@ -1,19 +1,24 @@
-"""How many tokens of a list are still valid."""
+"""How many leaked or retired tokens are still valid."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.column_type import column_type
+from token_rotation.options import ListOptions
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.retired.kept import keeping_retired, retired_as_sentence, still_valid
+from token_rotation.run.selected import only_one, opened_list
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.sql import lists as list_sql
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
+from token_rotation.targets.resolve import HASHES, TOKENS
 
 LINES_A_LOOK = 1_000_000
 
@@ -27,7 +32,9 @@ class Verified:
 
 
 def verify(connection: Connection, target: Target, leak_list: LeakList) -> Verified:
-    """Look every token of a list up, or its SHA-256. Nothing is written but temporary data.
+    """Look every token of a list up, or its SHA-256.
+
+    Nothing is written but temporary data.
 
     Tokens are looked up in chunks, a short transaction each. A SHA-256 can only be found by
     reading the whole table, so these are looked up together. Raises NotReadyError where there is no
@@ -58,8 +65,39 @@ def _count_valid(connection: Connection, target: Target) -> statements.Statement
     return list_sql.count_valid(target, token_type)
 
 
+def verify_list(targets: Sequence[Target], asked: ListOptions, say: Callable[[str], None]) -> bool:
+    """Say how many listed tokens still open something.
+
+    Return True when none does.
+
+    Raises ListError for a list and several targets, and as ``verify``.
+    """
+    target = only_one(targets)
+    with opened_list(target, asked, TOKENS, HASHES) as leak_list:
+        with reading(target.database) as connection:
+            verified = verify(connection, target, leak_list)
+        say(verified_as_sentence(target, leak_list, verified))
+    return verified.valid_lines == 0
+
+
+def verify_retired(targets: Sequence[Target], say: Callable[[str], None]) -> bool:
+    """Say how many rows have a retired token.
+
+    Return True when none does.
+
+    Raises RotationError where no target keeps retired tokens.
+    """
+    none_valid = True
+    for target in keeping_retired(targets):
+        with reading(target.database) as connection:
+            rows = still_valid(connection, target)
+        say(retired_as_sentence(target, rows))
+        none_valid = rows == 0 and none_valid
+    return none_valid
+
+
 def verified_as_sentence(target: Target, leak_list: LeakList, verified: Verified) -> str:
-    """How many listed tokens still open something."""
+    """Say how many listed tokens still open something."""
     of_what = "tokens" if leak_list.kind.name == "tokens" else "SHA-256 of tokens"
     listed = f"{target.label}: {leak_list.name} lists {verified.lines:,} {of_what}"
     if not verified.valid_lines:

@@ -41,7 +41,7 @@ def keeping_retired(targets: Sequence[Target]) -> list[Target]:
         labels = ", ".join(target.label for target in targets)
         raise RotationError(
             f"no retired tokens are kept of {labels}, so that only a list of what leaked can tell: "
-            "--verify FILE. Nothing was done; docs/retired.md says how they are kept"
+            "verify_tokens FILE. Nothing was done; docs/retired.md says how they are kept"
         )
     return keeping
 

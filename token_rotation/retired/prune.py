@@ -1,4 +1,4 @@
-"""Forget tokens that were retired long ago."""
+"""Delete the hashes of tokens that were retired long ago."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ RETRY_SECONDS = 60.0
 
 
 class Pruning:
-    """Reads the table of hashes once from its first to its last page, 32 pages at a time.
+    """Deletes old hashes, 32 pages of their table at a time.
 
-    Each time is one short transaction, of about 3,000 rows at most. What was forgotten stays
-    forgotten when it is ended half-way; ``rows`` counts it.
+    Each step is one short transaction of at most some 3,000 rows. What is deleted stays deleted
+    when it is stopped half-way; ``rows`` counts it.
     """
 
     def __init__(self, database: str, *, older_than_days: int, stop: StopSignal) -> None:
@@ -39,7 +39,7 @@ class Pruning:
         self.rows = 0
 
     def run(self) -> bool:
-        """Whether it came to the end.
+        """Delete them; return True when it came to the end.
 
         Raises NotReadyError where there is no such table, and what RetryLoop raises.
         """

@@ -1,0 +1,4 @@
+"""One rotation for one operator: look, rotate, record, show, sum up.
+
+No SQL, no workers.
+"""

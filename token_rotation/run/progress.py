@@ -1,4 +1,4 @@
-"""How far a rotation is, how fast it goes, and when it will be done."""
+"""How far a rotation is, how fast it goes, when it will be done."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ STEP_SECONDS = 0.1
 class Progress:
     """Done, total, recent rate and remaining time of one rotation.
 
-    The rate is that of the last 30 seconds, waits included, so the remaining time recovers soon
-    after a pause; the mean over the whole run would stay wrong for as long as the pause was.
-    ``total_rows`` is corrected upwards when more rows turn out to be pending than were counted.
+    The rate is that of the last 30 seconds, waits included. So the remaining time recovers soon
+    after a pause, which would distort the mean of the whole run for as long as it lasted.
+    ``total_rows`` grows when more rows turn out to be pending than were counted.
     """
 
     def __init__(
@@ -43,13 +43,21 @@ class Progress:
 
     @property
     def percent(self) -> float:
-        """Between 0 and 100; 100 only when nothing is known to be pending."""
+        """Return 0 to 100.
+
+        100 only when nothing is known to be pending.
+        """
         return wording.percent(self.done_rows, self.total_rows)
 
-    def record(self, rows: int, skipped_rows: int = 0) -> None:
-        """Count one batch that just committed."""
+    def reach(self, done_rows: int, *, skipped_rows: int = 0) -> None:
+        """Note that ``done_rows`` are done so far.
+
+        ``skipped_rows`` are those of the last batch.
+
+        Whoever did the rows has counted them: it is a whole figure. A lower one changes nothing.
+        """
         now = self._clock()
-        self.done_rows += rows
+        self.done_rows = max(self.done_rows, done_rows)
         self.skipped_rows += skipped_rows
         if len(self._recent) < 2 or now - self._recent[-2][0] >= STEP_SECONDS:
             self._recent.append((now, self.done_rows))
@@ -59,7 +67,10 @@ class Progress:
             self._recent.popleft()
 
     def rows_per_second(self) -> float | None:
-        """The rate of the last 30 seconds; None when nothing was done in them."""
+        """Return the rate of the last 30 seconds.
+
+        None when nothing was done in them.
+        """
         now = self._clock()
         in_window = (sample for sample in self._recent if sample[0] >= now - WINDOW_SECONDS)
         since, rows_then = next(in_window, self._recent[-1])
@@ -68,6 +79,9 @@ class Progress:
         return rows / seconds if rows > 0 and seconds > 0 else None
 
     def remaining_seconds(self) -> float | None:
-        """Seconds until done at the recent rate; None when the rate is unknown."""
+        """Return the time until all is done at the recent rate.
+
+        None when the rate is unknown.
+        """
         rate = self.rows_per_second()
         return None if rate is None else self.pending_rows / rate

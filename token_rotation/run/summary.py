@@ -1,72 +1,37 @@
-"""What a run says at its end, to people and to programs."""
+"""What a run says before and after its work."""
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TextIO
+from typing import Any
 
 from token_rotation import wording
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
-from token_rotation.inspection.preflight import GuardState
+from token_rotation.options import RotationOptions
+from token_rotation.run.aftermath import Aftermath
+from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.targets.lookup import ListCount
 
 
-@dataclass(frozen=True, slots=True)
-class Aftermath:
-    """The table after a run; ``pending`` and ``guard`` are None when it could not be looked at.
-
-    ``outside`` is what is pending beside a selection in which nothing is, None where there can be
-    nothing. ``advice`` is about the clean-up, when it is worth it.
-    """
-
-    pending: PendingCount | None
-    guard: GuardState | None
-    unknown_because: str = ""
-    outside: PendingCount | None = None
-    advice: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Nothing of what was selected is pending, and the guard keeps it so."""
-        return bool(self.pending and self.pending.rows == 0 and self.guard and self.guard.holds)
-
-
-def say(line: str, stream: TextIO) -> None:
-    """Print a line; nobody may be there to read it."""
-    with suppress(OSError, ValueError):
-        print(line, file=stream, flush=True)
-
-
-def as_json(result: Result, after: Aftermath | None, error: str | None) -> str:
-    """The last of the JSON lines; unknown is null."""
+def end_event(result: Result, after: Aftermath | None, error: str | None) -> dict[str, Any]:
+    """Return the last of the JSON lines; unknown is None."""
     pending = after.pending if after else None
-    return json.dumps(
-        {
-            "event": "end",
-            "outcome": "error" if error else result.outcome.name.lower(),
-            "error": error,
-            "rotated_rows": result.rotated_rows,
-            "pending_rows": pending.rows if pending else None,
-            "pending_is_estimate": pending.is_estimate if pending else None,
-            "pending_rows_outside": after.outside.rows if after and after.outside else None,
-            "guard_holds": after.guard.holds if after and after.guard else None,
-            "batches": result.batches,
-            "retries": result.retries,
-            "seconds": round(result.seconds, 3),
-            "vacuums": result.vacuums,
-            "vacuum_seconds": round(result.vacuum_seconds, 3),
-            "waited_seconds": {kind: round(s, 3) for kind, s in result.waited_seconds.items()},
-        }
-    )
+    return {
+        "event": "end",
+        **result_values(result),
+        **({"outcome": "error"} if error else {}),
+        "error": error,
+        "pending_rows": pending.rows if pending else None,
+        "pending_is_estimate": pending.is_estimate if pending else None,
+        "pending_rows_outside": after.outside.rows if after and after.outside else None,
+        "guard_holds": after.guard.holds if after and after.guard else None,
+    }
 
 
 def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: str) -> str:
-    """What was done, why it ended, what is left, and the command ``to_go_on``."""
+    """Say what was done, why it ended, what is left, how to go on."""
     pending = after.pending
     if after.complete and result.batches == 0:
         return f"{target.label}: {_nothing_pending(target, after)}; nothing was written."
@@ -90,14 +55,14 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
 
 
 def cut_off_as_sentence(target: Target, to_go_on: str) -> str:
-    """What to type after a kill, whose last word nobody hears."""
+    """Say beforehand what to type after a kill."""
     time = target.selection.issued_before
     moment = "–" if time is None else time.isoformat()
     return f"{target.label}: tokens issued before {moment}. To go on after a kill: {to_go_on}"
 
 
 def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
-    """What a list means, before anything is done about it."""
+    """Say which rows a list means, before anything is rotated."""
     name, kind = leak_list.name, leak_list.kind.name
     stored = wording.count(count.stored_rows, is_estimate=count.is_estimate)
     meant = wording.count(count.meant_rows, is_estimate=count.is_estimate)
@@ -112,6 +77,28 @@ def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
         f"{name}: {leak_list.lines:,} {kind}, {stored} rows have one of them, {meant} of these are "
         f"to be rotated{left_out}."
     )
+
+
+def plan_as_sentence(target: Target, options: RotationOptions, pending: PendingCount) -> str:
+    """Say what a rotation would do."""
+    rows = wording.count(rows_to_rotate(options, pending))
+    size = (
+        f"sized to {options.target_batch_seconds:g} s each"
+        if options.batch_rows is None
+        else f"of {options.batch_rows:,} rows"
+    )
+    return (
+        f"{target.label}: would rotate {rows} of "
+        f"{wording.count(pending.rows, is_estimate=pending.is_estimate)} pending rows in "
+        f"batches {size}, {options.workers} at a time, on up to {options.most_connections} "
+        "connections. Guard and indexes are in order. Nothing was written."
+    )
+
+
+def rows_to_rotate(options: RotationOptions, pending: PendingCount) -> int:
+    """Return how many rows a run will rotate."""
+    limit = options.limit_rows
+    return pending.rows if limit is None else min(limit, pending.rows)
 
 
 def _nothing_pending(target: Target, after: Aftermath) -> str:
@@ -147,7 +134,7 @@ def _work(result: Result) -> str:
 
 
 def _reason(result: Result, complete: str) -> str:
-    """Why it ended; ``complete`` when nothing was pending for it."""
+    """Say why it ended; ``complete`` when it found nothing pending."""
     reason = complete if result.outcome is Outcome.COMPLETE else result.outcome.value
     if result.outcome is Outcome.ROWS_LOCKED:
         reason += ": " + (", ".join(map(str, result.blockers)) or "who holds them is unknown")

@@ -1,4 +1,8 @@
-"""Migration operations for a table that serves traffic.
+"""Migration operations for a table that serves traffic. This package is frozen.
+
+Migration files of other projects hold these names and their arguments, and must run for ever. A
+release may add names and optional arguments; it takes none away, and renames none. The tests run
+migrations that an earlier ``makemigrations`` wrote.
 
 A DDL statement that waits for its lock makes every later query on the table wait behind it. These
 operations wait at most ``TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS`` (default 100) at a time, give way,
@@ -20,6 +24,7 @@ from token_rotation.schema.operations import (
 )
 from token_rotation.schema.other_app import OnTableOf
 from token_rotation.schema.refusal import ChangeRefusedError
+from token_rotation.triggers.retired import UnconditionalSql
 
 __all__ = [
     "AddFieldPolitely",
@@ -34,5 +39,21 @@ __all__ = [
     "RemoveTriggerPolitely",
     "ReplaceTriggerPolitely",
     "RowsPendingError",
+    "UnconditionalSql",
     "UnexpectedIndexError",
 ]
+
+# ``makemigrations`` writes a class as its module and its name: those that stay.
+for _written in (
+    AddFieldPolitely,
+    AddIndexConcurrentlyPolitely,
+    AddTriggerPolitely,
+    AlterFieldPolitely,
+    CreateModelPolitely,
+    EnsureRotated,
+    OnTableOf,
+    RemoveTriggerPolitely,
+    ReplaceTriggerPolitely,
+    UnconditionalSql,
+):
+    _written.__module__ = __name__

@@ -24,7 +24,7 @@ class Kind:
     @property
     def option(self) -> str:
         """The command-line option that says that a list holds this kind."""
-        return "--hashed" if self.name == "hashes" else f"--list-of {self.name}"
+        return f"--list-of {self.name}"
 
     def accepts(self, text: str) -> bool:
         try:

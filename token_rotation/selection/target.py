@@ -52,6 +52,14 @@ class Target:
     @property
     def whole_command(self) -> str:
         """The same command without a selection, for options that concern the whole table."""
+        return self._typed("rotate_tokens")
+
+    @property
+    def clean_up_command(self) -> str:
+        """The command that cleans up after a rotation."""
+        return self._typed("clean_up_tokens")
+
+    def _typed(self, command: str) -> str:
         label = "" if self.is_only else f" {self.label}"
         suffix = "" if self.database == "default" else f" --database {self.database}"
-        return f"python manage.py rotate_tokens{label}{suffix}"
+        return f"python manage.py {command}{label}{suffix}"

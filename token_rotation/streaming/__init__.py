@@ -1,4 +1,8 @@
-"""CSV reports whose query may run for minutes, over HTTP. ``stream_csv`` is the way in."""
+"""CSV reports over HTTP whose query may run for minutes; nothing here knows a rotation.
+
+Usable alone: ``from token_rotation.streaming import Query, stream_csv``. A web server whose workers
+must show signs of life attaches itself through ``token_rotation.streaming.web_server``.
+"""
 
 from token_rotation.streaming.query import Query
 from token_rotation.streaming.response import stream_csv

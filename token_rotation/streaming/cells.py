@@ -1,4 +1,4 @@
-"""Values as cells of a CSV file that a spreadsheet may open."""
+"""Values as CSV cells that are safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIMES = (date, time)
 
 
 def cells(row: Iterable[Any]) -> list[Any]:
-    """One row for csv.writer: numbers stay as they are, times become ISO 8601, NULL is empty."""
+    """Return a row for csv.writer: numbers unchanged, times in ISO 8601, NULL empty."""
     return [_cell(value) for value in row]
 
 
@@ -28,9 +28,9 @@ def _cell(value: Any) -> Any:
 
 
 def harmless(text: str) -> str:
-    """The text, with an apostrophe before it if a spreadsheet might run it as a formula.
+    """Return the text, with an apostrophe first if a spreadsheet might run it as a formula.
 
-    Blanks before a formula do not save anybody: some programs take them away.
+    Also after leading blanks: some programs strip them.
     """
     first = text[:1]
     if first in _STARTS_A_FORMULA or (first.isspace() and text.lstrip()[:1] in _STARTS_A_FORMULA):

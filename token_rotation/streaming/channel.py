@@ -1,4 +1,4 @@
-"""Blocks of bytes on their way from one thread to another."""
+"""A bounded queue of byte blocks between two threads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ CAPACITY_BLOCKS = 4
 
 
 class ClosedError(Exception):
-    """Nobody will take another block."""
+    """The reader has closed the channel."""
 
 
 class Channel:
-    """At most CAPACITY_BLOCKS wait to be taken: a slow reader slows the writer down."""
+    """Holds at most CAPACITY_BLOCKS: a slow reader slows the writer down."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -25,9 +25,9 @@ class Channel:
         self._failure: ReportError | None = None
 
     def put(self, block: bytes, *, within_seconds: float) -> None:
-        """Hand a block over, waiting for room.
+        """Add a block; wait for room for at most ``within_seconds``.
 
-        Raises ClosedError when the reader has closed, StoppedError when it makes no room in time.
+        Raises ClosedError if the reader has closed, StoppedError if there is no room in time.
         """
         with self._changed:
             made_room = self._changed.wait_for(
@@ -41,23 +41,21 @@ class Channel:
             self._changed.notify_all()
 
     def end(self, failure: ReportError | None = None) -> None:
-        """Nothing more will come; ``failure`` says why, unless all is well."""
+        """Mark the end, and with ``failure`` why it came early."""
         with self._changed:
             self._ended, self._failure = True, failure
             self._changed.notify_all()
 
     def wait(self, within_seconds: float) -> ReportError | None:
-        """Return when there is something to take or the time is over; the failure, if that is all
-        there is.
-        """
+        """Wait for a block or the end; return the failure if there is no block but a failure."""
         with self._changed:
             self._changed.wait_for(lambda: self._blocks or self._ended, within_seconds)
             return None if self._blocks else self._failure
 
     def take(self, within_seconds: float) -> bytes | None:
-        """The next block; empty at the end, None when nothing came in time.
+        """Return the next block, b"" at the end, None if nothing came in time.
 
-        Raises the failure with which the writer ended, after its last block.
+        After the last block, raises the failure with which the writer ended.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._blocks or self._ended, within_seconds)
@@ -70,14 +68,14 @@ class Channel:
             return b"" if self._ended else None
 
     def close(self) -> None:
-        """For the reader: nothing is wanted any more."""
+        """Refuse all further blocks. The reader calls it."""
         with self._changed:
             self._closed = True
             self._blocks.clear()
             self._changed.notify_all()
 
     def check(self) -> None:
-        """For the writer. Raises ClosedError when nothing is wanted any more."""
+        """Raise ClosedError if the reader has closed. The writer calls it."""
         with self._changed:
             if self._closed:
                 raise ClosedError

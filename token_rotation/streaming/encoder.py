@@ -11,7 +11,7 @@ from token_rotation.streaming.cells import cells
 
 
 class CsvEncoder:
-    """Lines of one file, all with as many cells as it has columns."""
+    """Encode lines of one file, each with a cell for every column."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -25,6 +25,6 @@ class CsvEncoder:
         return text.getvalue().encode()
 
     def last_line(self, reason: str) -> bytes:
-        """The end of a file that is not complete."""
+        """Return the last line of an incomplete file."""
         words = f"INCOMPLETE, do not use this file: {reason}"
         return self.lines([[words, *[None] * (len(self._columns) - 1)]])

@@ -1,24 +1,24 @@
-"""Why a report is refused, or ends early. No message ever holds a value from a row."""
+"""Reasons why a report is refused or ends early. No message holds a value from a row."""
 
 from __future__ import annotations
 
 import psycopg2
 
 _IN_WORDS = {
-    "57014": "its query was cancelled, or took longer than it may",
+    "57014": "its query was cancelled, or took longer than allowed",
     "57P01": "the database is shutting down, or somebody ended the query's session",
     "57P02": "the database crashed",
     "57P03": "the database is starting or stopping",
     "53300": "the database has no connection left",
     "25P03": "the reader took nothing for too long",
-    "25P04": "its transaction took longer than it may",
+    "25P04": "its transaction took longer than allowed",
 }
 
 
 class ReportError(Exception):
-    """What a reader is told; ``status`` is the HTTP status while nothing has been sent yet.
+    """The message is for the reader; ``status`` is the HTTP status if nothing was sent yet.
 
-    ``retry_after_seconds`` is set where asking again later may help.
+    ``retry_after_seconds`` is set if a later request may succeed.
     """
 
     status = 500
@@ -26,7 +26,7 @@ class ReportError(Exception):
 
 
 class BusyError(ReportError):
-    """As many reports as are allowed at a time are being made already."""
+    """REPORTS_AT_MOST reports are running already."""
 
     status = 503
     retry_after_seconds = 60
@@ -40,7 +40,7 @@ class UnreachableError(ReportError):
 
 
 class StoppedError(ReportError):
-    """The server stops, the time is up, or the reader is too slow."""
+    """The server stops, the time limit is over, or the reader is too slow."""
 
     status = 503
     retry_after_seconds = 10
@@ -51,11 +51,11 @@ class QueryError(ReportError):
 
 
 class IncompleteReportError(Exception):
-    """Raised into the web server, so that it ends the connection abnormally."""
+    """Makes the web server end the connection abnormally, so that the client notices."""
 
 
 def query_error(error: psycopg2.Error) -> QueryError:
-    """The condition in words. The server's own message is left out: it may quote data."""
+    """Describe the condition without the server's own message, which may quote data."""
     if error.pgcode is None:
         return QueryError("the connection to the database was lost")
     words = _IN_WORDS.get(error.pgcode, "the database refused its query")

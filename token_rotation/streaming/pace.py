@@ -1,4 +1,4 @@
-"""How many rows to fetch at a time."""
+"""The number of rows to fetch at a time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ FETCH_SECONDS = 0.5
 
 
 class FetchPace:
-    """Starts with one row and doubles, while a fetch is quick and its lines are short.
+    """Start with one row; double it while a fetch is quick and its lines are short.
 
-    Rows of a slow query then leave as they come, and rows of any width need about the same memory.
+    So rows of a slow query leave at once, and rows of any width need about the same memory.
     """
 
     def __init__(self) -> None:
         self.rows = 1
 
     def note(self, *, seconds: float, block_bytes: int) -> None:
-        """Judge the last fetch by how long it took and how many bytes it became."""
+        """Adapt ``rows`` to the duration and the size of the last fetch."""
         if seconds > FETCH_SECONDS or block_bytes > BLOCK_BYTES:
             self.rows = max(1, self.rows // 2)
         elif block_bytes * 2 <= BLOCK_BYTES:

@@ -25,9 +25,9 @@ _log = logging.getLogger(__name__)
 
 
 class Producer(threading.Thread):
-    """Puts the lines of a query's answer into a channel, and how it ended.
+    """Run the query, put its lines into a channel, then mark the end or the failure.
 
-    It is a daemon, so that a process which has to end at once can; the database then notices.
+    A daemon, so that the process can end at once. The database then cancels the query.
     """
 
     def __init__(self, query: Query, encoder: CsvEncoder, channel: Channel, limits: Limits) -> None:
@@ -47,20 +47,20 @@ class Producer(threading.Thread):
             failure = error
         except psycopg2.Error as error:
             failure = query_error(error)
-        except Exception as error:  # noqa: BLE001  (or the reader would wait for ever)
-            # Where it happened, without the exception's text, which may quote a row.
+        except Exception as error:  # noqa: BLE001  (else the reader waits for ever)
+            # The place without the exception's text, which may quote a row.
             where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("A report met %s\n%s", type(error).__name__, where)
-            failure = QueryError(f"the server made a mistake ({type(error).__name__})")
+            _log.error("A report raised %s\n%s", type(error).__name__, where)
+            failure = QueryError(f"the server has a defect ({type(error).__name__})")
         finally:
             self._session.close()
         self._channel.end(failure)
 
     def end(self) -> None:
-        """Cancel the query and return when the thread has ended, or after about three seconds.
+        """Cancel the query; wait for the thread to end, for about three seconds.
 
-        A cancellation that meets no statement is lost, so it is repeated. A thread that is left
-        over is still connecting, and ends when it has.
+        Repeats the cancellation, since one that meets no statement is lost. A thread that outlives
+        this is still connecting, and ends after that.
         """
         self._channel.close()
         for _ in range(CANCEL_TRIES):

@@ -1,4 +1,4 @@
-"""What a report asks the database."""
+"""The query of a report."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from psycopg2 import sql
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One statement with an answer, and the alias of the database that it is put to.
+    """A statement that returns rows, its values, and the alias of its database.
 
-    ``application_name`` is the session's in pg_stat_activity.
+    ``application_name`` names the session in pg_stat_activity.
     """
 
     statement: sql.Composable | str

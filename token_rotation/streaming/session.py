@@ -1,4 +1,4 @@
-"""The database session of one report: a connection, a transaction and a cursor of its own."""
+"""The database session of one report: its own connection, transaction and cursor."""
 
 from __future__ import annotations
 
@@ -10,37 +10,19 @@ from typing import Any
 
 import psycopg2
 from django.db import Error as DjangoError
-from django.db import connections
 
+from token_rotation.postgres.opening import open_raw
 from token_rotation.streaming.errors import BusyError, UnreachableError
 from token_rotation.streaming.pace import FetchPace
 from token_rotation.streaming.query import Query
 from token_rotation.streaming.settings import Limits
+from token_rotation.streaming.sql import BEGIN, LOCK_CLASS, TAKE_PLACE
 
 Row = tuple[Any, ...]
 
-PLACES = 1_919_250_543
-"""The first key of the advisory locks for which reports compete, an arbitrary number."""
-
-# All of it ends with the transaction: behind a transaction-pooling proxy nothing stays in a
-# session. The last three are for a web server that is killed, stopped or cut off: the database
-# then ends the query, or the transaction, by itself.
-_BEGIN = """
-SET TRANSACTION READ ONLY;
-SET LOCAL cursor_tuple_fraction = 1;
-SET LOCAL statement_timeout = %(statement_timeout_ms)s;
-SET LOCAL idle_in_transaction_session_timeout = %(idle_timeout_ms)s;
-SET LOCAL client_connection_check_interval = 1000
-"""
-
-_TAKE_A_PLACE = """
-SELECT place FROM generate_series(1, %(places)s) AS place
-WHERE pg_try_advisory_xact_lock(%(family)s, place) LIMIT 1
-"""
-
 
 class Session:
-    """Opened, read and closed by one thread; ``cancel`` and ``hang_up`` are for others."""
+    """One thread opens, reads and closes it; others may call ``cancel`` and ``hang_up``."""
 
     def __init__(self, query: Query, limits: Limits) -> None:
         self._query = query
@@ -48,51 +30,48 @@ class Session:
         self._raw: Any = None
 
     def open(self) -> None:
-        """Connect and take one of the places that there are for reports.
+        """Connect and take one of the REPORTS_AT_MOST places.
 
         Raises UnreachableError, BusyError and psycopg2's errors.
         """
-        wrapper = connections[self._query.database].copy()
-        wrapper.settings_dict["OPTIONS"]["application_name"] = self._query.application_name
-        wrapper.inc_thread_sharing()
         try:
-            wrapper.connect()
+            self._raw = open_raw(
+                self._query.database,
+                autocommit=False,
+                application_name=self._query.application_name,
+            )
         except (psycopg2.Error, DjangoError):  # whose text may name hosts and users
             raise UnreachableError("the database cannot be reached") from None
-        self._raw = wrapper.connection
-        self._raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
-        self._raw.autocommit = False
+        places = {"lock_class": LOCK_CLASS, "places": self._limits.reports_at_most}
         with self._raw.cursor() as cursor:
-            cursor.execute(_BEGIN, self._timeouts_ms())
-            cursor.execute(
-                _TAKE_A_PLACE, {"family": PLACES, "places": self._limits.reports_at_most}
-            )
+            cursor.execute(BEGIN, self._timeouts_ms())
+            cursor.execute(TAKE_PLACE, places)
             if cursor.fetchone() is None:
                 raise BusyError("other reports are being made at the moment; try again in a minute")
 
     def fetches(self, pace: FetchPace) -> Generator[list[Row]]:
-        """The answer, some rows at a time, as many as ``pace`` says."""
+        """Yield the rows, as many at a time as ``pace`` says."""
         with self._raw.cursor(name="report") as cursor:
             cursor.execute(self._query.statement, self._query.values)
             while rows := cursor.fetchmany(pace.rows):
                 yield rows
 
     def close(self) -> None:
-        """End the transaction, so that the place is free at once, and the connection."""
+        """End the transaction, which frees the place at once, and close the connection."""
         if self._raw is not None:
             with suppress(psycopg2.Error):
                 self._raw.rollback()
             self._raw.close()
 
     def cancel(self) -> None:
-        """Cancel the statement in flight. Nothing happens when there is none."""
+        """Cancel the running statement, if there is one."""
         raw = self._raw
         if raw is not None:
             with suppress(psycopg2.Error):
                 raw.cancel()
 
     def hang_up(self) -> None:
-        """Cut the connection under a thread that still waits for an answer."""
+        """Cut the connection of a thread that still waits for an answer."""
         raw = self._raw
         if raw is not None:
             with (
@@ -104,7 +83,7 @@ class Session:
     def _timeouts_ms(self) -> dict[str, int]:
         return {
             "statement_timeout_ms": _ms(self._limits.seconds_at_most),
-            # After the channel has given up, for which this stands in.
+            # Later than the channel gives up: this is for a process that is gone.
             "idle_timeout_ms": _ms(self._limits.stalled_seconds + 10),
         }
 

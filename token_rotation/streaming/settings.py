@@ -1,4 +1,4 @@
-"""The Django settings of reports, read when one begins."""
+"""Django settings of reports, read when a report begins."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``keep_alive_seconds`` is the longest silence, and half of the time in which a client that
-    has gone is noticed. ``reports_at_most`` counts all processes that use one database.
-    ``stalled_seconds``: a client that takes nothing for so long loses its query.
+    """Limits of one report.
+
+    ``keep_alive_seconds`` is the longest silence; a lost client is noticed within twice this time.
+    A query ends after ``seconds_at_most``, or if its client reads nothing for ``stalled_seconds``.
+    ``reports_at_most`` counts the reports of all processes that use one database.
     """
 
     keep_alive_seconds: float
@@ -22,7 +24,7 @@ class Limits:
 
 
 def limits() -> Limits:
-    """What the settings say. Raises ImproperlyConfigured for anything but numbers above 0."""
+    """Read the settings. Raises ImproperlyConfigured for a value that is not a number above 0."""
     return Limits(
         keep_alive_seconds=_above_zero("REPORT_KEEP_ALIVE_SECONDS", 1.5),
         seconds_at_most=_above_zero("REPORT_SECONDS_AT_MOST", 3600),

@@ -1,4 +1,4 @@
-"""The bytes of a report, as a web server takes them."""
+"""The bytes of a report, as a web server reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from token_rotation.streaming import web_server
 from token_rotation.streaming.channel import Channel
 from token_rotation.streaming.encoder import CsvEncoder
 from token_rotation.streaming.errors import IncompleteReportError, ReportError, StoppedError
-from token_rotation.streaming.keep_alive import Drip
+from token_rotation.streaming.keep_alive import KeepAlive
 from token_rotation.streaming.producer import Producer
 from token_rotation.streaming.query import Query
 from token_rotation.streaming.settings import Limits
@@ -21,25 +21,25 @@ _log = logging.getLogger(__name__)
 
 
 class CsvStream(Iterator[bytes]):
-    """Never empty, never silent for longer than ``keep_alive_seconds``.
+    """Never empty, and never silent for longer than ``keep_alive_seconds``.
 
-    A report that fails ends with a line that says so, and then raises IncompleteReportError. A
-    server calls ``close`` when it is done, whether the client has everything or has gone.
+    A report that fails ends with a line that says so, then raises IncompleteReportError. The web
+    server calls ``close`` when the client has everything or is gone.
     """
 
     def __init__(self, query: Query, columns: Sequence[str], limits: Limits) -> None:
         self._limits = limits
         self._encoder = CsvEncoder(columns)
         self._channel = Channel()
-        self._drip = Drip()
+        self._keep_alive = KeepAlive()
         self._deadline = time.monotonic() + limits.seconds_at_most
         self._producer = Producer(query, self._encoder, self._channel, limits)
         self._pieces = self._all_pieces()
 
     def start(self, within_seconds: float) -> None:
-        """Start the query, and wait so long for its first row.
+        """Start the query; wait for its first row for at most ``within_seconds``.
 
-        Raises the ReportError of a report that has failed by then; none of it was sent yet.
+        Raises the ReportError of a query that fails within this time. Nothing was sent by then.
         """
         self._producer.start()
         failure = self._channel.wait(within_seconds)
@@ -51,23 +51,23 @@ class CsvStream(Iterator[bytes]):
         return next(self._pieces)
 
     def close(self) -> None:
-        """End the query. May be called again."""
+        """End the query. Calling it again does no harm."""
         self._pieces.close()
         self._producer.end()
 
     def _all_pieces(self) -> Generator[bytes]:
-        close_old_connections()  # that of the request itself is not needed any more
+        close_old_connections()  # the request no longer needs its own
         try:
-            yield self._drip.feed(self._encoder.header())
+            yield self._keep_alive.feed(self._encoder.header())
             yield from self._rows()
         except ReportError as failure:
             _log.warning("A report ended early: %s", failure)
             self._producer.end()
-            yield self._drip.rest() + self._encoder.last_line(str(failure))
+            yield self._keep_alive.rest() + self._encoder.last_line(str(failure))
             raise IncompleteReportError(str(failure)) from None
         finally:
             self._producer.end()
-        rest = self._drip.rest()
+        rest = self._keep_alive.rest()
         if rest:
             yield rest
 
@@ -78,4 +78,4 @@ class CsvStream(Iterator[bytes]):
                 raise StoppedError("the server is being restarted; ask for the report again")
             if time.monotonic() > self._deadline:
                 raise StoppedError(f"it took longer than {self._limits.seconds_at_most:g} s")
-            yield self._drip.keep_alive() if block is None else self._drip.feed(block)
+            yield self._keep_alive.filler() if block is None else self._keep_alive.feed(block)

@@ -1,7 +1,7 @@
-"""What the web server and a long response tell each other.
+"""Signals between a web server's worker and the long responses that it sends.
 
-A server whose workers must show that they are alive while they answer, and that wants long
-responses to end when it stops, attaches itself. Others need not.
+Some servers kill a worker that seems silent, and want long responses to end when they stop. Such a
+server calls ``attach`` in each worker. Others need not.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _attached = _Attached()
 
 
 def attach(*, beat: Callable[[], object], is_stopping: Callable[[], bool]) -> None:
-    """Call ``beat`` whenever something was sent; end every report once ``is_stopping()``."""
+    """Call ``beat`` whenever data was sent; end every report once ``is_stopping()`` is True."""
     _attached.beat, _attached.is_stopping = beat, is_stopping
 
 
 def beat() -> None:
-    """The response goes on."""
+    """Tell the server that a response makes progress."""
     _attached.beat()
 
 
 def is_stopping() -> bool:
-    """Whether the server waits for this response to end."""
+    """Return True if the server waits for responses to end."""
     return _attached.is_stopping()

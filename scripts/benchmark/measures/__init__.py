@@ -1,7 +1,7 @@
 """The figures that are taken of every run."""
 
-from benchmark.measure import Measure
 from benchmark.measures.growth import Growth
+from benchmark.measures.measure import Measure
 from benchmark.measures.peak_memory import PeakMemory
 from benchmark.measures.rows_per_second import RowsPerSecond
 from benchmark.measures.wal_per_row import WalPerRow

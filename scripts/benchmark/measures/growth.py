@@ -1,7 +1,7 @@
 """How many times as large as before the table or its indexes are."""
 
-from benchmark.connection import one_value
-from benchmark.recipe import Finished
+from benchmark.processes.connection import one_value
+from benchmark.recipes.recipe import Finished
 
 
 class Growth:

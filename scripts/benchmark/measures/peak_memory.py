@@ -1,6 +1,6 @@
 """The most memory that the client's process had resident."""
 
-from benchmark.recipe import Finished
+from benchmark.recipes.recipe import Finished
 
 
 class PeakMemory:

@@ -1,6 +1,6 @@
 """Rows a second of the work alone: by the rotation's own clock where it has one."""
 
-from benchmark.recipe import Finished
+from benchmark.recipes.recipe import Finished
 
 
 class RowsPerSecond:

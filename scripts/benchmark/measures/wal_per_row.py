@@ -1,7 +1,7 @@
 """Bytes that the server wrote to its log a row, whole pages after the checkpoint included."""
 
-from benchmark.connection import one_value
-from benchmark.recipe import Finished
+from benchmark.processes.connection import one_value
+from benchmark.recipes.recipe import Finished
 
 _POSITION = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 

@@ -1,6 +1,6 @@
 """Seconds from the start of the client to its end."""
 
-from benchmark.recipe import Finished
+from benchmark.recipes.recipe import Finished
 
 
 class WallSeconds:

@@ -4,7 +4,7 @@ The rows of the slow ones are chosen so that a run takes ten to thirty seconds o
 shares of ours under traffic so that a VACUUM runs beside them, as in any longer rotation.
 """
 
-from benchmark.recipe import Recipe, install_triggers, program, rotate_tokens
+from benchmark.recipes.recipe import Recipe, install_triggers, program, rotate_tokens
 
 BASELINE = Recipe("single-update", "single UPDATE", program("single_update"), resumes=False)
 WELL_KNOWN = Recipe(
@@ -42,7 +42,7 @@ PYTHON_TOKENS = Recipe(
     "rotate-python",
     "rotate_tokens, tokens made in Python by random_uuids",
     rotate_tokens(),
-    environment={"DJANGO_SETTINGS_MODULE": "benchmark.python_tokens.settings"},
+    environment={"DJANGO_SETTINGS_MODULE": "benchmark.projects.python_tokens.settings"},
     traffic_share=0.15,
 )
 COMPARED: tuple[Recipe, ...] = (
@@ -66,7 +66,7 @@ COMPARED: tuple[Recipe, ...] = (
         "rotate-retired",
         "rotate_tokens, hashes of retired tokens kept",
         rotate_tokens(),
-        environment={"DJANGO_SETTINGS_MODULE": "benchmark.retired_tokens.settings"},
+        environment={"DJANGO_SETTINGS_MODULE": "benchmark.projects.retired_tokens.settings"},
         rows_at_most=250_000,
         traffic_share=0.25,
         preparation=install_triggers(),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connections
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer, Team, Worker
 from tests.support.databases import make_server_directory
 from tests.support.waiting import until
@@ -70,7 +70,7 @@ def shared_workers(make_worker: Callable[..., Worker]) -> Team:
 @pytest.fixture(scope="session")
 def groups() -> None:
     """The action groups are known to this process, too."""
-    import_module("tests.projects.batch_actions.actions")
+    import_module("tests.projects.worker_actions.actions")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from django.core import mail
 from django.db import transaction
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer, Team, forget_tasks
 from tests.support.waiting import until
 from token_rotation.operations.errors import UnavailableError
@@ -57,7 +57,7 @@ def test_a_task_in_the_queue_outlives_the_brokers_restart(
 def test_without_a_broker_one_line_says_so_and_nothing_is_stored(
     directory: str, settings: Any
 ) -> None:
-    settings.OPERATIONS_CELERY_APP = "tests.projects.batch_actions.unreachable.app"
+    settings.OPERATIONS_CELERY_APP = "tests.projects.worker_actions.unreachable.app"
 
     with pytest.raises(UnavailableError) as raised:
         run("one step", directory=directory)

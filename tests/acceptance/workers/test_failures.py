@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects.batch_actions.actions import LEAKED
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.actions import LEAKED
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import Team
 from tests.support.waiting import until
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.actions.registry import registry
-from token_rotation.operations.execution.dispatch import send
 from token_rotation.operations.execution.run import run
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import send
 
 Finished = Callable[[BatchOperation], BatchOperation]
 
-MAX_RETRIES = 2  # of tests.projects.batch_actions.settings
+MAX_RETRIES = 2  # of tests.projects.worker_actions.settings
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer, Team, Worker
 from tests.support.waiting import until
 from tickets.config.celery import app
-from token_rotation.operations.execution.dispatch import RUN_OPERATION
 from token_rotation.operations.execution.run import run
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import RUN_OPERATION
 from token_rotation.operations.watching.watch import watch
 
 Finished = Callable[[BatchOperation], BatchOperation]

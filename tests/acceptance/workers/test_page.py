@@ -1,6 +1,7 @@
 """The rotation page hands rows to real workers, and changes their pace."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,11 +13,16 @@ from django.test import Client
 from tests.support.celery_workers import Team
 from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak, pending
 from tests.support.waiting import until
+from token_rotation.distributed.dispatch import dispatch
 from token_rotation.metrics.totals import totals_of
 from token_rotation.operations.models import BatchOperation
+from token_rotation.page import commands
 from token_rotation.targets.discovery import find_targets
 
 ROWS = 2_000
+WAITING_FOR_A_START = (
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+)
 
 
 @pytest.fixture
@@ -58,3 +64,43 @@ def test_a_rotation_started_from_the_page_is_done_by_workers_at_the_pace_that_is
     finished(rotation)
     assert rotation.output_data["outcome"] == "complete"
     assert_each_token_changed_once(connection)
+
+
+def test_a_double_click_on_start_starts_one_rotation(
+    operator: Client, monkeypatch: pytest.MonkeyPatch, finished: Callable[[Any], Any]
+) -> None:
+    """The first request lingers where its record is made until the second one is as far."""
+    starts: list[Any] = []
+
+    def dispatch_once_both_are_there(*args: Any, **kwargs: Any) -> Any:
+        starts.append(args)
+        until(lambda: len(starts) == 2 or waits_for_a_start())
+        return dispatch(*args, **kwargs)
+
+    monkeypatch.setattr(commands, "dispatch", dispatch_once_both_are_there)
+    with ThreadPoolExecutor(2) as clicks:
+        answers = list(clicks.map(press_start, [operator, operator]))
+
+    rotation = BatchOperation.objects.of_type("rotation").get()
+    started, refused = sorted(answers, key=lambda answer: "at work already" in answer)
+    assert f"Operation {rotation.pk}: 2,000 pending rows in 1 range are with the" in started
+    assert f"Operation {rotation.pk} is at work already; no other was started." in refused
+    finished(rotation)
+    assert_each_token_changed_once(connection)
+
+
+def waits_for_a_start() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING_FOR_A_START)
+        return bool(cursor.fetchone()[0])
+
+
+def press_start(operator: Client) -> str:
+    """A POST of the same session in the calling thread; what it answers."""
+    client = Client(headers={"HX-Request": "true"})
+    client.cookies = operator.cookies
+    form = {"pause_seconds": "0", "traffic_batch_rows": "0"}
+    try:
+        return client.post("/rotation/tickets.Ticket/start", form).content.decode()
+    finally:
+        connection.close()  # this thread's

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from tests.projects.batch_actions.journal import Journal
+from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer, Team
 from tests.support.waiting import until
 from tickets.config.celery import app
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import InputError
-from token_rotation.operations.execution.dispatch import RUN_OPERATION, send
 from token_rotation.operations.execution.run import run, run_asynchronous
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.broker import RUN_OPERATION, send
 
 Finished = Callable[[BatchOperation], BatchOperation]
 
@@ -104,7 +104,7 @@ def test_what_is_cancelled_during_its_countdown_never_starts(
 
     operation.cancel()
 
-    until(lambda: f"batch operation {number} was cancelled" in workers.log())
+    until(lambda: f"operation {number} was cancelled" in workers.log())
     assert journal.words() == []
 
 
@@ -140,7 +140,7 @@ def test_the_same_task_delivered_again_while_it_runs_waits_and_does_nothing(
             task_id=f"twin-{operation.pk}",
             queue="operations-high",
         )
-    until(lambda: f"batch operation {operation.pk} (three steps) is held" in workers.log())
+    until(lambda: f"operation {operation.pk} (three steps) is held" in workers.log())
 
     journal.open_gate()
 

@@ -6,7 +6,7 @@ from itertools import cycle
 
 import pytest
 
-from token_rotation.engine.allocator import (
+from token_rotation.engine.passes.allocator import (
     LOOK_AHEAD_ROWS,
     LOOK_AHEAD_SECONDS,
     Allocator,

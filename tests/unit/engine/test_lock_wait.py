@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
-from token_rotation.engine.first_row import Fate
+from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.lock_wait import SHORTEST_ATTEMPT_SECONDS, LockWait
 from token_rotation.engine.worker import Worker
 from token_rotation.selection.key_range import EVERY_KEY

@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from token_rotation.engine.batch_outcome import BatchOutcome
 from token_rotation.engine.batch_seconds import EVERY_BOUND, BatchSeconds
-from token_rotation.engine.pass_outcome import PassOutcome, left_of
-from token_rotation.engine.pass_progress import PassProgress
+from token_rotation.engine.batches.batch_outcome import BatchOutcome
+from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
+from token_rotation.engine.passes.pass_progress import PassProgress
 from token_rotation.engine.result import Outcome, Result, mean_seconds
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.selection.key_range import KeyRange

@@ -2,8 +2,8 @@
 
 import pytest
 
-from token_rotation.engine.pass_outcome import PassOutcome
-from token_rotation.engine.pass_progress import FRUITLESS_PASSES, WAITS_IN_VAIN, PassProgress
+from token_rotation.engine.passes.pass_outcome import PassOutcome
+from token_rotation.engine.passes.pass_progress import FRUITLESS_PASSES, WAITS_IN_VAIN, PassProgress
 
 
 def skipped(rows: int) -> PassOutcome:

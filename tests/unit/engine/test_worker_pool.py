@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from token_rotation.engine.allocator import Allocator, InKeyOrder
-from token_rotation.engine.pass_outcome import PassOutcome
+from token_rotation.engine.passes.allocator import Allocator, InKeyOrder
+from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.worker import Worker
 from token_rotation.engine.worker_pool import LOOKS_BEFORE_COMING_BACK, WorkerPool
 from token_rotation.errors import DatabaseGoneError

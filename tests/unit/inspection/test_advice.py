@@ -76,7 +76,7 @@ def test_after_the_end_only_a_clean_up_that_is_worth_it_is_advised() -> None:
     (line,) = after_rotation(Storage(240 * MIB, 90 * MIB, 900_000, (large,)), 1_000_000, command)
     assert line == (
         "900,000 dead rows take room in the table, the index token has 90 MB where 45 MB would do: "
-        "run python manage.py rotate_tokens --finish"
+        "run python manage.py rotate_tokens"
     )
 
 

@@ -54,7 +54,7 @@ def test_lines_and_csv_are_read_and_what_they_hold_is_recognised(
     ],
 )
 def test_what_may_be_either_is_asked_for(text: str, kinds: tuple[Kind, Kind]) -> None:
-    words = {"keys": "--list-of keys", "hashes": "--hashed"}[kinds[1].name]
+    words = {"keys": "--list-of keys", "hashes": "--list-of hashes"}[kinds[1].name]
     with pytest.raises(ListError, match=f"say which with --list-of tokens or {words}"):
         listed(text, *kinds)
     assert listed(text, *kinds, wanted=kinds[1].name).kind is kinds[1]

@@ -10,7 +10,7 @@ def test_a_migration_holds_the_same_statement_as_the_model() -> None:
     for trigger in keep_retired():
         compiled = trigger.compile(Ticket)
         text, imports = MigrationWriter.serialize(compiled.sql)
-        assert imports == {"import token_rotation.triggers.retired"}
+        assert imports == {"import token_rotation.schema"}
         (_, _, kept) = compiled.sql.deconstruct()
         assert str(UnconditionalSql(**kept)) == str(compiled.sql)
         assert "_pgtrigger_should_ignore" not in str(compiled.sql)

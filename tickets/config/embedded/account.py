@@ -22,14 +22,14 @@ def owner_name(path: Path) -> str:
 
 @dataclass
 class ServerAccount:
-    """Who runs the server. `other` is None when that is the account of this process."""
+    """The account that runs the server. ``other`` is None if it is this process's own."""
 
     other: pwd.struct_passwd | None
     groups: set[int] = field(default_factory=set)
 
     @classmethod
     def for_this_process(cls) -> "ServerAccount":
-        """Return this process's own account, but for root an existing one without rights."""
+        """Return this process's own account; for root, an existing one without rights."""
         if os.geteuid() != 0:
             return cls(None)
         known = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -64,10 +64,10 @@ class ServerAccount:
         return stat.S_ISDIR(status.st_mode) and status.st_uid in owners
 
     def allow_search(self, path: Path) -> None:
-        """Let the account reach `path` through the directories above it, and no one else.
+        """Let the account, and nobody else, reach ``path`` through the directories above it.
 
-        A directory closed to others, such as /root, is opened for passing through (not for
-        listing) to its own group, and the server's process joins that group.
+        If a directory such as /root is closed to others, its own group gets the right to pass
+        through it (not to list it), and the server's process joins that group.
         """
         if self.other is None:
             return
@@ -80,9 +80,10 @@ class ServerAccount:
                 directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXGRP)
 
     def allow_use(self, program: Path, trees: Iterable[Path]) -> None:
-        """Let the account run `program` and read what is installed with it in `trees`.
+        """Let the account run ``program`` and read the files installed with it in ``trees``.
 
-        Only a strict umask at installation makes this necessary; again it is the group's way.
+        Needed only after an installation with a strict umask. It uses the files' group, as
+        ``allow_search`` does.
         """
         self.allow_search(program)
         status = program.stat()

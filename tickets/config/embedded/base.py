@@ -13,10 +13,10 @@ from tickets.config.embedded.lease import ensure_server
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection whose server runs while this process, or another one, uses it."""
+    """A connection whose server runs while any process uses it."""
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return psycopg2's parameters, after having started the server if it does not run."""
+        """Start the server unless it runs; return psycopg2's parameters."""
         try:
             ensure_server(self.settings_dict["DIRECTORY"])
         except (ClusterError, OSError) as error:

@@ -1,11 +1,12 @@
-"""The process that starts an embedded server, waits for the last lease to end, and stops it.
+"""The process that starts an embedded server, and stops it after the last lease.
 
 Usage: python -m tickets.config.embedded.keeper DIRECTORY
 
 1. Under start.lock: start the server unless it runs, and try to become the keeper.
-2. Report to the process that asked: "ready", or what went wrong, on one line of stdout.
-3. If there is a keeper already: end. Else wait for users.lock: nobody uses the server any more.
-4. Holding it, and start.lock in case someone who died had asked for a start: stop the server.
+2. Report to the process that asked: "ready", or the error, on one line of stdout.
+3. If there is a keeper already, end. Else wait for users.lock, until nobody uses the server.
+4. With users.lock and start.lock, stop the server. start.lock: a process that died may have asked
+   for a start.
 """
 
 import contextlib
@@ -32,7 +33,7 @@ def main(directory: Path) -> None:
         cluster.start()
         cluster.create_database(DATABASE_NAME)
         outcome = READY
-    except Exception as error:  # noqa: BLE001  (it is the asking process that must hear of it)
+    except Exception as error:  # noqa: BLE001  (for the process that asked)
         outcome = " ".join(f"{error}".split())
     is_keeper = _try_lock(keeper)
     fcntl.flock(starting, fcntl.LOCK_UN)
@@ -42,7 +43,7 @@ def main(directory: Path) -> None:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Try to become the keeper; more than once, as looking for a keeper holds the lock too."""
+    """Try to become the keeper; several times, since a look for a keeper takes the lock too."""
     for _ in range(_LOCK_ATTEMPTS):
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,7 +55,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _report(outcome: str) -> None:
-    """Say how it went, then let go of the pipe: the asking process may be gone already."""
+    """Report the outcome, then release the pipe; the process that asked may be gone."""
     with contextlib.suppress(BrokenPipeError):
         os.write(sys.stdout.fileno(), f"{outcome}\n".encode())
     devnull = os.open(os.devnull, os.O_WRONLY)
@@ -77,6 +78,6 @@ def _stop_after_last_lease(cluster: PostgresCluster, keeper: int, starting: int)
 
 
 if __name__ == "__main__":
-    # The asking process waits for its child, which ends here; the keeper outlives it.
+    # The process that asked waits for its child, which ends here; the keeper outlives it.
     if os.fork() == 0:
         main(Path(sys.argv[1]))

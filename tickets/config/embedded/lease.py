@@ -1,12 +1,12 @@
 """A process's lease on an embedded server: the server runs at least as long as its leases.
 
-Three lock files in the server's directory; the kernel drops their locks when a process ends,
-however it ends. Locks are taken in this order only: users, start, keeper.
+Three lock files are in the server's directory. The kernel releases a lock when its process ends in
+any way. Every process takes locks in this order: users, start, keeper.
 
-users.lock   shared: a process that uses the server, for the rest of its life.
-             exclusive: the keeper; having got it, nobody is left, and nobody can come.
-start.lock   exclusive: whoever is starting or stopping the server.
-keeper.lock  exclusive: the one keeper that will stop the server. See `keeper_lives`.
+users.lock   shared: a process that uses the server, until it ends.
+             exclusive: the keeper; then no process uses the server, and none can begin to.
+start.lock   exclusive: a process that starts or stops the server.
+keeper.lock  exclusive: the one keeper that will stop the server. See ``keeper_lives``.
 """
 
 import fcntl
@@ -49,10 +49,10 @@ def open_lock(path: Path) -> int:
 
 
 def ensure_server(directory: Path) -> None:
-    """Return with the server in `directory` accepting connections to DATABASE_NAME. It keeps
-    running until this process and the processes forked from it have ended.
+    """Make the server in ``directory`` accept connections to DATABASE_NAME.
 
-    Raises ClusterError, or OSError when the directory cannot be used.
+    It runs until this process and the processes forked from it have ended. Raises ClusterError, or
+    OSError if the directory cannot be used.
     """
     with _leases_lock:
         cluster = PostgresCluster(directory)
@@ -66,11 +66,11 @@ def ensure_server(directory: Path) -> None:
 
 
 def keeper_lives(directory: Path) -> bool:
-    """Tell whether a keeper will stop the server in `directory`, for a holder of a lease.
+    """Return True if a keeper will stop the server in ``directory``. Call it with a lease.
 
-    This is a POSIX lock, unlike the others, because the kernel drops POSIX locks of an ending
-    process before its flock() locks. So a keeper that is killed while it holds users.lock is
-    seen as gone by whoever gets a lease next.
+    Unlike the others this is a POSIX lock: the kernel releases the POSIX locks of an ending process
+    before its flock() locks. So the next process that gets a lease sees that a keeper is gone which
+    was killed with users.lock.
     """
     descriptor = open_lock(keeper_lock(directory))
     try:
@@ -94,7 +94,7 @@ def _take_lease(directory: Path) -> None:
 
 
 def _start_keeper(directory: Path) -> None:
-    """Start a keeper and wait until it has started the server, or has left it to another one."""
+    """Start a keeper; wait until it has started the server, or left that to another one."""
     answer = subprocess.run(
         [sys.executable, "-m", "tickets.config.embedded.keeper", str(directory)],
         cwd=_PROJECT_DIRECTORY,

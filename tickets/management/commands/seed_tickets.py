@@ -1,4 +1,4 @@
-"""Fill the ticket table with leaked tickets, to rehearse a rotation on."""
+"""``manage.py seed_tickets``: leaked tickets to rehearse a rotation on."""
 
 import signal
 from typing import Any, Self
@@ -15,9 +15,9 @@ INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
 
 
 class Command(OneLineCommand):
-    """Adds tickets; deletes some only with --reset, and then not without --yes."""
+    """Adds tickets. Deletes tickets only with both --reset and --yes."""
 
-    help = "Add leaked tickets (and fresh ones with --fresh). Only ever adds rows, except --reset."
+    help = "Add leaked tickets, and fresh ones with --fresh. Deletes none without --reset --yes."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -25,27 +25,27 @@ class Command(OneLineCommand):
             type=positive_int,
             default=1_000_000,
             metavar="N",
-            help="how many leaked tickets to add (default: 1000000)",
+            help="add N leaked tickets (default: 1000000)",
         )
         parser.add_argument(
             "--fresh",
             type=positive_int,
             default=0,
             metavar="N",
-            help="also add N tickets whose token is not leaked (default: none)",
+            help="also add N tickets whose token is not leaked (default: 0)",
         )
         parser.add_argument(
-            "--reset", action="store_true", help="empty the table first, messages and all"
+            "--reset", action="store_true", help="first delete every ticket and message"
         )
         parser.add_argument(
-            "--yes", action="store_true", help="with --reset: do delete the tickets that are there"
+            "--yes", action="store_true", help="with --reset: confirm that tickets are deleted"
         )
         parser.add_argument(
             "--database",
             type=database_alias,
             default=DEFAULT_DB_ALIAS,
             metavar="ALIAS",
-            help='the database to fill (default: "default")',
+            help='fill the database ALIAS (default: "default")',
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -97,9 +97,9 @@ class Command(OneLineCommand):
 
 
 class Counted:
-    """Counts the rows that are committed, shows them, and puts off Ctrl-C until they are counted.
+    """Count committed rows, show them, and delay Ctrl-C until they are counted.
 
-    A second Ctrl-C ends the chunk in flight at once.
+    A second Ctrl-C ends the current chunk at once.
     """
 
     def __init__(self, bar: "tqdm[Any]") -> None:
@@ -126,6 +126,6 @@ class Counted:
 
 
 def _reason(error: DatabaseError) -> str:
-    """What went wrong, without the details: they can hold a whole row, its token included."""
+    """Return the reason without its details, which can hold a whole row with its token."""
     diagnosis = getattr(error.__cause__, "diag", None)
     return getattr(diagnosis, "message_primary", None) or "the connection was lost"

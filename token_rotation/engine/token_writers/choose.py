@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.token_writers.evaluated import ExpressionWriter
 from token_rotation.engine.token_writers.index_pages import index_pages
 from token_rotation.engine.token_writers.made import MadeTokensWriter
-from token_rotation.engine.token_writers.prefixed import PrefixedUuidWriter, can_have_prefix
+from token_rotation.engine.token_writers.prefixed import (
+    MOST_ROWS_A_BATCH,
+    PrefixedUuidWriter,
+    can_have_prefix,
+)
 from token_rotation.engine.token_writers.writer import TokenWriter
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
@@ -16,12 +20,21 @@ from token_rotation.tokens.sources import PythonTokens
 
 
 def token_writer(
-    connection: Connection, target: Target, pending: PendingRows, *, independent_tokens: bool
+    connection: Connection,
+    target: Target,
+    pending: PendingRows,
+    *,
+    independent_tokens: bool,
+    largest_batch_rows: int,
 ) -> TokenWriter:
-    """The writer for one connection; with ``independent_tokens`` no tokens share a prefix."""
+    """The writer for one connection.
+
+    Tokens share no prefix with ``independent_tokens``, or where a batch would crowd its prefix.
+    """
     source = target.token_source
+    may_share = not independent_tokens and largest_batch_rows <= MOST_ROWS_A_BATCH
     if isinstance(source, PythonTokens):
         return MadeTokensWriter(connection, target, source, pending)
-    if can_have_prefix(source.expression) and not independent_tokens:
+    if may_share and can_have_prefix(source.expression):
         return PrefixedUuidWriter(target, partial(index_pages, connection, target))
     return ExpressionWriter(target, source.expression)

@@ -1,0 +1,1 @@
+"""One command a file, as Django finds them; nothing else."""

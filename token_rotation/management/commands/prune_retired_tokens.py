@@ -8,27 +8,34 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from token_rotation.command_line.argument_types import database_alias, non_negative_int
+from token_rotation.command_line.argument_types import non_negative_int
+from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
+from token_rotation.management.command import add_database
 from token_rotation.retired.prune import Pruning
 from token_rotation.stop import StopSignal
 
-STOPPED = 3
 MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC
 
 
 class Command(OneLineCommand):
     help = (
-        "Delete the hashes of tokens that were retired more than so many days ago, in short "
-        "transactions. Their tokens are no longer recognised, nor refused. Exit codes: 0 done, "
-        "1 error, 3 stopped before the end."
+        "Delete the hashes of tokens that were retired long ago, in short transactions. Those "
+        "tokens are no longer recognised, nor refused. Exit codes: 0 done, 1 error, 3 stopped "
+        "before the end."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=number_of_days, metavar="DAYS", required=True)
-        parser.add_argument("--database", type=database_alias, default="default", metavar="ALIAS")
+        parser.add_argument(
+            "--older-than",
+            type=number_of_days,
+            metavar="DAYS",
+            required=True,
+            help="delete hashes of tokens that were retired more than this number of days ago",
+        )
+        add_database(parser)
 
     def handle(self, **options: Any) -> None:
         stop, days = StopSignal(), options["older_than"]
@@ -43,7 +50,7 @@ class Command(OneLineCommand):
             line += " Stopped before the end: run the same command again to go on."
         self.stdout.write(line)
         if not complete:
-            sys.exit(STOPPED)
+            sys.exit(ExitCode.UNFINISHED)
 
 
 def number_of_days(text: str) -> int:

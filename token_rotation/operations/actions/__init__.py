@@ -1,0 +1,1 @@
+"""The steps of an operation, declared; nothing here runs them."""

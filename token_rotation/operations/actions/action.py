@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from django.db import InterfaceError, OperationalError
 
@@ -11,10 +11,18 @@ if TYPE_CHECKING:
     from token_rotation.operations.models import BatchOperation
 
 
-class Action(ABC):
-    """Override ``execute``. An instance serves one attempt.
+class Beat(Protocol):
+    """Write a sign of life of the operation; True when somebody has asked it to stop."""
 
-    Workers die: an action whose result was not stored is executed again. Either it does no harm
+    def __call__(
+        self, done: int | None = None, total: int | None = None, live: Any = None
+    ) -> bool: ...
+
+
+class Action(ABC):
+    """One step of an operation: override ``execute``. An instance serves one attempt.
+
+    Workers die: an action whose result was not stored is executed again. So it either does no harm
     twice (is idempotent), or it is ``atomic``.
     """
 
@@ -33,6 +41,9 @@ class Action(ABC):
     # happen once or not at all. Not for work that is long or that commits by itself.
     atomic: ClassVar[bool] = False
 
+    # Seconds between two beats while ``execute`` works; None: a quarter of the lease.
+    beat_every_seconds: ClassVar[float | None] = None
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" not in cls.__dict__:
@@ -46,3 +57,10 @@ class Action(ABC):
         ``operation.beat(done=, total=)`` and ends early when that returns True. A broad ``except``
         must let Celery's SoftTimeLimitExceeded, an Exception, through.
         """
+
+    def beat(self, beat: Beat) -> None:
+        """Write a sign of life, in a thread of the worker while ``execute`` works.
+
+        Override to pass progress to ``beat``, and to act on its answer.
+        """
+        beat()

@@ -15,7 +15,7 @@ class Mode(Enum):
 
 
 class Route(Enum):
-    """Which queue an asynchronous run waits in; workers empty the high one first."""
+    """The queue of an asynchronous run; workers empty the high one first."""
 
     DEFAULT = "default"
     HIGH = "high"
@@ -59,5 +59,5 @@ class ActionGroup:
         self.time_limit_seconds = time_limit_seconds
 
     def get_mode(self, **kwargs: Any) -> Mode:  # noqa: ARG002
-        """How ``run`` runs it, given the keyword arguments of the run."""
+        """The mode of a run with these keyword arguments."""
         return self.mode

@@ -1,6 +1,6 @@
 """The action groups of this project, by name.
 
-Apps register theirs in a module ``actions``, which is imported when Django starts.
+Apps register theirs in a module ``actions``, which Django imports when it starts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Registry:
         return group
 
     def get(self, name: str) -> ActionGroup:
-        """Raises UnknownGroupError, which names those that there are."""
+        """Raises UnknownGroupError, which lists the registered names."""
         try:
             return self._groups[name]
         except KeyError:

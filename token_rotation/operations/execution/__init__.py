@@ -1,0 +1,1 @@
+"""Run an operation: start, claim, perform, beat, finish. Knows no Celery task."""

@@ -1,8 +1,8 @@
-"""One attempt's hold on an operation: of any number of attempts one has it at a time.
+"""The claim of one attempt on an operation: one attempt has it at a time.
 
-The hold is a lease. The attempt's name is in ``runner`` and its heartbeat renews the lease; one
-that was silent for longer may be replaced. Whatever an attempt then writes is refused, because each
-write is made under a lock on the row that still names the attempt.
+A claim is a lease. ``runner`` holds the attempt's name, and its heartbeat renews the lease. An
+attempt that was silent for longer may be replaced. Its later writes are refused: each write locks
+the row, and the row must still name the attempt.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from django.db import router, transaction
 from django.db.models.functions import Now
 
-from token_rotation.operations.errors import ClaimLostError
-from token_rotation.operations.execution.failure import describe
+from token_rotation.operations.errors import ClaimLostError, NotRunningError
+from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_actions, read_number, read_object
@@ -29,7 +29,7 @@ WAITING = "(waiting for its next attempt)"
 
 
 class Claim:
-    """An attempt that has the operation. Every method raises ClaimLostError when it no longer has.
+    """An attempt that holds the operation. Every method raises ClaimLostError once it does not.
 
     What is stored is the operation's ``output_data``: ``actions``, the result of each action in the
     order of the group, and ``losses``, how many workers it has lost.
@@ -47,16 +47,15 @@ class Claim:
     def database(self) -> str:
         return router.db_for_write(BatchOperation)
 
-    def beat(self) -> None:
-        """Renew the lease."""
-        held = BatchOperation.objects.using(self.database).filter(
-            pk=self.operation.pk, status=Status.RUNNING, runner=self.runner
-        )
-        if not held.update(heartbeat_at=Now()):
-            raise ClaimLostError(f"{self.operation} is no longer held by {self.runner!r}")
+    def beat(self, done: int | None = None, total: int | None = None, live: Any = None) -> bool:
+        """Renew the lease and write progress; return True when a stop was requested."""
+        try:
+            return self.operation.beat(done, total, live, runner=self.runner)
+        except NotRunningError:
+            raise self._lost() from None
 
     def store(self, result: dict[str, Any]) -> None:
-        """Store an action's result, in the place of its former one."""
+        """Store an action's result in place of its former one."""
         with self.locked() as stored:
             write(stored, result)
         self.operation.output_data = stored.output_data
@@ -67,7 +66,7 @@ class Claim:
             write(stored, result, runner=WAITING)
 
     def lose(self) -> None:
-        """Leave it to the next attempt after this one's worker has died."""
+        """Leave the operation to the next attempt after this one's worker has died."""
         with self.locked() as stored:
             write(stored, None, runner=WAITING, more_losses=1)
 
@@ -99,12 +98,15 @@ class Claim:
                 .first()
             )
             if stored is None:
-                raise ClaimLostError(f"{self.operation} is no longer held by {self.runner!r}")
+                raise self._lost()
             yield stored
+
+    def _lost(self) -> ClaimLostError:
+        return ClaimLostError(f"{self.operation} is no longer held by {self.runner!r}")
 
 
 def successes(output: Any) -> set[str]:
-    """The actions that need not be executed again."""
+    """The names of the actions that need not run again."""
     done = (each for each in read_actions(output) if each.get("status") == SUCCESSFUL)
     return {name for each in done if isinstance(name := each.get("action"), str)}
 
@@ -120,9 +122,9 @@ def write(
     runner: str | None = None,
     more_losses: int = 0,
 ) -> None:
-    """Change the locked row: a result, who has it, and a sign of life.
+    """Change the locked row: a result, the runner, and the heartbeat.
 
-    A success stays: its COMMIT may have been taken for a failure, because the answer was lost.
+    A success stays: its COMMIT may look like a failure, because the answer was lost.
     """
     output = read_object(stored.output_data)
     if result is not None and result["action"] not in successes(output):

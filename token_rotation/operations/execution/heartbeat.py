@@ -1,16 +1,28 @@
-"""Beats that are sparing with writes, for a loop that does thousands of steps a second."""
+"""The heartbeat of a running operation: from a fast loop, or from a thread beside the work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Event, Thread
 from typing import Protocol
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from token_rotation.operations.errors import OperationError
+from token_rotation.postgres.failures import reason_of
+
+JOIN_AT_MOST_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class Beating(Protocol):
     """What has a heartbeat, such as a BatchOperation."""
 
     def beat(self, done: int | None = None, total: int | None = None) -> bool:
-        """Write progress; whether a stop was asked for."""
+        """Write progress; return True when a stop was requested."""
 
 
 class Heartbeat:
@@ -29,7 +41,7 @@ class Heartbeat:
         self._stop_requested = False
 
     def tick(self, done: int | None = None, total: int | None = None) -> bool:
-        """Whether a stop was asked for, as far as the last beat knows.
+        """Return True when a stop was requested, as far as the last beat knows.
 
         Raises what ``beat`` raises; the next tick then tries again.
         """
@@ -38,3 +50,58 @@ class Heartbeat:
             self._stop_requested = self._operation.beat(done, total)
             self._next_at = now + self._interval_seconds
         return self._stop_requested
+
+
+@contextmanager
+def beating(
+    beat: Callable[[], object],
+    *,
+    interval_seconds: float,
+    database: str,
+    session: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Iterator[None]:
+    """While inside, a thread calls ``beat`` every ``interval_seconds``, whatever the work does.
+
+    The thread has a connection of its own; ``session`` may prepare it. A database error costs one
+    beat, and the next one connects again. An OperationError ends the heartbeat: the operation was
+    finished or taken over, and the work notices when it stores its result.
+    """
+    ended = Event()
+    thread = Thread(
+        target=_beat_until,
+        args=(ended, beat, interval_seconds, database, session),
+        name="operation-heartbeat",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=JOIN_AT_MOST_SECONDS)
+
+
+def _beat_until(
+    ended: Event,
+    beat: Callable[[], object],
+    interval_seconds: float,
+    database: str,
+    session: Callable[[], AbstractContextManager[None]],
+) -> None:
+    is_failing = False
+    try:
+        with session():
+            while not ended.wait(interval_seconds):
+                try:
+                    beat()
+                    is_failing = False
+                except (DatabaseError, InterfaceError) as error:
+                    if not is_failing:  # once an outage, not once a second
+                        logger.warning("no heartbeat: %s", reason_of(error))
+                    is_failing = True
+                    connections[database].close()
+    except OperationError as error:
+        if not ended.is_set():
+            logger.warning("%s", error)
+    finally:
+        connections.close_all()

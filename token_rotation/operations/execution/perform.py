@@ -1,11 +1,12 @@
-"""Execute the actions of an operation, each once, and store how each of them went."""
+"""Execute the actions of an operation, each once, and store their results."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -15,17 +16,19 @@ from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.errors import ClaimLostError, RetryableError, StoppedError
 from token_rotation.operations.execution.claim import FAILED, SUCCESSFUL, Claim, successes
-from token_rotation.operations.execution.failure import describe
+from token_rotation.operations.execution.heartbeat import beating
+from token_rotation.operations.failures.describe import describe
+from token_rotation.operations.options import option
 
 MayRetry = Callable[[Action, Exception], bool]
 
 
 def perform(claim: Claim, group: ActionGroup, *, may_retry: MayRetry) -> None:
-    """Go on with the first action that has no successful result, and finish the operation.
+    """Resume at the first action without a successful result, and finish the operation.
 
-    The operation is finished as failed when an action fails, and the action's error raised. Where
-    ``may_retry`` says so it is handed back instead and RetryableError raised. Raises StoppedError
-    when a stop was asked for between two actions, ClaimLostError.
+    When an action fails, the operation is finished as failed and the action's error raised. Where
+    ``may_retry`` returns True, the operation is handed back instead, and RetryableError raised.
+    Raises StoppedError when a stop was requested between two actions, and ClaimLostError.
     """
     done = successes(claim.operation.output_data)
     for kind in group.actions:
@@ -54,13 +57,14 @@ def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
         return {"action": action.name, "status": status, "seconds": seconds, **more}
 
     try:
-        with transaction.atomic(using=claim.database) if whole else nullcontext():
+        in_one_transaction = transaction.atomic(using=claim.database) if whole else nullcontext()
+        with _heartbeat(claim, action), in_one_transaction:
             value = _json_value(action.execute(claim.operation))
             claim.store(result(SUCCESSFUL, value=value))
     except ClaimLostError:
         raise
     except Exception as error:
-        if not connection.in_atomic_block:  # there it would be closed in any case
+        if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
         failure = result(FAILED, error=describe(error).as_json())
         if may_retry(action, error):
@@ -68,6 +72,17 @@ def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
             raise RetryableError(f"{claim.operation}: {action.name} is tried again") from error
         claim.fail(failure)
         raise
+
+
+def _heartbeat(claim: Claim, action: Action) -> AbstractContextManager[None]:
+    """None inside a transaction: nobody else sees the operation before its end."""
+    if connections[claim.database].in_atomic_block:
+        return nullcontext()
+    return beating(
+        partial(action.beat, claim.beat),
+        interval_seconds=action.beat_every_seconds or option("OPERATIONS_LEASE_SECONDS") / 4,
+        database=claim.database,
+    )
 
 
 def _json_value(value: Any) -> Any:

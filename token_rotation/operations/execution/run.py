@@ -12,12 +12,13 @@ from token_rotation.operations.actions.group import Mode
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import ActionsFailedError, ClaimLostError, InputError
 from token_rotation.operations.execution.claim import Claim
-from token_rotation.operations.execution.dispatch import Dispatch, check_countdown, ensure_broker
+from token_rotation.operations.execution.dispatch import Dispatch
 from token_rotation.operations.execution.perform import perform
-from token_rotation.operations.execution.pulse import Pulse
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
+from token_rotation.operations.queue.broker import ensure_broker
+from token_rotation.operations.queue.limits import check_countdown
 
 
 def run(
@@ -27,7 +28,8 @@ def run(
 
     ``kwargs``, JSON values, are the operation's ``input_data``.
 
-    Raises UnknownGroupError, InputError, and what ``run_synchronous`` or ``run_asynchronous`` does.
+    Raises UnknownGroupError, InputError, and the errors of ``run_synchronous`` or
+    ``run_asynchronous``.
     """
     chosen = registry.get(name).get_mode(**kwargs)
     start = run_synchronous if chosen is Mode.SYNCHRONOUS else run_asynchronous
@@ -37,7 +39,7 @@ def run(
 def run_synchronous(
     name: str, *, context_object: Model | None = None, started_by: Any = None, **kwargs: Any
 ) -> BatchOperation:
-    """Run the group in this process, at once and without retries; the finished operation.
+    """Run the group in this process without retries; return the finished operation.
 
     In a transaction that the caller rolls back, the record goes with it.
 
@@ -52,8 +54,7 @@ def run_synchronous(
     )
     claim = Claim(operation, runner="")
     try:
-        with Pulse(claim):
-            perform(claim, group, may_retry=lambda action, error: False)  # noqa: ARG005
+        perform(claim, group, may_retry=lambda action, error: False)  # noqa: ARG005
     except Exception as error:
         if not claim.results:  # nothing of it has run, so there is nothing to attach
             raise
@@ -72,14 +73,14 @@ def run_asynchronous(
     countdown: float = 0,
     **kwargs: Any,
 ) -> BatchOperation:
-    """Let a worker run the group, ``countdown`` seconds from now; the operation, not finished.
+    """Let a worker run the group, ``countdown`` seconds from now; return the operation.
 
     The task is sent when the caller's transaction is committed. Its only argument is the
-    operation's id. With OPERATIONS_ALWAYS_SYNCHRONOUS it is run in this process at once.
+    operation's id. With OPERATIONS_ALWAYS_SYNCHRONOUS this process runs the group at once.
 
-    Raises UnavailableError when Celery or its broker is missing: before anything is stored; or,
-    when the broker is lost between that and the COMMIT, with the operation finished as failed.
-    Inside a transaction nobody is left to catch this last one, and an alert is sent instead.
+    Raises UnavailableError when Celery or its broker is missing. Nothing is stored then, or, when
+    the broker is lost before the COMMIT, the operation is finished as failed. Inside a transaction
+    nobody can catch that last one any more, so an alert is sent instead.
     Raises UnknownGroupError, InputError.
     """
     group = registry.get(name)

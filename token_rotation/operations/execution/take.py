@@ -1,4 +1,4 @@
-"""Getting a claim: a lock on the row decides whether this attempt may run the operation."""
+"""Take a claim: a lock on the row decides which attempt runs the operation."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from django.db import router, transaction
 
 from token_rotation.operations.errors import GoneError, HeldError, WorkersLostError
 from token_rotation.operations.execution.claim import WAITING, Claim, losses, write
-from token_rotation.operations.execution.failure import describe
+from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
-from token_rotation.operations.queryset import BatchOperationQuerySet
+from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.stored_output import read_object
 
 
 def take(operation_id: int, runner: str) -> Claim:
-    """Start the operation, or go on with it where its last attempt handed it back or died.
+    """Start the operation, or resume it after its last attempt handed it back or died.
 
-    ``runner`` names this attempt: no two that may be alive at once have the same. The same one may
-    call again after a lost answer.
+    ``runner`` names this attempt; no two living attempts may share a name. The same one may call
+    again after a lost answer.
 
-    Raises GoneError, HeldError; WorkersLostError when it has finished the operation as failed,
-    because it has lost more than OPERATIONS_MAX_LOSSES workers.
+    Raises GoneError and HeldError. Raises WorkersLostError after it has finished the operation as
+    failed, because that has lost more than OPERATIONS_MAX_LOSSES workers.
     """
     database = router.db_for_write(BatchOperation)
     with transaction.atomic(using=database):
         found = BatchOperation.objects.using(database).filter(pk=operation_id)
         stored = found.select_for_update(no_key=True).first()
         if stored is None or stored.status == Status.FINISHED:
-            raise GoneError(f"batch operation {operation_id} was cancelled or has finished")
+            raise GoneError(f"operation {operation_id} was cancelled or has finished")
         if stored.status == Status.UNPROCESSED:
             stored.mark_as_running(runner=runner)
             return Claim(stored, runner)
@@ -48,7 +48,7 @@ def take(operation_id: int, runner: str) -> Claim:
 
 
 def _losses_of(stored: BatchOperation, runner: str, found: BatchOperationQuerySet) -> int:
-    """How many workers the running operation has lost; whoever may not take it gets an error."""
+    """Count the workers that the running operation has lost. Raises when it may not be taken."""
     if stored.runner in {runner, WAITING}:
         return losses(stored)
     if not stored.runner:

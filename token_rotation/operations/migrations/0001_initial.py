@@ -1,4 +1,4 @@
-"""The table of batch operations, with the trigger that allows no other change of status."""
+"""The table of operations, with the trigger that allows no other change of status."""
 
 import uuid
 from typing import ClassVar
@@ -11,7 +11,7 @@ import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
-from token_rotation.operations.locks import lock_referenced_tables
+from token_rotation.operations.record.migration_locks import lock_referenced_tables
 
 
 class Migration(migrations.Migration):
@@ -138,11 +138,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "token_rotation_operation",
+                "verbose_name": "operation",
                 "ordering": ["-created_at", "-id"],
                 "get_latest_by": ["created_at", "id"],
-                "permissions": [
-                    ("control_batchoperation", "Can start, stop and pace batch operations")
-                ],
+                "permissions": [("control_batchoperation", "Can start, stop and pace operations")],
                 "indexes": [
                     models.Index(fields=["-created_at", "-id"], name="operations_latest"),
                     models.Index(

@@ -1,4 +1,4 @@
-"""What is wrong with the operations: a line for each, whatever its record holds."""
+"""Find what is wrong with operations: a line each, whatever its record holds."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from token_rotation.operations.actions.registry import registry
-from token_rotation.operations.execution.dispatch import visibility_timeout_seconds
+from token_rotation.operations.failures.alerts import reason
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
-from token_rotation.operations.watching.alerts import reason
-from token_rotation.operations.worker.time_limit import is_time_limit
+from token_rotation.operations.queue.limits import visibility_timeout_seconds
 
 # The operation that a round of the watch is.
 WATCH = "token_rotation.operations.watching.watch"
-# What a look reads of every operation.
+# The columns that are read of every operation.
 IDENTITY = ("operation_type", "created_at", "heartbeat_at")
 
 logger = logging.getLogger(__name__)
 
 
 def troubles(since: datetime) -> dict[str, list[str]]:
-    """What is wrong now, and what has failed since then; lines by kind."""
+    """Lines by kind: what is wrong now, and what has failed since then."""
     silent_for = timedelta(seconds=option("OPERATIONS_STALLED_SECONDS"))
     stalled = BatchOperation.objects.stalled(silent_for).exclude(operation_type=WATCH)
     failed = BatchOperation.objects.filter(
@@ -41,9 +41,9 @@ def troubles(since: datetime) -> dict[str, list[str]]:
 
 
 def overdue() -> Q:
-    """Not started, though no countdown lasts that long: nobody works, or the task was lost.
+    """Match operations that no worker started, though no countdown lasts that long.
 
-    A long queue is not lost as long as those are started that were created before.
+    A long queue is not lost as long as workers start operations that were created before.
     """
     long_ago = Now() - timedelta(seconds=visibility_timeout_seconds())
     ahead_in_the_queue = BatchOperation.objects.filter(
@@ -55,16 +55,16 @@ def overdue() -> Q:
 
 
 def _lines(found: QuerySet[BatchOperation], say: Callable[[BatchOperation], str]) -> list[str]:
-    """A line for each operation, also for one of which nothing can be said.
+    """A line for each operation, also for one whose record cannot be read.
 
-    What ``say`` needs beside IDENTITY is read then, one operation at a time: JSON that Python
-    cannot read, such as a number of 5,000 digits, would else end the look at all of them.
+    What ``say`` needs beside IDENTITY is read then, one operation at a time: a record that cannot
+    be read must not end the look at all of them.
     """
     lines = []
     for each in found.only(*IDENTITY).iterator():
         try:
             said = say(each)
-        except Exception as error:  # whatever is wrong with this one, the others are told of
+        except Exception as error:  # whatever is wrong with this one, the others are reported
             if is_time_limit(error):
                 raise
             logger.exception("%s cannot be read", each)

@@ -1,7 +1,7 @@
-"""Watch over the operations: send those again that nobody runs any more, report what went wrong.
+"""Look at all operations: send lost ones again, report what went wrong.
 
-Each round is an operation itself; what it reported is its ``output_data``, so that no round reports
-anything twice and a failure whose alert was lost is still told of.
+Each round is an operation itself. Its ``output_data`` holds what it reported, so that no round
+reports anything twice, and a failure whose alert was lost is still reported.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from django.db.models.functions import Now
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import StatusChangeError, UnavailableError
 from token_rotation.operations.execution.claim import WAITING
-from token_rotation.operations.execution.dispatch import send
+from token_rotation.operations.failures.alerts import mail, tell
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
+from token_rotation.operations.queue.broker import send
 from token_rotation.operations.signals import operations_watched
 from token_rotation.operations.stored_output import read_object
-from token_rotation.operations.watching.alerts import mail, tell
 from token_rotation.operations.watching.troubles import IDENTITY, WATCH, overdue, troubles
-from token_rotation.operations.worker.time_limit import is_time_limit
 
 MOST_IN_A_ROUND = 100
-# A transaction that finishes an operation may be committed after a round that should have seen it.
+# A transaction that finishes an operation may commit after the round that should have seen it.
 LATE_COMMITS = timedelta(hours=1)
 KEPT_FOR = timedelta(days=2)
 
@@ -35,9 +35,9 @@ logger = logging.getLogger(__name__)
 
 
 def watch(key: UUID | None = None) -> BatchOperation | None:
-    """One round; its record, or None when the round of this key has been made or is being made.
+    """Make one round and return its record; None when this key's round has run or runs.
 
-    A round that dies before it has reported leaves its findings to the next one.
+    A round that dies before it reports leaves its findings to the next one.
     """
     record = BatchOperation.objects.create_asynchronous(WATCH, key=key)
     try:
@@ -49,9 +49,9 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
     news = {kind: [line for line in report[kind] if line not in told] for kind in report}
     if any(news.values()):
         text = "\n\n".join(_section(kind, lines) for kind, lines in news.items() if lines)
-        logger.error("batch operations need a look: %s", text)
-        mail("batch operations need a look", text)
-    # After the report: told twice is better than never.
+        logger.error("operations need a look: %s", text)
+        mail("operations need a look", text)
+    # After the report: reported twice is better than never.
     record.finish(output_data={**news, "sent again": report["sent again"]})
     tell(operations_watched)
     # Rounds that have died, too.
@@ -61,9 +61,9 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
 
 
 def _send_again() -> list[str]:
-    """Give operations to the workers again that were sent once and that nobody has.
+    """Send operations again whose task or worker was lost.
 
-    Too often does no harm: whoever comes second finds the operation held or finished.
+    Sending too often does no harm: the second worker finds the operation held or finished.
     """
     lines = []
     for operation in _left_over():
@@ -118,6 +118,6 @@ def _told() -> set[str]:
 
 
 def _since(record: BatchOperation) -> datetime:
-    """What has ended since then may not have been reported yet."""
+    """The time since which the end of an operation may not have been reported yet."""
     last = _rounds().filter(created_at__lt=record.created_at).first()
     return (last or record).created_at - LATE_COMMITS

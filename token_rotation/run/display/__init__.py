@@ -1,4 +1,7 @@
-"""How progress is shown: a bar, plain lines, JSON lines, or not at all."""
+"""Displays of progress: a bar, plain lines, JSON lines, or none.
+
+They show, and count nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from token_rotation.run.display.bar import Bar
 from token_rotation.run.display.display import Display, NoDisplay, WhileItWorks
 from token_rotation.run.display.json_lines import JsonLines
 from token_rotation.run.display.lines import Lines
-from token_rotation.run.display.unhurried import Unhurried
+from token_rotation.run.display.sampled import Sampled
 from token_rotation.run.progress import Progress
 
 MODES = ("auto", "bar", "lines", "json", "none")
@@ -24,9 +27,12 @@ def make_display(
     err: TextIO,
     clock: Callable[[], float],
 ) -> Display:
-    """The display for one of ``MODES``; auto means a bar on a terminal and lines elsewhere."""
+    """Return the display for one of ``MODES``.
+
+    "auto" is a bar on a terminal and lines elsewhere.
+    """
     display = _make(mode, progress, out=out, err=err, clock=clock)
-    return WhileItWorks(Unhurried(display, clock))
+    return WhileItWorks(Sampled(display, clock))
 
 
 def _make(
@@ -49,7 +55,7 @@ def _make(
 
 
 def _can_draw(stream: TextIO) -> bool:
-    """A terminal that knows its size; one without it (``docker exec -t``) would stay empty."""
+    """Return True for a terminal that knows its size; without one a bar stays empty."""
     return stream.isatty() and 0 not in os.get_terminal_size(stream.fileno())
 
 

@@ -12,9 +12,9 @@ from token_rotation.run.progress import Progress
 
 
 class Bar:
-    """Done, total, rate, remaining time, skipped rows; what it waits for while it waits.
+    """A bar with the rate, the remaining time, or what the run waits for.
 
-    tqdm draws; the rate and the remaining time are the progress's own, from the recent past.
+    tqdm draws; the rate and the remaining time come from ``Progress``.
     """
 
     def __init__(self, progress: Progress, stream: TextIO) -> None:
@@ -62,7 +62,7 @@ class Bar:
         self._bar.update(0)
 
     def _title(self) -> str:
-        """With a percentage that is rounded down, as tqdm's is not."""
+        """Return the title; its percentage is rounded down, which tqdm does not do."""
         return f"rotating {int(self._progress.percent):3}%"
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from token_rotation.events import Event
 
 
 class Display(Protocol):
-    """Shows events as they come; the progress it shows has counted them already."""
+    """Shows events as they come; the progress has counted them already."""
 
     def show(self, event: Event) -> None: ...
 
@@ -18,7 +18,7 @@ class Display(Protocol):
 
 
 class WhileItWorks:
-    """Another display until its output cannot be written any more, then nothing.
+    """Passes events to another display until its output fails, then shows nothing.
 
     A closed pipe or a full disk must not end a rotation.
     """

@@ -10,7 +10,10 @@ from token_rotation.run.progress import Progress
 
 
 class JsonLines:
-    """A line an event. Seconds and rows in the names; unknown is null."""
+    """Writes a line an event.
+
+    Names end with their unit. Unknown is null.
+    """
 
     def __init__(self, progress: Progress, stream: TextIO) -> None:
         self._progress = progress

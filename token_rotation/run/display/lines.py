@@ -13,7 +13,10 @@ EVERY_SECONDS = 5.0
 
 
 class Lines:
-    """The first batch, then a line every five seconds; each retry and each wait's start at once."""
+    """Writes the first batch, then a line every 5 s.
+
+    Retries and the start of a wait are written at once.
+    """
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.token_writers.choose import token_writer
 from token_rotation.engine.token_writers.prefixed import (
     MOST_ROWS_A_BATCH,
@@ -93,7 +93,9 @@ def test_a_usual_batch_does_not_crowd_a_slice() -> None:
 def can_be_sliced(target: Target) -> bool:
     connection = cast(Connection, None)
     pending = cast(PendingRows, None)
-    writer = token_writer(connection, target, pending, independent_tokens=False)
+    writer = token_writer(
+        connection, target, pending, independent_tokens=False, largest_batch_rows=1
+    )
     return isinstance(writer, PrefixedUuidWriter)
 
 

@@ -1,6 +1,6 @@
 "use strict";
 
-/* The curve of rows per second. Its points come with the page's pieces; its colours are the page's. */
+/* The curve of rows per second. The points come with the page's parts, the colours from its style. */
 const RateChart = (() => {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const count = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -11,7 +11,7 @@ const RateChart = (() => {
     return (seconds) => format.format(new Date(seconds * 1000));
   }
 
-  /** "1700000000:12.5 1700000005: " as [times, rates]; a rate that is not known is null. */
+  /** "1700000000:12.5 1700000005: " as [times, rates]; an unknown rate is null. */
   function points(text) {
     const pairs = text.trim().split(" ").map((each) => each.split(":"));
     return [pairs.map(([at]) => Number(at)), pairs.map(([, rate]) => (rate ? Number(rate) : null))];

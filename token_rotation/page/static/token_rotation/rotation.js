@@ -1,7 +1,7 @@
 "use strict";
 
-/* Keeps the page live: asks every two seconds while somebody looks, says when what it shows is old, and
-   keeps the reader's place when pieces of the page are replaced. */
+/* Keeps the page live: polls every two seconds while the page is visible, says when its figures are old,
+   and keeps the reader's place when parts of the page are replaced. */
 (() => {
   const POLL_MS = 2000;
   const page = document.getElementById("content");
@@ -40,7 +40,7 @@
 
   function isStale(why) {
     const sentence = `${why} These figures are from ${clock.format(freshAt)} ${timezone}; the page tries again every two seconds.`;
-    if (stale.textContent !== sentence) stale.textContent = sentence;  // said once, not at each try
+    if (stale.textContent !== sentence) stale.textContent = sentence;  // announced once, not at each try
     stale.hidden = false;
     document.body.classList.add("is-stale");
     fresh.className = "fresh fresh--stale";
@@ -61,13 +61,13 @@
       const line = document.createElement("p");
       line.className = "notice notice--bad";
       line.textContent = detail.xhr.status === 403
-        ? "Nothing was done: you may not press this button (any more), or you have logged in anew. Load the page again."
-        : `${whyNot(detail.xhr)} It is not known whether that was done: look at the figures before you try again.`;
+        ? "Nothing was done: you may not use this button, or you have logged in again. Reload the page."
+        : `${whyNot(detail.xhr)} It is unknown if that was done. Check the figures before you try again.`;
       answer.replaceChildren(line);
     }
   });
 
-  // What is replaced keeps the reader's place.
+  // Keep open details and the focus when a part is replaced.
 
   let open = new Set();
   let focused = null;
@@ -89,7 +89,7 @@
     show();
   });
 
-  // What is shown beside the pieces.
+  // Announcements and charts, which are outside the replaced parts.
 
   function show() {
     const announcements = Array.from(page.querySelectorAll("[data-announcement]"), (each) => each.dataset.announcement);

@@ -1,0 +1,1 @@
+"""The stored figures as a Markdown page and as plots."""

@@ -1,0 +1,70 @@
+"""The figures as a Markdown page."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.arguments import PARTS
+from benchmark.page.sections import SECTIONS
+from benchmark.page.tables import Document, Table, verdicts_table
+from benchmark.parts.part import TUNED
+
+
+def read_parts(directory: Path) -> list[dict[str, Any]]:
+    """The parts that were ever measured, in the order in which they are shown."""
+    files = [directory / f"{part}{tuned}.json" for part in PARTS for tuned in ("", TUNED)]
+    return [json.loads(file.read_text()) for file in files if file.exists()]
+
+
+def make_page(parts: Sequence[Document]) -> str:
+    """A section a part, each with what it was measured on."""
+    head = (
+        "# Measurements\n\nAfter this page you know what a rotation costs. `scripts/bench` writes "
+        "it; do not edit it by hand.\n"
+    )
+    return head + "".join(map(_section, parts))
+
+
+def _section(part: Document) -> str:
+    section = SECTIONS[part["part"]]
+    blocks = [
+        f"\n## {section.title}",
+        f"{conditions(part)}.",
+        section.note,
+        *(_markdown(make_table(part)) for make_table in section.tables),
+        *(f"![{section.title}]({plot_file(plot, part)})" for plot in section.plots),
+    ]
+    if part["verdicts"]:
+        blocks.append(_markdown(verdicts_table(part)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def plot_file(plot: str, part: Document) -> str:
+    """The name of its picture."""
+    return f"{plot}{TUNED if part['settings'] else ''}.png"
+
+
+def conditions(part: Document) -> str:
+    """What the figures depend on, on one line."""
+    settings = ", ".join(f"{name} = {value}" for name, value in part["settings"].items())
+    rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
+    shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
+    return (
+        f"{part['cores']} cores, {part['memory_gb']} GB, PostgreSQL {part['postgresql']} with "
+        f"{settings or 'default settings'}, {shown} rows, "
+        f"medians of {part['rounds']}, {part['measured_at'][:10]}: `{part['command']}`"
+    )
+
+
+def _markdown(table: Table) -> str:
+    """Aligned, so that it can be read as it is: the first column to the left, others right."""
+    heads, rows = table
+    widths = [max(3, *map(len, column)) for column in zip(heads, *rows, strict=True)]
+    rule = [f"{'-' * (width - 1)}{':' if number else '-'}" for number, width in enumerate(widths)]
+    lines = []
+    for cells in (heads, rule, *rows):
+        first, *others = zip(cells, widths, strict=True)
+        padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+        lines.append(f"| {' | '.join(padded)} |")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What can be measured: one module a part, and what all parts share."""

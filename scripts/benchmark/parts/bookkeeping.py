@@ -1,0 +1,52 @@
+"""How much of a rotation's time goes to progress, record and counts rather than to rows."""
+
+import json
+import statistics
+import sys
+from typing import Any
+
+from benchmark.announce import announce
+from benchmark.parts.part import Part
+from benchmark.parts.verdict import Verdict
+from benchmark.processes import child
+from benchmark.processes.databases import Databases
+from benchmark.processes.environment import environment
+
+SHARE_AT_MOST = 0.02
+
+
+def measure_bookkeeping(databases: Databases, *, rows: int, rounds: int) -> Part:
+    """The shares of the run time, each timed in the same run as the total.
+
+    Two runs, with and without, differ by more than this share for reasons of their own. The record
+    is kept by a thread beside the batches, so that its share is an upper bound.
+    """
+    runs = []
+    for number in range(rounds):
+        announce(f"bookkeeping, round {number + 1} of {rounds}")
+        runs.append(_timed_run(databases, rows))
+    parts = sorted({part for run in runs for part in run["seconds"]})
+    shares = {
+        part: statistics.median(
+            run["seconds"].get(part, 0.0) / run["total_seconds"] for run in runs
+        )
+        for part in parts
+    }
+    total = statistics.median(sum(run["seconds"].values()) / run["total_seconds"] for run in runs)
+    figures = {"shares": shares, "share": total, "runs": runs}
+    verdict = Verdict("bookkeeping's share of the run time", total, at_most=SHARE_AT_MOST)
+    return Part("bookkeeping", figures, [verdict])
+
+
+def _timed_run(databases: Databases, rows: int) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+
+    def read(line: str) -> None:
+        event = json.loads(line)
+        if event["event"] == "timed":
+            said.update(total_seconds=event["total_seconds"], seconds=event["seconds"])
+
+    with databases.clone(rows) as url:
+        command = (sys.executable, "-m", "benchmark.processes.timed_rotation")
+        child.run(command, env=environment(DATABASE_URL=url), on_line=read)
+    return said

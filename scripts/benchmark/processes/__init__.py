@@ -1,0 +1,1 @@
+"""The programs that a measurement starts: servers, recipes, the project's own commands."""

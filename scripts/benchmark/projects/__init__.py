@@ -1,0 +1,1 @@
+"""Django projects whose settings differ from the site's, for single parts."""

@@ -1,0 +1,1 @@
+"""Traffic beside a recipe, and what is seen of it from outside."""

@@ -1,0 +1,34 @@
+"""The project's settings with short times, for real workers that tests do things to."""
+
+import os
+from typing import Any
+
+from tickets.config.settings import *  # noqa: F403
+from tickets.config.settings import (
+    CELERY_BEAT_SCHEDULE,
+    CELERY_BROKER_TRANSPORT_OPTIONS,
+    INSTALLED_APPS,
+)
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.projects.worker_actions"]
+
+LEASE_SECONDS = 4
+MAX_RETRIES = 2
+
+OPERATIONS_LEASE_SECONDS = LEASE_SECONDS
+OPERATIONS_MAX_RETRIES = MAX_RETRIES
+OPERATIONS_MAX_LOSSES = 2
+OPERATIONS_RETRY_BACKOFF_SECONDS = 1
+OPERATIONS_RETRY_BACKOFF_MAX_SECONDS = 1
+CELERY_TASK_SOFT_TIME_LIMIT = float(os.environ.get("TEST_SOFT_LIMIT_SECONDS", "60"))
+CELERY_TASK_TIME_LIMIT = 70
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    **CELERY_BROKER_TRANSPORT_OPTIONS,
+    "visibility_timeout": float(os.environ.get("TEST_VISIBILITY_SECONDS", "100")),
+}
+CELERY_BEAT_SCHEDULE = {
+    name: {**entry, "schedule": 0.5} for name, entry in CELERY_BEAT_SCHEDULE.items()
+}
+ADMINS = [("On call", "on-call@example.com")]
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = os.environ["TEST_MAIL_DIRECTORY"]

@@ -1,0 +1,57 @@
+"""The last line of a run says nothing that another half of it denies."""
+
+import pytest
+
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.inspection.counting import PendingCount
+from token_rotation.inspection.preflight import GuardState
+from token_rotation.inspection.problem import Problem
+from token_rotation.run import summary
+from token_rotation.run.aftermath import Aftermath
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import SqlTokens
+
+TARGET = Target("shop.Order", "default", "order", "id", "token", "at", SqlTokens("f()"), True, ())
+COMMAND = "python manage.py rotate_tokens"
+WHOLE = GuardState({"shop.Order:guard_update": "enabled"}, {"pending": "valid"}, ())
+DISABLED = Problem("token_rotation.E003", "The guard trigger is disabled", "pgtrigger enable")
+BROKEN = GuardState({"shop.Order:guard_update": "disabled"}, {"pending": "valid"}, (DISABLED,))
+
+
+def ended(outcome: Outcome) -> Result:
+    return Result(outcome=outcome, rotated_rows=1000, batches=1)
+
+
+def pending(rows: int) -> PendingCount:
+    return PendingCount(rows, is_estimate=False)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LIMIT_REACHED, Outcome.STOPPED, Outcome.ROWS_LOCKED])
+def test_a_broken_guard_is_named_however_the_run_ended(outcome: Outcome) -> None:
+    said = summary.as_sentence(
+        TARGET, ended(outcome), Aftermath(pending(7), BROKEN), to_go_on=COMMAND
+    )
+    assert "; 7 pending. To go on: " in said
+    assert said.endswith(f"The guard is not whole: {DISABLED}")
+
+
+def test_rows_that_became_pending_after_the_end_are_told_as_such() -> None:
+    said = summary.as_sentence(
+        TARGET, ended(Outcome.COMPLETE), Aftermath(pending(3), WHOLE), to_go_on=COMMAND
+    )
+    assert "Rows became pending since; 3 pending. To go on: " in said
+    assert "Nothing is pending" not in said
+
+
+def test_what_could_not_be_looked_at_is_not_claimed() -> None:
+    after = Aftermath(None, None, unknown_because="cannot reach the database")
+    said = summary.as_sentence(TARGET, ended(Outcome.COMPLETE), after, to_go_on=COMMAND)
+    assert "Nothing was pending at the end; how much is pending now is unknown" in said
+    assert "Nothing is pending" not in said
+
+
+def test_a_program_is_told_why_nothing_pending_is_not_enough() -> None:
+    for guard, holds in ((WHOLE, True), (BROKEN, False), (None, None)):
+        after = Aftermath(pending(0), guard)
+        end = summary.end_event(ended(Outcome.COMPLETE), after, None)
+        assert (end["outcome"], end["pending_rows"], end["guard_holds"]) == ("complete", 0, holds)

@@ -1,0 +1,1 @@
+"""One range of a round: a worker's attempt at it, its heartbeat and its totals."""

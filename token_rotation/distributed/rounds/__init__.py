@@ -1,0 +1,1 @@
+"""Rounds of a distributed rotation: split what is pending, begin, end, decide what comes next."""

@@ -1,0 +1,115 @@
+"""Finish the record of a distributed rotation, with the figures of all its ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from token_rotation.distributed.inputs import keys_of, target_of
+from token_rotation.distributed.ranges.range_totals import rows_of_failed
+from token_rotation.distributed.records import (
+    current_round,
+    ranges_of,
+    records_database,
+    vacuums_of,
+)
+from token_rotation.distributed.results import figures_of, vacuum_value_of, value_of
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.errors import SelectionError, StatementError, UnknownTargetError
+from token_rotation.inspection.counting import pending_rows_of
+from token_rotation.operations.execution.claim import losses
+from token_rotation.operations.failures.alerts import alert_failure
+from token_rotation.operations.lifecycle import Status
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import StoredError, read_number
+from token_rotation.postgres.connection import reading
+from token_rotation.run.recording.result_values import result_values
+
+
+@contextmanager
+def in_round(rotation: BatchOperation, number: int) -> Iterator[BatchOperation | None]:
+    """The stored rotation, locked; None when it has ended or is in another round."""
+    database = records_database()
+    with transaction.atomic(using=database):
+        records = BatchOperation.objects.using(database).filter(pk=rotation.pk)
+        stored = records.select_for_update(no_key=True).filter(status=Status.RUNNING).first()
+        yield stored if stored is not None and current_round(stored) == number else None
+
+
+def finish(
+    rotation: BatchOperation,
+    number: int,
+    outcome: Outcome,
+    *,
+    error: StoredError | None = None,
+) -> bool:
+    """End the rotation in this round; return True when this call did.
+
+    With an ``error`` the rotation has failed: ``outcome`` does not count, and an alert is sent.
+    """
+    output = {**_sum_of_ranges(rotation, outcome, error), "rounds": number + 1}
+    with in_round(rotation, number) as stored:
+        if stored is None:
+            return False
+        vacuums_of(rotation).cancel()
+        stored.beat(output["rotated_rows"])
+        stored.finish(failed=error is not None, output_data=output)
+    if error is not None:
+        alert_failure(stored)
+    return True
+
+
+def fail(rotation: BatchOperation, error: StoredError) -> None:
+    """Fail the rotation because the end of its round has failed."""
+    finish(rotation, current_round(rotation), Outcome.STOPPED, error=error)
+
+
+def rotated_rows_of(work_range: BatchOperation, rotation: BatchOperation) -> int:
+    """Rows that all attempts at the range have rotated, however they ended.
+
+    Where the table cannot be asked, because the model or the table is gone, the last beat counts.
+    """
+    rotated_rows = read_number((value_of(work_range) or {}).get("rotated_rows"), -1)
+    if rotated_rows >= 0:
+        return int(rotated_rows)
+    try:
+        target = target_of(rotation)
+        with reading(target.database) as connection:
+            pending_rows = pending_rows_of(connection, target, keys_of(work_range))
+    except (UnknownTargetError, SelectionError, StatementError):
+        return work_range.progress_done
+    return rows_of_failed(work_range, pending_rows)
+
+
+def _sum_of_ranges(
+    rotation: BatchOperation, outcome: Outcome, error: StoredError | None
+) -> dict[str, Any]:
+    total = Result(outcome)
+    lost, ranges = 0, 0
+    blockers: list[Any] = []
+    for work_range in ranges_of(rotation).order_by("id").iterator():
+        ranges, lost = ranges + 1, lost + losses(work_range)
+        total.rotated_rows += rotated_rows_of(work_range, rotation)
+        figures = figures_of(work_range)
+        total.add(figures)
+        if "blockers" in figures:
+            # Of the lone range that waited for them.
+            total.skipped_rows = read_number(figures.get("skipped_rows"))
+            blockers = figures["blockers"]
+    vacuums = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation)]
+    total.vacuums = sum(value is not None and value.get("done") is True for value in vacuums)
+    total.seconds = _seconds_since_start(rotation)
+    if outcome is not Outcome.ROWS_LOCKED:
+        total.skipped_rows, blockers = 0, []
+    return {**result_values(total, error), "ranges": ranges, "losses": lost, "blockers": blockers}
+
+
+def _seconds_since_start(rotation: BatchOperation) -> float:
+    """By the database's clock."""
+    records = BatchOperation.objects.using(records_database()).filter(pk=rotation.pk)
+    started_at, now = records.values_list("started_at", Now()).get()
+    return float((now - started_at).total_seconds())

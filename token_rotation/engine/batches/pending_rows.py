@@ -1,0 +1,99 @@
+"""Look pending rows up: how many, whether any, and where the next batches end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from token_rotation.engine.passes.allocator import Stretch
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, Values
+from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.sql import batch as batch_sql
+from token_rotation.sql import counting as counting_sql
+from token_rotation.sql import key_ranges as key_ranges_sql
+from token_rotation.sql.pending import values_of
+from token_rotation.targets.lookup import ListedRows, SeenRow
+
+WALK_ROWS = 10_000
+
+
+class PendingRows:
+    """The pending rows within ``bounds``, seen through one connection.
+
+    Each look is one transaction, which waits for a lock no longer than ``lock_timeout_ms``.
+    ``leak_list`` is where ``listed_rows`` come from. Driver errors pass through.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        target: Target,
+        *,
+        lock_timeout_ms: int,
+        bounds: KeyRange = EVERY_KEY,
+        leak_list: LeakList | None = None,
+    ) -> None:
+        self._connection = connection
+        self._target = target
+        self._lock_timeout_ms = lock_timeout_ms
+        self._bounds = bounds
+        self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
+
+    def count(self, keys: KeyRange) -> int:
+        """How many rows of a range are pending."""
+        query = counting_sql.count_pending(self._target, keys)
+        return int(self._value(query, values_of(self._target, keys)))
+
+    def any(self) -> bool:
+        """Return True when the partial index, looked at afresh, holds a pending row."""
+        query = batch_sql.any_pending(self._target, self._bounds)
+        return bool(self._value(query, values_of(self._target, self._bounds)))
+
+    def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
+        """The range of the first ``batch_rows`` pending rows of ``keys``; all of it without any."""
+        values = {**values_of(self._target, keys), "batch_rows": batch_rows}
+        upper = self._value(key_ranges_sql.batch_upper_key(self._target, keys), values)
+        return keys if upper is None else replace(keys, upper=upper)
+
+    def upper_keys(self, after: Key | None, batch_rows: int, ahead_rows: int) -> Stretch:
+        """The last keys of the next batches above ``after``.
+
+        They cover ``ahead_rows`` pending rows. Where no index holds just the pending rows, they
+        cover those among the next WALK_ROWS keys, so that the look is short whatever there is.
+        """
+        keys = KeyRange(after, self._bounds.upper)
+        values = {
+            **values_of(self._target, keys),
+            "batch_rows": batch_rows,
+            "ahead_rows": ahead_rows,
+            "walk_rows": WALK_ROWS,
+        }
+        if not self._target.selection.is_indexed:
+            return _walked(self._rows(key_ranges_sql.walk(self._target, keys), values))
+        # One key of one batch needs no numbering, which costs more than the look at the index.
+        is_one = ahead_rows <= batch_rows
+        find = key_ranges_sql.batch_upper_key if is_one else key_ranges_sql.batch_upper_keys
+        return Stretch([key for (key,) in self._rows(find(self._target, keys), values)])
+
+    def listed_rows(self, values: Sequence[str]) -> list[SeenRow]:
+        """Key and marker of the rows to be rotated that a chunk of the list names."""
+        return [] if self._listed is None else self._listed.find(values)
+
+    def _value(self, query: statements.Statement, values: Values) -> Any:
+        rows = self._rows(query, values)
+        return rows[0][0] if rows else None
+
+    def _rows(self, query: statements.Statement, values: Values) -> list[Any]:
+        bound = {**values, "lock_timeout_ms": self._lock_timeout_ms}
+        return self._connection.rows(statements.looking(query), bound)
+
+
+def _walked(rows: Sequence[tuple[Key, bool, int]]) -> Stretch:
+    """The stretch that ``walk`` has found; its last row says how far it looked."""
+    upper_keys = [key for key, ends_batch, _ in rows if ends_batch]
+    is_last = not rows or rows[-1][2] < WALK_ROWS
+    return Stretch(upper_keys, None if is_last else rows[-1][0])

@@ -1,0 +1,1 @@
+"""One pass over the pending rows: what it hands out, what it left, whether it made progress."""

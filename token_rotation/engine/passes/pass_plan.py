@@ -1,0 +1,59 @@
+"""Which rows a pass hands out, and whether another pass is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from token_rotation.engine.passes.allocator import Allocator, ByList, InKeyOrder, InTurn
+from token_rotation.engine.worker import Worker
+from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.lookup import chunk_lines
+
+ROWS_OF_A_LOOK = 10_000
+
+
+class PassPlan:
+    """The rows of a rotation: those that a list names first, then others within ``bounds``."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        bounds: KeyRange,
+        leak_list: LeakList | None,
+        stop: StopSignal,
+        clock: Callable[[], float],
+    ) -> None:
+        self._selection = target.selection
+        self._bounds = bounds
+        self._list = leak_list
+        self._chunk_lines = 0 if leak_list is None else chunk_lines(target, leak_list)
+        self._stop = stop
+        self._clock = clock
+
+    def allocator(self) -> Allocator:
+        """A new pass over the rows."""
+        in_key_order = InKeyOrder(self._clock, after=self._bounds.after)
+        if self._list is None:
+            return in_key_order
+        by_list = ByList(self._list.chunks(self._chunk_lines))
+        return by_list if self._selection.is_list_only else InTurn(by_list, in_key_order)
+
+    def any_pending(self, worker: Worker) -> bool:
+        """Look at the data afresh. Where no index holds just what is pending, in short steps.
+
+        True also when the end is asked for before the look is over.
+        """
+        if self._list is None and self._selection.is_indexed:
+            return worker.retrying.run(worker.pending.any)
+        allocator = self.allocator()
+        while not (allocator.is_over or self._stop.requested):
+            look = partial(allocator.next_range, ROWS_OF_A_LOOK, worker.pending)
+            if worker.retrying.run(look) is not None:
+                return True
+            worker.tell_of_looking()
+        return self._stop.requested

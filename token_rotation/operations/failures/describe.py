@@ -1,0 +1,74 @@
+"""The text of an error as it is stored and mailed: no variables, no secrets, bounded length."""
+
+from __future__ import annotations
+
+import traceback
+
+from django.db import Error as DatabaseError
+
+from token_rotation.operations.options import mask
+from token_rotation.operations.stored_output import MESSAGE_CHARACTERS, StoredError
+from token_rotation.postgres.failures import reason_of
+
+WITHHELD = "withheld: the setting OPERATIONS_MASK names nothing that hides secrets"
+TRACEBACK_CHARACTERS = 10_000
+
+
+def describe(error: BaseException) -> StoredError:
+    """Any error, with its traceback and those of its causes. Holds no value from a row."""
+    return StoredError(
+        _kind(error),
+        _shown(_message(error))[:MESSAGE_CHARACTERS],
+        _shown(_traceback(error))[-TRACEBACK_CHARACTERS:],
+    )
+
+
+def describe_explained(error: Exception) -> StoredError:
+    """An error whose class promises a message for people, without secrets.
+
+    So the message is kept without OPERATIONS_MASK too; with it, it is masked once more.
+    """
+    message = _storable((mask() or str)(str(error)))
+    return StoredError(_kind(error), message[:MESSAGE_CHARACTERS])
+
+
+def describe_unforeseen(error: BaseException) -> StoredError:
+    """An error whose message may hold anything: its type alone."""
+    return StoredError(_kind(error), "ended by an error that was not foreseen")
+
+
+def _kind(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+
+
+def _message(error: BaseException) -> str:
+    """Of a database error the part that quotes no row."""
+    return reason_of(error) if isinstance(error, Exception) else str(error)
+
+
+def _traceback(error: BaseException) -> str:
+    """As Python prints it, but for the messages of database errors."""
+    found: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        frames = "".join(traceback.format_tb(cause.__traceback__))
+        found.append(f"Traceback:\n{frames}{_kind(cause)}: {_message(cause)}\n")
+        if isinstance(cause, DatabaseError):  # the driver's error below it says the same
+            break
+        hidden = cause.__suppress_context__
+        cause = cause.__cause__ or (None if hidden else cause.__context__)
+    return "\ncaused:\n".join(reversed(found))
+
+
+def _shown(text: str) -> str:
+    hide = mask()
+    if hide is None:
+        return WITHHELD
+    return _storable(hide(text))
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL's jsonb takes neither NUL characters nor lone surrogates.
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")

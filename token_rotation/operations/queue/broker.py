@@ -1,0 +1,93 @@
+"""Ask the broker and its workers, and put tasks into their queues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from token_rotation.operations.actions.group import ActionGroup, Route
+from token_rotation.operations.errors import UnavailableError
+from token_rotation.operations.failures.time_limit import is_time_limit
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+
+# The names of the tasks.
+RUN_OPERATION = "token_rotation.operations.run_operation"
+WATCH_OPERATIONS = "token_rotation.operations.watch_operations"
+
+WORKER_ANSWERS_SECONDS = 1.0
+
+# Redis takes from the lists of priority 0 first, so that a worker of both queues empties the high
+# one before it looks at the other.
+PRIORITIES = {Route.HIGH: 0, Route.DEFAULT: 6}
+
+
+def celery_app() -> Any:
+    """The project's Celery application. Raises UnavailableError when there is none."""
+    path = option("OPERATIONS_CELERY_APP")
+    if path is None:
+        raise UnavailableError("asynchronous work needs the setting OPERATIONS_CELERY_APP")
+    try:
+        return import_string(path)
+    except ImportError as error:
+        raise UnavailableError(
+            f"asynchronous work needs Celery: {error}; pip install -r requirements-celery.txt"
+        ) from None
+
+
+def ensure_broker() -> None:
+    """Raise UnavailableError, in bounded time, when the broker does not answer."""
+    app = celery_app()
+    try:
+        # A new connection: one from the pool may be open and its server gone.
+        with app.connection_for_write() as connection:
+            connection.default_channel  # noqa: B018  (connects, as the transport options say)
+    except Exception as error:  # each transport has errors of its own
+        if is_time_limit(error):
+            raise
+        raise UnavailableError(_sentence(app, error)) from None
+
+
+def ensure_worker() -> None:
+    """Raise UnavailableError when no worker answers within a second."""
+    app = celery_app()
+    try:
+        answers = app.control.inspect(timeout=WORKER_ANSWERS_SECONDS, limit=1).ping()
+    except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
+        raise UnavailableError(_sentence(app, error)) from None
+    if not answers:
+        raise UnavailableError("no Celery worker answers")
+
+
+def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) -> None:
+    """Put the task into its queue. Raises UnavailableError when the broker does not take it."""
+    app = celery_app()
+    high = group.route is Route.HIGH
+    try:
+        app.send_task(
+            RUN_OPERATION,
+            args=[operation.pk],
+            countdown=countdown or None,
+            queue=option("OPERATIONS_QUEUE_HIGH" if high else "OPERATIONS_QUEUE_DEFAULT"),
+            priority=PRIORITIES[group.route],
+            soft_time_limit=group.soft_time_limit_seconds,
+            time_limit=group.time_limit_seconds,
+            ignore_result=True,
+        )
+    except Exception as error:  # each transport has errors of its own
+        if is_time_limit(error):
+            raise
+        raise UnavailableError(_sentence(app, error)) from None
+
+
+def _sentence(app: Any, error: Exception) -> str:
+    try:
+        broker = app.connection_for_write().as_uri()  # without the password
+    except Exception as wrong:
+        if is_time_limit(wrong):
+            raise
+        # The error may quote the URL with its password.
+        return f"the URL of the Celery broker cannot be used ({type(wrong).__name__})"
+    sentence = f"the Celery broker {broker} cannot be reached: {error}"
+    return " ".join(sentence.split()).rstrip(".")

@@ -1,0 +1,1 @@
+"""How the row of an operation is created, found and changed; models.py puts it together."""

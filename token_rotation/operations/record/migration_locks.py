@@ -1,0 +1,39 @@
+"""Take the locks of the app's migrations before the DDL that needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+from token_rotation.postgres.ddl_locks import sql
+from token_rotation.postgres.ddl_locks.attempts import politely
+
+
+def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
+    """Code for RunPython: lock the tables of users and content types in ``mode``.
+
+    A foreign key locks the table that it refers to as well, and log-ins queue behind DDL that
+    waits for that lock. So this takes it before, politely, and holds it until the migration
+    commits. Raises what ``politely`` raises; nothing is changed then.
+    """
+    return _lock_tables([settings.AUTH_USER_MODEL, "contenttypes.ContentType"], mode)
+
+
+def _lock_tables(
+    labels: list[str], mode: str
+) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
+    def lock(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.collect_sql:
+            return
+        tables = [apps.get_model(label)._meta.db_table for label in labels]
+
+        def change() -> None:
+            with editor.connection.cursor() as cursor:
+                cursor.execute(sql.lock_tables(tables, mode))
+
+        politely(editor, tables, change)
+
+    return lock

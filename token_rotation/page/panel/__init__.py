@@ -1,0 +1,1 @@
+"""The pieces that the page shows of one target."""

@@ -1,0 +1,1 @@
+"""Running rotations as their records describe them."""

@@ -1,0 +1,118 @@
+"""The evidence of one target, looked up now."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from token_rotation.engine.result import Result
+from token_rotation.inspection.preflight import inspect
+from token_rotation.options import RotationOptions
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.reporting.guard_values import guard_values
+from token_rotation.reporting.history import last_runs
+from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.run.recording.result_values import result_values
+from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.selection import EVERY_ROW
+from token_rotation.selection.target import Target
+from token_rotation.sql import activity as activity_sql
+from token_rotation.sql import counting as counting_sql
+from token_rotation.sql.pending import values_of
+from token_rotation.targets.lookup import count_listed
+
+REPLICAS_AT_MOST_SECONDS = 10.0
+LOOK_EVERY_SECONDS = 0.2
+
+
+def make_entry(
+    target: Target,
+    options: RotationOptions | None,
+    *,
+    result: Result | None,
+    leak_list: LeakList | None = None,
+) -> dict[str, Any]:
+    """Return the evidence of one target as of now.
+
+    Without ``options`` nothing was rotated.
+
+    It counts exactly, however long that takes, and waits up to 10 s for standbys. Raises
+    RotationError when the database cannot be asked.
+    """
+    with reading(target.database) as connection:
+        role, database, version, now = connection.row(activity_sql.SERVER) or (None,) * 4
+        guard = inspect(connection, target)
+        pending = _pending(connection, target)
+        listed = None if leak_list is None else _listed(connection, target, leak_list)
+        retired = still_valid(connection, target) if keeps(target) else None
+        wal_position = str(connection.value(activity_sql.WAL_POSITION))
+        replicas = _replicas(connection, wal_position)
+    runs = last_runs(target)
+    return {
+        "model": target.label,
+        "table": target.table,
+        "token_column": target.token_column,
+        "database": database,
+        "server_version": version,
+        "role": role,
+        "looked_at": now.isoformat() if isinstance(now, datetime) else None,
+        "command": target.command,
+        "selection": shlex.join(target.selection.cli_args) or None,
+        "options": None if options is None else asdict(options),
+        "rotation": None if result is None else result_values(result),
+        "pending": pending,
+        "list": listed,
+        "rows_with_a_retired_token": retired,
+        "guard": guard_values(guard),
+        "wal_position": wal_position,
+        "replicas": replicas,
+        "last_runs": list(runs),
+    }
+
+
+def _pending(connection: Connection, target: Target) -> dict[str, Any]:
+    """Return queries that count pending rows, and their answers."""
+    everything = _ask(connection, replace(target, selection=EVERY_ROW))
+    if target.selection.is_indexed:
+        return {"everywhere": everything}
+    return {"selection": _ask(connection, target), "everywhere": everything}
+
+
+def _ask(connection: Connection, target: Target) -> dict[str, Any]:
+    query, values = counting_sql.count_pending(target, EVERY_KEY), values_of(target, EVERY_KEY)
+    without_a_limit = statements.together(statements.WITHOUT_A_LIMIT, query)
+    return {
+        "query": connection.text(query, values),
+        "answer": int(connection.value(without_a_limit, values)),
+    }
+
+
+def _listed(connection: Connection, target: Target, leak_list: LeakList) -> dict[str, Any]:
+    """Return what the list still means; a token that is found is valid."""
+    count = count_listed(connection, target, leak_list, at_most_seconds=None)
+    return {
+        "name": leak_list.name,
+        "of": leak_list.kind.name,
+        "lines": leak_list.lines,
+        "rows_found": count.stored_rows,
+        "rows_still_to_be_rotated": count.meant_rows,
+    }
+
+
+def _replicas(connection: Connection, wal_position: str) -> list[dict[str, Any]]:
+    """Return each standby, and whether it has replayed past the position.
+
+    That is None where PostgreSQL hides it from this role.
+    """
+    ends_at = time.monotonic() + REPLICAS_AT_MOST_SECONDS
+    while True:
+        rows = connection.rows(activity_sql.replicas(), {"wal_position": wal_position})
+        if all(row[3] is not False for row in rows) or time.monotonic() >= ends_at:
+            names = ("name", "state", "replay_position", "has_replayed_it")
+            return [dict(zip(names, row, strict=True)) for row in rows]
+        time.sleep(LOOK_EVERY_SECONDS)

@@ -1,0 +1,22 @@
+"""The one form in which the guard's state is shown to programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from token_rotation.inspection.preflight import GuardState
+
+
+def guard_values(guard: GuardState) -> dict[str, Any]:
+    """Return it as JSON values.
+
+    "ok": a rotation may begin; "holds": no leaked token can come back.
+    """
+    return {
+        "ok": guard.intact,
+        "holds": guard.holds,
+        "triggers": guard.triggers,
+        "indexes": guard.indexes,
+        "problems": [str(problem) for problem in guard.problems],
+        "warnings": [str(warning) for warning in guard.warnings],
+    }

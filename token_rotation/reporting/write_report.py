@@ -1,0 +1,34 @@
+"""Report on several targets, and prove what the report says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from token_rotation.options import ReportOptions
+from token_rotation.reporting.evidence import Evidence
+from token_rotation.reporting.formats import FORMATS
+from token_rotation.reporting.history import last_runs
+from token_rotation.reporting.report import make_report
+from token_rotation.selection.target import Target
+
+
+def write_report(
+    targets: Sequence[Target],
+    asked: ReportOptions,
+    say: Callable[[str], None],
+    evidence: Evidence,
+) -> bool:
+    """Say where each target stands; return True when all are complete.
+
+    Raises NotReadyError when a table or one of its columns does not exist, EvidenceError.
+    """
+    reports = [
+        replace(make_report(target, exact=asked.exact), runs=last_runs(target))
+        for target in targets
+    ]
+    say(FORMATS[asked.format](reports))
+    for target in targets:
+        evidence.add(target)
+    evidence.write()
+    return all(report.complete for report in reports)

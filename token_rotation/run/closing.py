@@ -1,0 +1,54 @@
+"""The last words of a run: its summary, or what its error means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from token_rotation.engine.result import Result
+from token_rotation.errors import RotationError, UnyieldingRowsError
+from token_rotation.run import summary
+from token_rotation.run.aftermath import Aftermath, look_after
+from token_rotation.run.output import Output
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Says how rotations of a target ended.
+
+    ``to_go_on`` is the command that continues one.
+    """
+
+    target: Target
+    output: Output
+    to_go_on: str
+    leak_list: LeakList | None = None
+    stop: StopSignal | None = None
+
+    def sum_up(self, result: Result, *, advise: bool) -> Aftermath:
+        """Look at the table and say how the rotation ended.
+
+        With ``advise``, say also whether a clean-up is worth its work.
+        """
+        after = look_after(
+            self.target, result, leak_list=self.leak_list, advise=advise, stop=self.stop
+        )
+        self.output.event(summary.end_event(result, after, None))
+        self.output.say(summary.as_sentence(self.target, result, after, to_go_on=self.to_go_on))
+        return after
+
+    def explain(self, error: RotationError, result: Result) -> RotationError:
+        """Return the error with what is safe and how to go on.
+
+        Write the last JSON line.
+        """
+        self.output.event(summary.end_event(result, None, str(error)))
+        if isinstance(error, UnyieldingRowsError):
+            return RotationError(f"{error}, then: {self.to_go_on}")
+        said = str(error).rstrip(".")  # libpq's sentences have one of their own
+        return RotationError(
+            f"{said}. The {result.rotated_rows:,} rows rotated by this run are safe, nothing is "
+            f"half done. To go on: {self.to_go_on}"
+        )

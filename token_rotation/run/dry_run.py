@@ -1,0 +1,45 @@
+"""What a rotation would do, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from token_rotation.command_line.exit_code import ExitCode
+from token_rotation.options import ListOptions, RotationOptions
+from token_rotation.run import summary
+from token_rotation.run.one_after_another import TargetEnd, one_after_another
+from token_rotation.run.output import Output
+from token_rotation.run.pending import look
+from token_rotation.run.selected import list_to_rotate
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+
+
+def dry_run(
+    target: Target, options: RotationOptions, output: Output, leak_list: LeakList | None
+) -> bool:
+    """Say what a rotation would do.
+
+    Return True when nothing is pending. Raises as ``look``.
+    """
+    pending = look(target, leak_list=leak_list)
+    if leak_list is not None and pending.listed is not None:
+        output.say(summary.list_as_sentence(leak_list, pending.listed))
+    output.say(summary.plan_as_sentence(target, options, pending.count))
+    return pending.count.rows == 0
+
+
+def dry_run_targets(
+    targets: Sequence[Target],
+    options: RotationOptions,
+    output: Output,
+    *,
+    listed: ListOptions | None,
+) -> ExitCode:
+    """Say what a rotation of each target would do. Raises RotationError."""
+
+    def show(target: Target) -> TargetEnd:
+        with list_to_rotate(target, listed) as leak_list:
+            return TargetEnd(dry_run(target, options, output, leak_list))
+
+    return one_after_another(targets, show, output.warn)

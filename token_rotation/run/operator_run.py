@@ -1,0 +1,143 @@
+"""One rotation of one target for an operator."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from contextlib import closing
+
+from token_rotation.command_line.signal_handlers import stop_on_signal
+from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.rotation import Rotation
+from token_rotation.errors import RotationError, StatementError
+from token_rotation.events import BatchDone, Event, Observer
+from token_rotation.inspection.counting import PendingCount
+from token_rotation.options import RotationOptions
+from token_rotation.run import summary
+from token_rotation.run.aftermath import Aftermath
+from token_rotation.run.clean_up import clean_up_after
+from token_rotation.run.closing import Closing
+from token_rotation.run.output import Output
+from token_rotation.run.pending import look
+from token_rotation.run.progress import Progress
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.record import Record
+from token_rotation.run.recording.recorded import recorded
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal, answering_signals
+
+
+class OperatorRun:
+    """Looks, rotates, sums up, and with ``clean_up`` cleans up.
+
+    A signal ends each of them.
+
+    The rows of ``leak_list`` come first; the target's selection says whether there are others.
+    ``result`` is what was rotated so far.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        options: RotationOptions,
+        output: Output,
+        *,
+        leak_list: LeakList | None = None,
+        clean_up: bool = False,
+    ) -> None:
+        self._target = target
+        self._options = options
+        self._output = output
+        self._leak_list = leak_list
+        self._clean_up = clean_up
+        self._stop = StopSignal()
+        args = [*options.cli_args, *(["--finish"] if clean_up else [])]
+        to_go_on = f"{target.command} {shlex.join(args)}".rstrip()
+        self._closing = Closing(target, output, to_go_on, leak_list, self._stop)
+        self.result = Result()
+
+    @property
+    def stopped(self) -> bool:
+        """Return True when somebody asked for an end, here or with --stop from elsewhere."""
+        return self._stop.requested
+
+    def run(self) -> bool:
+        """Rotate.
+
+        Return True when nothing is pending any more and the guard keeps it so.
+
+        Returns False also when a clean-up was stopped. Raises RotationError, whose message says
+        what is safe and how to go on.
+        """
+        with stop_on_signal(self._stop):
+            pending = answering_signals(self._look, meanwhile=self._abort_again)
+            if self._target.selection.issued_before is not None:
+                to_go_on = self._closing.to_go_on
+                self._output.say(summary.cut_off_as_sentence(self._target, to_go_on))
+            if pending.rows:
+                self._rotate(pending)
+            after = answering_signals(self._sum_up, meanwhile=self._abort_again)
+        if self._clean_up:
+            return clean_up_after(after, self._target, self._output, self._stop)
+        return after.complete
+
+    def _look(self) -> PendingCount:
+        """Count what is pending.
+
+        Where the operator ended it, nothing is known to be.
+        """
+        try:
+            pending = look(self._target, stop=self._stop, leak_list=self._leak_list)
+        except StatementError:
+            if not self._stop.aborted:
+                raise
+            self.result.outcome = Outcome.STOPPED
+            return PendingCount(0, is_estimate=True)
+        if self._leak_list is not None and pending.listed is not None:
+            self._output.say(summary.list_as_sentence(self._leak_list, pending.listed))
+        return pending.count
+
+    def _rotate(self, pending: PendingCount) -> None:
+        rows = summary.rows_to_rotate(self._options, pending)
+        progress = Progress(rows, total_is_estimate=pending.is_estimate, clock=time.monotonic)
+        status = LiveStatus()
+
+        def observe(event: Event) -> None:
+            status.note(event)
+            if isinstance(event, BatchDone):
+                progress.reach(self.result.rotated_rows, skipped_rows=event.skipped_rows)
+            display.show(event)
+
+        rotation = self._rotation(observe)
+        self.result = rotation.result
+        display = self._output.display(progress)
+        record = Record(self._target)
+        unrecorded_because = record.begin(self._options, rows)
+        if unrecorded_because:
+            self._output.warn(
+                f"This run leaves no record, and --stop cannot reach it: {unrecorded_because}"
+            )
+        try:
+            with recorded(record, rotation, progress, status, self._stop), closing(display):
+                answering_signals(rotation.run, meanwhile=self._abort_again)
+        except RotationError as error:
+            raise self._closing.explain(error, self.result) from None
+
+    def _rotation(self, observe: Observer) -> Rotation:
+        return Rotation(
+            self._target,
+            self._options,
+            observe=observe,
+            stop=self._stop,
+            clock=time.monotonic,
+            leak_list=self._leak_list,
+        )
+
+    def _sum_up(self) -> Aftermath:
+        advise = not self._clean_up and self.result.batches > 0
+        return self._closing.sum_up(self.result, advise=advise)
+
+    def _abort_again(self) -> None:
+        if self._stop.aborted:
+            self._stop.abort()  # the first time may have fallen between two statements

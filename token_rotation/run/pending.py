@@ -1,0 +1,71 @@
+"""How much is pending, counted before and after a rotation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from token_rotation.errors import NotReadyError
+from token_rotation.inspection.counting import (
+    COUNT_AT_MOST_SECONDS,
+    PendingCount,
+    count_pending,
+)
+from token_rotation.inspection.preflight import inspect
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.lookup import ListCount, count_listed
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRows:
+    """What is pending, and what a list means."""
+
+    count: PendingCount
+    listed: ListCount | None = None
+
+
+def look(
+    target: Target, *, stop: StopSignal | None = None, leak_list: LeakList | None = None
+) -> PendingRows:
+    """Count what is pending in a table that is ready to be rotated.
+
+    Raises NotReadyError, before anything is written, when guard, columns or indexes are not as
+    they must be; other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
+    """
+    with reading_until(target.database, stop) as connection:
+        ensure_ready(connection, target)
+        return count_rows(connection, target, leak_list)
+
+
+def ensure_ready(connection: Connection, target: Target) -> None:
+    """Raises NotReadyError; its first sentence says that nothing was changed."""
+    guard = inspect(connection, target)
+    if guard.problems:
+        first, *others = guard.problems
+        safe = f"{first.sentence}. Nothing was changed. Run: {first.mend}"
+        raise NotReadyError((safe, *map(str, others)))
+
+
+def count_rows(connection: Connection, target: Target, leak_list: LeakList | None) -> PendingRows:
+    """Count what is pending, for a few seconds at most."""
+    if leak_list is None:
+        return PendingRows(count_pending(connection, target))
+    listed = count_listed(connection, target, leak_list, at_most_seconds=COUNT_AT_MOST_SECONDS)
+    if target.selection.is_list_only:
+        return PendingRows(PendingCount(listed.meant_rows, listed.is_estimate), listed)
+    rest = count_pending(connection, target)
+    is_estimate = rest.is_estimate or listed.is_estimate
+    return PendingRows(PendingCount(rest.rows + listed.added_rows, is_estimate), listed)
+
+
+@contextmanager
+def reading_until(database: str, stop: StopSignal | None) -> Iterator[Connection]:
+    """``reading``, for looks that may take long: ``stop.abort()`` cancels them."""
+    with reading(database) as connection:
+        if stop is not None:
+            stop.on_abort(connection.cancel)
+        yield connection

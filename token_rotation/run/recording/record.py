@@ -1,0 +1,154 @@
+"""The stored record of a rotation, for people to read.
+
+No run is resumed from it, and a record that cannot be kept stops none: the data say what is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import Any, Protocol
+
+from django.db import DatabaseError, InterfaceError, connections, transaction
+
+from token_rotation.engine.result import Result
+from token_rotation.operations.errors import OperationError
+from token_rotation.operations.execution.heartbeat import beating
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.stored_output import StoredError
+from token_rotation.options import RotationOptions
+from token_rotation.pacing.pace import Pace, PaceListener
+from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.opening import own_session
+from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
+from token_rotation.run.progress import Progress
+from token_rotation.run.recording.live_status import LiveStatus
+from token_rotation.run.recording.result_values import figures, result_values
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+
+OPERATION_TYPE = "rotation"
+BEAT_EVERY_SECONDS = 1.0
+FIGURES_EVERY_BEATS = 5
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
+SILENT_FOR = timedelta(seconds=30)
+
+
+class AtWork(Protocol):
+    """A rotation at work; ``sum_up`` brings ``result`` up to date."""
+
+    result: Result
+
+    def sum_up(self) -> None: ...
+
+
+class Record:
+    """One row, written through Django's connection of the calling thread."""
+
+    def __init__(self, target: Target) -> None:
+        self._database = target.database
+        self._input = {"model": target.label, "selection": target.selection.as_input()}
+        self._operation: BatchOperation | None = None
+
+    def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
+        """Write who began what; return the reason where that is not possible."""
+        try:
+            with briefly(self._database):
+                self._operation = BatchOperation.objects.using(self._database).create_synchronous(
+                    OPERATION_TYPE,
+                    input_data={**self._input, "options": asdict(options)},
+                    progress_total=pending_rows,
+                )
+        except DATABASE_ERRORS as error:
+            return reason_of(error)
+        finally:
+            self.close()
+        return None
+
+    def beat(self, done_rows: int, total_rows: int | None = None, live: Any = None) -> bool:
+        """Write the progress; return True when somebody asked this rotation to stop."""
+        if self._operation is None:
+            return False
+        try:
+            with briefly(self._database, flushed=False):
+                return self._operation.beat(done_rows, total_rows, live)
+        except DATABASE_ERRORS:
+            self.close()  # it may be lost; the next beat opens another
+        except OperationError:  # somebody removed or ended the record
+            self._operation = None
+        return False
+
+    def end(self, result: Result, *, error: StoredError | None = None) -> None:
+        """Write how it ended: failed only with an ``error``."""
+        self.beat(result.rotated_rows)
+        if self._operation is None:
+            return
+        # Where this fails too, the record stays as a rotation without a sign of life.
+        with suppress(*DATABASE_ERRORS, OperationError), briefly(self._database):
+            self._operation.finish(
+                failed=error is not None, output_data=result_values(result, error)
+            )
+        self.close()
+
+    def _write_figures(self, rotation: AtWork) -> None:
+        if self._operation is None:
+            return
+        rotation.sum_up()
+        with suppress(*DATABASE_ERRORS), briefly(self._database, flushed=False):
+            records = BatchOperation.objects.using(self._database).filter(pk=self._operation.pk)
+            records.running().update(output_data=figures(rotation.result))
+
+    def close(self) -> None:
+        """Close the calling thread's connection; its next use opens another."""
+        connections[self._database].close()
+
+    @contextmanager
+    def kept(
+        self,
+        progress: Progress,
+        stop: StopSignal,
+        rotation: AtWork,
+        *,
+        live_status: LiveStatus,
+        change_pace: Callable[[Pace], None],
+    ) -> Iterator[None]:
+        """Write the progress and obey requests while inside.
+
+        A thread of its own does it: the main thread must answer signals even while the database
+        does not answer. Every few seconds it also writes what ``rotation`` has counted by then.
+        """
+        listener, beats = PaceListener(change_pace), count(1)
+
+        def beat() -> None:
+            if self.beat(progress.done_rows, progress.total_rows, live_status.as_json()):
+                stop.request()
+            if self._operation is not None:
+                listener.hear(self._operation.control_data)
+            if next(beats) % FIGURES_EVERY_BEATS == 0:
+                self._write_figures(rotation)
+
+        with beating(
+            beat,
+            interval_seconds=BEAT_EVERY_SECONDS,
+            database=self._database,
+            session=partial(own_session, self._database),
+        ):
+            yield
+
+
+@contextmanager
+def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
+    """Open a short transaction on the records.
+
+    It gives up soon where others lock their table. With ``flushed=False`` its COMMIT does not wait
+    for the disk, which the batches need too.
+    """
+    bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
+    with transaction.atomic(using=database):
+        with connections[database].cursor() as cursor:
+            cursor.execute(bounds)
+        yield

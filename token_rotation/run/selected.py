@@ -1,0 +1,60 @@
+"""Targets and lists as an operator asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from token_rotation.errors import ListError
+from token_rotation.options import ListOptions, SelectionOptions
+from token_rotation.selection.leak_list import LeakList, open_list
+from token_rotation.selection.target import Target
+from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve, resolve_time
+
+
+def select(targets: Sequence[Target], asked: SelectionOptions) -> list[Target]:
+    """Give the targets of one database the selection that was asked for.
+
+    Raises SelectionError, or ListError for one list and several targets.
+    """
+    if asked.leak_list is not None:
+        only_one(targets)
+    cut_off = None
+    if asked.issued_before is not None and targets:
+        cut_off = resolve_time(asked.issued_before, "--issued-before", targets[0].database)
+    list_args = asked.leak_list.cli_args if asked.leak_list else ()
+    return [
+        resolve(target, issued_before=cut_off, where=asked.where, list_args=list_args)
+        for target in targets
+    ]
+
+
+def only_one(targets: Sequence[Target]) -> Target:
+    """Return the one target that a list is about.
+
+    Raises ListError where there are several.
+    """
+    if len(targets) > 1:
+        labels = " or ".join(target.label for target in targets)
+        raise ListError(f"a list is of one model's tokens: name {labels}. Nothing was done")
+    return targets[0]
+
+
+@contextmanager
+def list_to_rotate(target: Target, asked: ListOptions | None) -> Iterator[LeakList | None]:
+    """Open the list of tokens or keys, if any, while inside.
+
+    Raises ListError.
+    """
+    if asked is None:
+        yield None
+        return
+    with opened_list(target, asked, TOKENS, KEYS) as leak_list:
+        yield leak_list
+
+
+@contextmanager
+def opened_list(target: Target, asked: ListOptions, *kinds: str) -> Iterator[LeakList]:
+    """Open a list of one of these kinds while inside. Raises ListError."""
+    with closing(open_list(asked.file, list_kinds(target, *kinds), asked.of)) as leak_list:
+        yield leak_list

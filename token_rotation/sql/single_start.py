@@ -1,0 +1,15 @@
+"""SQL that lets one start of a rotation wait for another."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+LOCK_CLASS = 1_919_250_544
+"""First key of the advisory locks of starts: an arbitrary number, not that of reports."""
+
+
+def wait_for_other_start() -> sql.Composed:
+    """Take the advisory lock of the target ``label`` until the transaction ends."""
+    return sql.SQL("SELECT pg_advisory_xact_lock({lock_class}, hashtext(%(label)s))").format(
+        lock_class=sql.Literal(LOCK_CLASS)
+    )
