@@ -45,15 +45,15 @@ def limit(connection: Any, **settings: str) -> None:
 
 @pytest.fixture
 def slow(rows: Any, limit_connections: Callable[[int], None]) -> Any:
-    """Each look at a row takes 20 ms, and a statement of the role may take 100 ms."""
+    """A look at the last row takes longer than a statement of the role may take."""
     ask(rows, "CREATE TABLE token_change ()")
     limit_connections(10)  # row security holds for no superuser
     ask(
         rows,
         "ALTER TABLE tickets_ticket ENABLE ROW LEVEL SECURITY;"
-        "CREATE POLICY slow ON tickets_ticket USING (pg_sleep(0.02) IS NOT NULL)",
+        "CREATE POLICY slow ON tickets_ticket USING (id <> 12 OR pg_sleep(1.2) IS NOT NULL)",
     )
-    limit(rows, statement_timeout="50ms")
+    limit(rows, statement_timeout="1s")
     return rows
 
 
@@ -162,10 +162,10 @@ def test_to_verify_may_take_longer_than_the_role_s_limit(
     ask(
         rows,
         "CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_sleep(0.2); END $$;"
+        " $$ BEGIN PERFORM pg_sleep(1.2); END $$;"
         "CREATE EVENT TRIGGER slowly ON ddl_command_end EXECUTE FUNCTION slowly()",
     )
-    limit(rows, statement_timeout="100ms")
+    limit(rows, statement_timeout="1s")
     line = tokens_of(rows)[0]
     line = sha256(line.encode()).hexdigest() if kind == "hashes" else line
     with reading(target.database) as connection:

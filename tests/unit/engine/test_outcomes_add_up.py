@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from token_rotation.engine.batch_seconds import EVERY_BOUND, BatchSeconds
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.passes.pass_progress import PassProgress
@@ -96,3 +97,12 @@ def test_a_limit_is_used_up_with_its_last_row_and_not_before() -> None:
     assert limit.used_up
     assert RowLimit(0).used_up
     assert not RowLimit(None).used_up
+
+
+def test_no_bound_that_records_have_counted_under_was_changed() -> None:
+    kept = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+    assert {"+Inf"} < set(EVERY_BOUND)
+    for bound in map("{:g}".format, kept):
+        seconds = BatchSeconds()
+        seconds.record(float(bound))
+        assert seconds.as_dict() == {"sum": float(bound), "counts": {bound: 1}}
