@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
     ignore_result=True,
 )
 def run_operation(self: OperationTask, operation_id: int) -> None:
-    """Run the operation, unless another delivery runs or has run it.
+    """Run the operation, unless another delivery runs or ran it.
 
     Raises what its action raised, after the operation was finished as failed or handed back.
     """

@@ -1,4 +1,4 @@
-"""Alerts to people: a mail, a log line and a signal.
+"""Alerts to people: a mail, a log line, a signal.
 
 ADMINS get the mail; the signal is for the project.
 """

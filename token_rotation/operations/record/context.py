@@ -4,7 +4,7 @@ from django.db.models import CompositePrimaryKey, Model
 
 
 def primary_key_text(context_object: Model) -> str:
-    """Return the primary key as text, for its field to read.
+    """Return the primary key as text that its field reads.
 
     It serves keys of any type.
 
