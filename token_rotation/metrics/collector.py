@@ -1,4 +1,4 @@
-"""Figures of a target, read from the database on each scrape."""
+"""TargetMetrics, read from the database on each scrape."""
 
 from __future__ import annotations
 

@@ -40,9 +40,10 @@ class RefusedError(Exception):
 
 
 def start(target: Target, pace: Pace, user: Any) -> str:
-    """Send the pending rows to Celery workers, unless a rotation runs.
+    """Send the pending rows to Celery workers.
 
-    Raises RefusedError, with the command to type if no worker can do it.
+    Raises RefusedError while a rotation is at work. Raises RefusedError with the command to type if
+    no worker can do it.
     """
     try:
         ensure_dispatchable(target.database)

@@ -24,7 +24,7 @@ GUARD_REST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The report of a table, or the error that prevented it.
+    """The report of a table, or the error instead.
 
     ``counted_at`` is the end of the count, in seconds since 1970 by the database's clock. Rows that
     running rotations did later are subtracted from the count.

@@ -1,4 +1,4 @@
-"""Bytes to send while a query has no row to send."""
+"""Bytes to send while a query has no row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class KeepAlive:
         self._held = b""
 
     def feed(self, block: bytes) -> bytes:
-        """Take whole records; return at least one byte to send now."""
+        """Take whole records; return one byte or more to send."""
         waiting = self._held + block
         held = min(HELD_BACK_BYTES, len(waiting) - 1)
         self._held = waiting[len(waiting) - held :]

@@ -1,4 +1,4 @@
-"""The rows of a query as a CSV file to download."""
+"""The rows of a query as a CSV download."""
 
 from __future__ import annotations
 

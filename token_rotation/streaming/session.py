@@ -56,7 +56,7 @@ class Session:
                 raise BusyError("other reports are being made at the moment; try again in a minute")
 
     def fetches(self, pace: FetchPace) -> Generator[list[Row]]:
-        """Yield the rows, as many at a time as ``pace`` says."""
+        """Yield the rows, as many at once as ``pace`` says."""
         with self._raw.cursor(name="report") as cursor:
             cursor.execute(self._query.statement, self._query.values)
             while rows := cursor.fetchmany(pace.rows):

@@ -1,4 +1,4 @@
-"""The bytes of a report, for a web server to read."""
+"""The bytes of a report, read by a web server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class CsvStream(Iterator[bytes]):
-    """A stream that is never empty and never silent too long.
+    """A stream that is never empty and never silent long.
 
     The longest silence is ``keep_alive_seconds``.
     """

@@ -24,7 +24,7 @@ def range_seconds() -> float:
 
 
 def range_options(rotation: BatchOperation, work_range: BatchOperation) -> RotationOptions:
-    """Return the operator's options for one range.
+    """Return the operator's options for a range.
 
     Only the lone range of a round waits for locked rows; others leave them to the next round.
     VACUUMs are operations of their own.

@@ -1,4 +1,4 @@
-"""The progress of a rotation, in the words of the command."""
+"""The progress of a rotation, in the command's words."""
 
 from __future__ import annotations
 

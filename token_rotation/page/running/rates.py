@@ -42,11 +42,10 @@ def replay(samples: Sequence[Sample], total_rows: int, *, now: float) -> Progres
 
 
 def rates(histories: Iterable[Sequence[Sample]], *, now: float) -> list[tuple[int, float | None]]:
-    """Return end and rate of each 5 s of ten minutes.
+    """Return end and rate of each 5 s, over all histories.
 
-    They are the last ten minutes, for all histories together. The rate is in rows per second; None
-    where no rotation ran. Leaves out the 5 s that are not over yet, and those before the first
-    rate.
+    It covers the last ten minutes. The rate is in rows per second; None where no rotation ran.
+    Leaves out the 5 s that are not over yet, and those before the first rate.
     """
     last = math.floor(now / BUCKET_SECONDS)
     rows: dict[int, float] = {}
