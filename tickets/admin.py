@@ -37,9 +37,9 @@ class TicketAdmin(RotatingAdmin):
 
 
 class MessageForm(MessageFormBase):
-    """The text of a message, and the version read before.
+    """The text, and the version that the editor has read.
 
-    It is the version that the person at the form has read.
+    The editor is the person at the form.
     """
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput)

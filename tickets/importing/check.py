@@ -1,7 +1,4 @@
-"""Check records for what PostgreSQL or the pages refuse.
-
-The pages are those of tickets.
-"""
+"""Check records for what PostgreSQL or the ticket pages refuse."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ from token_rotation.selection.target import Target
 
 
 def ensure_dispatchable(database: str) -> None:
-    """Raise NotDispatchableError when ranges cannot be sent to workers.
+    """Raise NotDispatchableError when ranges cannot be sent to workers now.
 
-    The message is one line and holds for this moment.
+    Its message is one line.
     """
     if database != records_database():
         raise NotDispatchableError(

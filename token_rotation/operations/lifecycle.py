@@ -1,6 +1,6 @@
 """The life of an operation: statuses, results, and allowed changes.
 
-All other changes are refused.
+No other changes are allowed.
 """
 
 from __future__ import annotations

@@ -42,10 +42,11 @@ def replay(samples: Sequence[Sample], total_rows: int, *, now: float) -> Progres
 
 
 def rates(histories: Iterable[Sequence[Sample]], *, now: float) -> list[tuple[int, float | None]]:
-    """Return end and rate of each 5 s, over all histories.
+    """Return the rate of all histories in each 5 s.
 
-    It covers the last ten minutes. The rate is in rows per second; None where no rotation ran.
-    Leaves out the 5 s that are not over yet, and those before the first rate.
+    It comes with the end of the 5 s and covers the last ten minutes. The rate is in rows per
+    second; None where no rotation ran. Leaves out the 5 s that are not over yet, and those before
+    the first rate.
     """
     last = math.floor(now / BUCKET_SECONDS)
     rows: dict[int, float] = {}
