@@ -1,1 +1,4 @@
-"""The ticket site, the library's first adopter: it uses the public face alone."""
+"""The ticket site, the library's first adopter.
+
+It uses the public face alone.
+"""

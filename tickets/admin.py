@@ -37,7 +37,10 @@ class TicketAdmin(RotatingAdmin):
 
 
 class MessageForm(MessageFormBase):
-    """The text, and the version that the person at the form has read."""
+    """The text, and the version that the editor has read.
+
+    The editor is the person at the form.
+    """
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -48,7 +51,10 @@ class MessageForm(MessageFormBase):
 
 @admin.register(Message)
 class MessageAdmin(MessageAdminBase):
-    """Messages, to black out words such as a password that a customer sent."""
+    """Messages, with a form that blacks out words.
+
+    An example is a password that a customer sent.
+    """
 
     form = MessageForm
     fields = ("ticket", "body", "seen_version", "created_at")
@@ -78,7 +84,10 @@ class MessageAdmin(MessageAdminBase):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the stored text after a refused change; the page's transaction is rolled back."""
+        """Show the stored text after a refused change.
+
+        The page's transaction is rolled back.
+        """
         try:
             return super().change_view(request, object_id, form_url, extra_context)
         except MessageChangedError as error:
@@ -89,7 +98,10 @@ class MessageAdmin(MessageAdminBase):
 
 @admin.register(ImportedTicket)
 class ImportedTicketAdmin(ImportedTicketAdminBase):
-    """The import that each ticket came with. Read only, like every record."""
+    """The import that each ticket came with.
+
+    Read only, like every record.
+    """
 
     list_display = ("reference", "ticket", "operation")
     list_select_related = ("ticket", "operation")

@@ -1,4 +1,4 @@
-"""Requests and responses as HTML for people and as JSON for programs."""
+"""Requests and responses: HTML for people, JSON for programs."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,10 @@ def wants_json(request: HttpRequest) -> bool:
 def answer(
     request: HttpRequest, template: str, context: dict[str, Any], data: Any, status: int = 200
 ) -> HttpResponse:
-    """Return ``template`` with ``context``, or ``data`` as JSON if the request accepts that."""
+    """Return ``template`` with ``context``, or ``data`` as JSON.
+
+    The request gets JSON if it accepts that.
+    """
     response: HttpResponse
     if wants_json(request):
         response = JsonResponse(data, status=status)
@@ -31,7 +34,10 @@ def answer(
 
 
 def submitted(request: HttpRequest) -> dict[str, str]:
-    """Return the fields of a form or of a JSON object of strings. Raises BadRequest for others."""
+    """Return the fields of a form or a JSON object.
+
+    The JSON object must hold strings. Raises BadRequest for others.
+    """
     if request.content_type != "application/json":
         return {name: str(value) for name, value in request.POST.items()}
     try:
@@ -47,7 +53,10 @@ def submitted(request: HttpRequest) -> dict[str, str]:
 
 
 def explain_bad_request(view: View) -> View:
-    """Answer a BadRequest of ``view`` with its text as JSON; no browser sends such a request."""
+    """Answer a BadRequest of ``view`` with its text as JSON.
+
+    No browser sends such a request.
+    """
 
     @wraps(view)
     def explained(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -42,5 +42,8 @@ _check_forms = decorator_from_middleware(_SecretPageCsrf)
 
 
 def secret_page_csrf(view: View) -> View:
-    """Protect ``view`` instead of CsrfViewMiddleware: forms by Origin and token, JSON by type."""
+    """Protect ``view`` instead of CsrfViewMiddleware.
+
+    Forms are protected by Origin and token, JSON by type.
+    """
     return cast(View, csrf_exempt(_check_forms(view)))

@@ -14,9 +14,10 @@ else:
 
 
 class TicketForm(TicketFormBase):
-    """Subject and status. Saving writes the whole row, with token and marker.
+    """Subject and status of a ticket.
 
-    The guard makes that harmless: a token that was rotated since stays rotated.
+    Saving writes the whole row, with token and marker. The guard makes that harmless: a token that
+    was rotated since stays rotated.
     """
 
     class Meta:

@@ -14,10 +14,11 @@ from token_rotation.operations.models import BatchOperation
 
 
 class Ticket(RotatesToken):
-    """A customer's ticket. Its token opens it, so the token is a secret.
+    """A customer's ticket.
 
-    The database issues token and marker. After ``create()``, ``bulk_create()`` and the first
-    ``save()`` the fields hold the stored values, even if the caller passed others.
+    Its token opens it, so the token is a secret. The database issues token and marker. After
+    ``create()``, ``bulk_create()`` and the first ``save()`` the fields hold the stored values, even
+    if the caller passed others.
     """
 
     class Status(models.TextChoices):
@@ -62,10 +63,10 @@ class Message(models.Model):
         return f"message {self.pk}"
 
     def rewrite(self, body: str) -> None:
-        """Store another text if the stored one is still the one that was read.
+        """Store another text, unless the stored one has changed.
 
-        Otherwise two people who black out different words would restore each other's words. One
-        UPDATE compares and increments the version.
+        It must be the one that was read. Otherwise two people who black out different words would
+        restore each other's words. One UPDATE compares and increments the version.
 
         Raises MessageChangedError for the second one; nothing is written then.
         """
@@ -79,9 +80,10 @@ class Message(models.Model):
 
 
 class ImportedTicket(models.Model):
-    """The origin of an imported ticket, which prevents a second import.
+    """The origin of an imported ticket.
 
-    It stays when its ticket is deleted, so that a repeated import does not restore the ticket.
+    It prevents a second import. It stays when its ticket is deleted, so that a repeated import does
+    not restore the ticket.
     """
 
     REFERENCE_LENGTH = 200

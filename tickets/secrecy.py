@@ -1,4 +1,7 @@
-"""Headers that keep ticket links out of caches, referrers and search engines."""
+"""Headers that keep ticket links secret.
+
+The links stay out of caches, referrers and search engines.
+"""
 
 from collections.abc import Callable
 
@@ -8,7 +11,10 @@ LINK_PREFIX = "/t/"
 
 
 def secret(response: HttpResponse) -> HttpResponse:
-    """Mark a response that shows a token or has one in its address."""
+    """Mark a response that shows a token.
+
+    Mark it also if its address has a token.
+    """
     response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
@@ -18,10 +24,10 @@ def secret(response: HttpResponse) -> HttpResponse:
 def keep_links_secret(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware that marks every answer to a ticket's link; it comes before all that answer.
+    """Middleware that marks every answer to a ticket's link.
 
-    So it also marks answers of no view: an error, a refused form, and the redirect to HTTPS, which
-    repeats the link and may be cached for ever.
+    It comes before all others that answer. So it also marks answers of no view: an error, a refused
+    form, and the redirect to HTTPS. That redirect repeats the link and may be cached for ever.
     """
 
     def marked(request: HttpRequest) -> HttpResponse:

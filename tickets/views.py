@@ -1,4 +1,7 @@
-"""The ticket pages: a ticket's link opens it, and staff create tickets."""
+"""The ticket pages.
+
+A ticket's link opens it, and staff create tickets.
+"""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -33,7 +36,10 @@ def _too_many(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def index(request: HttpRequest) -> HttpResponse:
-    """Show staff where the pages are, and others how to log in."""
+    """Show where the pages are, or how to log in.
+
+    Staff see the pages; others see how to log in.
+    """
     return render(request, "tickets/index.html")
 
 
@@ -42,11 +48,11 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @limit_failed_lookups(_too_many)
 def ticket_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the ticket whose token is in the link; a POST changes its subject, status or both.
+    """Show the ticket whose token is in the link.
 
-    Without a ticket the answer is 404, with the same text and after the same look-up for every
-    kind of bad link. If retired tokens are kept, a retired one gets 410. Too many links that open
-    nothing get 429 for any link.
+    A POST changes its subject, status or both. Without a ticket the answer is 404, with the same
+    text and after the same look-up for every kind of bad link. If retired tokens are kept, a
+    retired one gets 410. Too many links that open nothing get 429 for any link.
     """
     ticket = _find(token)
     if ticket is None:
@@ -61,7 +67,10 @@ def ticket_page(request: HttpRequest, token: str) -> HttpResponse:
 @explain_bad_request
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_ticket(request: HttpRequest) -> HttpResponse:
-    """Show staff a form; after a POST, the link of the new ticket."""
+    """Show staff a form; after a POST, the new link.
+
+    The link is that of the new ticket.
+    """
     if not request.user.is_staff:
         if wants_json(request):
             return JsonResponse({"error": STAFF_ONLY}, status=403)

@@ -1,1 +1,4 @@
-"""How the site is configured and started, and nothing that another package imports."""
+"""Configuration and start of the site.
+
+Nothing here is for another package to import.
+"""

@@ -1,4 +1,7 @@
-"""Run a manage.py command; an error that an operator can repair is one line, no traceback."""
+"""Run a manage.py command, with one-line errors.
+
+An error that an operator can repair is one line, without traceback.
+"""
 
 import gc
 import os
@@ -18,12 +21,11 @@ OUTPUT_CLOSED = 141  # and after SIGPIPE
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command named in ``argv`` and return its exit code.
+    """Run the command named in ``argv``; return its exit code.
 
-    A bad configuration or an unreachable database is one line (1; with --traceback a traceback),
-    and so is Ctrl-C in Django's own commands (130). If nobody reads the output, the command
-    ends silently (141). Other exceptions keep their traceback. Afterwards SIGINT has its default
-    effect.
+    A bad configuration or an unreachable database is one line (1; with --traceback a traceback). So
+    is Ctrl-C in Django's own commands (130). If nobody reads the output, the command ends silently
+    (141). Other exceptions keep their traceback. Afterwards SIGINT has its default effect.
     """
     try:
         try:
@@ -45,14 +47,15 @@ def run(argv: Sequence[str]) -> int:
 
 
 class OutputError(Exception):
-    """The output could not be written, for example to a full disk."""
+    """A failure to write the output: a full disk, say."""
 
 
 class _Utility(ManagementUtility):
-    """Enable garbage collection and KeyboardInterrupt only once there is a command.
+    """A command line that enables things only for a command.
 
-    Before that, and in this project's own commands, Ctrl-C must not raise KeyboardInterrupt: during
-    an import, or a second time, it shows a traceback.
+    It enables garbage collection and KeyboardInterrupt only once there is a command. Before that,
+    and in this project's own commands, Ctrl-C must not raise KeyboardInterrupt. During an import,
+    or a second time, it shows a traceback.
     """
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
@@ -67,7 +70,10 @@ class _Utility(ManagementUtility):
 
 @contextmanager
 def _quiet_start_and_end() -> Iterator[None]:
-    """Give SIGINT its default effect before and after the command, unless it is ignored."""
+    """Give SIGINT its default effect before and after the command.
+
+    It changes nothing if SIGINT is ignored.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nohup, or a job in the background
         yield
         return
@@ -90,7 +96,10 @@ def _flush() -> None:
 
 
 def _discard_output() -> None:
-    """Discard buffered output, so that Python does not complain about it at exit."""
+    """Discard buffered output.
+
+    So Python does not complain about it at exit.
+    """
     devnull = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -114,12 +123,18 @@ def _execute(argv: Sequence[str]) -> int:
 
 
 def is_connection_failure(error: OperationalError) -> bool:
-    """Return True if the connection failed, False if the server refused a statement."""
+    """Return True if the connection failed.
+
+    Return False if the server refused a statement.
+    """
     return getattr(error.__cause__, "pgcode", None) is None
 
 
 def _one_line(error: Exception) -> str | None:
-    """Return ``error`` as one line, or None if it needs a traceback."""
+    """Return ``error`` as one line.
+
+    Return None if it needs a traceback.
+    """
     if isinstance(error, OperationalError):
         if not is_connection_failure(error):
             return None

@@ -19,9 +19,10 @@ _MALFORMED = f"DATABASE_URL is malformed: {_EXPECTED}, with special characters p
 def database_settings(
     url: str | None, *, embedded_directory: Path, disable_server_side_cursors: bool = False
 ) -> dict[str, Any]:
-    """Return one entry of DATABASES. Connects to nothing and starts nothing.
+    """Return one entry of DATABASES.
 
-    ``disable_server_side_cursors`` is for a pooler in front of the server.
+    Connects to nothing and starts nothing. ``disable_server_side_cursors`` is for a pooler in front
+    of the server.
 
     Raises ImproperlyConfigured, whose message holds no part of ``url``.
     """

@@ -27,7 +27,10 @@ def _needless_escape(escaped: re.Match[str]) -> str:
 
 
 class MaskTokens(logging.Filter):
-    """Mask a record's message, traceback and stack, for the handlers that use this filter."""
+    """Mask a record's message, traceback and stack.
+
+    It serves the handlers that use this filter.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = mask(record.getMessage()), None

@@ -1,4 +1,7 @@
-"""Settings, all of them from the environment. docs/settings.md names the variables."""
+"""Settings, all of them from the environment.
+
+docs/settings.md names the variables.
+"""
 
 from pathlib import Path
 from typing import Any

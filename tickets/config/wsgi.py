@@ -1,4 +1,7 @@
-"""The WSGI application. Unlike management commands, it needs a secret key."""
+"""The WSGI application.
+
+Unlike management commands, it needs a secret key.
+"""
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured

@@ -1,4 +1,4 @@
-"""Check records for what PostgreSQL or the ticket pages would refuse."""
+"""Check records for what PostgreSQL or the ticket pages refuse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_CHARACTERS = {
 
 
 def check(values: Mapping[str, str], line: int, last_line: int) -> Row | BadLine:
-    """Return the record as a row, or everything that is wrong with it.
+    """Return the record as a row, or all its errors.
 
     The keys of ``values`` are the header's columns.
     """
@@ -46,7 +46,10 @@ def _complaints(name: str, text: str) -> Iterator[str]:
 
 
 def _is_unicode(text: str) -> bool:
-    """Return False if ``Records`` let a byte through that is not UTF-8."""
+    """Return False if ``text`` has bytes that are not UTF-8.
+
+    ``Records`` lets them through.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -27,9 +27,10 @@ ONCE = "tickets_imported_once"
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """The outcome of a chunk's rows, up to the one that begins in ``last_line``.
+    """The outcome of a chunk's rows.
 
-    ``clashes`` are references that were imported before with other contents.
+    It covers the rows up to the one that begins in ``last_line``. ``clashes`` are references that
+    were imported before with other contents.
     """
 
     imported: int
@@ -46,10 +47,11 @@ def import_chunk(
     *,
     strict: bool = False,
 ) -> None:
-    """Import the rows that are not stored yet: all of them or, on any error, none.
+    """Import the new rows: all or, on any error, none.
 
-    With ``strict`` only those before the first clash. ``committed`` is called after the outermost
-    transaction has committed, and never after a rollback.
+    New are rows that are not stored yet. With ``strict`` it imports only those before the first
+    clash. ``committed`` is called after the outermost transaction has committed, and never after a
+    rollback.
 
     Raises NotRunningError if somebody ended the operation. Raises IntegrityError about the
     constraint ``ONCE`` if another import stored a reference first: try again.
@@ -62,15 +64,19 @@ def import_chunk(
 
 
 def lost_a_race(error: DatabaseError) -> bool:
-    """Return True if another import stored a reference after this one looked it up."""
+    """Return True if another import stored a reference first.
+
+    It stored the reference after this import had looked it up.
+    """
     diagnosis = getattr(error.__cause__, "diag", None)
     return getattr(diagnosis, "constraint_name", None) == ONCE
 
 
 def _lock_running(database: str, operation: BatchOperation) -> None:
-    """Lock the operation's row, so that nobody ends it before this transaction is over.
+    """Lock the operation's row until the transaction ends.
 
-    NO KEY: new foreign keys to the operation, such as those written below, do not wait.
+    So nobody ends the operation before. NO KEY: new foreign keys to the operation, such as those
+    written below, do not wait.
     """
     locked = (
         BatchOperation.objects.using(database)
@@ -95,7 +101,10 @@ def _stored_digests(database: str, rows: Sequence[Row]) -> dict[str, bytes]:
 def _compare(
     rows: Sequence[Row], known: dict[str, bytes], *, strict: bool
 ) -> tuple[list[Row], ChunkDone]:
-    """Return the new rows, and the outcome once they are inserted. Adds them to ``known``."""
+    """Return the new rows, and the outcome after their insertion.
+
+    Adds them to ``known``.
+    """
     new: list[Row] = []
     clashes: list[BadLine] = []
     already_there = 0

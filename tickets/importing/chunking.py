@@ -16,9 +16,10 @@ def chunked(
     refused: Callable[[BadLine], None],
     strict: bool,
 ) -> Iterator[list[Row]]:
-    """Yield chunks of good rows, none of them empty; call ``refused`` for each bad line at once.
+    """Yield chunks of good rows, none of them empty.
 
-    With ``strict`` reading ends at the first bad line. The good rows before it are still yielded.
+    Calls ``refused`` for each bad line at once. With ``strict`` reading ends at the first bad line.
+    The good rows before it are still yielded.
     """
     chunk: list[Row] = []
     characters = 0

@@ -12,7 +12,10 @@ KEPT_BAD_LINES = 100
 
 @dataclass(slots=True)
 class Counts:
-    """Committed work. Each record is imported, there already, or bad."""
+    """Committed work of an import.
+
+    Each record is imported, there already, or bad.
+    """
 
     imported: int = 0
     already_there: int = 0
@@ -36,7 +39,10 @@ class Counts:
             self.first_bad.append(str(bad))
 
     def as_data(self) -> dict[str, Any]:
-        """Return JSON values for the operation; the first 100 bad lines without contents."""
+        """Return JSON values for the operation.
+
+        They hold the first 100 bad lines without contents.
+        """
         return {
             "imported": self.imported,
             "already_there": self.already_there,

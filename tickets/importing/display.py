@@ -1,4 +1,7 @@
-"""Progress for people: a bar on a terminal, a line every few seconds elsewhere."""
+"""Progress for people: a bar, or lines.
+
+A terminal shows the bar. Elsewhere a line comes every few seconds.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ LINE_EVERY_SECONDS = 5.0
 
 
 class ImportDisplay:
-    """The bar counts bytes: how many records a file has, only its end tells."""
+    """The progress of an import, as a bar or lines.
+
+    The bar counts bytes: the number of records is known only at the end of the file.
+    """
 
     def __init__(
         self,

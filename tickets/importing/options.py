@@ -10,7 +10,10 @@ MOST_CHUNK_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """``file`` is a path or ``-``. With ``strict`` the first bad line ends the import."""
+    """Choices of the operator.
+
+    ``file`` is a path or ``-``. With ``strict`` the first bad line ends the import.
+    """
 
     file: str
     database: str

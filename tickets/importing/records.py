@@ -1,4 +1,7 @@
-"""Records of a CSV file: RFC 4180, UTF-8, with a header."""
+"""Records of a CSV file with a header.
+
+The format is RFC 4180, UTF-8.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Records:
-    """The records of a file, in its order. Holds one record in memory."""
+    """The records of a file, in its order.
+
+    Holds one record in memory.
+    """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         # A record is refused after the line that made it too long, so the reader must bear more.

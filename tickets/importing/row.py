@@ -1,4 +1,4 @@
-"""A record of the file: a row to import, or a bad line."""
+"""A record: a row to import, or a bad line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A checked ticket with its first message. ``line`` is where it begins, from 1."""
+    """A checked ticket with its first message.
+
+    ``line`` is where it begins, from 1.
+    """
 
     line: int
     reference: str
@@ -19,14 +22,20 @@ class Row:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the contents, 32 bytes, to compare them with those of an earlier import."""
+        """SHA-256 of the contents, 32 bytes.
+
+        An import compares it with that of an earlier import.
+        """
         contents = json.dumps([self.subject, self.status, self.body])
         return hashlib.sha256(contents.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A record that is not imported. ``reason`` quotes nothing of it."""
+    """A record that is not imported.
+
+    ``reason`` quotes nothing of it.
+    """
 
     line: int
     last_line: int

@@ -1,4 +1,7 @@
-"""Run one import for an operator: record it, show it, answer signals, summarize it."""
+"""Run one import for an operator.
+
+The import is recorded and shown, answers signals, and is summarized.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ GO_ON = "Run the same command again to go on: it skips what is imported."
 
 
 def run_import(options: ImportOptions, *, out: TextIO, err: TextIO) -> bool:
-    """Import a file; return True if all of it is in the database now.
+    """Import a file; return True if all of it arrived.
 
-    The first SIGINT or SIGTERM ends it after the current chunk, the second rolls that chunk back.
-    Raises ImportTicketsError.
+    All of it is in the database then. The first SIGINT or SIGTERM ends it after the current chunk,
+    the second rolls that chunk back. Raises ImportTicketsError.
     """
     stop = StopSignal()
     with opened(options.file) as source, stop_on_signal(stop):
@@ -91,9 +94,10 @@ def _check_schema(database: str) -> None:
 def _finish(
     operation: BatchOperation, options: ImportOptions, work: Work, error: StoredError | None
 ) -> None:
-    """Record how the import ended. If that fails too, the record looks like that of a killed one.
+    """Record how the import ended.
 
-    Count the tickets in the table: the answer to a COMMIT may have been lost.
+    If that fails too, the record looks like that of a killed import. Count the tickets in the
+    table: the answer to a COMMIT may have been lost.
     """
     connections[options.database].close()  # it may be broken; the next statement opens another
     outcome = "error" if error else "complete" if work.finished else "stopped"

@@ -1,4 +1,7 @@
-"""The lines of a file or a pipe; a wait for input can be stopped."""
+"""The lines of a file or a pipe.
+
+A wait for input can be stopped.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ LOOK_UP_EVERY_SECONDS = 0.1
 
 
 class Source:
-    """An open file. ``size_bytes`` is None for a pipe, whose size is unknown."""
+    """An open file.
+
+    ``size_bytes`` is None for a pipe, whose size is unknown.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -27,12 +33,13 @@ class Source:
         self.read_bytes = 0
 
     def lines(self, meanwhile: Callable[[], bool]) -> Iterator[bytes]:
-        """Yield each line with its line feed; the last one may have none.
+        """Yield each line with its line feed.
 
-        Calls ``meanwhile`` before each read, and every 0.1 s while it waits for input.
+        The last one may have none. Calls ``meanwhile`` before each read, and every 0.1 s while it
+        waits for input.
 
-        Raises Stopped when ``meanwhile`` returns True, and UnreadableFileError for a line over
-        1 MiB.
+        Raises Stopped when ``meanwhile`` returns True, and UnreadableFileError for a line over 1
+        MiB.
         """
         rest = b""
         number = 0
@@ -65,7 +72,10 @@ class Source:
 
 @contextmanager
 def opened(name: str) -> Iterator[Source]:
-    """Open the file of that name, or standard input for ``-``. Raises UnreadableFileError."""
+    """Open the file of that name.
+
+    ``-`` opens standard input. Raises UnreadableFileError.
+    """
     if name == STANDARD_INPUT:
         if sys.stdin is None:
             raise _not_opened(name, "standard input is closed")

@@ -33,7 +33,10 @@ BACKOFF = Backoff(give_up_after_seconds=60, first_seconds=0.02, longest_seconds=
 
 
 class Work:
-    """One pass over one file, in the thread that calls ``run``."""
+    """One pass over one file.
+
+    It runs in the thread that calls ``run``.
+    """
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class Work:
         self.finished = True
 
     def _import(self, chunk: list[Row]) -> None:
-        """Import a chunk; retry while other transactions are in the way.
+        """Import a chunk; retry while other transactions interfere.
 
         Each retry means that another transaction made progress.
         """
@@ -126,18 +129,24 @@ class Work:
         self._display.bad(bad)
 
     def _meanwhile(self) -> bool:
-        """Send a heartbeat while the file is read; return True to stop."""
+        """Send a heartbeat during reading; return True to stop."""
         if self._heartbeat.tick(self.counts.records):
             self._stop.request()
         return self._stop.requested
 
 
 def _cancel(raw: Any) -> None:
-    """Cancel the running statement, if there still is one, from another thread."""
+    """Cancel the running statement from another thread.
+
+    Do nothing if there is none any more.
+    """
     with suppress(psycopg2.Error):
         raw.cancel()
 
 
 def _passes(error: DatabaseError) -> bool:
-    """Return True if a retry helps: another transaction was first, or is in the way."""
+    """Return True if a retry helps.
+
+    It helps if another transaction was first, or is in the way.
+    """
     return lost_a_race(error) or fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)

@@ -1,4 +1,4 @@
-"""A limit to failed look-ups by secret links, for each client.
+"""A limit to failed look-ups by secret links.
 
-A reusable app: nothing here knows a ticket.
+It holds for each client. A reusable app: nothing here knows a ticket.
 """

@@ -11,10 +11,10 @@ IPV6_NETWORK_BITS = 64
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the client's IPv4 address or IPv6 network; None if none can be trusted.
+    """Return the client's IPv4 address or IPv6 network.
 
-    Each of the ``TRUSTED_PROXIES`` proxies appends the address of its peer to X-Forwarded-For. The
-    client may write anything before their entries.
+    Return None if none can be trusted. Each of the ``TRUSTED_PROXIES`` proxies appends the address
+    of its peer to X-Forwarded-For. The client may write anything before their entries.
     """
     proxies = settings.TRUSTED_PROXIES
     if proxies == 0:

@@ -27,11 +27,12 @@ REDIS_OPTIONS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 
 class Limiter:
-    """Count failures in a storage that all processes share; remember refusals in this process.
+    """A limiter that counts failures and remembers refusals.
 
-    Only a failure reads the storage; a successful look-up costs and counts nothing. So a process
-    learns of a refusal at the first failure that it sees itself. Until then a refused client can
-    still open a valid link there.
+    All processes share the storage of the counts; each process remembers its own refusals. Only a
+    failure reads the storage; a successful look-up costs and counts nothing. So a process learns of
+    a refusal at the first failure that it sees itself. Until then a refused client can still open a
+    valid link there.
 
     If the storage fails, nobody is refused. That is logged once; the next try is 10 s later.
     """
@@ -53,7 +54,10 @@ class Limiter:
         return math.ceil(left_seconds) if left_seconds > 0 else None
 
     def failed(self, client: str) -> int | None:
-        """Count a failure; return the seconds that the client must now wait, or None."""
+        """Count a failure; return the client's wait, or None.
+
+        The wait is in seconds.
+        """
         if self._clock() < self._ask_again_at:
             return None
         try:
@@ -81,7 +85,10 @@ class Limiter:
         )
 
     def _make_room(self) -> None:
-        """Forget expired refusals and, if that is not enough, the oldest ones."""
+        """Forget expired refusals.
+
+        If that is not enough, forget the oldest ones.
+        """
         if len(self._refused_until) < REMEMBERED_CLIENTS:
             return
         now = self._clock()
@@ -106,9 +113,10 @@ class Limiter:
 
 
 def make_limiter() -> Limiter | None:
-    """Return the limiter of the settings, or None if they ask for none.
+    """Return the limiter of the settings, or None.
 
-    Raises one of UNUSABLE if the storage is unknown, malformed or not installed.
+    It is None if the settings ask for none. Raises one of UNUSABLE if the storage is unknown,
+    malformed or not installed.
     """
     if settings.LOOKUP_LIMIT_FAILURES == 0:
         return None
@@ -121,7 +129,10 @@ def make_limiter() -> Limiter | None:
 
 @cache
 def limiter() -> Limiter | None:
-    """Return the limiter of this process; None if it cannot be made, which the checks report."""
+    """Return the limiter of this process.
+
+    It is None if it cannot be made, which the checks report.
+    """
     try:
         return make_limiter()
     except UNUSABLE:

@@ -1,4 +1,7 @@
-"""SQL of the failure counts. Values are named parameters; the database's clock decides."""
+"""SQL of the failure counts.
+
+Values are named parameters; the database's clock decides.
+"""
 
 # One statement, so that two workers that count at the same time both count.
 COUNT = """

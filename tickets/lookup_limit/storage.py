@@ -16,7 +16,10 @@ from tickets.lookup_limit.sql import COUNT, DELETE_EXPIRED, READ
 
 
 class DatabaseStorage(Storage):
-    """Counts in fixed windows: one row a client, until its window is over."""
+    """Counts in fixed windows.
+
+    Each client has one row, until its window is over.
+    """
 
     STORAGE_SCHEME = ["database"]  # noqa: RUF012  (the base class types it so)
 
@@ -29,7 +32,10 @@ class DatabaseStorage(Storage):
         return (DatabaseError, InterfaceError)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a count and return it. A new window lasts ``expiry`` seconds."""
+        """Add to a count and return it.
+
+        A new window lasts ``expiry`` seconds.
+        """
         (failures,) = self._row(COUNT, key=key, amount=amount, seconds=expiry) or (0,)
         if time.monotonic() >= self._delete_expired_at:
             self._delete_expired_at = time.monotonic() + expiry
@@ -42,7 +48,10 @@ class DatabaseStorage(Storage):
         return int((self._row(READ, key=key) or (0, 0))[0])
 
     def get_expiry(self, key: str) -> float:
-        """Return when the window ends, in seconds since 1970; without a window, the time now."""
+        """Return when the window ends, in seconds since 1970.
+
+        Without a window, return the time now.
+        """
         return float((self._row(READ, key=key) or (0, time.time()))[1])
 
     def check(self) -> bool:

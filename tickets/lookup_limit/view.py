@@ -14,10 +14,11 @@ View = Callable[..., HttpResponse]
 
 
 def limit_failed_lookups(refuse: Callable[[HttpRequest], HttpResponse]) -> Callable[[View], View]:
-    """Count the 404s of a view by client; after too many, answer with ``refuse`` instead.
+    """Count the 404s of a view by client.
 
-    The refusal has status 429 and Retry-After, for valid and invalid links alike. A failure is
-    counted before the answer is sent, so that nothing shows which links were counted.
+    After too many, answer with ``refuse`` instead. The refusal has status 429 and Retry-After, for
+    valid and invalid links alike. A failure is counted before the answer is sent, so that nothing
+    shows which links were counted.
     """
 
     def limit(view: View) -> View:

@@ -1,6 +1,7 @@
-"""Fill the ticket table with leaked tickets, as the old application left them, and fresh ones.
+"""Fill the ticket table with leaked and fresh tickets.
 
-COPY loads one chunk a transaction, so memory does not grow with the number of rows.
+Leaked tickets are as the old application left them. COPY loads one chunk a transaction, so memory
+does not grow with the number of rows.
 """
 
 import io
@@ -38,7 +39,10 @@ STATUSES = tuple(Ticket.Status.values)
 
 
 def table_columns(alias: str) -> set[str]:
-    """Return the ticket table's columns in the database; none if there is no table."""
+    """Return the ticket table's columns in the database.
+
+    There are none if there is no table.
+    """
     connection = connections[alias]
     with connection.cursor() as cursor:
         if TABLE not in connection.introspection.table_names(cursor):
@@ -49,7 +53,10 @@ def table_columns(alias: str) -> set[str]:
 
 
 def issues_fresh_tokens(alias: str) -> bool:
-    """Return True if the insert guard is installed and enabled, as in the model."""
+    """Return True if the insert guard is installed and enabled.
+
+    It must be as in the model.
+    """
     model, trigger = _insert_guard()
     return trigger.get_installation_status(model, database=alias) == (INSTALLED, True)
 
@@ -65,9 +72,10 @@ def delete_all(alias: str) -> None:
 
 
 def add_leaked(alias: str, rows: int, added: Callable[[int], None]) -> None:
-    """Add tickets with tokens made in Python and no marker, on the old or the new schema.
+    """Add tickets with tokens made in Python and no marker.
 
-    Calls ``added`` with the number of rows after each COMMIT.
+    It works on the old and on the new schema. Calls ``added`` with the number of rows after each
+    COMMIT.
     """
     marker = "token_rotated_at" in table_columns(alias)
     columns = (*PLAIN_COLUMNS, "token", *(["token_rotated_at"] if marker else []))
@@ -83,7 +91,7 @@ def add_leaked(alias: str, rows: int, added: Callable[[int], None]) -> None:
 
 
 def add_fresh(alias: str, rows: int, added: Callable[[int], None]) -> None:
-    """Add tickets whose token and marker come from the insert guard.
+    """Add tickets whose token and marker the insert guard issues.
 
     Calls ``added`` with the number of rows after each COMMIT.
     """

@@ -12,7 +12,10 @@ def limit_lock_wait(milliseconds: int) -> Composed:
 
 
 def truncate(table: str) -> Composed:
-    """Empty the table and those that refer to it. Locks them ACCESS EXCLUSIVE."""
+    """Empty the table and those that refer to it.
+
+    Locks them ACCESS EXCLUSIVE.
+    """
     return SQL("TRUNCATE {table} CASCADE").format(table=Identifier(table))
 
 

@@ -1,4 +1,7 @@
-"""What Celery workers do for a distributed rotation. Imported when Django starts."""
+"""Actions of Celery workers for a distributed rotation.
+
+Django imports this module when it starts.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ logger = logging.getLogger(__name__)
 
 
 class RotateKeyRange(Action):
-    """Rotate a range. Repeated, it finds less to do, or nothing, and does no harm."""
+    """Rotate a range.
+
+    Repeated, it finds less to do, or nothing, and does no harm.
+    """
 
     name = ROTATE_KEY_RANGE
     retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError)
@@ -62,9 +68,10 @@ class RotateKeyRange(Action):
 
 
 class NoticeEndOfRound(Action):
-    """Look for the end of the round, after the range's result is stored.
+    """Look for the end of the round, after a range.
 
-    If it has not ended, a VACUUM may be due. If that cannot begin, a later range tries again.
+    The range's result is stored by then. If the round has not ended, a VACUUM may be due. If that
+    cannot begin, a later range tries again.
     """
 
     retry_for: ClassVar = (*Action.retry_for, UnavailableError)
@@ -77,7 +84,10 @@ class NoticeEndOfRound(Action):
 
 
 class EndRound(Action):
-    """Finish the rotation, or begin its next round. Repeated, it does nothing."""
+    """Finish the rotation, or begin its next round.
+
+    Repeated, it does nothing.
+    """
 
     retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError, UnavailableError)
 
@@ -86,7 +96,10 @@ class EndRound(Action):
 
 
 class RunVacuum(Action):
-    """Vacuum the table. Repeated, it vacuums once more, or finds another VACUUM at work."""
+    """Vacuum the table.
+
+    Repeated, it vacuums once more, or finds another VACUUM at work.
+    """
 
     name = RUN_VACUUM
     retry_for: ClassVar = (*Action.retry_for, DatabaseGoneError)
@@ -102,7 +115,10 @@ registry.register(ActionGroup(VACUUM, actions=[RunVacuum], route=Route.HIGH))
 
 @receiver(operation_failed)
 def _after_a_failure(operation: BatchOperation, **_: Any) -> None:
-    """A range that has failed for good may have been the last one of its round."""
+    """Look for the end of the round after a failure.
+
+    A range that has failed for good may have been the last one of its round.
+    """
     if operation.operation_type in {RANGE, END_OF_ROUND}:
         with _logged("the end of a round was not looked for"):
             rotation = rotation_of(operation)
@@ -112,7 +128,10 @@ def _after_a_failure(operation: BatchOperation, **_: Any) -> None:
 
 @receiver(operations_watched)
 def _at_every_watch(**_: Any) -> None:
-    """Find ends that no process noticed, because one died at that moment."""
+    """Find ends of rounds that no process noticed.
+
+    The process that should have noticed died at that moment.
+    """
     # By number: a record that cannot be read holds up no rotation but its own.
     for number in list(running_rotations().values_list("pk", flat=True)):
         with _logged(f"the end of a round of operation {number} was not looked for"):
@@ -123,7 +142,7 @@ def _at_every_watch(**_: Any) -> None:
 
 @contextmanager
 def _logged(failure: str) -> Iterator[None]:
-    """Log what goes wrong inside; the next look makes up for it."""
+    """Log errors inside; the next look makes up for them."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,7 @@
-"""End distributed rotations that were asked to stop, as far as no worker is needed."""
+"""End distributed rotations that were asked to stop.
+
+This does the part that needs no worker.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,11 @@ from token_rotation.run.recording.record import DATABASE_ERRORS
 
 
 def cancel_waiting(rotation: BatchOperation) -> None:
-    """Remove the ranges that wait for a worker; end the round when no other is left.
+    """Remove waiting ranges; end the round if none is left.
 
-    Workers hear of the stop by themselves, within about a second, and the last one ends the round.
-    This also works without Celery, without a broker and without workers.
+    Waiting ranges are those that no worker has. Workers hear of the stop by themselves, within
+    about a second, and the last one ends the round. This also works without Celery, without a
+    broker and without workers.
     """
     ranges_of(rotation).cancel()
     rotation.refresh_from_db()
@@ -34,7 +38,7 @@ def cancel_waiting(rotation: BatchOperation) -> None:
 
 
 def withdraw(rotation: BatchOperation, error: StoredError) -> None:
-    """Fail the rotation with this error, as soon as the workers have stopped.
+    """Fail the rotation with this error, after the workers' stop.
 
     The error is stored with the request to stop, for the process that ends the round.
     """
@@ -48,9 +52,10 @@ def withdraw(rotation: BatchOperation, error: StoredError) -> None:
 
 
 def cancel_stopped(database: str) -> None:
-    """``cancel_waiting`` for each rotation of a database that was asked to stop.
+    """``cancel_waiting`` for each rotation that was asked to stop.
 
-    Raises the first RotationError, after it has treated the other rotations.
+    It treats the rotations of one database. Raises the first RotationError, after it has treated
+    the other rotations.
     """
     if database != records_database():
         return

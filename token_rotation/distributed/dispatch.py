@@ -1,4 +1,7 @@
-"""Start a distributed rotation: record it, split it, and send the ranges to the workers."""
+"""Start a distributed rotation: record, split, and send it.
+
+The ranges go to the workers.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ from token_rotation.selection.target import Target
 
 
 def ensure_dispatchable(database: str) -> None:
-    """Raise NotDispatchableError, one line, when ranges cannot be sent to workers now."""
+    """Raise NotDispatchableError when ranges cannot be sent to workers now.
+
+    Its message is one line.
+    """
     if database != records_database():
         raise NotDispatchableError(
             f"--async works on the database of the records, {records_database()!r}, only"
@@ -44,13 +50,13 @@ def ensure_dispatchable(database: str) -> None:
 def dispatch(
     target: Target, options: RotationOptions, pending: PendingCount, *, started_by: Any = None
 ) -> tuple[BatchOperation, int]:
-    """Begin a rotation by workers; return its record and its number of ranges.
+    """Begin a rotation by workers; return record and range count.
 
     ``started_by`` is a user; without one the record names the OS account. Record and ranges are
     stored together and sent after the COMMIT. If this process dies between the two, the periodic
     task sends the ranges.
 
-    Raises WithdrawnError when the broker was lost meanwhile: the ranges that no worker has are
+    Raises WithdrawnError when the broker was lost meanwhile. The ranges that no worker has are
     removed, the others are asked to stop, and the rotation fails. Raises StatementError when the
     records cannot be written.
     """

@@ -36,7 +36,10 @@ GIVE_UP_AFTER_SECONDS = 60.0
 
 @contextmanager
 def stopping_on_ctrl_c() -> Iterator[StopSignal]:
-    """While inside, SIGINT requests a stop. Where it is ignored (nohup), it stays ignored."""
+    """Let SIGINT request a stop, while inside.
+
+    Where SIGINT is ignored (nohup), it stays ignored.
+    """
     stop = StopSignal()
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
@@ -48,7 +51,10 @@ def stopping_on_ctrl_c() -> Iterator[StopSignal]:
 
 
 class Follower:
-    """Shows the progress of all workers together. It only reads: start and end it at any time."""
+    """A display of the progress of all workers together.
+
+    It only reads: start and end it at any time.
+    """
 
     def __init__(self, rotation: BatchOperation, *, mode: str, out: TextIO, err: TextIO) -> None:
         self.rotation = rotation
@@ -85,7 +91,10 @@ class Follower:
         return False
 
     def _look(self, progress: Progress, display: Display) -> bool:
-        """Show the progress; return True while a worker has a range, or none waits for one."""
+        """Show the progress; return True unless ranges lack workers.
+
+        That is: while a worker has a range, or no range waits for a worker.
+        """
         try:
             self.rotation.refresh_from_db(using=records_database())
         except BatchOperation.DoesNotExist:
@@ -97,9 +106,10 @@ class Follower:
 
 
 def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
-    """How a finished rotation ended, and the error with which it has failed.
+    """Return a finished rotation's result and its error, if any.
 
-    A record without figures, such as one that was ended by hand, counts as stopped.
+    The error is the one with which it has failed. A record without figures, such as one that was
+    ended by hand, counts as stopped.
     """
     output = read_object(rotation.output_data)
     error = read_error(output.get("error"))

@@ -1,4 +1,7 @@
-"""What the operations of a distributed rotation were created with."""
+"""The input data of a distributed rotation's operations.
+
+The operations were created with them.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def target_of(rotation: BatchOperation) -> Target:
 
 
 def options_of(rotation: BatchOperation) -> RotationOptions:
-    """The operator's options. Raises TypeError where this code knows fewer of them."""
+    """Return the operator's options.
+
+    Raises TypeError where this code knows fewer options.
+    """
     return RotationOptions(**input_of(rotation)["options"])
 
 

@@ -1,4 +1,4 @@
-"""A distributed rotation for an operator: begin it, and watch it."""
+"""A distributed rotation for an operator: begin and watch it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from token_rotation.selection.target import Target
 
 
 class Operator:
-    """Begins distributed rotations of one target, and shows their progress."""
+    """The distributed rotations of one target: begin and follow them."""
 
     def __init__(self, target: Target, output: Output) -> None:
         self._target = target
         self._output = output
 
     def begin(self, options: RotationOptions) -> bool:
-        """Send the pending rows to the workers; return True when nothing is pending.
+        """Send the pending rows to the workers.
 
-        Raises RotationError: nothing was rotated, unless the message says so.
+        Returns True when nothing is pending. Raises RotationError: nothing was rotated, unless the
+        message says so.
         """
         try:
             ensure_dispatchable(self._target.database)
@@ -59,7 +60,7 @@ class Operator:
         return False
 
     def follow(self) -> bool:
-        """Show every running distributed rotation of the target to its end.
+        """Show the target's running distributed rotations to their end.
 
         Returns True when nothing is pending. Ctrl-C ends the display and nothing else. Raises
         RotationError when a rotation has failed.
@@ -104,9 +105,10 @@ def operate(
     begin: bool,
     follow: bool,
 ) -> bool:
-    """Begin distributed rotations, follow them, or both; return True when nothing is pending.
+    """Begin distributed rotations, follow them, or both.
 
-    Workers do not take this process for traffic. Raises RotationError.
+    Returns True when nothing is pending. Workers do not take this process for traffic. Raises
+    RotationError.
     """
     complete = True
     with own_session(records_database()):

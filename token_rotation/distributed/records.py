@@ -1,4 +1,4 @@
-"""How a distributed rotation and its ranges find each other among the stored operations."""
+"""Find a distributed rotation and its ranges among the operations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ VACUUM = "rotation.vacuum"
 
 @dataclass(frozen=True, slots=True)
 class RangeCounts:
-    """The ranges of all rounds: rows rotated so far, and the number of ranges by status."""
+    """Counts over the ranges of all rounds.
+
+    They are the rows rotated so far, and the number of ranges by status.
+    """
 
     rotated_rows: int
     waiting: int
@@ -35,7 +38,7 @@ class RangeCounts:
 
 
 def records_database() -> str:
-    """The alias of the database that holds the operations of the workers."""
+    """Return the alias of the database with the workers' operations."""
     return router.db_for_write(BatchOperation)
 
 
@@ -46,7 +49,10 @@ def running_rotations() -> BatchOperationQuerySet:
 
 
 def rotation_of(operation: BatchOperation) -> BatchOperation | None:
-    """The rotation of a range, a round's end or a VACUUM; None when it was removed."""
+    """Return the rotation of a range, round's end or VACUUM.
+
+    It is None when the rotation was removed.
+    """
     records = BatchOperation.objects.using(records_database())
     return records.filter(pk=input_of(operation)["rotation"]).first()
 
@@ -69,7 +75,10 @@ def vacuums_of(rotation: BatchOperation) -> BatchOperationQuerySet:
 
 
 def goes_on(rotation: BatchOperation) -> bool:
-    """Read the rotation again; return True while it runs and no stop was requested."""
+    """Read the rotation again; return True while it goes on.
+
+    It goes on while it runs and no stop was requested.
+    """
     rotation.refresh_from_db(using=records_database())
     return rotation.status == Status.RUNNING and rotation.stop_requested_at is None
 
@@ -80,12 +89,12 @@ def current_round(rotation: BatchOperation) -> int:
 
 
 def all_worked_off(work_ranges: Sequence[BatchOperation]) -> bool:
-    """Return True when no attempt will rotate any of these ranges any more."""
+    """Return True when no attempt will rotate these ranges again."""
     return all(_is_worked_off(each) for each in work_ranges)
 
 
 def _is_worked_off(work_range: BatchOperation) -> bool:
-    """It is done, or has failed for good."""
+    """Return True when the range is done or finally failed."""
     finished = work_range.status == Status.FINISHED
     return finished or ROTATE_KEY_RANGE in successes(work_range.output_data)
 

@@ -1,4 +1,7 @@
-"""What the actions of a distributed rotation have returned, also those that were killed."""
+"""Results of a distributed rotation's actions.
+
+They include the results of actions that were killed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ FIGURES = "figures"
 
 
 def value_of(work_range: BatchOperation) -> dict[str, Any] | None:
-    """The result of the range; None while there is none, or when every attempt failed."""
+    """Return the range's result, or None.
+
+    It is None while there is no result, or when every attempt failed.
+    """
     return _value(work_range, ROTATE_KEY_RANGE)
 
 
@@ -31,7 +37,10 @@ def figures_of(work_range: BatchOperation) -> dict[str, Any]:
 
 
 def vacuum_value_of(vacuum: BatchOperation) -> dict[str, Any] | None:
-    """The result of a VACUUM; None when it has not ended, or its result is unknown."""
+    """Return the result of a VACUUM, or None.
+
+    It is None when the VACUUM has not ended, or its result is unknown.
+    """
     return _value(vacuum, RUN_VACUUM)
 
 

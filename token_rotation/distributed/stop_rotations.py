@@ -1,4 +1,4 @@
-"""Stop the rotations of a database, those in a process and those with workers."""
+"""Stop the rotations of a database, in processes and workers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from token_rotation.run.recording.stop_running import request_stop
 
 
 def stop_rotations(database: str, labels: Sequence[str] = ()) -> str:
-    """Ask all of them, or those of these targets, to end; return which will, in a sentence.
+    """Ask all rotations, or those of these targets, to end.
 
-    Raises RotationError where the records cannot be read or written.
+    Returns in a sentence which will end. Raises RotationError where the records cannot be read or
+    written.
     """
     asked = request_stop(database, labels)
     cancel_stopped(database)

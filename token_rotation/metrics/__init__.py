@@ -1,4 +1,4 @@
-"""Views for machines: figures for Prometheus, and whether the site is alive and ready.
+"""Views for machines: Prometheus figures, and liveness and readiness.
 
 Rotations run in other processes, so every view reads the database. Only ``metrics`` needs the
 package prometheus-client: ``pip install 'django-token-rotation[metrics]'``.

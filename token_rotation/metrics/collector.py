@@ -1,4 +1,4 @@
-"""TargetMetrics that are read from the database on each scrape."""
+"""TargetMetrics, read from the database on each scrape."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ COUNT_AT_MOST_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class TargetMetrics:
-    """``pending`` is None if there is no table to count."""
+    """The figures of one target.
+
+    ``pending`` is None if there is no table to count.
+    """
 
     is_guarded: bool
     pending: PendingCount | None
@@ -38,9 +41,10 @@ class TargetMetrics:
 
 
 class RotationCollector(Collector):
-    """The figures of every target on a database; the label "model" names the target.
+    """The figures of every target on a database.
 
-    ``collect`` raises RotationError if the database cannot be read.
+    The label "model" names the target. ``collect`` raises RotationError if the database cannot be
+    read.
     """
 
     def __init__(self, database: str) -> None:

@@ -1,4 +1,7 @@
-"""The names of prometheus_client that ``metrics`` needs; the rest of this package needs none."""
+"""The names of prometheus_client that ``metrics`` needs.
+
+The rest of this package needs none of them.
+"""
 
 try:
     from prometheus_client import CollectorRegistry

@@ -1,4 +1,7 @@
-"""Views that tell a load balancer whether the process is alive and ready."""
+"""Views of liveness and readiness, for a load balancer.
+
+They are about the process.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ ANSWER_LASTS_SECONDS = 1.0
 
 
 class Readiness:
-    """The parts that fail. One thread reads the database for all that ask at the same time."""
+    """The parts that fail.
+
+    One thread reads the database for all that ask at the same time.
+    """
 
     def __init__(self, look: Callable[[], tuple[str, ...]], clock: Callable[[], float]) -> None:
         self._look = look
@@ -37,7 +43,10 @@ class Readiness:
         self._seen: tuple[float, tuple[str, ...]] | None = None
 
     def failing(self) -> tuple[str, ...]:
-        """Return those of "database", "migrations" and "guard" that fail; at most 1 s old."""
+        """Return the failing parts, at most 1 s old.
+
+        They are among "database", "migrations" and "guard".
+        """
         with self._lock:
             if self._seen is None or self._clock() - self._seen[0] >= ANSWER_LASTS_SECONDS:
                 failing = self._look()
@@ -46,7 +55,10 @@ class Readiness:
 
 
 def failing_parts(database: str = DEFAULT_DB_ALIAS) -> tuple[str, ...]:
-    """Return the parts that fail now. Opens its own connection and takes 4 s at most."""
+    """Return the parts that fail now.
+
+    Opens its own connection and takes 4 s at most.
+    """
     try:
         with reading(database, connect_seconds=CONNECT_SECONDS) as connection:
             limit = {"statement_timeout_ms": STATEMENT_MS}
@@ -74,13 +86,16 @@ def _guards_are_intact(connection: Connection, database: str) -> bool:
 
 @cache
 def _migrations() -> dict[tuple[str, str], frozenset[tuple[str, str]]]:
-    """Return the migrations of the installed apps, each with those that it replaces."""
+    """Return the installed apps' migrations, each with those it replaces."""
     migrations = MigrationLoader(None).disk_migrations
     return {key: frozenset(migration.replaces) for key, migration in migrations.items()}
 
 
 def _is_applied(key: tuple[str, str], applied: set[tuple[str, str]]) -> bool:
-    """Return True also if the migrations that it replaces are applied, or the one replacing it."""
+    """Return True if the migration, or its equivalent, is applied.
+
+    Equivalent are the migrations that it replaces, or the one that replaces it.
+    """
     replaced = _migrations()[key]
     if key in applied or (replaced and replaced <= applied):
         return True
@@ -93,14 +108,20 @@ readiness = Readiness(failing_parts, time.monotonic)
 @require_safe
 @cache_control(no_store=True)
 def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """Answer 200. It checks nothing else, since a restart would repair nothing else."""
+    """Answer 200, and check nothing else.
+
+    A restart would repair nothing else.
+    """
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @cache_control(no_store=True)
 def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """Answer 200 if the site can serve, else 503 with one word for each part that fails."""
+    """Answer 200 if the site can serve, else 503.
+
+    The 503 has one word for each part that fails.
+    """
     failing = readiness.failing()
     if failing:
         answer = {"status": "not ready", "failing": failing}

@@ -10,9 +10,9 @@ from token_rotation.targets.discovery import find_targets, model_of
 
 
 def targets_on(database: str) -> list[Target]:
-    """Return the targets whose tables the project's routers put there; may be empty.
+    """Return the targets of a database; may be empty.
 
-    Raises TokenSourceError as ``find_targets`` does.
+    The project's routers put their tables there. Raises TokenSourceError as ``find_targets`` does.
     """
     try:
         targets = find_targets(database)

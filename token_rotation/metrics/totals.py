@@ -18,9 +18,10 @@ from token_rotation.selection.target import Target
 
 @dataclass(slots=True)
 class Totals:
-    """The number of ``running`` rotations, and the sum of what all recorded ones have ``done``.
+    """Totals of all recorded rotations.
 
-    Running ones count as of their last heartbeat.
+    ``running`` is the number of those that run; ``done`` is the sum of what all have done. Running
+    ones count as of their last heartbeat.
     """
 
     running: int = 0
@@ -28,7 +29,10 @@ class Totals:
 
 
 def totals_of(target: Target) -> Totals:
-    """Read the records of a target. Raises StatementError if that takes more than seconds."""
+    """Read the records of a target.
+
+    Raises StatementError if that takes more than a few seconds.
+    """
     try:
         with briefly(target.database):
             return _sum(target)

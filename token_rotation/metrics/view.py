@@ -17,9 +17,10 @@ from token_rotation.metrics.prometheus import CollectorRegistry, choose_encoder
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with the figures; 401 without the token, 503 if the database cannot be read.
+    """Answer with the figures.
 
-    Raises Http404 while the setting METRICS_TOKEN is missing or empty.
+    Answers 401 without the token, 503 if the database cannot be read. Raises Http404 while the
+    setting METRICS_TOKEN is missing or empty.
     """
     expected = getattr(settings, "METRICS_TOKEN", "")
     if not expected:

@@ -1,4 +1,4 @@
-"""Operations in the admin: a list to search, and a detail page that changes nothing."""
+"""Operations in the admin: a list to search, read-only details."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +20,7 @@ UNKNOWN = "–"
 
 @admin.register(BatchOperation)
 class BatchOperationAdmin(BatchOperationAdminBase):
-    """Read only: a record that can be edited proves nothing."""
+    """Read-only admin: a record that can be edited proves nothing."""
 
     list_display = (
         "id",
@@ -59,7 +59,10 @@ class BatchOperationAdmin(BatchOperationAdminBase):
     ]
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002
-        """Number, type, key of the context, and the user by name."""
+        """Return the search fields.
+
+        They are the number, the type, the key of the context, and the user's name.
+        """
         user_name = f"started_by__{get_user_model().USERNAME_FIELD}"
         return ("=id", "operation_type", "=context_id", "os_user", "host", "runner", user_name)
 

@@ -11,6 +11,9 @@ class OperationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and the groups in the ``actions`` modules of all apps."""
+        """Register the system checks and the action groups.
+
+        The groups are in the ``actions`` modules of all apps.
+        """
         import_module("token_rotation.operations.checks")
         autodiscover_modules("actions")

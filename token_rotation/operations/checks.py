@@ -1,4 +1,4 @@
-"""System checks: Celery's settings keep the promises that the tasks rely on."""
+"""System checks of the Celery settings behind the tasks' promises."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from token_rotation.operations.queue.limits import (
 
 @register("celery")
 def check_celery_settings(**_: Any) -> list[CheckMessage]:
-    """Check nothing in a project without asynchronous work. Celery itself is not needed."""
+    """Check Celery's settings if the project has asynchronous work.
+
+    Without such work it checks nothing. Celery itself is not needed.
+    """
     if option("OPERATIONS_CELERY_APP") is None:
         return []
     return [*_limits(), *_visibility_timeout(), *_lease()]
@@ -38,7 +41,10 @@ def _limits() -> list[CheckMessage]:
 
 
 def _visibility_timeout() -> list[CheckMessage]:
-    """An unacknowledged task may wait for its retry and then run up to its hard limit."""
+    """Check that the visibility timeout is long enough.
+
+    An unacknowledged task may wait for its retry and then run up to its hard limit.
+    """
     visible_after = visibility_timeout_seconds()
     wait = max(option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS"), option("OPERATIONS_LEASE_SECONDS"))
     limits = {group.name: time_limit_seconds(group) for group in registry}

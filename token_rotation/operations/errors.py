@@ -1,4 +1,7 @@
-"""What this app raises; each message is one line for people."""
+"""Errors of this app; each message is one line.
+
+The messages are for people.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ if TYPE_CHECKING:
 
 
 class OperationError(Exception):
-    """An operation does not allow that; the root of what this app raises."""
+    """The root of this app's errors: a refused request."""
 
 
 class StatusChangeError(OperationError):
-    """The status may not change like that, or no longer: another process was first.
+    """A status change that is not allowed, or no longer.
 
-    ``before`` is the status as it is stored now (None: the row is not stored), ``after`` the one
-    that was asked for, ``allowed`` what may follow ``before``. Nothing was written.
+    It is no longer allowed when another process was first. Nothing was written. ``before`` is the
+    status as it is stored now (None: the row is not stored). ``after`` is the requested status;
+    ``allowed`` holds those that may follow ``before``.
     """
 
     def __init__(self, operation: str, before: State, after: State, *, detail: str = "") -> None:
@@ -35,7 +39,9 @@ class StatusChangeError(OperationError):
 
 
 class NotRunningError(OperationError):
-    """Only a running operation has a heartbeat and can be asked to stop. Nothing was written.
+    """A request that only a running operation accepts.
+
+    Only a running operation has a heartbeat and can be asked to stop. Nothing was written.
 
     ``status`` is the one that is stored now (None: the row is not stored).
     """
@@ -47,7 +53,7 @@ class NotRunningError(OperationError):
 
 
 class KeyTakenError(OperationError):
-    """The key belongs to an operation of another type."""
+    """A key that belongs to an operation of another type."""
 
     def __init__(self, key: UUID, operation: str, operation_type: str) -> None:
         super().__init__(
@@ -56,14 +62,14 @@ class KeyTakenError(OperationError):
 
 
 class DuplicateGroupError(OperationError):
-    """Two action groups have one name."""
+    """One name of two action groups."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"an action group named {name!r} is registered already")
 
 
 class UnknownGroupError(OperationError):
-    """No action group has the name."""
+    """A name that no action group has."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
@@ -72,21 +78,25 @@ class UnknownGroupError(OperationError):
 
 
 class InputError(OperationError):
-    """The arguments of a run cannot be stored as JSON, or its countdown is too long."""
+    """Unusable arguments of a run.
+
+    They cannot be stored as JSON, or the countdown is too long.
+    """
 
 
 class UnavailableError(OperationError):
-    """Celery or its broker is missing, so no worker can be asked. One line says which.
+    """Celery or its broker is missing.
 
-    Nothing was stored, or the stored operation is finished as failed: none is left that looks as
-    if it would run.
+    So no worker can be asked. The message, one line, says which is missing. Nothing was stored, or
+    the stored operation is finished as failed: no operation is left that looks as if it would run.
     """
 
 
 class ActionsFailedError(OperationError):
-    """A synchronous run failed; ``operation`` and the stored ``results`` of its actions say how.
+    """Failure of a synchronous run.
 
-    The action's own error is the ``__cause__``.
+    ``operation`` and the stored ``results`` of its actions describe it. The action's own error is
+    the ``__cause__``.
     """
 
     def __init__(self, operation: BatchOperation, results: list[dict[str, Any]]) -> None:
@@ -97,28 +107,43 @@ class ActionsFailedError(OperationError):
 
 
 class ClaimError(OperationError):
-    """This attempt does not hold the operation, or no longer. It wrote nothing."""
+    """An attempt without the operation, or no longer with it.
+
+    It wrote nothing.
+    """
 
 
 class GoneError(ClaimError):
-    """The operation was cancelled before it started, or has finished."""
+    """An operation that was cancelled before its start, or finished."""
 
 
 class HeldError(ClaimError):
-    """Another attempt runs the operation, or its lease is not over yet."""
+    """An operation that another attempt still holds.
+
+    That attempt runs it, or its lease is not over yet.
+    """
 
 
 class ClaimLostError(ClaimError):
-    """Another attempt took over: this one was silent for longer than the lease."""
+    """A claim that another attempt took over.
+
+    This attempt was silent for longer than the lease.
+    """
 
 
 class WorkersLostError(OperationError):
-    """The operation lost too many workers; it probably kills them."""
+    """An operation that lost too many workers.
+
+    It probably kills them.
+    """
 
 
 class StoppedError(OperationError):
-    """The operation stopped on request."""
+    """A stop of the operation, on request."""
 
 
 class RetryableError(OperationError):
-    """An action failed in a way that may pass. The operation was handed back for a retry."""
+    """A failure of an action that may pass.
+
+    The operation was handed back for a retry.
+    """

@@ -1,4 +1,7 @@
-"""The life of an operation: its statuses, its results, and the only allowed changes."""
+"""The life of an operation: statuses, results, and allowed changes.
+
+No other changes are allowed.
+"""
 
 from __future__ import annotations
 
@@ -45,5 +48,8 @@ def in_words(state: State) -> str:
 
 
 def stored_changes() -> list[tuple[str, str]]:
-    """The edges between two stored rows, for the trigger that enforces them."""
+    """Return the allowed changes from one stored row to another.
+
+    The trigger enforces them.
+    """
     return [(before.value, after.value) for before, after in EDGES if before and after]

@@ -23,11 +23,11 @@ from token_rotation.operations.record.sql import BEAT
 
 
 class BatchOperation(models.Model):
-    """Who started what, when, how far it is and how it ended.
+    """The record of an operation: who, when, progress, and outcome.
 
     Change it through its methods. Each is one conditional statement on the stored row: of two
-    callers one succeeds, and a call may be repeated after a COMMIT whose answer was lost. All times
-    are the database's clock. Nothing checks their order: a fail-over changes the clock.
+    callers one succeeds. A call may be repeated after a COMMIT whose answer was lost. All times are
+    the database's clock. Nothing checks their order: a fail-over changes the clock.
     """
 
     key = models.UUIDField(unique=True, default=uuid4, editable=False)
@@ -114,13 +114,13 @@ class BatchOperation(models.Model):
 
     @property
     def duration(self) -> timedelta | None:
-        """Time from start to end; None while it has not ended."""
+        """The time from start to end; None before the end."""
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at
 
     def mark_as_running(self, *, runner: str = "") -> None:
-        """Start this unprocessed operation: of any number of callers one returns, others raise.
+        """Start this unprocessed operation: one caller succeeds, others raise.
 
         ``runner`` names this attempt at the work, e.g. the id of a Celery task. The same runner may
         call again, after a lost answer or when its task is delivered again after a crash.
@@ -138,7 +138,9 @@ class BatchOperation(models.Model):
             raise StatusChangeError(str(self), Status(self.status), Status.RUNNING)
 
     def finish(self, *, failed: bool = False, output_data: Any = None) -> None:
-        """End this running operation. Repeated with the same result it changes nothing.
+        """End this running operation.
+
+        Repeated with the same result it changes nothing.
 
         Raises StatusChangeError when it is not running, or has finished with the other result.
         """
@@ -156,7 +158,7 @@ class BatchOperation(models.Model):
             raise StatusChangeError(str(self), Status(self.status), Status.FINISHED, detail=detail)
 
     def cancel(self) -> None:
-        """Remove this unprocessed operation; do nothing when it is gone already.
+        """Remove this unprocessed operation, unless it is gone already.
 
         Raises StatusChangeError when it has been started.
         """
@@ -166,7 +168,7 @@ class BatchOperation(models.Model):
                 raise StatusChangeError(str(self), status, None)
 
     def request_stop(self) -> None:
-        """Request a stop: the next ``beat`` of the running operation returns True.
+        """Request a stop: the next ``beat`` then returns True.
 
         Repeated, it keeps the first request's time, also when the operation has ended since.
 
@@ -178,9 +180,9 @@ class BatchOperation(models.Model):
             raise NotRunningError(str(self), Status(self.status))
 
     def control(self, data: Any) -> None:
-        """Send data to the running operation: its next ``beat`` finds it in ``control_data``.
+        """Send data to the running operation.
 
-        The latest data replace those before.
+        Its next ``beat`` finds them in ``control_data``. The latest data replace those before.
 
         Raises NotRunningError when it has not been started, or has ended.
         """
@@ -196,10 +198,11 @@ class BatchOperation(models.Model):
         *,
         runner: str | None = None,
     ) -> bool:
-        """Write heartbeat and progress in one statement; return True when a stop was requested.
+        """Write heartbeat and progress in one statement.
 
-        ``done`` and ``total`` are whole figures, not differences; ``live`` is what the operation
-        says of itself. None leaves what is stored. With ``runner`` only that attempt may write.
+        Returns True when a stop was requested. ``done`` and ``total`` are whole figures, not
+        differences. ``live`` is what the operation says of itself. None leaves what is stored. With
+        ``runner`` only that attempt may write.
 
         Raises NotRunningError, also when another attempt runs it.
         """

@@ -1,4 +1,7 @@
-"""The app's Django settings, all of them optional. docs/settings.md has the table."""
+"""The app's Django settings, all of them optional.
+
+docs/settings.md has the table.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,18 @@ DEFAULTS: dict[str, Any] = {
 
 
 def option(name: str) -> Any:
-    """The setting, or its default. Raises KeyError for a name that is no setting of this app."""
+    """Return the setting, or its default.
+
+    Raises KeyError for a name that is no setting of this app.
+    """
     default = DEFAULTS[name]
     return getattr(settings, name, default)
 
 
 def mask() -> Callable[[str], str] | None:
-    """The function that hides secrets in the text of errors; None without the setting."""
+    """Return the function that hides secrets in errors, or None.
+
+    It is None without the setting.
+    """
     path = option("OPERATIONS_MASK")
     return None if path is None else import_string(path)

@@ -1,7 +1,7 @@
-"""What ``output_data`` holds: the one form of an error, and readers that never raise.
+"""The contents of ``output_data``: one form of errors, safe readers.
 
-Records outlive the code that wrote them, and other code may write them too. A reader takes what it
-knows and skips the rest.
+The readers never raise. Records outlive the code that wrote them, and other code may write them
+too. A reader takes what it knows and skips the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ NO_REASON = "no reason is stored"
 
 @dataclass(frozen=True, slots=True)
 class StoredError:
-    """An error without secrets; ``type`` and ``traceback`` are empty where none was stored."""
+    """An error without secrets.
+
+    ``type`` and ``traceback`` are empty where none was stored.
+    """
 
     type: str
     message: str
@@ -34,9 +37,10 @@ class StoredError:
 
 
 def read_error(value: Any) -> StoredError | None:
-    """The error in a stored value; None where it stands for no error.
+    """Return the error in a stored value, or None.
 
-    Older versions stored a sentence. A value of another form is not quoted: it may hold anything.
+    None means that the value stands for no error. Older versions stored a sentence. A value of
+    another form is not quoted: it may hold anything.
     """
     if not value:
         return None
@@ -51,7 +55,10 @@ def read_error(value: Any) -> StoredError | None:
 
 
 def read_errors(output: Any) -> list[tuple[str, StoredError]]:
-    """The errors of the actions, with their names, then the one of the run with the name ""."""
+    """Return the errors of the actions and of the run.
+
+    The actions' errors come first, with their names. The run's error has the name "".
+    """
     stored = read_object(output)
     found = [(_line(each.get("action")), each.get("error")) for each in read_actions(stored)]
     found.append(("", stored.get("error")))
@@ -59,7 +66,10 @@ def read_errors(output: Any) -> list[tuple[str, StoredError]]:
 
 
 def read_reason(output: Any) -> StoredError:
-    """The error that ended the run, without its traceback; NO_REASON where none is stored."""
+    """Return the error that ended the run, without its traceback.
+
+    NO_REASON stands for an error that was not stored.
+    """
     errors = read_errors(output)
     if not errors:
         return StoredError("", NO_REASON)
@@ -74,12 +84,18 @@ def read_actions(output: Any) -> list[dict[str, Any]]:
 
 
 def read_object(value: Any) -> dict[str, Any]:
-    """A copy of a JSON object; an empty one in place of anything else."""
+    """Return a copy of a JSON object.
+
+    Anything else gives an empty one.
+    """
     return dict(value) if isinstance(value, dict) else {}
 
 
 def read_number(value: Any, default: float | None = 0) -> Any:
-    """A number that can be added to others; ``default`` in place of anything else."""
+    """Return a number that can be added to others.
+
+    Anything else gives ``default``.
+    """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and abs(value) <= LARGEST_NUMBER else default
 

@@ -1,4 +1,7 @@
-"""The Celery tasks. Celery finds this module by its name; nothing else imports it."""
+"""The Celery tasks.
+
+Celery finds this module by its name; nothing else imports it.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ logger = logging.getLogger(__name__)
     ignore_result=True,
 )
 def run_operation(self: OperationTask, operation_id: int) -> None:
-    """Run the operation, unless another delivery of it has done so or does.
+    """Run the operation, unless another delivery runs or ran it.
 
     Raises what its action raised, after the operation was finished as failed or handed back.
     """
@@ -74,20 +77,27 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
 
 @shared_task(bind=True, name=WATCH_OPERATIONS, ignore_result=True)
 def watch_operations(self: TaskBase) -> None:
-    """Make a round of ``watch``; a tick that is delivered twice makes one."""
+    """Make a round of ``watch``.
+
+    A tick that is delivered twice makes one round.
+    """
     watch(key=uuid5(NAMESPACE_URL, f"celery-task:{self.request.id}"))
 
 
 @worker_init.connect
 def _name_sessions(**_: Any) -> None:
-    """Before the processes of the pool start, which inherit the name."""
+    """Name the sessions before the pool's processes start.
+
+    The processes inherit the name.
+    """
     name_sessions()
 
 
 def _group_of(claim: Claim) -> ActionGroup:
-    """The operation's group; where this worker's code has none, the operation fails at once.
+    """Return the operation's group.
 
-    Celery hands on_failure a base class of an error that it cannot pickle.
+    Where this worker's code has none, the operation fails at once. Celery hands on_failure a base
+    class of an error that it cannot pickle.
     """
     try:
         return registry.get(claim.operation.operation_type)

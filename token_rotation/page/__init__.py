@@ -1,1 +1,4 @@
-"""The rotation page for staff: watch, start, stop and pace. No SQL, and nothing of a command."""
+"""The rotation page for staff: watch, start, stop and pace.
+
+No SQL is here, and nothing of a command.
+"""

@@ -1,4 +1,4 @@
-"""Who may see the page, and who may press its buttons."""
+"""Access to the page and to its buttons."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ def staff_page(view: View) -> View:
 
 
 def _log_in_url() -> str:
-    """Return the admin's log-in, or LOGIN_URL in a project without the admin's URLs."""
+    """Return the URL of the log-in.
+
+    It is the admin's, or LOGIN_URL in a project without the admin's URLs.
+    """
     try:
         return reverse("admin:login")
     except NoReverseMatch:
@@ -65,10 +68,10 @@ def may_control(request: HttpRequest) -> bool:
 
 
 def watching(view: View) -> View:
-    """Let the view use a session that no rotation gives way to.
+    """Let the view use a session that rotations ignore.
 
     A rotation makes small batches while other sessions are at work. The page asks every two
-    seconds, so its session has the rotation's own name and is closed after the answer.
+    seconds. So its session has the rotation's own name and is closed after the answer.
     """
 
     @wraps(view)
@@ -82,7 +85,10 @@ def watching(view: View) -> View:
 
 
 def button(view: View) -> View:
-    """Let staff with the permission use the view; answer 403 to other staff."""
+    """Let staff with the permission use the view.
+
+    Other staff get 403.
+    """
 
     @wraps(view)
     def for_permitted(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:

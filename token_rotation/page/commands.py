@@ -1,4 +1,7 @@
-"""The actions of the buttons. Each returns one sentence for the person who pressed it."""
+"""The actions of the buttons.
+
+Each returns one sentence for the person who pressed the button.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,17 @@ START_WAITS_MS = 20_000
 
 
 class RefusedError(Exception):
-    """The request was not carried out; the message says why, and what to do instead."""
+    """A request that was not carried out.
+
+    The message says why, and what to do instead.
+    """
 
 
 def start(target: Target, pace: Pace, user: Any) -> str:
-    """Hand the pending rows to the Celery workers, unless a rotation is at work.
+    """Send the pending rows to Celery workers.
 
-    Raises RefusedError, with the command to type if no worker can do it.
+    Raises RefusedError while a rotation is at work. Raises RefusedError with the command to type if
+    no worker can do it.
     """
     try:
         ensure_dispatchable(target.database)
@@ -76,9 +83,9 @@ def _start(target: Target, pace: Pace, user: Any) -> str:
 
 @contextmanager
 def _one_start_at_a_time(target: Target) -> Iterator[None]:
-    """Make a second click on Start wait until the first one has its record.
+    """Make a second Start wait for the first one's record.
 
-    Waits 20 s at most, then raises StatementError.
+    The second Start is a second click. It waits 20 s at most, then raises StatementError.
     """
     limit = {"lock_timeout_ms": START_WAITS_MS}
     with (
@@ -90,7 +97,10 @@ def _one_start_at_a_time(target: Target) -> Iterator[None]:
 
 
 def stop(target: Target, number: int) -> str:
-    """Ask a rotation to stop after its current batch. Raises RefusedError."""
+    """Ask a rotation to stop after its current batch.
+
+    Raises RefusedError.
+    """
     try:
         operation = running_rotation(target, number)
         if operation is None:
@@ -106,9 +116,9 @@ def stop(target: Target, number: int) -> str:
 
 
 def change_pace(target: Target, number: int, choose: Callable[[Pace], Pace]) -> str:
-    """Ask a rotation to go on at the pace that ``choose`` returns for its current one.
+    """Ask a rotation to change its pace.
 
-    Raises RefusedError, as ``choose`` may.
+    ``choose`` returns the new pace for the current one. Raises RefusedError, as ``choose`` may.
     """
     try:
         operation = running_rotation(target, number)

@@ -11,7 +11,10 @@ from token_rotation.pacing.pace import LONGEST_PAUSE_SECONDS, MOST_ROWS, Pace
 
 
 class PaceForm(forms.Form):
-    """A pace. Fields that the request leaves out stay as in ``before``."""
+    """A pace.
+
+    Fields that the request leaves out stay as in ``before``.
+    """
 
     max_rows_per_second = forms.IntegerField(min_value=1, max_value=MOST_ROWS, required=False)
     pause_seconds = forms.FloatField(min_value=0, max_value=LONGEST_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Cached reports of the tables, shared by all viewers of a process."""
+"""Cached reports of the tables, shared by a process's viewers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ GUARD_REST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The report of a table, or the error that prevented it.
+    """The report of a table, or the error instead.
 
-    ``counted_at`` is when the count ended, in seconds since 1970 by the database's clock. Rows that
+    ``counted_at`` is the end of the count, in seconds since 1970 by the database's clock. Rows that
     running rotations did later are subtracted from the count.
     """
 
@@ -39,9 +39,10 @@ class Look:
     moment: Hashable = None
 
     def pending_rows(self, rows_since: int) -> int | None:
-        """Return the pending rows if ``rows_since`` were done after the count; None if unknown.
+        """Return the pending rows, less those done after the count.
 
-        0 only if the look itself found nothing pending: progress alone never proves that.
+        ``rows_since`` is the number of these; None means that it is unknown. The result is 0 only
+        if the look itself found nothing pending: progress alone never proves that.
         """
         if self.report is None:
             return None
@@ -56,7 +57,7 @@ def inspect_now(target: Target) -> GuardState:
 
 
 class Looks:
-    """The last look at each target, for all threads of a process."""
+    """The last look at each target, for a process's threads."""
 
     def __init__(
         self,
@@ -104,7 +105,10 @@ class Looks:
         return look.moment == moment and self._clock() < look.good_until
 
     def _with_guard(self, target: Target, look: Look) -> Look:
-        """Return the look with the current guard; a failure makes the whole look fail."""
+        """Return the look with the current guard.
+
+        A failure makes the whole look fail.
+        """
         soon = self._clock() + GUARD_REST_SECONDS
         if look.report is None:
             return replace(look, guard_good_until=look.good_until)

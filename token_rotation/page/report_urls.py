@@ -1,4 +1,7 @@
-"""URL of the progress report; the page links it where it is included."""
+"""URL of the progress report.
+
+The page links it where a project includes it.
+"""
 
 from django.urls import path
 

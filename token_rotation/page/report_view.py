@@ -18,9 +18,10 @@ from token_rotation.targets.discovery import find_targets
 @require_safe
 @staff_member_required
 def progress_report(request: HttpRequest) -> HttpResponseBase:
-    """Stream staff the progress of each range of keys, and the rows rotated in each hour.
+    """Stream the progress report to staff.
 
-    The session has the rotation's name, so that no rotation makes smaller batches because of it.
+    It has the progress of each range of keys, and the rows rotated in each hour. The session has
+    the rotation's name, so that no rotation makes smaller batches because of it.
     """
     try:
         targets = find_targets(DEFAULT_DB_ALIAS)

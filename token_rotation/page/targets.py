@@ -11,9 +11,9 @@ from token_rotation.targets.discovery import find_targets
 
 
 def shown_targets() -> tuple[Target, ...]:
-    """Return each rotating token of an installed model, on the database it is written to.
+    """Return the rotating tokens of installed models.
 
-    Raises TokenSourceError as ``find_targets`` does.
+    Each is on the database it is written to. Raises TokenSourceError as ``find_targets`` does.
     """
     aliases = dict.fromkeys(router.db_for_write(model) for model in apps.get_models())
     try:

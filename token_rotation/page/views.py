@@ -45,9 +45,9 @@ def page(request: HttpRequest) -> HttpResponse:
 @watching
 @staff_page
 def live(request: HttpRequest) -> HttpResponse:
-    """Send the pieces that have changed since the open page got them.
+    """Send the pieces that have changed since the last answer.
 
-    ``seen`` names the pieces that it has, as id:version.
+    ``seen`` names the pieces that the open page has, as id:version.
     """
     seen = set(request.GET.getlist("seen"))
     try:
@@ -109,7 +109,10 @@ def _chosen(request: HttpRequest, before: Pace) -> Pace:
 
 
 def _answer(request: HttpRequest, target: Target, do: Callable[[], str]) -> HttpResponse:
-    """Act, then send the outcome with the new pieces, or after a redirect."""
+    """Act, then send the outcome.
+
+    It goes with the new pieces, or after a redirect.
+    """
     try:
         sentence, level = do(), messages.SUCCESS
     except RefusedError as error:

@@ -1,7 +1,8 @@
-"""CSV reports over HTTP whose query may run for minutes; nothing here knows a rotation.
+"""CSV reports over HTTP whose query may run for minutes.
 
-Usable alone: ``from token_rotation.streaming import Query, stream_csv``. A web server whose workers
-must show signs of life attaches itself through ``token_rotation.streaming.web_server``.
+Nothing here knows a rotation. It is usable alone: ``from token_rotation.streaming import Query,
+stream_csv``. A web server whose workers must show signs of life attaches itself through
+``token_rotation.streaming.web_server``.
 """
 
 from token_rotation.streaming.query import Query

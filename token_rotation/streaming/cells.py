@@ -1,4 +1,4 @@
-"""Values as CSV cells that are safe to open in a spreadsheet."""
+"""Values as CSV cells that spreadsheets open safely."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _TIMES = (date, time)
 
 
 def cells(row: Iterable[Any]) -> list[Any]:
-    """Return a row for csv.writer: numbers unchanged, times in ISO 8601, NULL empty."""
+    """Return a row for csv.writer.
+
+    Numbers are unchanged, times in ISO 8601, NULL empty.
+    """
     return [_cell(value) for value in row]
 
 
@@ -28,9 +31,10 @@ def _cell(value: Any) -> Any:
 
 
 def harmless(text: str) -> str:
-    """Return the text, with an apostrophe first if a spreadsheet might run it as a formula.
+    """Return the text, made harmless in a spreadsheet.
 
-    Also after leading blanks: some programs strip them.
+    An apostrophe comes first if a spreadsheet might run the text as a formula, also after leading
+    blanks: some programs strip them.
     """
     first = text[:1]
     if first in _STARTS_A_FORMULA or (first.isspace() and text.lstrip()[:1] in _STARTS_A_FORMULA):

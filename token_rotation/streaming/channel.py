@@ -11,11 +11,14 @@ CAPACITY_BLOCKS = 4
 
 
 class ClosedError(Exception):
-    """The reader has closed the channel."""
+    """A channel that its reader has closed."""
 
 
 class Channel:
-    """Holds at most CAPACITY_BLOCKS: a slow reader slows the writer down."""
+    """A channel of at most CAPACITY_BLOCKS blocks.
+
+    So a slow reader slows the writer down.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -47,15 +50,19 @@ class Channel:
             self._changed.notify_all()
 
     def wait(self, within_seconds: float) -> ReportError | None:
-        """Wait for a block or the end; return the failure if there is no block but a failure."""
+        """Wait for a block or the end.
+
+        Returns the failure if there is no block but a failure.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._blocks or self._ended, within_seconds)
             return None if self._blocks else self._failure
 
     def take(self, within_seconds: float) -> bytes | None:
-        """Return the next block, b"" at the end, None if nothing came in time.
+        """Return the next block, or b"" at the end.
 
-        After the last block, raises the failure with which the writer ended.
+        Returns None if nothing came in time. After the last block, raises the failure with which
+        the writer ended.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._blocks or self._ended, within_seconds)
@@ -75,7 +82,10 @@ class Channel:
             self._changed.notify_all()
 
     def check(self) -> None:
-        """Raise ClosedError if the reader has closed. The writer calls it."""
+        """Raise ClosedError if the reader has closed.
+
+        The writer calls it.
+        """
         with self._changed:
             if self._closed:
                 raise ClosedError

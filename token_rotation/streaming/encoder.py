@@ -1,4 +1,7 @@
-"""Rows as the bytes of a CSV file: UTF-8, RFC 4180, without a byte-order mark."""
+"""Rows as the bytes of a CSV file.
+
+They are UTF-8, RFC 4180, without a byte-order mark.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from token_rotation.streaming.cells import cells
 
 
 class CsvEncoder:
-    """Encode lines of one file, each with a cell for every column."""
+    """Encode lines of one file.
+
+    Each has a cell for every column.
+    """
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns

@@ -1,4 +1,7 @@
-"""Reasons why a report is refused or ends early. No message holds a value from a row."""
+"""Reasons why a report is refused or ends early.
+
+No message holds a value from a row.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ _IN_WORDS = {
 
 
 class ReportError(Exception):
-    """The message is for the reader; ``status`` is the HTTP status if nothing was sent yet.
+    """A report that was refused or ended early.
 
+    The message is for the reader. ``status`` is the HTTP status if nothing was sent yet.
     ``retry_after_seconds`` is set if a later request may succeed.
     """
 
@@ -26,36 +30,45 @@ class ReportError(Exception):
 
 
 class BusyError(ReportError):
-    """REPORTS_AT_MOST reports are running already."""
+    """A report refused because REPORTS_AT_MOST run already."""
 
     status = 503
     retry_after_seconds = 60
 
 
 class UnreachableError(ReportError):
-    """The database cannot be reached."""
+    """A database that cannot be reached."""
 
     status = 503
     retry_after_seconds = 10
 
 
 class StoppedError(ReportError):
-    """The server stops, the time limit is over, or the reader is too slow."""
+    """A report that was stopped.
+
+    The server stops, the time limit is over, or the reader is too slow.
+    """
 
     status = 503
     retry_after_seconds = 10
 
 
 class QueryError(ReportError):
-    """The query failed."""
+    """A query that failed."""
 
 
 class IncompleteReportError(Exception):
-    """Makes the web server end the connection abnormally, so that the client notices."""
+    """An error for the web server: end the connection abnormally.
+
+    So the client notices that the report is incomplete.
+    """
 
 
 def query_error(error: psycopg2.Error) -> QueryError:
-    """Describe the condition without the server's own message, which may quote data."""
+    """Describe the condition without the server's own message.
+
+    The server's message may quote data.
+    """
     if error.pgcode is None:
         return QueryError("the connection to the database was lost")
     words = _IN_WORDS.get(error.pgcode, "the database refused its query")

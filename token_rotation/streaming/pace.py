@@ -8,16 +8,20 @@ FETCH_SECONDS = 0.5
 
 
 class FetchPace:
-    """Start with one row; double it while a fetch is quick and its lines are short.
+    """The number of rows to fetch, adapted to the query.
 
-    So rows of a slow query leave at once, and rows of any width need about the same memory.
+    It starts with one row. It doubles while a fetch is quick and its lines are short. So rows of a
+    slow query leave at once, and rows of any width need about the same memory.
     """
 
     def __init__(self) -> None:
         self.rows = 1
 
     def note(self, *, seconds: float, block_bytes: int) -> None:
-        """Adapt ``rows`` to the duration and the size of the last fetch."""
+        """Adapt ``rows`` to the last fetch.
+
+        The fetch's duration and size count.
+        """
         if seconds > FETCH_SECONDS or block_bytes > BLOCK_BYTES:
             self.rows = max(1, self.rows // 2)
         elif block_bytes * 2 <= BLOCK_BYTES:

@@ -25,9 +25,10 @@ _log = logging.getLogger(__name__)
 
 
 class Producer(threading.Thread):
-    """Run the query, put its lines into a channel, then mark the end or the failure.
+    """A thread that runs the query and fills a channel.
 
-    A daemon, so that the process can end at once. The database then cancels the query.
+    It puts lines into the channel, then marks the end or the failure. It is a daemon, so that the
+    process can end at once. The database then cancels the query.
     """
 
     def __init__(self, query: Query, encoder: CsvEncoder, channel: Channel, limits: Limits) -> None:
@@ -57,7 +58,7 @@ class Producer(threading.Thread):
         self._channel.end(failure)
 
     def end(self) -> None:
-        """Cancel the query; wait for the thread to end, for about three seconds.
+        """Cancel the query; wait about three seconds for the thread.
 
         Repeats the cancellation, since one that meets no statement is lost. A thread that outlives
         this is still connecting, and ends after that.

@@ -11,9 +11,9 @@ from psycopg2 import sql
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A statement that returns rows, its values, and the alias of its database.
+    """A statement that returns rows, its values and its database.
 
-    ``application_name`` names the session in pg_stat_activity.
+    The database is an alias. ``application_name`` names the session in pg_stat_activity.
     """
 
     statement: sql.Composable | str

@@ -1,4 +1,4 @@
-"""The rows of a query as a CSV file to download."""
+"""The rows of a query as a CSV download."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ _NEEDS_HTTP_1_1 = (
 def stream_csv(
     request: HttpRequest, query: Query, *, columns: Sequence[str], file_name: str
 ) -> HttpResponseBase:
-    """Answer ``request`` with the rows of ``query`` below a header line ``columns``.
+    """Answer ``request`` with the rows of ``query`` as CSV.
 
-    The response begins within a second and is never silent for longer than
-    REPORT_KEEP_ALIVE_SECONDS. Memory does not grow with the number of rows. If the client goes
-    away, the query is cancelled. A query that fails at once is answered with 500, or with 503 if a
-    retry may help. One that fails later ends the file with a line that says so, and the connection
-    abnormally. Needs WSGI and HTTP/1.1.
+    A header line ``columns`` comes first. The response begins within a second and is never silent
+    for longer than REPORT_KEEP_ALIVE_SECONDS. Memory does not grow with the number of rows. If the
+    client goes away, the query is cancelled.
+
+    A query that fails at once is answered with 500, or with 503 if a retry may help. One that fails
+    later ends the file with a line that says so, and the connection abnormally. Needs WSGI and
+    HTTP/1.1.
     """
     if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return _refusal(_NEEDS_HTTP_1_1, status=505)

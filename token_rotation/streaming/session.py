@@ -1,4 +1,7 @@
-"""The database session of one report: its own connection, transaction and cursor."""
+"""The database session of one report.
+
+It has its own connection, transaction and cursor.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ Row = tuple[Any, ...]
 
 
 class Session:
-    """One thread opens, reads and closes it; others may call ``cancel`` and ``hang_up``."""
+    """A session that one thread opens, reads and closes.
+
+    Other threads may call ``cancel`` and ``hang_up``.
+    """
 
     def __init__(self, query: Query, limits: Limits) -> None:
         self._query = query
@@ -50,14 +56,17 @@ class Session:
                 raise BusyError("other reports are being made at the moment; try again in a minute")
 
     def fetches(self, pace: FetchPace) -> Generator[list[Row]]:
-        """Yield the rows, as many at a time as ``pace`` says."""
+        """Yield the rows, as many at once as ``pace`` says."""
         with self._raw.cursor(name="report") as cursor:
             cursor.execute(self._query.statement, self._query.values)
             while rows := cursor.fetchmany(pace.rows):
                 yield rows
 
     def close(self) -> None:
-        """End the transaction, which frees the place at once, and close the connection."""
+        """End the transaction and close the connection.
+
+        The end of the transaction frees the place at once.
+        """
         if self._raw is not None:
             with suppress(psycopg2.Error):
                 self._raw.rollback()
@@ -71,7 +80,7 @@ class Session:
                 raw.cancel()
 
     def hang_up(self) -> None:
-        """Cut the connection of a thread that still waits for an answer."""
+        """Cut the connection of a thread that awaits an answer."""
         raw = self._raw
         if raw is not None:
             with (

@@ -24,7 +24,10 @@ class Limits:
 
 
 def limits() -> Limits:
-    """Read the settings. Raises ImproperlyConfigured for a value that is not a number above 0."""
+    """Read the settings.
+
+    Raises ImproperlyConfigured for a value that is not a number above 0.
+    """
     return Limits(
         keep_alive_seconds=_above_zero("REPORT_KEEP_ALIVE_SECONDS", 1.5),
         seconds_at_most=_above_zero("REPORT_SECONDS_AT_MOST", 3600),

@@ -1,4 +1,7 @@
-"""SQL of a report's transaction. Values are named parameters."""
+"""SQL of a report's transaction.
+
+Values are named parameters.
+"""
 
 # All settings end with the transaction, so that a transaction-pooling proxy keeps none of them.
 # With the last three the database ends a query by itself whose web server was killed, stopped or

@@ -1,4 +1,4 @@
-"""The bytes of a report, as a web server reads them."""
+"""The bytes of a report, read by a web server."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ _log = logging.getLogger(__name__)
 
 
 class CsvStream(Iterator[bytes]):
-    """Never empty, and never silent for longer than ``keep_alive_seconds``.
+    """A stream that is never empty and never silent long.
 
-    A report that fails ends with a line that says so, then raises IncompleteReportError. The web
-    server calls ``close`` when the client has everything or is gone.
+    The longest silence is ``keep_alive_seconds``.
     """
 
     def __init__(self, query: Query, columns: Sequence[str], limits: Limits) -> None:
@@ -37,9 +36,10 @@ class CsvStream(Iterator[bytes]):
         self._pieces = self._all_pieces()
 
     def start(self, within_seconds: float) -> None:
-        """Start the query; wait for its first row for at most ``within_seconds``.
+        """Start the query; wait for its first row.
 
-        Raises the ReportError of a query that fails within this time. Nothing was sent by then.
+        Waits for at most ``within_seconds``. Raises the ReportError of a query that fails within
+        this time. Nothing was sent by then.
         """
         self._producer.start()
         failure = self._channel.wait(within_seconds)

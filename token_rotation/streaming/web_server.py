@@ -1,7 +1,7 @@
-"""Signals between a web server's worker and the long responses that it sends.
+"""Signals between a web server's worker and its long responses.
 
-Some servers kill a worker that seems silent, and want long responses to end when they stop. Such a
-server calls ``attach`` in each worker. Others need not.
+The worker sends the responses. Some servers kill a worker that seems silent, and want long
+responses to end when they stop. Such a server calls ``attach`` in each worker. Others need not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _attached = _Attached()
 
 
 def attach(*, beat: Callable[[], object], is_stopping: Callable[[], bool]) -> None:
-    """Call ``beat`` whenever data was sent; end every report once ``is_stopping()`` is True."""
+    """Call ``beat`` when data was sent; end reports on stopping.
+
+    ``beat`` is called whenever data was sent. Every report ends once ``is_stopping()`` is True.
+    """
     _attached.beat, _attached.is_stopping = beat, is_stopping
 
 

@@ -1,4 +1,7 @@
-"""The operating-system account that a server runs as: PostgreSQL refuses to run as root."""
+"""The operating-system account that a server runs as.
+
+PostgreSQL refuses to run as root.
+"""
 
 import os
 import pwd
@@ -12,7 +15,10 @@ _ACCOUNTS_FOR_ROOT = ("postgres", "nobody")
 
 
 def owner_name(path: Path) -> str:
-    """Return the name of the account that owns `path`, or its number if it has no name."""
+    """Return the name of the account that owns `path`.
+
+    Return its number if it has no name.
+    """
     uid = path.lstat().st_uid
     try:
         return pwd.getpwuid(uid).pw_name
@@ -22,14 +28,20 @@ def owner_name(path: Path) -> str:
 
 @dataclass
 class ServerAccount:
-    """The account that runs the server. ``other`` is None if it is this process's own."""
+    """The account that runs the server.
+
+    ``other`` is None if it is this process's own.
+    """
 
     other: pwd.struct_passwd | None
     groups: set[int] = field(default_factory=set)
 
     @classmethod
     def for_this_process(cls) -> "ServerAccount":
-        """Return this process's own account; for root, an existing one without rights."""
+        """Return this process's account; for root, one without rights.
+
+        The one without rights exists already.
+        """
         if os.geteuid() != 0:
             return cls(None)
         known = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -39,7 +51,7 @@ class ServerAccount:
         return cls(None)  # initdb then says that it does not run as root
 
     def process_options(self) -> dict[str, Any]:
-        """Return what subprocess needs in order to start a program as this account."""
+        """Return subprocess's options to start programs as this account."""
         # The server and its tools would obey PGPORT, PGOPTIONS, PGDATA and their like.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         env["LC_ALL"] = "C"
@@ -58,16 +70,20 @@ class ServerAccount:
             os.chown(path, self.other.pw_uid, self.other.pw_gid, follow_symlinks=False)
 
     def is_trusted(self, directory: Path) -> bool:
-        """Tell whether a real directory belongs to this process's account or the server's."""
+        """Return True if a trusted account owns a real directory.
+
+        Trusted are this process's account and the server's.
+        """
         status = directory.lstat()
         owners = {os.geteuid()} | ({self.other.pw_uid} if self.other else set())
         return stat.S_ISDIR(status.st_mode) and status.st_uid in owners
 
     def allow_search(self, path: Path) -> None:
-        """Let the account, and nobody else, reach ``path`` through the directories above it.
+        """Let the account, and nobody else, reach ``path``.
 
-        If a directory such as /root is closed to others, its own group gets the right to pass
-        through it (not to list it), and the server's process joins that group.
+        The way leads through the directories above it. If a directory such as /root is closed to
+        others, its own group gets the right to pass through it (not to list it). The server's
+        process joins that group.
         """
         if self.other is None:
             return
@@ -80,10 +96,10 @@ class ServerAccount:
                 directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXGRP)
 
     def allow_use(self, program: Path, trees: Iterable[Path]) -> None:
-        """Let the account run ``program`` and read the files installed with it in ``trees``.
+        """Let the account run ``program``.
 
-        Needed only after an installation with a strict umask. It uses the files' group, as
-        ``allow_search`` does.
+        It may also read the files installed with it in ``trees``. Needed only after an installation
+        with a strict umask. It uses the files' group, as ``allow_search`` does.
         """
         self.allow_search(program)
         status = program.stat()

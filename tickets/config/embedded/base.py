@@ -1,6 +1,7 @@
-"""Django's PostgreSQL backend, starting the embedded server with the first connection.
+"""Django's PostgreSQL backend with the embedded server.
 
-Besides Django's own settings a database needs DIRECTORY, the server's directory.
+The first connection starts the server. Besides Django's own settings a database needs DIRECTORY,
+the server's directory.
 """
 
 from typing import Any

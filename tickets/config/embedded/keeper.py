@@ -1,4 +1,6 @@
-"""The process that starts an embedded server, and stops it after the last lease.
+"""The process that starts and stops an embedded server.
+
+It stops the server after the last lease.
 
 Usage: python -m tickets.config.embedded.keeper DIRECTORY
 
@@ -43,7 +45,10 @@ def main(directory: Path) -> None:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Try to become the keeper; several times, since a look for a keeper takes the lock too."""
+    """Try several times to become the keeper.
+
+    A look for a keeper takes the lock too.
+    """
     for _ in range(_LOCK_ATTEMPTS):
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,7 +60,10 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _report(outcome: str) -> None:
-    """Report the outcome, then release the pipe; the process that asked may be gone."""
+    """Report the outcome, then release the pipe.
+
+    The process that asked may be gone.
+    """
     with contextlib.suppress(BrokenPipeError):
         os.write(sys.stdout.fileno(), f"{outcome}\n".encode())
     devnull = os.open(os.devnull, os.O_WRONLY)

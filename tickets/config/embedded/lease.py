@@ -1,4 +1,6 @@
-"""A process's lease on an embedded server: the server runs at least as long as its leases.
+"""A process's lease on an embedded server.
+
+The server runs at least as long as its leases.
 
 Three lock files are in the server's directory. The kernel releases a lock when its process ends in
 any way. Every process takes locks in this order: users, start, keeper.
@@ -44,7 +46,10 @@ def keeper_lock(directory: Path) -> Path:
 
 
 def open_lock(path: Path) -> int:
-    """Open a lock file. Programs started later do not inherit it; forked processes do."""
+    """Open a lock file.
+
+    Programs started later do not inherit it; forked processes do.
+    """
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
@@ -66,11 +71,11 @@ def ensure_server(directory: Path) -> None:
 
 
 def keeper_lives(directory: Path) -> bool:
-    """Return True if a keeper will stop the server in ``directory``. Call it with a lease.
+    """Return True if a keeper will stop the server.
 
-    Unlike the others this is a POSIX lock: the kernel releases the POSIX locks of an ending process
-    before its flock() locks. So the next process that gets a lease sees that a keeper is gone which
-    was killed with users.lock.
+    The server is the one in ``directory``. Call it with a lease. Unlike the others this is a POSIX
+    lock: the kernel releases the POSIX locks of an ending process before its flock() locks. So the
+    next process that gets a lease sees the end of a keeper that was killed with users.lock.
     """
     descriptor = open_lock(keeper_lock(directory))
     try:
@@ -84,7 +89,10 @@ def keeper_lives(directory: Path) -> bool:
 
 
 def _take_lease(directory: Path) -> None:
-    """Take this process's lease, waiting while a keeper is stopping the server."""
+    """Take this process's lease.
+
+    Wait while a keeper is stopping the server.
+    """
     if directory in _leases:
         return
     directory.mkdir(parents=True, exist_ok=True)
@@ -94,7 +102,10 @@ def _take_lease(directory: Path) -> None:
 
 
 def _start_keeper(directory: Path) -> None:
-    """Start a keeper; wait until it has started the server, or left that to another one."""
+    """Start a keeper; wait until the server has started.
+
+    The keeper starts it, or leaves that to another keeper.
+    """
     answer = subprocess.run(
         [sys.executable, "-m", "tickets.config.embedded.keeper", str(directory)],
         cwd=_PROJECT_DIRECTORY,

@@ -13,7 +13,10 @@ _UNUSABLE = frozenset('"$`\\\n\r,')
 
 
 def refuse_unusable(directory: Path) -> None:
-    """Raise ClusterError, with one line, if PostgreSQL's programs cannot work in ``directory``."""
+    """Raise ClusterError if PostgreSQL cannot work in ``directory``.
+
+    The message is one line. PostgreSQL's programs are what must work there.
+    """
     text = str(directory)
     # Lone surrogates stand for bytes that are not UTF-8: libpq's URLs cannot hold them.
     if _UNUSABLE & set(text) or text.encode(errors="ignore") != os.fsencode(directory):
@@ -25,7 +28,10 @@ def refuse_unusable(directory: Path) -> None:
 
 
 def socket_directory(directory: Path, port: int) -> Path:
-    """Return directory/socket, or a short path if the socket's is too long for libpq."""
+    """Return directory/socket, or a short path.
+
+    The path is short if that of the socket is too long for libpq.
+    """
     name = f"postgres-{hashlib.sha256(bytes(directory)).hexdigest()[:16]}"
     wanted = directory / "socket"
     for short in (wanted, Path(tempfile.gettempdir()) / name):

@@ -13,7 +13,10 @@ class PostmasterFile:
         self._path = data_directory / "postmaster.pid"
 
     def server_pid(self) -> int | None:
-        """Return the process id of the running server; None if the file is stale or missing."""
+        """Return the process id of the running server.
+
+        Return None if the file is stale or missing.
+        """
         pid = self._recorded_pid()
         if pid is None:
             return None
@@ -27,7 +30,10 @@ class PostmasterFile:
         return pid if is_server else None
 
     def says_ready(self) -> bool:
-        """Return True if the server runs and says that it is neither starting nor stopping."""
+        """Return True if the server says that it is ready.
+
+        Ready means running, and neither starting nor stopping.
+        """
         try:
             status = self._path.read_text().split("\n")[7:8]
         except FileNotFoundError:
@@ -35,10 +41,11 @@ class PostmasterFile:
         return [line.strip() for line in status] == ["ready"] and self.server_pid() is not None
 
     def remove_misleading_lock_files(self, socket_directory: Path, port: int) -> None:
-        """Remove a dead server's lock files if another process, or its zombie, has its number.
+        """Remove a dead server's lock files if they mislead PostgreSQL.
 
-        PostgreSQL would take that process for the server. It notices by itself if no process has
-        the number. It finds processes that a dead server left through their shared memory.
+        They mislead if another process, or its zombie, has the dead server's number. PostgreSQL
+        would take that process for the server. It notices by itself if no process has the number.
+        It finds processes that a dead server left through their shared memory.
         """
         pid = self._recorded_pid()
         if pid is not None and psutil.pid_exists(pid) and self.server_pid() is None:

@@ -16,9 +16,10 @@ class ServerPrograms:
         self._bin_directory = bin_directory
 
     def run(self, account: ServerAccount, program: str, *arguments: str) -> None:
-        """Run a program as ``account`` until it ends, out of reach of the terminal's Ctrl-C.
+        """Run a program as ``account`` until it ends.
 
-        Raises ClusterError with its output if it fails.
+        It is out of reach of the terminal's Ctrl-C. Raises ClusterError with its output if it
+        fails.
         """
         # A file, since the server that pg_ctl leaves behind would keep a pipe open.
         with tempfile.TemporaryFile("w+", errors="replace") as output:

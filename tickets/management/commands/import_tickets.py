@@ -1,4 +1,7 @@
-"""``manage.py import_tickets``: tickets with a first message each, from a CSV file."""
+"""``manage.py import_tickets``: tickets from a CSV file.
+
+Each ticket has a first message.
+"""
 
 from __future__ import annotations
 

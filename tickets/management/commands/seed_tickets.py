@@ -15,7 +15,10 @@ INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
 
 
 class Command(OneLineCommand):
-    """Adds tickets. Deletes tickets only with both --reset and --yes."""
+    """Add tickets.
+
+    Delete tickets only with both --reset and --yes.
+    """
 
     help = "Add leaked tickets, and fresh ones with --fresh. Deletes none without --reset --yes."
 
@@ -97,9 +100,10 @@ class Command(OneLineCommand):
 
 
 class Counted:
-    """Count committed rows, show them, and delay Ctrl-C until they are counted.
+    """A display of committed rows.
 
-    A second Ctrl-C ends the current chunk at once.
+    It counts them and delays Ctrl-C until they are counted. A second Ctrl-C ends the current chunk
+    at once.
     """
 
     def __init__(self, bar: "tqdm[Any]") -> None:
@@ -126,6 +130,9 @@ class Counted:
 
 
 def _reason(error: DatabaseError) -> str:
-    """Return the reason without its details, which can hold a whole row with its token."""
+    """Return the reason without its details.
+
+    The details can hold a whole row with its token.
+    """
     diagnosis = getattr(error.__cause__, "diag", None)
     return getattr(diagnosis, "message_primary", None) or "the connection was lost"

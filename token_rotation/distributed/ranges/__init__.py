@@ -1,1 +1,4 @@
-"""One range of a round: a worker's attempt at it, its heartbeat and its totals."""
+"""One range of a round: attempt, heartbeat and totals.
+
+An attempt is that of one worker.
+"""

@@ -1,4 +1,7 @@
-"""What a range says and hears with each beat of its worker."""
+"""A range's part of each beat of its worker.
+
+A beat writes the progress and reads requests.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from token_rotation.stop import StopSignal
 
 
 class RangeHeartbeat:
-    """Writes the progress of a range and of its rotation; hears of stops and of another pace."""
+    """Write progress of range and rotation; read requests.
+
+    The requests are to stop, or to change the pace.
+    """
 
     def __init__(
         self,
@@ -32,7 +38,10 @@ class RangeHeartbeat:
         self._stop = stop
 
     def beat(self, beat: Beat) -> None:
-        """One beat. Raises ClaimLostError when another attempt has the range; this one stops."""
+        """Write one beat.
+
+        Raises ClaimLostError when another attempt has the range; this one stops.
+        """
         try:
             stop_requested = beat(done=self._done_rows(), live=self._live())
         except ClaimLostError:
@@ -42,7 +51,10 @@ class RangeHeartbeat:
             self._stop.request()
 
     def _beat_for_rotation(self) -> bool:
-        """Every worker does it: the sum is right, whichever of them writes it."""
+        """Write the rotation's beat, as every worker does.
+
+        The sum is right, no matter which worker writes it.
+        """
         try:
             stop_requested = self._rotation.beat(range_counts_of(self._rotation).rotated_rows)
         except NotRunningError:  # another process has ended it

@@ -1,4 +1,4 @@
-"""How long a worker may work on one range, and with which options."""
+"""Time limit and options of a worker on one range."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ LONGEST_SECONDS = 300.0
 
 
 def range_seconds() -> float:
-    """How long one attempt works at most: well below the soft time limit.
+    """Return the longest time of one attempt, in seconds.
 
-    The next round distributes the rest among all workers again.
+    It is well below the soft time limit. The next round distributes the rest among all workers
+    again.
     """
     limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None)
     return LONGEST_SECONDS if limit is None else min(LONGEST_SECONDS, limit / 2)
 
 
 def range_options(rotation: BatchOperation, work_range: BatchOperation) -> RotationOptions:
-    """The operator's options for one range.
+    """Return the operator's options for a range.
 
     Only the lone range of a round waits for locked rows; others leave them to the next round.
     VACUUMs are operations of their own.

@@ -1,4 +1,7 @@
-"""What all attempts at one range have done together, also those that were killed."""
+"""Totals of all attempts at one range.
+
+They include attempts that were killed.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,24 @@ from token_rotation.run.recording.result_values import figures
 
 
 class RangeTotals:
-    """The figures of one attempt at a range, and of those before it.
+    """The figures of one attempt and of those before it.
 
-    The first attempt counts its confirmed commits. A killed attempt cannot say how much it had
-    committed, so the next one asks the data. The first attempt stores ``total_rows``, what is
-    pending in the range, before it rotates anything. What is no longer pending was rotated. That is
-    exact while only this rotation rotates in the range. Batches, retries and waits cannot be
-    recovered from the data: those after the last beat of a killed attempt are lost.
+    They are of attempts at one range. The first attempt counts its confirmed commits. A killed
+    attempt cannot say how much it had committed, so the next one asks the data.
+
+    The first attempt stores ``total_rows``, what is pending in the range, before it rotates
+    anything. What is no longer pending was rotated. That is exact while only this rotation rotates
+    in the range.
+
+    Batches, retries and waits cannot be recovered from the data: those after the last beat of a
+    killed attempt are lost.
     """
 
     def __init__(self, work_range: BatchOperation, pending_rows: int) -> None:
-        """Begin an attempt that finds ``pending_rows`` in the range, and store that it began.
+        """Begin an attempt and store that it began.
 
-        Raises NotRunningError when the range was finished meanwhile.
+        It finds ``pending_rows`` in the range. Raises NotRunningError when the range was finished
+        meanwhile.
         """
         stored_total = work_range.progress_total
         self.is_first = stored_total is None
@@ -39,15 +47,19 @@ class RangeTotals:
         return self.earlier_rows + confirmed_rows
 
     def final_rows(self, confirmed_rows: int, pending_rows: int) -> int:
-        """Rows of all attempts together, when this one leaves ``pending_rows`` in the range.
+        """Return the rows of all attempts when this one ends.
 
-        An earlier attempt that seemed dead may have gone on for a while.
+        This one leaves ``pending_rows`` in the range. An earlier attempt that seemed dead may have
+        gone on for a while.
         """
         done_rows = self.done_rows(confirmed_rows)
         return done_rows if self.is_first else self._gone(done_rows, pending_rows)
 
     def figures(self, result: Result) -> dict[str, Any]:
-        """Batches, retries and waits of all attempts together, with this one at ``result``."""
+        """Return batches, retries and waits of all attempts together.
+
+        This attempt is at ``result``.
+        """
         whole = Result()
         whole.add(self._earlier_figures)
         whole.add(figures(result))
@@ -59,7 +71,10 @@ class RangeTotals:
 
 
 def rows_of_failed(work_range: BatchOperation, pending_rows: int) -> int:
-    """Rows of a range whose attempts have all failed and left ``pending_rows``."""
+    """Return the rows of a range whose attempts all failed.
+
+    They left ``pending_rows``.
+    """
     if work_range.progress_total is None:
         return 0
     return max(work_range.progress_done, work_range.progress_total - pending_rows)

@@ -36,7 +36,10 @@ OUT_OF_TIME = "out_of_time"
 
 
 class WorkRange:
-    """One attempt at a range. The worker calls ``beat`` while ``rotate_key_range`` works."""
+    """One attempt at a range.
+
+    The worker calls ``beat`` while ``rotate_key_range`` works.
+    """
 
     def __init__(self, operation: BatchOperation) -> None:
         self._operation = operation
@@ -46,7 +49,10 @@ class WorkRange:
         self._out_of_time = False
 
     def beat(self, beat: Beat) -> None:
-        """Write a sign of life, with figures while the engine runs. Raises ClaimLostError."""
+        """Write a heartbeat, with figures while the engine runs.
+
+        Raises ClaimLostError.
+        """
         with self._beating:
             if self._heartbeat is None:
                 beat()
@@ -54,7 +60,7 @@ class WorkRange:
                 self._heartbeat.beat(beat)
 
     def rotate_key_range(self) -> dict[str, Any]:
-        """Rotate what is pending in the range, until its time is up or a stop is requested.
+        """Rotate the range until done, out of time, or stopped.
 
         Delivered twice, it finds nothing pending. Returns JSON values: ``outcome`` (also
         "out_of_time"), ``rotated_rows`` of this attempt and those before it, ``pending_rows`` left,
@@ -147,7 +153,10 @@ def _run(engine: Rotation, stop: StopSignal) -> Result:
 
 
 def _ensure_guarded(target: Target) -> None:
-    """Raises NotReadyError when guard or indexes are not as the rotation needs them."""
+    """Raise NotReadyError unless guard and indexes are ready.
+
+    They are ready when they are as the rotation needs them.
+    """
     with reading(target.database) as connection:
         guard = inspect(connection, target)
         if guard.problems:

@@ -1,1 +1,4 @@
-"""Rounds of a distributed rotation: split what is pending, begin, end, decide what comes next."""
+"""Rounds of a distributed rotation: split, begin, end and decide.
+
+A round splits what is pending. After its end the verdict decides what comes next.
+"""

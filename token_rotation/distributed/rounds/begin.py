@@ -1,4 +1,4 @@
-"""Begin a round of a distributed rotation, and notice its end."""
+"""Begin a round of a distributed rotation; notice its end."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ WITHDRAWN = "withdrawn"
 def create_round(
     rotation: BatchOperation, number: int, ranges: Sequence[KeyRange]
 ) -> list[BatchOperation]:
-    """Store a round's ranges, for workers to take; within the caller's transaction.
+    """Store a round's ranges, for workers to take.
 
-    A lone range waits for locked rows: it cannot leave them to others.
+    This happens within the caller's transaction. A lone range waits for locked rows: it cannot
+    leave them to others.
     """
     records = BatchOperation.objects.using(records_database())
     return [
@@ -52,9 +53,9 @@ def create_round(
 
 
 def send_waiting(operations: Iterable[BatchOperation]) -> None:
-    """Send the unprocessed ones to the workers. Sending too often does no harm.
+    """Send the unprocessed ranges to the workers.
 
-    Raises UnavailableError.
+    Sending too often does no harm. Raises UnavailableError.
     """
     for each in operations:
         if each.status == Status.UNPROCESSED:
@@ -62,10 +63,10 @@ def send_waiting(operations: Iterable[BatchOperation]) -> None:
 
 
 def end_round_if_over(rotation: BatchOperation) -> bool:
-    """Let a worker end the round when no range of it is left; return True then.
+    """Let a worker end the round if it is over.
 
-    A worker stores its range's result and then looks here, so one of them sees all ranges. Any
-    number may: the key makes it one task.
+    It is over when no range of it is left. Returns True then. A worker stores its range's result
+    and then looks here, so one of them sees all ranges. Any number may: the key makes it one task.
 
     Raises UnavailableError; the next look sends it again.
     """

@@ -1,4 +1,4 @@
-"""End a round: ask the data whether the rotation is complete."""
+"""End a round: ask the data if all is complete."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 
 
 def end_round(rotation: BatchOperation, number: int) -> dict[str, Any]:
-    """Finish the rotation, or begin its next round; return what was done, as JSON values.
+    """Finish the rotation, or begin its next round.
 
-    Any number of processes may call this, also at once: a lock on the rotation lets one of them
-    end the round. Before that they only look.
+    Returns what was done, as JSON values. Any number of processes may call this, also at once: a
+    lock on the rotation lets one of them end the round. Before that they only look.
 
     Raises RotationError or UnavailableError; it may then be called again.
     """

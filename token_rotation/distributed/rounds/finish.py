@@ -1,4 +1,4 @@
-"""Finish the record of a distributed rotation, with the figures of all its ranges."""
+"""Finish a distributed rotation's record with all ranges' figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ from token_rotation.run.recording.result_values import result_values
 
 @contextmanager
 def in_round(rotation: BatchOperation, number: int) -> Iterator[BatchOperation | None]:
-    """The stored rotation, locked; None when it has ended or is in another round."""
+    """Return the stored rotation, locked, or None.
+
+    It is None when the rotation has ended or is in another round.
+    """
     database = records_database()
     with transaction.atomic(using=database):
         records = BatchOperation.objects.using(database).filter(pk=rotation.pk)
@@ -47,9 +50,10 @@ def finish(
     *,
     error: StoredError | None = None,
 ) -> bool:
-    """End the rotation in this round; return True when this call did.
+    """End the rotation in this round.
 
-    With an ``error`` the rotation has failed: ``outcome`` does not count, and an alert is sent.
+    Returns True when this call did. With an ``error`` the rotation has failed: ``outcome`` does not
+    count, and an alert is sent.
     """
     output = {**_sum_of_ranges(rotation, outcome, error), "rounds": number + 1}
     with in_round(rotation, number) as stored:
@@ -64,14 +68,15 @@ def finish(
 
 
 def fail(rotation: BatchOperation, error: StoredError) -> None:
-    """Fail the rotation because the end of its round has failed."""
+    """Fail the rotation: the end of its round has failed."""
     finish(rotation, current_round(rotation), Outcome.STOPPED, error=error)
 
 
 def rotated_rows_of(work_range: BatchOperation, rotation: BatchOperation) -> int:
-    """Rows that all attempts at the range have rotated, however they ended.
+    """Return the rows that the range's attempts have rotated.
 
-    Where the table cannot be asked, because the model or the table is gone, the last beat counts.
+    It counts all of them, however they ended. Where the table cannot be asked, because the model or
+    the table is gone, the last beat counts.
     """
     rotated_rows = read_number((value_of(work_range) or {}).get("rotated_rows"), -1)
     if rotated_rows >= 0:
@@ -109,7 +114,7 @@ def _sum_of_ranges(
 
 
 def _seconds_since_start(rotation: BatchOperation) -> float:
-    """By the database's clock."""
+    """Seconds since the start, by the database's clock."""
     records = BatchOperation.objects.using(records_database()).filter(pk=rotation.pk)
     started_at, now = records.values_list("started_at", Now()).get()
     return float((now - started_at).total_seconds())

@@ -1,4 +1,7 @@
-"""Split what is pending into ranges of about the same number of rows."""
+"""Split what is pending into ranges of about equal size.
+
+The size is the number of rows.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,20 @@ MOST_RANGES = 128
 
 
 def range_size(pending_rows: int) -> int:
-    """Rows in a range: an equal part of what is pending, within bounds."""
+    """Return the rows in a range.
+
+    It is an equal part of what is pending, within bounds.
+    """
     return min(MOST_ROWS, max(LEAST_ROWS, ceil(pending_rows / MOST_RANGES)))
 
 
 def split(connection: Connection, target: Target, pending_rows: int) -> list[KeyRange]:
-    """Up to 128 ranges, one after the other; none when nothing is pending.
+    """Return up to 128 ranges; none when nothing is pending.
 
-    Together they reach from the first pending key to beyond the largest key. Where more is pending
-    than 128 ranges may hold, they end at a key in the middle: the rest is for another round. Bounds
-    are text, as ``range_upper_keys`` returns them. If ``pending_rows`` is an estimate, the last
-    range has more rows than the others, or fewer.
+    They follow one after the other. Together they reach from the first pending key to beyond the
+    largest key. Where more is pending than 128 ranges may hold, they end at a key in the middle:
+    the rest is for another round. Bounds are text, as ``range_upper_keys`` returns them. If
+    ``pending_rows`` is an estimate, the last range has more rows than the others, or fewer.
 
     One index-only look-up over at most 32 million keys.
     """

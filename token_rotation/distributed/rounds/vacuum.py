@@ -1,8 +1,8 @@
-"""VACUUMs beside the ranges of a distributed rotation: one at a time, by any free worker.
+"""VACUUMs beside the ranges of a distributed rotation.
 
-A range is too short for a VACUUM, and knows only its own rows. So a VACUUM is an operation of its
-own, in the high queue. The worker that stores a range's result begins it when all ranges together
-have rotated enough.
+There is one at a time, by any free worker. A range is too short for a VACUUM, and knows only its
+own rows. So a VACUUM is an operation of its own, in the high queue. The worker that stores a
+range's result begins it when all ranges together have rotated enough.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ logger = logging.getLogger(__name__)
 
 
 def begin_vacuum_if_due(rotation: BatchOperation) -> None:
-    """Send a VACUUM to the workers when all ranges together have rotated enough for the next one.
+    """Send a VACUUM to the workers if one is due.
 
-    Any number may look at once: the key makes it one. Without a broker there is none.
+    It is due when all ranges together have rotated enough for the next one. Any number may look at
+    once: the key makes it one. Without a broker there is no VACUUM.
 
     Raises RotationError.
     """
@@ -75,9 +76,10 @@ def begin_vacuum_if_due(rotation: BatchOperation) -> None:
 
 
 def run_vacuum(vacuum: BatchOperation) -> dict[str, Any]:
-    """Vacuum the table while the rotation goes on; return how it went, as JSON values.
+    """Vacuum the table while the rotation goes on.
 
-    It ends with the rotation, or before the soft time limit. What was cleaned stays so.
+    Returns the outcome as JSON values. It ends with the rotation, or before the soft time limit.
+    What was cleaned stays so.
     """
     rotation = rotation_of(vacuum)
     if rotation is None or not goes_on(rotation):
@@ -106,7 +108,10 @@ def _send(vacuum: BatchOperation) -> None:
 
 
 def _vacuumed_until(rotation: BatchOperation) -> int | None:
-    """The transaction since which no VACUUM of this rotation has removed dead rows."""
+    """Return the transaction since which no VACUUM removed dead rows.
+
+    Only VACUUMs of this rotation count.
+    """
     values = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation).order_by("id")]
     done = [value["until_xid"] for value in values if value is not None and value.get("done")]
     return done[-1] if done else input_of(rotation).get("since_xid")
@@ -115,7 +120,10 @@ def _vacuumed_until(rotation: BatchOperation) -> int | None:
 def _vacuum(
     target: Target, limit: int, since_xid: int | None, *, as_long_as: Callable[[], bool]
 ) -> Vacuumed:
-    """In a thread, so that this one notices the rotation's end and the soft time limit."""
+    """Vacuum in a thread, so that this thread keeps watching.
+
+    It notices the rotation's end and the soft time limit.
+    """
     soft_limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None) or float("inf")
     ends_at = time.monotonic() + PART_OF_THE_SOFT_LIMIT * soft_limit
     vacuum = TableVacuum(target, cost_limit=limit)

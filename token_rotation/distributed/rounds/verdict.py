@@ -10,7 +10,10 @@ from token_rotation.operations.stored_output import StoredError
 
 @dataclass(frozen=True, slots=True)
 class RoundEnd:
-    """How a round went. ``error``: why ranges have failed or were withdrawn, else None."""
+    """The outcome of a round.
+
+    ``error`` says why ranges have failed or were withdrawn; else it is None.
+    """
 
     rotated_rows: int
     any_out_of_time: bool
@@ -19,23 +22,26 @@ class RoundEnd:
 
     @property
     def is_fruitful(self) -> bool:
-        """It has rotated rows, or a throttle held it back until its time was up."""
+        """Return True when the round rotated rows, or was throttled.
+
+        Throttled means that a throttle held it back until its time was up.
+        """
         return self.rotated_rows > 0 or self.any_out_of_time
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the rotation ends."""
+    """The end of a rotation: its outcome."""
 
     outcome: Outcome
     error: StoredError | None = None
 
 
 def verdict(pending_rows: int, end: RoundEnd, *, stop_requested: bool) -> Verdict | None:
-    """How the rotation ends after this round; None when another round follows.
+    """Return the rotation's end after this round, or None.
 
-    The next round rotates a failed range again, unless the round rotated nothing, or the range has
-    stopped all others.
+    None means that another round follows. It rotates a failed range again, unless the round rotated
+    nothing, or the range has stopped all others.
     """
     if pending_rows == 0:
         return Verdict(Outcome.COMPLETE)

@@ -1,1 +1,1 @@
-"""The steps of an operation, declared; nothing here runs them."""
+"""Declared steps of an operation; nothing here runs them."""

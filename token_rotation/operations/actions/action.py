@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Beat(Protocol):
-    """Write a sign of life of the operation; True when somebody has asked it to stop."""
+    """Write a heartbeat; return True when a stop was requested."""
 
     def __call__(
         self, done: int | None = None, total: int | None = None, live: Any = None
@@ -20,7 +20,9 @@ class Beat(Protocol):
 
 
 class Action(ABC):
-    """One step of an operation: override ``execute``. An instance serves one attempt.
+    """One step of an operation: override ``execute``.
+
+    An instance serves one attempt.
 
     Workers die: an action whose result was not stored is executed again. So it either does no harm
     twice (is idempotent), or it is ``atomic``.
@@ -51,7 +53,9 @@ class Action(ABC):
 
     @abstractmethod
     def execute(self, operation: BatchOperation) -> Any:
-        """Do the work and return its result, a JSON value, which people can read: no secrets.
+        """Do the work and return its result, a JSON value.
+
+        People can read the result, so it holds no secrets.
 
         ``operation.input_data`` holds what was passed to ``run``. Long work calls
         ``operation.beat(done=, total=)`` and ends early when that returns True. A broad ``except``
@@ -59,7 +63,7 @@ class Action(ABC):
         """
 
     def beat(self, beat: Beat) -> None:
-        """Write a sign of life, in a thread of the worker while ``execute`` works.
+        """Write a heartbeat, from a thread, while ``execute`` works.
 
         Override to pass progress to ``beat``, and to act on its answer.
         """

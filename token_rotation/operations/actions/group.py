@@ -15,16 +15,19 @@ class Mode(Enum):
 
 
 class Route(Enum):
-    """The queue of an asynchronous run; workers empty the high one first."""
+    """The queue of an asynchronous run.
+
+    Workers empty the high queue first.
+    """
 
     DEFAULT = "default"
     HIGH = "high"
 
 
 class ActionGroup:
-    """Actions that run in this order; the first that fails ends the run.
+    """Actions that run in this order until one fails.
 
-    ``name`` is the operations' type. The time limits, in seconds, replace Celery's default ones for
+    ``name`` is the operations' type. The time limits, in seconds, replace Celery's defaults for
     this group. Override ``get_mode`` to choose by the size of the job.
 
     Raises ValueError for no actions, for two of one name, and for limits that are not in order.

@@ -16,13 +16,19 @@ class Registry:
         self._groups: dict[str, ActionGroup] = {}
 
     def register(self, group: ActionGroup) -> ActionGroup:
-        """Raises DuplicateGroupError when another group has the name."""
+        """Add a group.
+
+        Raises DuplicateGroupError when another group has the name.
+        """
         if self._groups.setdefault(group.name, group) is not group:
             raise DuplicateGroupError(group.name)
         return group
 
     def get(self, name: str) -> ActionGroup:
-        """Raises UnknownGroupError, which lists the registered names."""
+        """Return the group of that name.
+
+        Raises UnknownGroupError, which lists the registered names.
+        """
         try:
             return self._groups[name]
         except KeyError:

@@ -1,1 +1,4 @@
-"""Run an operation: start, claim, perform, beat, finish. Knows no Celery task."""
+"""Run an operation: start, claim, perform, beat, finish.
+
+Nothing here knows a Celery task.
+"""

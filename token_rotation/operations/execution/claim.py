@@ -1,4 +1,4 @@
-"""The claim of one attempt on an operation: one attempt has it at a time.
+"""The claim of an attempt: one attempt at a time.
 
 A claim is a lease. ``runner`` holds the attempt's name, and its heartbeat renews the lease. An
 attempt that was silent for longer may be replaced. Its later writes are refused: each write locks
@@ -29,10 +29,11 @@ WAITING = "(waiting for its next attempt)"
 
 
 class Claim:
-    """An attempt that holds the operation. Every method raises ClaimLostError once it does not.
+    """An attempt that holds the operation.
 
-    What is stored is the operation's ``output_data``: ``actions``, the result of each action in the
-    order of the group, and ``losses``, how many workers it has lost.
+    Every method raises ClaimLostError once the attempt does not hold it. The operation's
+    ``output_data`` stores ``actions``, the result of each action in the order of the group. It also
+    stores ``losses``, the number of workers that the operation has lost.
     """
 
     def __init__(self, operation: BatchOperation, runner: str) -> None:
@@ -48,7 +49,10 @@ class Claim:
         return router.db_for_write(BatchOperation)
 
     def beat(self, done: int | None = None, total: int | None = None, live: Any = None) -> bool:
-        """Renew the lease and write progress; return True when a stop was requested."""
+        """Renew the lease and write progress.
+
+        Returns True when a stop was requested.
+        """
         try:
             return self.operation.beat(done, total, live, runner=self.runner)
         except NotRunningError:
@@ -61,12 +65,18 @@ class Claim:
         self.operation.output_data = stored.output_data
 
     def hand_back(self, result: dict[str, Any] | None = None) -> None:
-        """Leave the operation to the next attempt, with the result of the action that failed."""
+        """Leave the operation to the next attempt, after a failure.
+
+        The failed action's result is stored.
+        """
         with self.locked() as stored:
             write(stored, result, runner=WAITING)
 
     def lose(self) -> None:
-        """Leave the operation to the next attempt after this one's worker has died."""
+        """Leave the operation to the next attempt.
+
+        This attempt's worker has died.
+        """
         with self.locked() as stored:
             write(stored, None, runner=WAITING, more_losses=1)
 
@@ -78,7 +88,10 @@ class Claim:
     def fail(
         self, result: dict[str, Any] | None = None, error: BaseException | None = None
     ) -> None:
-        """Finish as failed, with an action's result or with an error of the run as a whole."""
+        """Finish the operation as failed.
+
+        Stores an action's result, or an error of the run as a whole.
+        """
         with self.locked() as stored:
             write(stored, result)
             output = read_object(stored.output_data)
@@ -122,9 +135,9 @@ def write(
     runner: str | None = None,
     more_losses: int = 0,
 ) -> None:
-    """Change the locked row: a result, the runner, and the heartbeat.
+    """Change the locked row: a result, the runner, the heartbeat.
 
-    A success stays: its COMMIT may look like a failure, because the answer was lost.
+    A stored success stays: its COMMIT may look like a failure, because the answer was lost.
     """
     output = read_object(stored.output_data)
     if result is not None and result["action"] not in successes(output):

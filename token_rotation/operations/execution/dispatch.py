@@ -1,4 +1,4 @@
-"""Send an operation's task, once the transaction that created it is committed."""
+"""Send an operation's task after the COMMIT that creates it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ NEVER_SENT = "(never sent)"
 
 
 class Dispatch:
-    """Sends the task of a new operation after the COMMIT, or fails the operation."""
+    """One sending of a new operation's task, after the COMMIT.
+
+    If it fails, the operation is finished as failed.
+    """
 
     def __init__(self, operation: BatchOperation, group: ActionGroup, countdown: float) -> None:
         self._operation = operation
@@ -24,7 +27,10 @@ class Dispatch:
         self._error: UnavailableError | None = None
 
     def on_commit(self) -> None:
-        """Raises UnavailableError when there is no transaction and the broker was lost."""
+        """Send the task, once the transaction is committed.
+
+        Raises UnavailableError when there is no transaction and the broker was lost.
+        """
         database = router.db_for_write(BatchOperation)
         inside = connections[database].in_atomic_block
         # Robust: an error here would keep other callbacks of the same COMMIT from running.

@@ -1,4 +1,7 @@
-"""The heartbeat of a running operation: from a fast loop, or from a thread beside the work."""
+"""The heartbeat of a running operation.
+
+It comes from a fast loop, or from a thread beside the work.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,17 @@ logger = logging.getLogger(__name__)
 
 
 class Beating(Protocol):
-    """What has a heartbeat, such as a BatchOperation."""
+    """An object with a heartbeat, such as a BatchOperation."""
 
     def beat(self, done: int | None = None, total: int | None = None) -> bool:
         """Write progress; return True when a stop was requested."""
 
 
 class Heartbeat:
-    """Call ``tick`` after every step: at most one in ``interval_seconds`` reaches the database.
+    """A heartbeat of limited frequency: call ``tick`` after every step.
 
-    The first tick does. For one thread; ``clock`` gives seconds that never go backwards.
+    At most one tick in ``interval_seconds`` reaches the database; the first tick does. Use it from
+    one thread only. ``clock`` gives seconds that never go backwards.
     """
 
     def __init__(
@@ -41,9 +45,10 @@ class Heartbeat:
         self._stop_requested = False
 
     def tick(self, done: int | None = None, total: int | None = None) -> bool:
-        """Return True when a stop was requested, as far as the last beat knows.
+        """Return True when a stop was requested.
 
-        Raises what ``beat`` raises; the next tick then tries again.
+        The answer is that of the last beat. Raises what ``beat`` raises; the next tick then tries
+        again.
         """
         now = self._clock()
         if self._next_at is None or now >= self._next_at:
@@ -60,11 +65,12 @@ def beating(
     database: str,
     session: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[None]:
-    """While inside, a thread calls ``beat`` every ``interval_seconds``, whatever the work does.
+    """Call ``beat`` in a thread every ``interval_seconds``, while inside.
 
-    The thread has a connection of its own; ``session`` may prepare it. A database error costs one
-    beat, and the next one connects again. An OperationError ends the heartbeat: the operation was
-    finished or taken over, and the work notices when it stores its result.
+    The thread calls it whatever the work does. It has a connection of its own; ``session`` may
+    prepare it. A database error costs one beat, and the next one connects again. An OperationError
+    ends the heartbeat: the operation was finished or taken over. The work notices that when it
+    stores its result.
     """
     ended = Event()
     thread = Thread(

@@ -1,4 +1,4 @@
-"""Execute the actions of an operation, each once, and store their results."""
+"""Execute each action of an operation once; store the results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ MayRetry = Callable[[Action, Exception], bool]
 
 
 def perform(claim: Claim, group: ActionGroup, *, may_retry: MayRetry) -> None:
-    """Resume at the first action without a successful result, and finish the operation.
+    """Execute the remaining actions, and finish the operation.
 
-    When an action fails, the operation is finished as failed and the action's error raised. Where
-    ``may_retry`` returns True, the operation is handed back instead, and RetryableError raised.
-    Raises StoppedError when a stop was requested between two actions, and ClaimLostError.
+    Begins at the first action without a successful result. When an action fails, the operation is
+    finished as failed and the action's error raised. Where ``may_retry`` returns True, the
+    operation is handed back instead, and RetryableError raised. Raises StoppedError when a stop was
+    requested between two actions, and ClaimLostError.
     """
     done = successes(claim.operation.output_data)
     for kind in group.actions:
@@ -75,7 +76,10 @@ def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
 
 
 def _heartbeat(claim: Claim, action: Action) -> AbstractContextManager[None]:
-    """None inside a transaction: nobody else sees the operation before its end."""
+    """Return a heartbeat for the action; none inside a transaction.
+
+    Nobody else sees the operation before the transaction ends.
+    """
     if connections[claim.database].in_atomic_block:
         return nullcontext()
     return beating(
@@ -86,7 +90,10 @@ def _heartbeat(claim: Claim, action: Action) -> AbstractContextManager[None]:
 
 
 def _json_value(value: Any) -> Any:
-    """The value as it is read back. Raises TypeError or ValueError when it cannot be stored."""
+    """Return the value as it is read back.
+
+    Raises TypeError or ValueError when it cannot be stored.
+    """
     text = json.dumps(value, cls=DjangoJSONEncoder, allow_nan=False)
     if "\\u0000" in text:
         raise ValueError("a NUL character cannot be stored as JSON")

@@ -39,9 +39,9 @@ def run(
 def run_synchronous(
     name: str, *, context_object: Model | None = None, started_by: Any = None, **kwargs: Any
 ) -> BatchOperation:
-    """Run the group in this process without retries; return the finished operation.
+    """Run the group in this process; return the finished operation.
 
-    In a transaction that the caller rolls back, the record goes with it.
+    It makes no retries. If the caller rolls back its transaction, the record is rolled back too.
 
     Raises ActionsFailedError with the results, UnknownGroupError, InputError.
     """
@@ -73,14 +73,16 @@ def run_asynchronous(
     countdown: float = 0,
     **kwargs: Any,
 ) -> BatchOperation:
-    """Let a worker run the group, ``countdown`` seconds from now; return the operation.
+    """Let a worker run the group; return the operation.
 
-    The task is sent when the caller's transaction is committed. Its only argument is the
-    operation's id. With OPERATIONS_ALWAYS_SYNCHRONOUS this process runs the group at once.
+    The run begins ``countdown`` seconds from now. The task is sent when the caller's transaction is
+    committed. Its only argument is the operation's id. With OPERATIONS_ALWAYS_SYNCHRONOUS this
+    process runs the group at once.
 
-    Raises UnavailableError when Celery or its broker is missing. Nothing is stored then, or, when
-    the broker is lost before the COMMIT, the operation is finished as failed. Inside a transaction
-    nobody can catch that last one any more, so an alert is sent instead.
+    Raises UnavailableError when Celery or its broker is missing. Nothing is stored then. If the
+    broker is lost before the COMMIT, the operation is finished as failed. Inside a transaction
+    nobody can catch that last error any more, so an alert is sent instead.
+
     Raises UnknownGroupError, InputError.
     """
     group = registry.get(name)

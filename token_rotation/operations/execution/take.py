@@ -1,4 +1,4 @@
-"""Take a claim: a lock on the row decides which attempt runs the operation."""
+"""Take a claim: a row lock decides which attempt wins."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from token_rotation.operations.stored_output import read_object
 
 
 def take(operation_id: int, runner: str) -> Claim:
-    """Start the operation, or resume it after its last attempt handed it back or died.
+    """Start the operation, or resume it after an ended attempt.
 
-    ``runner`` names this attempt; no two living attempts may share a name. The same one may call
-    again after a lost answer.
+    That attempt handed it back or died. ``runner`` names this attempt; no two living attempts may
+    share a name. The same one may call again after a lost answer.
 
-    Raises GoneError and HeldError. Raises WorkersLostError after it has finished the operation as
-    failed, because that has lost more than OPERATIONS_MAX_LOSSES workers.
+    Raises GoneError and HeldError. Raises WorkersLostError when the operation has lost more than
+    OPERATIONS_MAX_LOSSES workers, after finishing it as failed.
     """
     database = router.db_for_write(BatchOperation)
     with transaction.atomic(using=database):
@@ -48,7 +48,10 @@ def take(operation_id: int, runner: str) -> Claim:
 
 
 def _losses_of(stored: BatchOperation, runner: str, found: BatchOperationQuerySet) -> int:
-    """Count the workers that the running operation has lost. Raises when it may not be taken."""
+    """Count the workers that the running operation has lost.
+
+    Raises when the operation may not be taken.
+    """
     if stored.runner in {runner, WAITING}:
         return losses(stored)
     if not stored.runner:

@@ -1,1 +1,4 @@
-"""What is kept of an error, and who is told of it; nothing here runs an operation."""
+"""Errors: the stored form, and alerts to people.
+
+Nothing here runs an operation.
+"""

@@ -1,4 +1,7 @@
-"""Alert people: a mail to ADMINS, a line in the log, and a signal for the project."""
+"""Alerts to people: a mail, a log line, a signal.
+
+ADMINS get the mail; the signal is for the project.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def alert_failure(operation: BatchOperation) -> None:
 
 
 def tell(signal: Signal, **named: Any) -> None:
-    """Send one of this app's signals; errors of its receivers are logged."""
+    """Send one of this app's signals; log its receivers' errors."""
     try:
         answers = signal.send_robust(BatchOperation, **named)
     except Exception as error:  # Django logs a receiver's error, and that log's handlers may fail
@@ -45,14 +48,20 @@ def tell(signal: Signal, **named: Any) -> None:
 
 
 def reason(operation: BatchOperation) -> str:
-    """The stored errors in one line, without tracebacks, whatever form they were stored in."""
+    """Return the stored errors in one line, without tracebacks.
+
+    It reads every form in which errors were ever stored.
+    """
     errors = read_errors(operation.output_data)
     lines = [f"{action}: {error}" if action else f"{error}" for action, error in errors]
     return "; ".join(lines) or NO_REASON
 
 
 def mail(subject: str, message: str) -> None:
-    """Mail ADMINS; a mail server that fails is logged. Raises nothing but the soft time limit."""
+    """Mail ADMINS; log the failure of a mail server.
+
+    Raises nothing but the soft time limit.
+    """
     try:
         mail_admins(subject, message)
     except Exception as error:  # whatever it is, the caller's work is done and stays done

@@ -1,4 +1,7 @@
-"""The text of an error as it is stored and mailed: no variables, no secrets, bounded length."""
+"""The text of an error, for records and mails.
+
+It holds no variables and no secrets, and its length is bounded.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ TRACEBACK_CHARACTERS = 10_000
 
 
 def describe(error: BaseException) -> StoredError:
-    """Any error, with its traceback and those of its causes. Holds no value from a row."""
+    """Describe any error, with its traceback and its causes.
+
+    The causes come with their tracebacks. The text holds no value from a row.
+    """
     return StoredError(
         _kind(error),
         _shown(_message(error))[:MESSAGE_CHARACTERS],
@@ -24,16 +30,20 @@ def describe(error: BaseException) -> StoredError:
 
 
 def describe_explained(error: Exception) -> StoredError:
-    """An error whose class promises a message for people, without secrets.
+    """Describe an error whose class promises a message without secrets.
 
-    So the message is kept without OPERATIONS_MASK too; with it, it is masked once more.
+    The message is for people, and is kept without OPERATIONS_MASK too. With that setting it is
+    masked once more.
     """
     message = _storable((mask() or str)(str(error)))
     return StoredError(_kind(error), message[:MESSAGE_CHARACTERS])
 
 
 def describe_unforeseen(error: BaseException) -> StoredError:
-    """An error whose message may hold anything: its type alone."""
+    """Describe an unforeseen error by its type alone.
+
+    Its message may hold anything.
+    """
     return StoredError(_kind(error), "ended by an error that was not foreseen")
 
 
@@ -42,12 +52,18 @@ def _kind(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    """Of a database error the part that quotes no row."""
+    """Return the part of the message that quotes no row.
+
+    Only messages of database errors are cut.
+    """
     return reason_of(error) if isinstance(error, Exception) else str(error)
 
 
 def _traceback(error: BaseException) -> str:
-    """As Python prints it, but for the messages of database errors."""
+    """Return the traceback as Python prints it.
+
+    The messages of database errors are left out.
+    """
     found: list[str] = []
     seen: set[int] = set()
     cause: BaseException | None = error

@@ -1,4 +1,7 @@
-"""Tell Celery's soft time limit from the errors that a broad ``except`` is for."""
+"""Tell Celery's soft time limit from other errors.
+
+A broad ``except`` is for the other errors.
+"""
 
 import sys
 

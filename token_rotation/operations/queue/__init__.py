@@ -1,1 +1,4 @@
-"""The broker: what it can take and how a task gets into it. Celery itself is never imported."""
+"""The broker: its limits, and the way into its queues.
+
+Nothing here imports Celery itself.
+"""

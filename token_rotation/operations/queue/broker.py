@@ -1,4 +1,4 @@
-"""Ask the broker and its workers, and put tasks into their queues."""
+"""Ask broker and workers, and put tasks into the queues."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ PRIORITIES = {Route.HIGH: 0, Route.DEFAULT: 6}
 
 
 def celery_app() -> Any:
-    """The project's Celery application. Raises UnavailableError when there is none."""
+    """Return the project's Celery application.
+
+    Raises UnavailableError when there is none.
+    """
     path = option("OPERATIONS_CELERY_APP")
     if path is None:
         raise UnavailableError("asynchronous work needs the setting OPERATIONS_CELERY_APP")
@@ -37,7 +40,10 @@ def celery_app() -> Any:
 
 
 def ensure_broker() -> None:
-    """Raise UnavailableError, in bounded time, when the broker does not answer."""
+    """Raise UnavailableError when the broker does not answer.
+
+    It does so in bounded time.
+    """
     app = celery_app()
     try:
         # A new connection: one from the pool may be open and its server gone.
@@ -61,7 +67,10 @@ def ensure_worker() -> None:
 
 
 def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) -> None:
-    """Put the task into its queue. Raises UnavailableError when the broker does not take it."""
+    """Put the task into its queue.
+
+    Raises UnavailableError when the broker does not take it.
+    """
     app = celery_app()
     high = group.route is Route.HIGH
     try:

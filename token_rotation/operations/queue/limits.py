@@ -1,4 +1,7 @@
-"""How long a task may wait and run before Redis delivers it again."""
+"""Limits on the wait and the run of a task.
+
+After them Redis delivers it again.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,25 @@ from token_rotation.operations.errors import InputError
 
 
 def visibility_timeout_seconds() -> float:
-    """Redis delivers an unacknowledged task again after this time; kombu's default is an hour."""
+    """Return the visibility timeout in seconds.
+
+    Redis delivers an unacknowledged task again after this time; kombu's default is an hour.
+    """
     transport = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
     return float(transport.get("visibility_timeout", 3600))
 
 
 def time_limit_seconds(group: ActionGroup) -> float:
-    """The hard limit of the group's task; infinite when there is none."""
+    """Return the hard limit of the group's task, or infinity.
+
+    It is infinite when there is none.
+    """
     limit = group.time_limit_seconds or getattr(settings, "CELERY_TASK_TIME_LIMIT", None)
     return float("inf") if limit is None else float(limit)
 
 
 def check_countdown(group: ActionGroup, countdown: float) -> None:
-    """Check that the countdown and the run fit into the visibility timeout.
+    """Check that countdown and run fit the visibility timeout.
 
     A task that waits is unacknowledged. Raises InputError when it may take too long.
     """

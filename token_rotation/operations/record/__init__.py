@@ -1,1 +1,4 @@
-"""How the row of an operation is created, found and changed; models.py puts it together."""
+"""Create, find and change the row of an operation.
+
+models.py combines these modules.
+"""

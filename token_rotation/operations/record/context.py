@@ -1,13 +1,15 @@
-"""The text under which the primary key of a context object is stored."""
+"""The stored text of a context object's primary key."""
 
 from django.db.models import CompositePrimaryKey, Model
 
 
 def primary_key_text(context_object: Model) -> str:
-    """The primary key as text that its field reads back, for a key of any type.
+    """Return the primary key as text that its field reads.
 
-    Raises ValueError for an object that is not saved, TypeError for a composite primary key, which
-    Django's generic foreign keys cannot follow.
+    It serves keys of any type.
+
+    Raises ValueError for an object that is not saved. Raises TypeError for a composite primary key,
+    which Django's generic foreign keys cannot follow.
     """
     key_field = context_object._meta.pk
     if isinstance(key_field, CompositePrimaryKey):

@@ -1,4 +1,4 @@
-"""Take the locks of the app's migrations before the DDL that needs them."""
+"""Take the migrations' locks before the DDL that needs them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from token_rotation.postgres.ddl_locks.attempts import politely
 
 
 def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
-    """Code for RunPython: lock the tables of users and content types in ``mode``.
+    """Return code for RunPython that locks the referenced tables.
 
-    A foreign key locks the table that it refers to as well, and log-ins queue behind DDL that
-    waits for that lock. So this takes it before, politely, and holds it until the migration
-    commits. Raises what ``politely`` raises; nothing is changed then.
+    They are those of users and content types; ``mode`` is the lock's. A foreign key locks the table
+    that it refers to as well, and log-ins queue behind DDL that waits for that lock. So this takes
+    it before, politely, and holds it until the migration commits. The code raises what ``politely``
+    raises; nothing is changed then.
     """
     return _lock_tables([settings.AUTH_USER_MODEL, "contenttypes.ContentType"], mode)
 

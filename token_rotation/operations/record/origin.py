@@ -1,4 +1,7 @@
-"""The account and host of this process, for operations that no user started."""
+"""The account and host of this process.
+
+They are recorded for operations that no user started.
+"""
 
 import os
 import pwd
@@ -6,9 +9,10 @@ import socket
 
 
 def os_user() -> str:
-    """The account that this process runs as, or its number where it has no name.
+    """Return the account that this process runs as.
 
-    The system knows; USER and LOGNAME are only what the environment says.
+    An account without a name gives its number. The system knows it; USER and LOGNAME are only what
+    the environment says.
     """
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
@@ -17,5 +21,5 @@ def os_user() -> str:
 
 
 def host() -> str:
-    """The name of this machine."""
+    """Return the name of this machine."""
     return socket.gethostname()

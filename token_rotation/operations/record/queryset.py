@@ -35,11 +35,12 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
         started_by: Any = None,
         key: UUID | None = None,
     ) -> BatchOperation:
-        """Create an operation that is running already, for work that the caller does itself.
+        """Create an operation that is running already.
 
-        Without ``started_by`` (a user) the OS account and the host of this process are recorded.
-        With a ``key`` the call can be repeated after a COMMIT whose answer was lost: it returns the
-        operation that was created under the key, whatever its status is now.
+        The caller does its work itself. Without ``started_by`` (a user) the OS account and the host
+        of this process are recorded. With a ``key`` the call can be repeated after a COMMIT whose
+        answer was lost. It then returns the operation that was created under the key, whatever its
+        status is now.
 
         Raises KeyTakenError when the key belongs to another type of operation.
         """
@@ -65,7 +66,7 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
         started_by: Any = None,
         key: UUID | None = None,
     ) -> BatchOperation:
-        """Create an unprocessed operation, which a worker marks as running later.
+        """Create an unprocessed operation, which a worker starts later.
 
         Arguments and errors are those of ``create_synchronous``.
         """
@@ -99,40 +100,51 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
         return self.filter(status=Status.RUNNING)
 
     def for_context(self, context_object: models.Model) -> BatchOperationQuerySet:
-        """The operations on one object; a generic foreign key cannot be filtered by itself."""
+        """Return the operations on one object.
+
+        A generic foreign key cannot be filtered by itself.
+        """
         return self.filter(**_context(context_object))
 
     def stalled(self, silent_for: timedelta) -> BatchOperationQuerySet:
-        """Running operations without a heartbeat for that long, by the database's clock."""
+        """Return running operations without a heartbeat for that long.
+
+        The database's clock decides.
+        """
         return self.running().filter(heartbeat_at__lt=Now() - silent_for)
 
     def readable(self) -> Iterator[BatchOperation]:
-        """The operations, with None in place of JSON that Python cannot read."""
+        """Return the operations, with None for unreadable JSON.
+
+        JSON is unreadable if Python cannot read it.
+        """
         return readable(self)
 
     def request_stop(self) -> int:
-        """Request a stop of all running ones in one UPDATE; return how many were running.
+        """Request a stop of all running ones in one UPDATE.
 
-        The first request's time is kept.
+        Returns how many were running. The first request's time is kept.
         """
         return self._only(Status.RUNNING).update(
             stop_requested_at=Coalesce(F("stop_requested_at"), Now())
         )
 
     def cancel(self) -> int:
-        """Remove all unprocessed ones in one DELETE; return how many were removed.
+        """Remove all unprocessed ones in one DELETE.
 
-        A worker that starts one at the same time finds it gone, or keeps it. No signals are sent.
-        A row of another table that refers to a removed one makes the transaction fail.
+        Returns how many were removed. A worker that starts one at the same time finds it gone, or
+        keeps it. No signals are sent. A row of another table that refers to a removed one makes the
+        transaction fail.
         """
         # delete() may read the rows first and then remove them by key, whatever their status is.
         return self._only(Status.UNPROCESSED)._raw_delete(self.db)  # noqa: SLF001
 
     def _only(self, status: Status) -> BatchOperationQuerySet:
-        """These operations, with the status as a condition on the changed row itself.
+        """Return these operations, with the status as a condition.
 
-        Across a join Django would put the whole condition into a subquery, which PostgreSQL does
-        not evaluate again after it has waited for a concurrent change of the row.
+        The condition is on the changed row itself. Across a join Django would put the whole
+        condition into a subquery. PostgreSQL does not evaluate that again after it has waited for a
+        concurrent change of the row.
         """
         chosen = self.order_by() if not self.query.is_sliced else self
         return self.model.objects.using(self.db).filter(pk__in=chosen.values("pk"), status=status)

@@ -1,4 +1,7 @@
-"""Read records whose JSON Python may refuse, such as a number of 5,000 digits."""
+"""Read records whose JSON Python may refuse.
+
+An example is a number of 5,000 digits.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def readable(records: BatchOperationQuerySet) -> Iterator[BatchOperation]:
-    """Each operation, with None in place of JSON that cannot be read.
+    """Yield each operation, with None for unreadable JSON.
 
     PostgreSQL stores such values, and Django raises where it loads the row. So the columns are
     loaded as text here, in one query.

@@ -1,1 +1,4 @@
-"""The periodic look at all operations: what to send again and what to report."""
+"""The periodic look at all operations.
+
+It finds what to send again and what to report.
+"""

@@ -1,4 +1,7 @@
-"""Find what is wrong with operations: a line each, whatever its record holds."""
+"""Find problems of operations: a line each.
+
+An operation gets its line whatever its record holds.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def troubles(since: datetime) -> dict[str, list[str]]:
-    """Lines by kind: what is wrong now, and what has failed since then."""
+    """Return lines by kind: present problems, and failures since then."""
     silent_for = timedelta(seconds=option("OPERATIONS_STALLED_SECONDS"))
     stalled = BatchOperation.objects.stalled(silent_for).exclude(operation_type=WATCH)
     failed = BatchOperation.objects.filter(
@@ -41,9 +44,10 @@ def troubles(since: datetime) -> dict[str, list[str]]:
 
 
 def overdue() -> Q:
-    """Match operations that no worker started, though no countdown lasts that long.
+    """Match operations that no worker started in time.
 
-    A long queue is not lost as long as workers start operations that were created before.
+    No countdown lasts that long. A long queue is not lost as long as workers start operations that
+    were created before.
     """
     long_ago = Now() - timedelta(seconds=visibility_timeout_seconds())
     ahead_in_the_queue = BatchOperation.objects.filter(
@@ -55,9 +59,9 @@ def overdue() -> Q:
 
 
 def _lines(found: QuerySet[BatchOperation], say: Callable[[BatchOperation], str]) -> list[str]:
-    """A line for each operation, also for one whose record cannot be read.
+    """Return a line for each operation, also for unreadable records.
 
-    What ``say`` needs beside IDENTITY is read then, one operation at a time: a record that cannot
+    What ``say`` needs beside IDENTITY is read then, one operation at a time. A record that cannot
     be read must not end the look at all of them.
     """
     lines = []

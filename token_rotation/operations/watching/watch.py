@@ -1,4 +1,4 @@
-"""Look at all operations: send lost ones again, report what went wrong.
+"""Look at all operations: send lost ones again, report problems.
 
 Each round is an operation itself. Its ``output_data`` holds what it reported, so that no round
 reports anything twice, and a failure whose alert was lost is still reported.
@@ -35,9 +35,10 @@ logger = logging.getLogger(__name__)
 
 
 def watch(key: UUID | None = None) -> BatchOperation | None:
-    """Make one round and return its record; None when this key's round has run or runs.
+    """Make one round and return its record, or None.
 
-    A round that dies before it reports leaves its findings to the next one.
+    None means that this key's round has run or runs. A round that dies before it reports leaves its
+    findings to the next one.
     """
     record = BatchOperation.objects.create_asynchronous(WATCH, key=key)
     try:
@@ -105,7 +106,7 @@ def _rounds() -> QuerySet[BatchOperation]:
 
 
 def _told() -> set[str]:
-    """The lines that earlier rounds have reported."""
+    """Return the lines that earlier rounds have reported."""
     outputs = _rounds().values_list("output_data", flat=True)
     reported = (lines for output in outputs for lines in read_object(output).values())
     return {
@@ -118,6 +119,9 @@ def _told() -> set[str]:
 
 
 def _since(record: BatchOperation) -> datetime:
-    """The time since which the end of an operation may not have been reported yet."""
+    """Return the time since which ends may be unreported.
+
+    An operation that ended after it may not have been reported yet.
+    """
     last = _rounds().filter(created_at__lt=record.created_at).first()
     return (last or record).created_at - LATE_COMMITS

@@ -1,1 +1,4 @@
-"""The classes of Celery's task and request; with tasks.py the only room that imports Celery."""
+"""The classes of Celery's task and request.
+
+With tasks.py this is the only package that imports Celery.
+"""

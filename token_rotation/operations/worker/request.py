@@ -1,4 +1,7 @@
-"""What the worker's main process writes when a pool process dies during a task."""
+"""The record of a task whose pool process died.
+
+The worker's main process writes it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 def runner_name(task_id: str, hostname: str, pid: int) -> str:
-    """The name of an attempt; no two living attempts share one."""
+    """Return the name of an attempt.
+
+    No two living attempts share one.
+    """
     return f"{task_id} {hostname[:200]} pid {pid}"
 
 
@@ -49,7 +55,10 @@ class OperationRequest(Request):
         super().on_failure(exc_info, send_failed_event, return_ok)
 
     def _write(self, change: Callable[[Claim], None]) -> None:
-        """Change the operation, if the lost process held it. Never raises: the lease ends."""
+        """Change the operation, if the lost process held it.
+
+        Never raises: if the write fails, the lease still ends.
+        """
         runner = runner_name(self.id, self.hostname, int(self.worker_pid or 0))
         try:
             operation = BatchOperation.objects.filter(pk=self.args[0]).first()

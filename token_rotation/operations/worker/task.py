@@ -23,7 +23,10 @@ else:
 
 
 class OperationTask(TaskBase):
-    """A task whose first argument is the id of an operation; a failed task finishes it."""
+    """A task whose first argument is an operation's id.
+
+    A failed task finishes the operation.
+    """
 
     Request: Any = OperationRequest
 
@@ -39,9 +42,10 @@ class OperationTask(TaskBase):
         kwargs: Any,  # noqa: ARG002
         einfo: Any,  # noqa: ARG002
     ) -> None:
-        """Finish the operation as failed and alert, unless another attempt has it.
+        """Finish the operation as failed and alert.
 
-        OperationRequest handles a hard time limit, in another process.
+        It does nothing if another attempt has the operation. OperationRequest handles a hard time
+        limit, in another process.
         """
         operation = BatchOperation.objects.filter(pk=args[0]).first()
         if operation is None or isinstance(exc, TimeLimitExceeded):

@@ -1,4 +1,4 @@
-"""The curve of rows per second, as points and as a table."""
+"""The curve of rows per second: points and a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ TABLE_STEP_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Rows per second over ten minutes: points for the curve, rows for the table."""
+    """Rows per second over ten minutes.
+
+    It has points for the curve and rows for the table.
+    """
 
     points: tuple[tuple[int, float | None], ...]
     rows: tuple[tuple[datetime, str], ...]

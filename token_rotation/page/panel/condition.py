@@ -12,9 +12,10 @@ from token_rotation.page.look import Look
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Guard and sizes. ``guard_is_whole`` is None if the guard cannot be read.
+    """Guard and sizes of a target.
 
-    ``parts`` are the guard's triggers and indexes with their states.
+    ``guard_is_whole`` is None if the guard cannot be read. ``parts`` are the guard's triggers and
+    indexes with their states.
     """
 
     guard_is_whole: bool | None

@@ -1,4 +1,4 @@
-"""The buttons, and why others are missing."""
+"""The buttons, and the reasons for missing ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """``cannot_start_because`` is empty if a rotation can start; ``first_pace`` fills its form."""
+    """The buttons that the page offers for a target.
+
+    ``cannot_start_because`` is empty if a rotation can start; ``first_pace`` fills its form.
+    """
 
     may_control: bool
     label: str

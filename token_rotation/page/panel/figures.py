@@ -1,4 +1,4 @@
-"""The progress of a rotation, in the words of the command."""
+"""The progress of a rotation, in the command's words."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from token_rotation.selection.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``state`` is a key of TITLES, ``sentence`` says what it means now.
+    """The figures of a target.
 
-    complete, empty, pending, unguarded come from the table; rotating, stopping, silent from the
-    records. In the states unready and unknown the table cannot be counted or reached.
+    ``state`` is a key of TITLES, ``sentence`` says what it means now. The states complete, empty,
+    pending and unguarded come from the table. The states rotating, stopping and silent come from
+    the records. In the states unready and unknown the table cannot be counted or reached.
     """
 
     state: str
@@ -35,14 +36,20 @@ class Figures:
 
     @property
     def percent_in_words(self) -> str:
-        """The percentage as text. An estimate says "about" and has no decimals."""
+        """The percentage as text.
+
+        An estimate says "about" and has no decimals.
+        """
         if self.percent is None:
             return wording.UNKNOWN
         return f"about {self.percent:.0f}" if self.is_estimate else f"{self.percent:.2f}"
 
     @property
     def announcement(self) -> str:
-        """The text for screen readers; it changes with the state and with each ten percent."""
+        """The text for screen readers.
+
+        It changes with the state and with each ten percent.
+        """
         if self.percent is None or self.state not in {"rotating", "stopping"}:
             return f"{self.title}. {self.sentence}"
         return f"{self.title}, {int(self.percent // 10) * 10} %."
@@ -62,7 +69,10 @@ TITLES = {
 
 
 def figures_of(target: Target, look: Look, records: TargetRecords) -> Figures:
-    """Return the figures of the last look, less the rows rotated since."""
+    """Return the figures of the last look.
+
+    The rows rotated since are subtracted.
+    """
     pending, total, percent = _pending_total_percent(look, records)
     state = _state(look, records, pending)
     rates = [each.progress.rows_per_second() for each in records.at_work]

@@ -12,7 +12,10 @@ from token_rotation.page.running.records import TargetRecords
 
 @dataclass(frozen=True, slots=True)
 class RecentRun:
-    """One of the recent operations; ``kind`` is good, bad, busy or plain."""
+    """One of the recent operations.
+
+    ``kind`` is good, bad, busy or plain.
+    """
 
     number: int
     started_at: datetime | None

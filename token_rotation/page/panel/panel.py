@@ -1,4 +1,7 @@
-"""Everything the page shows of one target, in pieces that are sent again when they change."""
+"""Everything the page shows of one target, in pieces.
+
+The page sends a piece again when it changes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ from token_rotation.selection.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of the page with its own id; ``version`` changes with its data."""
+    """A part of the page with its own id.
+
+    ``version`` changes with its data.
+    """
 
     name: str
     slug: str
@@ -56,7 +62,10 @@ class Panel:
 
 
 def panel_of(target: Target, *, may_control: bool) -> Panel:
-    """Return the panel of a target. Shows problems of the database instead of raising."""
+    """Return the panel of a target.
+
+    Shows problems of the database instead of raising.
+    """
     records = read_records(target)
     look = looks.at(target, records.moment, partial(database_now, target))
     figures = figures_of(target, look, records)

@@ -27,10 +27,10 @@ class _Replayed:
 
 
 def replay(samples: Sequence[Sample], total_rows: int, *, now: float) -> Progress:
-    """Return the progress as the command shows it; its rate is that of the last 30 s.
+    """Return the progress as the command shows it.
 
-    ``now`` is when the samples were read. Ignores samples out of order, which a fail-over to a
-    server with another clock leaves.
+    Its rate is that of the last 30 s. ``now`` is when the samples were read. Samples out of order
+    are ignored; a fail-over to a server with another clock leaves them.
     """
     clock = _Replayed(samples[0][0] if samples else now)
     progress = Progress(total_rows, clock=clock)
@@ -42,10 +42,11 @@ def replay(samples: Sequence[Sample], total_rows: int, *, now: float) -> Progres
 
 
 def rates(histories: Iterable[Sequence[Sample]], *, now: float) -> list[tuple[int, float | None]]:
-    """Return the end and the rate of each 5 s of the last ten minutes, for all histories together.
+    """Return the rate of all histories in each 5 s.
 
-    Rows per second; None where no rotation ran. Leaves out the 5 s that are not over yet, and those
-    before the first rate.
+    It comes with the end of the 5 s and covers the last ten minutes. The rate is in rows per
+    second; None where no rotation ran. Leaves out the 5 s that are not over yet, and those before
+    the first rate.
     """
     last = math.floor(now / BUCKET_SECONDS)
     rows: dict[int, float] = {}
@@ -67,9 +68,9 @@ def rates(histories: Iterable[Sequence[Sample]], *, now: float) -> list[tuple[in
 
 
 def rows_since(samples: Iterable[Sample], at: float) -> float:
-    """Return the rows done from ``at`` to the last sample, assuming a steady rate between samples.
+    """Return the rows done from ``at`` to the last sample.
 
-    ``at`` and the samples are by the same clock.
+    Assumes a steady rate between samples. ``at`` and the samples are by the same clock.
     """
     rows = 0.0
     for (since, rows_then), (until, rows_now) in pairwise(_in_order(samples)):
@@ -87,7 +88,10 @@ def _in_order(samples: Iterable[Sample]) -> Iterator[Sample]:
 
 
 def _parts(history: Sequence[Sample]) -> Iterator[tuple[int, float, float]]:
-    """Yield bucket, rows and seconds between each two samples, cut at the ends of buckets."""
+    """Yield bucket, rows and seconds between each two samples.
+
+    Cuts them at the ends of buckets.
+    """
     for (since, rows_then), (until, rows_now) in pairwise(_in_order(history)):
         rate = max(0, rows_now - rows_then) / (until - since)
         begin = since

@@ -29,11 +29,11 @@ RECENT = 8
 
 @dataclass(frozen=True, slots=True)
 class TargetRecords:
-    """The running rotations of a target, and its last ones with any outcome.
+    """The running rotations of a target, and its last ones.
 
-    ``recent`` are values as of ``reporting.history``, ``histories`` their samples for ``rates``.
-    ``now`` is the database's clock in seconds since 1970. If the records cannot be read,
-    ``unreadable_because`` says why, and all else is empty.
+    The last ones have any outcome. ``recent`` are values as of ``reporting.history``, ``histories``
+    their samples for ``rates``. ``now`` is the database's clock in seconds since 1970. If the
+    records cannot be read, ``unreadable_because`` says why, and all else is empty.
     """
 
     running: tuple[RunningRotation, ...] = ()
@@ -48,9 +48,10 @@ class TargetRecords:
         return tuple(each for each in self.running if not each.is_silent)
 
     def rows_since(self, at: float) -> int:
-        """Return the rows that running rotations did after ``at``, as of their last heartbeats.
+        """Return the rows that running rotations did after ``at``.
 
-        Heartbeats lag by up to 1 s. Rows done before ``at`` but reported later do not count again.
+        They are as of the last heartbeats, which lag by up to 1 s. Rows done before ``at`` but
+        reported later do not count again.
         """
         return round(sum(rows_since(samples_of(each.operation), at) for each in self.running))
 
@@ -61,7 +62,10 @@ class TargetRecords:
 
 
 def read_records(target: Target) -> TargetRecords:
-    """Read the records in one short transaction on the target's database."""
+    """Read the records in one short transaction.
+
+    It runs on the target's database.
+    """
     stored = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
     of_target = stored.filter(input_data__contains={"model": target.label})
     try:
@@ -93,6 +97,9 @@ def database_now(target: Target) -> float:
 
 
 def running_rotation(target: Target, number: int) -> BatchOperation | None:
-    """Return the target's rotation of that number; None if it does not run."""
+    """Return the target's running rotation of that number, or None.
+
+    None means that it does not run.
+    """
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE).running()
     return records.filter(pk=number, input_data__contains={"model": target.label}).first()

@@ -71,7 +71,10 @@ def _live_data_of_ranges(rotation: BatchOperation) -> list[Mapping[str, Any]]:
 
 
 def pace_now(operation: BatchOperation) -> Pace:
-    """Return the pace last asked for, else the one that the rotation started with."""
+    """Return the pace last asked for.
+
+    Without one, return the pace that the rotation started with.
+    """
     asked = pace_asked_for(operation.control_data)
     if asked is not None:
         return asked

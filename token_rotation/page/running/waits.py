@@ -1,4 +1,4 @@
-"""What running rotations wait for, in words."""
+"""The waits of running rotations, in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def waits_of(records: TargetRecords) -> tuple[str, ...]:
 
 
 def _why_slow(rotation: RunningRotation) -> tuple[str, ...]:
-    """Return why a healthy rotation is slow; empty if it is not."""
+    """Return why a healthy rotation is slow; else empty."""
     pace, batch_rows = rotation.pace, rotation.gives_way_with
     if pace.max_rows_per_second is not None or pace.pause_seconds > 0:
         return (f"the pace asked for: {pace}",)
