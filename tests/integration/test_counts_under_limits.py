@@ -119,9 +119,8 @@ def test_a_statement_that_somebody_cancels_is_no_estimate(slow: Any, target: Tar
 
 
 def test_rows_outside_of_a_selection_are_those_without_a_marker(rows: Any, target: Target) -> None:
-    aimed = replace(target, selection=Selection(issued_before=CUT_OFF, condition=OPEN))
+    aimed = replace(target, selection=Selection(condition=OPEN))
     with reading(target.database) as connection:
-        assert count_pending(connection, aimed) == PendingCount(3, is_estimate=False)
         assert count_outside(connection, aimed) == PendingCount(5, is_estimate=False)
         ask(
             rows,
@@ -129,6 +128,22 @@ def test_rows_outside_of_a_selection_are_those_without_a_marker(rows: Any, targe
             " WHERE token_rotated_at IS NULL",
         )
         assert count_outside(connection, aimed) == PendingCount(0, is_estimate=False)
+
+
+def test_rows_outside_of_a_selection_with_a_cut_off_have_tokens_from_before_it(
+    rows: Any, target: Target
+) -> None:
+    aimed = replace(target, selection=Selection(issued_before=CUT_OFF, condition=OPEN))
+    with reading(target.database) as connection:
+        assert count_pending(connection, aimed) == PendingCount(3, is_estimate=False)
+        assert count_outside(connection, aimed) == PendingCount(7, is_estimate=False)
+        ask(
+            rows,
+            "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()"
+            " WHERE status = 'open' OR token_rotated_at IS NULL",
+        )
+        assert count_pending(connection, aimed) == PendingCount(0, is_estimate=False)
+        assert count_outside(connection, aimed) == PendingCount(1, is_estimate=False)
 
 
 def tokens_of(connection: Any) -> list[str]:

@@ -22,8 +22,8 @@ class Aftermath:
     """What a look after a run has found.
 
     ``pending`` and ``guard`` are None when the table could not be looked at. ``outside`` counts
-    rows pending beside a complete selection, None where there can be none. ``advice`` is about the
-    clean-up, when it is worth its work.
+    rows pending beside a complete selection, with the same cut-off; None where there can be none.
+    ``advice`` is about the clean-up, when it is worth its work.
     """
 
     pending: PendingCount | None

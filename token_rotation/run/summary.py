@@ -107,8 +107,11 @@ def _nothing_pending(target: Target, after: Aftermath) -> str:
     said = "nothing is pending in the selection"
     if after.outside is None or after.outside.rows == 0:
         return f"{said}, nor outside of it" if after.outside else said
-    outside = wording.count(after.outside.rows, is_estimate=after.outside.is_estimate)
-    return f"{said}; {outside} rows outside of it are still pending"
+    outside = wording.things(after.outside.rows, "row")
+    if after.outside.is_estimate:  # it is never 0, even where nothing is pending
+        return f"{said}; about {outside} outside of it may still be pending"
+    verb = "is" if after.outside.rows == 1 else "are"
+    return f"{said}; {outside} outside of it {verb} still pending"
 
 
 def _sentence(words: str) -> str:

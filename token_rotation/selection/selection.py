@@ -44,7 +44,7 @@ class Selection:
 
     @property
     def leaves_rows_out(self) -> bool:
-        """True if rows without a marker may lie outside the selection."""
+        """True if pending rows may lie outside the selection."""
         return self.condition is not None or self.is_list_only
 
     @property
