@@ -1,4 +1,4 @@
-"""Settings, all of them from the environment. docs/settings.md names the variables."""
+"""Settings, all of them from the environment. docs/reference/settings.md names the variables."""
 
 from pathlib import Path
 from typing import Any

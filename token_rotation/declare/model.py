@@ -1,4 +1,4 @@
-"""What a model with a rotating token is declared with; docs/adopt.md shows it.
+"""What a model with a rotating token is declared with; docs/tutorial/adopt.md shows it.
 
 Migrations name none of these classes: they hold plain Django fields and indexes.
 """

@@ -1,4 +1,4 @@
-"""The app's Django settings, all of them optional. docs/settings.md has the table."""
+"""The app's Django settings, all of them optional. docs/reference/settings.md has the table."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ def keeping_retired(targets: Sequence[Target]) -> list[Target]:
         labels = ", ".join(target.label for target in targets)
         raise RotationError(
             f"no retired tokens are kept of {labels}, so that only a list of what leaked can tell: "
-            "verify_tokens FILE. Nothing was done; docs/retired.md says how they are kept"
+            "verify_tokens FILE. Nothing was done; docs/how-to/keep-retired-tokens.md says how "
+            "they are kept"
         )
     return keeping
 
