@@ -66,7 +66,7 @@ OTHER_COMMANDS: list[tuple[list[str], str]] = [
     (["clean_up_tokens", "no.Model"], "no.Model"),
     (["clean_up_tokens", "--only", "f"], "unrecognized arguments: --only"),
     (["replay_rotated_tokens"], "the following arguments are required: --since"),
-    (["replay_rotated_tokens", "--since", "soon"], "--since 'soon' is no time"),
+    (["replay_rotated_tokens", "--since", "soon"], "--since 'soon' is not a time"),
     (["prune_retired_tokens", "--older-than", "-1"], "is not a whole number of at least 0"),
     (["rotate_tokens", "--only", ""], "cannot be read"),
 ]
@@ -146,4 +146,5 @@ def test_an_unreachable_server_is_one_line(manage: Manage, tmp_path: Path) -> No
         # By the command itself: manage.py of another project lets what is no CommandError through.
         assert re.match(r"CommandError: .*cannot (reach|be read)", refused.stderr), refused
         assert "127.0.0.1" in refused.stderr
+        assert "?" not in refused.stderr
         assert len(refused.stderr.splitlines()) == 1, refused

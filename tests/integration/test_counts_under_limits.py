@@ -208,17 +208,20 @@ def test_a_column_that_is_not_there_is_named(rows: Any, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "valid", "said"),
+    ("kind", "lines", "valid", "said"),
     [
-        ("tokens", 0, "lists 1,200 tokens; none of them opens anything."),
-        ("tokens", 1, "lists 1,200 tokens; 1 of them still open something."),
-        ("hashes", 0, "lists 1,200 SHA-256 of tokens; none of them opens anything."),
+        ("tokens", 1200, 0, "lists 1,200 tokens; none of them opens anything."),
+        ("tokens", 1200, 1, "lists 1,200 tokens; 1 of them still opens something."),
+        ("tokens", 1200, 2, "lists 1,200 tokens; 2 of them still open something."),
+        ("tokens", 1, 0, "lists 1 token; none of them opens anything."),
+        ("tokens", 1, 1, "lists 1 token; 1 of them still opens something."),
+        ("hashes", 1200, 0, "lists 1,200 SHA-256 of tokens; none of them opens anything."),
     ],
 )
 def test_a_sentence_says_how_many_still_open_something(
-    target: Target, kind: str, valid: int, said: str
+    target: Target, kind: str, lines: int, valid: int, said: str
 ) -> None:
     listed = listing(target, [f"{uuid4()}" if kind == "tokens" else "0" * 64], kind)
-    assert verified_as_sentence(target, listed, Verified(1200, valid)) == (
+    assert verified_as_sentence(target, listed, Verified(lines, valid)) == (
         f"tickets.Ticket: leaked.txt {said}"
     )

@@ -60,8 +60,9 @@ class Operator:
         event = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}
         self._output.event({**event, "total_rows": pending.rows})
         self._output.say(
-            f"{self._target.label}: operation {rotation.pk}, {pending.rows:,} pending rows in "
-            f"{wording.things(ranges, 'range')}, is with the workers. "
+            f"{self._target.label}: operation {rotation.pk}, "
+            f"{wording.things(pending.rows, 'pending row')} in {wording.things(ranges, 'range')}; "
+            f"workers rotate {'it' if pending.rows == 1 else 'them'}. "
             f"{self._target.whole_command} --follow shows how far they are, --stop stops them."
         )
         return False
@@ -74,7 +75,7 @@ class Operator:
         """
         rotations = self._running()
         if not rotations:
-            self._output.say(f"{self._target.label}: no rotation is with the workers.")
+            self._output.say(f"{self._target.label}: no workers rotate it now.")
             return look(self._target).count.rows == 0
         complete = True
         for rotation in rotations:

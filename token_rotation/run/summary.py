@@ -74,8 +74,8 @@ def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
     )
     left_out = f", {rest:,} {because}" if rest and not count.is_estimate else ""
     return (
-        f"{name}: {leak_list.lines:,} {kind}, {stored} rows have one of them, {meant} of these are "
-        f"to be rotated{left_out}."
+        f"{name}: {wording.things(leak_list.lines, kind.removesuffix('s'))}, {stored} rows have "
+        f"one of them, {meant} of these are to be rotated{left_out}."
     )
 
 

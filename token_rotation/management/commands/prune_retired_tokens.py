@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from token_rotation import wording
 from token_rotation.command_line.argument_types import non_negative_int
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
@@ -47,8 +48,9 @@ class Command(OneLineCommand):
             with stop_on_signal(stop):
                 complete = pruning.run()
         except RotationError as error:
-            raise CommandError(f"{error}. {pruning.rows:,} hashes were deleted before.") from error
-        line = f"Deleted the hashes of {pruning.rows:,} tokens retired more than {days} days ago."
+            raise CommandError(f"{error}. Hashes deleted before: {pruning.rows:,}.") from error
+        tokens = wording.things(pruning.rows, "token")
+        line = f"Deleted the hashes of {tokens} retired more than {days} days ago."
         if not complete:
             line += " Stopped before the end: run the same command again to go on."
         self.stdout.write(line)
