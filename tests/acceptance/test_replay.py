@@ -50,7 +50,7 @@ def test_killed_between_a_commit_and_its_signal_a_replay_tells_what_was_missed(
     )
     assert (replay.returncode, replay.stderr) == (0, "")
     assert replay.stdout.startswith("tickets.Ticket: 500 keys of rows with a token issued since ")
-    assert "sent in 1 signals" in replay.stdout
+    assert "sent in 1 signal." in replay.stdout
     assert heard_in(listening)[-1] == list(range(1, 501))
     assert_each_token_changed_once(tickets)
 
@@ -76,7 +76,7 @@ def test_a_receiver_that_fails_is_counted_and_named_without_its_words(
         "replay_rotated_tokens", "--since", "1h ago", database_url=database_url, env=env
     )
     assert replay.returncode == 3
-    assert "Receivers failed 1 times" in replay.stdout
+    assert "Receivers failed 1 time;" in replay.stdout
     for said in (rotated.stderr, replay.stderr):
         assert "tests.projects.listening.apps.write_down failed with RuntimeError" in said
         assert "no mail" not in said
@@ -84,7 +84,7 @@ def test_a_receiver_that_fails_is_counted_and_named_without_its_words(
 
 REFUSED = [
     (("1h ago",), "Nobody listens to the signal tokens_rotated of tickets.Ticket"),
-    (("tomorrow",), "--since 'tomorrow' is no time"),
+    (("tomorrow",), "--since 'tomorrow' is not a time"),
     (("2999-01-01T00:00",), "is in the future"),
     (("1h ago", "--finish"), "unrecognized arguments: --finish"),
     (("1h ago", "--where", "status=open"), "unrecognized arguments: --where"),

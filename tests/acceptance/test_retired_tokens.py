@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -169,8 +171,22 @@ def test_pruning_waits_for_no_lock_for_long_and_goes_on_afterwards(
     until(lambda: not value(tickets, waiting, "token_rotation_retiredtoken"))
     holder.rollback()
     said, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, "")
+    assert process.returncode == 0, errors
+    assert re.fullmatch(r"Trying again for up to 60 s: LockNotAvailable .*\n", errors)
     assert "100 tokens" in said
+
+
+def test_pruning_says_that_it_retries_while_the_server_is_out_of_reach(manage: Manage) -> None:
+    process = manage.start(
+        *("prune_retired_tokens", "--older-than", "90"),
+        database_url="postgres://nobody@127.0.0.1:1/nothing",
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("Trying again for up to 60 s: connection to server")
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "Stopped before the end" in said
 
 
 BAD_WORDS: list[tuple[tuple[str, ...], str]] = [

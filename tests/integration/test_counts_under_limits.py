@@ -119,9 +119,8 @@ def test_a_statement_that_somebody_cancels_is_no_estimate(slow: Any, target: Tar
 
 
 def test_rows_outside_of_a_selection_are_those_without_a_marker(rows: Any, target: Target) -> None:
-    aimed = replace(target, selection=Selection(issued_before=CUT_OFF, condition=OPEN))
+    aimed = replace(target, selection=Selection(condition=OPEN))
     with reading(target.database) as connection:
-        assert count_pending(connection, aimed) == PendingCount(3, is_estimate=False)
         assert count_outside(connection, aimed) == PendingCount(5, is_estimate=False)
         ask(
             rows,
@@ -129,6 +128,22 @@ def test_rows_outside_of_a_selection_are_those_without_a_marker(rows: Any, targe
             " WHERE token_rotated_at IS NULL",
         )
         assert count_outside(connection, aimed) == PendingCount(0, is_estimate=False)
+
+
+def test_rows_outside_of_a_selection_with_a_cut_off_have_tokens_from_before_it(
+    rows: Any, target: Target
+) -> None:
+    aimed = replace(target, selection=Selection(issued_before=CUT_OFF, condition=OPEN))
+    with reading(target.database) as connection:
+        assert count_pending(connection, aimed) == PendingCount(3, is_estimate=False)
+        assert count_outside(connection, aimed) == PendingCount(7, is_estimate=False)
+        ask(
+            rows,
+            "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()"
+            " WHERE status = 'open' OR token_rotated_at IS NULL",
+        )
+        assert count_pending(connection, aimed) == PendingCount(0, is_estimate=False)
+        assert count_outside(connection, aimed) == PendingCount(1, is_estimate=False)
 
 
 def tokens_of(connection: Any) -> list[str]:
@@ -193,17 +208,20 @@ def test_a_column_that_is_not_there_is_named(rows: Any, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "valid", "said"),
+    ("kind", "lines", "valid", "said"),
     [
-        ("tokens", 0, "lists 1,200 tokens; none of them opens anything."),
-        ("tokens", 1, "lists 1,200 tokens; 1 of them still open something."),
-        ("hashes", 0, "lists 1,200 SHA-256 of tokens; none of them opens anything."),
+        ("tokens", 1200, 0, "lists 1,200 tokens; none of them opens anything."),
+        ("tokens", 1200, 1, "lists 1,200 tokens; 1 of them still opens something."),
+        ("tokens", 1200, 2, "lists 1,200 tokens; 2 of them still open something."),
+        ("tokens", 1, 0, "lists 1 token; none of them opens anything."),
+        ("tokens", 1, 1, "lists 1 token; 1 of them still opens something."),
+        ("hashes", 1200, 0, "lists 1,200 SHA-256 of tokens; none of them opens anything."),
     ],
 )
 def test_a_sentence_says_how_many_still_open_something(
-    target: Target, kind: str, valid: int, said: str
+    target: Target, kind: str, lines: int, valid: int, said: str
 ) -> None:
     listed = listing(target, [f"{uuid4()}" if kind == "tokens" else "0" * 64], kind)
-    assert verified_as_sentence(target, listed, Verified(1200, valid)) == (
+    assert verified_as_sentence(target, listed, Verified(lines, valid)) == (
         f"tickets.Ticket: leaked.txt {said}"
     )

@@ -300,8 +300,11 @@ def test_when_nothing_is_pending_it_is_complete(operator: Client, leaked: None) 
     execute(
         "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = clock_timestamp()"
     )
+    killed = running()
+    execute("UPDATE token_rotation_operation SET heartbeat_at = now() - interval '65 minutes'")
     page = text(operator)
     assert "Complete 100.00 % rotated" in page
+    assert f"operation {killed.pk}: rotated" not in page
     assert "no leaked token opens anything" in page
     assert "You cannot start a rotation now. Nothing is pending." in page
 

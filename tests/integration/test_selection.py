@@ -21,16 +21,17 @@ from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.engine.batches import pending_rows
 from token_rotation.engine.result import Outcome
-from token_rotation.errors import SelectionError
+from token_rotation.errors import ListError, SelectionError
 from token_rotation.events import Event, Waiting
 from token_rotation.inspection.counting import count_pending
-from token_rotation.options import RotationOptions
+from token_rotation.options import ListOptions, RotationOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
-from token_rotation.reporting.verify import verify
+from token_rotation.reporting.verify import verify, verify_list
 from token_rotation.run import pending as pending_module
 from token_rotation.run.operator_run import OperatorRun
 from token_rotation.run.output import Output
+from token_rotation.run.selected import list_to_rotate
 from token_rotation.selection.key_range import KeyRange, Listed
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.list_kinds import Kind
@@ -108,6 +109,37 @@ def test_one_of_several_token_columns_is_aimed_at_as_an_only_one_is(target: Targ
     one_of_several = replace(target, label="tickets.Ticket.token")
     assert resolve(one_of_several, where=["status=open"]).selection.condition is not None
     assert [kind.name for kind in list_kinds(one_of_several, TOKENS, KEYS)] == [TOKENS, KEYS]
+
+
+@pytest.mark.parametrize("header", ["id", "pk", "KEY", "status", "id,status"])
+def test_a_list_whose_header_names_another_column_proves_nothing(
+    target: Target, tmp_path: Path, header: str
+) -> None:
+    """Where any text could be a token, the header would be one that is found nowhere."""
+    listed, said = tmp_path / "leaked.txt", list[str]()
+    listed.write_text(f"{header}\n1\n2\n3\n")
+    of_text = replace(target, token_column="subject")
+    with pytest.raises(ListError, match=r"its header names the column .* or say --list-of tokens"):
+        verify_list([of_text], ListOptions(str(listed)), said.append)
+    assert said == []
+
+
+@pytest.mark.parametrize("header", ["status", "sha256"])
+def test_a_list_to_rotate_whose_header_names_neither_tokens_nor_keys_is_refused(
+    target: Target, tmp_path: Path, header: str
+) -> None:
+    listed = tmp_path / "leaked.txt"
+    listed.write_text(f"{header}\nx\n")
+    of_text = replace(target, token_column="subject")
+    with (
+        pytest.raises(ListError, match=f"names the column {header}"),
+        list_to_rotate(of_text, ListOptions(str(listed))),
+    ):
+        pass
+    listed.write_text("id\n1\n")
+    with list_to_rotate(of_text, ListOptions(str(listed))) as keys:
+        assert keys is not None
+        assert (keys.kind.name, list(keys.values())) == (KEYS, ["1"])
 
 
 def test_a_cut_off_takes_older_tokens_and_leaves_later_ones(

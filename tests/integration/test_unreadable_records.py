@@ -1,5 +1,6 @@
 """Records that Python cannot read, or that nobody has started, take no other record with them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -45,6 +46,25 @@ def test_json_that_python_cannot_read_takes_only_its_own_values_with_it() -> Non
     assert [run["rotated_rows"] for run in runs] == [0, 7, 7]
     assert len(panel_of(target, may_control=True).history.data.runs) == 3
     assert totals_of(target).done.rotated_rows == 14
+
+
+def test_a_rotation_that_was_killed_is_not_said_to_run() -> None:
+    (target,) = find_targets("default")
+    for age in ("0 seconds", "65 minutes"):
+        operation = operations.create_synchronous("rotation", input_data=MODEL)
+        operation.beat(12_846)
+        execute(
+            "UPDATE token_rotation_operation SET heartbeat_at = now() - %s::interval WHERE id = %s",
+            age,
+            operation.pk,
+        )
+
+    killed, alive = (as_line(run) for run in last_runs(target))
+
+    assert ": running, 12,846 rows, last sign of life 20" in alive
+    assert re.search(
+        r": no sign of life for 1:05:0\d, killed or out of reach, 12,846 rows$", killed
+    ), killed
 
 
 def test_a_rotation_that_nobody_has_started_is_shown() -> None:

@@ -50,6 +50,17 @@ def test_every_test_and_file_that_is_named_is_there(page: Path) -> None:
     assert {path for path in paths if not (PROJECT / path).exists()} == set()
 
 
+@pytest.mark.parametrize("folder", ["token_rotation", "tickets", "scripts", "tests"])
+def test_every_page_that_code_names_is_there(folder: str) -> None:
+    named = {
+        (name_of(path), page)
+        for path in (PROJECT / folder).rglob("*")
+        if path.suffix in {".py", ".html", ".txt", ".toml", ".ini", ".sh"}
+        for page in re.findall(r"(?<![\w/.])docs/[\w/-]+\.md", path.read_text())
+    }
+    assert {(path, page) for path, page in named if not (PROJECT / page).exists()} == set()
+
+
 def test_the_first_page_is_short_enough_for_somebody_in_a_hurry() -> None:
     assert len((PROJECT / "README.md").read_text().split()) <= 900
 

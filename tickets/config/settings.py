@@ -1,6 +1,6 @@
 """Settings, all of them from the environment.
 
-docs/settings.md names the variables.
+docs/reference/settings.md names the variables.
 """
 
 from pathlib import Path

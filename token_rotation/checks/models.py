@@ -20,7 +20,7 @@ from token_rotation.triggers.guard import GuardPair, InsertGuard, guards_of
 from token_rotation.triggers.names import Column
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
-ADOPT = "docs/adopt.md shows a whole model."
+ADOPT = "docs/tutorial/adopt.md shows a whole model."
 
 
 @register(Tags.models)

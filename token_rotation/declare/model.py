@@ -1,7 +1,7 @@
 """Declarations of a model with a rotating token.
 
-docs/adopt.md shows them. Migrations name none of these classes: they hold plain Django fields and
-indexes.
+docs/tutorial/adopt.md shows them. Migrations name none of these classes: they hold plain Django
+fields and indexes.
 """
 
 from __future__ import annotations

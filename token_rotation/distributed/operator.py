@@ -10,12 +10,20 @@ from token_rotation.distributed.dispatch import dispatch, ensure_dispatchable
 from token_rotation.distributed.follow import Follower, result_of
 from token_rotation.distributed.inputs import input_of, target_of
 from token_rotation.distributed.records import records_database, running_rotations
-from token_rotation.errors import NotDispatchableError, RotationError, WithdrawnError
+from token_rotation.errors import (
+    NotDispatchableError,
+    RotationError,
+    StatementError,
+    WithdrawnError,
+)
+from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
+from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.opening import own_session
 from token_rotation.run.closing import Closing
 from token_rotation.run.output import Output
 from token_rotation.run.pending import look
+from token_rotation.run.recording.record import DATABASE_ERRORS
 from token_rotation.selection.target import Target
 
 
@@ -53,8 +61,9 @@ class Operator:
         event = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}
         self._output.event({**event, "total_rows": pending.rows})
         self._output.say(
-            f"{self._target.label}: operation {rotation.pk}, {pending.rows:,} pending rows in "
-            f"{wording.things(ranges, 'range')}, is with the workers. "
+            f"{self._target.label}: operation {rotation.pk}, "
+            f"{wording.things(pending.rows, 'pending row')} in {wording.things(ranges, 'range')}; "
+            f"workers rotate {'it' if pending.rows == 1 else 'them'}. "
             f"{self._target.whole_command} --follow shows how far they are, --stop stops them."
         )
         return False
@@ -63,16 +72,11 @@ class Operator:
         """Show the target's running distributed rotations to their end.
 
         Returns True when nothing is pending. Ctrl-C ends the display and nothing else. Raises
-        RotationError when a rotation has failed.
+        RotationError when a rotation has failed, or the records cannot be read.
         """
-        rotations = [
-            rotation
-            for rotation in running_rotations()
-            if input_of(rotation).get("database") == self._target.database
-            and input_of(rotation).get("model") == self._target.label
-        ]
+        rotations = self._running()
         if not rotations:
-            self._output.say(f"{self._target.label}: no rotation is with the workers.")
+            self._output.say(f"{self._target.label}: no workers rotate it now.")
             return look(self._target).count.rows == 0
         complete = True
         for rotation in rotations:
@@ -87,6 +91,21 @@ class Operator:
                 return False
             complete = self._sum_up(follower)
         return complete
+
+    def _running(self) -> list[BatchOperation]:
+        """Return the target's distributed rotations. Raises StatementError."""
+        try:
+            return [
+                rotation
+                for rotation in running_rotations()
+                if input_of(rotation).get("database") == self._target.database
+                and input_of(rotation).get("model") == self._target.label
+            ]
+        except DATABASE_ERRORS as error:
+            raise StatementError(
+                f"The records of running rotations cannot be read: {reason_of(error)}. Following "
+                f"changes nothing. Try again: {self._target.whole_command} --follow"
+            ) from None
 
     def _sum_up(self, follower: Follower) -> bool:
         result, error = result_of(follower.rotation)

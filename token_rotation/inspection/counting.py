@@ -12,7 +12,7 @@ from token_rotation.postgres.connection import Connection, Row, Values
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
-from token_rotation.selection.selection import EVERY_ROW
+from token_rotation.selection.selection import Selection
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
@@ -73,11 +73,12 @@ def count_pending(
 
 
 def count_outside(connection: Connection, target: Target) -> PendingCount:
-    """Count the rows without a marker, whatever the selection.
+    """Count the rows that would be pending in the whole table, with the selection's cut-off.
 
     If the selection is complete, these are the rows outside it.
     """
-    return count_pending(connection, replace(target, selection=EVERY_ROW))
+    whole = Selection(issued_before=target.selection.issued_before)
+    return count_pending(connection, replace(target, selection=whole))
 
 
 def _count_unindexed(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from token_rotation import wording
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import AbortedError, RotationError
 from token_rotation.events import Event, Retrying
@@ -113,7 +114,9 @@ class Replay:
             self.result.signals += 1
         if time.monotonic() - self._said_at >= SAY_EVERY_SECONDS:
             self._said_at = time.monotonic()
-            self._say(f"{self._target.label}: {self.result.keys:,} keys sent so far")
+            self._say(
+                f"{self._target.label}: {wording.things(self.result.keys, 'key')} sent so far"
+            )
 
     def _observe(self, event: Event) -> None:
         if isinstance(event, Retrying):
@@ -138,13 +141,13 @@ def listened_to(targets: Sequence[Target]) -> list[Target]:
 def as_sentence(target: Target, result: Replayed, since: datetime) -> str:
     """Say how a replay ended, and how to handle failures."""
     said = (
-        f"{target.label}: {result.keys:,} keys of rows with a token issued since "
-        f"{since.isoformat()} sent in {result.signals:,} signals."
+        f"{target.label}: {wording.things(result.keys, 'key')} of rows with a token issued since "
+        f"{since.isoformat()} sent in {wording.things(result.signals, 'signal')}."
     )
     if result.failures:
         said += (
-            f" Receivers failed {result.failures:,} times; the log says which. Run the same "
-            "command again when they are mended: receivers get everything again."
+            f" Receivers failed {wording.things(result.failures, 'time')}; the log says which. "
+            "Run the same command again when they are fixed: receivers get everything again."
         )
     if result.stopped:
         said += " Stopped before the end: run the same command again, it begins anew."

@@ -1,6 +1,6 @@
 """The app's Django settings, all of them optional.
 
-docs/settings.md has the table.
+docs/reference/settings.md has the table.
 """
 
 from __future__ import annotations

@@ -12,9 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
-from django_htmx.http import HttpResponseClientRefresh
-from django_htmx.middleware import HtmxDetails
 
+from token_rotation.page.htmx import HtmxDetails, HttpResponseClientRefresh
 from token_rotation.postgres.opening import own_session
 
 PERMISSION = "token_rotation_operations.control_batchoperation"

@@ -75,9 +75,10 @@ def _start(target: Target, pace: Pace, user: Any) -> str:
         pause_seconds=pace.pause_seconds, traffic_batch_rows=pace.traffic_batch_rows
     )
     rotation, ranges = dispatch(target, options, pending, started_by=user)
+    them = "it" if pending.rows == 1 else "them"
     return (
-        f"Operation {rotation.pk}: {pending.rows:,} pending rows in "
-        f"{wording.things(ranges, 'range')} are with the workers."
+        f"Operation {rotation.pk}: {wording.things(pending.rows, 'pending row')} in "
+        f"{wording.things(ranges, 'range')}; workers rotate {them}."
     )
 
 

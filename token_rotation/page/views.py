@@ -11,8 +11,6 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRefresh
-from django_htmx.middleware import HtmxDetails
 
 from token_rotation.errors import RotationError
 from token_rotation.pacing.pace import Pace
@@ -20,6 +18,7 @@ from token_rotation.page import commands
 from token_rotation.page.access import button, may_control, staff_page, watching
 from token_rotation.page.commands import RefusedError
 from token_rotation.page.forms import PaceForm
+from token_rotation.page.htmx import HtmxDetails, HttpResponseClientRefresh
 from token_rotation.page.look import looks
 from token_rotation.page.panel.panel import Panel, Piece, panel_of
 from token_rotation.page.targets import shown_targets, target_labelled

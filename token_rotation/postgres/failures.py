@@ -50,7 +50,10 @@ def _without_values(error: psycopg2.Error) -> str:
     context.
     """
     if error.pgcode is None:
-        return " ".join(str(error).split()) or type(error).__name__
+        lines = (line.strip() for line in str(error).splitlines())
+        # libpq asks whether the server is running, in a line of its own. A sentence goes on here.
+        said = " ".join(line for line in lines if not line.endswith("?"))
+        return " ".join(said.split()) or type(error).__name__
     parts = [f"{type(error).__name__} ({error.pgcode})"]
     if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:
         parts.append(error.diag.message_primary or "")

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections
+from django.db.models.functions import Now
 
 from token_rotation import wording
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_error, read_number, read_object
-from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly
 from token_rotation.selection.target import Target
 
 LAST_RUNS = 5
@@ -22,10 +23,11 @@ def last_runs(target: Target) -> tuple[dict[str, Any], ...]:
 
     They are plain values for JSON. None without records.
 
-    A killed run stays "running", with the time of its last sign of life.
+    The outcome of a run that was killed stays "running"; ``silent_seconds`` tell it.
     """
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
-    found = records.filter(input_data__contains={"model": target.label})[:LAST_RUNS]
+    timed = records.annotate(read_at=Now())
+    found = timed.filter(input_data__contains={"model": target.label})[:LAST_RUNS]
     try:
         with briefly(target.database):
             return tuple(as_values(operation) for operation in found.readable())
@@ -40,11 +42,19 @@ def as_line(run: dict[str, Any]) -> str:
 
     ``operation 7, started 2026-01-05 10:00 by ann@db1: complete, 1,000 rows in 0:00:02``.
     """
+    silent = run["silent_seconds"]
+    is_silent = silent is not None and silent >= SILENT_FOR.total_seconds()
+    outcome = run["outcome"].replace("_", " ")
+    if is_silent:
+        why = "no worker is at work on it" if run["distributed"] else "killed or out of reach"
+        outcome = f"no sign of life for {wording.duration(silent)}, {why}"
     line = (
         f"operation {run['operation']}, {_started(run)} by {run['started_by'] or wording.UNKNOWN}"
-        f"{', distributed' if run['distributed'] else ''}: {run['outcome'].replace('_', ' ')}, "
-        f"{run['rotated_rows']:,} rows"
+        f"{', distributed' if run['distributed'] else ''}: {outcome}, "
+        f"{wording.things(run['rotated_rows'], 'row')}"
     )
+    if is_silent:
+        return line
     if run["seconds"] is None:
         return f"{line}, last sign of life {run['heartbeat_at']}"
     return f"{line} in {wording.duration(run['seconds'])}"
@@ -57,9 +67,9 @@ def _started(run: dict[str, Any]) -> str:
 
 
 def as_values(operation: BatchOperation) -> dict[str, Any]:
-    """Return a record as plain values for JSON.
+    """Return a record, annotated with ``read_at``, as plain values for JSON.
 
-    A running rotation has the rows of its last beat.
+    A running rotation has the rows of its last beat, and the seconds since then.
     """
     has_ended = operation.status == Status.FINISHED
     output = read_object(operation.output_data) if has_ended else {}
@@ -71,6 +81,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "started_by": str(operation.started_by or origin),
         "started_at": _iso(operation.started_at),
         "heartbeat_at": _iso(operation.heartbeat_at),
+        "silent_seconds": _silent_seconds(operation),
         "finished_at": _iso(operation.finished_at),
         "distributed": bool(read_object(operation.input_data).get("distributed")),
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
@@ -78,6 +89,13 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),
         "seconds": read_number(output.get("seconds"), None),
     }
+
+
+def _silent_seconds(operation: BatchOperation) -> float | None:
+    if operation.status != Status.RUNNING or operation.heartbeat_at is None:
+        return None
+    read_at: datetime = operation.read_at  # type: ignore[attr-defined]  # annotated
+    return max(0.0, (read_at - operation.heartbeat_at).total_seconds())
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from token_rotation import wording
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.column_type import column_type
 from token_rotation.options import ListOptions
@@ -101,8 +102,12 @@ def verify_retired(targets: Sequence[Target], say: Callable[[str], None]) -> boo
 
 def verified_as_sentence(target: Target, leak_list: LeakList, verified: Verified) -> str:
     """Say how many listed tokens still open something."""
-    of_what = "tokens" if leak_list.kind.name == "tokens" else "SHA-256 of tokens"
-    listed = f"{target.label}: {leak_list.name} lists {verified.lines:,} {of_what}"
+    one, several = "token", "tokens"
+    if leak_list.kind.name != "tokens":
+        one, several = "SHA-256 of a token", "SHA-256 of tokens"
+    of_what = wording.things(verified.lines, one, several)
+    listed = f"{target.label}: {leak_list.name} lists {of_what}"
     if not verified.valid_lines:
         return f"{listed}; none of them opens anything."
-    return f"{listed}; {verified.valid_lines:,} of them still open something."
+    verb = "opens" if verified.valid_lines == 1 else "open"
+    return f"{listed}; {verified.valid_lines:,} of them still {verb} something."

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
+from token_rotation import wording
 from token_rotation.errors import NotReadyError, RotationError
 from token_rotation.models import RetiredToken
 from token_rotation.postgres import statements
@@ -44,7 +45,8 @@ def keeping_retired(targets: Sequence[Target]) -> list[Target]:
         labels = ", ".join(target.label for target in targets)
         raise RotationError(
             f"no retired tokens are kept of {labels}, so that only a list of what leaked can tell: "
-            "verify_tokens FILE. Nothing was done; docs/retired.md says how they are kept"
+            "verify_tokens FILE. Nothing was done; docs/how-to/keep-retired-tokens.md says how "
+            "they are kept"
         )
     return keeping
 
@@ -116,4 +118,6 @@ def retired_as_sentence(target: Target, rows: int) -> str:
     """Say how many rows have a token that was replaced."""
     if rows == 0:
         return f"{target.label}: no retired token opens anything."
-    return f"{target.label}: {rows:,} rows have a token that was retired, which opens them."
+    verb, them = ("has", "it") if rows == 1 else ("have", "them")
+    which = wording.things(rows, "row")
+    return f"{target.label}: {which} {verb} a token that was retired, which opens {them}."

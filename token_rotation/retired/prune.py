@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from token_rotation.errors import AbortedError
+from token_rotation.events import Observer
 from token_rotation.postgres import statements
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
@@ -25,7 +26,14 @@ class Pruning:
     when it is stopped half-way; ``rows`` counts it.
     """
 
-    def __init__(self, database: str, *, older_than_days: int, stop: StopSignal) -> None:
+    def __init__(
+        self,
+        database: str,
+        *,
+        older_than_days: int,
+        stop: StopSignal,
+        observe: Observer = lambda _: None,
+    ) -> None:
         self._days = older_than_days
         self._stop = stop
         self._connection = Connection(database)
@@ -33,7 +41,7 @@ class Pruning:
             self._connection,
             backoff=Backoff(RETRY_SECONDS),
             stop=stop,
-            observe=lambda _: None,
+            observe=observe,
             clock=time.monotonic,
         )
         self.rows = 0

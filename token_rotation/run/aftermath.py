@@ -21,9 +21,9 @@ from token_rotation.stop import StopSignal
 class Aftermath:
     """Findings of a look at the table after a run.
 
-    ``pending`` and ``guard`` are None when the look failed. ``outside`` counts the rows that are
-    pending beside a complete selection; None where there can be none. ``advice`` is about the
-    clean-up, when it is worth its work.
+    ``pending`` and ``guard`` are None when the look failed. ``outside`` counts rows that are
+    pending beside a complete selection, with the same cut-off; None where there can be none.
+    ``advice`` is about the clean-up, when it is worth its work.
     """
 
     pending: PendingCount | None

@@ -9,7 +9,14 @@ from token_rotation.errors import ListError
 from token_rotation.options import ListOptions, SelectionOptions
 from token_rotation.selection.leak_list import LeakList, open_list
 from token_rotation.selection.target import Target
-from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve, resolve_time
+from token_rotation.targets.resolve import (
+    KEYS,
+    TOKENS,
+    list_kinds,
+    other_headers,
+    resolve,
+    resolve_time,
+)
 
 
 def select(targets: Sequence[Target], asked: SelectionOptions) -> list[Target]:
@@ -61,5 +68,7 @@ def opened_list(target: Target, asked: ListOptions, *kinds: str) -> Iterator[Lea
 
     Raises ListError.
     """
-    with closing(open_list(asked.file, list_kinds(target, *kinds), asked.of)) as leak_list:
+    found = list_kinds(target, *kinds)
+    others = other_headers(target, found)
+    with closing(open_list(asked.file, found, asked.of, others)) as leak_list:
         yield leak_list

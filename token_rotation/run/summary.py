@@ -77,8 +77,8 @@ def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
     )
     left_out = f", {rest:,} {because}" if rest and not count.is_estimate else ""
     return (
-        f"{name}: {leak_list.lines:,} {kind}, {stored} rows have one of them, {meant} of these are "
-        f"to be rotated{left_out}."
+        f"{name}: {wording.things(leak_list.lines, kind.removesuffix('s'))}, {stored} rows have "
+        f"one of them, {meant} of these are to be rotated{left_out}."
     )
 
 
@@ -110,8 +110,11 @@ def _nothing_pending(target: Target, after: Aftermath) -> str:
     said = "nothing is pending in the selection"
     if after.outside is None or after.outside.rows == 0:
         return f"{said}, nor outside of it" if after.outside else said
-    outside = wording.count(after.outside.rows, is_estimate=after.outside.is_estimate)
-    return f"{said}; {outside} rows outside of it are still pending"
+    outside = wording.things(after.outside.rows, "row")
+    if after.outside.is_estimate:  # it is never 0, even where nothing is pending
+        return f"{said}; about {outside} outside of it may still be pending"
+    verb = "is" if after.outside.rows == 1 else "are"
+    return f"{said}; {outside} outside of it {verb} still pending"
 
 
 def _sentence(words: str) -> str:

@@ -29,14 +29,21 @@ class LeakList:
     """
 
     def __init__(
-        self, file: BinaryIO, name: str, kinds: Sequence[Kind], wanted: str | None
+        self,
+        file: BinaryIO,
+        name: str,
+        kinds: Sequence[Kind],
+        wanted: str | None,
+        other_headers: frozenset[str] = frozenset(),
     ) -> None:
         """Read the list's kind and check its lines.
 
-        Raises ListError if a line is malformed, or if the list's kind is unclear.
+        ``other_headers`` are column names, in lower case, that announce none of ``kinds``. Raises
+        ListError if a line is malformed, or if the list's kind is unclear.
         """
         self._file = file
         self.name = name
+        self._other_headers = other_headers
         self._column: int | None = None
         self.kind = self._find_kind(kinds, wanted)
         self.lines = self._check()
@@ -65,10 +72,27 @@ class LeakList:
             raise ListError(f"{self.name} holds no line")
         cells = [cell.strip().lower() for cell in cells_of(first)]
         headed = [kind for kind in kinds if kind.headers & set(cells)]
+        if not headed and wanted is None:
+            self._refuse_other_header(kinds, cells)
         chosen = self._choose(kinds, headed, wanted, first)
         if headed:
             self._column = next(i for i, cell in enumerate(cells) if cell in chosen.headers)
         return chosen
+
+    def _refuse_other_header(self, kinds: Sequence[Kind], cells: list[str]) -> None:
+        """Raises ListError for a header that announces something else.
+
+        Taken for a value it would be found nowhere, as would all lines under it.
+        """
+        other = next((cell for cell in cells if cell in self._other_headers), None)
+        if other is None:
+            return
+        names = " or ".join(kind.name for kind in kinds)
+        options = " or ".join(kind.option for kind in kinds)
+        raise ListError(
+            f"{self.name} is no list of {names}: its header names the column {other}. Nothing was "
+            f"done. Give a list of {names}, or say {options} if line 1 is one of them"
+        )
 
     def _choose(
         self, kinds: Sequence[Kind], headed: list[Kind], wanted: str | None, first: str
@@ -134,19 +158,24 @@ class LeakList:
             yield number, cells[self._column].strip() if self._column < len(cells) else ""
 
 
-def open_list(name: str, kinds: Sequence[Kind], wanted: str | None = None) -> LeakList:
+def open_list(
+    name: str,
+    kinds: Sequence[Kind],
+    wanted: str | None = None,
+    other_headers: frozenset[str] = frozenset(),
+) -> LeakList:
     """Open the list in a file, or in standard input.
 
     Standard input is "-".
 
-    ``wanted`` names one of ``kinds``; with None the list itself must make it clear. Raises
-    ListError, one line that quotes nothing of the list.
+    ``wanted`` names one of ``kinds``; with None the list itself must make it clear, and a header
+    with one of ``other_headers`` is refused. Raises ListError, one line that quotes no value.
     """
     said = "standard input" if name == "-" else name
     try:
         file = open_rereadable(name)
         try:
-            return LeakList(file, said, kinds, wanted)
+            return LeakList(file, said, kinds, wanted, other_headers)
         except BaseException:
             file.close()
             raise

@@ -30,7 +30,7 @@ def parse_past_time(text: str, *, option: str, now: datetime, time_zone: tzinfo)
         time = datetime.fromisoformat(typed)
     except ValueError:
         raise SelectionError(
-            f"{option} {text!r} is no time: type one like 2026-11-22T04:00+00:00, now, or "
+            f"{option} {text!r} is not a time: type one like 2026-11-22T04:00+00:00, now, or "
             "2h ago (s, min, h, d)"
         ) from None
     if time.tzinfo is None:

@@ -51,10 +51,7 @@ class Selection:
 
     @property
     def leaves_rows_out(self) -> bool:
-        """Return True when rows without a marker may lie outside.
-
-        That is, outside the selection.
-        """
+        """Return True when pending rows may lie outside the selection."""
         return self.condition is not None or self.is_list_only
 
     @property

@@ -79,10 +79,7 @@ def list_kinds(target: Target, *names: str) -> list[Kind]:
 
     They are as they are read for a target.
     """
-    model = model_of(target)
-    fields: dict[str, Field[Any, Any]] = {
-        field.column: field for field in model._meta.concrete_fields
-    }
+    fields = _fields_by_column(target)
     token, key = fields[target.token_column], fields[target.key_column]
     token_names, key_names = _names(token), _names(key)
     kinds = {
@@ -91,6 +88,17 @@ def list_kinds(target: Target, *names: str) -> list[Kind]:
         HASHES: Kind(HASHES, frozenset({"sha256", "hash"}) - token_names, read_sha256),
     }
     return [kinds[name] for name in names]
+
+
+def other_headers(target: Target, kinds: Sequence[Kind]) -> frozenset[str]:
+    """Return the column names, in lower case, that announce a list of none of these kinds."""
+    of_table = (_names(field) for field in _fields_by_column(target).values())
+    of_lists = (kind.headers for kind in list_kinds(target, TOKENS, KEYS, HASHES))
+    return frozenset().union(*of_table, *of_lists).difference(*(kind.headers for kind in kinds))
+
+
+def _fields_by_column(target: Target) -> dict[str, Field[Any, Any]]:
+    return {field.column: field for field in model_of(target)._meta.concrete_fields}
 
 
 def _names(field: Field[Any, Any]) -> frozenset[str]:

@@ -288,7 +288,7 @@ def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None
     until(lambda: site.rotation("progress_done") > 0)
     site.rotate("--stop")
     assert site.until_finished()["outcome"] == "stopped"
-    assert "no rotation is with the workers" in site.rotate("--follow").stdout
+    assert "no workers rotate it now" in site.rotate("--follow").stdout
 
 
 def test_every_task_delivered_three_times_changes_nothing(site: Site) -> None:

@@ -50,7 +50,7 @@ def test_a_rotation_started_from_the_page_is_done_by_workers_at_the_pace_that_is
     assert answer.status_code == 302
     rotation = BatchOperation.objects.of_type("rotation").get()
     page = operator.get("/rotation/").content.decode()
-    assert f"Operation {rotation.pk}: 2,000 pending rows in 1 range are with the workers." in page
+    assert f"Operation {rotation.pk}: 2,000 pending rows in 1 range; workers rotate them." in page
     assert str(rotation.started_by) == "ann"
 
     until(lambda: pending(connection) < ROWS)

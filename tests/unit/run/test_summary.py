@@ -1,5 +1,7 @@
 """The last line of a run says nothing that another half of it denies."""
 
+from dataclasses import replace
+
 import pytest
 
 from token_rotation.engine.result import Outcome, Result
@@ -8,6 +10,7 @@ from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.problem import Problem
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath
+from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import SqlTokens
 
@@ -48,6 +51,23 @@ def test_what_could_not_be_looked_at_is_not_claimed() -> None:
     said = summary.as_sentence(TARGET, ended(Outcome.COMPLETE), after, to_go_on=COMMAND)
     assert "Nothing was pending at the end; how much is pending now is unknown" in said
     assert "Nothing is pending" not in said
+
+
+@pytest.mark.parametrize(
+    ("outside", "said"),
+    [
+        (PendingCount(0, is_estimate=False), ", nor outside of it; nothing was written."),
+        (PendingCount(1, is_estimate=False), "; 1 row outside of it is still pending;"),
+        (PendingCount(7, is_estimate=False), "; 7 rows outside of it are still pending;"),
+        (PendingCount(1, is_estimate=True), "; about 1 row outside of it may still be pending;"),
+    ],
+)
+def test_rows_outside_of_a_selection_are_told_as_surely_as_they_are_known(
+    outside: PendingCount, said: str
+) -> None:
+    aimed = replace(TARGET, selection=Selection(condition=Condition("true")))
+    after = Aftermath(pending(0), WHOLE, outside=outside)
+    assert said in summary.as_sentence(aimed, Result(Outcome.COMPLETE), after, to_go_on=COMMAND)
 
 
 def test_a_program_is_told_why_nothing_pending_is_not_enough() -> None:

@@ -85,6 +85,19 @@ def test_a_header_that_names_no_column_of_what_was_asked_for_is_refused() -> Non
         listed(f"token\n{TOKEN}\n", wanted="keys")
 
 
+@pytest.mark.parametrize("text", ["id\n1\n2\n", " Status \nopen\n", "status,id\nopen,1\n"])
+def test_a_header_that_names_another_column_is_no_value(text: str) -> None:
+    others = frozenset({"id", "status"})
+    with pytest.raises(ListError, match=r"its header names the column (id|status)\. Nothing was d"):
+        LeakList(io.BytesIO(text.encode()), "leaked.txt", [TEXTS, HASHES], None, others)
+
+
+def test_a_list_said_to_be_of_tokens_may_begin_with_the_name_of_a_column() -> None:
+    file = io.BytesIO(b"id\n1\n")
+    found = LeakList(file, "leaked.txt", [TEXTS, HASHES], "tokens", frozenset({"id"}))
+    assert list(found.values()) == ["id", "1"]
+
+
 def test_malformed_lines_are_named_by_number_and_never_quoted() -> None:
     bad = ["classified", "two,cells", "x" * (LONGEST_LINE_BYTES + 5), "0x12"]
     text = "\n".join([TOKEN, bad[0], "", OTHER, *bad[1:], TOKEN])

@@ -35,7 +35,7 @@ def test_a_time_is_read_with_its_offset_or_in_the_given_time_zone(
     "text", ["", "yesterday", "2h", "-2h ago", "12:00", "2026-13-01", "1700", "999999 d ago"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(SelectionError, match=r"--since .* is no time"):
+    with pytest.raises(SelectionError, match=r"--since .* is not a time"):
         parse_past_time(text, option="--since", now=NOW, time_zone=UTC)
 
 

@@ -92,7 +92,7 @@ def figures_of(target: Target, look: Look, records: TargetRecords) -> Figures:
         rate=wording.rate(rate),
         remaining=wording.duration(pending / rate if pending is not None and rate else None),
         waits=waits_of(records),
-        lines=tuple(_line(each) for each in records.running),
+        lines=tuple(_line(each) for each in records.at_work),
     )
 
 
