@@ -18,7 +18,7 @@ LOCK_TIMEOUT_MS = 100  # the default of TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS
 ALLOWANCE_SECONDS = 3  # for a machine that does not run a backend at once when its time is up
 HELD_SECONDS = 20
 PAUSE_SECONDS = 0.01
-IMPATIENT = {"DJANGO_SETTINGS_MODULE": "tests.acceptance.impatient_settings"}
+IMPATIENT = {"DJANGO_SETTINGS_MODULE": "tests.acceptance.short_retry_settings"}
 
 Connect = Callable[[str], Any]
 MakeDatabase = Callable[..., str]

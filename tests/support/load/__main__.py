@@ -16,7 +16,7 @@ from typing import Any
 from tests.support.load.customer import Customer, Held
 from tests.support.load.http import Login
 from tests.support.load.route import Balancer
-from tests.support.load.tally import Tally
+from tests.support.load.counts import Tally
 
 
 def main() -> None:

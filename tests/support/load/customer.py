@@ -12,7 +12,7 @@ import psycopg2
 
 from tests.support.load.http import Login, exchange_json
 from tests.support.load.route import Balancer, Route
-from tests.support.load.tally import Tally
+from tests.support.load.counts import Tally
 
 # Shares of the requests, in percent.
 SHARES = {"read": 55, "save": 25, "create": 10, "try a dead link": 10}
