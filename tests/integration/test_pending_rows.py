@@ -8,9 +8,9 @@ import psycopg2
 import pytest
 
 from tests.support.marked_rows import CUT_OFF, ask, store
-from token_rotation.engine import pending_rows
-from token_rotation.engine.allocator import Stretch
-from token_rotation.engine.pending_rows import PendingRows
+from token_rotation.engine.batches import pending_rows
+from token_rotation.engine.batches.pending_rows import PendingRows
+from token_rotation.engine.passes.allocator import Stretch
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.selection import Selection

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from token_rotation.engine.allocator import InKeyOrder, Stretch
+from token_rotation.engine.passes.allocator import InKeyOrder, Stretch
 from token_rotation.selection.key_range import Key, KeyRange
 
 
