@@ -104,7 +104,7 @@ class GoneError(ClaimError):
     """The operation was cancelled before it started, or has finished."""
 
 
-class HeldError(ClaimError):
+class AlreadyTakenError(ClaimError):
     """Another attempt runs the operation, or its lease is not over yet."""
 
 

@@ -13,7 +13,7 @@ from token_rotation.selection.target import Target
 def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Composed:
     """Rotate the rows whose keys are in the array ``keys``, pending or not.
 
-    Answers with the key of each row that changed, and whether the change held: a trigger or a rule
+    Answers with the key of each row that changed, and whether the change stuck: a trigger or a rule
     of somebody else may undo it.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL;

@@ -128,7 +128,7 @@ class TokenFormat:
 
 
 def length_for(alphabet: str, bits: int = LEAST_BITS) -> int:
-    """How many characters of an alphabet have so many random bits."""
+    """How many characters of an alphabet have ``bits`` random bits."""
     return ceil(bits / log2(len(alphabet)))
 
 

@@ -87,7 +87,7 @@ class TokenPrefix:
         return self._prefix
 
     def used(self, rows: int) -> None:
-        """Note that so many tokens with it were written."""
+        """Note that ``rows`` tokens with it were written."""
         self._rows_left -= rows
 
 

@@ -34,4 +34,4 @@ class TokenWriter(Protocol):
         """The token of an UPDATE of one row. Raises TokenSourceError."""
 
     def written(self, rows: int) -> None:
-        """Note that an UPDATE of ``for_range`` or ``for_rows`` has written so many tokens."""
+        """Note that an UPDATE of ``for_range`` or ``for_rows`` has written ``rows`` tokens."""

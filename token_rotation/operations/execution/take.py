@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db import router, transaction
 
-from token_rotation.operations.errors import GoneError, HeldError, WorkersLostError
+from token_rotation.operations.errors import AlreadyTakenError, GoneError, WorkersLostError
 from token_rotation.operations.execution.claim import WAITING, Claim, losses, write
 from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.lifecycle import Status
@@ -22,8 +22,8 @@ def take(operation_id: int, runner: str) -> Claim:
     ``runner`` names this attempt; no two living attempts may share a name. The same one may call
     again after a lost answer.
 
-    Raises GoneError and HeldError. Raises WorkersLostError after it has finished the operation as
-    failed, because that has lost more than OPERATIONS_MAX_LOSSES workers.
+    Raises GoneError and AlreadyTakenError. Raises WorkersLostError after it has finished the
+    operation as failed, because that has lost more than OPERATIONS_MAX_LOSSES workers.
     """
     database = router.db_for_write(BatchOperation)
     with transaction.atomic(using=database):
@@ -55,5 +55,5 @@ def _losses_of(stored: BatchOperation, runner: str, found: BatchOperationQuerySe
         raise GoneError(f"{stored} is run by the process that created it")
     lease = timedelta(seconds=option("OPERATIONS_LEASE_SECONDS"))
     if not found.stalled(lease).exists():
-        raise HeldError(f"{stored} is held by {stored.runner!r}")
+        raise AlreadyTakenError(f"{stored} is held by {stored.runner!r}")
     return losses(stored) + 1
