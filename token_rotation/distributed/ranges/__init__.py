@@ -1,1 +1,1 @@
-"""One range of a round: a worker's attempt at it, its heartbeat and its totals."""
+"""One range of a round: an attempt at it, its heartbeat and totals. It decides no round."""

@@ -1,1 +1,1 @@
-"""Rounds of a distributed rotation: split what is pending, begin, end, decide what comes next."""
+"""Rounds of a distributed rotation: split, begin, end, what comes next. It rotates no row."""

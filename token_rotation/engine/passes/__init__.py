@@ -1,1 +1,1 @@
-"""One pass over the pending rows: what it hands out, what it left, whether it made progress."""
+"""One pass over the pending rows: what it hands out and left, if it advanced. No UPDATE here."""

@@ -1,1 +1,1 @@
-"""The periodic look at all operations: what to send again and what to report."""
+"""The periodic look at all operations: what to send again and report; it runs no action."""

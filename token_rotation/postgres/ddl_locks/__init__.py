@@ -1,1 +1,1 @@
-"""Locks for DDL on tables that serve traffic, taken in short attempts."""
+"""Locks for DDL on tables that serve traffic, taken in short attempts; the DDL is the caller's."""

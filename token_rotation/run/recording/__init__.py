@@ -1,1 +1,1 @@
-"""The stored record of a run: written while it runs, read by others, and a way to stop it."""
+"""The stored record of a run: written meanwhile, read by others, a way to stop it; no display."""
