@@ -44,7 +44,7 @@ def parse_arguments() -> argparse.Namespace:
         type=number_of_tickets,
         default=100_000,
         metavar="TICKETS",
-        help=f"make so many tickets, at least {MINIMUM_TICKETS} (default: 100000)",
+        help=f"make this many tickets, at least {MINIMUM_TICKETS} (default: 100000)",
     )
     parser.add_argument("--page", action="store_true", help="serve the rotation page until Ctrl-C")
     parser.add_argument(

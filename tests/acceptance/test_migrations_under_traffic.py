@@ -18,7 +18,7 @@ LOCK_TIMEOUT_MS = 100  # the default of TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS
 ALLOWANCE_SECONDS = 3  # for a machine that does not run a backend at once when its time is up
 HELD_SECONDS = 20
 PAUSE_SECONDS = 0.01
-IMPATIENT = {"DJANGO_SETTINGS_MODULE": "tests.acceptance.impatient_settings"}
+GIVES_UP_SOON = {"DJANGO_SETTINGS_MODULE": "tests.acceptance.short_retry_settings"}
 
 Connect = Callable[[str], Any]
 MakeDatabase = Callable[..., str]
@@ -134,7 +134,7 @@ def test_migrate_that_gets_no_lock_ends_with_one_line_and_can_be_run_again(
     holder = connect(url)
     hold_table(holder)
 
-    gave_up = manage("migrate", database_url=url, env=IMPATIENT)
+    gave_up = manage("migrate", database_url=url, env=GIVES_UP_SOON)
     (line,) = gave_up.stderr.splitlines()
 
     assert gave_up.returncode == 1
@@ -154,7 +154,7 @@ def test_going_backwards_waits_politely_too(
     holder = connect(url)
     hold_table(holder)
 
-    gave_up = manage("migrate", "tickets", target, database_url=url, env=IMPATIENT)
+    gave_up = manage("migrate", "tickets", target, database_url=url, env=GIVES_UP_SOON)
     assert gave_up.returncode == 1
     assert "tickets_ticket: no lock in 1 s" in gave_up.stderr
     let_go(holder)

@@ -6,7 +6,12 @@ import pytest
 from django.db.models.functions import Now
 
 from tests.support.racing import at_once
-from token_rotation.operations.errors import ClaimLostError, GoneError, HeldError, WorkersLostError
+from token_rotation.operations.errors import (
+    AlreadyTakenError,
+    ClaimLostError,
+    GoneError,
+    WorkersLostError,
+)
 from token_rotation.operations.execution.claim import WAITING, Claim
 from token_rotation.operations.execution.take import take
 from token_rotation.operations.lifecycle import Result, Status
@@ -33,7 +38,7 @@ def test_of_a_hundred_attempts_one_takes_a_new_operation() -> None:
     answers = at_once(100, lambda number: take(operation.pk, f"attempt {number}"))
 
     assert [type(answer) for answer in answers].count(Claim) == 1
-    assert [type(answer) for answer in answers].count(HeldError) == 99
+    assert [type(answer) for answer in answers].count(AlreadyTakenError) == 99
 
 
 def test_of_a_hundred_attempts_one_takes_the_place_of_a_dead_one() -> None:

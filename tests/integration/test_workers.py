@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from token_rotation.engine import worker_pool
 from token_rotation.engine.passes.allocator import InKeyOrder
 from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.result import Outcome
+from token_rotation.engine.rotation import Rotation
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.worker import Worker
 from token_rotation.errors import AbortedError, StatementError
@@ -259,7 +261,24 @@ def test_a_row_that_stays_locked_is_left_by_all_workers_and_its_holder_is_named(
     assert_each_token_changed_once(tickets)
 
 
-def test_batches_in_the_same_time_keep_to_one_rate(tickets: Any, rotation: RotationFactory) -> None:
+class Waits(StopSignal):
+    """Waits take no time; they move a clock that nothing else moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._lock = Lock()
+
+    def clock(self) -> float:
+        return self.seconds
+
+    def wait(self, seconds: float) -> bool:
+        with self._lock:
+            self.seconds += max(0.0, seconds)
+        return self.requested
+
+
+def test_batches_in_the_same_time_keep_to_one_rate(tickets: Any, target: Target) -> None:
     leak(tickets, 300)
     batches: list[BatchDone] = []
 
@@ -267,7 +286,9 @@ def test_batches_in_the_same_time_keep_to_one_rate(tickets: Any, rotation: Rotat
         if isinstance(event, BatchDone):
             batches.append(event)
 
-    result = rotation(note, workers=3, batch_rows=10, max_rows_per_second=200).run()
+    stop = Waits()
+    options = RotationOptions(workers=3, batch_rows=10, max_rows_per_second=200)
+    result = Rotation(target, options, observe=note, stop=stop, clock=stop.clock).run()
     assert sum(batch.rotated_rows for batch in batches) == 300
     # Each of the three may begin a batch before the first one has told what it did.
     assert result.seconds >= (300 - 3 * 10) / 200

@@ -25,7 +25,7 @@ LONGEST_FIRST = (
     "test_server_faults.py",
     "test_memory.py",
     "test_rotation_killed.py",
-    "test_aimed_rotation.py",
+    "test_selected_rotation.py",
     "test_import_tickets.py",
     "test_finish.py",
     "test_lost_workers.py",

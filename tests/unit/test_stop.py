@@ -62,7 +62,7 @@ def test_without_a_request_a_wait_lasts_its_time(monkeypatch: pytest.MonkeyPatch
 
 def interrupted_at(moment: int, first: Callable[[], None], second: Callable[[], None]) -> bool:
     """Call ``first``, and ``second`` within it as a signal handler would be: before the line of
-    that number, on the same thread. Whether ``first`` has so many lines.
+    that number, on the same thread. Whether ``first`` has that many lines.
     """
     lines = itertools.count()
     reached = threading.Event()

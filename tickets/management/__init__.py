@@ -1,1 +1,1 @@
-"""The site's commands, and what they alone use."""
+"""The site's commands, and what they alone use; no view imports it."""

@@ -18,8 +18,8 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 
 FEWEST_ROWS = 50_000
-GENTLE_COST_LIMIT = 50
-BRISK_COST_LIMIT = 4_000
+SLOW_COST_LIMIT = 50
+FAST_COST_LIMIT = 4_000
 GIVE_WAY_AFTER_SECONDS = 10.0
 """After so long without a break in the traffic. A short visit does not slow a VACUUM down."""
 
@@ -47,7 +47,7 @@ def cost_limit(*, meets_traffic: bool) -> int:
 
     It is a value of PostgreSQL's vacuum_cost_limit.
     """
-    return GENTLE_COST_LIMIT if meets_traffic else BRISK_COST_LIMIT
+    return SLOW_COST_LIMIT if meets_traffic else FAST_COST_LIMIT
 
 
 class BackgroundVacuum:

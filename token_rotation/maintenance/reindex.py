@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from token_rotation.maintenance.vacuum import upkeep_in_progress
+from token_rotation.maintenance.vacuum import maintenance_in_progress
 from token_rotation.postgres.autocommit_session import CANCELLED, AutocommitSession
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.retrying import retry_at_once
@@ -61,7 +61,7 @@ class TokenReindex:
         self._session.cancel()
 
     def _drop(self, connection: Connection) -> str | None:
-        at_work = upkeep_in_progress(connection, self._target)
+        at_work = maintenance_in_progress(connection, self._target)
         if at_work is not None:
             return f"{at_work} is at work on {self._target.table} already"
         values = {"table": self._target.table, "token": self._target.token_column}

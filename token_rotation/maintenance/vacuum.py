@@ -74,7 +74,7 @@ class TableVacuum:
                 f"this role may not vacuum {self._target.table}: its owner, the database's owner "
                 "or, from PostgreSQL 17, a role with MAINTAIN on it may"
             )
-        at_work = upkeep_in_progress(connection, self._target)
+        at_work = maintenance_in_progress(connection, self._target)
         if at_work is not None:
             return f"{at_work} is at work on {self._target.table} already"
         holder = None if since_xid is None else oldest_snapshot(connection, since_xid)
@@ -97,7 +97,7 @@ def may_vacuum(connection: Connection, target: Target) -> bool:
     return bool(connection.value(vacuum_sql.may_vacuum(), {"table": target.table}))
 
 
-def upkeep_in_progress(connection: Connection, target: Target) -> str | None:
+def maintenance_in_progress(connection: Connection, target: Target) -> str | None:
     """Return who vacuums, analyzes or indexes the table now.
 
     None when nobody does.

@@ -1,0 +1,1 @@
+"""Tell receivers, after the commit, which rows got new tokens; rotates nothing, names no token."""

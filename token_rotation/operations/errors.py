@@ -117,8 +117,8 @@ class GoneError(ClaimError):
     """An operation that was cancelled before its start, or finished."""
 
 
-class HeldError(ClaimError):
-    """An operation that another attempt still holds.
+class AlreadyTakenError(ClaimError):
+    """An operation that another attempt has taken.
 
     That attempt runs it, or its lease is not over yet.
     """

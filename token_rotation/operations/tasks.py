@@ -17,9 +17,9 @@ from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import (
+    AlreadyTakenError,
     ClaimLostError,
     GoneError,
-    HeldError,
     RetryableError,
     UnknownGroupError,
 )
@@ -62,7 +62,7 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
     except GoneError as error:
         logger.info("nothing to do: %s", error)
         return
-    except HeldError as error:
+    except AlreadyTakenError as error:
         # Its attempt may be dead. Sent before this delivery is acknowledged: nothing is lost.
         logger.info("looking again in %s s: %s", lease_seconds, error)
         self.signature_from_request(

@@ -12,7 +12,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.postgres.ddl_locks import holders, sql
 from token_rotation.postgres.ddl_locks.attempts import SECONDS_BETWEEN_NOTICES, Notices
+from token_rotation.postgres.opening import own_wrapper
 from token_rotation.postgres.statements import BACKEND_PID
+
+APPLICATION_NAME = "migrate"
 
 # lock_timeout would also end CONCURRENTLY's waits for old transactions. These waits harm nobody: a
 # SHARE UPDATE EXCLUSIVE lock stops no read and no write, not even while it waits. A
@@ -73,7 +76,7 @@ def _watch(connection: BaseDatabaseWrapper, pid: int, what: str, done: threading
     notices = Notices()
     with suppress(DatabaseError):
         while not done.wait(SECONDS_BETWEEN_NOTICES):
-            own = connection.copy()
+            own = own_wrapper(connection.alias, application_name=APPLICATION_NAME)
             try:
                 in_the_way = holders.blockers(own, pid)
             finally:

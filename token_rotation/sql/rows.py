@@ -17,7 +17,7 @@ def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Com
 
     The array holds the rows' keys.
 
-    Answers with the key of each row that changed, and if the change held. A trigger or a rule of
+    Answers with the key of each row that changed, and if the change stuck. A trigger or a rule of
     somebody else may undo it.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL;

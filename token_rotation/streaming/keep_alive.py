@@ -15,24 +15,21 @@ class KeepAlive:
     """
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held_back = b""
 
     def feed(self, block: bytes) -> bytes:
-        """Take whole records; return one byte or more to send."""
-        waiting = self._held + block
-        held = min(HELD_BACK_BYTES, len(waiting) - 1)
-        self._held = waiting[len(waiting) - held :]
-        return waiting[: len(waiting) - held]
+        """Take whole records; return what to send now, at least one byte."""
+        waiting = self._held_back + block
+        held_back = min(HELD_BACK_BYTES, len(waiting) - 1)
+        self._held_back = waiting[len(waiting) - held_back :]
+        return waiting[: len(waiting) - held_back]
 
     def filler(self) -> bytes:
-        """Return the next byte held back, or a blank line.
-
-        A blank line comes if there is no byte.
-        """
-        byte, self._held = self._held[:1], self._held[1:]
+        """Return the next byte held back, or a blank line if there is none."""
+        byte, self._held_back = self._held_back[:1], self._held_back[1:]
         return byte or BLANK_LINE
 
-    def rest(self) -> bytes:
+    def remaining(self) -> bytes:
         """Return everything held back; may be empty."""
-        rest, self._held = self._held, b""
-        return rest
+        remaining, self._held_back = self._held_back, b""
+        return remaining

@@ -63,13 +63,13 @@ class CsvStream(Iterator[bytes]):
         except ReportError as failure:
             _log.warning("A report ended early: %s", failure)
             self._producer.end()
-            yield self._keep_alive.rest() + self._encoder.last_line(str(failure))
+            yield self._keep_alive.remaining() + self._encoder.last_line(str(failure))
             raise IncompleteReportError(str(failure)) from None
         finally:
             self._producer.end()
-        rest = self._keep_alive.rest()
-        if rest:
-            yield rest
+        remaining = self._keep_alive.remaining()
+        if remaining:
+            yield remaining
 
     def _rows(self) -> Iterator[bytes]:
         while (block := self._channel.take(self._limits.keep_alive_seconds)) != b"":

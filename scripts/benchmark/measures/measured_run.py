@@ -8,7 +8,7 @@ Figures = dict[str, float | None]
 
 
 def measured_run(databases: Databases, recipe: Recipe, rows: int) -> Figures:
-    """Run it on a new clone with so many rows. Raises BenchmarkError when it left any out."""
+    """Run it on a new clone with ``rows`` rows. Raises BenchmarkError when it left any out."""
     with databases.clone(rows) as url:
         recipe.prepare(url)
         for measure in TAKEN:

@@ -14,7 +14,7 @@ _CLONE = "run"
 
 
 class Databases:
-    """Clones of databases with so many leaked tickets, keys 1 to `rows`, fully migrated."""
+    """Clones of databases with `rows` leaked tickets, keys from 1, fully migrated."""
 
     def __init__(self, cluster: PostgresCluster) -> None:
         self._cluster = cluster
@@ -28,8 +28,9 @@ class Databases:
     def clone(self, rows: int, *, pending_rows: int | None = None) -> Iterator[str]:
         """URL of a new clone with fresh statistics, right after a checkpoint; dropped at the end.
 
-        With `pending_rows` all rows but the last so many were rotated before. Files are copied, not
-        logged, so that the clone's own WAL does not bring a checkpoint on in the middle of the run.
+        With `pending_rows` all rows but the last `pending_rows` were rotated before. Files are
+        copied, not logged, so that the clone's own WAL does not bring a checkpoint on in the middle
+        of the run.
         """
         template = self._template(rows)
         if pending_rows is not None and pending_rows < rows:

@@ -13,22 +13,22 @@ import threading
 import time
 from typing import Any
 
+from tests.support.load.counts import Counts
 from tests.support.load.customer import Customer, Held
 from tests.support.load.http import Login
 from tests.support.load.route import Balancer
-from tests.support.load.tally import Tally
 
 
 def main() -> None:
     begin = json.loads(sys.stdin.readline())
-    balancer, tally = Balancer(begin["phase"], begin["ports"]), Tally()
+    balancer, counts = Balancer(begin["phase"], begin["ports"]), Counts()
     login = Login.make(begin["ports"][0], begin["username"], begin["password"])
     customers = [
         Customer(
             number,
             [Held(*each) for each in tickets],
             balancer=balancer,
-            tally=tally,
+            counts=counts,
             login=login,
             database_url=begin["database_url"],
             interval_seconds=begin["interval_seconds"],
@@ -42,15 +42,15 @@ def main() -> None:
         route = balancer.change(order["phase"], order["ports"])
         while (
             any(each.seen_route < route.number for each in customers)
-            or tally.requests(route.phase) < order["requests"]
+            or counts.requests(route.phase) < order["requests"]
         ):
             time.sleep(0.005)
-        say(tally.summary()["phases"][route.phase])
+        say(counts.summary()["phases"][route.phase])
     for customer in customers:
         customer.ask_to_stop()
     for customer in customers:
         customer.join()
-    say({**tally.summary(), **what_they_hold(customers)})
+    say({**counts.summary(), **what_they_hold(customers)})
 
 
 def what_they_hold(customers: list[Customer]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg2
 
+from tests.support.load.counts import Counts
 from tests.support.load.http import Login, exchange_json
 from tests.support.load.route import Balancer, Route
-from tests.support.load.tally import Tally
 
 # Shares of the requests, in percent.
 SHARES = {"read": 55, "save": 25, "create": 10, "try a dead link": 10}
@@ -38,7 +38,7 @@ class Customer(threading.Thread):
         tickets: list[Held],
         *,
         balancer: Balancer,
-        tally: Tally,
+        counts: Counts,
         login: Login,
         database_url: str,
         interval_seconds: float,
@@ -47,7 +47,7 @@ class Customer(threading.Thread):
         self.tickets = tickets
         self.seen_route = -1
         self._stop_asked = threading.Event()
-        self._balancer, self._tally, self._login = balancer, tally, login
+        self._balancer, self._counts, self._login = balancer, counts, login
         self._database = psycopg2.connect(database_url)
         self._database.autocommit = True
         self._interval_seconds = interval_seconds
@@ -65,7 +65,7 @@ class Customer(threading.Thread):
             (operation,) = self._chance.choices(list(SHARES), list(SHARES.values()))
             failure = self._try(operation, route)
             latency_ms = (time.monotonic() - due) * 1000
-            self._tally.add(route.phase, operation, latency_ms, failure)
+            self._counts.add(route.phase, operation, latency_ms, failure)
             due += self._interval_seconds
         self._database.close()
 
@@ -92,7 +92,7 @@ class Customer(threading.Thread):
         ticket = Held(shown["id"], self._stored_token(shown["id"]), fields)
         if ticket.token != handed_out:
             ticket.dead.append(handed_out)
-            self._tally.count(f"links dead on arrival during {phase!r}")
+            self._counts.count(f"links dead on arrival during {phase!r}")
         self.tickets.append(ticket)
         return None
 
@@ -128,7 +128,7 @@ class Customer(threading.Thread):
         token = self._stored_token(ticket.id)
         if token == ticket.token:
             return f"status 404 for the valid link of ticket {ticket.id}"
-        self._tally.count("links rotated")
+        self._counts.count("links rotated")
         ticket.dead.append(ticket.token)
         ticket.token = token
         return None

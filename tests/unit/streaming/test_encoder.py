@@ -79,7 +79,7 @@ def test_waits_change_no_record_wherever_they_fall(blocks: list[tuple[int, int]]
             byte = keep_alive.filler()
             assert byte
             sent += byte
-    assert [row for row in read(sent + keep_alive.rest()) if row] == rows
+    assert [row for row in read(sent + keep_alive.remaining()) if row] == rows
 
 
 @given(st.binary(min_size=1, max_size=500), st.integers(0, HELD_BACK_BYTES - 1))
@@ -88,14 +88,15 @@ def test_a_short_wait_changes_no_byte(block: bytes, keep_alives: int) -> None:
     sent = keep_alive.feed(block)
     for _ in range(min(keep_alives, len(block) - 1)):
         sent += keep_alive.filler()
-    assert sent + keep_alive.rest() == block
+    assert sent + keep_alive.remaining() == block
     assert keep_alive.filler() == BLANK_LINE
 
 
 def test_an_empty_cell_of_the_only_column_is_no_blank_line() -> None:
     encoder, keep_alive = CsvEncoder(["only"]), KeepAlive()
     data = (
-        keep_alive.feed(encoder.header() + encoder.lines([[None], ["a"], [""]])) + keep_alive.rest()
+        keep_alive.feed(encoder.header() + encoder.lines([[None], ["a"], [""]]))
+        + keep_alive.remaining()
     )
     data += keep_alive.filler()
     assert [row for row in read(data) if row] == [["only"], [""], ["a"], [""]]

@@ -1,0 +1,1 @@
+"""The site's commands, one a file, as Django finds them; nothing else."""

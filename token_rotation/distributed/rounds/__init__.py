@@ -1,4 +1,5 @@
 """Rounds of a distributed rotation: split, begin, end and decide.
 
-A round splits what is pending. After its end the verdict decides what comes next.
+A round splits what is pending. After its end the verdict decides what comes next. No row is rotated
+here.
 """

@@ -103,7 +103,7 @@ class TokenPrefix:
         return self._prefix
 
     def used(self, rows: int) -> None:
-        """Note that this number of tokens was written with it."""
+        """Note that ``rows`` tokens with the prefix were written."""
         self._rows_left -= rows
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db import router, transaction
 
-from token_rotation.operations.errors import GoneError, HeldError, WorkersLostError
+from token_rotation.operations.errors import AlreadyTakenError, GoneError, WorkersLostError
 from token_rotation.operations.execution.claim import WAITING, Claim, losses, write
 from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.lifecycle import Status
@@ -22,7 +22,7 @@ def take(operation_id: int, runner: str) -> Claim:
     That attempt handed it back or died. ``runner`` names this attempt; no two living attempts may
     share a name. The same one may call again after a lost answer.
 
-    Raises GoneError and HeldError. Raises WorkersLostError when the operation has lost more than
+    Raises GoneError and AlreadyTakenError. Raises WorkersLostError when the operation has lost more than
     OPERATIONS_MAX_LOSSES workers, after finishing it as failed.
     """
     database = router.db_for_write(BatchOperation)
@@ -58,5 +58,5 @@ def _losses_of(stored: BatchOperation, runner: str, found: BatchOperationQuerySe
         raise GoneError(f"{stored} is run by the process that created it")
     lease = timedelta(seconds=option("OPERATIONS_LEASE_SECONDS"))
     if not found.stalled(lease).exists():
-        raise HeldError(f"{stored} is held by {stored.runner!r}")
+        raise AlreadyTakenError(f"{stored} is held by {stored.runner!r}")
     return losses(stored) + 1

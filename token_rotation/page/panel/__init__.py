@@ -1,1 +1,1 @@
-"""The pieces that the page shows of one target."""
+"""The pieces that the page shows of one target; nothing here starts or stops a rotation."""

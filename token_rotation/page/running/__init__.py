@@ -1,1 +1,1 @@
-"""Running rotations as their records describe them."""
+"""Running rotations as their records describe them; no HTML, and no look at their tables."""

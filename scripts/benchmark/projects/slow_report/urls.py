@@ -1,4 +1,4 @@
-"""/tickets.csv?rows=1000&seconds=60: the first so many tickets, after so many seconds."""
+"""/tickets.csv?rows=1000&seconds=60: the first ``rows`` tickets, after ``seconds``."""
 
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import path

@@ -7,7 +7,7 @@ from typing import Any
 SHOWN_FAILURES = 20
 
 
-class Tally:
+class Counts:
     """Counts and latencies by phase, failures, and what happened to links. Safe for threads."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
 from token_rotation.events import Event, Remark
-from token_rotation.maintenance import background_vacuum as upkeep
+from token_rotation.maintenance import background_vacuum
 from token_rotation.maintenance.background_vacuum import BackgroundVacuum, cost_limit
 from token_rotation.maintenance.vacuum import TableVacuum
 from token_rotation.postgres.autocommit_session import COST_LIMIT
@@ -27,7 +27,7 @@ ROWS = 20_000
 
 @pytest.fixture(autouse=True)
 def small_tables_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(background_vacuum, "FEWEST_ROWS", 1)
 
 
 @pytest.fixture
@@ -47,19 +47,19 @@ class Remarks:
 
 
 class UntilVacuumed(StopSignal):
-    """Each pause between batches lasts until the upkeep beside them has ended what it does."""
+    """Each pause between batches lasts until the VACUUM beside them has ended what it does."""
 
-    upkeep: BackgroundVacuum
+    vacuum: BackgroundVacuum
 
     def wait(self, seconds: float) -> bool:
-        until(lambda: not self.upkeep._is_busy)
+        until(lambda: not self.vacuum._is_busy)
         return super().wait(seconds)
 
 
 def rotate(rotation: RotationFactory, **options: Any) -> tuple[Any, list[str]]:
     remarks, stop = Remarks(), UntilVacuumed()
     engine = rotation(remarks, stop, batch_rows=500, pause_seconds=0.001, **options)
-    stop.upkeep = engine._vacuum
+    stop.vacuum = engine._vacuum
     return engine.run(), remarks.texts
 
 
@@ -97,9 +97,9 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             begun.append(cost_limit)
             super().__init__(target, cost_limit=cost_limit)
 
-    monkeypatch.setattr(upkeep, "TableVacuum", Noted)
-    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)
-    monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 10_000)
+    monkeypatch.setattr(background_vacuum, "TableVacuum", Noted)
+    monkeypatch.setattr(background_vacuum, "FAST_COST_LIMIT", 1)
+    monkeypatch.setattr(background_vacuum, "SLOW_COST_LIMIT", 10_000)
     return begun
 
 
@@ -112,7 +112,7 @@ def test_a_vacuum_that_began_in_a_quiet_moment_slows_down_when_others_come_or_a_
     asked: str,
 ) -> None:
     leak(tickets, ROWS)
-    monkeypatch.setattr(upkeep, "GIVE_WAY_AFTER_SECONDS", 0)
+    monkeypatch.setattr(background_vacuum, "GIVE_WAY_AFTER_SECONDS", 0)
     remarks, now = Remarks(), threading.Event()
     beside = beside_batches(target, remarks, **{asked: now.is_set})
     tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
@@ -211,7 +211,7 @@ def test_a_first_look_that_fails_does_not_leave_the_whole_run_without_a_vacuum(
             raise found
         return found
 
-    monkeypatch.setattr(upkeep, "due_rows", looked)
+    monkeypatch.setattr(background_vacuum, "due_rows", looked)
     beside = beside_batches(target, Remarks())
     until(lambda: beside.rotated(1) or beside.vacuums >= 1)
     beside.close()
@@ -234,7 +234,7 @@ def test_a_server_without_a_connection_left_is_asked_no_more_often_than_after_a_
     beside.close()
 
 
-def test_without_upkeep_nothing_is_vacuumed(tickets: Any, rotation: RotationFactory) -> None:
+def test_without_a_share_nothing_is_vacuumed(tickets: Any, rotation: RotationFactory) -> None:
     leak(tickets, ROWS)
     result, remarks = rotate(rotation, vacuum_every_percent=0)
     assert (result.vacuums, remarks) == (0, [])
@@ -272,8 +272,8 @@ def test_a_request_to_stop_ends_a_running_vacuum(
     tickets: Any, rotation: RotationFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leak(tickets, ROWS)
-    monkeypatch.setattr(upkeep, "BRISK_COST_LIMIT", 1)  # it would take minutes
-    monkeypatch.setattr(upkeep, "GENTLE_COST_LIMIT", 1)
+    monkeypatch.setattr(background_vacuum, "FAST_COST_LIMIT", 1)  # it would take minutes
+    monkeypatch.setattr(background_vacuum, "SLOW_COST_LIMIT", 1)
 
     class OnceItVacuums(StopSignal):
         def wait(self, seconds: float) -> bool:
