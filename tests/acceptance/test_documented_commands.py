@@ -61,6 +61,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_every_sentence_of_pages_and_help_texts_is_short_enough",
         "sentences",
     ),
+    r"scripts/mutants.*": (
+        "unit/test_mutants.py",
+        "test_python_is_changed_where_it_runs",
+        "mutation",
+    ),
     r"scripts/lock( --upgrade)?": (
         _SCRIPTS,
         "test_lock_writes_every_lock_and_the_smaller_ones_are_parts_of_the_greatest",

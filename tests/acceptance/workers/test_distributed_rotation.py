@@ -66,7 +66,7 @@ from dataclasses import asdict
 from tests.support.racing import at_once
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
-from token_rotation.distributed.round_end import end_round
+from token_rotation.distributed.rounds.end import end_round
 
 rotation = BatchOperation.objects.create_synchronous("rotation", input_data={
     "model": "tickets.Ticket", "database": "default", "distributed": True,

@@ -22,8 +22,8 @@ def take(operation_id: int, runner: str) -> Claim:
     That attempt handed it back or died. ``runner`` names this attempt; no two living attempts may
     share a name. The same one may call again after a lost answer.
 
-    Raises GoneError and AlreadyTakenError. Raises WorkersLostError when the operation has lost more than
-    OPERATIONS_MAX_LOSSES workers, after finishing it as failed.
+    Raises GoneError and AlreadyTakenError. Raises WorkersLostError when the operation has lost more
+    than OPERATIONS_MAX_LOSSES workers, after finishing it as failed.
     """
     database = router.db_for_write(BatchOperation)
     with transaction.atomic(using=database):
