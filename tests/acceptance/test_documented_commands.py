@@ -24,6 +24,7 @@ SELECT 'Ticket ' || n, 'open', now(), gen_random_uuid() FROM generate_series(1, 
 TOKENS = "SELECT string_agg(token::text, E'\\n') FROM tickets_ticket"
 IMPORTED = "reference,subject,body\nr1,Printer,It smokes\nr2," + 201 * "x" + ",Too long\n"
 FIGURE = re.compile(r"\d[\d,.:T+-]*")
+PLURAL = re.compile(r"\bN (\w+)s\b")
 
 # The pages whose commands are typed here, and the exit codes of these, in their order.
 TYPED_HERE = {
@@ -149,7 +150,7 @@ FOLLOWED_BY_A_TEST_OF_ITS_OWN = "adopt.md"
 
 # Options of other programs that the pages mention.
 OF_OTHERS = {
-    *("--admins", "--check", "--deploy", "--update", "--verbosity"),  # Django
+    *("--admins", "--check", "--deploy", "--help", "--update", "--verbosity"),  # Django
     *("--app", "--concurrency"),  # Celery
     *("--bind", "--config", "--threads", "--timeout", "--worker-class", "--workers"),  # gunicorn
     *("--build", "--detach", "--profile", "--rm", "--scale"),  # docker compose
@@ -223,7 +224,7 @@ def test_the_pages_name_each_option_of_our_commands_and_no_other() -> None:
     of_the_commands: set[str] = set()
     for command in OURS:
         parser = load_command_class(get_commands()[command], command).create_parser("", command)
-        django = DjangoHelpFormatter.show_last
+        django = {*DjangoHelpFormatter.show_last, "--help"}
         of_the_commands |= {
             option
             for action in parser._actions
@@ -278,7 +279,7 @@ class Operator:
 
 
 def shapes(lines: Iterable[str]) -> set[str]:
-    return {FIGURE.sub("N", line).rstrip() for line in lines} - {""}
+    return {PLURAL.sub(r"N \1", FIGURE.sub("N", line)).rstrip() for line in lines} - {""}
 
 
 @pytest.mark.parametrize("page", TYPED_HERE)
