@@ -182,7 +182,7 @@ def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None
     how = "" if len(verdicts) == total else ", chosen by chance"
     if arguments.again:
         command.append("--again")
-        how += "; what had survived was judged again after tests were added"
+        how += "; what had survived was judged again, so another sample may score less"
     text = score.page(
         verdicts,
         commit=commit(PROJECT),
