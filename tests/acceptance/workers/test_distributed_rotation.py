@@ -496,7 +496,7 @@ def test_workers_rotate_a_selection_and_leave_the_rest(make_site: Callable[[], S
     site.worker(concurrency=2)
     done = site.rotate("--async", "--follow", *selection)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Nothing is pending in the selection; 200 rows outside of it" in done.stdout
+    assert "Nothing is pending in the selection; 1,000 rows outside of it" in done.stdout
     changes = "SELECT array[count(*), count(DISTINCT ticket_id), max(ticket_id)] FROM token_change"
     assert value(site.tickets, changes) == [24_000, 24_000, 24_000]
     assert len(site.rotation("input_data->'selection'")["where"]) == 1

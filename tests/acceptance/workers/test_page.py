@@ -83,7 +83,7 @@ def test_a_double_click_on_start_starts_one_rotation(
 
     rotation = BatchOperation.objects.of_type("rotation").get()
     started, refused = sorted(answers, key=lambda answer: "at work already" in answer)
-    assert f"Operation {rotation.pk}: 2,000 pending rows in 1 range are with the" in started
+    assert f"Operation {rotation.pk}: 2,000 pending rows in 1 range; workers rotate" in started
     assert f"Operation {rotation.pk} is at work already; no other was started." in refused
     finished(rotation)
     assert_each_token_changed_once(connection)
