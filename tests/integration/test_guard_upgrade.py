@@ -21,7 +21,8 @@ STALE = (
 STILL_VALID = "SELECT count(*) FROM tickets_ticket JOIN leaked USING (token)"
 TRIGGERS = (
     "SELECT string_agg(tgname || ' ' || (pg_get_triggerdef(oid) LIKE '%%wish%%'), ',' ORDER BY"
-    " tgname) FROM pg_trigger WHERE tgrelid = 'tickets_ticket'::regclass AND tgname LIKE 'pgtrigger%%'"
+    " tgname) FROM pg_trigger WHERE tgrelid = 'tickets_ticket'::regclass"
+    " AND tgname LIKE 'pgtrigger%%'"
 )
 INSERT, UPDATE = (trigger.get_pgid(Ticket) for trigger in Ticket._meta.triggers)  # type: ignore[attr-defined]
 BEFORE = "0009"
