@@ -116,7 +116,7 @@ def _guarded_by(model: type[Model], pair: GuardPair) -> GuardedToken | None:
         derived=tuple(
             field
             for field in token.model._meta.local_concrete_fields
-            if field.column in getattr(pair.insert, "derived", ())
+            if field.name in getattr(pair.insert, "derived", ())
         ),
     )
 

@@ -7,11 +7,11 @@ from functools import partial, wraps
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F, Field, Model
+from django.db.models import F, Field, Model, Value
 
 from token_rotation.declare.guarded import GuardedToken, guarded_in, is_absent
 from token_rotation.declare.loaded import LoadedValue, keep_watch
-from token_rotation.declare.wish import Wish, standing_wish
+from token_rotation.declare.wish import Wish, forget_wishes
 from token_rotation.errors import TokenUpdateError
 from token_rotation.notify.announcements import announce
 from token_rotation.postgres.failures import reason_of
@@ -96,6 +96,8 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
                 raise
             for each in changed if updated else ():
                 _read_back(self, each, written.get(each.token), using, pk_val)
+            if wished and not updated:
+                forget_wishes(using)
         return updated
 
     return _do_update
@@ -125,8 +127,9 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
     fields = (*guarded.tracked, *guarded.derived)
     row = guarded.table_model._base_manager.using(using).filter(pk=key)  # noqa: SLF001
     names = (field.attname for field in fields)
-    *stored, standing = row.values_list(*names, standing_wish()).get()
-    if isinstance(sent, Wish) and standing:
+    wish = sent if isinstance(sent, Wish) else None
+    *stored, is_standing = row.values_list(*names, wish.standing() if wish else Value(False)).get()
+    if is_standing:
         raise TokenUpdateError(
             f"{guarded.label}: the database did not carry out the change of the token, since the "
             "table's guard is missing or older than this release. Nothing was saved. "
@@ -137,7 +140,7 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
             keep_watch(field).load(instance, value)
         else:
             setattr(instance, field.attname, value)
-    if isinstance(sent, Wish):
+    if wish:
         transaction.on_commit(partial(_announce, guarded, using, key), using=using)
 
 
