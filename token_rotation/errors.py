@@ -52,6 +52,10 @@ class TooManyRowsError(RotationError):
     """More rows were chosen than one transaction may lock."""
 
 
+class TokenUpdateError(RotationError):
+    """A token cannot be set in this way, and nothing was changed."""
+
+
 class NotDispatchableError(RotationError):
     """Workers cannot take ranges: something is missing, or options conflict."""
 

@@ -16,6 +16,7 @@ from django.db import (
 )
 from django.db.models import Model, QuerySet
 
+from token_rotation.declare.guarded import guarding_models
 from token_rotation.declare.rotate_once import rotate_once
 from token_rotation.errors import StatementError, TooManyRowsError
 from token_rotation.postgres.failures import reason_of
@@ -94,17 +95,29 @@ def _database(rows: Any) -> str:
 
 
 def _targets(model: type[Model], database: str, token: str | None) -> list[Target]:
-    if token is None:
-        targets = targets_of(model, database)
-    else:
-        named = target_of(model, database, token)
-        targets = [named] if named else []
+    """Return the targets in the model's tables, once each.
+
+    The guard may be declared by a proxy or a parent of the model.
+    """
+    found = [
+        target
+        for guarding in guarding_models(model)
+        for target in _targets_of(guarding, database, token)
+    ]
+    targets = list({(each.table, each.token_column): each for each in reversed(found)}.values())
     if not targets:
         which = "token" if token is None else f"token {token!r}"
         raise ImproperlyConfigured(
             f"{model._meta.label} has no rotating {which}: its Meta.triggers lack guard()"
         )
-    return targets
+    return targets[::-1]
+
+
+def _targets_of(model: type[Model], database: str, token: str | None) -> list[Target]:
+    if token is None:
+        return targets_of(model, database)
+    named = target_of(model, database, token)
+    return [named] if named else []
 
 
 def _too_many_rows(targets: Sequence[Target], model: type[Model]) -> TooManyRowsError:

@@ -1,0 +1,150 @@
+"""Tell PostgreSQL by ``save()`` what the application wants with a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial, wraps
+from typing import Any
+
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import F, Field, Model, Value
+
+from token_rotation.declare.guarded import GuardedToken, guarded_in, is_absent
+from token_rotation.declare.loaded import LoadedValue, keep_watch
+from token_rotation.declare.wish import Wish, forget_wishes
+from token_rotation.errors import TokenUpdateError
+from token_rotation.notify.announcements import announce
+from token_rotation.postgres.failures import reason_of
+from token_rotation.targets.discovery import target_of
+
+
+def watch_saves(guarded: GuardedToken) -> None:
+    """Let ``save()`` tell a changed token from a stale one, and read it back.
+
+    A token that the instance was loaded with is not sent at all. Another one is sent as a wish,
+    which the guard carries out; the instance then holds what is stored. An absent one takes the
+    token away.
+    """
+    for field in guarded.tracked:
+        before_save: Any = _wished if field is guarded.token else _kept
+        watched = keep_watch(field)
+        field.pre_save = partial(  # type: ignore[method-assign]
+            before_save, field, watched, field.pre_save
+        )
+    model = guarded.table_model
+    if len(guarded_in(model)) == 1:
+        save: Any = model  # Django has no public way
+        save._do_update = _reading_back(save._do_update)  # noqa: SLF001
+
+
+def _kept(
+    field: Field[Any, Any],
+    watched: LoadedValue,
+    pre_save: Callable[[Model, bool], Any],
+    instance: Model,
+    add: bool,  # noqa: FBT001  (Django's signature)
+) -> Any:
+    """Return the value to save; if it is the loaded one, the stored value."""
+    value = pre_save(instance, add)
+    if add or not isinstance(instance, field.model) or not watched.is_loaded(instance, value):
+        return value
+    return F(field.attname)
+
+
+def _wished(
+    field: Field[Any, Any],
+    watched: LoadedValue,
+    pre_save: Callable[[Model, bool], Any],
+    instance: Model,
+    add: bool,  # noqa: FBT001  (Django's signature)
+) -> Any:
+    """Return the token to save: the stored one, an absent one or a wish."""
+    value = _kept(field, watched, pre_save, instance, add)
+    if add or isinstance(value, F) or is_absent(value) or not isinstance(instance, field.model):
+        return value
+    return Wish(field, value)
+
+
+def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
+    """Return a ``Model._do_update`` that reads changed tokens back.
+
+    Signals come too late for that: receivers of ``post_save`` that were connected earlier would see
+    a token that is not stored. A fixture's values come as they are, without ``pre_save``.
+    """
+
+    @wraps(do_update)
+    def _do_update(
+        self: Model, base_qs: Any, using: str, pk_val: Any, values: Sequence[Any], *rest: Any
+    ) -> bool:
+        written = {field: value for field, _, value in values}
+        changed = [
+            each
+            for each in guarded_in(base_qs.model)
+            if any(not isinstance(written.get(field, F("")), F) for field in each.tracked)
+        ]
+        if not changed:
+            return do_update(self, base_qs, using, pk_val, values, *rest)
+        wished = [each for each in changed if isinstance(written.get(each.token), Wish)]
+        values = list(_without_markers(values, wished))
+        # One transaction: what is read back is what this save stored.
+        with transaction.atomic(using=using, savepoint=False):
+            try:
+                updated = do_update(self, base_qs, using, pk_val, values, *rest)
+            except (DataError, IntegrityError) as error:
+                if wished and _quotes_values(error):
+                    raise type(error)(reason_of(error)) from None
+                raise
+            for each in changed if updated else ():
+                _read_back(self, each, written.get(each.token), using, pk_val)
+            if wished and not updated:
+                forget_wishes(using)
+        return updated
+
+    return _do_update
+
+
+def _quotes_values(error: DataError | IntegrityError) -> bool:
+    """Return True if the error's text may hold the token, as a whole row's has."""
+    detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
+    return isinstance(error, DataError) or detail is not None
+
+
+def _without_markers(values: Sequence[Any], wished: Sequence[GuardedToken]) -> Iterator[Any]:
+    """Yield the values; a wish leaves the marker to the guard.
+
+    With a marker of its own it would look like a rotation that is done.
+    """
+    markers = {each.marker for each in wished}
+    for field, model, value in values:
+        yield field, model, F(field.attname) if field in markers else value
+
+
+def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, key: Any) -> None:
+    """Let the instance hold what is stored, and announce a new token.
+
+    Raises TokenUpdateError if the guard did not carry the wish out.
+    """
+    fields = (*guarded.tracked, *guarded.derived)
+    row = guarded.table_model._base_manager.using(using).filter(pk=key)  # noqa: SLF001
+    names = (field.attname for field in fields)
+    wish = sent if isinstance(sent, Wish) else None
+    *stored, is_standing = row.values_list(*names, wish.standing() if wish else Value(False)).get()
+    if is_standing:
+        raise TokenUpdateError(
+            f"{guarded.label}: the database did not carry out the change of the token, since the "
+            "table's guard is missing or older than this release. Nothing was saved. "
+            "Run: python manage.py migrate"
+        )
+    for field, value in zip(fields, stored, strict=True):
+        if field in guarded.tracked:
+            keep_watch(field).load(instance, value)
+        else:
+            setattr(instance, field.attname, value)
+    if wish:
+        transaction.on_commit(partial(_announce, guarded, using, key), using=using)
+
+
+def _announce(guarded: GuardedToken, using: str, key: Any) -> None:
+    target = target_of(guarded.guarding, using, guarded.token.name)
+    if target is not None:
+        announce(target, (key,))
