@@ -13,9 +13,9 @@ def columns() -> sql.SQL:
 
     One row each: schema, table, pg_class.relkind, pg_class.oid, file number, pages by the last
     VACUUM or ANALYZE, column, its type, its kind ("uuid", "text", "bytea", "cast" for what shows
-    text in a cast, "number", or NULL), most characters (NULL: no bound), whether this role may read
-    it, and whether row security hides rows of the table from this role. Partitioned tables hold no
-    rows and are left out; their partitions are listed.
+    text in a cast, "number", or NULL), and its most characters (NULL: no bound). Then whether this
+    role may read the whole table, and whether row security hides rows of it from this role.
+    Partitioned tables hold no rows and are left out; their partitions are listed.
     """
     return sql.SQL(
         "WITH RECURSIVE inner_type (outer_oid, oid, is_array) AS ("
@@ -37,8 +37,8 @@ def columns() -> sql.SQL:
         "format_type(a.atttypid, NULL), k.kind, "
         "CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 "
         "THEN a.atttypmod - 4 END, "
-        "has_schema_privilege(n.oid, 'USAGE') "
-        "AND has_column_privilege(c.oid, a.attnum, 'SELECT'), row_security_active(c.oid) "
+        "has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), "
+        "row_security_active(c.oid) "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
         "LEFT JOIN kinds k ON k.outer_oid = a.atttypid "

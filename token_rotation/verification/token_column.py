@@ -37,6 +37,11 @@ class TokenColumn:
     read: Callable[[str], str]
     derived: tuple[DerivedColumn, ...] = ()
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Table and column."""
+        return self.table, self.column
+
     def values(self, leak_list: LeakList) -> Iterator[str]:
         """Yield the listed values that the column can hold."""
         for text in leak_list.values():
@@ -71,17 +76,25 @@ def find_columns(database: str, names: Sequence[str] = ()) -> list[TokenColumn]:
     if not names:
         return [column_of(target) for target in find_targets(database)]
     found = [column for name in names for column in _named(database, name)]
-    return list({(column.table, column.column): column for column in found}.values())
+    return list({column.place: column for column in found}.values())
 
 
 def _named(database: str, name: str) -> list[TokenColumn]:
     try:
         return [column_of(target) for target in find_targets(database, [name])]
     except UnknownTargetError:
-        undeclared = _undeclared(database, name)
-        if undeclared is None:
+        found = _undeclared(database, name)
+        if found is None:
             raise
-        return [undeclared]
+        declared = (column_of(target) for target in _every_target(database))
+        return [next((each for each in declared if each.place == found.place), found)]
+
+
+def _every_target(database: str) -> list[Target]:
+    try:
+        return find_targets(database)
+    except UnknownTargetError:
+        return []
 
 
 def _undeclared(database: str, name: str) -> TokenColumn | None:

@@ -106,19 +106,16 @@ def _searched(
 ) -> list[_Column]:
     """Return the columns to search; note why others are not."""
     first = columns[0]
-    whole = {"v": Why.VIEW, "f": Why.FOREIGN}.get(first.relkind)
-    if whole is None and first.is_filtered:
-        whole = Why.ROW_SECURITY
-    if whole is not None:
-        left_out[whole].append(first.label)
-        return []
     of_kind = [row for row in columns if row.kind in kinds]
-    left_out_columns = [row for row in of_kind if not row.may_read]
-    if len(left_out_columns) == len(of_kind) and of_kind:
-        left_out[Why.PRIVILEGE].append(first.label)
-    elif left_out_columns:
-        left_out[Why.PRIVILEGE] += [f"{row.label}.{row.name}" for row in left_out_columns]
-    return [row for row in of_kind if row.may_read]
+    why = {"v": Why.VIEW, "f": Why.FOREIGN}.get(first.relkind)
+    if why is None and of_kind and not first.may_read:
+        why = Why.PRIVILEGE
+    if why is None and of_kind and first.is_filtered:
+        why = Why.ROW_SECURITY
+    if why is None:
+        return of_kind
+    left_out[why].append(first.label)
+    return []
 
 
 def _table(first: _Column, columns: Sequence[_Column], wanted: Wanted) -> Table:
