@@ -81,6 +81,10 @@ class ListError(RotationError):
     """
 
 
+class DoorError(RotationError):
+    """The application cannot be asked about tokens as typed."""
+
+
 class SelectionError(RotationError):
     """The options select no rows.
 

@@ -21,12 +21,13 @@ from token_rotation.inspection.counting import (
     pending_rows_of,
 )
 from token_rotation.postgres.connection import reading
-from token_rotation.reporting.verify import Verified, verified_as_sentence, verify
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.targets.resolve import list_kinds
+from token_rotation.verification.token_column import column_of
+from token_rotation.verification.valid_tokens import Verified, verified_as_sentences, verify
 
 OPEN = Condition('"tickets_ticket"."status" = %s', ("open",))
 
@@ -161,13 +162,13 @@ def test_listed_tokens_are_verified_each_line_once_however_many_a_look(
     rows: Any, target: Target, monkeypatch: pytest.MonkeyPatch, kind: str, lines_a_look: int
 ) -> None:
     monkeypatch.setattr(f"{verify.__module__}.LINES_A_LOOK", lines_a_look)
-    stored = tokens_of(rows)[:3]
+    stored, column = tokens_of(rows)[:3], column_of(target)
     lines = [*stored, str(uuid4()), stored[0], str(uuid4())]
     if kind == "hashes":
         lines = [sha256(line.encode()).hexdigest() for line in lines]
     with reading(target.database) as connection:
-        assert verify(connection, target, listing(target, lines, kind)) == Verified(6, 4)
-        assert verify(connection, target, listing(target, lines[3:4], kind)) == Verified(1, 0)
+        for some, expected in ((lines, Verified(6, 4)), (lines[3:4], Verified(1, 0))):
+            assert verify(connection, column, listing(target, some, kind)) == expected
 
 
 @pytest.mark.parametrize("kind", ["tokens", "hashes"])
@@ -184,7 +185,9 @@ def test_to_verify_may_take_longer_than_the_role_s_limit(
     line = tokens_of(rows)[0]
     line = sha256(line.encode()).hexdigest() if kind == "hashes" else line
     with reading(target.database) as connection:
-        assert verify(connection, target, listing(target, [line], kind)) == Verified(1, 1)
+        assert verify(connection, column_of(target), listing(target, [line], kind)) == Verified(
+            1, 1
+        )
 
 
 def test_to_verify_does_not_wait_long_for_a_locked_table(
@@ -194,12 +197,12 @@ def test_to_verify_does_not_wait_long_for_a_locked_table(
     limit(rows, lock_timeout="60s")
     ask(other, "LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
     with pytest.raises(StatementError, match="55P03"), reading(target.database) as connection:
-        verify(connection, target, listing(target, lines, "tokens"))
+        verify(connection, column_of(target), listing(target, lines, "tokens"))
     other.rollback()
 
 
 def test_a_column_that_is_not_there_is_named(rows: Any, target: Target) -> None:
-    unknown = replace(target, token_column="secret")
+    unknown = replace(column_of(target), column="secret")
     with (
         pytest.raises(NotReadyError, match=r"no column tickets_ticket\.secret yet"),
         reading(target.database) as connection,
@@ -222,6 +225,6 @@ def test_a_sentence_says_how_many_still_open_something(
     target: Target, kind: str, lines: int, valid: int, said: str
 ) -> None:
     listed = listing(target, [f"{uuid4()}" if kind == "tokens" else "0" * 64], kind)
-    assert verified_as_sentence(target, listed, Verified(lines, valid)) == (
+    assert verified_as_sentences(column_of(target), listed, Verified(lines, valid)) == [
         f"tickets.Ticket: leaked.txt {said}"
-    )
+    ]
