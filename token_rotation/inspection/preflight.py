@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from token_rotation.inspection.derived_columns import derived_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.token_probe import token_problems
@@ -49,10 +50,11 @@ class GuardState:
         return bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
 
 
-def inspect(connection: Connection, target: Target) -> GuardState:
+def inspect(connection: Connection, target: Target, *, compares_rows: bool = True) -> GuardState:
     """Inspect columns, triggers, indexes and three trial tokens.
 
-    Driver errors pass through.
+    Also compares some rows' other columns with their tokens, unless told not to: a look every few
+    seconds need not. Driver errors pass through.
     """
     missing = _missing_columns(connection, target)
     if missing is not None:
@@ -61,6 +63,7 @@ def inspect(connection: Connection, target: Target) -> GuardState:
     triggers = trigger_states(target, found)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
+    derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
     return GuardState(
         triggers,
         {name: state for name, (state, _) in indexes.items()},
@@ -69,8 +72,9 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *index_problems(target, indexes),
             *unguarded,
             *token_problems(connection, target),
+            *derived,
         ),
-        warnings=(*exempt, *outdated_triggers(target, found)),
+        warnings=(*exempt, *outdated_triggers(target, found), *doubtful),
     )
 
 

@@ -92,6 +92,8 @@ def _labels(target: Target) -> set[str]:
 def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
     token = _field(model, pair.update.token)
     marker = pair.update.marker
+    columns = _derived_columns(model, pair.update)
+    computed = {column: sql for column, sql in columns.items() if sql is not None}
     return Target(
         label=model._meta.label,
         database=database,
@@ -104,7 +106,16 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         guard_triggers=tuple(
             _guard_trigger(model, each) for each in (*pair, *_retired_triggers(model, pair.update))
         ),
+        derived=tuple(computed),
+        derived_sql=tuple(computed.values()),
+        unrelated=tuple(column for column in columns if column not in computed),
+        revokes=pair.update.revokes,
     )
+
+
+def _derived_columns(model: type[Model], update: UpdateGuard) -> dict[str, str | None]:
+    """Return the declared SQL of each column; None for one that has nothing to do with it."""
+    return {_field(model, name).column: sql for name, sql in update.derived.items()}
 
 
 def _is_constrained(model: type[Model], token: str) -> bool:

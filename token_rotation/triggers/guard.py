@@ -5,7 +5,7 @@ fire in sessions with ``session_replication_role = replica``, nor when logical r
 changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import pgtrigger
@@ -62,7 +62,8 @@ class UpdateGuard(pgtrigger.Trigger):
     an older token back, or claim a rotation that did not happen, keeps the stored token and marker.
     Its other columns are written.
 
-    ``token`` is a field's name. The trigger does not contain ``make_tokens``: see ``guard``.
+    ``token`` is a field's name. The trigger does not contain ``make_tokens``, ``stores_plain`` and
+    ``revokes``: see ``guard``.
     """
 
     name = "guard_update"
@@ -75,11 +76,19 @@ class UpdateGuard(pgtrigger.Trigger):
         token: str,
         marker: Marker,
         make_tokens: str | MakeTokens | None = None,
+        accept: str = "fresh",
+        derived: Mapping[str, str | None] | None = None,
+        stores_plain: bool = False,
+        revokes: bool = False,
         name: str | None = None,
     ) -> None:
         self.token = token
         self.marker = marker
         self.make_tokens = make_tokens
+        self.accept = accept
+        self.derived = dict(derived or {})
+        self.stores_plain = stores_plain
+        self.revokes = revokes
         super().__init__(name=name)
 
     def get_condition(self, model: Model) -> pgtrigger.Condition:
@@ -113,6 +122,10 @@ def guard(
     marker: Marker = "token_rotated_at",
     fresh_token: str | TokenFormat = "gen_random_uuid()",
     make_tokens: str | MakeTokens | None = None,
+    *,
+    accept: str = "fresh",
+    derived: Mapping[str, str | None] | None = None,
+    stores_plain: bool = False,
 ) -> list[pgtrigger.Trigger]:
     """Return both triggers of a token column, for ``Meta.triggers``.
 
@@ -129,7 +142,16 @@ def guard(
     insert, update = (trigger_name(each.name, token) for each in (InsertGuard, UpdateGuard))
     return [
         InsertGuard(token=token, marker=marker, fresh_token=expression, length=length, name=insert),
-        UpdateGuard(token=token, marker=marker, make_tokens=make_tokens, name=update),
+        UpdateGuard(
+            token=token,
+            marker=marker,
+            make_tokens=make_tokens,
+            accept=accept,
+            derived=derived,
+            stores_plain=stores_plain,
+            revokes=isinstance(fresh_token, TokenFormat) and fresh_token.is_unusable,
+            name=update,
+        ),
     ]
 
 

@@ -1,0 +1,162 @@
+"""Find columns that derive from the token, by the rows of the table.
+
+They would still belong to the leaked token after a rotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import psycopg2
+
+from token_rotation.inspection.likeness import (
+    Found,
+    Token,
+    Value,
+    is_password_hash,
+    likeness_of,
+)
+from token_rotation.inspection.problem import Problem
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.selection.target import Target
+from token_rotation.sql import derived_columns as derived_sql
+from token_rotation.sql.tokens import made_from
+
+LIMITS = {"lock_timeout_ms": 1_000, "statement_timeout_ms": 5_000}
+HOW_TO = "docs/how-to/derived-columns.md"
+DECLARE = "python manage.py makemigrations, then migrate, after you declare"
+
+SampledRow = tuple[Token, dict[str, Value]]
+"""A token, and the columns of its row that are filled."""
+
+
+def derived_problems(connection: Connection, target: Target) -> tuple[list[Problem], list[Problem]]:
+    """Return the problems and the warnings about columns that derive from the token.
+
+    It compares up to 1,500 rows, each statement for 5 s at most. What it could not compare is a
+    warning. Driver errors pass through.
+    """
+    columns = connection.rows(derived_sql.columns(), {"table": target.table})
+    stored = [
+        (name, kind, may_read) for name, kind, may_read, is_computed in columns if not is_computed
+    ]
+    kinds = {name: kind for name, kind, may_read in stored if may_read}
+    hidden = [name for name, _, may_read in stored if not may_read]
+    warnings = [_not_compared(target, hidden, "this role may not read them")] if hidden else []
+    try:
+        rows = _sampled_rows(connection, target, kinds)
+        found = [*_likenesses(target, rows), *_declared(connection, target)]
+    except psycopg2.Error as error:
+        if fault_of(error) not in (Fault.TIMED_OUT, Fault.LOCKED):
+            raise
+        return [], [*warnings, _not_compared(target, list(kinds), reason_of(error))]
+    problems = [*_hashes(target, rows), *(each for each in found if _stops(each))]
+    return problems, [*warnings, *(each for each in found if not _stops(each))]
+
+
+def _stops(problem: Problem) -> bool:
+    return ".E" in problem.code
+
+
+def _sampled_rows(
+    connection: Connection, target: Target, kinds: dict[str, str]
+) -> list[SampledRow]:
+    others = [column for column in kinds if column != target.token_column]
+    query = statements.together(
+        statements.LIMIT_STATEMENT, statements.bounded(derived_sql.sample(target, kinds))
+    )
+    return [
+        (
+            Token(_value(token)),
+            {name: _value(each) for name, each in zip(others, values, strict=True) if each},
+        )
+        for token, *values in connection.rows(query, LIMITS)
+    ]
+
+
+def _value(stored: str | memoryview) -> Value:
+    return stored if isinstance(stored, str) else bytes(stored)
+
+
+def _hashes(target: Target, rows: Sequence[SampledRow]) -> Iterator[Problem]:
+    """Yield a problem if the column holds hashes of passwords."""
+    hashes = sum(is_password_hash(token.stored) for token, _ in rows)
+    if hashes and not target.revokes:
+        yield Problem(
+            "token_rotation.E051",
+            f"{target.table}.{target.token_column} holds password hashes in {hashes:,} of "
+            f"{len(rows):,} rows compared: nobody can know the secret of a fresh one. Revoke them "
+            f"instead ({HOW_TO})",
+            f"{DECLARE} guard(..., fresh_token=unusable(), accept='sent') and keep_retired()",
+        )
+
+
+def _likenesses(target: Target, rows: Sequence[SampledRow]) -> Iterator[Problem]:
+    for column in {name: None for _, values in rows for name in values}:
+        if column in target.derived:
+            continue
+        compared = [(token, values[column]) for token, values in rows if column in values]
+        found = likeness_of(compared)
+        if found is not None:
+            yield _derived(target, column, found, len(compared))
+
+
+def _derived(target: Target, column: str, found: Found, compared: int) -> Problem:
+    sentence = (
+        f"{target.table}.{column} holds {found.likeness.what} in {found.rows:,} of {compared:,} "
+        "rows compared"
+    )
+    if column in target.unrelated:
+        return Problem(
+            "token_rotation.W046",
+            f"{sentence}. The model declares that it does not follow the token, so it still "
+            "belongs to the leaked token after a rotation",
+            f"{DECLARE} its SQL in guard(..., derived={{...}}), unless nothing is looked up by it",
+        )
+    if column == target.key_column:
+        return Problem(
+            "token_rotation.E050",
+            f"{sentence}. It is the primary key, which a rotation cannot change",
+            f"{DECLARE} guard(..., derived={{{column!r}: None}}), if nothing is opened by it",
+        )
+    made = found.likeness.sql or "SQL with {token}"
+    return Problem(
+        "token_rotation.E050",
+        f"{sentence}: after a rotation it would still belong to the leaked token ({HOW_TO})",
+        f'{DECLARE} guard(..., derived={{"{column}": "{made}"}})',
+    )
+
+
+def _declared(connection: Connection, target: Target) -> Iterator[Problem]:
+    """Compare each declared SQL with what is stored."""
+    for column, expression in zip(target.derived, target.derived_sql, strict=True):
+        where = f"{target.table}.{column}"
+        mend = f"{DECLARE} the right SQL for {column} in guard(..., derived={{...}})"
+        count = derived_sql.count_different(target, column, made_from(target, expression))
+        query = statements.together(statements.LIMIT_STATEMENT, statements.bounded(count))
+        try:
+            filled, different = connection.row(query, LIMITS) or (0, 0)
+        except (psycopg2.DataError, psycopg2.ProgrammingError) as error:
+            sentence = f"The SQL declared for {where} fails: {reason_of(error)}"
+            yield Problem("token_rotation.E052", sentence, mend)
+            continue
+        if different:
+            code = "token_rotation.E052" if different == filled else "token_rotation.W048"
+            yield Problem(
+                code,
+                f"{where} holds another value than its declared SQL gives in {different:,} of "
+                f"{filled:,} rows compared. A rotation writes what the SQL gives",
+                mend if different == filled else f"{target.whole_command}, which puts them right",
+            )
+
+
+def _not_compared(target: Target, columns: Sequence[str], reason: str) -> Problem:
+    return Problem(
+        "token_rotation.W047",
+        f"{target.table}: {', '.join(columns)} was not compared with the token, so a column that "
+        f"derives from it may be unknown: {reason}",
+        "python manage.py check --database ALIAS, as a role that may read every column",
+    )
