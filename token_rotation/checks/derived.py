@@ -5,7 +5,7 @@ Columns that hold a changed or hashed token, and columns that derive from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
@@ -17,8 +17,9 @@ from token_rotation.checks.stored_values import (
     transforming_methods,
     written_by_save,
 )
-from token_rotation.triggers.guard import GuardPair
+from token_rotation.triggers.guard import GuardPair, UpdateGuard
 from token_rotation.triggers.retired import RefuseRetired
+from token_rotation.triggers.truth_table import Accept
 
 HOW_TO = "docs/how-to/derived-columns.md says more."
 PLAIN = f"If it stores each value as it is given, declare guard(..., stores_plain=True). {HOW_TO}"
@@ -40,8 +41,9 @@ def stored_value_messages(
         for field in token.model._meta.local_concrete_fields
         if field.name not in {token.name, marker}
     ]
-    yield from _of_declaration(model, pair.update.derived, others)
-    undeclared = [field for field in others if field.name not in pair.update.derived]
+    yield from _of_declaration(model, pair.update, others)
+    declared = {*pair.update.derived, *pair.update.unrelated}
+    undeclared = [field for field in others if field.name not in declared]
     for field in self_filling(undeclared):
         kind = type(field)
         yield Error(
@@ -98,7 +100,7 @@ def _of_revocation(
 ) -> Iterator[CheckMessage]:
     listed = getattr(model._meta, "triggers", [])
     keeps = any(isinstance(each, RefuseRetired) and each.token == token.name for each in listed)
-    if pair.update.accept != "sent" or not keeps:
+    if pair.update.accept is not Accept.SENT or not keeps:
         yield Error(
             f"The guard of {token.name} would give new rows an unusable value too.",
             hint=REVOKE,
@@ -116,10 +118,11 @@ def _of_revocation(
 
 
 def _of_declaration(
-    model: type[Model], derived: Mapping[str, str | None], others: list[Field[Any, Any]]
+    model: type[Model], update: UpdateGuard, others: list[Field[Any, Any]]
 ) -> Iterator[CheckMessage]:
     known = {field.name: field for field in others}
-    for name, expression in derived.items():
+    declared: dict[str, str | None] = {**dict.fromkeys(update.unrelated), **update.derived}
+    for name, expression in declared.items():
         wrong = _wrong_with(known.get(name), expression)
         if wrong is not None:
             yield Error(

@@ -21,9 +21,8 @@ def read_back_what_the_guard_stores() -> None:
         for pair in guards_of(getattr(model._meta, "triggers", [])):
             if isinstance(pair.update.marker, Column):
                 read_back(model, pair.update.token)
-            for name, sql in pair.update.derived.items():
-                if sql is not None:
-                    read_back(model, name)
+            for name in pair.update.derived:
+                read_back(model, name)
 
 
 def read_back(model: type[Model], name: str) -> None:

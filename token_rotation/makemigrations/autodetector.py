@@ -21,7 +21,8 @@ from token_rotation.makemigrations.guarded import (
 )
 from token_rotation.makemigrations.parts import take_apart
 from token_rotation.triggers.guard import GuardPair
-from token_rotation.triggers.retired import TABLE_MIGRATION, UnconditionalSql
+from token_rotation.triggers.retired import TABLE_MIGRATION
+from token_rotation.triggers.retired_sql import TABLE
 
 
 def install() -> None:
@@ -125,7 +126,7 @@ def _after_its_table(migration: Migration) -> Migration:
     No field refers to that table.
     """
     triggers = (getattr(each, "trigger", None) for each in migration.operations)
-    if any(isinstance(getattr(each, "sql", None), UnconditionalSql) for each in triggers):
+    if any(TABLE in str(getattr(each, "sql", "")) for each in triggers):
         others = [each for each in migration.dependencies if each != TABLE_MIGRATION]
         _set(migration, dependencies=[*others, TABLE_MIGRATION])
     return migration

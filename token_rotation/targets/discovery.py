@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
+import pgtrigger
 from django.apps import apps
 from django.db.models import Field, Model
 from django.utils.module_loading import import_string
@@ -13,9 +14,9 @@ from django.utils.module_loading import import_string
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
-from token_rotation.triggers.guard import GuardPair, InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.guard import GuardPair, UpdateGuard, guards_of
 from token_rotation.triggers.names import Column
-from token_rotation.triggers.retired import KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KeepMoved, KeepRetired, RefuseRetired
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
@@ -92,8 +93,7 @@ def _labels(target: Target) -> set[str]:
 def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
     token = _field(model, pair.update.token)
     marker = pair.update.marker
-    columns = _derived_columns(model, pair.update)
-    computed = {column: sql for column, sql in columns.items() if sql is not None}
+    derived = pair.update.derived
     return Target(
         label=model._meta.label,
         database=database,
@@ -104,18 +104,14 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         token_source=_token_source(model, pair),
         token_is_unique=token.unique or _is_constrained(model, token.name),
         guard_triggers=tuple(
-            _guard_trigger(model, each) for each in (*pair, *_retired_triggers(model, pair.update))
+            _guard_trigger(model, each)
+            for each in (*pair.triggers, *_retired_triggers(model, pair.update))
         ),
-        derived=tuple(computed),
-        derived_sql=tuple(computed.values()),
-        unrelated=tuple(column for column in columns if column not in computed),
+        derived=tuple(_field(model, name).column for name in derived),
+        derived_sql=tuple(derived.values()),
+        unrelated=tuple(_field(model, name).column for name in pair.update.unrelated),
         revokes=pair.update.revokes,
     )
-
-
-def _derived_columns(model: type[Model], update: UpdateGuard) -> dict[str, str | None]:
-    """Return the declared SQL of each column; None for one that has nothing to do with it."""
-    return {_field(model, name).column: sql for name, sql in update.derived.items()}
 
 
 def _is_constrained(model: type[Model], token: str) -> bool:
@@ -142,19 +138,19 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
     return PythonTokens(make)
 
 
-def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[RefuseRetired | KeepRetired]:
+def _retired_triggers(
+    model: type[Model], update: UpdateGuard
+) -> list[RefuseRetired | KeepRetired | KeepMoved]:
     """Return the triggers that keep this token.
 
     Without them, replaced tokens go unrecorded.
     """
-    kinds = (RefuseRetired, KeepRetired)
+    kinds = (RefuseRetired, KeepRetired, KeepMoved)
     triggers = getattr(model._meta, "triggers", [])
     return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]
 
 
-def _guard_trigger(
-    model: type[Model], trigger: InsertGuard | UpdateGuard | RefuseRetired | KeepRetired
-) -> GuardTrigger:
+def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger) -> GuardTrigger:
     return GuardTrigger(
         name=trigger.get_pgid(cast(Any, model)),
         uri=f"{model._meta.label}:{trigger.name}",
