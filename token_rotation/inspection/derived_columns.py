@@ -57,6 +57,16 @@ def derived_problems(connection: Connection, target: Target) -> tuple[list[Probl
     return problems, [*warnings, *(each for each in found if not _stops(each))]
 
 
+def without_derived(target: Target, outdated: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield a problem if an outdated trigger may not know the declared columns."""
+    if target.derived and outdated:
+        yield Problem(
+            "token_rotation.E053",
+            f"{outdated[0].sentence}, so a rotation may leave {', '.join(target.derived)} behind",
+            outdated[0].mend,
+        )
+
+
 def _stops(problem: Problem) -> bool:
     return ".E" in problem.code
 

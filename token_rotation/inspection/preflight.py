@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from token_rotation.inspection.derived_columns import derived_problems
+from token_rotation.inspection.derived_columns import derived_problems, without_derived
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.token_probe import token_problems
@@ -63,6 +63,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     triggers = trigger_states(target, found)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
+    outdated = tuple(outdated_triggers(target, found))
     derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
     return GuardState(
         triggers,
@@ -73,8 +74,9 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *unguarded,
             *token_problems(connection, target),
             *derived,
+            *without_derived(target, outdated),
         ),
-        warnings=(*exempt, *outdated_triggers(target, found), *doubtful),
+        warnings=(*exempt, *outdated, *doubtful),
     )
 
 
