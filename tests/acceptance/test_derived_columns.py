@@ -308,6 +308,9 @@ def test_hashed_secrets_are_revoked_and_new_ones_are_taken(tmp_path: Path, datab
     assert "2 tokens rotated" in said
     said = project.run("rotate_tokens")
     assert "3 tokens rotated" in said
+    (tmp_path / "leaked").write_text("token\nleaked 0\n")
+    for command in (["verify_tokens", "leaked"], ["rotate_tokens", "--only", "leaked"]):
+        assert "holds hashes" in project.run(*command, fails_with=1)
     assert answers(project, ASK_CLIENTS + BRING_BACK) == [
         "leaked 0",
         "leaked False stale",

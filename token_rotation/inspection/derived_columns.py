@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 
 import psycopg2
 
-from token_rotation.inspection.likeness import (
-    Found,
-    Token,
-    Value,
-    is_password_hash,
-    likeness_of,
+from token_rotation.inspection.derived_findings import (
+    column_derives,
+    not_compared,
+    sql_differs,
+    sql_fails,
+    token_is_hash,
 )
+from token_rotation.inspection.digests import Value
+from token_rotation.inspection.likeness import Token, is_password_hash, likeness_of
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
@@ -26,8 +28,6 @@ from token_rotation.sql import derived_columns as derived_sql
 from token_rotation.sql.tokens import made_from
 
 LIMITS = {"lock_timeout_ms": 1_000, "statement_timeout_ms": 5_000}
-HOW_TO = "docs/how-to/derived-columns.md"
-DECLARE = "python manage.py makemigrations, then migrate, after you declare"
 
 SampledRow = tuple[Token, dict[str, Value]]
 """A token, and the columns of its row that are filled."""
@@ -45,14 +45,14 @@ def derived_problems(connection: Connection, target: Target) -> tuple[list[Probl
     ]
     kinds = {name: kind for name, kind, may_read in stored if may_read}
     hidden = [name for name, _, may_read in stored if not may_read]
-    warnings = [_not_compared(target, hidden, "this role may not read them")] if hidden else []
+    warnings = [not_compared(target, hidden, "this role may not read them")] if hidden else []
     try:
         rows = _sampled_rows(connection, target, kinds)
         found = [*_likenesses(target, rows), *_declared(connection, target)]
     except psycopg2.Error as error:
         if fault_of(error) not in (Fault.TIMED_OUT, Fault.LOCKED):
             raise
-        return [], [*warnings, _not_compared(target, list(kinds), reason_of(error))]
+        return [], [*warnings, not_compared(target, list(kinds), reason_of(error))]
     problems = [*_hashes(target, rows), *(each for each in found if _stops(each))]
     return problems, [*warnings, *(each for each in found if not _stops(each))]
 
@@ -92,16 +92,9 @@ def _value(stored: str | memoryview) -> Value:
 
 
 def _hashes(target: Target, rows: Sequence[SampledRow]) -> Iterator[Problem]:
-    """Yield a problem if the column holds hashes of passwords."""
     hashes = sum(is_password_hash(token.stored) for token, _ in rows)
     if hashes and not target.revokes:
-        yield Problem(
-            "token_rotation.E051",
-            f"{target.table}.{target.token_column} holds password hashes in {hashes:,} of "
-            f"{len(rows):,} rows compared: nobody can know the secret of a fresh one. Revoke them "
-            f"instead ({HOW_TO})",
-            f"{DECLARE} guard(..., fresh_token=unusable(), accept='sent') and keep_retired()",
-        )
+        yield token_is_hash(target, hashes, len(rows))
 
 
 def _likenesses(target: Target, rows: Sequence[SampledRow]) -> Iterator[Problem]:
@@ -111,62 +104,18 @@ def _likenesses(target: Target, rows: Sequence[SampledRow]) -> Iterator[Problem]
         compared = [(token, values[column]) for token, values in rows if column in values]
         found = likeness_of(compared)
         if found is not None:
-            yield _derived(target, column, found, len(compared))
-
-
-def _derived(target: Target, column: str, found: Found, compared: int) -> Problem:
-    sentence = (
-        f"{target.table}.{column} holds {found.likeness.what} in {found.rows:,} of {compared:,} "
-        "rows compared"
-    )
-    if column in target.unrelated:
-        return Problem(
-            "token_rotation.W046",
-            f"{sentence}. The model declares that it does not follow the token, so it still "
-            "belongs to the leaked token after a rotation",
-            f"{DECLARE} its SQL in guard(..., derived={{...}}), unless nothing is looked up by it",
-        )
-    if column == target.key_column:
-        return Problem(
-            "token_rotation.E050",
-            f"{sentence}. It is the primary key, which a rotation cannot change",
-            f"{DECLARE} guard(..., derived={{{column!r}: None}}), if nothing is opened by it",
-        )
-    made = found.likeness.sql or "SQL with {token}"
-    return Problem(
-        "token_rotation.E050",
-        f"{sentence}: after a rotation it would still belong to the leaked token ({HOW_TO})",
-        f'{DECLARE} guard(..., derived={{"{column}": "{made}"}})',
-    )
+            yield column_derives(target, column, found, len(compared))
 
 
 def _declared(connection: Connection, target: Target) -> Iterator[Problem]:
     """Compare each declared SQL with what is stored."""
     for column, expression in zip(target.derived, target.derived_sql, strict=True):
-        where = f"{target.table}.{column}"
-        mend = f"{DECLARE} the right SQL for {column} in guard(..., derived={{...}})"
         count = derived_sql.count_different(target, column, made_from(target, expression))
         query = statements.together(statements.LIMIT_STATEMENT, statements.bounded(count))
         try:
             filled, different = connection.row(query, LIMITS) or (0, 0)
         except (psycopg2.DataError, psycopg2.ProgrammingError) as error:
-            sentence = f"The SQL declared for {where} fails: {reason_of(error)}"
-            yield Problem("token_rotation.E052", sentence, mend)
+            yield sql_fails(target, column, reason_of(error))
             continue
         if different:
-            code = "token_rotation.E052" if different == filled else "token_rotation.W048"
-            yield Problem(
-                code,
-                f"{where} holds another value than its declared SQL gives in {different:,} of "
-                f"{filled:,} rows compared. A rotation writes what the SQL gives",
-                mend if different == filled else f"{target.whole_command}, which puts them right",
-            )
-
-
-def _not_compared(target: Target, columns: Sequence[str], reason: str) -> Problem:
-    return Problem(
-        "token_rotation.W047",
-        f"{target.table}: {', '.join(columns)} was not compared with the token, so a column that "
-        f"derives from it may be unknown: {reason}",
-        "python manage.py check --database ALIAS, as a role that may read every column",
-    )
+            yield sql_differs(target, column, different, filled)

@@ -5,28 +5,25 @@ Pure. It knows parts of a token, its encodings, and common digests of it.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import AnyStr
+
+from token_rotation.inspection.digests import (
+    LEAST_CUT_DIGEST,
+    LEAST_SOURCE,
+    Value,
+    Written,
+    texts_of,
+    written_forms,
+)
 
 SURE_LENGTH = 6  # shorter parts may be equal by chance
 LEAST_LENGTH = 3
 LEAST_DIFFERENT = 3
-LEAST_SOURCE = 8
-LEAST_CUT_DIGEST = 8
-ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
 MASK = "*.…•· "  # around the characters that people may see
 
-Value = str | bytes
-"""A stored value as text; a bytea as bytes."""
-
-_URLSAFE = str.maketrans("+/", "-_")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # As Django, passlib, argon2, bcrypt, crypt(3) and LDAP write the hash of a password.
 _PASSWORD_HASH = re.compile(
     r"(?:pbkdf2_\w+|argon2\w*|bcrypt\w*|scrypt|sha1|sha256|sha512|md5)\$"
@@ -53,28 +50,6 @@ class Found:
 
     likeness: Likeness
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """The ways to write bytes that were made from the token.
-
-    ``sql`` makes the bytes. A digest may be stored without its end or its beginning.
-    """
-
-    what: str
-    sql: str | None
-    is_digest: bool
-    raw: bytes
-    hexadecimal: str
-    base64: tuple[str, str]
-
-    def is_in(self, value: AnyStr, whole: AnyStr) -> bool:
-        """Return True if the value holds all of ``whole``, or is an end of a digest."""
-        if whole in value:
-            return True
-        is_end = whole.startswith(value) or whole.endswith(value)
-        return self.is_digest and is_end and len(value) >= LEAST_CUT_DIGEST
 
 
 class Token:
@@ -129,20 +104,11 @@ class Token:
 
     @cached_property
     def _forms(self) -> tuple[str, ...]:
-        """The token as text, in small letters, with and without dashes."""
-        if isinstance(self.stored, bytes):
-            return (self.stored.hex(),)
-        folded = self.stored.casefold()
-        return (folded, folded.replace("-", "")) if _UUID.fullmatch(folded) else (folded,)
+        return texts_of(self.stored)
 
     @cached_property
-    def _made(self) -> tuple[_Written, ...]:
-        sources = [source for source in _sources(self.stored) if len(source) >= LEAST_SOURCE]
-        return tuple(
-            made
-            for number, source in enumerate(dict.fromkeys(sources))
-            for made in _made_from(source, self.stored if number == 0 else None)
-        )
+    def _made(self) -> tuple[Written, ...]:
+        return written_forms(self.stored)
 
 
 def likeness_of(rows: Sequence[tuple[Token, Value]]) -> Found | None:
@@ -173,40 +139,3 @@ def likeness_of(rows: Sequence[tuple[Token, Value]]) -> Found | None:
 def is_password_hash(value: Value) -> bool:
     """Return True if the value is written as hashes of passwords are."""
     return isinstance(value, str) and _PASSWORD_HASH.match(value) is not None
-
-
-def _sources(stored: Value) -> Iterator[bytes]:
-    """Yield what applications may compute a digest from."""
-    if isinstance(stored, bytes):
-        yield stored
-        yield stored.hex().encode()
-        return
-    yield stored.encode()
-    bare = stored.replace("-", "") if _UUID.fullmatch(stored) else stored
-    yield bare.encode()
-    if _HEX.fullmatch(bare):
-        yield bytes.fromhex(bare)
-    for separator in "_.":  # the secret part of "tk_live_..."
-        yield stored.rpartition(separator)[2].encode()
-
-
-def _made_from(source: bytes, stored: Value | None) -> Iterator[_Written]:
-    """Yield the source itself and its digests; with SQL if it is what is ``stored``."""
-    yield _written("the token", None, source, is_digest=False)
-    for algorithm in ALGORITHMS:
-        digest = hashlib.new(algorithm, source, usedforsecurity=False).digest()
-        sql = None if stored is None else _sql(algorithm, stored)
-        yield _written(f"the {algorithm} of the token", sql, digest, is_digest=True)
-
-
-def _written(what: str, sql: str | None, raw: bytes, *, is_digest: bool) -> _Written:
-    encoded = base64.b64encode(raw).decode().rstrip("=")
-    return _Written(what, sql, is_digest, raw, raw.hex(), (encoded, encoded.translate(_URLSAFE)))
-
-
-def _sql(algorithm: str, stored: Value) -> str | None:
-    """Return SQL that makes the digest's bytes; None if it needs an extension."""
-    token = "{token}" if isinstance(stored, bytes) else "convert_to({token}::text, 'UTF8')"
-    if algorithm == "md5":
-        return f"decode(md5({token}), 'hex')"
-    return None if algorithm == "sha1" else f"{algorithm}({token})"
