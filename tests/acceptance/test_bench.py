@@ -50,7 +50,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """All the other parts, of few recipes, on a server with default settings."""
     return quickly(
         tmp_path_factory.mktemp("parts"),
-        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale", "--vacuum", "--lists"),
+        *("--latency", "--resume", "--inserts", "--bookkeeping", "--derived", "--scale"),
+        *("--vacuum", "--lists"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
 
@@ -135,6 +136,13 @@ def test_going_on_after_a_kill_is_timed_where_a_recipe_can(parts: Findings) -> N
 def test_inserts_are_measured_with_the_guard_and_without(parts: Findings) -> None:
     assert parts["inserts"]["rows_per_second_with_trigger"] > 0
     assert parts["inserts"]["rows_per_second_without"] > 0
+
+
+def test_a_rotation_is_measured_with_a_derived_column_and_without(parts: Findings) -> None:
+    figures = parts["derived"]
+    assert figures["rows_per_second_derived"] > 0
+    assert figures["rows_per_second_plain"] > 0
+    assert figures["rate_derived_to_plain"] > 0
 
 
 def test_bookkeeping_is_timed_by_its_parts(parts: Findings) -> None:

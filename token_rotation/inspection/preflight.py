@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from token_rotation.inspection.derived_columns import derived_problems, without_derived
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.known_damage import damage_warnings
 from token_rotation.inspection.problem import MIGRATE, Problem
@@ -56,10 +57,11 @@ class GuardState:
         return bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
 
 
-def inspect(connection: Connection, target: Target) -> GuardState:
+def inspect(connection: Connection, target: Target, *, compares_rows: bool = True) -> GuardState:
     """Inspect columns, triggers, indexes and three trial tokens.
 
-    Driver errors pass through.
+    Also compares some rows' other columns with their tokens, unless told not to: a look every few
+    seconds need not. Driver errors pass through.
     """
     missing = _missing_columns(connection, target)
     if missing is not None:
@@ -68,6 +70,8 @@ def inspect(connection: Connection, target: Target) -> GuardState:
     triggers = trigger_states(target, found)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
+    outdated = tuple(outdated_triggers(target, found))
+    derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
     return GuardState(
         triggers,
         {name: state for name, (state, _) in indexes.items()},
@@ -76,6 +80,7 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *index_problems(target, indexes),
             *unguarded,
             *token_problems(connection, target),
+<<<<<<< HEAD
             *view_problems(connection, target),
         ),
         warnings=(
@@ -83,6 +88,12 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *outdated_triggers(target, found),
             *damage_warnings(connection, target),
         ),
+=======
+            *derived,
+            *without_derived(target, outdated),
+        ),
+        warnings=(*exempt, *outdated, *doubtful),
+>>>>>>> w-derived
     )
 
 

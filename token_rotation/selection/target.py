@@ -32,6 +32,10 @@ class Target:
     several tokens, the token field's name follows it. ``guard_triggers`` are the insert and the
     update guard, and those that keep retired tokens where a model has them. ``is_only`` is True
     if no other target exists, so commands need no label.
+
+    The guard computes the columns ``derived`` with ``derived_sql``, one each, in which ``{token}``
+    stands for the token. The columns ``unrelated`` are declared not to follow it. With ``revokes``
+    the column holds hashes, and fresh values match nothing.
     """
 
     label: str
@@ -45,6 +49,10 @@ class Target:
     guard_triggers: tuple[GuardTrigger, ...]
     is_only: bool = True
     selection: Selection = EVERY_ROW
+    derived: tuple[str, ...] = ()
+    derived_sql: tuple[str, ...] = ()
+    unrelated: tuple[str, ...] = ()
+    revokes: bool = False
 
     @property
     def command(self) -> str:

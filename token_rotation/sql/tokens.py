@@ -42,3 +42,10 @@ def prefixed_uuid(target: Target) -> sql.Composed:
     version. Each random UUID costs the server a system call or more; a hash costs less.
     """
     return _PREFIXED_UUID.format(table=sql.Identifier(target.table))
+
+
+def made_from(target: Target, expression: str) -> sql.Composed:
+    """The declared SQL of a derived column, over the stored token."""
+    first, *others = (sql.SQL(part.replace("%", "%%")) for part in expression.split("{token}"))
+    token = sql.Identifier(target.token_column)
+    return sql.Composed([first, *(each for other in others for each in (token, other))])

@@ -93,6 +93,7 @@ def _labels(target: Target) -> set[str]:
 def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
     token = _field(model, pair.update.token)
     marker = pair.update.marker
+    derived = pair.update.derived
     return Target(
         label=model._meta.label,
         database=database,
@@ -106,6 +107,10 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
             _guard_trigger(model, each)
             for each in (*pair.triggers, *_retired_triggers(model, pair.update))
         ),
+        derived=tuple(_field(model, name).column for name in derived),
+        derived_sql=tuple(derived.values()),
+        unrelated=tuple(_field(model, name).column for name in pair.update.unrelated),
+        revokes=pair.update.revokes,
     )
 
 

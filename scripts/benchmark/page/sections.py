@@ -8,6 +8,7 @@ from benchmark.page.tables import (
     Table,
     billion_table,
     bookkeeping_table,
+    derived_table,
     http_table,
     inserts_table,
     latency_table,
@@ -65,6 +66,12 @@ SECTIONS = {
         "What the guard costs an INSERT",
         "One INSERT of many rows, which shows the cost at its largest.",
         (inserts_table,),
+    ),
+    "derived": Section(
+        "What a derived column costs",
+        "`rotate_tokens` with one worker. The guard computes the SHA-256 of each fresh token, and "
+        "the rows are as wide without it. The ratio is of neighbours.",
+        (derived_table,),
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
