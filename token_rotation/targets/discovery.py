@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from django.apps import apps
@@ -12,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.guard import GuardPair, InsertGuard, UpdateGuard, guards_of
 from token_rotation.triggers.names import Column
@@ -144,10 +146,14 @@ def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[RefuseRet
 def _guard_trigger(
     model: type[Model], trigger: InsertGuard | UpdateGuard | RefuseRetired | KeepRetired
 ) -> GuardTrigger:
+    compiled = trigger.compile(cast(Any, model))
+    name = trigger.get_pgid(cast(Any, model))
     return GuardTrigger(
-        name=trigger.get_pgid(cast(Any, model)),
+        name=name,
         uri=f"{model._meta.label}:{trigger.name}",
-        digest=trigger.compile(cast(Any, model)).hash,
+        digest=compiled.hash,
+        definition=definition_of(compiled),
+        earlier=partial(earlier_definitions, name),
     )
 
 
