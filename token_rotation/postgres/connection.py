@@ -158,6 +158,17 @@ class Connection:
             self._roll_back()
             raise
 
+    @contextmanager
+    def rolled_back(
+        self, *settings: sql.Composable, values: Values | None = None
+    ) -> Iterator[None]:
+        """Run a transaction as ``transaction`` does, and roll it back."""
+        try:
+            self.change(sql.SQL("; ").join([statements.BEGIN, *settings]), values)
+            yield
+        finally:
+            self._roll_back()
+
     @property
     def notices(self) -> list[str]:
         """The server's notices and warnings since the connection was opened."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.engine.result import Result
-from token_rotation.errors import RotationError, UnyieldingRowsError
+from token_rotation.errors import NotReadyError, RotationError, UnyieldingRowsError
 from token_rotation.options import RotationOptions
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath, look_after
@@ -56,6 +56,8 @@ class Closing:
         Its message says what is safe and what to type. Write the last JSON line.
         """
         self.output.event(summary.end_event(result, None, str(error)))
+        if isinstance(error, NotReadyError):  # it says that nothing was changed
+            return error
         if isinstance(error, UnyieldingRowsError):
             return RotationError(f"{error}, then: {self.to_go_on}")
         said = str(error).rstrip(".")  # libpq's sentences have one of their own

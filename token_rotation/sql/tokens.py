@@ -16,6 +16,15 @@ The server may log the text of a statement that fails. This one does not fail wh
 so no token gets into the log.
 """
 
+
+def keep_made(expression: str) -> sql.Composed:
+    """Make ``made_rows`` tokens on the server, and keep them as KEEP_TOKENS does."""
+    return sql.SQL(
+        "SELECT set_config('token_rotation.tokens', coalesce((SELECT array_agg(({}))::text "
+        "FROM generate_series(1, %(made_rows)s)), '{{}}'), true) IS NULL"
+    ).format(made_by(expression))
+
+
 _PREFIXED_UUID = sql.SQL(
     "overlay(overlay(encode(set_bit(set_bit(substr(sha256("
     "(SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || "
