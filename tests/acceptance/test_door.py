@@ -34,14 +34,19 @@ def server(tmp_path: Path, database_url: str) -> Iterator[WebServer]:
 
 @pytest.fixture
 def tried(
-    manage: Manage, database_url: str, tickets: Any, server: WebServer, tmp_path: Path
+    manage: Manage, database_url: str, tickets: Any, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Tried:
-    """tried(path, *options) asks the site about every leaked token; no output holds one."""
+    """tried(path, *options) asks the site, or a function, about every leaked token.
+
+    No output holds one.
+    """
     leaked = tmp_path / "leaked.txt"
     leaked.write_text(value(tickets, LEAKED))
 
     def run(path: str, *options: str) -> CompletedProcess[str]:
-        through = path if "." in path else f"http://127.0.0.1:{server.port}{path}"
+        through = path
+        if path.startswith("/"):
+            through = f"http://127.0.0.1:{request.getfixturevalue('server').port}{path}"
         done = manage(
             *("verify_tokens", str(leaked), "--through", through, *QUICKLY, *options),
             database_url=database_url,

@@ -20,8 +20,8 @@ from token_rotation.management.verify_flags import (
 from token_rotation.options import ListOptions
 from token_rotation.stop import StopSignal
 from token_rotation.targets.discovery import find_targets
+from token_rotation.verification.door.door_trial import DoorTrial, door_of
 from token_rotation.verification.door.options import DoorOptions
-from token_rotation.verification.door.try_door import try_door
 from token_rotation.verification.everywhere.look_everywhere import look_everywhere
 from token_rotation.verification.everywhere.search import SearchOptions
 from token_rotation.verification.progress_lines import ProgressLines
@@ -38,7 +38,8 @@ class Command(TokenCommand):
     help = (
         "Count the listed tokens that are still valid, or with --retired the retired ones. "
         "--everywhere finds their copies in the database; --through tries them at the application. "
-        "Nothing is written. Exit codes: 0 none is found, 1 error or incomplete, 3 some are."
+        "Nothing is written. Exit codes: 0 none is found, 1 error, 3 some are. "
+        "Where an answer is incomplete, that is an error."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -95,15 +96,14 @@ class Command(TokenCommand):
         self, columns: Sequence[TokenColumn], listed: ListOptions, options: DoorOptions
     ) -> ExitCode:
         stop, output = StopSignal(), self.output()
-        lines = ProgressLines(output.warn)
+        door, lines = door_of(options), ProgressLines(output.warn)
         with (
             opened_tokens(columns, listed) as leak_list,
             stop_on_signal(stop, stopping=STOPPING, aborting=ABORTING),
         ):
             require_tokens(leak_list, "--through")
-            verdict = try_door(
-                columns, leak_list, options, stop=stop, say=output.say, watch=lines.of_the_door
-            )
+            trial = DoorTrial(columns, options, door, stop, output.say, lines.of_the_door)
+            verdict = trial.run(leak_list)
             for sentence in verdict.sentences(leak_list.name):
                 output.say(sentence)
         return _exit_code(some=verdict.some_open, complete=verdict.all_refused)

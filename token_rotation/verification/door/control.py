@@ -24,7 +24,8 @@ def random_token(leak_list: LeakList) -> str:
         return str(uuid4())
     kept = _common_start(some) if len(some) > 1 else ""
     kept = kept if 2 * len(kept) <= len(some[0]) else ""
-    return kept + "".join(_random_like(character, some) for character in some[0][len(kept) :])
+    rests = [text[len(kept) :] for text in some]
+    return kept + "".join(_random_like(character, rests) for character in rests[0])
 
 
 def _random_like(character: str, some: Sequence[str]) -> str:
