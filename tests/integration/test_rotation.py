@@ -246,11 +246,11 @@ def test_batches_are_small_while_others_work_and_large_when_they_do_not(
             sizes.append(event.rotated_rows)
 
     with at_work(tickets):
-        rotation(note, limit_rows=900).run()
+        rotation(note, limit_rows=900, traffic_batch_rows=15).run()
     assert sizes == [15] * 60
     sizes.clear()
     time.sleep(0.3)  # nobody works: sessions at rest for 200 ms are no traffic
-    rotation(note, target_batch_seconds=UNREACHED_SECONDS).run()
+    rotation(note, target_batch_seconds=UNREACHED_SECONDS, traffic_batch_rows=15).run()
     assert max(sizes) >= 1000
     assert_each_token_changed_once(tickets)
 
@@ -260,7 +260,7 @@ def test_a_batch_size_that_was_asked_for_is_kept_while_others_work(
 ) -> None:
     leak(tickets, 1000)
     tickets.cursor().execute("SELECT 'the application at work'")
-    assert rotation(batch_rows=500).run().batches == 2
+    assert rotation(batch_rows=500, traffic_batch_rows=15).run().batches == 2
 
 
 def test_another_rotation_at_work_is_no_traffic(tickets: Any, rotation: RotationFactory) -> None:
@@ -274,7 +274,7 @@ def test_another_rotation_at_work_is_no_traffic(tickets: Any, rotation: Rotation
             if len(sizes) == 1:
                 rotation(limit_rows=10, batch_rows=5).run()
 
-    rotation(note, target_batch_seconds=UNREACHED_SECONDS).run()
+    rotation(note, target_batch_seconds=UNREACHED_SECONDS, traffic_batch_rows=15).run()
     assert max(sizes) >= 1000
     assert_each_token_changed_once(tickets)
 
