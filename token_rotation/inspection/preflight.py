@@ -16,6 +16,7 @@ from token_rotation.inspection.other_triggers import (
     suspect_problems,
     suspect_warnings,
 )
+from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.rules import foreign_tables, rule_problems
 from token_rotation.inspection.sessions import role_problems
@@ -107,6 +108,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *also,
             *doubtful,
             *damage_warnings(connection, target),
+            *partition_problems(connection, target),
         ),
         overruled=bool(overruling),
         to_try=tuple(each.named for each in suspects if not each.overrules),
