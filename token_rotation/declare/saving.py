@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import Any
 
@@ -85,7 +85,6 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
         if not changed:
             return do_update(self, base_qs, using, pk_val, values, *rest)
         wished = [each for each in changed if isinstance(written.get(each.token), Wish)]
-        values = list(_without_markers(values, wished))
         # One transaction: what is read back is what this save stored.
         with transaction.atomic(using=using, savepoint=False):
             try:
@@ -107,16 +106,6 @@ def _quotes_values(error: DataError | IntegrityError) -> bool:
     """Return True if the error's text may hold the token, as a whole row's has."""
     detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
     return isinstance(error, DataError) or detail is not None
-
-
-def _without_markers(values: Sequence[Any], wished: Sequence[GuardedToken]) -> Iterator[Any]:
-    """Yield the values; a wish leaves the marker to the guard.
-
-    With a marker of its own it would look like a rotation that is done.
-    """
-    markers = {each.marker for each in wished}
-    for field, model, value in values:
-        yield field, model, F(field.attname) if field in markers else value
 
 
 def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, key: Any) -> None:
