@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Field, Model, Value
 
 from token_rotation.declare.guarded import GuardedToken, guarded_in, is_absent
 from token_rotation.declare.loaded import LoadedValue, keep_watch
+from token_rotation.declare.quiet_errors import hiding_values
 from token_rotation.declare.wish import Wish, forget_wishes
 from token_rotation.errors import TokenUpdateError
 from token_rotation.notify.announcements import announce
-from token_rotation.postgres.failures import reason_of
 from token_rotation.targets.discovery import target_of
 
 
@@ -87,12 +88,8 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
         wished = [each for each in changed if isinstance(written.get(each.token), Wish)]
         # One transaction: what is read back is what this save stored.
         with transaction.atomic(using=using, savepoint=False):
-            try:
+            with hiding_values() if wished else nullcontext():
                 updated = do_update(self, base_qs, using, pk_val, values, *rest)
-            except (DataError, IntegrityError) as error:
-                if wished and _quotes_values(error):
-                    raise type(error)(reason_of(error)) from None
-                raise
             for each in changed if updated else ():
                 _read_back(self, each, written.get(each.token), using, pk_val)
             if wished and not updated:
@@ -100,12 +97,6 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
         return updated
 
     return _do_update
-
-
-def _quotes_values(error: DataError | IntegrityError) -> bool:
-    """Return True if the error's text may hold the token, as a whole row's has."""
-    detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
-    return isinstance(error, DataError) or detail is not None
 
 
 def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, key: Any) -> None:
