@@ -95,6 +95,13 @@ def wish_without_loading(ticket: Ticket) -> Ticket:
     return made
 
 
+def wish_without_loading_but_related(ticket: Ticket) -> Ticket:
+    made = Ticket(pk=ticket.pk, subject="made", token=SENT, created_at=ticket.created_at)
+    made._state.db = "default"  # as Django does when a related row is assigned
+    made.save(force_update=True)
+    return made
+
+
 def wish_without_loading_by_hand(ticket: Ticket) -> Ticket:
     made = Ticket(pk=ticket.pk, token=SENT)
     made._state.adding = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -276,3 +277,12 @@ def test_a_fields_own_attribute_keeps_working(wishes: Any) -> None:
     kept = stored(loud, "code")
     stale.save()
     assert stored(loud, "code") == kept
+
+
+def test_a_value_gets_its_type_from_the_column(wishes: Any) -> None:
+    spelled = wishes.Spelled.objects.create()
+    before, sent = spelled.code, uuid4()
+    spelled.code = sent
+    spelled.save()
+    assert spelled.code == stored(spelled, "code")
+    assert spelled.code not in {sent, before}

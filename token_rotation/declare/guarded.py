@@ -12,6 +12,7 @@ from django.db.models import Field, Model, Value
 
 from token_rotation.triggers.guard import GuardPair, guards_of
 from token_rotation.triggers.names import Column
+from token_rotation.triggers.truth_table import Accept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,11 +113,11 @@ def _guarded_by(model: type[Model], pair: GuardPair) -> GuardedToken | None:
         guarding=model,
         token=token,
         marker=None if isinstance(marker, Column) else _stored_field(model, marker),
-        accepts_sent=getattr(pair.insert, "accept", "fresh") == "sent",
+        accepts_sent=pair.insert.accept is Accept.SENT,
         derived=tuple(
             field
             for field in token.model._meta.local_concrete_fields
-            if field.name in getattr(pair.insert, "derived", ())
+            if field.name in pair.insert.derived
         ),
     )
 

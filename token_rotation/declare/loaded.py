@@ -94,7 +94,7 @@ class LoadedValue:
     def _is_same(self, value: Any, loaded: Any) -> bool:
         try:
             return bool(self._field.to_python(value) == self._field.to_python(loaded))
-        except ValidationError:
+        except (TypeError, ValidationError, ValueError):
             return False  # Django will say so when it writes the value
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Field, Model, Value
 
 from token_rotation.declare.guarded import GuardedToken, guarded_in, is_absent
 from token_rotation.declare.loaded import LoadedValue, keep_watch
+from token_rotation.declare.quiet_errors import hiding_values
 from token_rotation.declare.wish import Wish, forget_wishes
 from token_rotation.errors import TokenUpdateError
 from token_rotation.notify.announcements import announce
-from token_rotation.postgres.failures import reason_of
 from token_rotation.targets.discovery import target_of
 
 
@@ -85,15 +86,10 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
         if not changed:
             return do_update(self, base_qs, using, pk_val, values, *rest)
         wished = [each for each in changed if isinstance(written.get(each.token), Wish)]
-        values = list(_without_markers(values, wished))
         # One transaction: what is read back is what this save stored.
         with transaction.atomic(using=using, savepoint=False):
-            try:
+            with hiding_values() if wished else nullcontext():
                 updated = do_update(self, base_qs, using, pk_val, values, *rest)
-            except (DataError, IntegrityError) as error:
-                if wished and _quotes_values(error):
-                    raise type(error)(reason_of(error)) from None
-                raise
             for each in changed if updated else ():
                 _read_back(self, each, written.get(each.token), using, pk_val)
             if wished and not updated:
@@ -101,22 +97,6 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
         return updated
 
     return _do_update
-
-
-def _quotes_values(error: DataError | IntegrityError) -> bool:
-    """Return True if the error's text may hold the token, as a whole row's has."""
-    detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
-    return isinstance(error, DataError) or detail is not None
-
-
-def _without_markers(values: Sequence[Any], wished: Sequence[GuardedToken]) -> Iterator[Any]:
-    """Yield the values; a wish leaves the marker to the guard.
-
-    With a marker of its own it would look like a rotation that is done.
-    """
-    markers = {each.marker for each in wished}
-    for field, model, value in values:
-        yield field, model, F(field.attname) if field in markers else value
 
 
 def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, key: Any) -> None:

@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 from django.db.models.sql.subqueries import UpdateQuery
 
 from token_rotation.declare.guarded import GuardedToken, guarded_of, is_absent
+from token_rotation.declare.quiet_errors import hide_values_of
 from token_rotation.declare.wish import Wish
 from token_rotation.errors import TokenUpdateError
 
@@ -34,6 +35,8 @@ def _refusing(add_update_values: Callable[..., None]) -> Callable[..., None]:
         for guarded in guarded_of(self.get_meta().model):
             for name in {guarded.token.name, guarded.token.attname} & values.keys():
                 values = {**values, name: _update_value(guarded, values[name])}
+                if isinstance(values[name], Wish):
+                    hide_values_of(self)
         return add_update_values(self, values)
 
     return _add_update_values

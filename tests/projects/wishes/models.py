@@ -103,6 +103,22 @@ class Link(models.Model):  # noqa: DJ008
         ]
 
 
+class SpelledField(models.UUIDField):  # type: ignore[type-arg]
+    """A field that sends its values as text, of which PostgreSQL must find the type."""
+
+    def get_db_prep_value(self, value: Any, *_: Any, **__: Any) -> Any:
+        return None if value is None else str(value)
+
+
+class Spelled(models.Model):  # noqa: DJ008
+    code = SpelledField(unique=True, db_default=RandomUUID())
+    code_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes: ClassVar = [PendingIndex("code_rotated_at")]
+        triggers: ClassVar = guard("code", "code_rotated_at")
+
+
 class LoudField(models.CharField):  # type: ignore[type-arg]
     """A field whose values go through a data descriptor of its own."""
 
