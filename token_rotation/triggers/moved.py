@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from token_rotation.triggers.columns import GuardedColumns
-from token_rotation.triggers.retired_sql import retired_hash
+from token_rotation.triggers.retired_sql import token_hash
 
 SETTING = "token_rotation.moved"
 _NO_TOKEN = "repeat('-', 64)"
@@ -63,5 +63,5 @@ def _key(row: str, columns: GuardedColumns) -> str:
 
 def _token(row: str, columns: GuardedColumns) -> str:
     # In parentheses: in an IF of PL/pgSQL the first THEN outside of any ends the condition.
-    digest = f"encode({retired_hash(row, columns)}, 'hex')"
+    digest = f"encode({token_hash(row, columns)}, 'hex')"
     return f"(CASE WHEN {columns.present(row)} THEN {digest} ELSE {_NO_TOKEN} END)"

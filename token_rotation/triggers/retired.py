@@ -1,7 +1,7 @@
 """Triggers that let no replaced token come back.
 
-They keep a hash of each. Both use the table of ``RetiredToken``. So every role that writes tokens
-needs SELECT and INSERT on it, and its migration comes before theirs.
+They keep a hash of each, in the table of ``RetiredToken``. So every role that writes tokens
+needs SELECT and INSERT on it, and the migration of its functions comes before theirs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from token_rotation.triggers.bodies import as_stored, is_wish, warning
 from token_rotation.triggers.columns import GuardedColumns
 from token_rotation.triggers.moved import forget_move, replaced_in_a_move
 from token_rotation.triggers.names import Marker, trigger_name
-from token_rotation.triggers.retired_sql import TABLE, is_retired, retired_hash
+from token_rotation.triggers.retired_sql import hash_or_null, is_retired, retire
 from token_rotation.triggers.truth_table import Said
-
-TABLE_MIGRATION = ("token_rotation", "0001_retired_token")
 
 
 class _OnANewToken(OfAToken):
@@ -66,19 +64,8 @@ class KeepRetired(_OnANewToken):
 
     def get_func(self, model: Model) -> str:
         columns = self.columns(model)
-        retired = is_retired("NEW", columns)
-        # One statement for both: each statement costs as much as its look-up.
-        return (
-            f"INSERT INTO {TABLE} (hash, source, retired_at)"
-            f" SELECT {retired_hash('OLD', columns)}, '{_source(model, columns)}',"
-            " clock_timestamp()"
-            f" WHERE {columns.present('OLD')} AND NOT {retired}"
-            " ON CONFLICT (hash) DO NOTHING;"
-            f" IF NOT FOUND AND {retired} THEN"
-            " RAISE EXCEPTION USING ERRCODE = 'serialization_failure',"
-            f" MESSAGE = '{Said.RETIRED_MEANWHILE}'; END IF;"
-            " RETURN NULL;"
-        )
+        replaced = hash_or_null("OLD", columns)
+        return f"{retire(replaced, _source(model, columns), columns)} RETURN NULL;"
 
 
 class KeepMoved(OfAToken):
@@ -95,11 +82,7 @@ class KeepMoved(OfAToken):
     def get_func(self, model: Model) -> str:
         columns = self.columns(model)
         was_replaced, replaced_hash = replaced_in_a_move(columns)
-        row = f"{replaced_hash}, '{_source(model, columns)}', clock_timestamp()"
-        keep = (
-            f"INSERT INTO {TABLE} (hash, source, retired_at) SELECT {row}"
-            " ON CONFLICT (hash) DO NOTHING;"
-        )
+        keep = retire(replaced_hash, _source(model, columns), columns)
         return f"IF {was_replaced} THEN {keep} {forget_move(columns)} END IF; RETURN NEW;"
 
 
@@ -108,8 +91,8 @@ def keep_retired(
 ) -> list[pgtrigger.Trigger]:
     """Return the triggers, to add to ``guard()`` of the token.
 
-    They belong in the same ``Meta.triggers``. Their migration must depend on ``TABLE_MIGRATION``;
-    ``makemigrations`` writes that. ``partitioned`` as for ``guard``.
+    They belong in the same ``Meta.triggers``. Their migration must depend on
+    ``FUNCTIONS_MIGRATION``; ``makemigrations`` writes that. ``partitioned`` as for ``guard``.
     """
     kinds = (RefuseRetired, KeepRetired, KeepMoved)[: 3 if partitioned else 2]
     names = retired_names(token)
@@ -126,5 +109,6 @@ def retired_names(token: str) -> tuple[str, ...]:
 
 
 def _source(model: Model, columns: GuardedColumns) -> str:
+    """Name the column, as a literal."""
     source = f"{model._meta.db_table}.{columns.token[1:-1]}"
-    return source.replace("'", "''")
+    return "'{}'".format(source.replace("'", "''"))
