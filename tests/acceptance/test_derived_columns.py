@@ -255,6 +255,7 @@ for n in range(5):
         authorization_grant_type="client-credentials", name=str(n))
 """
 ASK_CLIENTS = """
+from django.db import IntegrityError
 from oauth2_provider.models import Application
 from oauth2_provider.oauth2_validators import OAuth2Validator
 accepts = OAuth2Validator()._check_secret
@@ -271,9 +272,12 @@ import json, pathlib
 hashes = json.loads(pathlib.Path("kept.json").read_text())
 stale = clients[0]
 stale.name, stale.client_secret = "stale", hashes[0]
-stale.save()
+try:
+    stale.save()
+except IntegrityError as error:
+    print("refused", hashes[0] in str(error))
 stored = Application.objects.get(pk=stale.pk)
-print("leaked", accepts("leaked 0", stored.client_secret), stored.name)
+print("leaked", accepts("leaked 0", stored.client_secret))
 new = Application.objects.create(client_secret="new", client_type="confidential",
     authorization_grant_type="client-credentials")
 print("new", accepts("new", Application.objects.get(pk=new.pk).client_secret))
@@ -311,8 +315,10 @@ def test_hashed_secrets_are_revoked_and_new_ones_are_taken(tmp_path: Path, datab
     (tmp_path / "leaked").write_text("token\nleaked 0\n")
     for command in (["verify_tokens", "leaked"], ["rotate_tokens", "--only", "leaked"]):
         assert "holds hashes" in project.run(*command, fails_with=1)
-    assert answers(project, ASK_CLIENTS + BRING_BACK) == [
+    said = answers(project, ASK_CLIENTS + BRING_BACK)
+    assert "refused True" not in said
+    assert [line for line in said if line != "refused False"] == [
         "leaked 0",
-        "leaked False stale",
+        "leaked False",
         "new True",
     ]

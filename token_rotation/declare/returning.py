@@ -12,7 +12,7 @@ from token_rotation.triggers.guard import guards_of
 from token_rotation.triggers.names import Column
 
 
-def read_back_what_the_guard_stores() -> None:
+def read_back_foreign_tokens() -> None:
     """Call ``read_back`` for derived columns, and for tokens of other apps.
 
     The marker of other apps' models is not a field of their own.
