@@ -46,13 +46,17 @@ def child(tickets: Any) -> str:
 
 
 @pytest.fixture
-def partitioned(tickets: Any, target: Target) -> Target:
+def partitioned(tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
     from tickets.models import Ticket  # noqa: PLC0415  (after Django was set up)
+    from token_rotation import guard  # noqa: PLC0415
+    from token_rotation.targets.discovery import targets_of  # noqa: PLC0415
 
+    monkeypatch.setattr(Ticket._meta, "triggers", guard(partitioned=True))
     tickets.cursor().execute(PARTITIONED)
-    for trigger in Ticket._meta.triggers:  # type: ignore[attr-defined]
+    for trigger in guard(partitioned=True):
         tickets.cursor().execute(str(trigger.compile(Ticket).install_sql))
-    return replace(target, token_is_unique=False)
+    (found,) = targets_of(Ticket, target.database)
+    return replace(found, token_is_unique=False)
 
 
 def codes(state: GuardState) -> list[str]:

@@ -14,6 +14,7 @@ from token_rotation.inspection.other_triggers import (
     suspect_problems,
     suspect_warnings,
 )
+from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.rules import foreign_tables, rule_problems
 from token_rotation.inspection.sessions import role_problems
@@ -86,7 +87,13 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *unguarded,
             *token_problems(connection, target),
         ),
-        warnings=(*exempt, *outdated_triggers(guards), *suspect_warnings(suspects, target), *also),
+        warnings=(
+            *exempt,
+            *outdated_triggers(guards),
+            *suspect_warnings(suspects, target),
+            *also,
+            *partition_problems(connection, target),
+        ),
         overruled=bool(overruling),
         to_try=tuple(each.named for each in suspects if not each.overrules),
     )
