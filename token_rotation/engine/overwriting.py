@@ -25,7 +25,8 @@ def try_others(target: Target, pool: WorkerPool) -> list[str]:
 
 
 def _try_on(worker: Worker, target: Target) -> list[str]:
-    suspects = find_suspects(read_tree(worker.connection, target), target)
+    tree = read_tree(worker.connection, target, with_conditions=False)
+    suspects = find_suspects(tree, target)
     for problem in try_suspects(worker.connection, target, suspects):
         raise NotReadyError((f"{problem.sentence}. Nothing was changed. Run: {problem.mend}",))
     return [each.named for each in suspects]

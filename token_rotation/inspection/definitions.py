@@ -42,10 +42,10 @@ class Comparison:
             yield "SECURITY DEFINER of its function"
         if _normal(function.settings) != _normal(declared.function.settings):
             yield "SET of its function"
-        for helper in declared.helpers:
-            stored = self._helper(helper.signature)
-            if stored is None or not _same_code(stored, helper):
-                yield f"the function {_bare(helper)}"
+        for versions in declared.helpers:
+            stored = self._helper(versions[0].signature)
+            if stored is None or not any(_same_code(stored, each) for each in versions):
+                yield f"the function {_bare(versions[0])}"
 
     def _in_trigger(self, found: FoundTrigger, declared: TriggerDefinition) -> Iterator[str]:
         shape = (found.timing, found.events, found.level)

@@ -80,7 +80,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     missing = _missing_columns(connection, target)
     if missing is not None:
         return GuardState({}, {}, (missing,))
-    tree = read_tree(connection, target)
+    tree = read_tree(connection, target, with_conditions=True)
     guards = guard_on(tree, target, Comparison(connection, target))
     suspects = find_suspects(tree, target)
     overruling, also = _overruling(connection, target, tree)

@@ -85,15 +85,16 @@ class Tree:
         return [each.oid for each in self.relations]
 
 
-def read_tree(connection: Connection, target: Target) -> Tree:
+def read_tree(connection: Connection, target: Target, *, with_conditions: bool) -> Tree:
     """Read the tree, with its BEFORE triggers and the guard's.
 
-    Driver errors pass through.
+    Without their conditions it waits for no lock. Driver errors pass through.
     """
     rows = connection.rows(tree_sql.relations(), {"table": target.table})
     relations = {oid: Relation(oid, *rest) for oid, *rest in rows}
     names = [trigger.name for trigger in target.guard_triggers]
-    found = connection.rows(tree_sql.triggers(), {"relations": list(relations), "names": names})
+    query = tree_sql.triggers(with_conditions=with_conditions)
+    found = connection.rows(query, {"relations": list(relations), "names": names})
     functions = read_functions(connection, {oid for _, _, oid, *_ in found})
     triggers = (
         FoundTrigger(

@@ -55,11 +55,13 @@ def trigger_states(guards: Iterable[GuardOnRelation]) -> dict[str, str]:
 def trigger_problems(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
     """Yield problems that stop a rotation.
 
-    They are triggers that are missing, disabled, or do something else.
+    They are triggers that are missing, disabled, or do something else. A partition has what its
+    parent has, so a missing one is told of the parent alone.
     """
     groups: dict[tuple[str, str, bool], list[GuardOnRelation]] = {}
     for each in guards:
-        if each.state != "enabled":
+        follows = each.state == "missing" and each.relation.is_partition and not each.is_root
+        if each.state != "enabled" and not follows:
             groups.setdefault((each.trigger.uri, each.state, each.is_root), []).append(each)
     for (_, state, _), group in groups.items():
         yield _PROBLEMS[state](group)

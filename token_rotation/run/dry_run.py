@@ -28,6 +28,8 @@ def dry_run(
     if leak_list is not None and pending.listed is not None:
         output.say(summary.list_as_sentence(leak_list, pending.listed))
     output.say(summary.plan_as_sentence(target, options, pending.count))
+    if pending.to_try:
+        output.say(summary.trial_as_sentence(target, pending.to_try))
     if pending.count.rows:
         return False
     verdict = verify(

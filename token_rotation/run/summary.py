@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from token_rotation import wording
@@ -106,6 +107,15 @@ def plan_as_sentence(target: Target, options: RotationOptions, pending: PendingC
         f"{wording.count(pending.rows, is_estimate=pending.is_estimate)} pending rows in "
         f"batches {size}, {options.workers} at a time, on up to {options.most_connections} "
         "connections. Guard and indexes are in order. Nothing was written."
+    )
+
+
+def trial_as_sentence(target: Target, triggers: Sequence[str]) -> str:
+    """Say what a rotation would try before it begins."""
+    return (
+        f"{target.label}: would first write one row and insert it again, and roll both back, to "
+        f"see if {' or '.join(triggers)} overwrites tokens; and would check each batch before it "
+        "commits."
     )
 
 

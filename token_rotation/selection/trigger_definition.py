@@ -25,7 +25,7 @@ class TriggerDefinition:
     """A trigger as SQL creates it.
 
     ``events`` are "INSERT", "UPDATE" or "DELETE"; ``condition`` is the SQL of its WHEN, "" for
-    none. ``helpers`` are the other functions that are created with it.
+    none. ``helpers`` are the functions that it calls, each in the versions that releases created.
     """
 
     function: FunctionDefinition
@@ -33,7 +33,7 @@ class TriggerDefinition:
     events: frozenset[str]
     level: str
     condition: str = ""
-    helpers: tuple[FunctionDefinition, ...] = ()
+    helpers: tuple[tuple[FunctionDefinition, ...], ...] = ()
 
     def statement(self, name: str, relation: str) -> str:
         """Return the SQL that creates the trigger on a relation."""

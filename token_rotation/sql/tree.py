@@ -26,23 +26,24 @@ def relations() -> sql.SQL:
     )
 
 
-def triggers() -> sql.SQL:
+def triggers(*, with_conditions: bool) -> sql.Composed:
     """The BEFORE triggers of ``relations``, and those of ``names``.
 
     Oids of relation, trigger and function; name; pg_trigger.tgenabled (O fires for ordinary
     sessions, A always, R only for replication, D never) and tgtype; True if it is a copy of the
-    parent's; True if it fires for some columns only; arguments; comment; and the statement that
-    creates it where it has a condition of its own.
+    parent's; True if it fires for some columns only; arguments; comment; and, ``with_conditions``,
+    the statement that creates it where it has a condition of its own. That alone waits for locks.
     """
+    statement = "pg_get_triggerdef(t.oid)" if with_conditions else "NULL"
     return sql.SQL(
         "SELECT t.tgrelid::bigint, t.oid::bigint, t.tgfoid::bigint, t.tgname::text, "
         "t.tgenabled::text, t.tgtype::int, t.tgparentid <> 0, t.tgattr::text <> '', "
         "encode(t.tgargs, 'escape'), obj_description(t.oid, 'pg_trigger'), "
-        "CASE WHEN t.tgqual IS NOT NULL AND t.tgparentid = 0 THEN pg_get_triggerdef(t.oid) END "
+        "CASE WHEN t.tgqual IS NOT NULL AND t.tgparentid = 0 THEN {statement} END "
         "FROM pg_trigger t WHERE t.tgrelid = ANY(%(relations)s::oid[]) "
         "AND (NOT t.tgisinternal OR t.tgparentid <> 0) "
         "AND (t.tgtype & 2 <> 0 OR t.tgname = ANY(%(names)s::name[]))"
-    )
+    ).format(statement=sql.SQL(statement))
 
 
 def functions() -> sql.SQL:

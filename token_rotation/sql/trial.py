@@ -44,10 +44,15 @@ def columns() -> sql.SQL:
 
 
 def lock_pending_row(target: Target, relation: str, *, only: bool) -> sql.Composed:
-    """Lock a pending row that nobody else locks, and return its key."""
+    """Lock a pending row that nobody else locks, and return its key.
+
+    Not one whose marker lies in the future: that takes two steps to rotate.
+    """
     return sql.SQL(
-        "SELECT {key} FROM {relation} WHERE {pending} ORDER BY {key} LIMIT 1 FOR UPDATE SKIP LOCKED"
+        "SELECT {key} FROM {relation} WHERE {pending} AND coalesce({marker} <= clock_timestamp(), "
+        "true) ORDER BY {key} LIMIT 1 FOR UPDATE SKIP LOCKED"
     ).format(
+        marker=sql.Identifier(target.marker_column),
         key=sql.Identifier(target.key_column),
         relation=_relation(target, relation, only=only),
         pending=pending(target, KeyRange()),

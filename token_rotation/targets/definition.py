@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from typing import Any
 
+from django.db.migrations import RunSQL
 from django.db.migrations.loader import MigrationLoader
 from pgtrigger.compiler import Trigger
 
+from token_rotation import migrations as library_migrations
 from token_rotation.selection.trigger_definition import FunctionDefinition, TriggerDefinition
 
 _FUNCTION = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?FUNCTION\s+(?P<name>[^\s(]+)\s*\((?P<arguments>[^)]*)\)\s*"
-    r"(?P<before>RETURNS\b.*?)\bAS\s+(?P<quote>\$\w*\$)(?P<body>.*?)(?P=quote)(?P<after>[^;]*);",
+    r"(?P<before>RETURNS\b.*?)\bAS\s+(?P<quote>\$\w*\$)(?P<body>.*?)(?P=quote)(?P<after>[^;]*)(?:;|$)",
     re.DOTALL | re.IGNORECASE,
 )
 _TRIGGER = re.compile(
@@ -49,7 +54,7 @@ def definition_of(trigger: Trigger) -> TriggerDefinition:
         events=frozenset(re.split(r"\s+OR\s+", found["events"].upper())),
         level=found["level"].upper(),
         condition=" ".join((found["condition"] or "").split()),
-        helpers=tuple(functions.values()),
+        helpers=(*((each,) for each in functions.values()), *_called_by(function)),
     )
 
 
@@ -59,6 +64,24 @@ def earlier_definitions(name: str) -> tuple[TriggerDefinition, ...]:
     ``name`` is the trigger's in the database. Loads every migration, once.
     """
     return tuple(definition_of(each) for each in _of_migrations() if each.sql.pgid == name)
+
+
+def _called_by(function: FunctionDefinition) -> Iterator[tuple[FunctionDefinition, ...]]:
+    """Return the library's functions that a body calls, in all their versions."""
+    for name, versions in _library_functions().items():
+        if re.search(rf"\b{name}\(", function.body):
+            yield versions
+
+
+@cache
+def _library_functions() -> dict[str, tuple[FunctionDefinition, ...]]:
+    found: dict[str, tuple[FunctionDefinition, ...]] = {}
+    for module in pkgutil.iter_modules(library_migrations.__path__, "token_rotation.migrations."):
+        for operation in import_module(module.name).Migration.operations:
+            text = operation.sql if isinstance(operation, RunSQL) else ""
+            for created in _FUNCTION.finditer(str(text)):
+                found[created["name"]] = (*found.get(created["name"], ()), _function(created))
+    return found
 
 
 @cache
