@@ -54,7 +54,7 @@ def test_without_a_read_a_report_names_the_operation_that_verified_last(
     done, text = report(target, "text")
     assert not done
     assert "none pending by the index; never verified" in text
-    assert "next              python manage.py rotate_tokens --report --exact" in text
+    assert f"next              {target.command} --report --exact" in text
 
     tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id = 1")
     assert rotate(target) is True
