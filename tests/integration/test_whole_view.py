@@ -184,8 +184,10 @@ def shadowed(tickets: Any, target: Target, role: str) -> str:
         ('ALTER DATABASE "{name}" SET search_path = public, shadow', "a session that has shadow"),
         ("CREATE ROLE {app}; ALTER ROLE {app} SET search_path = shadow", "the role {app}"),
         (
-            "CREATE ROLE {app} LOGIN; CREATE SCHEMA {app};"
-            "CREATE TABLE {app}.tickets_ticket (LIKE tickets_ticket)",
+            (
+                "CREATE ROLE {app} LOGIN; CREATE SCHEMA {app};"
+                "CREATE TABLE {app}.tickets_ticket (LIKE tickets_ticket)"
+            ),
             "the role {app}",
         ),
     ],

@@ -16,6 +16,7 @@ from token_rotation.reporting.evidence_file import EvidenceFile
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 
+KIND = "rotation of leaked tokens"
 DISTRIBUTION = "django-token-rotation"
 
 STILL_HOLDING = {
@@ -77,7 +78,7 @@ class Evidence:
 def document(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the evidence of all targets."""
     return {
-        "evidence": "rotation of leaked tokens",
+        "evidence": KIND,
         "program": DISTRIBUTION,
         "version": __version__,
         "user": _user(),

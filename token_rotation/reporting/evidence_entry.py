@@ -71,6 +71,7 @@ def make_entry(
         "looked_at": now.isoformat() if isinstance(now, datetime) else None,
         "command": target.command,
         "selection": shlex.join(target.selection.cli_args) or None,
+        "selected": target.selection.as_input(),
         "options": None if options is None else asdict(options),
         "rotation": None if result is None else result_values(result),
         "complete": verdict.nothing_pending and guard.holds,
