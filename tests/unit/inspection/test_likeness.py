@@ -69,7 +69,7 @@ def test_one_value_of_a_usual_form_is_enough(token: Value, value: Value, what: s
 
 @pytest.mark.parametrize(
     "value",
-    ["", "open", "tk", "a note about nothing", secrets.token_hex(32), b"\xff\x00\x01", b""],
+    ["", "open", "tk", "a note about nothing", sha("sha256", b"another"), b"\xff\x00\x01", b""],
 )
 def test_what_has_nothing_to_do_with_the_token_is_nothing(value: Value) -> None:
     assert likeness_of([(Token(TEXT), value)]) is None
