@@ -110,6 +110,27 @@ def test_a_child_changes_the_token_in_its_parents_table(wishes: Any, heard: list
     assert heard == [("wishes.Device", (camera.pk,))]
 
 
+def test_a_childs_own_token_and_its_parents_are_each_changed_once(
+    wishes: Any, heard: list[Any]
+) -> None:
+    camera = wishes.Camera.objects.create(name="door", lens="wide", secret=SENT)
+    sent = uuid4()
+    camera.secret, camera.pin = SENT, sent
+    with CaptureQueriesContext(connection) as queries:
+        camera.save()
+    assert (camera.secret, camera.pin) == stored(camera, "secret", "pin")
+    assert not {SENT, sent} & {camera.secret, camera.pin}
+    assert heard == [("wishes.Device", (camera.pk,)), ("wishes.Camera", (camera.pk,))]
+    said = [query["sql"].split()[0] for query in queries]
+    assert said == ["BEGIN", "UPDATE", "SELECT", "UPDATE", "SELECT", "COMMIT"]
+    heard.clear()
+    before = (camera.secret, camera.pin)
+    camera.rotate_token()
+    assert (camera.secret, camera.pin) == stored(camera, "secret", "pin")
+    assert not set(before) & {camera.secret, camera.pin}
+    assert sorted(heard) == [("wishes.Camera", (camera.pk,)), ("wishes.Device", (camera.pk,))]
+
+
 def test_a_childs_stale_save_is_refused(wishes: Any) -> None:
     camera = wishes.Camera.objects.create(name="door", lens="wide", secret=SENT)
     device = wishes.Device.objects.get(pk=camera.pk)

@@ -40,9 +40,15 @@ class Device(RotatesToken):
 
 
 class Camera(Device):
-    """A child with a table of its own; the secret is in its parent's."""
+    """A child with a table and a token of its own; the secret is in its parent's."""
 
     lens = models.CharField(max_length=40)
+    pin = models.UUIDField(unique=True, db_default=RandomUUID())
+    pin_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes: ClassVar = [PendingIndex("pin_rotated_at")]
+        triggers: ClassVar = guard("pin", "pin_rotated_at")
 
 
 class OldDevice(Device):
