@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.inspection.indexes import index_problems, read_indexes
+from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.token_probe import token_problems
 from token_rotation.inspection.triggers import (
@@ -70,7 +71,11 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *unguarded,
             *token_problems(connection, target),
         ),
-        warnings=(*exempt, *outdated_triggers(target, found)),
+        warnings=(
+            *exempt,
+            *outdated_triggers(target, found),
+            *partition_problems(connection, target),
+        ),
     )
 
 
