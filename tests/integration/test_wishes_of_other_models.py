@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from django.db.models import F
 from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
@@ -307,3 +308,21 @@ def test_a_value_gets_its_type_from_the_column(wishes: Any) -> None:
     spelled.save()
     assert spelled.code == stored(spelled, "code")
     assert spelled.code not in {sent, before}
+
+
+def test_another_columns_value_is_a_wish_too(wishes: Any) -> None:
+    draft = wishes.Draft.objects.create()
+    before, spare = draft.code, draft.spare
+    draft.code = F("spare")
+    draft.save()
+    assert draft.code == stored(draft, "code")
+    assert draft.code not in {before, spare}
+
+
+def test_a_save_that_hides_its_row_reads_the_token_back(wishes: Any) -> None:
+    draft = wishes.Draft.objects.create()
+    before, sent = draft.code, uuid4()
+    draft.code, draft.gone = sent, True
+    draft.save()
+    assert draft.code == wishes.Draft.everything.get(pk=draft.pk).code
+    assert draft.code not in {before, sent}

@@ -8,17 +8,18 @@ from functools import partial, wraps
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Field, Model, Value
+from django.db.models import Field, Model, QuerySet, Value
 
 from token_rotation.declare.guarded import GuardedToken, guarded_in, is_absent
 from token_rotation.declare.loaded import LoadedValue, keep_watch
 from token_rotation.declare.quiet_errors import hiding_values
-from token_rotation.declare.wish import Wish, forget_wishes
+from token_rotation.declare.wish import AsStored, Wish, forget_wishes
 from token_rotation.errors import TokenUpdateError
 from token_rotation.notify.announcements import announce
 from token_rotation.signals import tokens_rotated
 from token_rotation.targets.discovery import target_of
 
+_NOTHING = AsStored("")
 _READS_BACK = "token_rotation_reads_back"
 
 
@@ -51,7 +52,7 @@ def _kept(
     """Return the value to save; if it is the loaded one, the stored value."""
     value = pre_save(instance, add)
     if _is_of_an_update(field, instance, add) and watched.is_loaded(instance, value):
-        return F(field.attname)
+        return AsStored(field.attname)
     return value
 
 
@@ -64,7 +65,8 @@ def _wished(
 ) -> Any:
     """Return the token to save: the stored one, an absent one or a wish."""
     value = _kept(field, watched, pre_save, instance, add)
-    if isinstance(value, F) or is_absent(value) or not _is_of_an_update(field, instance, add):
+    is_left = isinstance(value, AsStored) or is_absent(value)
+    if is_left or not _is_of_an_update(field, instance, add):
         return value
     return Wish(field, value)
 
@@ -94,7 +96,7 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
         changed = [
             each
             for each in guarded_in(base_qs.model)
-            if any(not isinstance(written.get(field, F("")), F) for field in each.tracked)
+            if any(not isinstance(written.get(field, _NOTHING), AsStored) for field in each.tracked)
         ]
         if not changed:
             return do_update(self, base_qs, using, pk_val, values, *rest)
@@ -119,7 +121,8 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
     Raises TokenUpdateError if the guard did not carry the wish out.
     """
     fields = (*guarded.tracked, *guarded.derived)
-    row = guarded.table_model._base_manager.using(using).filter(pk=key)  # noqa: SLF001
+    # No manager: one that hides rows may hide this one since the save.
+    row: QuerySet[Any] = QuerySet(guarded.table_model, using=using).filter(pk=key)
     names = (field.attname for field in fields)
     wish = sent if isinstance(sent, Wish) else None
     *stored, is_standing = row.values_list(*names, wish.standing() if wish else Value(False)).get()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connections
-from django.db.models import BooleanField, Expression, Value
+from django.db.models import BooleanField, Expression, F, Value
 from django.db.models.expressions import DatabaseDefault
 
 from token_rotation.triggers.bodies import WISH
@@ -18,6 +18,10 @@ _FROM_SENT = (
     "FROM (SELECT CASE WHEN true THEN {value} ELSE {column} END AS token OFFSET 0) "
     "AS token_rotation_sent"
 )
+
+
+class AsStored(F):
+    """The stored value of a field, so that an UPDATE leaves it alone."""
 
 
 class _OfASentToken(Expression):

@@ -51,6 +51,28 @@ class Camera(Device):
         triggers: ClassVar = guard("pin", "pin_rotated_at")
 
 
+class Kept(models.Manager["Draft"]):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(gone=False)
+
+
+class Draft(models.Model):  # noqa: DJ008
+    """A row that its manager hides once it is gone; a column holds another token."""
+
+    gone = models.BooleanField(default=False)
+    spare = models.UUIDField(default=uuid.uuid4)
+    code = models.UUIDField(unique=True, db_default=RandomUUID())
+    code_rotated_at = RotatedAtField()
+
+    objects = Kept()
+    everything = models.Manager()  # noqa: DJ012
+
+    class Meta:
+        base_manager_name = "objects"
+        indexes: ClassVar = [PendingIndex("code_rotated_at")]
+        triggers: ClassVar = guard("code", "code_rotated_at")
+
+
 class OldDevice(Device):
     """A proxy with a method of the application's own."""
 

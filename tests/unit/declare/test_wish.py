@@ -12,7 +12,7 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql.subqueries import UpdateQuery
 
 from tickets.models import Ticket
-from token_rotation.declare.wish import Wish
+from token_rotation.declare.wish import AsStored, Wish
 
 TOKEN: Any = Ticket._meta.get_field("token")
 SENT = UUID(int=7)
@@ -65,7 +65,7 @@ def test_a_field_that_puts_its_values_into_sql_is_left_alone(
 ) -> None:
     """An encrypted field would encrypt what is stored once more."""
     stored = Ticket.from_db("default", ["id", "token"], [1, SENT])
-    assert isinstance(TOKEN.pre_save(stored, add=False), F)
+    assert isinstance(TOKEN.pre_save(stored, add=False), AsStored)
     monkeypatch.setattr(TOKEN, "get_placeholder", lambda *_: "upper(%s)", raising=False)
     assert TOKEN.pre_save(stored, add=False) == SENT
     stored.token = other = UUID(int=8)
