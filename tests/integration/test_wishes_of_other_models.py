@@ -1,6 +1,7 @@
 """Wishes hold on another package's model, on children and proxies, and beside absent tokens."""
 
 from collections.abc import Callable, Iterator
+from hashlib import md5
 from typing import Any
 from uuid import uuid4
 
@@ -326,3 +327,11 @@ def test_a_save_that_hides_its_row_reads_the_token_back(wishes: Any) -> None:
     draft.save()
     assert draft.code == wishes.Draft.everything.get(pk=draft.pk).code
     assert draft.code not in {before, sent}
+
+
+def test_what_the_guard_computes_from_the_token_is_read_back_with_it(wishes: Any) -> None:
+    draft = wishes.Draft.objects.create()
+    draft.code = uuid4()
+    draft.save()
+    assert (draft.code, draft.mark) == stored(draft, "code", "mark")
+    assert draft.mark == md5(str(draft.code).encode()).hexdigest()

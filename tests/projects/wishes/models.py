@@ -57,10 +57,11 @@ class Kept(models.Manager["Draft"]):
 
 
 class Draft(models.Model):  # noqa: DJ008
-    """A row that its manager hides once it is gone; a column holds another token."""
+    """A row that its manager hides once it is gone; columns hold another token and a sum."""
 
     gone = models.BooleanField(default=False)
     spare = models.UUIDField(default=uuid.uuid4)
+    mark = models.CharField(max_length=32, default="")
     code = models.UUIDField(unique=True, db_default=RandomUUID())
     code_rotated_at = RotatedAtField()
 
@@ -70,7 +71,9 @@ class Draft(models.Model):  # noqa: DJ008
     class Meta:
         base_manager_name = "objects"
         indexes: ClassVar = [PendingIndex("code_rotated_at")]
-        triggers: ClassVar = guard("code", "code_rotated_at")
+        triggers: ClassVar = guard(
+            "code", "code_rotated_at", derived={"mark": "md5({token}::text)"}
+        )
 
 
 class OldDevice(Device):
