@@ -1,12 +1,14 @@
 """Wishes hold on another package's model, on children and proxies, and beside absent tokens."""
 
 from collections.abc import Callable, Iterator
+from hashlib import md5
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from django.db.models import F
 from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
@@ -108,6 +110,27 @@ def test_a_child_changes_the_token_in_its_parents_table(wishes: Any, heard: list
     assert camera.secret not in {SENT, before}
     assert stored(camera, "lens") == "narrow"
     assert heard == [("wishes.Device", (camera.pk,))]
+
+
+def test_a_childs_own_token_and_its_parents_are_each_changed_once(
+    wishes: Any, heard: list[Any]
+) -> None:
+    camera = wishes.Camera.objects.create(name="door", lens="wide", secret=SENT)
+    sent = uuid4()
+    camera.secret, camera.pin = SENT, sent
+    with CaptureQueriesContext(connection) as queries:
+        camera.save()
+    assert (camera.secret, camera.pin) == stored(camera, "secret", "pin")
+    assert not {SENT, sent} & {camera.secret, camera.pin}
+    assert heard == [("wishes.Device", (camera.pk,)), ("wishes.Camera", (camera.pk,))]
+    said = [query["sql"].split()[0] for query in queries]
+    assert said == ["BEGIN", "UPDATE", "SELECT", "UPDATE", "SELECT", "COMMIT"]
+    heard.clear()
+    before = (camera.secret, camera.pin)
+    camera.rotate_token()
+    assert (camera.secret, camera.pin) == stored(camera, "secret", "pin")
+    assert not set(before) & {camera.secret, camera.pin}
+    assert sorted(heard) == [("wishes.Camera", (camera.pk,)), ("wishes.Device", (camera.pk,))]
 
 
 def test_a_childs_stale_save_is_refused(wishes: Any) -> None:
@@ -286,3 +309,29 @@ def test_a_value_gets_its_type_from_the_column(wishes: Any) -> None:
     spelled.save()
     assert spelled.code == stored(spelled, "code")
     assert spelled.code not in {sent, before}
+
+
+def test_another_columns_value_is_a_wish_too(wishes: Any) -> None:
+    draft = wishes.Draft.objects.create()
+    before, spare = draft.code, draft.spare
+    draft.code = F("spare")
+    draft.save()
+    assert draft.code == stored(draft, "code")
+    assert draft.code not in {before, spare}
+
+
+def test_a_save_that_hides_its_row_reads_the_token_back(wishes: Any) -> None:
+    draft = wishes.Draft.objects.create()
+    before, sent = draft.code, uuid4()
+    draft.code, draft.gone = sent, True
+    draft.save()
+    assert draft.code == wishes.Draft.everything.get(pk=draft.pk).code
+    assert draft.code not in {before, sent}
+
+
+def test_what_the_guard_computes_from_the_token_is_read_back_with_it(wishes: Any) -> None:
+    draft = wishes.Draft.objects.create()
+    draft.code = uuid4()
+    draft.save()
+    assert (draft.code, draft.mark) == stored(draft, "code", "mark")
+    assert draft.mark == md5(str(draft.code).encode()).hexdigest()

@@ -43,19 +43,21 @@ class LoadedValue:
         return self._wrapped.__get__(instance, owner)
 
     def __set__(self, instance: Model, value: Any) -> None:
-        before = instance.__dict__.get(self._name, NotLoaded)
+        values = instance.__dict__
+        before = values.get(self._name, NotLoaded)
         if self._sets_itself:
             self._wrapped.__set__(instance, value)
         else:
-            instance.__dict__[self._name] = value
-        state = instance.__dict__.get("_state")
+            values[self._name] = value
+        state = values.get("_state")
         if state is None:
             return
-        if state.adding or _REFRESHING in state.__dict__:
-            self.remember(instance)
-        elif self._remembered not in state.__dict__:
+        known = state.__dict__
+        if state.adding or _REFRESHING in known:
+            known[self._remembered] = _lasting(values.get(self._name, NotLoaded))
+        elif self._remembered not in known:
             # It was deferred, or the instance was pickled before this class kept watch.
-            state.__dict__[self._remembered] = before
+            known[self._remembered] = _lasting(before)
 
     def __delete__(self, instance: Model) -> None:
         if self._name not in instance.__dict__:
@@ -66,14 +68,7 @@ class LoadedValue:
     def load(self, instance: Model, value: Any) -> None:
         """Set the value as one that was read from the database."""
         self.__set__(instance, value)
-        self.remember(instance)
-
-    def remember(self, instance: Model) -> None:
-        """Take the present value for the stored one."""
-        value = instance.__dict__.get(self._name, NotLoaded)
-        # A memoryview cannot be pickled.
-        kept = bytes(value) if isinstance(value, memoryview) else value
-        vars(_state(instance))[self._remembered] = kept
+        vars(_state(instance))[self._remembered] = _lasting(instance.__dict__[self._name])
 
     def is_loaded(self, instance: Model, value: Any) -> bool:
         """Return True if the instance was loaded with this value.
@@ -96,6 +91,11 @@ class LoadedValue:
             return bool(self._field.to_python(value) == self._field.to_python(loaded))
         except (TypeError, ValidationError, ValueError):
             return False  # Django will say so when it writes the value
+
+
+def _lasting(value: Any) -> Any:
+    """Return the value in a form that can be pickled, which a memoryview cannot be."""
+    return bytes(value) if type(value) is memoryview else value
 
 
 def _state(instance: Model) -> Any:

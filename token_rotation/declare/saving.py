@@ -8,15 +8,19 @@ from functools import partial, wraps
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Field, Model, Value
+from django.db.models import Field, Model, QuerySet, Value
 
 from token_rotation.declare.guarded import GuardedToken, guarded_in, is_absent
 from token_rotation.declare.loaded import LoadedValue, keep_watch
 from token_rotation.declare.quiet_errors import hiding_values
-from token_rotation.declare.wish import Wish, forget_wishes
+from token_rotation.declare.wish import AsStored, Wish, forget_wishes
 from token_rotation.errors import TokenUpdateError
 from token_rotation.notify.announcements import announce
+from token_rotation.signals import tokens_rotated
 from token_rotation.targets.discovery import target_of
+
+_NOTHING = AsStored("")
+_READS_BACK = "token_rotation_reads_back"
 
 
 def watch_saves(guarded: GuardedToken) -> None:
@@ -32,10 +36,10 @@ def watch_saves(guarded: GuardedToken) -> None:
         field.pre_save = partial(  # type: ignore[method-assign]
             before_save, field, watched, field.pre_save
         )
-    model = guarded.table_model
-    if len(guarded_in(model)) == 1:
-        save: Any = model  # Django has no public way
-        save._do_update = _reading_back(save._do_update)  # noqa: SLF001
+    model: Any = guarded.table_model
+    do_update = model._do_update  # noqa: SLF001  (Django has no public way)
+    if not hasattr(do_update, _READS_BACK):
+        model._do_update = _reading_back(do_update)  # noqa: SLF001
 
 
 def _kept(
@@ -47,9 +51,9 @@ def _kept(
 ) -> Any:
     """Return the value to save; if it is the loaded one, the stored value."""
     value = pre_save(instance, add)
-    if add or not isinstance(instance, field.model) or not watched.is_loaded(instance, value):
-        return value
-    return F(field.attname)
+    if _is_of_an_update(field, instance, add) and watched.is_loaded(instance, value):
+        return AsStored(field.attname)
+    return value
 
 
 def _wished(
@@ -61,9 +65,20 @@ def _wished(
 ) -> Any:
     """Return the token to save: the stored one, an absent one or a wish."""
     value = _kept(field, watched, pre_save, instance, add)
-    if add or isinstance(value, F) or is_absent(value) or not isinstance(instance, field.model):
+    is_left = isinstance(value, AsStored) or is_absent(value)
+    if is_left or not _is_of_an_update(field, instance, add):
         return value
     return Wish(field, value)
+
+
+def _is_of_an_update(field: Field[Any, Any], instance: Model, add: bool) -> bool:  # noqa: FBT001
+    """Return True if a save of the field may be told in SQL of ours.
+
+    A copy of the field may belong to another model, such as that of a history. A field that puts
+    its values into SQL of its own would do so to a stored value, too.
+    """
+    is_plain = not hasattr(field, "get_placeholder")
+    return is_plain and not add and isinstance(instance, field.model)
 
 
 def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
@@ -81,7 +96,7 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
         changed = [
             each
             for each in guarded_in(base_qs.model)
-            if any(not isinstance(written.get(field, F("")), F) for field in each.tracked)
+            if any(not isinstance(written.get(field, _NOTHING), AsStored) for field in each.tracked)
         ]
         if not changed:
             return do_update(self, base_qs, using, pk_val, values, *rest)
@@ -96,6 +111,7 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
                 forget_wishes(using)
         return updated
 
+    setattr(_do_update, _READS_BACK, True)
     return _do_update
 
 
@@ -105,7 +121,8 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
     Raises TokenUpdateError if the guard did not carry the wish out.
     """
     fields = (*guarded.tracked, *guarded.derived)
-    row = guarded.table_model._base_manager.using(using).filter(pk=key)  # noqa: SLF001
+    # No manager: one that hides rows may hide this one since the save.
+    row: QuerySet[Any] = QuerySet(guarded.table_model, using=using).filter(pk=key)
     names = (field.attname for field in fields)
     wish = sent if isinstance(sent, Wish) else None
     *stored, is_standing = row.values_list(*names, wish.standing() if wish else Value(False)).get()
@@ -125,6 +142,8 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
 
 
 def _announce(guarded: GuardedToken, using: str, key: Any) -> None:
+    if not tokens_rotated.has_listeners(guarded.guarding):
+        return
     target = target_of(guarded.guarding, using, guarded.token.name)
     if target is not None:
         announce(target, (key,))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connections
-from django.db.models import BooleanField, Expression, Value
+from django.db.models import BooleanField, Expression, F, Value
 from django.db.models.expressions import DatabaseDefault
 
-_WISHES = "current_setting('token_rotation.wish', true)"
+from token_rotation.triggers.bodies import WISH
+
+_WISHES = f"current_setting('{WISH}', true)"
 _DIGEST = "encode(sha256(convert_to({key}::text || ' ' || {sent}::text, 'UTF8')), 'hex')"
 _SENT = "token_rotation_sent.token"
 # CASE gives the value the column's type; a cast would cut off what is too long for it.
@@ -16,6 +18,10 @@ _FROM_SENT = (
     "FROM (SELECT CASE WHEN true THEN {value} ELSE {column} END AS token OFFSET 0) "
     "AS token_rotation_sent"
 )
+
+
+class AsStored(F):
+    """The stored value of a field, so that an UPDATE leaves it alone."""
 
 
 class _OfASentToken(Expression):
@@ -64,7 +70,7 @@ class Wish(_OfASentToken):
     # A row may have several tokens, hence concat(). A token that is stored already is no wish: no
     # guard would take its hash away.
     template = (
-        f"(SELECT CASE WHEN set_config('token_rotation.wish', concat({_WISHES}, "  # noqa: S608
+        f"(SELECT CASE WHEN set_config('{WISH}', concat({_WISHES}, "  # noqa: S608
         f"CASE WHEN {_SENT} IS DISTINCT FROM {{column}} THEN {{digest}} END), true) IS NOT NULL "
         f"THEN {_SENT} END {_FROM_SENT})"
     )
@@ -92,4 +98,4 @@ def forget_wishes(using: str) -> None:
     PostgreSQL computes a row's new values before it waits for a lock. The row may be gone then.
     """
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT set_config('token_rotation.wish', '', true)")
+        cursor.execute("SELECT set_config(%s, '', true)", [WISH])

@@ -40,9 +40,40 @@ class Device(RotatesToken):
 
 
 class Camera(Device):
-    """A child with a table of its own; the secret is in its parent's."""
+    """A child with a table and a token of its own; the secret is in its parent's."""
 
     lens = models.CharField(max_length=40)
+    pin = models.UUIDField(unique=True, db_default=RandomUUID())
+    pin_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes: ClassVar = [PendingIndex("pin_rotated_at")]
+        triggers: ClassVar = guard("pin", "pin_rotated_at")
+
+
+class Kept(models.Manager["Draft"]):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(gone=False)
+
+
+class Draft(models.Model):  # noqa: DJ008
+    """A row that its manager hides once it is gone; columns hold another token and a sum."""
+
+    gone = models.BooleanField(default=False)
+    spare = models.UUIDField(default=uuid.uuid4)
+    mark = models.CharField(max_length=32, default="")
+    code = models.UUIDField(unique=True, db_default=RandomUUID())
+    code_rotated_at = RotatedAtField()
+
+    objects = Kept()
+    everything = models.Manager()  # noqa: DJ012
+
+    class Meta:
+        base_manager_name = "objects"
+        indexes: ClassVar = [PendingIndex("code_rotated_at")]
+        triggers: ClassVar = guard(
+            "code", "code_rotated_at", derived={"mark": "md5({token}::text)"}
+        )
 
 
 class OldDevice(Device):

@@ -1,5 +1,6 @@
 """The SQL of a wish, compiled and never run."""
 
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql.subqueries import UpdateQuery
 
 from tickets.models import Ticket
-from token_rotation.declare.wish import Wish
+from token_rotation.declare.wish import AsStored, Wish
 
 TOKEN: Any = Ticket._meta.get_field("token")
 SENT = UUID(int=7)
@@ -57,3 +58,20 @@ def test_a_wish_shows_no_token() -> None:
     wish = Wish(TOKEN, SENT)
     assert str(SENT) not in f"{wish} {wish!r} {wish.standing()!r}"
     assert str(SENT) not in repr(Wish(TOKEN, Value(SENT)))
+
+
+def test_a_field_that_puts_its_values_into_sql_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An encrypted field would encrypt what is stored once more."""
+    stored = Ticket.from_db("default", ["id", "token"], [1, SENT])
+    assert isinstance(TOKEN.pre_save(stored, add=False), AsStored)
+    monkeypatch.setattr(TOKEN, "get_placeholder", lambda *_: "upper(%s)", raising=False)
+    assert TOKEN.pre_save(stored, add=False) == SENT
+    stored.token = other = UUID(int=8)
+    assert TOKEN.pre_save(stored, add=False) == other
+
+
+def test_a_copy_of_the_field_on_another_model_is_left_alone() -> None:
+    """As a package of histories has it."""
+    assert TOKEN.pre_save(SimpleNamespace(token=SENT), add=False) == SENT
