@@ -129,7 +129,7 @@ class Worker:
     def check_rows(self, triggers: Sequence[str]) -> None:
         """Compare rows with their tokens before each commit from now on.
 
-        ``triggers`` names what may overwrite them. Slower by a third or so.
+        ``triggers`` names what may overwrite them.
         """
         writer = keeping_writer(self.connection, self._target, self.pending)
         self._update.check_rows(writer, WrittenRows(self.connection, self._target, triggers))

@@ -44,7 +44,7 @@ def _exempt(target: Target, who: str) -> Problem:
 def _ignored(target: Target, who: str) -> Problem:
     return Problem(
         "token_rotation.W033",
-        f"pgtrigger.ignore is set for {who} and names guard triggers of {target.table}: what that "
-        "session writes may pass them",
+        f"pgtrigger.ignore is set for {who} and names guard triggers of {target.table}: an INSERT "
+        "there keeps the token that it sends",
         "ALTER ROLE (or DATABASE) ... RESET pgtrigger.ignore in psql",
     )

@@ -1,9 +1,14 @@
 """What a trigger function may write is read from its text, and in doubt it may."""
 
+from typing import Any, cast
+
 import pytest
 
+from tickets.models import Ticket
+from token_rotation import guard, keep_retired
 from token_rotation.inspection.trigger_source import Writes, writes
 from token_rotation.selection.trigger_definition import FunctionDefinition
+from token_rotation.targets.definition import definition_of
 
 
 def of(body: str, language: str = "plpgsql", arguments: str = "") -> Writes:
@@ -88,3 +93,13 @@ def test_other_languages_are_in_doubt_and_postgresqls_own_functions_are_not() ->
     assert of("tsvector_update_trigger_byid", "internal") is Writes.NOTHING
     assert of("moddatetime", "c", "updated_at\\000") is Writes.NOTHING
     assert of("moddatetime", "c", "token_rotated_at\\000") is Writes.ASSIGNS
+
+
+def test_the_guard_of_one_token_leaves_another_of_the_same_table_alone() -> None:
+    derived = {"subject": "sha256({token}::text::bytea)", "status": "left({token}::text, 8)"}
+    for trigger in [
+        *guard("token", derived=derived, partitioned=True, accept="sent"),
+        *keep_retired("token", partitioned=True),
+    ]:
+        body = definition_of(trigger.compile(cast(Any, Ticket))).function
+        assert writes(body, "", "token_b", "token_b_rotated_at") is Writes.NOTHING, trigger.name
