@@ -43,8 +43,8 @@ def test_no_difference_is_told_while_traffic_adds_rows() -> None:
         (
             {"system_identifier": "456"},
             (
-                "the system identifier was 123, and is 456: it is another cluster, restored or set up "
-                "anew"
+                "the system identifier was 123, and is 456: it is another cluster, restored or set "
+                "up anew"
             ),
         ),
         (
