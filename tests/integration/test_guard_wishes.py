@@ -1,10 +1,11 @@
 """A wish is bound to its row, its value and its statement; what is refused is told."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import pgtrigger
 import psycopg2
 import pytest
 
@@ -43,23 +44,27 @@ def stored(connection: Any, key: int) -> str:
     return str(value(connection, STORED, key))
 
 
+def install(connection: Any, *triggers: pgtrigger.Trigger) -> None:
+    """The triggers of today's declaration, whatever migrations installed."""
+    for trigger in triggers:
+        execute(connection, str(trigger.compile(Ticket).install_sql))
+
+
 @pytest.fixture
 def rotated(tickets: Any) -> Any:
     """Three leaked tickets that were rotated since."""
+    install(tickets, *guard())
     leak(tickets, 3)
     execute(tickets, ROTATE.replace("id = %(id)s", "true"))
     return tickets
 
 
 @pytest.fixture
-def sent(rotated: Any) -> Iterator[Any]:
+def sent(rotated: Any) -> Any:
     """The same where the application chooses its tokens; the rotated ones were kept."""
-    execute(rotated, "ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
-    for trigger in (*guard(accept="sent"), *keep_retired()):
-        execute(rotated, str(trigger.compile(Ticket).install_sql))
+    install(rotated, *guard(accept="sent"), *keep_retired())
     execute(
         rotated,
-        "ALTER TABLE tickets_ticket ENABLE TRIGGER USER;"
         "INSERT INTO token_rotation_retiredtoken"
         " SELECT sha256(convert_to(token::text, 'UTF8')), 'x.y', now() FROM leaked",
     )
