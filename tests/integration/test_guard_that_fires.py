@@ -301,6 +301,15 @@ class TestRetiredTokens:
         (found,) = targets_of(Ticket, target.database)
         return found
 
+    def test_a_trigger_between_two_of_the_guard_is_refused(
+        self, tickets: Any, keeping: Target
+    ) -> None:
+        body = "NEW.token := md5(NEW.subject)::uuid;"
+        between = LATER.format(name="pgtrigger_guard_s", event="UPDATE", body=body)
+        tickets.cursor().execute(between)
+        with reading(keeping.database) as connection:
+            assert codes(inspect(connection, keeping)) == ["token_rotation.E031"]
+
     def test_a_look_up_that_finds_nothing_is_a_problem(self, tickets: Any, keeping: Target) -> None:
         with reading(keeping.database) as connection:
             assert inspect(connection, keeping).holds

@@ -216,8 +216,8 @@ def test_a_trial_that_meets_an_error_tells_nothing_and_batches_are_checked(
     assert_each_token_changed_once(tickets)
 
 
-@pytest.mark.parametrize("partition", ["low", "high"])
-def test_a_trigger_of_one_partition_or_child_is_tried_on_a_row_of_its_own(
+@pytest.mark.parametrize("partition", ["low", "high", "tickets_ticket"])
+def test_a_trigger_of_one_partition_or_of_all_is_tried_on_a_row_of_its_own(
     tickets: Any, target: Target, rotation: RotationFactory, partition: str
 ) -> None:
     from tickets.models import Ticket  # noqa: PLC0415  (after Django was set up)
