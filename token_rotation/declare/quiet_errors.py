@@ -41,13 +41,14 @@ def _quiet_class(kind: type[Query]) -> type[Query]:
     return type(f"Quiet{kind.__name__}", (_Quiet, kind), {})
 
 
-def hide_values_of(query: Query) -> None:
+def hide_values_of(query: Any) -> None:
     """Let the errors of this query hold no values.
 
     Its class changes: Django copies a query's attributes to queries of other kinds.
     """
-    if not issubclass(type(query), _Quiet):
-        query.__class__ = _quiet_class(type(query))
+    kind: Any = type(query)
+    if not issubclass(kind, _Quiet):
+        query.__class__ = _quiet_class(kind)
 
 
 def watch_inserts() -> None:
