@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pgtrigger
 import pytest
+from asgiref.sync import async_to_sync
 from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Value
@@ -49,6 +50,12 @@ def assert_fresh(ticket: Ticket, *old: UUID) -> None:
 def wish_by_save(ticket: Ticket) -> Ticket:
     ticket.token = SENT
     ticket.save()
+    return ticket
+
+
+def wish_by_asave(ticket: Ticket) -> Ticket:
+    ticket.token = SENT
+    async_to_sync(ticket.asave)()
     return ticket
 
 
