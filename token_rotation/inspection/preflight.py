@@ -21,7 +21,7 @@ from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.rules import foreign_tables, rule_problems
 from token_rotation.inspection.sessions import role_problems
 from token_rotation.inspection.token_probe import token_problems
-from token_rotation.inspection.tree import Tree, read_tree
+from token_rotation.inspection.tree import read_tree
 from token_rotation.inspection.triggers import (
     guard_on,
     outdated_triggers,
@@ -83,7 +83,8 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     tree = read_tree(connection, target, with_conditions=True)
     guards = guard_on(tree, target, Comparison(connection, target))
     suspects = find_suspects(tree, target)
-    overruling, also = _overruling(connection, target, tree)
+    rules, also = rule_problems(connection, tree)
+    overruling = (*suspect_problems(suspects, target), *rules, *foreign_tables(tree))
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
     outdated = tuple(outdated_triggers(guards))
@@ -113,15 +114,6 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
         overruled=bool(overruling),
         to_try=tuple(each.named for each in suspects if not each.overrules),
     )
-
-
-def _overruling(
-    connection: Connection, target: Target, tree: Tree
-) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and warnings about what goes past the guard."""
-    problems, warnings = rule_problems(connection, tree)
-    suspects = suspect_problems(find_suspects(tree, target), target)
-    return [*suspects, *problems, *foreign_tables(tree)], warnings
 
 
 def _missing_columns(connection: Connection, target: Target) -> Problem | None:
