@@ -19,6 +19,8 @@ from token_rotation.reporting.report import make_report
 from token_rotation.retired.kept import is_retired
 from token_rotation.selection.target import Target
 
+pytestmark = pytest.mark.server_versions
+
 HALF = (
     "CREATE POLICY half ON {table} USING (true);"
     "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
