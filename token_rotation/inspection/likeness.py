@@ -77,7 +77,7 @@ class Token:
         bare = folded.replace("-", "")
         if any(len(form) >= LEAST_SOURCE and form in folded for form in self._forms):
             return Likeness("the token itself", "{token}" if text == self.stored else None)
-        for made in self._made:
+        for made in self._made if len(text) >= LEAST_CUT_DIGEST else ():
             if made.is_in(bare, made.hexadecimal):
                 is_all = made.sql is not None and text == made.hexadecimal
                 sql = f"encode({made.sql}, 'hex')" if is_all else None
