@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from token_rotation.inspection.derived_columns import derived_problems, without_derived
 from token_rotation.inspection.indexes import index_problems, read_indexes
+from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.token_probe import token_problems
 from token_rotation.inspection.triggers import (
@@ -76,7 +77,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *derived,
             *without_derived(target, outdated),
         ),
-        warnings=(*exempt, *outdated, *doubtful),
+        warnings=(*exempt, *outdated, *partition_problems(connection, target), *doubtful),
     )
 
 
