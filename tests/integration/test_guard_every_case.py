@@ -222,6 +222,7 @@ def test_every_update(guarded: Guarded) -> None:
         for line in play(guarded, case, 2 * number + minus_infinity, minus_infinity=minus_infinity)
     ]
     assert wrong == []
+    assert not guarded.is_retired("")
     if guarded.layout.derives:
         assert guarded.rows(IN_STEP) == [(0,)]
 

@@ -331,7 +331,10 @@ class Interleavings(RuleBasedStateMachine):
     def rotate(self, **options: Any) -> Any:
         self.touched |= self.free_pending
         return self.make_rotation(
-            lock_timeout_ms=LOCK_TIMEOUT_MS, wait_for_locks_seconds=0, **options
+            lock_timeout_ms=LOCK_TIMEOUT_MS,
+            wait_for_locks_seconds=0,
+            vacuum_every_percent=0,  # of so few rows there is none, and to know that takes time
+            **options,
         ).run()
 
     def newly_marked(self) -> set[int]:

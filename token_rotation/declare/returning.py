@@ -1,6 +1,6 @@
-"""Read back the token after an INSERT.
+"""Read back what the guard stores after an INSERT.
 
-This is for the tables of other apps, whose fields we cannot change.
+This is for the tables of other apps, whose fields we cannot change, and for derived columns.
 """
 
 from typing import Any
@@ -13,14 +13,16 @@ from token_rotation.triggers.names import Column
 
 
 def read_back_foreign_tokens() -> None:
-    """Call ``read_back`` for the guarded models of other apps.
+    """Call ``read_back`` for derived columns, and for tokens of other apps.
 
-    Their marker is not a field of their own.
+    The marker of other apps' models is not a field of their own.
     """
     for model in apps.get_models():
         for pair in guards_of(getattr(model._meta, "triggers", [])):
             if isinstance(pair.update.marker, Column):
                 read_back(model, pair.update.token)
+            for name in pair.update.derived:
+                read_back(model, name)
 
 
 def read_back(model: type[Model], name: str) -> None:

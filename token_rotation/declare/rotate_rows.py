@@ -71,7 +71,7 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
     """Give a row a fresh token, and read it back.
 
-    The token and the marker go into the instance. ``token`` as for ``rotate_rows``.
+    Token, marker and derived columns go into the instance. ``token`` as for ``rotate_rows``.
 
     Raises ObjectDoesNotExist if the row no longer exists, and what ``rotate_rows`` raises.
     """
@@ -80,7 +80,7 @@ def rotate_token(row: Model, *, token: str | None = None, using: str | None = No
     changed = {
         column
         for target in _targets(model, database, token)
-        for column in (target.token_column, target.marker_column)
+        for column in (target.token_column, target.marker_column, *target.derived)
     }
     fields = [field.attname for field in model._meta.concrete_fields if field.column in changed]
     with transaction.atomic(using=database):

@@ -53,7 +53,7 @@ class Look:
 def inspect_now(target: Target) -> GuardState:
     """Inspect guard, columns and indexes. Raises RotationError."""
     with reading(target.database) as connection:
-        return inspect(connection, target)
+        return inspect(connection, target, compares_rows=False)
 
 
 class Looks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.counting import (
@@ -12,7 +12,7 @@ from token_rotation.inspection.counting import (
     PendingCount,
     count_pending,
 )
-from token_rotation.inspection.preflight import inspect
+from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -22,10 +22,14 @@ from token_rotation.targets.lookup import ListCount, count_listed
 
 @dataclass(frozen=True, slots=True)
 class PendingRows:
-    """Pending rows, and the rows that a list means."""
+    """Pending rows, and the rows that a list means.
+
+    ``to_try`` names the triggers that a rotation tries on one row before it begins.
+    """
 
     count: PendingCount
     listed: ListCount | None = None
+    to_try: tuple[str, ...] = ()
 
 
 def look(
@@ -37,12 +41,12 @@ def look(
     must be. Raises other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
     """
     with reading_until(target.database, stop) as connection:
-        ensure_ready(connection, target)
-        return count_rows(connection, target, leak_list)
+        guard = ensure_ready(connection, target)
+        return replace(count_rows(connection, target, leak_list), to_try=guard.to_try)
 
 
-def ensure_ready(connection: Connection, target: Target) -> None:
-    """Raise NotReadyError unless the table is ready.
+def ensure_ready(connection: Connection, target: Target) -> GuardState:
+    """Return the guard's state; raise NotReadyError unless the table is ready.
 
     The first sentence of the error says that nothing was changed.
     """
@@ -51,6 +55,7 @@ def ensure_ready(connection: Connection, target: Target) -> None:
         first, *others = guard.problems
         safe = f"{first.sentence}. Nothing was changed. Run: {first.mend}"
         raise NotReadyError((safe, *map(str, others)))
+    return guard
 
 
 def count_rows(connection: Connection, target: Target, leak_list: LeakList | None) -> PendingRows:
