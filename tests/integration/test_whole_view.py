@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from token_rotation.reporting.verify import verify
 
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
@@ -18,7 +19,6 @@ from token_rotation.metrics.collector import read as read_metrics
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.reporting.report import make_report
-from token_rotation.reporting.verify import verify
 from token_rotation.retired.kept import is_retired
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target

@@ -67,14 +67,9 @@ def read(target: Target) -> TargetMetrics:
     """Read the table and the records now. Raises RotationError."""
     with reading(target.database, connect_seconds=CONNECT_SECONDS) as connection:
         with connection.transaction(statements.LIMIT_STATEMENT, values=LIMIT):
-<<<<<<< HEAD
             guard = inspect(connection, target, compares_rows=False)
-            if guard.triggers:  # a table that others keep locked would hold up the count
-=======
-            guard = inspect(connection, target)
             may_count = bool(guard.triggers) and not guard.is_blind
             if may_count:  # a table that others keep locked would hold up the count
->>>>>>> w-verdict
                 connection.value(batch_sql.any_pending(target))
         pending = (
             count_pending(connection, target, at_most_seconds=COUNT_AT_MOST_SECONDS)
