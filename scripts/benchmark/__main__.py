@@ -24,6 +24,7 @@ from benchmark.parts.resume import measure_resume
 from benchmark.parts.scale import measure_scale
 from benchmark.parts.speed import measure_speed
 from benchmark.parts.vacuum import measure_vacuum
+from benchmark.parts.verification import measure_verification
 from benchmark.processes import child
 from benchmark.processes.databases import Databases
 from benchmark.processes.environment import environment
@@ -92,6 +93,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "report": lambda: measure_long_report(
             some, rows=rows, rounds=rounds, slow_seconds=slow_seconds
         ),
+        "verification": lambda: measure_verification(some, rows=rows, rounds=rounds),
         "lists": lambda: measure_lists(some, rows=rows, rounds=rounds),
     }
     return (measures[part]() for part in arguments.parts)

@@ -19,9 +19,10 @@ PARTS = {
     "vacuum": "rate and growth of the table by how often a VACUUM runs beside the batches",
     "http": "what customers who open their tickets over HTTP feel of a rotation; needs wrk",
     "report": "a CSV report over HTTP whose query is slow on purpose",
+    "verification": "the share of the read of the table at the end in the run time",
     "lists": "how soon a list of leaked tokens is rotated, and verified",
 }
-ONLY_WHEN_ASKED = ("scale", "vacuum", "http", "report", "lists")
+ONLY_WHEN_ASKED = ("scale", "vacuum", "http", "report", "verification", "lists")
 DEFAULT_PARTS = tuple(part for part in PARTS if part not in ONLY_WHEN_ASKED)
 DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 DEFAULT_ROWS, QUICK_ROWS = 1_000_000, 5_000

@@ -30,7 +30,7 @@ PLURAL = re.compile(r"\bN (\w+)s\b")
 TYPED_HERE = {
     "how-to/after-a-leak.md": [0, 0, 3, 3, 3, 0, 0, 0, 0],
     "how-to/select-tokens.md": [0, 0, 0, 0],
-    "how-to/prove.md": [3, 0, 0, 0, 3],
+    "how-to/prove.md": [3, 0, 0, 0, 3, 0, 0],
     "how-to/import-tickets.md": [3],
     "how-to/notify.md": [0],
     "how-to/keep-retired-tokens.md": [0, 0],
@@ -172,6 +172,7 @@ OURS = (
     "replay_rotated_tokens",
     "rotate_tokens",
     "seed_tickets",
+    "verify_evidence",
     "verify_tokens",
 )
 SCRIPTS = ("bench", "mutation", "soak")

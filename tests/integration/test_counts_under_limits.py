@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.marked_rows import CUT_OFF, EARLIER, LATER, ask, store
+from tests.support.marked_rows import CUT_OFF, ask, store
+from tests.support.policies import reading_under_policies
 from token_rotation.errors import NotReadyError, StatementError
 from token_rotation.inspection.counting import (
     PendingCount,
-    count_outside,
     count_pending,
-    count_rows,
+    estimate_rows,
     estimated_rows,
     pending_rows_of,
 )
@@ -62,7 +62,7 @@ def test_a_count_without_a_bound_may_take_longer_than_the_role_s_limit(
     slow: Any, target: Target
 ) -> None:
     old = replace(target, selection=Selection(issued_before=CUT_OFF))
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         assert pending_rows_of(connection, target, EVERY_KEY) == 5
         assert pending_rows_of(connection, target, KeyRange(3, 9)) == 2
         exact = PendingCount(5, is_estimate=False)
@@ -70,28 +70,25 @@ def test_a_count_without_a_bound_may_take_longer_than_the_role_s_limit(
         assert count_pending(connection, target, at_most_seconds=30) == exact
         exact = PendingCount(7, is_estimate=False)
         assert count_pending(connection, old, at_most_seconds=None) == exact
-        counts = count_rows(connection, target, at_most_seconds=None)
-    assert (counts.total_rows, counts.total_is_estimate) == (10, False)
-    assert (counts.first_rotated_at, counts.last_rotated_at) == (EARLIER, LATER)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.03])
 def test_a_count_that_takes_longer_than_it_may_is_an_estimate_of_at_least_one(
     slow: Any, target: Target, seconds: float
 ) -> None:
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         assert count_pending(connection, target, at_most_seconds=seconds) == PendingCount(
             1, is_estimate=True
         )
-        counts = count_rows(connection, target, at_most_seconds=seconds)
+        counts = estimate_rows(connection, target, at_most_seconds=seconds)
         assert (counts.total_rows, counts.total_is_estimate) == (1, True)
         assert counts.pending == PendingCount(1, is_estimate=True)
         assert (counts.first_rotated_at, counts.last_rotated_at) == (None, None)
         assert estimated_rows(connection, target) == 0
     ask(slow, "VACUUM ANALYZE tickets_ticket")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         assert count_pending(connection, target, at_most_seconds=seconds).rows == 5
-        counts = count_rows(connection, target, at_most_seconds=seconds)
+        counts = estimate_rows(connection, target, at_most_seconds=seconds)
         assert (counts.total_rows, counts.pending.rows) == (10, 5)
         assert estimated_rows(connection, target) == 10
 
@@ -103,7 +100,7 @@ def test_a_selection_that_takes_longer_than_it_may_is_estimated_by_the_planner(
     old = replace(target, selection=Selection(issued_before=CUT_OFF))
     none = replace(target, selection=Selection(issued_before=datetime(1999, 1, 1, tzinfo=UTC)))
     ask(slow, "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         found = count_pending(connection, old, at_most_seconds=0.03)
         assert found.is_estimate
         assert 1 < found.rows <= 10
@@ -115,36 +112,11 @@ def test_a_selection_that_takes_longer_than_it_may_is_estimated_by_the_planner(
 def test_a_statement_that_somebody_cancels_is_no_estimate(slow: Any, target: Target) -> None:
     ask(slow, "DROP POLICY slow ON tickets_ticket")
     ask(slow, "CREATE POLICY wrong ON tickets_ticket USING (1 / (id - id) = 1)")
-    with pytest.raises(StatementError, match="22012"), reading(target.database) as connection:
-        count_rows(connection, target, at_most_seconds=30)
-
-
-def test_rows_outside_of_a_selection_are_those_without_a_marker(rows: Any, target: Target) -> None:
-    aimed = replace(target, selection=Selection(condition=OPEN))
-    with reading(target.database) as connection:
-        assert count_outside(connection, aimed) == PendingCount(5, is_estimate=False)
-        ask(
-            rows,
-            "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()"
-            " WHERE token_rotated_at IS NULL",
-        )
-        assert count_outside(connection, aimed) == PendingCount(0, is_estimate=False)
-
-
-def test_rows_outside_of_a_selection_with_a_cut_off_have_tokens_from_before_it(
-    rows: Any, target: Target
-) -> None:
-    aimed = replace(target, selection=Selection(issued_before=CUT_OFF, condition=OPEN))
-    with reading(target.database) as connection:
-        assert count_pending(connection, aimed) == PendingCount(3, is_estimate=False)
-        assert count_outside(connection, aimed) == PendingCount(7, is_estimate=False)
-        ask(
-            rows,
-            "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()"
-            " WHERE status = 'open' OR token_rotated_at IS NULL",
-        )
-        assert count_pending(connection, aimed) == PendingCount(0, is_estimate=False)
-        assert count_outside(connection, aimed) == PendingCount(1, is_estimate=False)
+    with (
+        pytest.raises(StatementError, match="22012"),
+        reading_under_policies(target.database) as connection,
+    ):
+        count_pending(connection, target, at_most_seconds=30)
 
 
 def tokens_of(connection: Any) -> list[str]:

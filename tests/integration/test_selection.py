@@ -16,6 +16,7 @@ from psycopg2.errors import QueryCanceled
 
 from tests.support.batches import batch_runner
 from tests.support.leaked import leak, pending, value
+from tests.support.policies import reading_under_policies
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
@@ -167,7 +168,7 @@ def test_a_count_of_a_selection_that_takes_too_long_becomes_the_planners_estimat
     tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
     slow_at("id = 1000")
     narrowed = resolve(target, issued_before=datetime(2026, 1, 1, tzinfo=UTC))
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         counted = count_pending(connection, narrowed, at_most_seconds=0.05)
     assert counted.is_estimate
     assert counted.rows == pytest.approx(200, rel=0.2)

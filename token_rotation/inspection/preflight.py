@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.inspection.indexes import index_problems, read_indexes
+from token_rotation.inspection.known_damage import damage_warnings
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.token_probe import token_problems
 from token_rotation.inspection.triggers import (
@@ -17,6 +18,7 @@ from token_rotation.inspection.triggers import (
     trigger_problems,
     trigger_states,
 )
+from token_rotation.inspection.whole_view import BLIND, view_problems
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql import catalogue as catalogue_sql
@@ -39,6 +41,11 @@ class GuardState:
     @property
     def intact(self) -> bool:
         return not self.problems
+
+    @property
+    def is_blind(self) -> bool:
+        """Return True if this role sees only a part of the table, or perhaps another one."""
+        return any(problem.code in BLIND for problem in self.problems)
 
     @property
     def holds(self) -> bool:
@@ -69,8 +76,13 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *index_problems(target, indexes),
             *unguarded,
             *token_problems(connection, target),
+            *view_problems(connection, target),
         ),
-        warnings=(*exempt, *outdated_triggers(target, found)),
+        warnings=(
+            *exempt,
+            *outdated_triggers(target, found),
+            *damage_warnings(connection, target),
+        ),
     )
 
 

@@ -80,7 +80,7 @@ def read(target: Target) -> TargetMetrics:
 
 def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     pending = GaugeMetricFamily(
-        f"{PREFIX}_pending_rows", "Rows whose token is not rotated yet.", labels=["model"]
+        f"{PREFIX}_pending_rows", "Rows not rotated yet, by the index.", labels=["model"]
     )
     is_estimate = GaugeMetricFamily(
         f"{PREFIX}_pending_rows_is_estimate",
@@ -93,13 +93,20 @@ def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     running = GaugeMetricFamily(
         f"{PREFIX}_running", "Rotations that have not ended, killed ones too.", labels=["model"]
     )
+    verified = GaugeMetricFamily(
+        f"{PREFIX}_verified_timestamp_seconds",
+        "Unix time of the last read of the whole table that found nothing pending.",
+        labels=["model"],
+    )
     for model, each in figures:
+        if each.totals.verified_at is not None:
+            verified.add_metric([model], each.totals.verified_at.timestamp())
         if each.pending is not None:
             pending.add_metric([model], each.pending.rows)
             is_estimate.add_metric([model], each.pending.is_estimate)
         guarded.add_metric([model], each.is_guarded)
         running.add_metric([model], each.totals.running)
-    yield from (pending, is_estimate, guarded, running)
+    yield from (pending, is_estimate, guarded, running, verified)
 
 
 def _counters(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from token_rotation.engine.result import Result
 from token_rotation.errors import RotationError, UnyieldingRowsError
+from token_rotation.options import RotationOptions
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath, look_after
 from token_rotation.run.output import Output
@@ -29,6 +30,7 @@ class Closing:
     to_go_on: str
     leak_list: LeakList | None = None
     stop: StopSignal | None = None
+    verdict_at_most_seconds: float = RotationOptions().verdict_at_most_seconds
 
     def sum_up(self, result: Result, *, advise: bool) -> Aftermath:
         """Look at the table and say how the rotation ended.
@@ -36,7 +38,13 @@ class Closing:
         With ``advise``, say also whether a clean-up is worth its work.
         """
         after = look_after(
-            self.target, result, leak_list=self.leak_list, advise=advise, stop=self.stop
+            self.target,
+            result,
+            verdict_at_most_seconds=self.verdict_at_most_seconds,
+            observe=self.output.show_verifying(),
+            leak_list=self.leak_list,
+            advise=advise,
+            stop=self.stop,
         )
         self.output.event(summary.end_event(result, after, None))
         self.output.say(summary.as_sentence(self.target, result, after, to_go_on=self.to_go_on))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from contextlib import closing
+from functools import partial
 
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.engine.result import Outcome, Result
@@ -23,6 +24,7 @@ from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.record import Record
 from token_rotation.run.recording.recorded import recorded
+from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal, answering_signals
@@ -54,7 +56,9 @@ class OperatorRun:
         self._stop = StopSignal()
         args = [*options.cli_args, *(["--finish"] if clean_up else [])]
         to_go_on = f"{target.command} {shlex.join(args)}".rstrip()
-        self._closing = Closing(target, output, to_go_on, leak_list, self._stop)
+        self._closing = Closing(
+            target, output, to_go_on, leak_list, self._stop, options.verdict_at_most_seconds
+        )
         self.result = Result()
 
     @property
@@ -124,8 +128,23 @@ class OperatorRun:
         try:
             with recorded(record, rotation, progress, status, self._stop), closing(display):
                 answering_signals(rotation.run, meanwhile=self._abort_again)
+                answering_signals(partial(self._verify, observe), meanwhile=self._abort_again)
         except RotationError as error:
             raise self._closing.explain(error, self.result) from None
+
+    def _verify(self, observe: Observer) -> None:
+        """Read the table before the record says how it ended."""
+        if self.result.outcome is not Outcome.COMPLETE:
+            return
+        self.result.settle(
+            verify(
+                self._target,
+                at_most_seconds=self._options.verdict_at_most_seconds,
+                observe=observe,
+                leak_list=self._leak_list,
+                stop=self._stop,
+            )
+        )
 
     def _rotation(self, observe: Observer) -> Rotation:
         return Rotation(

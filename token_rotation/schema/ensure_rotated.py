@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.management.base import CommandError
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -23,6 +25,23 @@ class RowsPendingError(CommandError):
     """
 
 
+def pending_rows(connection: BaseDatabaseWrapper, table: str, marker: str) -> int:
+    """Count the pending rows: in the index a part of many, then in the table, whatever there is.
+
+    In a transaction that is rolled back, since its settings are not for what follows.
+    """
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(ddl_sql.SEE_EVERY_ROW)
+        cursor.execute(ddl_sql.count_pending(table, marker, COUNTED_AT_MOST + 1))
+        (count,) = cursor.fetchone()
+        if not count:
+            cursor.execute(ddl_sql.WITHOUT_A_TIMEOUT)
+            cursor.execute(ddl_sql.count_pending_in_heap(table, marker))
+            (count,) = cursor.fetchone()
+        transaction.set_rollback(True, using=connection.alias)
+    return int(count)
+
+
 class EnsureRotated(Operation):
     """Operation that stops ``migrate`` while rows are pending.
 
@@ -30,7 +49,8 @@ class EnsureRotated(Operation):
     ``marker`` the field that is NULL for such rows, both as they are at this place in the
     migrations. The migration that adds the marker must be among the dependencies. For a model of
     another app, ``column`` names the marker, which only the database knows. The operation changes
-    nothing, forwards or backwards, and checks once.
+    nothing, forwards or backwards, and checks once. It reads the table itself, since an index may
+    lack rows.
     """
 
     reduces_to_sql = False
@@ -62,11 +82,7 @@ class EnsureRotated(Operation):
         if not self.allow_migrate_model(connection.alias, model):
             return
         column = self.column or self._column_of_the_marker(model)
-        # One look at the partial index if nothing is pending; of very many rows it counts a part.
-        query = ddl_sql.count_pending(model._meta.db_table, column, COUNTED_AT_MOST + 1)
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            (count,) = cursor.fetchone()
+        count = pending_rows(connection, model._meta.db_table, column)
         if count:
             raise RowsPendingError(self._sentence(connection.alias, count))
 

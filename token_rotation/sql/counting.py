@@ -32,21 +32,6 @@ def explain_pending(target: Target) -> sql.Composed:
     )
 
 
-def count_rows(target: Target) -> sql.Composed:
-    """Count rows and pending; find first and last rotation time.
-
-    All at one instant. A full scan.
-    """
-    return sql.SQL(
-        "SELECT count(*), count(*) FILTER (WHERE {pending}), min({marker}), max({marker}) "
-        "FROM {table}"
-    ).format(
-        table=sql.Identifier(target.table),
-        marker=sql.Identifier(target.marker_column),
-        pending=pending(target, EVERY_KEY),
-    )
-
-
 def estimate_rows() -> sql.SQL:
     """The rows of the table and its pending index, estimated.
 

@@ -99,3 +99,20 @@ def count_pending(table: str, marker: str, at_most: int) -> Composed:
         "SELECT count(*) FROM"
         " (SELECT FROM {table} WHERE {marker} IS NULL LIMIT {at_most}) AS pending"
     ).format(table=Identifier(table), marker=Identifier(marker), at_most=Literal(at_most))
+
+
+def count_pending_in_heap(table: str, marker: str) -> Composed:
+    """Count the rows without a marker in the table itself, whatever its indexes hold.
+
+    ACCESS SHARE. No WHERE names a column, so no index can answer.
+    """
+    return SQL(
+        "SELECT count(*) FILTER (WHERE {marker} IS NULL) FROM {table} WHERE ctid >= '(0,0)'"
+    ).format(table=Identifier(table), marker=Identifier(marker))
+
+
+WITHOUT_A_TIMEOUT = SQL("SELECT set_config('statement_timeout', '0', true)")
+"""For a read of a large table."""
+
+SEE_EVERY_ROW = SQL("SELECT set_config('row_security', 'off', true)")
+"""Let PostgreSQL refuse where a policy would hide rows."""

@@ -17,6 +17,7 @@ from benchmark.page.tables import (
     scale_table,
     speed_table,
     vacuum_table,
+    verification_table,
 )
 from benchmark.traffic.pgbench import CLIENTS, RATE_PER_SECOND
 
@@ -71,6 +72,12 @@ SECTIONS = {
         "By clocks around its functions. The record is kept beside the batches, so its share is an "
         "upper bound.",
         (bookkeeping_table,),
+    ),
+    "verification": Section(
+        "What it costs to verify",
+        "One read of the whole table at the end, which every rotation makes before it says "
+        "complete. Both are timed in the same run.",
+        (verification_table,),
     ),
     "scale": Section(
         "From small tables to large ones",

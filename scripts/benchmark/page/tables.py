@@ -83,6 +83,14 @@ def bookkeeping_table(part: Document) -> Table:
     return ("what", "share of the run time"), [*rows, ("all", f"{part['share']:.2%}")]
 
 
+def verification_table(part: Document) -> Table:
+    rows = [
+        (f"{one['read_seconds']:.2f}", f"{one['total_seconds']:.2f}", f"{one['share']:.2%}")
+        for one in part["runs"]
+    ]
+    return ("read of the table: s", "whole run: s", "share"), rows
+
+
 def scale_table(part: Document) -> Table:
     seconds = (
         *("first_batch_seconds", "resume_seconds_at_5", "resume_seconds_at_95"),
