@@ -93,6 +93,16 @@ def test_a_declaration_without_derived_columns_has_none(target: Target) -> None:
     assert derived_of(target) == ()
 
 
+def test_where_hashes_are_stored_no_token_is_looked_for_without_a_word(
+    target: Target, leaked: Path
+) -> None:
+    column, said = replace(column_of(target), holds_hashes=True), list[str]()
+    with pytest.raises(ListError, match=r"holds hashes, .* --through"):
+        verify_list([column], ListOptions(str(leaked)), said.append)
+    assert said == []
+    assert not verify_list([column], ListOptions(str(leaked), "tokens"), said.append)
+
+
 @pytest.mark.parametrize(
     ("name", "column", "label"),
     [

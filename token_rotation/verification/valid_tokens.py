@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from token_rotation import wording
-from token_rotation.errors import NotReadyError
+from token_rotation.errors import ListError, NotReadyError
 from token_rotation.inspection.column_type import column_type
 from token_rotation.options import ListOptions
 from token_rotation.postgres import statements
@@ -111,6 +111,7 @@ def verify_list(
     Raises ListError; otherwise as ``verify``.
     """
     none_valid = True
+    _refuse_hashed(columns, asked)
     with opened_tokens(columns, asked) as leak_list:
         for column in columns:
             with reading(column.database) as connection:
@@ -119,6 +120,17 @@ def verify_list(
                 say(sentence)
             none_valid = none_valid and verified.none_valid
     return none_valid
+
+
+def _refuse_hashed(columns: Sequence[TokenColumn], asked: ListOptions) -> None:
+    """Raises ListError for a column where no token can be found, so that none proves nothing."""
+    hashed = next((column for column in columns if column.holds_hashes), None)
+    if hashed is not None and asked.of != "tokens":
+        raise ListError(
+            f"{hashed.label} holds hashes, so that no listed token is found there. Nothing was "
+            f"done. Try the tokens with --through. If {asked.file} lists the values as they are "
+            "stored, say --list-of tokens"
+        )
 
 
 def verified_as_sentences(
