@@ -16,6 +16,7 @@ class Outcome(Enum):
     STOPPED = "stopped on request"
     LIMIT_REACHED = "the limit was reached"
     ROWS_LOCKED = "rows stayed locked by others"
+    MARKERS_AHEAD = "markers are later than the database's clock, which was put back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from token_rotation.inspection.absent_tokens import absent_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.problem import MIGRATE, Problem
+from token_rotation.inspection.time_zone import time_zone_problem
 from token_rotation.inspection.token_probe import token_problems
 from token_rotation.inspection.triggers import (
     outdated_triggers,
@@ -61,6 +63,8 @@ def inspect(connection: Connection, target: Target) -> GuardState:
     triggers = trigger_states(target, found)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
+    absent, unknown = absent_problems(connection, target)
+    time_zone = time_zone_problem()
     return GuardState(
         triggers,
         {name: state for name, (state, _) in indexes.items()},
@@ -68,9 +72,11 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *trigger_problems(target, triggers),
             *index_problems(target, indexes),
             *unguarded,
+            *absent,
+            *([] if time_zone is None else [time_zone]),
             *token_problems(connection, target),
         ),
-        warnings=(*exempt, *outdated_triggers(target, found)),
+        warnings=(*exempt, *unknown, *outdated_triggers(target, found)),
     )
 
 

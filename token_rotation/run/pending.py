@@ -36,9 +36,19 @@ def look(
     Raises NotReadyError, before anything is written, when guard, columns or indexes are not as they
     must be. Raises other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
     """
+    with looking(target, stop) as connection:
+        return count_rows(connection, target, leak_list)
+
+
+@contextmanager
+def looking(target: Target, stop: StopSignal | None) -> Iterator[Connection]:
+    """Open a connection to look at a table that is ready for rotation.
+
+    Raises as ``look``.
+    """
     with reading_until(target.database, stop) as connection:
         ensure_ready(connection, target)
-        return count_rows(connection, target, leak_list)
+        yield connection
 
 
 def ensure_ready(connection: Connection, target: Target) -> None:

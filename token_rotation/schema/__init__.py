@@ -13,7 +13,11 @@ enough to be one slow request.
 
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError
 from token_rotation.schema.ensure_rotated import EnsureRotated, RowsPendingError
-from token_rotation.schema.index import AddIndexConcurrentlyPolitely, UnexpectedIndexError
+from token_rotation.schema.index import (
+    AddIndexConcurrentlyPolitely,
+    RemoveIndexConcurrentlyPolitely,
+    UnexpectedIndexError,
+)
 from token_rotation.schema.operations import (
     AddFieldPolitely,
     AddTriggerPolitely,
@@ -36,6 +40,7 @@ __all__ = [
     "EnsureRotated",
     "LockNotGrantedError",
     "OnTableOf",
+    "RemoveIndexConcurrentlyPolitely",
     "RemoveTriggerPolitely",
     "ReplaceTriggerPolitely",
     "RowsPendingError",
@@ -52,6 +57,7 @@ for _written in (
     CreateModelPolitely,
     EnsureRotated,
     OnTableOf,
+    RemoveIndexConcurrentlyPolitely,
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
     UnconditionalSql,

@@ -9,9 +9,11 @@ from django.core.management.base import CommandError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
-from django.db.models import Model
+from django.db.models import Field, Model
 
+from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.sql import ddl as ddl_sql
+from token_rotation.targets.absent import absent_of
 
 COUNTED_AT_MOST = 10_000
 
@@ -28,7 +30,8 @@ class EnsureRotated(Operation):
 
     These are rows of a model that still have a token that may be leaked. ``model`` is its label,
     ``marker`` the field that is NULL for such rows, both as they are at this place in the
-    migrations. The migration that adds the marker must be among the dependencies. For a model of
+    migrations. ``token`` is the token's field: where it may be NULL or blank, rows without a token
+    do not count. The migration that adds the marker must be among the dependencies. For a model of
     another app, ``column`` names the marker, which only the database knows. The operation changes
     nothing, forwards or backwards, and checks once.
     """
@@ -37,11 +40,17 @@ class EnsureRotated(Operation):
     reversible = True
 
     def __init__(
-        self, model: str, marker: str = "token_rotated_at", *, column: str | None = None
+        self,
+        model: str,
+        marker: str = "token_rotated_at",
+        *,
+        column: str | None = None,
+        token: str = "token",
     ) -> None:
         self.model = model
         self.marker = marker
         self.column = column
+        self.token = token
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         pass
@@ -63,7 +72,14 @@ class EnsureRotated(Operation):
             return
         column = self.column or self._column_of_the_marker(model)
         # One look at the partial index if nothing is pending; of very many rows it counts a part.
-        query = ddl_sql.count_pending(model._meta.db_table, column, COUNTED_AT_MOST + 1)
+        token = self._token_of(model)
+        query = ddl_sql.count_pending(
+            model._meta.db_table,
+            column,
+            None if token is None else token.column,
+            EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token),
+            COUNTED_AT_MOST + 1,
+        )
         with connection.cursor() as cursor:
             cursor.execute(query)
             (count,) = cursor.fetchone()
@@ -100,6 +116,10 @@ class EnsureRotated(Operation):
                 "migrations: name in dependencies the migration that adds it"
             ) from None
         return str(marker.column)
+
+    def _token_of(self, model: type[Model]) -> Field[Any, Any] | None:
+        fields = (each for each in model._meta.concrete_fields if each.name == self.token)
+        return next(fields, None)
 
     def _sentence(self, alias: str, rows: int) -> str:
         count = f"more than {COUNTED_AT_MOST:,}" if rows > COUNTED_AT_MOST else f"{rows:,}"

@@ -23,6 +23,20 @@ class GuardTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """The values of a token column that are no token.
+
+    They open nothing. ``nullable``: NULL may stand there. ``text``: '' is no token either.
+    """
+
+    nullable: bool = False
+    text: bool = False
+
+
+EVERY_ROW_HAS_A_TOKEN = Absent()
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One token column of one model, and its selected rows.
 
@@ -31,7 +45,7 @@ class Target:
     Names are as the database stores them, unquoted. ``label`` is the model's; where the model has
     several tokens, the token field's name follows it. ``guard_triggers`` are the insert and the
     update guard, and those that keep retired tokens where a model has them. ``is_only`` is True
-    if no other target exists, so commands need no label.
+    if no other target exists, so commands need no label. ``absent`` says which values are no token.
     """
 
     label: str
@@ -45,6 +59,7 @@ class Target:
     guard_triggers: tuple[GuardTrigger, ...]
     is_only: bool = True
     selection: Selection = EVERY_ROW
+    absent: Absent = EVERY_ROW_HAS_A_TOKEN
 
     @property
     def command(self) -> str:

@@ -5,6 +5,9 @@ Each builder names its lock: none, ACCESS SHARE, or that of the DDL statement.
 
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
+from token_rotation.selection.target import Absent
+from token_rotation.sql.pending import without_marker
+
 
 def index_state(index: str) -> Composed:
     """Return at most one row about an index.
@@ -90,12 +93,18 @@ def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:
     )
 
 
-def count_pending(table: str, marker: str, at_most: int) -> Composed:
-    """Count the rows without a marker, up to ``at_most``.
+def count_pending(
+    table: str, marker: str, token: str | None, absent: Absent, at_most: int
+) -> Composed:
+    """Count the rows with a token and without a marker, up to ``at_most``.
 
-    ACCESS SHARE.
+    ``token`` is its column; None where nobody knows it. ACCESS SHARE.
     """
+    column = None if token is None else Identifier(token)
     return SQL(
-        "SELECT count(*) FROM"
-        " (SELECT FROM {table} WHERE {marker} IS NULL LIMIT {at_most}) AS pending"
-    ).format(table=Identifier(table), marker=Identifier(marker), at_most=Literal(at_most))
+        "SELECT count(*) FROM (SELECT FROM {table} WHERE {pending} LIMIT {at_most}) AS pending"
+    ).format(
+        table=Identifier(table),
+        pending=without_marker(Identifier(marker), column, absent),
+        at_most=Literal(at_most),
+    )

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.targets.absent import absent_of
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.guard import GuardPair, InsertGuard, UpdateGuard, guards_of
 from token_rotation.triggers.names import Column
@@ -104,6 +105,7 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         guard_triggers=tuple(
             _guard_trigger(model, each) for each in (*pair, *_retired_triggers(model, pair.update))
         ),
+        absent=absent_of(token),
     )
 
 
