@@ -70,6 +70,7 @@ class Report:
             "rotated": self.rotated,
             "pending": self.counts.pending.rows,
             "pending_is_estimate": self.counts.pending.is_estimate,
+            "later_than_the_clock": self.counts.later_rows,
             "percent": self.percent,
             "complete": self.complete,
             "first_rotated_at": _iso(self.counts.first_rotated_at),

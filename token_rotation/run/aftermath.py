@@ -15,6 +15,7 @@ from token_rotation.run.pending import count_rows, reading_until
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def look_after(
     result: Result,
     *,
     leak_list: LeakList | None = None,
+    later: LaterRows | None = None,
     advise: bool = False,
     stop: StopSignal | None = None,
 ) -> Aftermath:
@@ -65,7 +67,7 @@ def look_after(
     try:
         with reading_until(target.database, stop) as connection:
             guard = inspect(connection, target)
-            pending = count_rows(connection, target, leak_list).count
+            pending = count_rows(connection, target, leak_list, later).count
             if pending.is_estimate and _looked_at_all(target, result, leak_list):
                 # The rotation has just looked at every row, which this look had no time for.
                 pending = PendingCount(0, is_estimate=False)

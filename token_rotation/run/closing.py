@@ -15,6 +15,7 @@ from token_rotation.run.output import Output
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Closing:
     to_go_on: str
     leak_list: LeakList | None = None
     stop: StopSignal | None = None
+    later: LaterRows | None = None
 
     def sum_up(self, result: Result, *, advise: bool) -> Aftermath:
         """Look at the table and say how the rotation ended.
@@ -36,7 +38,12 @@ class Closing:
         With ``advise``, say also whether a clean-up is worth its work.
         """
         after = look_after(
-            self.target, result, leak_list=self.leak_list, advise=advise, stop=self.stop
+            self.target,
+            result,
+            leak_list=self.leak_list,
+            later=self.later,
+            advise=advise,
+            stop=self.stop,
         )
         self.output.event(summary.end_event(result, after, None))
         self.output.say(summary.as_sentence(self.target, result, after, to_go_on=self.to_go_on))

@@ -38,7 +38,8 @@ class OperatorRun:
     It cleans up only with ``clean_up``. A signal ends each step.
 
     The rows of ``leak_list`` come first; the target's selection says if there are others.
-    ``result`` is what was rotated so far.
+    ``result`` is what was rotated so far. ``evident_target`` has the cut-off by which somebody else
+    can tell what is pending after the run.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class OperatorRun:
         self._clean_up = clean_up
         self._stop = StopSignal()
         self._later: LaterRows | None = None
+        self._target_to_go_on = target
         self._closing = self._closing_of(target)
         self.result = Result()
+        self.evident_target = target
 
     @property
     def stopped(self) -> bool:
@@ -83,6 +86,7 @@ class OperatorRun:
             if pending.rows:
                 self._rotate(pending)
             after = answering_signals(self._sum_up, meanwhile=self._abort_again)
+        self.evident_target = self._target if after.complete else self._target_to_go_on
         if self._clean_up:
             return clean_up_after(after, self._target, self._output, self._stop)
         return after.complete
@@ -95,7 +99,7 @@ class OperatorRun:
         try:
             with looking(self._target, self._stop) as connection:
                 self._settle(connection, closing_files)
-                pending = count_rows(connection, self._target, self._leak_list)
+                pending = count_rows(connection, self._target, self._leak_list, self._later)
         except StatementError:
             if not self._stop.aborted:
                 raise
@@ -113,13 +117,16 @@ class OperatorRun:
         if settled.later is not None:
             self._later = closing_files.enter_context(closing(settled.later))
         self._target = settled.target
-        self._closing = self._closing_of(settled.target_to_go_on)
+        self._target_to_go_on = settled.target_to_go_on
+        self._closing = self._closing_of(self._target_to_go_on)
         self._output.say(settled.as_sentence(to_go_on=self._closing.to_go_on))
 
     def _closing_of(self, target: Target) -> Closing:
         args = [*self._options.cli_args, *(["--finish"] if self._clean_up else [])]
         to_go_on = f"{target.command} {shlex.join(args)}".rstrip()
-        return Closing(self._target, self._output, to_go_on, self._leak_list, self._stop)
+        return Closing(
+            self._target, self._output, to_go_on, self._leak_list, self._stop, self._later
+        )
 
     def _rotate(self, pending: PendingCount) -> None:
         rows = summary.rows_to_rotate(self._options, pending)

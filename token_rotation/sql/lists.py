@@ -161,6 +161,18 @@ def still_later(target: Target, rows: KeyRange) -> sql.Composed:
     )
 
 
+def count_reached(target: Target, rows: KeyRange) -> sql.Composed:
+    """Count those listed rows, as they were, that only the list tells from fresh ones.
+
+    ``rows`` lists rows whose marker was later than the server's clock. It is not any more.
+    """
+    return sql.SQL("SELECT count(*) FROM {table} WHERE {listed} AND NOT ({pending})").format(
+        table=sql.Identifier(target.table),
+        listed=pending(target, rows),
+        pending=still_pending(target, EVERY_KEY, with_later=True),
+    )
+
+
 def count_valid(target: Target, token_type: str) -> sql.Composed:
     """Count the listed tokens that are stored.
 

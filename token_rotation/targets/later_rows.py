@@ -96,6 +96,21 @@ def find_later_rows(connection: Connection, target: Target) -> tuple[Target, Lat
     return target, later
 
 
+def count_reached(connection: Connection, target: Target, later: LaterRows) -> int:
+    """Count the rows that still have their token, and whose marker the clock has reached since.
+
+    No other count of pending rows has them. Driver errors pass through.
+    """
+    total = 0
+    for chunk in later.chunks():
+        rows = as_listed(chunk)
+        query = statements.together(
+            statements.WITHOUT_A_LIMIT, list_sql.count_reached(target, rows)
+        )
+        total += int(connection.value(query, values_of(target, rows)))
+    return total
+
+
 def as_listed(chunk: Chunk) -> KeyRange:
     """Return the rows of a chunk as a range."""
     keys, markers = chunk

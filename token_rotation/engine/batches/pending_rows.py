@@ -104,9 +104,15 @@ class PendingRows:
         return [(key, marker) for key, marker in self._rows(query, values_of(self._target, rows))]
 
     def any_later(self) -> bool:
-        """Return True when a marker of the selection is later than the server's clock."""
+        """Return True when a marker of the selection is later than the server's clock.
+
+        Reads the whole table where there is none.
+        """
         query = counting_sql.any_later(self._target)
-        return bool(self._value(query, values_of(self._target, EVERY_KEY)))
+        look = statements.together(statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT, query)
+        values = values_of(self._target, EVERY_KEY)
+        bound = {**values, "lock_timeout_ms": self._lock_timeout_ms}
+        return bool(self._connection.value(look, bound))
 
     def clock_behind_seconds(self) -> float:
         """Return how far the server's clock is behind the cut-off; 0 or less if it is not."""
