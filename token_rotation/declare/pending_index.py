@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any
 
 from django.db import models
+from django.db.models.functions import Cast
 
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Absent
 from token_rotation.targets.absent import absent_of
@@ -62,16 +63,17 @@ def pending_rows(marker: str, token: str = "", absent: Absent = EVERY_ROW_HAS_A_
     lookup for "differs from", and its negation is true for NULL.
     """
     pending = models.Q((f"{marker}__isnull", True))
-    if absent.text:
-        differs = models.Func(
-            models.F(token),
-            models.Value(""),
-            template="(%(expressions)s)",
-            arg_joiner=" <> ",
-            output_field=models.BooleanField(),
-        )
-        return pending & models.Q(differs)
-    return pending & models.Q((f"{token}__isnull", False)) if absent.nullable else pending
+    if absent == EVERY_ROW_HAS_A_TOKEN:
+        return pending
+    stored = models.F(token)
+    differs = models.Func(
+        stored if absent.text else Cast(stored, models.TextField()),
+        models.Value(""),
+        template="(%(expressions)s)",
+        arg_joiner=" <> ",
+        output_field=models.BooleanField(),
+    )
+    return pending & models.Q(differs)
 
 
 def pending_index_name(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.postgres.connection import Connection, Row
-from token_rotation.selection.target import Target
+from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Target
 from token_rotation.sql import catalogue as catalogue_sql
 
 _CAST = re.compile(r'::"?\w+"?(?: varying)?')
@@ -75,7 +75,6 @@ def _predicates(target: Target) -> set[str]:
     terms = [""]
     if target.absent.nullable or target.absent.text:
         terms += [f" AND {token} IS NOT NULL"]
-    if target.absent.text:
         terms += [f"{each} AND {token} <> ''" for each in terms]
     return {_plain(is_null + each) for each in terms}
 
@@ -89,10 +88,9 @@ def _create(target: Target, kind: str) -> str:
     if kind == "token":
         return f'CREATE UNIQUE INDEX CONCURRENTLY ON "{target.table}" ("{target.token_column}")'
     term = ""
-    if target.absent.text:
-        term = f""" AND "{target.token_column}" <> ''"""
-    elif target.absent.nullable:
-        term = f' AND "{target.token_column}" IS NOT NULL'
+    if target.absent != EVERY_ROW_HAS_A_TOKEN:
+        cast = "" if target.absent.text else "::text"
+        term = f""" AND "{target.token_column}"{cast} <> ''"""
     return (
         f'CREATE INDEX CONCURRENTLY ON "{target.table}" ("{target.key_column}") '
         f'WHERE "{target.marker_column}" IS NULL{term}'

@@ -55,32 +55,36 @@ def still_pending(
 ) -> sql.Composed:
     """The ``pending`` clause for rows known to be in range."""
     marker = _column(target, target.marker_column, qualified=qualified)
-    term, is_indexed = "{marker} IS NULL", True
+    term = "{marker} IS NULL"
     if keys.listed is not None:
-        term, is_indexed = "({marker} IS NULL OR {marker} = ANY(%(listed_markers)s))", False
+        term = "({marker} IS NULL OR {marker} = ANY(%(listed_markers)s))"
     elif target.selection.issued_before is not None:
-        is_indexed = False
         later = f" OR {LATER}" if with_later else ""
         term = "coalesce({marker} < %(issued_before)s" + later + ", true)"
         if for_planner:
             term = "({marker} IS NULL OR {marker} < %(issued_before)s)"
     terms: list[sql.Composable] = [sql.SQL(term).format(marker=marker)]
     token = _column(target, target.token_column, qualified=qualified)
-    terms += present(target, token, is_indexed=is_indexed or for_planner)
+    terms += present(target, token)
     if target.selection.condition is not None:
         terms.append(condition_of(target, for_planner=for_planner))
     return sql.SQL(" AND ").join(terms)
 
 
-def present(
-    target: Target, token: sql.Composable, *, is_indexed: bool = False
-) -> list[sql.Composable]:
-    """The terms that leave out rows without a token; none if every row has one.
+def present(target: Target, token: sql.Composable) -> list[sql.Composable]:
+    """The terms that leave out rows without a token; none if every row has one."""
+    return present_terms(target.absent, token)
 
-    ``is_indexed``: written as the predicate of the pending index. An index of the token could
-    serve that for NULL, so elsewhere it is written otherwise.
+
+def present_terms(absent: Absent, token: sql.Composable) -> list[sql.Composable]:
+    """``present`` for a token that may be absent so.
+
+    No NULL differs from ''. IS NOT NULL would tempt the planner to take an index of the token,
+    where statistics know of few tokens.
     """
-    return _present(target.absent, token, is_indexed=is_indexed)
+    if absent.text:
+        return [sql.SQL("{} <> ''").format(token)]
+    return [sql.SQL("{}::text <> ''").format(token)] if absent.nullable else []
 
 
 def without_marker(
@@ -89,17 +93,8 @@ def without_marker(
     """The predicate of the pending index. ``token`` is None where nobody knows it."""
     terms: list[sql.Composable] = [sql.SQL("{} IS NULL").format(marker)]
     if token is not None:
-        terms += _present(absent, token, is_indexed=True)
+        terms += present_terms(absent, token)
     return sql.SQL(" AND ").join(terms)
-
-
-def _present(absent: Absent, token: sql.Composable, *, is_indexed: bool) -> list[sql.Composable]:
-    if absent.text:
-        return [sql.SQL("{} <> ''").format(token)]
-    if absent.nullable:
-        term = "{} IS NOT NULL" if is_indexed else "({} IS NOT NULL) IS TRUE"
-        return [sql.SQL(term).format(token)]
-    return []
 
 
 def later(target: Target) -> sql.Composed:
