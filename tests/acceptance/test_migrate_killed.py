@@ -19,6 +19,8 @@ STEPS = {
     "0007": "CREATE INDEX CONCURRENTLY",
     "0008": "ALTER TABLE",
     "0009": "ALTER TABLE",
+    "0010": "CREATE OR REPLACE FUNCTION",
+    "0011": "CREATE OR REPLACE FUNCTION",
 }
 HOLDS_OR_QUEUES = (
     "SELECT query LIKE 'INSERT%%' AND (state = 'idle in transaction' OR wait_event_type = 'Lock')"

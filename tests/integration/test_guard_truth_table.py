@@ -38,10 +38,17 @@ TRUTH_TABLE = {
 
 
 def store(token: UUID = OLD_TOKEN, marker: datetime | None = None) -> Ticket:
-    """A row exactly as given, past the insert guard."""
+    """A row exactly as given, past the guard."""
     with pgtrigger.ignore("tickets.Ticket:guard_insert"):
-        ticket = Ticket.objects.create(subject="as stored", token=token, token_rotated_at=marker)
-    assert (ticket.token, ticket.token_rotated_at) == (token, marker)
+        ticket = Ticket.objects.create(subject="as stored", token=token)
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            "UPDATE tickets_ticket SET token_rotated_at = %s WHERE id = %s", [marker, ticket.pk]
+        )
+        cursor.execute("RESET session_replication_role")
+    ticket.token_rotated_at = marker
+    assert stored(ticket) == ("as stored", token, marker)
     return ticket
 
 
@@ -166,7 +173,8 @@ def test_an_update_that_passes_calls_no_function(
 
     plan = json.loads(plan) if isinstance(plan, str) else plan
     calls = sum(trigger["Calls"] for trigger in plan[0]["Triggers"])
-    assert calls == (0 if passes else 1)
+    is_silent = passes and (new_token, new_marker) != (NEW_TOKEN, None)
+    assert calls == (0 if is_silent else 1)
 
 
 def stale_save(stale: Any) -> None:

@@ -22,6 +22,7 @@ from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import GuardPair, InsertGuard, guards_of
 from token_rotation.triggers.names import Column
+from token_rotation.triggers.retired import KeepMoved, KeepRetired
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
 ADOPT = "docs/tutorial/adopt.md shows a whole model."
@@ -96,9 +97,23 @@ def _of_guard(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
     if obstacles:
         yield from obstacles
         return
+    yield from _of_moving_rows(model, pair)
     yield from _of_fresh_tokens(model, token, pair.insert)
     if not isinstance(pair.update.marker, Column):
         yield from _of_marker(model, token, pair.update.marker)
+
+
+def _of_moving_rows(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
+    listed = getattr(model._meta, "triggers", [])
+    kept = {type(each) for each in listed if getattr(each, "token", None) == pair.update.token}
+    if KeepRetired in kept and pair.insert.partitioned != (KeepMoved in kept):
+        yield Error(
+            f"guard() and keep_retired() of {pair.update.token} disagree about partitions: a token "
+            "that is replaced while its row moves would not be kept.",
+            hint="Declare partitioned=True in both, or in neither.",
+            obj=model,
+            id="token_rotation.E020",
+        )
 
 
 def _of_fresh_tokens(

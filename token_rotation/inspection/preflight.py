@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from token_rotation.inspection.absent_tokens import absent_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
+from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.time_zone import time_zone_problem
 from token_rotation.inspection.token_probe import token_problems
@@ -76,7 +77,12 @@ def inspect(connection: Connection, target: Target) -> GuardState:
             *([] if time_zone is None else [time_zone]),
             *token_problems(connection, target),
         ),
-        warnings=(*exempt, *unknown, *outdated_triggers(target, found)),
+        warnings=(
+            *exempt,
+            *unknown,
+            *outdated_triggers(target, found),
+            *partition_problems(connection, target),
+        ),
     )
 
 

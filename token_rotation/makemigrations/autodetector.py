@@ -24,7 +24,7 @@ from token_rotation.makemigrations.guarded import (
 from token_rotation.makemigrations.parts import take_apart
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import GuardPair
-from token_rotation.triggers.retired import TABLE_MIGRATION, UnconditionalSql
+from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_MIGRATION
 
 
 def install() -> None:
@@ -67,7 +67,7 @@ class _InSteps(MigrationAutodetector):
         for app_label, migrations in self.migrations.items():
             guards = [each for each in self._guards() if each.model[0] == app_label]
             self.migrations[app_label] = [
-                _after_its_table(part)
+                _after_its_functions(part)
                 for migration in migrations
                 for part in _split(migration, guards)
             ]
@@ -128,15 +128,16 @@ def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
     return made
 
 
-def _after_its_table(migration: Migration) -> Migration:
-    """Add the dependency on the table of retired tokens.
+def _after_its_functions(migration: Migration) -> Migration:
+    """Add the dependency on the functions for retired tokens.
 
-    No field refers to that table.
+    No field refers to them.
     """
     triggers = (getattr(each, "trigger", None) for each in migration.operations)
-    if any(isinstance(getattr(each, "sql", None), UnconditionalSql) for each in triggers):
-        others = [each for each in migration.dependencies if each != TABLE_MIGRATION]
-        _set(migration, dependencies=[*others, TABLE_MIGRATION])
+    texts = (str(getattr(each, "sql", "")) for each in triggers)
+    if any(function in text for text in texts for function in FUNCTIONS):
+        others = [each for each in migration.dependencies if each != FUNCTIONS_MIGRATION]
+        _set(migration, dependencies=[*others, FUNCTIONS_MIGRATION])
     return migration
 
 

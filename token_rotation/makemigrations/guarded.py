@@ -18,13 +18,19 @@ from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import (
     GuardPair,
     InsertGuard,
+    MoveGuard,
+    SentGuard,
     UpdateGuard,
     guards_of,
 )
 from token_rotation.triggers.names import Column, Marker, trigger_name
-from token_rotation.triggers.retired import KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KeepMoved, KeepRetired, RefuseRetired
 
-OUR_TRIGGERS = tuple(each.name for each in (InsertGuard, UpdateGuard, RefuseRetired, KeepRetired))
+KINDS = (
+    *(InsertGuard, UpdateGuard, MoveGuard, SentGuard),
+    *(RefuseRetired, KeepRetired, KeepMoved),
+)
+OUR_TRIGGERS = tuple(each.name for each in KINDS)
 
 ModelKey = tuple[str, str]
 """App label and the model's name in lower case."""
@@ -73,7 +79,7 @@ class Guarded:
 
     @property
     def names(self) -> set[str | None]:
-        return {self.pair.insert.name, self.pair.update.name}
+        return {trigger.name for trigger in self.pair.triggers}
 
     @property
     def every_name(self) -> set[str | None]:

@@ -45,13 +45,14 @@ class Place(IntEnum):
     TOKEN = 0
     MARKER = 1
     TOKEN_TYPE = 2  # before a guard that issues tokens of the new type
-    INSERT_GUARD = 3
-    UPDATE_GUARD = 4
-    RETIRED_TOKENS = 5
-    TOKEN_DEFAULT = 6
-    MARKER_DEFAULT = 7
-    INDEX = 8
-    OLD_INDEX = 9
+    OTHER_GUARDS = 3  # before the insert guard, which relies on what they remember
+    INSERT_GUARD = 4
+    UPDATE_GUARD = 5
+    RETIRED_TOKENS = 6
+    TOKEN_DEFAULT = 7
+    MARKER_DEFAULT = 8
+    INDEX = 9
+    OLD_INDEX = 10
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,18 @@ def _index_steps(operation: AddIndex | RemoveIndex, guard: Guarded) -> Iterator[
 
 def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
     name = operation.trigger.name
+    yield Step(_place(name, guard), _polite_trigger(operation, guard))
     is_insert = name == guard.pair.insert.name
-    place = Place.INSERT_GUARD if is_insert else Place.UPDATE_GUARD
-    yield Step(place, _polite_trigger(operation, guard))
     if is_insert and name not in guard.known and guard.table and isinstance(guard.marker, Column):
         yield from _foreign_marker(guard, guard.marker.name)
+
+
+def _place(name: str | None, guard: Guarded) -> Place:
+    if name == guard.pair.insert.name:
+        return Place.INSERT_GUARD
+    if name == guard.pair.update.name:
+        return Place.UPDATE_GUARD
+    return Place.OTHER_GUARDS
 
 
 def _polite_trigger(operation: AddTrigger, guard: Guarded) -> Operation:

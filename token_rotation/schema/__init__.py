@@ -28,7 +28,7 @@ from token_rotation.schema.operations import (
 )
 from token_rotation.schema.other_app import OnTableOf
 from token_rotation.schema.refusal import ChangeRefusedError
-from token_rotation.triggers.retired import UnconditionalSql
+from token_rotation.triggers.templates import GuardSql, UnconditionalSql
 
 __all__ = [
     "AddFieldPolitely",
@@ -38,6 +38,7 @@ __all__ = [
     "ChangeRefusedError",
     "CreateModelPolitely",
     "EnsureRotated",
+    "GuardSql",
     "LockNotGrantedError",
     "OnTableOf",
     "RemoveIndexConcurrentlyPolitely",
@@ -56,6 +57,7 @@ for _written in (
     AlterFieldPolitely,
     CreateModelPolitely,
     EnsureRotated,
+    GuardSql,
     OnTableOf,
     RemoveIndexConcurrentlyPolitely,
     RemoveTriggerPolitely,

@@ -48,6 +48,13 @@ def trigger_states() -> sql.SQL:
     )
 
 
+def is_partitioned() -> sql.SQL:
+    """Test that ``table`` has partitions: an UPDATE may move its rows."""
+    return sql.SQL(
+        "SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(quote_ident(%(table)s))"
+    )
+
+
 def index_states() -> sql.SQL:
     """Indexes of the table: name, unique, predicate, valid, columns."""
     return sql.SQL(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from psycopg2 import sql
 
 from token_rotation.selection.target import Target
-from token_rotation.triggers.retired import TABLE
+from token_rotation.triggers.retired_sql import TABLE
 
 
 def count_still_valid(target: Target) -> sql.Composed:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
+import pgtrigger
 from django.apps import apps
 from django.db.models import Field, Model
 from django.utils.module_loading import import_string
@@ -14,9 +15,9 @@ from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
-from token_rotation.triggers.guard import GuardPair, InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.guard import GuardPair, UpdateGuard, guards_of
 from token_rotation.triggers.names import Column
-from token_rotation.triggers.retired import KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KeepMoved, KeepRetired, RefuseRetired
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
@@ -103,7 +104,8 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         token_source=_token_source(model, pair),
         token_is_unique=token.unique or _is_constrained(model, token.name),
         guard_triggers=tuple(
-            _guard_trigger(model, each) for each in (*pair, *_retired_triggers(model, pair.update))
+            _guard_trigger(model, each)
+            for each in (*pair.triggers, *_retired_triggers(model, pair.update))
         ),
         absent=absent_of(token),
     )
@@ -133,19 +135,19 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
     return PythonTokens(make)
 
 
-def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[RefuseRetired | KeepRetired]:
+def _retired_triggers(
+    model: type[Model], update: UpdateGuard
+) -> list[RefuseRetired | KeepRetired | KeepMoved]:
     """Return the triggers that keep this token.
 
     Without them, replaced tokens go unrecorded.
     """
-    kinds = (RefuseRetired, KeepRetired)
+    kinds = (RefuseRetired, KeepRetired, KeepMoved)
     triggers = getattr(model._meta, "triggers", [])
     return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]
 
 
-def _guard_trigger(
-    model: type[Model], trigger: InsertGuard | UpdateGuard | RefuseRetired | KeepRetired
-) -> GuardTrigger:
+def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger) -> GuardTrigger:
     return GuardTrigger(
         name=trigger.get_pgid(cast(Any, model)),
         uri=f"{model._meta.label}:{trigger.name}",

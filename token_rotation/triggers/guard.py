@@ -5,8 +5,8 @@ fire in sessions with ``session_replication_role = replica``, nor when logical r
 changes.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import pgtrigger
 from django.apps import apps
@@ -15,18 +15,26 @@ from django.db.models import Model
 
 from token_rotation.tokens.formats import TokenFormat
 from token_rotation.tokens.sources import MakeTokens
-from token_rotation.triggers.names import Marker, quoted_column, trigger_name
+from token_rotation.triggers import bodies
+from token_rotation.triggers.base import OfAToken, ReplacedInPlace
+from token_rotation.triggers.columns import columns_of, quoted_columns
+from token_rotation.triggers.moved import remember_move
+from token_rotation.triggers.names import Marker, trigger_name
+from token_rotation.triggers.truth_table import Accept
 
 NEEDED_APPS = ("pgtrigger", "token_rotation", "token_rotation.operations")
 
 
-class InsertGuard(pgtrigger.Trigger):
+class InsertGuard(ReplacedInPlace):
     """Trigger that gives inserted rows a fresh token and marker.
 
-    It ignores the token and marker that the writer sent.
+    It ignores the token and marker that the writer sent, unless the guard accepts what is sent. An
+    absent token stays absent if the field allows it. ``pgtrigger.ignore`` skips it; the row is
+    pending then.
 
     ``token`` is a field's name; ``fresh_token`` is an SQL expression for a new token of the
     column's type. ``length`` is that of its tokens, if known; the trigger does not contain it.
+    ``derived`` and ``partitioned`` as for ``guard``.
     """
 
     name = "guard_insert"
@@ -40,29 +48,39 @@ class InsertGuard(pgtrigger.Trigger):
         marker: Marker,
         fresh_token: str = "gen_random_uuid()",
         length: int | None = None,
+        accept: str = Accept.FRESH,
+        derived: Mapping[str, str] | None = None,
+        partitioned: bool = False,
         name: str | None = None,
     ) -> None:
         self.token = token
         self.marker = marker
         self.fresh_token = fresh_token
         self.length = length
+        self.accept = Accept(accept)
+        self.derived = dict(derived or {})
+        self.partitioned = partitioned
         super().__init__(name=name)
 
     def get_func(self, model: Model) -> str:
-        # In a long transaction now() would date the token too early.
-        token, marker = quoted_column(model, self.token), quoted_column(model, self.marker)
-        fresh = f"NEW.{token} := {self.fresh_token}; NEW.{marker} := clock_timestamp();"
-        return f"{fresh} RETURN NEW;"
+        return bodies.insert_body(
+            columns_of(model, self.token, self.marker),
+            self.fresh_token,
+            self.accept,
+            quoted_columns(model, self.derived),
+            moves=self.partitioned,
+        )
 
 
-class UpdateGuard(pgtrigger.Trigger):
+class UpdateGuard(ReplacedInPlace):
     """Trigger that lets an UPDATE only rotate or request rotation.
 
-    It rotates a token forwards or asks for a rotation, and nothing else. A write that would bring
-    an older token back, or claim a rotation that did not happen, keeps the stored token and marker.
-    Its other columns are written.
+    ``truth_table`` says what it does. A write that would bring an older token back, or claim a
+    rotation that did not happen, keeps the stored token and marker, and its client is told. Its
+    other columns are written.
 
     ``token`` is a field's name. The trigger does not contain ``make_tokens``: see ``guard``.
+    ``fresh_token``, ``accept`` and ``derived`` are those of the insert guard.
     """
 
     name = "guard_update"
@@ -74,38 +92,77 @@ class UpdateGuard(pgtrigger.Trigger):
         *,
         token: str,
         marker: Marker,
+        fresh_token: str = "gen_random_uuid()",
         make_tokens: str | MakeTokens | None = None,
+        accept: str = Accept.FRESH,
+        derived: Mapping[str, str] | None = None,
         name: str | None = None,
     ) -> None:
         self.token = token
         self.marker = marker
+        self.fresh_token = fresh_token
         self.make_tokens = make_tokens
+        self.accept = Accept(accept)
+        self.derived = dict(derived or {})
         super().__init__(name=name)
 
+    def get_declare(self, model: Model) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [(bodies.WRITTEN, "RECORD")] if self.derived else []
+
     def get_condition(self, model: Model) -> pgtrigger.Condition:
-        # The whole decision is in the condition, so a write that may pass costs no function call.
-        token, marker = quoted_column(model, self.token), quoted_column(model, self.marker)
-        claims_a_rotation = (
-            f"NEW.{token} IS NOT DISTINCT FROM OLD.{token}"
-            f" AND NEW.{marker} IS NOT NULL AND NEW.{marker} IS DISTINCT FROM OLD.{marker}"
-        )
-        goes_back = (
-            f"NEW.{token} IS DISTINCT FROM OLD.{token} AND OLD.{marker} IS NOT NULL"
-            f" AND (NEW.{marker} IS NULL OR NEW.{marker} <= OLD.{marker})"
-        )
-        return pgtrigger.Condition(f"(({claims_a_rotation}) OR ({goes_back}))")
+        columns = columns_of(model, self.token, self.marker)
+        derived = quoted_columns(model, self.derived)
+        return pgtrigger.Condition(bodies.update_condition(columns, derived))
 
     def get_func(self, model: Model) -> str:
-        token, marker = quoted_column(model, self.token), quoted_column(model, self.marker)
-        stored = f"NEW.{token} := OLD.{token}; NEW.{marker} := OLD.{marker};"
-        return f"{stored} RETURN NEW;"
+        columns = columns_of(model, self.token, self.marker)
+        derived = quoted_columns(model, self.derived)
+        return bodies.update_body(columns, self.fresh_token, self.accept, derived)
+
+
+class MoveGuard(OfAToken):
+    """Trigger that remembers a deleted row until the next one is inserted.
+
+    PostgreSQL moves a row to another partition by a DELETE and an INSERT. The insert guard knows
+    the row by this, and leaves its token alone.
+    """
+
+    name = "guard_move"
+    when = pgtrigger.Before
+    operation = pgtrigger.Delete
+
+    def get_func(self, model: Model) -> str:
+        return remember_move(self.columns(model))
+
+
+class SentGuard(OfAToken):
+    """Trigger that looks once more that an inserted token is not retired.
+
+    The INSERT may have waited while another transaction retired it. It fails with
+    serialization_failure. Tried again, the insert guard refuses it.
+    """
+
+    name = "guard_sent"
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+
+    def get_condition(self, model: Model) -> pgtrigger.Condition:
+        return pgtrigger.Condition(bodies.sent_condition(self.columns(model)))
+
+    def get_func(self, model: Model) -> str:
+        return bodies.sent_body(self.columns(model))
 
 
 class GuardPair(NamedTuple):
-    """The two triggers of one token column."""
+    """The two triggers of one token column that every guard has, and the others."""
 
     insert: InsertGuard
     update: UpdateGuard
+    others: tuple[MoveGuard | SentGuard, ...] = ()
+
+    @property
+    def triggers(self) -> tuple[InsertGuard | UpdateGuard | MoveGuard | SentGuard, ...]:
+        return (self.insert, self.update, *self.others)
 
 
 def guard(
@@ -113,23 +170,44 @@ def guard(
     marker: Marker = "token_rotated_at",
     fresh_token: str | TokenFormat = "gen_random_uuid()",
     make_tokens: str | MakeTokens | None = None,
+    *,
+    accept: str = "fresh",
+    derived: Mapping[str, str] | None = None,
+    partitioned: bool = False,
 ) -> list[pgtrigger.Trigger]:
-    """Return both triggers of a token column, for ``Meta.triggers``.
+    """Return the triggers of a token column, for ``Meta.triggers``.
 
     ``fresh_token`` is a format, or an SQL expression that gives each row another token: no
     subquery, and at least 128 random bits. ``make_tokens`` is a function, or its dotted path, that
     makes n tokens at a time for the rotation. Without it the rotation uses ``fresh_token``, as
     inserts always do. For several token columns, join the lists; each needs a marker of its own.
 
-    Raises ImproperlyConfigured if an app that it needs is not installed.
+    ``accept="sent"`` stores the token that an INSERT or a wish of the application sends. It needs
+    ``keep_retired()`` of the same token since before the first rotation: a leaked token is refused
+    aloud then. ``derived`` keeps other columns in step: SQL of each field, with ``{token}`` for the
+    token. ``partitioned`` says that rows may move between partitions; they keep their tokens.
+
+    Raises ImproperlyConfigured if an app that it needs is not installed, and ValueError for another
+    ``accept``.
     """
     _ensure_installed()
+    columns: dict[str, Any] = {"token": token, "marker": marker}
     expression = fresh_token.sql if isinstance(fresh_token, TokenFormat) else fresh_token
     length = fresh_token.length if isinstance(fresh_token, TokenFormat) else None
-    insert, update = (trigger_name(each.name, token) for each in (InsertGuard, UpdateGuard))
+    shared = {**columns, "fresh_token": expression, "accept": accept, "derived": derived}
+    insert = InsertGuard(
+        **shared, length=length, partitioned=partitioned, name=trigger_name("guard_insert", token)
+    )
+    update = UpdateGuard(
+        **shared, make_tokens=make_tokens, name=trigger_name("guard_update", token)
+    )
+    others: list[type[MoveGuard | SentGuard]] = [MoveGuard] if partitioned else []
+    if insert.accept is Accept.SENT:
+        others.append(SentGuard)
     return [
-        InsertGuard(token=token, marker=marker, fresh_token=expression, length=length, name=insert),
-        UpdateGuard(token=token, marker=marker, make_tokens=make_tokens, name=update),
+        insert,
+        update,
+        *(kind(**columns, name=trigger_name(kind.name, token)) for kind in others),
     ]
 
 
@@ -149,4 +227,6 @@ def guards_of(triggers: object) -> Iterator[GuardPair]:
     updates = {each.token: each for each in listed if isinstance(each, UpdateGuard)}
     for each in listed:
         if isinstance(each, InsertGuard) and each.token in updates:
-            yield GuardPair(each, updates[each.token])
+            others = (other for other in listed if isinstance(other, MoveGuard | SentGuard))
+            same = tuple(other for other in others if other.token == each.token)
+            yield GuardPair(each, updates[each.token], same)

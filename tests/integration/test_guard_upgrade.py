@@ -1,0 +1,77 @@
+"""The guard of an earlier release is replaced, and comes back, while the table serves traffic."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.support.leaked import leak, value
+from tests.support.manage import Manage
+from tests.support.waiting import until
+from tickets.models import Ticket
+
+ROTATE = (
+    "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = clock_timestamp()"
+    " WHERE token_rotated_at IS NULL"
+)
+STALE = (
+    "UPDATE tickets_ticket SET token = leaked.token, token_rotated_at = NULL FROM leaked"
+    " WHERE leaked.id = tickets_ticket.id"
+)
+STILL_VALID = "SELECT count(*) FROM tickets_ticket JOIN leaked USING (token)"
+TRIGGERS = (
+    "SELECT string_agg(tgname || ' ' || (pg_get_triggerdef(oid) LIKE '%%wish%%'), ',' ORDER BY"
+    " tgname) FROM pg_trigger WHERE tgrelid = 'tickets_ticket'::regclass"
+    " AND tgname LIKE 'pgtrigger%%'"
+)
+INSERT, UPDATE = (trigger.get_pgid(Ticket) for trigger in Ticket._meta.triggers)  # type: ignore[attr-defined]
+BEFORE = "0009"
+AFTER = "0011"
+
+
+def test_an_upgrade_and_a_rollback_leave_no_moment_without_a_guard(
+    database_url: str, connect: Callable[[str], Any], manage: Manage
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 5)
+    tickets.cursor().execute(ROTATE)
+    writer, migrating = connect(database_url), threading.Event()
+    written: list[int] = []
+
+    def save_stale_rows() -> None:
+        while not (migrating.is_set() and written):
+            writer.cursor().execute(STALE)
+            written.append(value(writer, STILL_VALID))
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        saving = pool.submit(save_stale_rows)
+        try:
+            for step, knows_wishes in ((BEFORE, "false"), (AFTER, "true"), (BEFORE, "false")):
+                migrated = manage("migrate", "tickets", step, database_url=database_url)
+                assert migrated.returncode == 0, migrated.stderr
+                assert value(tickets, TRIGGERS) == f"{INSERT} false,{UPDATE} {knows_wishes}"
+        finally:
+            migrating.set()
+        saving.result()
+    assert set(written) == {0}
+
+
+def test_the_guard_is_replaced_while_readers_hold_the_table_and_writers_wait(
+    database_url: str, connect: Callable[[str], Any]
+) -> None:
+    tickets, reader, writer = (connect(database_url) for _ in range(3))
+    leak(tickets, 5)
+    tickets.cursor().execute(ROTATE)
+    reader.autocommit = tickets.autocommit = False
+    reader.cursor().execute("SELECT count(*) FROM tickets_ticket")
+    for trigger in Ticket._meta.triggers:  # type: ignore[attr-defined]
+        tickets.cursor().execute(str(trigger.compile(Ticket).install_sql))
+    watch = connect(database_url)
+    assert value(connect(database_url), "SELECT count(*) FROM tickets_ticket") == 5
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        written = pool.submit(writer.cursor().execute, STALE)
+        waits = "SELECT cardinality(pg_blocking_pids(%s))"
+        until(lambda: value(watch, waits, writer.info.backend_pid))
+        tickets.commit()
+        written.result()
+    assert value(watch, STILL_VALID) == 0
