@@ -66,12 +66,13 @@ def pending_rows(marker: str, token: str = "", absent: Absent = EVERY_ROW_HAS_A_
     if absent == EVERY_ROW_HAS_A_TOKEN:
         return pending
     stored = models.F(token)
+    # Migrations have the names in this order, and Django compares it.
     differs = models.Func(
         stored if absent.text else Cast(stored, models.TextField()),
         models.Value(""),
-        template="(%(expressions)s)",
         arg_joiner=" <> ",
         output_field=models.BooleanField(),
+        template="(%(expressions)s)",
     )
     return pending & models.Q(differs)
 
