@@ -182,6 +182,8 @@ def test_an_older_pending_index_serves_and_goes_when_the_new_one_is_there(
 
 
 BY_CODE = """
+import uuid
+
 from shop.models import Device
 from token_rotation import rotate_rows, rotate_token
 from token_rotation.errors import NoTokenError
@@ -198,6 +200,9 @@ assert Device.objects.filter(token=None).count() == 50
 made = Device.objects.create(token=None)
 made.refresh_from_db()
 assert made.token is None and made.token_rotated_at, "created without a token"
+sent = uuid.uuid4()
+made = Device.objects.create(token=sent)
+assert sent != made.token == Device.objects.get(pk=made.pk).token, "what is stored is read back"
 """
 
 

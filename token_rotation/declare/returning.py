@@ -1,26 +1,36 @@
 """Read back the token after an INSERT.
 
-This is for the tables of other apps, whose fields we cannot change.
+This is for fields without a database default: those of other apps, which we cannot change, and
+those of tokens that may be absent, which a default would issue.
 """
+
+from __future__ import annotations
 
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field, Model
 
+from token_rotation.declare.model import has_db_default
 from token_rotation.triggers.guard import guards_of
-from token_rotation.triggers.names import Column
 
 
-def read_back_foreign_tokens() -> None:
-    """Call ``read_back`` for the guarded models of other apps.
-
-    Their marker is not a field of their own.
-    """
+def read_back_tokens_without_default() -> None:
+    """Call ``read_back`` for each guarded token without a database default."""
     for model in apps.get_models():
         for pair in guards_of(getattr(model._meta, "triggers", [])):
-            if isinstance(pair.update.marker, Column):
-                read_back(model, pair.update.token)
+            field = _field(model, pair.update.token)
+            if field is not None and not has_db_default(field):
+                read_back(model, field.name)
+
+
+def _field(model: type[Model], name: str) -> Field[Any, Any] | None:
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:  # the system checks say so
+        return None
+    return field if isinstance(field, Field) else None
 
 
 def read_back(model: type[Model], name: str) -> None:

@@ -45,7 +45,7 @@ class EnsureRotated(Operation):
         marker: str = "token_rotated_at",
         *,
         column: str | None = None,
-        token: str = "token",
+        token: str | None = None,
     ) -> None:
         self.model = model
         self.marker = marker
@@ -118,8 +118,16 @@ class EnsureRotated(Operation):
         return str(marker.column)
 
     def _token_of(self, model: type[Model]) -> Field[Any, Any] | None:
-        fields = (each for each in model._meta.concrete_fields if each.name == self.token)
-        return next(fields, None)
+        if self.token is None:
+            return None
+        try:
+            field: Any = model._meta.get_field(self.token)
+        except FieldDoesNotExist:
+            raise CommandError(
+                f"EnsureRotated: {self.model} has no field {self.token!r} at this place in the "
+                "migrations: name the token's field as it is there"
+            ) from None
+        return field if isinstance(field, Field) else None
 
     def _sentence(self, alias: str, rows: int) -> str:
         count = f"more than {COUNTED_AT_MOST:,}" if rows > COUNTED_AT_MOST else f"{rows:,}"
