@@ -102,11 +102,12 @@ def _meant(target: Target, column: str) -> sql.Composed:
         return still_pending(target, EVERY_KEY, with_later=True)
     terms = present(target, sql.Identifier(target.token_column))
     if selection.issued_before is not None:
-        # A list is older than its rotation: a marker from a later moment is wrong.
-        marker = sql.Identifier(target.marker_column)
-        wrong = f"{{marker}} >= %(asked_at)s OR {LATER}"
-        issued = sql.SQL(f"coalesce({{marker}} < %(issued_before)s OR {wrong}, true)")
-        terms.append(issued.format(marker=marker))
+        wrong = LATER
+        if selection.asked_at is not None:
+            # A list is older than its rotation: a marker from a later moment is wrong.
+            wrong += " OR {marker} >= %(asked_at)s"
+        issued = sql.SQL("coalesce({marker} < %(issued_before)s OR " + wrong + ", true)")
+        terms.append(issued.format(marker=sql.Identifier(target.marker_column)))
     if selection.condition is not None:
         terms.append(condition_of(target))
     return sql.SQL(" AND ").join(terms or [sql.SQL("true")])

@@ -143,7 +143,8 @@ def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
     selection = target.selection
     if selection.issued_before is not None:
         values["issued_before"] = selection.issued_before
-        values["asked_at"] = selection.asked_at or selection.issued_before
+    if selection.asked_at is not None:
+        values["asked_at"] = selection.asked_at
     if selection.condition is not None:
         numbered = enumerate(selection.condition.values)
         values.update((f"where_{place}", value) for place, value in numbered)
