@@ -17,13 +17,14 @@ from token_rotation.distributed.operator import Operator
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import ClockBehindError
 from token_rotation.events import BatchDone, Event, Waiting
-from token_rotation.inspection.counting import count_pending
+from token_rotation.inspection.counting import PendingCount, count_pending
 from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.verdict import Verdict
 from token_rotation.options import RotationOptions, SelectionOptions
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.formats import as_text
 from token_rotation.reporting.report import make_report
+from token_rotation.run.aftermath import look_after
 from token_rotation.run.operator_run import OperatorRun
 from token_rotation.run.output import Output
 from token_rotation.run.selected import select
@@ -141,6 +142,22 @@ def test_a_row_that_reaches_its_time_during_the_run_does_not_escape(
     result = rotation(target=narrowed, later=later).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, ROWS)
     assert value(tickets, CHANGES) == ROWS
+
+
+def test_a_run_that_ends_early_counts_the_rows_that_have_reached_their_time(
+    tickets: Any, target: Target, rotation: RotationFactory, found: Found
+) -> None:
+    leak(tickets, ROWS)
+    mark(tickets, ahead(0.7))
+    narrowed, later = found(typed(target, "1 min ago"))
+    tickets.cursor().execute(
+        "SELECT pg_sleep_until(max(token_rotated_at) + interval '1 ms') FROM tickets_ticket"
+    )
+    result = rotation(target=narrowed, later=later, limit_rows=20).run()
+    assert result.outcome is Outcome.LIMIT_REACHED
+    after = look_after(narrowed, result, later=later)
+    assert after.pending == PendingCount(ROWS - 20, is_estimate=False)
+    assert not after.complete
 
 
 @pytest.mark.parametrize("by", ["rotation", "application"])
