@@ -97,7 +97,8 @@ def _pending(connection: Connection, target: Target) -> dict[str, Any]:
 
 
 def _ask(connection: Connection, target: Target) -> dict[str, Any]:
-    query, values = counting_sql.count_pending(target, EVERY_KEY), values_of(target, EVERY_KEY)
+    query = counting_sql.count_pending(target, EVERY_KEY, with_later=True)
+    values = values_of(target, EVERY_KEY)
     without_a_limit = statements.together(statements.WITHOUT_A_LIMIT, query)
     return {
         "query": connection.text(query, values),

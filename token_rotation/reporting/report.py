@@ -90,6 +90,7 @@ class Report:
             "rotated": self.rotated,
             "pending": self.counts.pending.rows,
             "pending_is_estimate": self.counts.pending.is_estimate,
+            "later_than_the_clock": self.counts.later_rows,
             "percent": self.percent,
             "complete": self.complete,
             "verdict": self.verdict.as_values(),
@@ -131,7 +132,8 @@ def _counts(connection: Connection, target: Target, verdict: Verdict | Unread) -
     if isinstance(verdict, Unread):
         return estimate_rows(connection, target)
     pending = PendingCount(verdict.pending, is_estimate=False)
-    return Counts(verdict.rows, False, pending, verdict.sums.first, verdict.sums.last)
+    sums = verdict.sums
+    return Counts(verdict.rows, False, pending, sums.first, sums.last, sums.later)
 
 
 def _advice(connection: Connection, target: Target, counts: Counts, storage: Storage) -> list[str]:
