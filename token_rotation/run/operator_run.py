@@ -143,6 +143,7 @@ class OperatorRun:
                 observe=observe,
                 leak_list=self._leak_list,
                 stop=self._stop,
+                retry_seconds=self._options.retry_seconds,
             )
         )
 
