@@ -56,21 +56,12 @@ def verify(
         with reading_until(target.database, stop) as connection:
             verdict = RetryLoop(
                 connection,
-<<<<<<< HEAD
-                target,
-                at_most_seconds=at_most_seconds,
-                stopped=lambda: stop is not None and stop.requested,
-                on_pages=_shown(observe),
-            ).run()
-            if isinstance(verdict, Unread):
-=======
                 backoff=Backoff(retry_seconds),
                 stop=stop,
                 observe=observe,
                 clock=time.monotonic,
             ).run(read)
-            if leak_list is None or isinstance(verdict, Unread):
->>>>>>> w-verdict
+            if isinstance(verdict, Unread):
                 return verdict
             if leak_list is not None:
                 verdict = _with_list(connection, target, verdict, leak_list)
