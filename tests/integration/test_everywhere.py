@@ -288,6 +288,15 @@ def test_a_table_that_is_rewritten_since_the_snapshot_is_read_again(
     assert found.is_complete
 
 
+def test_a_table_that_is_dropped_meanwhile_holds_nothing(tickets: Any, target: Target) -> None:
+    run(tickets, "CREATE TABLE a (t uuid); CREATE TABLE b (t uuid)")
+    found = looked(
+        target, [uuid4()], watch=lambda *_: run(tickets, "DROP TABLE IF EXISTS b CASCADE")
+    )
+    assert left_out(found)[Why.GONE] == {"public.b"}
+    assert found.is_complete
+
+
 def test_told_to_stop_it_names_the_tables_that_are_left(tickets: Any, target: Target) -> None:
     stop = StopSignal()
     run(tickets, "CREATE TABLE zz (t uuid)")
@@ -300,10 +309,17 @@ def test_a_table_that_holds_its_snapshot_for_too_long_is_left(
     tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_steps, "FIRST_BYTES", 1)
-    run(tickets, "CREATE TABLE long AS SELECT gen_random_uuid() FROM generate_series(1, 1000)")
-    found = looked(target, [uuid4()], options=SearchOptions(0, snapshot_seconds=1e-9))
+    token = uuid4()
+    run(
+        tickets,
+        f"CREATE TABLE long AS SELECT '{token}'::uuid AS t UNION ALL"
+        " SELECT gen_random_uuid() FROM generate_series(1, 1000)",
+    )
+    found = looked(target, [token], options=SearchOptions(0, snapshot_seconds=1e-9))
     assert left_out(found)[Why.SLOW] == {"public.long"}
     assert not found.is_complete
+    # What it came across is said.
+    assert [(each.table, each.rows) for each in found.copies] == [("public.long", 1)]
 
 
 def test_no_statement_of_a_search_tells_a_token_to_the_servers_log(

@@ -186,6 +186,7 @@ def test_a_token_that_an_index_lacks_is_found(tickets: Any, target: Target, leak
         f"UPDATE pg_index SET indisready = false {of_table}",
         "INSERT INTO tickets_ticket SELECT * FROM kept",
         f"UPDATE pg_index SET indisready = true {of_table}",
+        f'ALTER DATABASE "{tickets.info.dbname}" SET enable_seqscan = off',
         "SET enable_seqscan = off",
     ):
         run(tickets, statement)

@@ -54,6 +54,10 @@ class _RewrittenError(Exception):
     """The table got another file while it was read."""
 
 
+class _GoneError(Exception):
+    """The table was dropped since it was listed."""
+
+
 class _SlowError(Exception):
     """The table took longer than its snapshot may last."""
 
@@ -85,6 +89,7 @@ class Search:
         self._clock = clock
         self._load_seconds = 0.0
         self._copies: list[Copies] = []
+        self._of_this_table: list[Copies] = []
         self._done: list[Table] = []
         self._not_searched: list[NotSearched] = []
         self._failures: dict[int, int] = {}
@@ -99,13 +104,14 @@ class Search:
         while waiting and not self._stop.requested:
             try:
                 self._one_transaction(waiting)
-            except (psycopg2.Error, _RewrittenError, _SlowError) as error:
+            except (psycopg2.Error, _GoneError, _RewrittenError, _SlowError) as error:
                 if self._stop.aborted:
                     break
                 if fault_of(error) is Fault.CONNECTION or not self._is_reading:
                     raise
                 self._put_off(waiting, error)
         if waiting:
+            self._keep_copies()
             self._leave_out(Why.STOPPED, *(table.label for table in waiting))
         if self._shape.short_lines:
             self._leave_out(Why.SHORT, f"{self._shape.short_lines:,}")
@@ -128,11 +134,9 @@ class Search:
             while waiting and not self._stop.requested:
                 if self._clock() - began > budget_seconds:
                     return
-                table = waiting[0]
-                found = self._read(table, began + self._options.snapshot_seconds)
-                if found is None:
+                if not self._read(waiting[0], began + self._options.snapshot_seconds):
                     return
-                self._copies += found
+                self._keep_copies()
                 self._done.append(waiting.popleft())
 
     @contextmanager
@@ -152,31 +156,48 @@ class Search:
             self._connection.change(list_sql.ANALYZE)
             yield
 
-    def _read(self, table: Table, ends_at: float) -> list[Copies] | None:
-        """Search one table; None when it was stopped in between."""
+    def _read(self, table: Table, ends_at: float) -> bool:
+        """Search one table; return False when it was stopped in between."""
+        self._of_this_table = []
         if not table.columns:
-            return []
-        pages, page_bytes = self._connection.row(places_sql.pages(), {"oid": table.oid}) or (0, 0)
-        # Each statement reads the whole list once, which takes a part of the time to load it.
-        seconds = max(LEAST_STATEMENT_SECONDS, self._load_seconds)
-        steps = PageSteps(int(pages), int(page_bytes), self._clock, target_seconds=seconds)
+            return True
         counts = [[0, 0] for _ in table.columns]
-        for pages_of_step in steps:
+        steps = self._steps(table)
+        for pages in steps:
             query = copies_sql.search(
-                table.schema, table.name, table.columns, self._shape.wanted, pages_of_step
+                table.schema, table.name, table.columns, self._shape.wanted, pages
             )
             for place, rows, alone_rows in self._connection.rows(query):
                 counts[place][0] += int(rows)
                 counts[place][1] += int(alone_rows)
+            found = zip(table.columns, counts, strict=True)
+            self._of_this_table = [
+                Copies(table.label, each.name, *count) for each, count in found if count[0]
+            ]
             self._watch(table, steps.done, steps.pages)
-            if pages_of_step[1] is not None:
+            if pages[1] is not None:
                 if self._stop.wait(self._options.pause_seconds):
-                    return None
+                    return False
                 if self._clock() > ends_at:
                     raise _SlowError
         self._look_for_a_rewrite(table)
-        found = zip(table.columns, counts, strict=True)
-        return [Copies(table.label, each.name, *count) for each, count in found if count[0]]
+        return True
+
+    def _steps(self, table: Table) -> PageSteps:
+        pages, page_bytes = self._connection.row(places_sql.pages(), {"oid": table.oid}) or (
+            None,
+            0,
+        )
+        if pages is None:
+            raise _GoneError
+        # Each statement reads the whole list once, which takes a part of the time to load it.
+        seconds = max(LEAST_STATEMENT_SECONDS, self._load_seconds)
+        return PageSteps(int(pages), int(page_bytes), self._clock, target_seconds=seconds)
+
+    def _keep_copies(self) -> None:
+        """Keep what was found in this table, also where it was not read to its end."""
+        self._copies += self._of_this_table
+        self._of_this_table = []
 
     def _look_for_a_rewrite(self, table: Table) -> None:
         """Raise if the table got another file since it was listed.
@@ -200,6 +221,7 @@ class Search:
         if why in (Why.LOCKED, Why.REWRITTEN) and self._failures[table.oid] < TRIES:
             waiting.append(table)
             return
+        self._keep_copies()
         self._leave_out(why, table.label, detail=detail)
 
     def _leave_out(self, why: Why, *names: str, detail: str = "") -> None:
@@ -211,7 +233,7 @@ def _reason(error: Exception) -> tuple[Why, str]:
         return Why.REWRITTEN, ""
     if isinstance(error, _SlowError):
         return Why.SLOW, ""
-    if isinstance(error, psycopg2.Error) and error.pgcode == _NO_SUCH_TABLE:
+    if isinstance(error, _GoneError) or getattr(error, "pgcode", None) == _NO_SUCH_TABLE:
         return Why.GONE, ""
     if fault_of(error) in (Fault.LOCKED, Fault.CONTENTION):
         return Why.LOCKED, ""
