@@ -17,11 +17,12 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.sql import copies as copies_sql
 from token_rotation.stop import StopSignal
-from token_rotation.verification.everywhere import page_steps, search
+from token_rotation.targets import lookup
+from token_rotation.verification.everywhere import page_steps
 from token_rotation.verification.everywhere.findings import Copies, Findings
 from token_rotation.verification.everywhere.look_everywhere import look_everywhere
 from token_rotation.verification.everywhere.not_searched import Why
-from token_rotation.verification.everywhere.search import SearchOptions
+from token_rotation.verification.everywhere.options import SearchOptions
 from token_rotation.verification.everywhere.table import Table
 from token_rotation.verification.token_list import kinds_of
 
@@ -232,7 +233,7 @@ def test_short_tokens_are_not_taken_for_searched(tickets: Any, target: Target) -
 def test_a_table_that_stays_locked_is_tried_again_and_then_named(
     tickets: Any, other: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "LOCK_TIMEOUT_MS", 20)
+    monkeypatch.setattr(lookup, "LOCK_TIMEOUT_MS", 20)
     token = uuid4()
     run(tickets, f"CREATE TABLE locked AS SELECT '{token}'::uuid AS t; CREATE TABLE z (t uuid)")
     run(other, "LOCK TABLE locked IN ACCESS EXCLUSIVE MODE")

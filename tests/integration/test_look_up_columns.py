@@ -17,7 +17,8 @@ from token_rotation.selection.target import Target
 from token_rotation.verification.derived_column import DerivedColumn, derived_of
 from token_rotation.verification.token_column import TokenColumn, column_of, find_columns
 from token_rotation.verification.token_list import opened_tokens, require_tokens
-from token_rotation.verification.valid_tokens import Verified, verify, verify_list
+from token_rotation.verification.valid_tokens import verify, verify_list
+from token_rotation.verification.verified import Verified
 
 pytestmark = pytest.mark.server_versions
 
