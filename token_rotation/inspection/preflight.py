@@ -43,6 +43,14 @@ class GuardState:
         return not self.problems
 
     @property
+    def serves(self) -> bool:
+        """Return True if nothing is wrong but what this role may see.
+
+        A web application may well see only its own rows; a rotation may not.
+        """
+        return all(problem.code in BLIND for problem in self.problems)
+
+    @property
     def is_blind(self) -> bool:
         """Return True if this role sees only a part of the table, or perhaps another one."""
         return any(problem.code in BLIND for problem in self.problems)
