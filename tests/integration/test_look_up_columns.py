@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -92,6 +93,11 @@ def test_with_hashes_a_derived_column_must_follow_from_the_stored_token(
 
 def test_a_declaration_without_derived_columns_has_none(target: Target) -> None:
     assert derived_of(target) == ()
+
+
+def test_each_derived_column_comes_with_its_sql() -> None:
+    declared: Any = SimpleNamespace(derived=("checksum",), derived_sql=("md5({token})",))
+    assert derived_of(declared) == (DerivedColumn("checksum", "md5({token})"),)
 
 
 def test_where_hashes_are_stored_no_token_is_looked_for_without_a_word(
