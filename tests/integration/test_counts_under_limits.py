@@ -27,7 +27,8 @@ from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.targets.resolve import list_kinds
 from token_rotation.verification.token_column import column_of
-from token_rotation.verification.valid_tokens import Verified, verified_as_sentences, verify
+from token_rotation.verification.valid_tokens import verify
+from token_rotation.verification.verified import Verified, verified_as_sentences
 
 OPEN = Condition('"tickets_ticket"."status" = %s', ("open",))
 

@@ -17,11 +17,12 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.sql import copies as copies_sql
 from token_rotation.stop import StopSignal
-from token_rotation.verification.everywhere import page_steps, search
+from token_rotation.targets import lookup
+from token_rotation.verification.everywhere import page_steps
 from token_rotation.verification.everywhere.findings import Copies, Findings
 from token_rotation.verification.everywhere.look_everywhere import look_everywhere
 from token_rotation.verification.everywhere.not_searched import Why
-from token_rotation.verification.everywhere.search import SearchOptions
+from token_rotation.verification.everywhere.options import SearchOptions
 from token_rotation.verification.everywhere.table import Table
 from token_rotation.verification.token_list import kinds_of
 
@@ -232,7 +233,7 @@ def test_short_tokens_are_not_taken_for_searched(tickets: Any, target: Target) -
 def test_a_table_that_stays_locked_is_tried_again_and_then_named(
     tickets: Any, other: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "LOCK_TIMEOUT_MS", 20)
+    monkeypatch.setattr(lookup, "LOCK_TIMEOUT_MS", 20)
     token = uuid4()
     run(tickets, f"CREATE TABLE locked AS SELECT '{token}'::uuid AS t; CREATE TABLE z (t uuid)")
     run(other, "LOCK TABLE locked IN ACCESS EXCLUSIVE MODE")
@@ -288,6 +289,15 @@ def test_a_table_that_is_rewritten_since_the_snapshot_is_read_again(
     assert found.is_complete
 
 
+def test_a_table_that_is_dropped_meanwhile_holds_nothing(tickets: Any, target: Target) -> None:
+    run(tickets, "CREATE TABLE a (t uuid); CREATE TABLE b (t uuid)")
+    found = looked(
+        target, [uuid4()], watch=lambda *_: run(tickets, "DROP TABLE IF EXISTS b CASCADE")
+    )
+    assert left_out(found)[Why.GONE] == {"public.b"}
+    assert found.is_complete
+
+
 def test_told_to_stop_it_names_the_tables_that_are_left(tickets: Any, target: Target) -> None:
     stop = StopSignal()
     run(tickets, "CREATE TABLE zz (t uuid)")
@@ -300,10 +310,17 @@ def test_a_table_that_holds_its_snapshot_for_too_long_is_left(
     tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_steps, "FIRST_BYTES", 1)
-    run(tickets, "CREATE TABLE long AS SELECT gen_random_uuid() FROM generate_series(1, 1000)")
-    found = looked(target, [uuid4()], options=SearchOptions(0, snapshot_seconds=1e-9))
+    token = uuid4()
+    run(
+        tickets,
+        f"CREATE TABLE long AS SELECT '{token}'::uuid AS t UNION ALL"
+        " SELECT gen_random_uuid() FROM generate_series(1, 1000)",
+    )
+    found = looked(target, [token], options=SearchOptions(0, snapshot_seconds=1e-9))
     assert left_out(found)[Why.SLOW] == {"public.long"}
     assert not found.is_complete
+    # What it came across is said.
+    assert [(each.table, each.rows) for each in found.copies] == [("public.long", 1)]
 
 
 def test_no_statement_of_a_search_tells_a_token_to_the_servers_log(

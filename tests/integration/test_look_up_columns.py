@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,8 @@ from token_rotation.selection.target import Target
 from token_rotation.verification.derived_column import DerivedColumn, derived_of
 from token_rotation.verification.token_column import TokenColumn, column_of, find_columns
 from token_rotation.verification.token_list import opened_tokens, require_tokens
-from token_rotation.verification.valid_tokens import Verified, verify, verify_list
+from token_rotation.verification.valid_tokens import verify, verify_list
+from token_rotation.verification.verified import Verified
 
 pytestmark = pytest.mark.server_versions
 
@@ -91,6 +93,11 @@ def test_with_hashes_a_derived_column_must_follow_from_the_stored_token(
 
 def test_a_declaration_without_derived_columns_has_none(target: Target) -> None:
     assert derived_of(target) == ()
+
+
+def test_each_derived_column_comes_with_its_sql() -> None:
+    declared: Any = SimpleNamespace(derived=("checksum",), derived_sql=("md5({token})",))
+    assert derived_of(declared) == (DerivedColumn("checksum", "md5({token})"),)
 
 
 def test_where_hashes_are_stored_no_token_is_looked_for_without_a_word(
@@ -186,6 +193,7 @@ def test_a_token_that_an_index_lacks_is_found(tickets: Any, target: Target, leak
         f"UPDATE pg_index SET indisready = false {of_table}",
         "INSERT INTO tickets_ticket SELECT * FROM kept",
         f"UPDATE pg_index SET indisready = true {of_table}",
+        f'ALTER DATABASE "{tickets.info.dbname}" SET enable_seqscan = off',
         "SET enable_seqscan = off",
     ):
         run(tickets, statement)

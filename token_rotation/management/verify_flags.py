@@ -16,7 +16,7 @@ from token_rotation.command_line.argument_types import (
 )
 from token_rotation.management.flag import Flag, is_typed
 from token_rotation.verification.door.options import REFUSED, DoorOptions
-from token_rotation.verification.everywhere.search import SearchOptions
+from token_rotation.verification.everywhere.options import SearchOptions
 
 SEARCH, DOOR = SearchOptions(), DoorOptions("")
 

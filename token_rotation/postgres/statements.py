@@ -42,8 +42,8 @@ has none blinds the planner to all other costs, and so do settings that contradi
 """
 
 USE_NO_INDEX = sql.SQL(
-    "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; "
-    "SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
+    "SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; "
+    "SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 )
 """Read tables themselves. Only for statements that have a full scan as another way."""
 

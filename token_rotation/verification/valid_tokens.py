@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
-from token_rotation import wording
 from token_rotation.errors import ListError, NotReadyError
 from token_rotation.inspection.column_type import column_type
 from token_rotation.options import ListOptions
@@ -15,30 +13,13 @@ from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.sql import lists as list_sql
+from token_rotation.sql import valid_tokens as valid_sql
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
 from token_rotation.verification.token_column import TokenColumn
 from token_rotation.verification.token_list import opened_tokens
+from token_rotation.verification.verified import Verified, verified_as_sentences
 
 LINES_A_LOOK = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Number of listed tokens, and of those still valid.
-
-    Of ``lines`` listed tokens, ``valid_lines`` open something. One listed twice counts twice.
-    ``derived`` are the names of derived columns, each with the number of listed tokens that it
-    still holds; for a list of SHA-256, with the number of rows that do not follow from their
-    token.
-    """
-
-    lines: int
-    valid_lines: int
-    derived: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def none_valid(self) -> bool:
-        return self.valid_lines == 0 and not any(number for _, number in self.derived)
 
 
 def verify(connection: Connection, column: TokenColumn, leak_list: LeakList) -> Verified:
@@ -82,20 +63,20 @@ def _tokens_query(connection: Connection, column: TokenColumn) -> statements.Sta
         where = f"{column.table}.{column.column}"
         raise NotReadyError((f"There is no column {where} yet. Run: python manage.py migrate",))
     derived = [(each.column, each.expression) for each in column.derived]
-    return list_sql.counts(
-        list_sql.count_valid(column.table, column.column, token_type),
+    return valid_sql.counts(
+        valid_sql.count_valid(column.table, column.column, token_type),
         *(
-            list_sql.count_valid_derived(column.table, column.column, token_type, name, expression)
+            valid_sql.count_valid_derived(column.table, column.column, token_type, name, expression)
             for name, expression in derived
         ),
     )
 
 
 def _hashes_query(column: TokenColumn) -> statements.Statement:
-    return list_sql.counts(
-        list_sql.count_valid_hashes(column.table, column.column),
+    return valid_sql.counts(
+        valid_sql.count_valid_hashes(column.table, column.column),
         *(
-            list_sql.count_out_of_step(column.table, column.column, each.column, each.expression)
+            valid_sql.count_out_of_step(column.table, column.column, each.column, each.expression)
             for each in column.derived
         ),
     )
@@ -131,34 +112,3 @@ def _refuse_hashed(columns: Sequence[TokenColumn], asked: ListOptions) -> None:
             f"done. Try the tokens with --through. If {asked.file} lists the values as they are "
             "stored, say --list-of tokens"
         )
-
-
-def verified_as_sentences(
-    column: TokenColumn, leak_list: LeakList, verified: Verified
-) -> list[str]:
-    """Say how many listed tokens still open something, in each column."""
-    sentences = [_of_the_token(column, leak_list, verified)]
-    is_hashed = leak_list.kind.name == "hashes"
-    for name, number in verified.derived:
-        where = f"{column.label}: the derived column {name}"
-        if not number:
-            sentences.append(f"{where} holds nothing of a listed token.")
-        elif is_hashed:
-            rows = wording.things(number, "row")
-            sentences.append(f"{where} does not follow from the token in {rows}.")
-        else:
-            tokens = wording.things(number, "listed token")
-            sentences.append(f"{where} still holds the value of {tokens}.")
-    return sentences
-
-
-def _of_the_token(column: TokenColumn, leak_list: LeakList, verified: Verified) -> str:
-    one, several = "token", "tokens"
-    if leak_list.kind.name != "tokens":
-        one, several = "SHA-256 of a token", "SHA-256 of tokens"
-    of_what = wording.things(verified.lines, one, several)
-    listed = f"{column.label}: {leak_list.name} lists {of_what}"
-    if not verified.valid_lines:
-        return f"{listed}; none of them opens anything."
-    verb = "opens" if verified.valid_lines == 1 else "open"
-    return f"{listed}; {verified.valid_lines:,} of them still {verb} something."

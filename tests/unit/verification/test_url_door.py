@@ -1,5 +1,6 @@
 """A door is asked in the way that was typed, and nothing that it says holds a token."""
 
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -78,6 +79,13 @@ def test_what_is_no_answer_tells_nothing_and_quotes_nothing(
     reply = door(template.replace("{site}", site[0])).ask("secret-1")
     assert reply.answer is Answer.UNKNOWN
     assert reply.said in ("BadStatusLine", "ConnectionRefusedError")
+
+
+def test_a_server_that_does_not_answer_tells_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/{{token}}"
+        asked = UrlDoor(url, (), refused=REFUSED, timeout_seconds=0.2)
+        assert asked.ask("secret-1") == Reply(Answer.UNKNOWN, "TimeoutError")
 
 
 def test_a_header_that_cannot_be_sent_tells_nothing(

@@ -23,7 +23,7 @@ from token_rotation.targets.discovery import find_targets
 from token_rotation.verification.door.door_trial import DoorTrial, door_of
 from token_rotation.verification.door.options import DoorOptions
 from token_rotation.verification.everywhere.look_everywhere import look_everywhere
-from token_rotation.verification.everywhere.search import SearchOptions
+from token_rotation.verification.everywhere.options import SearchOptions
 from token_rotation.verification.progress_lines import ProgressLines
 from token_rotation.verification.retired_tokens import verify_retired
 from token_rotation.verification.token_column import TokenColumn, find_columns

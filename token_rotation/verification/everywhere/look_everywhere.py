@@ -7,7 +7,8 @@ from token_rotation.postgres.connection import reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.stop import StopSignal, answering_signals
 from token_rotation.verification.everywhere.findings import Findings
-from token_rotation.verification.everywhere.search import Search, SearchOptions, Watch
+from token_rotation.verification.everywhere.options import SearchOptions
+from token_rotation.verification.everywhere.search import Search, Watch
 from token_rotation.verification.everywhere.shape import SHORTEST, shape_of
 from token_rotation.verification.everywhere.table import take_inventory
 

@@ -77,7 +77,8 @@ def take_inventory(connection: Connection, wanted: Wanted, *, with_numbers: bool
     ``with_numbers`` adds the columns of numbers. Driver errors pass through.
     """
     bound = {"lock_timeout_ms": LOCK_TIMEOUT_MS}
-    with connection.transaction(statements.LIMIT_LOCK_WAIT, values=bound):
+    settings = (statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT)
+    with connection.transaction(*settings, values=bound):
         rows = [_Column(*row) for row in connection.rows(places_sql.columns())]
         beyond = connection.row(places_sql.out_of_reach())
     kinds = (*SEARCHED_KINDS, "number") if with_numbers else SEARCHED_KINDS
