@@ -323,6 +323,19 @@ class TestRetiredTokens:
         assert "token_rotation_is_retired" in state.problems[0].sentence
 
 
+def test_a_role_that_may_only_read_and_write_rows_sees_the_same(
+    tickets: Any,
+    look: Callable[[], GuardState],
+    limit_connections: Callable[[int], None],
+    update_guard: GuardTrigger,
+) -> None:
+    leak(tickets, 3)
+    limit_connections(5)
+    assert look().holds
+    tickets.cursor().execute(again(update_guard, condition="false"))
+    assert codes(look()) == ["token_rotation.E030"]
+
+
 def test_a_look_changes_nothing(tickets: Any, look: Callable[[], GuardState]) -> None:
     leak(tickets, 3)
     body = "NEW := jsonb_populate_record(NEW, '{}');"

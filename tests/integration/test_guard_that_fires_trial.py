@@ -1,5 +1,6 @@
 """A trigger whose text does not tell is tried on one row, and each batch is checked after it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,10 @@ from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import NotReadyError, OverwrittenTokensError
 from token_rotation.events import Event, Remark
+from token_rotation.inspection.other_triggers import find_suspects
+from token_rotation.inspection.tree import read_tree
+from token_rotation.inspection.trial import try_suspects
+from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import PythonTokens
 
@@ -214,6 +219,51 @@ def test_a_trial_that_meets_an_error_tells_nothing_and_batches_are_checked(
     tickets.cursor().execute(trigger(body))
     assert rotation().run().outcome is Outcome.COMPLETE
     assert_each_token_changed_once(tickets)
+
+
+COUNTED = "PERFORM nextval('fired'); "
+
+
+def test_a_role_without_the_right_to_insert_tries_the_rest(
+    tickets: Any,
+    rotation: RotationFactory,
+    limit_connections: Callable[[int], None],
+) -> None:
+    leak(tickets, 10)
+    limit_connections(5)
+    tickets.cursor().execute(trigger(HARMLESS, event="INSERT OR UPDATE"))
+    assert rotation().run().outcome is Outcome.COMPLETE
+    tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
+    tickets.cursor().execute("DROP TRIGGER zz_legacy ON tickets_ticket")
+    tickets.cursor().execute(trigger(PREDICTABLE, event="INSERT OR UPDATE"))
+    with pytest.raises(NotReadyError, match="a rotation stored another token"):
+        rotation().run()
+
+
+def test_nothing_is_tried_on_a_server_that_takes_no_writes(tickets: Any, target: Target) -> None:
+    leak(tickets, 3)
+    tickets.cursor().execute(f"CREATE SEQUENCE fired; {trigger(COUNTED + PREDICTABLE)}")
+    name = value(tickets, "SELECT current_database()")
+    tickets.cursor().execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with reading(target.database) as connection:
+        suspects = find_suspects(read_tree(connection, target, with_conditions=False), target)
+        assert [suspect.trigger.name for suspect in suspects] == ["zz_legacy"]
+        assert list(try_suspects(connection, target, suspects)) == []
+    assert value(tickets, "SELECT is_called FROM fired") is False
+
+
+def test_a_row_that_somebody_holds_is_not_waited_for(
+    tickets: Any, target: Target, other: Any
+) -> None:
+    leak(tickets, 1)
+    tickets.cursor().execute(f"CREATE SEQUENCE fired; {trigger(COUNTED + PREDICTABLE)}")
+    other.cursor().execute("SELECT FROM tickets_ticket FOR KEY SHARE")
+    with reading(target.database) as connection:
+        suspects = find_suspects(read_tree(connection, target, with_conditions=False), target)
+        assert list(try_suspects(connection, target, suspects)) == []
+        other.rollback()
+        (problem,) = try_suspects(connection, target, suspects)
+    assert problem.code == "token_rotation.E032"
 
 
 @pytest.mark.parametrize("partition", ["low", "high", "tickets_ticket"])

@@ -1,6 +1,8 @@
 """Nothing counts as complete before one read of the table itself, whatever its indexes say."""
 
+import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -8,12 +10,18 @@ from typing import Any
 import pytest
 
 from tests.support.leaked import leak, value
+from tests.support.waiting import until
 from token_rotation.inspection import heap_read
 from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.postgres.connection import reading
+from token_rotation.run.verify import verify
+from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
+from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve
+
+pytestmark = pytest.mark.server_versions
 
 ROTATE = "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = now()"
 
@@ -111,7 +119,7 @@ def test_a_pending_row_that_moves_behind_the_reader_is_counted(
     """After the first page was read, an UPDATE moves a row of the second page to the first."""
     monkeypatch.setattr(heap_read, "CHUNK_PAGES", 1)
     tickets.cursor().execute("DELETE FROM tickets_ticket WHERE ctid < '(1,0)'")
-    tickets.cursor().execute("VACUUM tickets_ticket")
+    tickets.cursor().execute(f"VACUUM {', '.join(RELATIONS[shape])}")
     second_page = "FROM tickets_ticket WHERE ctid >= '(1,0)' AND ctid < '(2,0)'"
     row = value(tickets, f"SELECT max(id) {second_page}")
     rows = value(tickets, "SELECT count(*) FROM tickets_ticket")
@@ -175,6 +183,23 @@ def test_a_table_that_is_rewritten_during_the_read_waits_for_it(
     assert refused
 
 
+def test_a_table_that_is_being_rewritten_is_read_as_it_is_afterwards(
+    tickets: Any, target: Target, other: Any
+) -> None:
+    """A snapshot from before the rewrite would find no row in it."""
+    leak(tickets, 10)
+    other.cursor().execute("ALTER TABLE tickets_ticket ALTER COLUMN subject TYPE varchar(190)")
+    waiting = (
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'tickets_ticket'::regclass"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(verdict_on, target)
+        until(lambda: value(tickets, waiting) > 0)
+        other.commit()
+        verdict = reader.result()
+    assert (verdict.rows, verdict.pending) == (10, 10)
+
+
 def test_rows_outside_of_a_selection_are_counted_apart(tickets: Any, target: Target) -> None:
     leak(tickets, 10)
     condition = Condition('"tickets_ticket"."id" <= %s', (3,))
@@ -211,3 +236,50 @@ def test_settings_of_the_server_do_not_lead_the_read_to_an_index(
     )
     tickets.cursor().execute(off)
     assert verdict_on(target).pending == 20
+
+
+def test_a_damaged_primary_key_hides_no_row_of_a_cut_off(tickets: Any, target: Target) -> None:
+    """The look-ups of a selection go by the primary key."""
+    leak(tickets, 100)
+    tickets.cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
+    tickets.cursor().execute("DELETE FROM tickets_ticket WHERE id > 90")
+    with lacking(tickets, "tickets_ticket_pkey"):
+        tickets.cursor().execute(
+            "INSERT INTO tickets_ticket (id, subject, status, created_at, token, token_rotated_at) "
+            "SELECT id, 's', 'open', now(), gen_random_uuid(), now() - interval '1 day' "
+            "FROM generate_series(201, 210) AS id"
+        )
+    cut_off = value(tickets, "SELECT clock_timestamp()")
+    verdict = verdict_on(replace(target, selection=Selection(issued_before=cut_off)))
+    assert verdict.pending == 100
+    (damaged,) = verdict.damaged
+    assert (damaged.name, damaged.missing_rows) == ('"public"."tickets_ticket_pkey"', 10)
+
+
+@pytest.mark.parametrize(
+    ("of", "index"), [("tokens", "tickets_ticket_token_key"), ("keys", "tickets_ticket_pkey")]
+)
+def test_a_listed_row_that_its_index_lacks_is_found(
+    tickets: Any, target: Target, of: str, index: str
+) -> None:
+    leak(tickets, 5000)
+    tickets.cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
+    with lacking(tickets, index):
+        tickets.cursor().execute(
+            "INSERT INTO tickets_ticket (id, subject, status, created_at, token, token_rotated_at) "
+            "VALUES (7777, 's', 'open', now(), 'aaaaaaaa-0000-4000-8000-000000000000', NULL)"
+        )
+    listed = "7777" if of == "keys" else "aaaaaaaa-0000-4000-8000-000000000000"
+    kind = KEYS if of == "keys" else TOKENS
+    leak_list = LeakList(
+        io.BytesIO(f"{listed}\n".encode()), "leaked.txt", list_kinds(target, kind), kind
+    )
+    verdict = verify(
+        resolve(target, list_args=("--only", "leaked.txt")),
+        at_most_seconds=None,
+        observe=lambda _: None,
+        leak_list=leak_list,
+    )
+    assert isinstance(verdict, Verdict)
+    assert (verdict.pending, verdict.outside, verdict.nothing_pending) == (1, 5001, False)
+    assert f'"{index}"' in [each.name for each in verdict.damaged]

@@ -12,6 +12,7 @@ from psycopg2 import sql as psycopg2_sql
 
 from tests.integration.test_selection import column
 from tests.support.leaked import value
+from tests.support.policies import reading_under_policies
 from tests.support.rotations import RotationFactory
 from token_rotation.distributed.rounds.split import split
 from token_rotation.engine.result import Outcome
@@ -270,7 +271,7 @@ def test_where_no_index_tells_it_is_said(
     )
     slow_at("subject = ''")
     of_text = replace(target, token_column="subject")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         problems, warnings = absent_problems(connection, of_text)
     assert (problems, [each.code for each in warnings]) == ([], ["token_rotation.W040"])
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pgtrigger
 import pytest
+from asgiref.sync import async_to_sync
 from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Value
@@ -49,6 +50,12 @@ def assert_fresh(ticket: Ticket, *old: UUID) -> None:
 def wish_by_save(ticket: Ticket) -> Ticket:
     ticket.token = SENT
     ticket.save()
+    return ticket
+
+
+def wish_by_asave(ticket: Ticket) -> Ticket:
+    ticket.token = SENT
+    async_to_sync(ticket.asave)()
     return ticket
 
 
@@ -464,18 +471,42 @@ def test_no_error_of_a_wish_names_a_token() -> None:
     assert str(before) not in str(raised.value)
 
 
-def test_a_guard_of_an_earlier_release_is_told_and_nothing_is_saved() -> None:
+@pytest.mark.parametrize("row", [leaked, rotated])
+def test_a_token_that_something_keeps_is_an_error_and_nothing_is_saved(
+    row: Callable[[], Ticket],
+) -> None:
+    """As the guard of an earlier release does."""
+    ticket = row()
+    before = stored(ticket, "subject", "token", "token_rotated_at")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN NEW.token := OLD.token; RETURN NEW; END $$;
+            CREATE TRIGGER a_keep BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+            EXECUTE FUNCTION keep();
+            """
+        )
+        try:
+            ticket.subject = "as written"
+            with pytest.raises(TokenUpdateError, match=r"manage\.py migrate") as raised:
+                wish_by_save(ticket)
+        finally:
+            cursor.execute("DROP FUNCTION keep CASCADE")
+    assert str(SENT) not in str(raised.value)
+    assert stored(ticket, "subject", "token", "token_rotated_at") == before
+
+
+def test_without_a_guard_a_save_is_a_save() -> None:
+    """As before the first migration of an adopter."""
     ticket = rotated()
-    before = stored(ticket, "subject", "token")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
         try:
-            ticket.subject = "as written"
-            with pytest.raises(TokenUpdateError, match=r"manage\.py migrate"):
-                wish_by_save(ticket)
+            wish_by_save(ticket)
         finally:
             cursor.execute("ALTER TABLE tickets_ticket ENABLE TRIGGER USER")
-    assert stored(ticket, "subject", "token") == before
+    assert ticket.token == stored(ticket, "token") == SENT
 
 
 def test_a_fixture_is_loaded_over_its_rows_and_brings_no_leaked_token_back() -> None:

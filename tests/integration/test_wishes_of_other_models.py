@@ -6,10 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.models import F
 from django.forms import modelform_factory
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -281,6 +284,18 @@ def test_a_forms_new_token_is_replaced_by_a_fresh_one(wishes: Any) -> None:
     saved = form({"name": "lock", "secret": SENT}, instance=device).save()
     assert saved.secret == stored(device, "secret")
     assert saved.secret != SENT
+
+
+def test_the_admins_new_token_is_replaced_by_a_fresh_one(wishes: Any, rf: RequestFactory) -> None:
+    device = wishes.Device.objects.create(name="lock", secret=SENT)
+    before = device.secret
+    request, admin = rf.post("/"), ModelAdmin(wishes.Device, AdminSite())
+    request.user = User(is_superuser=True)
+    form = admin.get_form(request, device)({"name": "door", "secret": SENT}, instance=device)
+    admin.save_model(request, form.save(commit=False), form, change=True)
+    assert device.secret == stored(device, "secret")
+    assert device.secret not in {SENT, before}
+    assert stored(device, "name") == "door"
 
 
 # --- fields with an attribute of their own ------------------------------------------------------

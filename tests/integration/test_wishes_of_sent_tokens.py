@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core import serializers
 from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.wished import rotate_behind, stored, wishing_models
@@ -107,6 +108,21 @@ def test_many_rows_get_their_own_tokens_in_one_statement(wishes: Any) -> None:
         link.slug = f"second {link.pk}"
     wishes.Link.objects.bulk_update(links, ["slug"])
     assert {link.slug for link in links} == set(wishes.Link.objects.values_list("slug", flat=True))
+
+
+@pytest.mark.parametrize("name", ["NamedLink", "OldLink"])
+def test_a_token_in_a_parents_table_is_stored_through_a_child_and_its_proxy(
+    wishes: Any, name: str
+) -> None:
+    model = getattr(wishes, name)
+    link = model.objects.create(slug="first")
+    with CaptureQueriesContext(connection) as queries:
+        model.objects.filter(pk=link.pk).update(title="as written", slug=SENT)
+    assert stored(link, "title", "slug") == ("as written", SENT)
+    assert sum(query["sql"].count("token_rotation.wish") for query in queries) == 2  # get and set
+    rotate_behind(wishes.Link.objects.get(), "slug", "slug_rotated_at")
+    with pytest.raises(IntegrityError, match="retired"):
+        model.objects.filter(pk=link.pk).update(slug=SENT)
 
 
 def test_a_token_that_is_too_long_is_not_cut_off(wishes: Any) -> None:

@@ -75,10 +75,9 @@ def guarded_in(model: type[Model]) -> tuple[GuardedToken, ...]:
 
 def guarded_of(model: type[Model]) -> Iterator[GuardedToken]:
     """Yield the guarded tokens of a model, those in its parents' tables too."""
-    yield from guarded_in(model)
-    for parent in model._meta.all_parents:
-        if not parent._meta.proxy:
-            yield from guarded_in(parent)
+    tables = (each._meta.concrete_model for each in (model, *model._meta.all_parents))
+    for table in dict.fromkeys(tables):  # a proxy has its own model among its parents
+        yield from guarded_in(table or model)
 
 
 def guarding_models(model: type[Model]) -> list[type[Model]]:

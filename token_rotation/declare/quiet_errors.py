@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from django.db import DataError, IntegrityError
+from django.db.models.sql.query import Query
 from django.db.models.sql.subqueries import InsertQuery
 
 from token_rotation.declare.guarded import guarded_of
@@ -26,16 +27,28 @@ def hiding_values() -> Iterator[None]:
         raise type(error)(reason_of(error)) from None
 
 
-def hide_values_of(query: Any) -> None:
-    """Let the errors of this query hold no values."""
-    get_compiler = query.get_compiler
+class _Quiet:
+    """Mixin of a query whose errors hold no values."""
 
-    def get_quiet_compiler(*args: Any, **kwargs: Any) -> Any:
-        compiler = get_compiler(*args, **kwargs)
+    def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
+        compiler = super().get_compiler(*args, **kwargs)  # type: ignore[misc]
         compiler.execute_sql = hiding_values()(compiler.execute_sql)
         return compiler
 
-    query.get_compiler = get_quiet_compiler
+
+@cache
+def _quiet_class(kind: type[Query]) -> type[Query]:
+    return type(f"Quiet{kind.__name__}", (_Quiet, kind), {})
+
+
+def hide_values_of(query: Any) -> None:
+    """Let the errors of this query hold no values.
+
+    Its class changes: Django copies a query's attributes to queries of other kinds.
+    """
+    kind: Any = type(query)
+    if not issubclass(kind, _Quiet):
+        query.__class__ = _quiet_class(kind)
 
 
 def watch_inserts() -> None:

@@ -118,7 +118,7 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
 def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, key: Any) -> None:
     """Let the instance hold what is stored, and announce a new token.
 
-    Raises TokenUpdateError if the guard did not carry the wish out.
+    Raises TokenUpdateError if the stored token was kept.
     """
     fields = (*guarded.tracked, *guarded.derived)
     # No manager: one that hides rows may hide this one since the save.
@@ -128,9 +128,9 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
     *stored, is_standing = row.values_list(*names, wish.standing() if wish else Value(False)).get()
     if is_standing:
         raise TokenUpdateError(
-            f"{guarded.label}: the database did not carry out the change of the token, since the "
-            "table's guard is missing or older than this release. Nothing was saved. "
-            "Run: python manage.py migrate"
+            f"{guarded.label}: the database kept the stored token. Its guard is older than this "
+            "release, or another trigger undoes the change. Nothing was saved. "
+            "Run: python manage.py migrate, then check --database"
         )
     for field, value in zip(fields, stored, strict=True):
         if field in guarded.tracked:

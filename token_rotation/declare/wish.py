@@ -79,14 +79,20 @@ class Wish(_OfASentToken):
         super().__init__(token, value, output_field=token)
 
     def standing(self) -> StandingWish:
-        """Return an expression that is true if no guard has carried the wish out."""
+        """Return an expression that is true if nobody has carried the wish out."""
         return StandingWish(self.token, self.value)
 
 
 class StandingWish(_OfASentToken):
-    """True for a row whose wish no guard has carried out."""
+    """True for a row whose wish nobody has carried out.
 
-    template = f"(SELECT strpos(coalesce({_WISHES}, ''), {{digest}}) > 0 {_FROM_SENT})"
+    A table without a guard stores what is sent, and so the hash stays in the setting.
+    """
+
+    template = (
+        f"(SELECT strpos(coalesce({_WISHES}, ''), {{digest}}) > 0 "  # noqa: S608
+        f"AND {_SENT} IS DISTINCT FROM {{column}} {_FROM_SENT})"
+    )
 
     def __init__(self, token: Any, value: Any) -> None:
         super().__init__(token, value, output_field=BooleanField())

@@ -23,7 +23,7 @@ from token_rotation.inspection.rules import foreign_tables, rule_problems
 from token_rotation.inspection.sessions import role_problems
 from token_rotation.inspection.time_zone import time_zone_problem
 from token_rotation.inspection.token_probe import token_problems
-from token_rotation.inspection.tree import Tree, read_tree
+from token_rotation.inspection.tree import read_tree
 from token_rotation.inspection.triggers import (
     guard_on,
     outdated_triggers,
@@ -59,6 +59,14 @@ class GuardState:
         return not self.problems
 
     @property
+    def serves(self) -> bool:
+        """Return True if nothing is wrong but what this role may see.
+
+        A web application may well see only its own rows; a rotation may not.
+        """
+        return all(problem.code in BLIND for problem in self.problems)
+
+    @property
     def is_blind(self) -> bool:
         """Return True if this role sees only a part of the table, or perhaps another one."""
         return any(problem.code in BLIND for problem in self.problems)
@@ -76,8 +84,8 @@ class GuardState:
 def inspect(connection: Connection, target: Target, *, compares_rows: bool = True) -> GuardState:
     """Inspect columns, triggers, rules, indexes and three trial tokens.
 
-    Also compares some rows' other columns with their tokens, unless told not to: a look every few
-    seconds need not. Driver errors pass through.
+    Also compares some rows' other columns with their tokens and looks for rows without one, unless
+    told not to: a look every few seconds need not. Driver errors pass through.
     """
     missing = _missing_columns(connection, target)
     if missing is not None:
@@ -85,12 +93,13 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     tree = read_tree(connection, target, with_conditions=True)
     guards = guard_on(tree, target, Comparison(connection, target))
     suspects = find_suspects(tree, target)
-    overruling, also = _overruling(connection, target, tree)
+    rules, also = rule_problems(connection, tree)
+    overruling = (*suspect_problems(suspects, target), *rules, *foreign_tables(tree))
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
     outdated = tuple(outdated_triggers(guards))
     derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
-    absent, unknown = absent_problems(connection, target)
+    absent, unknown = absent_problems(connection, target) if compares_rows else ([], [])
     time_zone = time_zone_problem()
     return GuardState(
         trigger_states(guards),
@@ -120,15 +129,6 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
         overruled=bool(overruling),
         to_try=tuple(each.named for each in suspects if not each.overrules),
     )
-
-
-def _overruling(
-    connection: Connection, target: Target, tree: Tree
-) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and warnings about what goes past the guard."""
-    problems, warnings = rule_problems(connection, tree)
-    suspects = suspect_problems(find_suspects(tree, target), target)
-    return [*suspects, *problems, *foreign_tables(tree)], warnings
 
 
 def _missing_columns(connection: Connection, target: Target) -> Problem | None:

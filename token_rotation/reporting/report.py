@@ -108,17 +108,17 @@ class Report:
         }
 
 
-def make_report(target: Target, *, exact: bool) -> Report:
+def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> Report:
     """Look at the target now.
 
-    ``exact`` counts however long it takes.
+    ``exact`` counts however long it takes. ``compares_rows`` as for ``inspect``.
 
     Raises NotReadyError when the table or one of its columns does not exist, or this role sees
     only a part of it.
     """
     bound = None if exact else COUNT_AT_MOST_SECONDS
     with reading(target.database) as connection:
-        guard = inspect(connection, target)
+        guard = inspect(connection, target, compares_rows=compares_rows)
         if not guard.triggers or guard.is_blind:
             raise NotReadyError(tuple(str(problem) for problem in guard.problems))
         verdict = HeapRead(connection, target, at_most_seconds=bound).run()

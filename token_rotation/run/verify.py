@@ -9,7 +9,8 @@ from dataclasses import replace
 from token_rotation.errors import RotationError
 from token_rotation.events import Observer, Verifying
 from token_rotation.inspection.heap_read import HeapRead
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.indexes import indexes_on
+from token_rotation.inspection.verdict import DamagedIndex, Unread, Verdict
 from token_rotation.postgres.connection import Connection
 from token_rotation.run.pending import reading_until
 from token_rotation.selection.leak_list import LeakList
@@ -58,10 +59,21 @@ def verify(
 def _with_list(
     connection: Connection, target: Target, verdict: Verdict, leak_list: LeakList
 ) -> Verdict:
-    count = count_listed(connection, target, leak_list, at_most_seconds=None, by_heap=True)
+    """Count the list's rows without an index; where it finds fewer, the index is damaged."""
     list_only = target.selection.is_list_only
-    listed = count.meant_rows if list_only else count.added_rows
-    return replace(verdict, listed=listed, list_only=list_only)
+    listed, by_index = (
+        count.meant_rows if list_only else count.added_rows
+        for count in (
+            count_listed(connection, target, leak_list, at_most_seconds=None, by_heap=by_heap)
+            for by_heap in (True, False)
+        )
+    )
+    damaged = verdict.damaged
+    if listed > by_index:
+        column = target.key_column if leak_list.kind.name == "keys" else target.token_column
+        found = indexes_on(connection, target, column)
+        damaged = (*damaged, *(DamagedIndex(name, listed - by_index) for name in found))
+    return replace(verdict, listed=listed, list_only=list_only, damaged=damaged)
 
 
 def _with_later(

@@ -18,9 +18,6 @@ from token_rotation.sql.pending import LATER, condition_of, pending, present, st
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
 
-SEE_EVERY_ROW = sql.SQL("SET LOCAL row_security = off")
-"""Let PostgreSQL refuse a statement from whose table row security hides rows."""
-
 ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
 """Join a million values with the whole table in memory, without temporary files."""
 

@@ -134,6 +134,17 @@ class Link(models.Model):  # noqa: DJ008
         ]
 
 
+class NamedLink(Link):  # noqa: DJ008
+    """A child whose token is in its parent's table."""
+
+    title = models.CharField(max_length=40, default="")
+
+
+class OldLink(NamedLink):  # noqa: DJ008
+    class Meta:
+        proxy = True
+
+
 class SpelledField(models.UUIDField):  # type: ignore[type-arg]
     """A field that sends its values as text, of which PostgreSQL must find the type."""
 
