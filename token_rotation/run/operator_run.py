@@ -174,6 +174,7 @@ class OperatorRun:
                 leak_list=self._leak_list,
                 later=self._later,
                 stop=self._stop,
+                retry_seconds=self._options.retry_seconds,
             )
         )
 
