@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
     from token_rotation.retired.kept import is_retired, keeps_retired, recognise
     from token_rotation.signals import retired_token_used, tokens_rotated
-    from token_rotation.tokens.formats import TokenFormat, characters, hexadecimal, urlsafe
+    from token_rotation.tokens.formats import (
+        TokenFormat,
+        characters,
+        hexadecimal,
+        unusable,
+        urlsafe,
+    )
     from token_rotation.triggers.guard import guard
     from token_rotation.triggers.names import Column
     from token_rotation.triggers.retired import keep_retired
@@ -40,6 +46,7 @@ __all__ = [
     "rotate_token",
     "token_default",
     "tokens_rotated",
+    "unusable",
     "urlsafe",
 ]
 
@@ -63,6 +70,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "rotate_token": "token_rotation.declare.rotate_rows",
             "token_default": "token_rotation.declare.model",
             "tokens_rotated": "token_rotation.signals",
+            "unusable": "token_rotation.tokens.formats",
             "urlsafe": "token_rotation.tokens.formats",
         },
     )

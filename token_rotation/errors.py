@@ -56,8 +56,16 @@ class UnyieldingRowsError(RotationError):
     """Rows stay pending although an UPDATE reports them as changed."""
 
 
+class OverwrittenTokensError(RotationError):
+    """Rows held other tokens than those that a batch wrote."""
+
+
 class TooManyRowsError(RotationError):
     """More rows were chosen than one transaction may lock."""
+
+
+class TokenUpdateError(RotationError):
+    """A token cannot be set in this way, and nothing was changed."""
 
 
 class NotDispatchableError(RotationError):
@@ -83,6 +91,10 @@ class ListError(RotationError):
 
     The message quotes nothing of it.
     """
+
+
+class DoorError(RotationError):
+    """The application cannot be asked about tokens as typed."""
 
 
 class SelectionError(RotationError):

@@ -61,5 +61,23 @@ class RangesSeen:
     finished: int
 
 
-Event = BatchDone | Waiting | Retrying | Remark | RangesSeen
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """The table is read to verify that nothing is pending.
+
+    It gives the pages read so far, and all of them.
+    """
+
+    done_pages: int
+    total_pages: int
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * self.done_pages / max(1, self.total_pages)
+
+    def __str__(self) -> str:
+        return f"reading the table to verify it, which holds VACUUM back: {self.percent:.0f} %"
+
+
+Event = BatchDone | Waiting | Retrying | Remark | RangesSeen | Verifying
 Observer = Callable[[Event], None]

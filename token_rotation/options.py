@@ -36,6 +36,9 @@ class RotationOptions:
     traffic. ``workers`` is the number of batches at the same time. A VACUUM runs after each
     ``vacuum_every_percent`` of the table's rows; 0 disables it. With ``independent_tokens`` a token
     shares no digits with its neighbours (``engine.token_writers.prefixed``).
+
+    ``verdict_at_most_seconds`` bounds the read of the table at the end, and how long its snapshot
+    keeps dead rows alive; without that read nothing counts as complete.
     """
 
     workers: int = 1
@@ -48,6 +51,7 @@ class RotationOptions:
     traffic_batch_rows: int = 15
     vacuum_every_percent: float = 10.0
     independent_tokens: bool = False
+    verdict_at_most_seconds: float = 3600.0
     pause_seconds: float = 0.0
     max_rows_per_second: int | None = None
     max_replica_lag_seconds: float | None = None

@@ -14,6 +14,7 @@ from benchmark.interruption import Interruption
 from benchmark.page.page import make_page, read_parts
 from benchmark.page.sections import SECTIONS
 from benchmark.parts.bookkeeping import measure_bookkeeping
+from benchmark.parts.derived_cost import measure_derived_cost
 from benchmark.parts.insert_cost import measure_insert_cost
 from benchmark.parts.latency import measure_latency
 from benchmark.parts.lists import measure_lists
@@ -24,6 +25,7 @@ from benchmark.parts.resume import measure_resume
 from benchmark.parts.scale import measure_scale
 from benchmark.parts.speed import measure_speed
 from benchmark.parts.vacuum import measure_vacuum
+from benchmark.parts.verification import measure_verification
 from benchmark.processes import child
 from benchmark.processes.databases import Databases
 from benchmark.processes.environment import environment
@@ -85,6 +87,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         ),
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
+        "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),
         "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
         "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds, warm_up=warm_up),
         "vacuum": lambda: measure_vacuum(some, rows=rows, rounds=rounds),
@@ -92,6 +95,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "report": lambda: measure_long_report(
             some, rows=rows, rounds=rounds, slow_seconds=slow_seconds
         ),
+        "verification": lambda: measure_verification(some, rows=rows, rounds=rounds),
         "lists": lambda: measure_lists(some, rows=rows, rounds=rounds),
     }
     return (measures[part]() for part in arguments.parts)

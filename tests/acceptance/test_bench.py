@@ -50,7 +50,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """All the other parts, of few recipes, on a server with default settings."""
     return quickly(
         tmp_path_factory.mktemp("parts"),
-        *("--latency", "--resume", "--inserts", "--bookkeeping", "--scale", "--vacuum", "--lists"),
+        *("--latency", "--resume", "--inserts", "--bookkeeping", "--derived", "--scale"),
+        *("--vacuum", "--lists", "--verification"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
 
@@ -106,6 +107,7 @@ def test_all_that_must_hold_is_judged(tuned: Findings, parts: Findings) -> None:
     ]
     assert [v["needs_at_most"] for v in parts["latency"]["verdicts"]] == [1.5]
     assert [v["needs_at_most"] for v in parts["bookkeeping"]["verdicts"]] == [0.02]
+    assert [v["needs_at_most"] for v in parts["verification"]["verdicts"]] == [0.05]
     assert [v["needs_at_least"] for v in parts["scale"]["verdicts"]] == [0.7, 0.9, None]
     assert [v["needs_at_most"] for v in parts["lists"]["verdicts"]] == [5, 60, 1.15]
 
@@ -137,10 +139,23 @@ def test_inserts_are_measured_with_the_guard_and_without(parts: Findings) -> Non
     assert parts["inserts"]["rows_per_second_without"] > 0
 
 
+def test_a_rotation_is_measured_with_a_derived_column_and_without(parts: Findings) -> None:
+    figures = parts["derived"]
+    assert figures["rows_per_second_derived"] > 0
+    assert figures["rows_per_second_plain"] > 0
+    assert figures["rate_derived_to_plain"] > 0
+
+
 def test_bookkeeping_is_timed_by_its_parts(parts: Findings) -> None:
     shares = parts["bookkeeping"]["shares"]
     assert set(shares) == {"count before", "count after", "progress", "record"}
     assert all(share > 0 for share in shares.values())
+
+
+def test_the_read_of_the_table_is_timed_beside_the_whole_run(parts: Findings) -> None:
+    (run,) = parts["verification"]["runs"]
+    assert 0 < run["read_seconds"] < run["total_seconds"]
+    assert run["share"] == run["read_seconds"] / run["total_seconds"]
 
 
 def test_every_size_has_its_place_on_the_curve(parts: Findings) -> None:

@@ -12,6 +12,7 @@ from tests.support.manage import PROJECT
     "command",
     [
         *("rotate_tokens", "verify_tokens", "clean_up_tokens", "replay_rotated_tokens"),
+        "verify_evidence",
         *("prune_retired_tokens", "seed_tickets", "import_tickets"),
     ],
 )

@@ -455,3 +455,58 @@ def test_a_declaration_that_would_not_hold_is_refused_before_anything_is_written
     ):
         assert f"shop.{model}: (token_rotation.{code})" in said
     assert project.written() == {}
+
+
+CHOOSING = (
+    IMPORTS
+    + """
+from token_rotation import keep_retired
+
+class Key(models.Model):
+    secret = models.CharField(max_length=32, db_default=token_default(hexadecimal()))
+    secret_rotated_at = RotatedAtField()
+    prefix = models.CharField(max_length=8, default="")
+
+    class Meta:
+        indexes = [PendingIndex("secret_rotated_at")]
+        triggers = [
+            *guard("secret", "secret_rotated_at", hexadecimal(), {guard}),
+            *keep_retired("secret", "secret_rotated_at", {keep}),
+        ]
+"""
+)
+
+
+def test_what_a_guard_accepts_derives_and_moves_may_change_later(
+    project: Project, tables: Any
+) -> None:
+    project.models(CHOOSING.format(guard="", keep=""))
+    project.run_each("makemigrations", "migrate --verbosity 0")
+    more = "accept='sent', derived={'prefix': 'left({token}, 8)'}, partitioned=True"
+    project.models(CHOOSING.format(guard=more, keep="partitioned=True"))
+    project.run_each(
+        "makemigrations --name more --no-input",
+        "makemigrations --check",
+        "migrate --verbosity 0",
+    )
+    made = list(project.written().values())[1:]
+    assert [operations(text) for text in made] == [
+        *[["AddTriggerPolitely"]] * 2,  # they remember what the others rely on
+        *[["ReplaceTriggerPolitely"]] * 2,
+        ["AddTriggerPolitely"],
+    ]
+    names = re.findall(r"Trigger\(name='(\w+)'", "".join(made))
+    kinds = ("guard_move", "guard_sent", "guard_insert", "guard_update", "keep_moved")
+    assert names == [f"{kind}_secret" for kind in kinds]
+    assert ["('token_rotation', '0002_retired_functions')" in text for text in made] == [
+        *(False, True, True, True, True)
+    ]
+    execute(tables, "INSERT INTO shop_key (secret, prefix) VALUES ('chosen by the site', '')")
+    assert value(tables, "SELECT secret || ' ' || prefix FROM shop_key") == (
+        "chosen by the site chosen b"
+    )
+    project.models(CHOOSING.format(guard="", keep=""))
+    project.run_each("makemigrations --name fewer --no-input", "migrate --verbosity 0")
+    execute(tables, "INSERT INTO shop_key (secret, prefix) VALUES ('chosen again', '')")
+    assert value(tables, "SELECT count(*) FROM shop_key WHERE secret ~ '^[0-9a-f]{32}$'") == 1
+    project.run("migrate", "shop", "0001", "--verbosity", "0")

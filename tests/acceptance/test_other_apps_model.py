@@ -27,6 +27,8 @@ SELECT now(), 'leaked' || n, (SELECT id FROM auth_user), '' FROM generate_series
 """
 TABLE = "django_rest_passwordreset_resetpasswordtoken"
 PACKAGE_AT_WORK = """
+from token_rotation import rotate_token
+from token_rotation.errors import TokenUpdateError
 from django_rest_passwordreset.models import ResetPasswordToken as Token
 from django.contrib.auth.models import User
 ann = User.objects.get()
@@ -39,6 +41,18 @@ old = Token.objects.get(pk=1)
 print("stale", old.key == "leaked1", old.user_agent)
 many = Token.objects.bulk_create([Token(user=ann, key="leaked2"), Token(user=ann, key="leaked3")])
 print("bulk", Token.objects.filter(key__in=[each.key for each in many]).count())
+def stored(row): return Token.objects.get(pk=row.pk).key == row.key
+sent = Token.generate_key()
+old.key = sent
+old.save()
+print("wish", stored(old), old.key == sent, len(old.key))
+fresh = old.key
+rotate_token(old)
+print("rotated", stored(old), old.key == fresh)
+try:
+    Token.objects.filter(pk=1).update(key=sent)
+except TokenUpdateError as error:
+    print("update", sent in str(error), stored(old))
 """
 
 
@@ -80,7 +94,14 @@ def test_a_packages_secrets_are_rotated_and_its_code_goes_on_with_what_is_stored
     assert value(tables, leaked) == 0
 
     said = project.run("shell", "--verbosity", "0", "--command", PACKAGE_AT_WORK)
-    assert said.split("\n")[:3] == ["stored True 40", "stale False stale", "bulk 2"]
+    assert said.split("\n")[:6] == [
+        "stored True 40",
+        "stale False stale",
+        "bulk 2",
+        "wish True False 40",
+        "rotated True False",
+        "update False True",
+    ]
     assert value(tables, leaked) == 0
 
     project.run("migrate", "shop", "zero", "--verbosity", "0")

@@ -29,18 +29,19 @@ CREATE TRIGGER note_secret AFTER INSERT OR UPDATE ON tickets_ticket
 FOR EACH ROW EXECUTE FUNCTION note_secret();
 """
 
-# Its name lets it fire after the guard, in alphabetical order. The first pending row is the one.
+# Its name lets it fire before the guard: a later one would be refused. The first pending row is
+# the one.
 BREAK = """
-CREATE FUNCTION zz_break() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION a_break() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     {body}
     RETURN NEW;
 END $$;
-CREATE TRIGGER zz_break BEFORE UPDATE ON tickets_ticket FOR EACH ROW
-WHEN (OLD.id = {row}) EXECUTE FUNCTION zz_break();
+CREATE TRIGGER a_break BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (OLD.id = {row}) EXECUTE FUNCTION a_break();
 """
 FAILED = "(SELECT count(*) FROM token_rotation_operation WHERE result = 'failed')"
-MEND = "DROP FUNCTION zz_break CASCADE"
+MEND = "DROP FUNCTION a_break CASCADE"
 
 COLLIDE = "NEW.token := (SELECT token FROM tickets_ticket WHERE id <> OLD.id LIMIT 1);"
 BREAKDOWNS = {

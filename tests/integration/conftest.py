@@ -104,7 +104,10 @@ def slow_at(tickets: Any, limit_connections: Callable[[int], None]) -> Callable[
 
 @pytest.fixture
 def rotation(target: Target) -> RotationFactory:
-    """rotation(observe, stop, target, bounds, leak_list, later, **options) makes an engine."""
+    """rotation(observe, stop, target, bounds, leak_list, later, **options) makes an engine.
+
+    It gives no way to traffic unless it is asked to: a test's own statements are traffic, too.
+    """
 
     def make(
         observe: Callable[[Event], None] = lambda _: None,
@@ -117,7 +120,7 @@ def rotation(target: Target) -> RotationFactory:
     ) -> Rotation:
         return Rotation(
             target,
-            RotationOptions(**options),
+            RotationOptions(**{"traffic_batch_rows": 0} | options),
             observe=observe,
             stop=stop or StopSignal(),
             clock=time.monotonic,

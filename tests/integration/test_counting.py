@@ -7,9 +7,9 @@ import psycopg2
 import pytest
 
 from tests.support.leaked import leak
-from tests.support.rotations import RotationFactory
-from token_rotation.engine.result import Outcome
-from token_rotation.inspection.counting import count_pending, count_rows
+from tests.support.policies import reading_under_policies
+from token_rotation.engine.batches.pending_rows import PendingRows
+from token_rotation.inspection.counting import PendingCount, count_pending, estimate_rows
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
@@ -22,9 +22,7 @@ ROTATE = "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at 
 def test_a_quick_count_is_exact(tickets: Any, target: Target) -> None:
     leak(tickets, 1000)
     with reading(target.database) as connection:
-        counts = count_rows(connection, target)
-    assert (counts.total_rows, counts.total_is_estimate) == (1000, False)
-    assert (counts.pending.rows, counts.pending.is_estimate) == (1000, False)
+        assert count_pending(connection, target) == PendingCount(1000, is_estimate=False)
 
 
 def test_a_count_that_takes_too_long_becomes_a_named_estimate(
@@ -33,8 +31,8 @@ def test_a_count_that_takes_too_long_becomes_a_named_estimate(
     leak(tickets, 1000)
     tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
     slow_at("id = 1000")
-    with reading(target.database) as connection:
-        counts = count_rows(connection, target, at_most_seconds=TOO_SHORT_SECONDS)
+    with reading_under_policies(target.database) as connection:
+        counts = estimate_rows(connection, target, at_most_seconds=TOO_SHORT_SECONDS)
     assert counts.total_is_estimate
     assert counts.pending.is_estimate
     assert counts.total_rows == counts.pending.rows == 1000
@@ -48,7 +46,7 @@ def test_the_estimate_of_what_is_pending_comes_from_the_pending_index(
     tickets.cursor().execute(f"{ROTATE} WHERE id > 300")
     tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
     slow_at("id = 300")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         pending = count_pending(connection, target, at_most_seconds=TOO_SHORT_SECONDS)
     assert (pending.rows, pending.is_estimate) == (300, True)
 
@@ -62,7 +60,7 @@ def test_rows_that_became_pending_since_the_last_vacuum_are_never_estimated_as_n
     tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
     tickets.cursor().execute("UPDATE tickets_ticket SET token_rotated_at = NULL")
     slow_at("id = 10")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         pending = count_pending(connection, target, at_most_seconds=TOO_SHORT_SECONDS)
     assert (pending.rows, pending.is_estimate) == (1, True)
 
@@ -73,16 +71,13 @@ def test_nothing_pending_is_always_exact(
     leak(tickets, 1)
     tickets.cursor().execute(ROTATE)
     slow_at("id = 1")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         pending = count_pending(connection, target, at_most_seconds=TOO_SHORT_SECONDS)
     assert (pending.rows, pending.is_estimate) == (0, False)
 
 
 def test_a_look_behind_an_old_snapshot_may_take_longer_than_the_roles_statement_timeout(
-    tickets: Any,
-    target: Target,
-    rotation: RotationFactory,
-    limit_connections: Callable[[int], None],
+    tickets: Any, target: Target, limit_connections: Callable[[int], None]
 ) -> None:
     """There it steps over the entries of all that was rotated since, and finds nothing.
 
@@ -95,11 +90,12 @@ def test_a_look_behind_an_old_snapshot_may_take_longer_than_the_roles_statement_
         "CREATE POLICY slow ON tickets_ticket USING (pg_sleep(0.6) IS NULL);"
         f'ALTER DATABASE "{tickets.info.dbname}" SET statement_timeout = 300'
     )
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         pending = count_pending(connection, target)
         with pytest.raises(psycopg2.errors.QueryCanceled):
             connection.value(
                 statements.together(statements.AVOID_FULL_SCANS, batch_sql.any_pending(target))
             )
+        rows = PendingRows(connection, target, lock_timeout_ms=50)
+        assert not rows.any()
     assert (pending.rows, pending.is_estimate) == (0, False)
-    assert rotation(vacuum_every_percent=0).run().outcome is Outcome.COMPLETE

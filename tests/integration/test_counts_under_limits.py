@@ -10,23 +10,24 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.marked_rows import CUT_OFF, EARLIER, LATER, ask, store
+from tests.support.marked_rows import CUT_OFF, ask, store
+from tests.support.policies import reading_under_policies
 from token_rotation.errors import NotReadyError, StatementError
 from token_rotation.inspection.counting import (
     PendingCount,
-    count_outside,
     count_pending,
-    count_rows,
+    estimate_rows,
     estimated_rows,
     pending_rows_of,
 )
 from token_rotation.postgres.connection import reading
-from token_rotation.reporting.verify import Verified, verified_as_sentence, verify
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.targets.resolve import list_kinds
+from token_rotation.verification.token_column import column_of
+from token_rotation.verification.valid_tokens import Verified, verified_as_sentences, verify
 
 OPEN = Condition('"tickets_ticket"."status" = %s', ("open",))
 
@@ -61,7 +62,7 @@ def test_a_count_without_a_bound_may_take_longer_than_the_role_s_limit(
     slow: Any, target: Target
 ) -> None:
     old = replace(target, selection=Selection(issued_before=CUT_OFF))
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         assert pending_rows_of(connection, target, EVERY_KEY) == 5
         assert pending_rows_of(connection, target, KeyRange(3, 9)) == 2
         exact = PendingCount(5, is_estimate=False)
@@ -69,28 +70,25 @@ def test_a_count_without_a_bound_may_take_longer_than_the_role_s_limit(
         assert count_pending(connection, target, at_most_seconds=30) == exact
         exact = PendingCount(7, is_estimate=False)
         assert count_pending(connection, old, at_most_seconds=None) == exact
-        counts = count_rows(connection, target, at_most_seconds=None)
-    assert (counts.total_rows, counts.total_is_estimate) == (10, False)
-    assert (counts.first_rotated_at, counts.last_rotated_at) == (EARLIER, LATER)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.03])
 def test_a_count_that_takes_longer_than_it_may_is_an_estimate_of_at_least_one(
     slow: Any, target: Target, seconds: float
 ) -> None:
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         assert count_pending(connection, target, at_most_seconds=seconds) == PendingCount(
             1, is_estimate=True
         )
-        counts = count_rows(connection, target, at_most_seconds=seconds)
+        counts = estimate_rows(connection, target, at_most_seconds=seconds)
         assert (counts.total_rows, counts.total_is_estimate) == (1, True)
         assert counts.pending == PendingCount(1, is_estimate=True)
         assert (counts.first_rotated_at, counts.last_rotated_at) == (None, None)
         assert estimated_rows(connection, target) == 0
     ask(slow, "VACUUM ANALYZE tickets_ticket")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         assert count_pending(connection, target, at_most_seconds=seconds).rows == 5
-        counts = count_rows(connection, target, at_most_seconds=seconds)
+        counts = estimate_rows(connection, target, at_most_seconds=seconds)
         assert (counts.total_rows, counts.pending.rows) == (10, 5)
         assert estimated_rows(connection, target) == 10
 
@@ -102,7 +100,7 @@ def test_a_selection_that_takes_longer_than_it_may_is_estimated_by_the_planner(
     old = replace(target, selection=Selection(issued_before=CUT_OFF))
     none = replace(target, selection=Selection(issued_before=datetime(1999, 1, 1, tzinfo=UTC)))
     ask(slow, "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()")
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         found = count_pending(connection, old, at_most_seconds=0.03)
         assert found.is_estimate
         assert 1 < found.rows <= 10
@@ -114,36 +112,11 @@ def test_a_selection_that_takes_longer_than_it_may_is_estimated_by_the_planner(
 def test_a_statement_that_somebody_cancels_is_no_estimate(slow: Any, target: Target) -> None:
     ask(slow, "DROP POLICY slow ON tickets_ticket")
     ask(slow, "CREATE POLICY wrong ON tickets_ticket USING (1 / (id - id) = 1)")
-    with pytest.raises(StatementError, match="22012"), reading(target.database) as connection:
-        count_rows(connection, target, at_most_seconds=30)
-
-
-def test_rows_outside_of_a_selection_are_those_without_a_marker(rows: Any, target: Target) -> None:
-    aimed = replace(target, selection=Selection(condition=OPEN))
-    with reading(target.database) as connection:
-        assert count_outside(connection, aimed) == PendingCount(5, is_estimate=False)
-        ask(
-            rows,
-            "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()"
-            " WHERE token_rotated_at IS NULL",
-        )
-        assert count_outside(connection, aimed) == PendingCount(0, is_estimate=False)
-
-
-def test_rows_outside_of_a_selection_with_a_cut_off_have_tokens_from_before_it(
-    rows: Any, target: Target
-) -> None:
-    aimed = replace(target, selection=Selection(issued_before=CUT_OFF, condition=OPEN))
-    with reading(target.database) as connection:
-        assert count_pending(connection, aimed) == PendingCount(3, is_estimate=False)
-        assert count_outside(connection, aimed) == PendingCount(7, is_estimate=False)
-        ask(
-            rows,
-            "UPDATE tickets_ticket SET token_rotated_at = now(), token = gen_random_uuid()"
-            " WHERE status = 'open' OR token_rotated_at IS NULL",
-        )
-        assert count_pending(connection, aimed) == PendingCount(0, is_estimate=False)
-        assert count_outside(connection, aimed) == PendingCount(1, is_estimate=False)
+    with (
+        pytest.raises(StatementError, match="22012"),
+        reading_under_policies(target.database) as connection,
+    ):
+        count_pending(connection, target, at_most_seconds=30)
 
 
 def tokens_of(connection: Any) -> list[str]:
@@ -161,13 +134,13 @@ def test_listed_tokens_are_verified_each_line_once_however_many_a_look(
     rows: Any, target: Target, monkeypatch: pytest.MonkeyPatch, kind: str, lines_a_look: int
 ) -> None:
     monkeypatch.setattr(f"{verify.__module__}.LINES_A_LOOK", lines_a_look)
-    stored = tokens_of(rows)[:3]
+    stored, column = tokens_of(rows)[:3], column_of(target)
     lines = [*stored, str(uuid4()), stored[0], str(uuid4())]
     if kind == "hashes":
         lines = [sha256(line.encode()).hexdigest() for line in lines]
     with reading(target.database) as connection:
-        assert verify(connection, target, listing(target, lines, kind)) == Verified(6, 4)
-        assert verify(connection, target, listing(target, lines[3:4], kind)) == Verified(1, 0)
+        for some, expected in ((lines, Verified(6, 4)), (lines[3:4], Verified(1, 0))):
+            assert verify(connection, column, listing(target, some, kind)) == expected
 
 
 @pytest.mark.parametrize("kind", ["tokens", "hashes"])
@@ -184,7 +157,9 @@ def test_to_verify_may_take_longer_than_the_role_s_limit(
     line = tokens_of(rows)[0]
     line = sha256(line.encode()).hexdigest() if kind == "hashes" else line
     with reading(target.database) as connection:
-        assert verify(connection, target, listing(target, [line], kind)) == Verified(1, 1)
+        assert verify(connection, column_of(target), listing(target, [line], kind)) == Verified(
+            1, 1
+        )
 
 
 def test_to_verify_does_not_wait_long_for_a_locked_table(
@@ -194,12 +169,12 @@ def test_to_verify_does_not_wait_long_for_a_locked_table(
     limit(rows, lock_timeout="60s")
     ask(other, "LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
     with pytest.raises(StatementError, match="55P03"), reading(target.database) as connection:
-        verify(connection, target, listing(target, lines, "tokens"))
+        verify(connection, column_of(target), listing(target, lines, "tokens"))
     other.rollback()
 
 
 def test_a_column_that_is_not_there_is_named(rows: Any, target: Target) -> None:
-    unknown = replace(target, token_column="secret")
+    unknown = replace(column_of(target), column="secret")
     with (
         pytest.raises(NotReadyError, match=r"no column tickets_ticket\.secret yet"),
         reading(target.database) as connection,
@@ -222,6 +197,6 @@ def test_a_sentence_says_how_many_still_open_something(
     target: Target, kind: str, lines: int, valid: int, said: str
 ) -> None:
     listed = listing(target, [f"{uuid4()}" if kind == "tokens" else "0" * 64], kind)
-    assert verified_as_sentence(target, listed, Verified(lines, valid)) == (
+    assert verified_as_sentences(column_of(target), listed, Verified(lines, valid)) == [
         f"tickets.Ticket: leaked.txt {said}"
-    )
+    ]

@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
-from tests.support.leaked import leak, value
+from tests.support.leaked import assert_each_token_changed_once, leak, value
 from tests.support.manage import Manage
+from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
+from token_rotation.engine.result import Outcome
+from token_rotation.events import BatchDone, Event
 
 ROTATE = (
     "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = clock_timestamp()"
@@ -75,3 +79,25 @@ def test_the_guard_is_replaced_while_readers_hold_the_table_and_writers_wait(
         tickets.commit()
         written.result()
     assert value(watch, STILL_VALID) == 0
+
+
+def test_a_rotation_goes_on_while_the_guard_is_taken_back_and_replaced(
+    tickets: Any, rotation: RotationFactory
+) -> None:
+    leak(tickets, 60)
+    earlier = [
+        import_module(f"migrations.{name}").Migration.operations[0].trigger.install_sql
+        for name in ("0003_ticket_guard_insert", "0004_ticket_guard_update")
+    ]
+    later = [str(trigger.compile(Ticket).install_sql) for trigger in Ticket._meta.triggers]  # type: ignore[attr-defined]
+    replacements = [earlier, later, earlier, later]
+
+    def replace(event: Event) -> None:
+        if isinstance(event, BatchDone) and replacements:
+            for statements in replacements.pop(0):
+                tickets.cursor().execute(statements)
+            tickets.cursor().execute(STALE)
+
+    result = rotation(replace, batch_rows=10).run()
+    assert (result.outcome, replacements) == (Outcome.COMPLETE, [])
+    assert_each_token_changed_once(tickets)

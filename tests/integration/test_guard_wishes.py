@@ -1,13 +1,16 @@
 """A wish is bound to its row, its value and its statement; what is refused is told."""
 
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import pgtrigger
 import psycopg2
 import pytest
 
+from tests.support.documents import DOCS
 from tests.support.leaked import leak, value
 from tests.support.waiting import until
 from tickets.models import Ticket
@@ -43,23 +46,27 @@ def stored(connection: Any, key: int) -> str:
     return str(value(connection, STORED, key))
 
 
+def install(connection: Any, *triggers: pgtrigger.Trigger) -> None:
+    """The triggers of today's declaration, whatever migrations installed."""
+    for trigger in triggers:
+        execute(connection, str(trigger.compile(Ticket).install_sql))
+
+
 @pytest.fixture
 def rotated(tickets: Any) -> Any:
     """Three leaked tickets that were rotated since."""
+    install(tickets, *guard())
     leak(tickets, 3)
     execute(tickets, ROTATE.replace("id = %(id)s", "true"))
     return tickets
 
 
 @pytest.fixture
-def sent(rotated: Any) -> Iterator[Any]:
+def sent(rotated: Any) -> Any:
     """The same where the application chooses its tokens; the rotated ones were kept."""
-    execute(rotated, "ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
-    for trigger in (*guard(accept="sent"), *keep_retired()):
-        execute(rotated, str(trigger.compile(Ticket).install_sql))
+    install(rotated, *guard(accept="sent"), *keep_retired())
     execute(
         rotated,
-        "ALTER TABLE tickets_ticket ENABLE TRIGGER USER;"
         "INSERT INTO token_rotation_retiredtoken"
         " SELECT sha256(convert_to(token::text, 'UTF8')), 'x.y', now() FROM leaked",
     )
@@ -146,6 +153,23 @@ def test_no_ignored_trigger_lets_an_update_bring_a_leaked_token_back(rotated: An
     write = f"BEGIN; SELECT set_config('pgtrigger.ignore', %(all)s, true); {WRITE}; COMMIT"
     told = execute(rotated, write, all=ignored, id=1, token=leaked_token(rotated, 1))
     assert (stored(rotated, 1), len(told)) == (kept, 1)
+
+
+def test_the_documented_trigger_closes_the_door_of_pgtrigger_ignore(rotated: Any) -> None:
+    page = (DOCS / "reference" / "guarantees.md").read_text()
+    (statements,) = re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    execute(rotated, statements)
+    insert = (
+        "INSERT INTO tickets_ticket (id, subject, status, created_at)"
+        " VALUES ({}, 'x', 'open', now())"
+    )
+    (name,) = (trigger.get_pgid(Ticket) for trigger in guard()[:1])
+    ignored = f"BEGIN; SELECT set_config('pgtrigger.ignore', '{{{name}}}', true); "
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        execute(rotated, ignored + insert.format(8))
+    execute(rotated, "ROLLBACK")
+    execute(rotated, insert.format(9))
+    assert value(rotated, "SELECT max(id) FROM tickets_ticket") == 9
 
 
 # The application chooses the value

@@ -1,5 +1,6 @@
 """Rows that others hold are passed over, come later, and are never waited for without bound."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,12 +10,16 @@ from typing import Any
 import psycopg2
 import pytest
 
+from tests.support.batches import range_update
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
+from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.events import BatchDone, Event, Waiting
+from token_rotation.postgres.connection import reading
+from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.target import Target
 from token_rotation.tokens.random_uuids import random_uuids
 from token_rotation.tokens.sources import PythonTokens
@@ -271,3 +276,16 @@ def test_a_row_asked_for_again_by_a_transaction_that_was_open_all_along_is_rotat
     result = rotation(commit_late, batch_rows=10).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 51)
     assert pending(tickets) == 0
+
+
+def test_to_wait_for_no_time_is_not_to_wait_without_bound(
+    tickets: Any, other: Any, target: Target
+) -> None:
+    leak(tickets, 1)
+    other.cursor().execute("SELECT FROM tickets_ticket FOR UPDATE")
+    with reading(target.database) as connection:
+        update = range_update(connection, target)
+        with update.first_row(EVERY_KEY, 0.0, time.monotonic) as row:
+            row.rotate()
+    assert row.fate is Fate.LOCKED_BY_OTHERS
+    assert update.committed_rows == 0

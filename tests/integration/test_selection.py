@@ -16,6 +16,7 @@ from psycopg2.errors import QueryCanceled
 
 from tests.support.batches import batch_runner
 from tests.support.leaked import leak, pending, value
+from tests.support.policies import reading_under_policies
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
@@ -27,7 +28,6 @@ from token_rotation.inspection.counting import count_pending
 from token_rotation.options import ListOptions, RotationOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
-from token_rotation.reporting.verify import verify, verify_list
 from token_rotation.run import pending as pending_module
 from token_rotation.run.operator_run import OperatorRun
 from token_rotation.run.output import Output
@@ -46,6 +46,8 @@ from token_rotation.targets.lookup import ListCount, ListedRows
 from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve
 from token_rotation.tokens.random_uuids import random_uuids
 from token_rotation.tokens.sources import MakeTokens, PythonTokens
+from token_rotation.verification.token_column import column_of
+from token_rotation.verification.valid_tokens import verify, verify_list
 
 pytestmark = pytest.mark.server_versions
 
@@ -120,7 +122,7 @@ def test_a_list_whose_header_names_another_column_proves_nothing(
     listed.write_text(f"{header}\n1\n2\n3\n")
     of_text = replace(target, token_column="subject")
     with pytest.raises(ListError, match=r"its header names the column .* or say --list-of tokens"):
-        verify_list([of_text], ListOptions(str(listed)), said.append)
+        verify_list([column_of(of_text)], ListOptions(str(listed)), said.append)
     assert said == []
 
 
@@ -166,7 +168,7 @@ def test_a_count_of_a_selection_that_takes_too_long_becomes_the_planners_estimat
     tickets.cursor().execute("VACUUM ANALYZE tickets_ticket")
     slow_at("id = 1000")
     narrowed = resolve(target, issued_before=datetime(2026, 1, 1, tzinfo=UTC))
-    with reading(target.database) as connection:
+    with reading_under_policies(target.database) as connection:
         counted = count_pending(connection, narrowed, at_most_seconds=0.05)
     assert counted.is_estimate
     assert counted.rows == pytest.approx(200, rel=0.2)
@@ -466,10 +468,10 @@ def test_no_listed_token_stands_in_the_log_of_a_server_that_logs_everything(
     began = log.stat().st_size
 
     with reading(target.database) as connection:
-        assert verify(connection, target, list_of(target, tokens)).valid_lines == 200
+        assert verify(connection, column_of(target), list_of(target, tokens)).valid_lines == 200
     rotation(target=only(target), leak_list=list_of(target, tokens), batch_rows=20).run()
     with reading(target.database) as connection:
-        assert verify(connection, target, list_of(target, tokens)).valid_lines == 0
+        assert verify(connection, column_of(target), list_of(target, tokens)).valid_lines == 0
         with pytest.raises(QueryCanceled):
             cancelled_in_the_middle_of_a_copy(connection, target, tokens)
     said = log.read_bytes()[began:].decode()
@@ -489,7 +491,7 @@ def cancelled_in_the_middle_of_a_copy(
 
     text = "\n".join(tokens * 200).encode()
     kinds = list_kinds(target, TOKENS)
-    verify(connection, target, Cancelling(io.BytesIO(text), "leaked.txt", kinds, None))
+    verify(connection, column_of(target), Cancelling(io.BytesIO(text), "leaked.txt", kinds, None))
 
 
 def test_a_condition_keeps_its_own_percent_signs(target: Target) -> None:

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from tests.support.leaked import leak, value
-from tests.support.marked_rows import CUT_OFF, EARLIER, EVERY, LATER, PENDING, ask, keys_of, store
+from tests.support.marked_rows import CUT_OFF, EVERY, LATER, PENDING, ask, keys_of, store
 from tickets.models import Ticket
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange, Listed
 from token_rotation.selection.selection import Condition, Selection
@@ -257,14 +257,6 @@ def test_a_walk_shows_where_batches_end_and_how_far_it_looked(rows: Any, target:
     opened = selecting(target, condition=Condition('"tickets_ticket"."status" = %s', ("open",)))
     # Where every pending row has no marker, the others are not looked at.
     assert walked(opened, EVERY_KEY, 9, 4) == [(6, True, 4), (9, False, 4)]
-
-
-def test_a_table_is_counted_at_one_instant(rows: Any, target: Target) -> None:
-    counted = ask(rows, counting.count_rows(target), **values_of(target, EVERY_KEY))
-    assert counted == [(10, 5, EARLIER, LATER, 0)]
-    old = selecting(target, issued_before=CUT_OFF)
-    counted = ask(rows, counting.count_rows(old), **values_of(old, EVERY_KEY))
-    assert counted == [(10, 7, EARLIER, LATER, 0)]
 
 
 def test_the_planner_is_asked_about_the_pending_rows_alone(rows: Any, target: Target) -> None:

@@ -99,6 +99,7 @@ def test_a_worker_that_has_left_comes_back_when_the_server_serves_it_again(
     leak(tickets, 20_000)
     limit_connections(2)
     monkeypatch.setattr(worker_pool, "LOOKS_BEFORE_COMING_BACK", 1)
+    monkeypatch.setattr(worker_pool, "LOOK_EVERY_SECONDS", 0.05)
     stop = StopSignal()
     said: list[str] = []
     killed: list[bool] = []
@@ -115,7 +116,7 @@ def test_a_worker_that_has_left_comes_back_when_the_server_serves_it_again(
         if len(said) == 2:
             stop.request()
 
-    slowly = {"max_rows_per_second": 500, "batch_rows": 5, "retry_seconds": 1}
+    slowly = {"max_rows_per_second": 500, "batch_rows": 5, "retry_seconds": 0.2}
     result = rotation(note, stop, workers=2, vacuum_every_percent=0, **slowly).run()
     assert result.outcome is Outcome.STOPPED
     assert said == ["Going on with 1 of 2 workers", "Going on with 2 of 2 workers again"]

@@ -35,8 +35,7 @@ class Manage:
         time: with a database, and without settings of Python itself.
         """
         environment = self._environment(database_url, env)
-        forks = database_url is not None and not any(name[:6] == "PYTHON" for name in env or ())
-        run = self._fork_server.run if forks else _run
+        run = self._fork_server.run if _forks(database_url, env) else _run
         result = run(args, environment, timeout)
         assert traceback_expected or "Traceback" not in result.stderr, result.stderr
         return result
@@ -56,8 +55,15 @@ class Manage:
         database_url: str | None,
         env: Mapping[str, str] | None = None,
     ) -> Popen[str]:
-        """Start a command with its output in pipes; it is killed at the end of the run."""
-        return self.start_program(*_command(args), database_url=database_url, env=env)
+        """Start a command with its output in pipes; it is killed at the end of the run.
+
+        It is forked where a command that is run to its end would be.
+        """
+        if not _forks(database_url, env):
+            return self.start_program(*_command(args), database_url=database_url, env=env)
+        process = self._fork_server.start(args, self._environment(database_url, env))
+        self._started.append(process)
+        return process
 
     def start_program(
         self,
@@ -101,6 +107,10 @@ class Manage:
         if database_url is not None:
             inherited["DATABASE_URL"] = database_url
         return {**inherited, "TICKETS_VAR_DIR": str(self._embedded_directory), **(env or {})}
+
+
+def _forks(database_url: str | None, env: Mapping[str, str] | None) -> bool:
+    return database_url is not None and not any(name[:6] == "PYTHON" for name in env or ())
 
 
 def _run(

@@ -30,6 +30,7 @@ class Newcomer:
             "PGPASSWORD": dsn.get("password", ""),
             "DJANGO_TOKEN_ROTATION": str(installs),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_COMPILE": "1",  # of all of Django; Python compiles what it imports
         }
 
     def follow(self, page: str) -> None:

@@ -4,9 +4,11 @@ from itertools import product
 
 import pytest
 
+from tests.support.verdicts import verdict_of
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.problem import Problem
+from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.run import summary
 
 PROBLEM = Problem("token_rotation.E005", "There is no index", "migrate")
@@ -41,9 +43,18 @@ def test_a_guard_holds_when_every_trigger_fires_whatever_else_is_amiss() -> None
 def test_what_is_unknown_pending_or_unguarded_is_not_complete(
     pending: PendingCount | None, guard: GuardState | None
 ) -> None:
-    complete = summary.Aftermath(pending, guard).complete
+    verdict = verdict_of(pending=pending.rows) if pending else None
+    complete = summary.Aftermath(pending, guard, verdict=verdict).complete
     assert complete is (pending is NOTHING and guard is HOLDS)
 
 
+@pytest.mark.parametrize(
+    "verdict", [None, Unread("too long"), verdict_of(pending=1), verdict_of(is_standby=True)]
+)
+def test_what_the_index_alone_says_is_not_complete(verdict: Verdict | Unread | None) -> None:
+    assert not summary.Aftermath(NOTHING, HOLDS, verdict=verdict).complete
+
+
 def test_rows_outside_of_the_selection_do_not_make_it_incomplete() -> None:
-    assert summary.Aftermath(NOTHING, HOLDS, outside=ONE).complete
+    verdict = verdict_of(everywhere=1)
+    assert summary.Aftermath(NOTHING, HOLDS, verdict=verdict, outside=ONE).complete

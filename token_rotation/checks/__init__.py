@@ -3,6 +3,6 @@
 They mend nothing.
 """
 
-from token_rotation.checks import database, models
+from token_rotation.checks import database, models, sent_tokens
 
-__all__ = ["database", "models"]
+__all__ = ["database", "models", "sent_tokens"]

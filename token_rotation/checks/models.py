@@ -15,6 +15,7 @@ from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignor
 from django.db.models import CompositePrimaryKey, Field, Model
 
 from token_rotation.checks.columns import column_obstacles, table_obstacles, too_short
+from token_rotation.checks.derived import stored_value_messages
 from token_rotation.declare.model import RotatingToken, has_db_default
 from token_rotation.declare.pending_index import pending_rows
 from token_rotation.inspection.time_zone import zone_that_repeats_hours
@@ -99,6 +100,7 @@ def _of_guard(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
         return
     yield from _of_moving_rows(model, pair)
     yield from _of_fresh_tokens(model, token, pair.insert)
+    yield from stored_value_messages(model, token, pair)
     if not isinstance(pair.update.marker, Column):
         yield from _of_marker(model, token, pair.update.marker)
 

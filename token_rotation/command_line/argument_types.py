@@ -83,3 +83,11 @@ def positive_seconds(text: str) -> float:
     if number == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
     return number
+
+
+def http_statuses(text: str) -> tuple[int, ...]:
+    """Read HTTP statuses, as in "404,410"."""
+    statuses = tuple(int(each) for each in text.split(",") if each.strip().isdecimal())
+    if len(statuses) != len(text.split(",")) or not all(100 <= each < 600 for each in statuses):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of HTTP statuses, as in 404,410")
+    return statuses

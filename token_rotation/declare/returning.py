@@ -1,7 +1,7 @@
-"""Read back the token after an INSERT.
+"""Read back what the guard stores after an INSERT.
 
-This is for fields without a database default: those of other apps, which we cannot change, and
-those of tokens that may be absent, which a default would issue.
+This is for fields without a database default: those of other apps, which we cannot change, derived
+columns, and tokens that may be absent, which a default would issue.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from token_rotation.declare.model import has_db_default
 from token_rotation.triggers.guard import guards_of
 
 
-def read_back_tokens_without_default() -> None:
-    """Call ``read_back`` for each guarded token without a database default."""
+def read_back_without_default() -> None:
+    """Call ``read_back`` for derived columns, and for tokens without a database default."""
     for model in apps.get_models():
         for pair in guards_of(getattr(model._meta, "triggers", [])):
             field = _field(model, pair.update.token)
             if field is not None and not has_db_default(field):
                 read_back(model, field.name)
+            for name in pair.update.derived:
+                read_back(model, name)
 
 
 def _field(model: type[Model], name: str) -> Field[Any, Any] | None:

@@ -16,6 +16,7 @@ from django.db import (
 )
 from django.db.models import Model, QuerySet
 
+from token_rotation.declare.guarded import guarding_models
 from token_rotation.declare.rotate_once import rotate_once
 from token_rotation.errors import NoTokenError, StatementError, TooManyRowsError
 from token_rotation.postgres.failures import reason_of
@@ -71,7 +72,7 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:
     """Give a row a fresh token, and read it back.
 
-    The token and the marker go into the instance. ``token`` as for ``rotate_rows``.
+    Token, marker and derived columns go into the instance. ``token`` as for ``rotate_rows``.
 
     Raises ObjectDoesNotExist if the row no longer exists, NoTokenError if it has no token, and what
     ``rotate_rows`` raises.
@@ -81,7 +82,7 @@ def rotate_token(row: Model, *, token: str | None = None, using: str | None = No
     changed = {
         column
         for target in _targets(model, database, token)
-        for column in (target.token_column, target.marker_column)
+        for column in (target.token_column, target.marker_column, *target.derived)
     }
     fields = [field.attname for field in model._meta.concrete_fields if field.column in changed]
     with transaction.atomic(using=database):
@@ -102,17 +103,29 @@ def _database(rows: Any) -> str:
 
 
 def _targets(model: type[Model], database: str, token: str | None) -> list[Target]:
-    if token is None:
-        targets = targets_of(model, database)
-    else:
-        named = target_of(model, database, token)
-        targets = [named] if named else []
+    """Return the targets in the model's tables, once each.
+
+    The guard may be declared by a proxy or a parent of the model.
+    """
+    found = [
+        target
+        for guarding in guarding_models(model)
+        for target in _targets_of(guarding, database, token)
+    ]
+    targets = list({(each.table, each.token_column): each for each in reversed(found)}.values())
     if not targets:
         which = "token" if token is None else f"token {token!r}"
         raise ImproperlyConfigured(
             f"{model._meta.label} has no rotating {which}: its Meta.triggers lack guard()"
         )
-    return targets
+    return targets[::-1]
+
+
+def _targets_of(model: type[Model], database: str, token: str | None) -> list[Target]:
+    if token is None:
+        return targets_of(model, database)
+    named = target_of(model, database, token)
+    return [named] if named else []
 
 
 def _too_many_rows(targets: Sequence[Target], model: type[Model]) -> TooManyRowsError:

@@ -30,6 +30,8 @@ from token_rotation.run.cut_off import settle_cut_off
 from token_rotation.run.output import Output
 from token_rotation.run.pending import count_rows, look, looking
 from token_rotation.run.recording.record import DATABASE_ERRORS
+from token_rotation.run.verdict_sentences import surprise_as_sentence
+from token_rotation.run.verify import verify
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 from token_rotation.targets.later_rows import LaterRows
@@ -52,10 +54,7 @@ class Operator:
             ensure_dispatchable(self._target.database)
             pending = self._look(options)
             if pending.rows == 0:
-                self._output.say(
-                    f"{self._target.label}: nothing is pending; nothing was handed out."
-                )
-                return True
+                return self._nothing_to_do(options, "nothing was handed out")
             rotation, ranges = dispatch(self._target, options, pending)
         except NotDispatchableError as error:
             raise RotationError(
@@ -82,7 +81,7 @@ class Operator:
         Rotate the rows here that a cut-off means in spite of their markers: a worker sees the
         markers alone.
         """
-        with looking(self._target, None) as connection:
+        with looking(self._target, None) as (connection, _):
             settled = settle_cut_off(connection, self._target)
             if settled is not None:
                 self._target = settled.target
@@ -110,7 +109,7 @@ class Operator:
                 f"later than the database's clock. Nothing was handed out. To go on: {to_go_on}"
             )
 
-    def follow(self) -> bool:
+    def follow(self, options: RotationOptions) -> bool:
         """Show the target's running distributed rotations to their end.
 
         Returns True when nothing is pending. Ctrl-C ends the display and nothing else. Raises
@@ -119,7 +118,8 @@ class Operator:
         rotations = self._running()
         if not rotations:
             self._output.say(f"{self._target.label}: no workers rotate it now.")
-            return look(self._target).count.rows == 0
+            is_rest = look(self._target).count.rows > 0
+            return not is_rest and self._nothing_to_do(options, "nothing was followed")
         complete = True
         for rotation in rotations:
             follower = Follower(
@@ -131,8 +131,21 @@ class Operator:
                     "--follow follows again, --stop stops them."
                 )
                 return False
-            complete = self._sum_up(follower)
+            complete = self._sum_up(follower, options)
         return complete
+
+    def _nothing_to_do(self, options: RotationOptions, done: str) -> bool:
+        """Verify that nothing is pending; return True when so."""
+        verdict = verify(
+            self._target,
+            at_most_seconds=options.verdict_at_most_seconds,
+            observe=self._output.show_verifying(),
+        )
+        if verdict.nothing_pending:
+            self._output.say(f"{self._target.label}: nothing is pending; {done}.")
+        else:
+            self._output.say(surprise_as_sentence(self._target, verdict))
+        return verdict.nothing_pending
 
     def _running(self) -> list[BatchOperation]:
         """Return the target's distributed rotations. Raises StatementError."""
@@ -149,10 +162,15 @@ class Operator:
                 f"changes nothing. Try again: {self._target.whole_command} --follow"
             ) from None
 
-    def _sum_up(self, follower: Follower) -> bool:
+    def _sum_up(self, follower: Follower, options: RotationOptions) -> bool:
         result, error = result_of(follower.rotation)
         target = target_of(follower.rotation)
-        closing = Closing(target, self._output, to_go_on=target.command)
+        closing = Closing(
+            target,
+            self._output,
+            to_go_on=target.command,
+            verdict_at_most_seconds=options.verdict_at_most_seconds,
+        )
         if error is not None:
             raise closing.explain(RotationError(error.message or error.type), result)
         return closing.sum_up(result, advise=True).complete
@@ -177,6 +195,6 @@ def operate(
             operator = Operator(target, output)
             done = operator.begin(options) if begin else False
             if follow and not done:
-                done = operator.follow()
+                done = operator.follow(options)
             complete = done and complete
     return complete

@@ -104,10 +104,9 @@ def _attempt(
     Tells if the row was free in that time, and who was seen in the way.
     """
     is_over = Event()
-    look_after = min(LOOK_AFTER_SECONDS, wait_seconds / 2)
     with ThreadPoolExecutor(max_workers=1) as pool:
         with worker.ranges.first_row(keys, wait_seconds) as row:
-            seen = pool.submit(_blockers_of, row.pid, is_over, look_after, watching)
+            seen = pool.submit(_blockers_of, row.pid, is_over, watching)
             try:
                 row.rotate()
             finally:
@@ -115,14 +114,12 @@ def _attempt(
         return row.fate is not Fate.LOCKED_BY_OTHERS, seen.result()
 
 
-def _blockers_of(
-    pid: int, is_over: Event, look_after: float, watching: Connection
-) -> tuple[Blocker, ...]:
+def _blockers_of(pid: int, is_over: Event, watching: Connection) -> tuple[Blocker, ...]:
     """Return who blocks ``pid``; nobody where that is hidden.
 
     A hidden blocker is no reason not to wait.
     """
-    if is_over.wait(look_after):
+    if is_over.wait(LOOK_AFTER_SECONDS):
         return ()
     try:
         rows = watching.rows(activity_sql.blocking_backends(), {"pid": pid})

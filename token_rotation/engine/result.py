@@ -8,15 +8,24 @@ from enum import Enum
 from typing import Any
 
 from token_rotation.engine.batch_seconds import BatchSeconds
+from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.operations.stored_output import read_number, read_object
 
 
 class Outcome(Enum):
+    """The end of a rotation.
+
+    The engine says COMPLETE when its index has nothing pending; the read of the table confirms it,
+    or makes it one of the last two.
+    """
+
     COMPLETE = "nothing is pending"
     STOPPED = "stopped on request"
     LIMIT_REACHED = "the limit was reached"
     ROWS_LOCKED = "rows stayed locked by others"
     MARKERS_AHEAD = "markers are later than the database's clock, which was put back"
+    NOT_VERIFIED = "nothing is pending by the index, which was not verified"
+    FOUND_PENDING = "the read of the table found pending rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,8 @@ class Result:
 
     ``rotated_rows`` counts the commits that PostgreSQL has confirmed. ``waited_seconds`` is the
     time that the rotation held back, by kind of wait, on average over its workers.
-    ``no_vacuum_because`` says why the last VACUUM that was due was left out.
+    ``no_vacuum_because`` says why the last VACUUM that was due was left out. ``verdict`` is what a
+    read of the table found at the end; None if there was none.
     """
 
     outcome: Outcome = Outcome.COMPLETE
@@ -63,6 +73,15 @@ class Result:
     blockers: tuple[Blocker, ...] = field(default=())
     waited_seconds: dict[str, float] = field(default_factory=dict)
     batch_seconds: BatchSeconds = field(default_factory=BatchSeconds)
+    verdict: Verdict | Unread | None = None
+
+    def settle(self, verdict: Verdict | Unread) -> None:
+        """Take the verdict; what the index said is complete only if it agrees."""
+        self.verdict = verdict
+        if self.outcome is not Outcome.COMPLETE or verdict.nothing_pending:
+            return
+        found = isinstance(verdict, Verdict) and verdict.pending
+        self.outcome = Outcome.FOUND_PENDING if found else Outcome.NOT_VERIFIED
 
     def add(self, figures: Mapping[str, Any]) -> None:
         """Add another work's batches, retries and waits from a record."""

@@ -9,6 +9,7 @@ from threading import Lock
 
 from token_rotation.engine.cut_off import CutOff
 from token_rotation.engine.lock_wait import LockWait
+from token_rotation.engine.overwriting import try_others
 from token_rotation.engine.passes.pass_plan import PassPlan
 from token_rotation.engine.passes.pass_progress import PassProgress
 from token_rotation.engine.result import Outcome, Result, mean_seconds
@@ -111,6 +112,7 @@ class Rotation:
         Raises a RotationError when it cannot go on; ``result`` then says how far it came.
         """
         with self._running():
+            self._try_others()
             while not self._ended():
                 self._pool.by_one(self._cut_off.wait_for_clock)
                 left = self._pool.one_pass(self._plan.allocator())
@@ -166,6 +168,18 @@ class Rotation:
             self.sum_up()
             for worker in self._workers:
                 worker.connection.close()
+
+    def _try_others(self) -> None:
+        """Try the triggers of others that may overwrite tokens.
+
+        Raises NotReadyError. Where a trial proves nothing, each batch is checked.
+        """
+        triggers = try_others(self._target, self._pool)
+        if triggers:
+            for worker in self._workers:
+                worker.check_rows(triggers)
+            names = ", ".join(triggers)
+            self._observe(Remark(f"Each batch is checked before it commits, because of {names}."))
 
     def _cancel(self) -> None:
         for worker in self._workers:

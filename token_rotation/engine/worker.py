@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_rotation import RangeRotation
 from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.batches.written_rows import WrittenRows
 from token_rotation.engine.passes.allocator import Allocator
 from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.row_limit import RowLimit
-from token_rotation.engine.token_writers.choose import token_writer
+from token_rotation.engine.token_writers.choose import keeping_writer, token_writer
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Observer, Waiting
 from token_rotation.notify.announcements import Announcements
@@ -52,7 +53,7 @@ class Worker:
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
     ) -> None:
-        self._database = target.database
+        self._target = target
         self._row_limit = row_limit
         self._observe = observe
         self._stop = stop
@@ -76,7 +77,7 @@ class Worker:
             independent_tokens=options.independent_tokens,
             largest_batch_rows=self.pace.largest_batch_rows,
         )
-        update = RangeUpdate(
+        self._update = update = RangeUpdate(
             connection,
             target,
             writer,
@@ -125,9 +126,17 @@ class Worker:
         self.announcements.close_receiver_connections()
         return total
 
+    def check_rows(self, triggers: Sequence[str]) -> None:
+        """Compare rows with their tokens before each commit from now on.
+
+        ``triggers`` names what may overwrite them.
+        """
+        writer = keeping_writer(self.connection, self._target, self.pending)
+        self._update.check_rows(writer, WrittenRows(self.connection, self._target, triggers))
+
     def is_served(self) -> bool:
         """Return True where the server would take a connection now."""
-        return is_reachable(self._database, connect_seconds=PROBE_SECONDS)
+        return is_reachable(self._target.database, connect_seconds=PROBE_SECONDS)
 
     def tell_of_looking(self) -> None:
         """Report now and then that the look-up takes long.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg2
@@ -13,7 +13,6 @@ from token_rotation.postgres.connection import Connection, Row, Values
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
-from token_rotation.selection.selection import Selection
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
@@ -77,15 +76,6 @@ def count_pending(
     return PendingCount(max(1, total if pending is None else pending), is_estimate=True)
 
 
-def count_outside(connection: Connection, target: Target) -> PendingCount:
-    """Count the rows that would be pending in the whole table, with the selection's cut-off.
-
-    If the selection is complete, these are the rows outside it.
-    """
-    whole = Selection(issued_before=target.selection.issued_before)
-    return count_pending(connection, replace(target, selection=whole))
-
-
 def _count_unindexed(
     connection: Connection, target: Target, at_most_seconds: float | None
 ) -> PendingCount:
@@ -110,22 +100,13 @@ def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> i
     return int(connection.value(query, values_of(target, keys)))
 
 
-def count_rows(
-    connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
+def estimate_rows(
+    connection: Connection, target: Target, *, at_most_seconds: float = COUNT_AT_MOST_SECONDS
 ) -> Counts:
-    """Count everything in one scan, or estimate the total.
-
-    It estimates after ``at_most_seconds``.
-    """
-    values = values_of(target, EVERY_KEY)
-    row = _count(connection, counting_sql.count_rows(target), at_most_seconds, values=values)
-    if row is not None:
-        total, pending, first, last, later_rows = row
-        exact = PendingCount(pending, is_estimate=False)
-        return Counts(total, False, exact, first, last, later_rows)
-    pending_count = count_pending(connection, target, at_most_seconds=at_most_seconds)
+    """Estimate the total; count what is pending, or estimate it after ``at_most_seconds``."""
+    pending = count_pending(connection, target, at_most_seconds=at_most_seconds)
     total, _ = _estimates(connection, target)
-    return Counts(max(total, pending_count.rows), True, pending_count, None, None)
+    return Counts(max(total, pending.rows), True, pending, None, None)
 
 
 def estimated_rows(connection: Connection, target: Target) -> int:

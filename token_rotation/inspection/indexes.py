@@ -37,6 +37,16 @@ def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
     return states
 
 
+def indexes_on(connection: Connection, target: Target, column: str) -> list[str]:
+    """Return the names, quoted, of the whole and unique indexes that begin with a column."""
+    rows = connection.rows(catalogue_sql.index_states(), {"table": target.table})
+    return [
+        '"' + name.replace('"', '""') + '"'
+        for name, unique, predicate, _, columns in rows
+        if unique and predicate is None and columns[:1] == [column]
+    ]
+
+
 def index_problems(target: Target, indexes: FoundIndexes) -> Iterator[Problem]:
     """Yield problems that stop a rotation: missing or invalid indexes."""
     for kind, (state, name) in indexes.items():

@@ -8,18 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.inspection.absent_tokens import absent_problems
+from token_rotation.inspection.definitions import Comparison
+from token_rotation.inspection.derived_columns import derived_problems, without_derived
 from token_rotation.inspection.indexes import index_problems, read_indexes
+from token_rotation.inspection.known_damage import damage_warnings
+from token_rotation.inspection.other_triggers import (
+    find_suspects,
+    suspect_problems,
+    suspect_warnings,
+)
 from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
+from token_rotation.inspection.rules import foreign_tables, rule_problems
+from token_rotation.inspection.sessions import role_problems
 from token_rotation.inspection.time_zone import time_zone_problem
 from token_rotation.inspection.token_probe import token_problems
+from token_rotation.inspection.tree import read_tree
 from token_rotation.inspection.triggers import (
+    guard_on,
     outdated_triggers,
-    read_triggers,
-    role_problems,
     trigger_problems,
     trigger_states,
 )
+from token_rotation.inspection.whole_view import BLIND, view_problems
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql import catalogue as catalogue_sql
@@ -29,60 +40,94 @@ from token_rotation.sql import catalogue as catalogue_sql
 class GuardState:
     """State of the guard of a table now.
 
-    ``triggers`` gives each guard trigger "enabled", "disabled" or "missing". ``indexes`` gives
-    "valid", "invalid" or "missing" for the pending index and, where tokens are unique, for theirs.
-    ``problems`` stop a rotation; ``warnings`` do not.
+    ``triggers`` gives each guard trigger "enabled", "disabled", "missing" or "changed", the worst
+    of the table, its children and partitions. ``indexes`` gives "valid", "invalid" or "missing" for
+    the pending index and, where tokens are unique, for theirs. ``problems`` stop a rotation;
+    ``warnings`` do not. ``overruled``: writes go past the triggers, or are changed after them.
+    ``to_try`` names the triggers that a rotation tries on one row before it begins.
     """
 
     triggers: dict[str, str]
     indexes: dict[str, str]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
+    overruled: bool = False
+    to_try: tuple[str, ...] = ()
 
     @property
     def intact(self) -> bool:
         return not self.problems
 
     @property
+    def serves(self) -> bool:
+        """Return True if nothing is wrong but what this role may see.
+
+        A web application may well see only its own rows; a rotation may not.
+        """
+        return all(problem.code in BLIND for problem in self.problems)
+
+    @property
+    def is_blind(self) -> bool:
+        """Return True if this role sees only a part of the table, or perhaps another one."""
+        return any(problem.code in BLIND for problem in self.problems)
+
+    @property
     def holds(self) -> bool:
-        """Return True if every guard trigger fires.
+        """Return True if every guard trigger fires and has the last word.
 
         Then no leaked token can come back.
         """
-        return bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
+        fires = bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
+        return fires and not self.overruled
 
 
-def inspect(connection: Connection, target: Target) -> GuardState:
-    """Inspect columns, triggers, indexes and three trial tokens.
+def inspect(connection: Connection, target: Target, *, compares_rows: bool = True) -> GuardState:
+    """Inspect columns, triggers, rules, indexes and three trial tokens.
 
-    Driver errors pass through.
+    Also compares some rows' other columns with their tokens, unless told not to: a look every few
+    seconds need not. Driver errors pass through.
     """
     missing = _missing_columns(connection, target)
     if missing is not None:
         return GuardState({}, {}, (missing,))
-    found = read_triggers(connection, target)
-    triggers = trigger_states(target, found)
+    tree = read_tree(connection, target, with_conditions=True)
+    guards = guard_on(tree, target, Comparison(connection, target))
+    suspects = find_suspects(tree, target)
+    rules, also = rule_problems(connection, tree)
+    overruling = (*suspect_problems(suspects, target), *rules, *foreign_tables(tree))
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
     absent, unknown = absent_problems(connection, target)
     time_zone = time_zone_problem()
+    outdated = tuple(outdated_triggers(guards))
+    derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
     return GuardState(
-        triggers,
+        trigger_states(guards),
         {name: state for name, (state, _) in indexes.items()},
         problems=(
-            *trigger_problems(target, triggers),
+            *trigger_problems(guards),
+            *overruling,
             *index_problems(target, indexes),
             *unguarded,
             *absent,
             *([] if time_zone is None else [time_zone]),
             *token_problems(connection, target),
+            *view_problems(connection, target),
+            *derived,
+            *without_derived(target, outdated),
         ),
         warnings=(
             *exempt,
             *unknown,
-            *outdated_triggers(target, found),
+            *outdated,
+            *suspect_warnings(suspects, target),
+            *also,
+            *doubtful,
+            *damage_warnings(connection, target),
             *partition_problems(connection, target),
         ),
+        overruled=bool(overruling),
+        to_try=tuple(each.named for each in suspects if not each.overrules),
     )
 
 

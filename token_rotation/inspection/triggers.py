@@ -1,103 +1,152 @@
-"""Inspect the guard triggers.
+"""Inspect the guard triggers on every relation of the tree.
 
-Are they present, enabled, up to date, and do they fire for everybody?
+Are they present, do they fire, and do they do what the model says?
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+from token_rotation.inspection.definitions import Comparison
 from token_rotation.inspection.problem import MIGRATE, PGTRIGGER, Problem
-from token_rotation.postgres.connection import Connection
+from token_rotation.inspection.tree import FoundTrigger, Relation, Tree
 from token_rotation.selection.target import GuardTrigger, Target
-from token_rotation.sql import catalogue as catalogue_sql
 
-_FIRES = {"O", "A"}
-
-FoundTriggers = dict[str, tuple[str, str | None]]
-"""Firing mode and stored digest of each trigger found, by its name in the database."""
+_WORST_FIRST = ("missing", "disabled", "changed", "enabled")
+_MOST_NAMES = 3
 
 
-def read_triggers(connection: Connection, target: Target) -> FoundTriggers:
-    """Read the guard triggers that the table has."""
-    names = [trigger.name for trigger in target.guard_triggers]
-    values = {"table": target.table, "triggers": names}
-    rows = connection.rows(catalogue_sql.trigger_states(), values)
-    return {name: (mode, digest) for name, mode, digest in rows}
+@dataclass(frozen=True, slots=True)
+class GuardOnRelation:
+    """State of one guard trigger on one relation.
 
-
-def trigger_states(target: Target, found: FoundTriggers) -> dict[str, str]:
-    """Return the state of each guard trigger, by its uri.
-
-    The state is "enabled", "disabled" or "missing".
+    ``state`` is "enabled", "disabled", "missing" or "changed": it does not do what the model says.
+    ``differences`` says what is changed. ``is_outdated``: it is the trigger of an earlier release.
     """
-    return {each.uri: _state(found.get(each.name)) for each in target.guard_triggers}
+
+    trigger: GuardTrigger
+    relation: Relation
+    is_root: bool
+    state: str
+    differences: tuple[str, ...] = ()
+    is_outdated: bool = False
 
 
-def trigger_problems(target: Target, states: dict[str, str]) -> Iterator[Problem]:
-    """Yield problems that stop a rotation: missing or disabled triggers."""
-    for uri, state in states.items():
-        name = uri.partition(":")[2]
-        if state == "missing":
+def guard_on(tree: Tree, target: Target, comparison: Comparison) -> list[GuardOnRelation]:
+    """Return the state of each guard trigger on each relation."""
+    found = {(each.relation.oid, each.name): each for each in tree.triggers}
+    return [
+        _guard_on(trigger, relation, found.get((relation.oid, trigger.name)), tree, comparison)
+        for trigger in target.guard_triggers
+        for relation in tree.relations
+    ]
+
+
+def trigger_states(guards: Iterable[GuardOnRelation]) -> dict[str, str]:
+    """Return the state of each guard trigger, by its uri: the worst of all relations."""
+    states: dict[str, str] = {}
+    for each in guards:
+        known = states.get(each.trigger.uri, "enabled")
+        states[each.trigger.uri] = min(known, each.state, key=_WORST_FIRST.index)
+    return states
+
+
+def trigger_problems(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
+    """Yield problems that stop a rotation.
+
+    They are triggers that are missing, disabled, or do something else. A partition has what its
+    parent has, so a missing one is told of the parent alone.
+    """
+    groups: dict[tuple[str, str, bool], list[GuardOnRelation]] = {}
+    for each in guards:
+        follows = each.state == "missing" and each.relation.is_partition and not each.is_root
+        if each.state != "enabled" and not follows:
+            groups.setdefault((each.trigger.uri, each.state, each.is_root), []).append(each)
+    for (_, state, _), group in groups.items():
+        yield _PROBLEMS[state](group)
+
+
+def outdated_triggers(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
+    """Yield a warning for each trigger of an earlier release."""
+    for each in guards:
+        if each.is_outdated and each.is_root:
             yield Problem(
-                "token_rotation.E003",
-                f"The guard trigger {name} is missing on {target.table}",
-                f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {uri})",
-            )
-        elif state == "disabled":
-            yield Problem(
-                "token_rotation.E004",
-                f"The guard trigger {name} is disabled on {target.table}",
-                f"{PGTRIGGER} enable {uri}",
+                "token_rotation.W002",
+                f"The guard trigger {each.trigger.short_name} on {each.relation.name} is not the "
+                "one that the model describes",
+                _reinstall(each.trigger),
             )
 
 
-def outdated_triggers(target: Target, found: FoundTriggers) -> Iterator[Problem]:
-    """Yield a warning for each outdated trigger.
-
-    The definition in the database is not the model's.
-    """
-    for trigger in target.guard_triggers:
-        if trigger.name in found and found[trigger.name][1] != trigger.digest:
-            yield _outdated(target, trigger)
-
-
-def role_problems(connection: Connection, target: Target) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and warnings about sessions that escape the guard.
-
-    No trigger fires for such a session.
-    """
-    role, exempt = connection.row(catalogue_sql.replication_role()) or ("origin", [])
-    return [_replica_role()] if role == "replica" else [], [_exempt(target, who) for who in exempt]
-
-
-def _state(found: tuple[str, str | None] | None) -> str:
+def _guard_on(
+    trigger: GuardTrigger,
+    relation: Relation,
+    found: FoundTrigger | None,
+    tree: Tree,
+    comparison: Comparison,
+) -> GuardOnRelation:
+    is_root = relation is tree.relations[0]
     if found is None:
-        return "missing"
-    return "enabled" if found[0] in _FIRES else "disabled"
+        return GuardOnRelation(trigger, relation, is_root, "missing")
+    if not found.fires:
+        return GuardOnRelation(trigger, relation, is_root, "disabled")
+    differences = comparison.differences(found, trigger.definition)
+    is_earlier = bool(differences) and comparison.is_earlier(found, trigger)
+    if differences and not is_earlier:
+        return GuardOnRelation(trigger, relation, is_root, "changed", tuple(differences))
+    is_outdated = is_earlier or (is_root and found.comment != trigger.digest)
+    return GuardOnRelation(trigger, relation, is_root, "enabled", is_outdated=is_outdated)
 
 
-def _outdated(target: Target, trigger: GuardTrigger) -> Problem:
-    return Problem(
-        "token_rotation.W002",
-        f"The guard trigger {trigger.uri.partition(':')[2]} on {target.table} is not the one that "
-        "the model describes",
-        f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {trigger.uri})",
+def _missing(group: Sequence[GuardOnRelation]) -> Problem:
+    first, trigger = group[0], group[0].trigger
+    mend = f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {trigger.uri})"
+    if not first.is_root:
+        mend = f"{_create(first)}; in psql{_for_each(group)}"
+    sentence = f"The guard trigger {trigger.short_name} is missing on {_names(group)}"
+    return Problem("token_rotation.E003", sentence, mend)
+
+
+def _disabled(group: Sequence[GuardOnRelation]) -> Problem:
+    first, trigger = group[0], group[0].trigger
+    mend = f"{PGTRIGGER} enable {trigger.uri}"
+    if not first.is_root:
+        enable = f"ALTER TABLE {first.relation.name} ENABLE TRIGGER {trigger.name}"
+        mend = f"{enable}; in psql{_for_each(group)}"
+    sentence = f"The guard trigger {trigger.short_name} is disabled on {_names(group)}"
+    return Problem("token_rotation.E004", sentence, mend)
+
+
+def _changed(group: Sequence[GuardOnRelation]) -> Problem:
+    first, trigger = group[0], group[0].trigger
+    mend = _reinstall(trigger)
+    if not first.is_root and not first.relation.is_partition:
+        drop = f"DROP TRIGGER {trigger.name} ON {first.relation.name}"
+        mend = f"BEGIN; {drop}; {_create(first)}; COMMIT; in psql{_for_each(group)}"
+    sentence = (
+        f"The guard trigger {trigger.short_name} on {_names(group)} does not do what the model "
+        f"says: {', '.join(first.differences)} differs, so leaked tokens may come back"
     )
+    return Problem("token_rotation.E030", sentence, mend)
 
 
-def _replica_role() -> Problem:
-    return Problem(
-        "token_rotation.E007",
-        "session_replication_role is replica on this connection, so no guard trigger fires",
-        "ALTER ROLE ... RESET session_replication_role in psql, and check the connection's OPTIONS",
-    )
+_PROBLEMS = {"missing": _missing, "disabled": _disabled, "changed": _changed}
 
 
-def _exempt(target: Target, who: str) -> Problem:
-    return Problem(
-        "token_rotation.W001",
-        f"The guard of {target.table} does not fire for {who}, whose session_replication_role is "
-        "replica: a leaked token could come back through it",
-        "ALTER ROLE (or DATABASE) ... RESET session_replication_role in psql",
-    )
+def _reinstall(trigger: GuardTrigger) -> str:
+    return f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {trigger.uri})"
+
+
+def _create(guard: GuardOnRelation) -> str:
+    return guard.trigger.definition.statement(guard.trigger.name, guard.relation.name)
+
+
+def _names(group: Sequence[GuardOnRelation]) -> str:
+    names = [each.relation.name for each in group]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"
+
+
+def _for_each(group: Sequence[GuardOnRelation]) -> str:
+    return ", and the same for each of them" if len(group) > 1 else ""

@@ -83,6 +83,13 @@ PACE = (
         "PERCENT",
         "vacuum the table beside the batches after each such part of its rows; 0 disables it",
     ),
+    _option(
+        "verdict_at_most_seconds",
+        positive_seconds,
+        "SECONDS",
+        "read the whole table at the end for at most this long. The read keeps dead rows alive, "
+        "and without it nothing counts as complete",
+    ),
     Flag(
         flag_of("independent_tokens"),
         "draw each token by itself. Without it, tokens of neighbours share their first 1 to 4 "

@@ -32,7 +32,7 @@ COUNT_AT_MOST_SECONDS = 0.2
 class TargetMetrics:
     """The figures of one target.
 
-    ``pending`` is None if there is no table to count.
+    ``pending`` is None if there is no table to count, or the role sees only a part of it.
     """
 
     is_guarded: bool
@@ -67,20 +67,21 @@ def read(target: Target) -> TargetMetrics:
     """Read the table and the records now. Raises RotationError."""
     with reading(target.database, connect_seconds=CONNECT_SECONDS) as connection:
         with connection.transaction(statements.LIMIT_STATEMENT, values=LIMIT):
-            guard = inspect(connection, target)
-            if guard.triggers:  # a table that others keep locked would hold up the count
+            guard = inspect(connection, target, compares_rows=False)
+            may_count = bool(guard.triggers) and not guard.is_blind
+            if may_count:  # a table that others keep locked would hold up the count
                 connection.value(batch_sql.any_pending(target))
         pending = (
             count_pending(connection, target, at_most_seconds=COUNT_AT_MOST_SECONDS)
-            if guard.triggers
+            if may_count
             else None
         )
-    return TargetMetrics(guard.intact, pending, totals_of(target))
+    return TargetMetrics(guard.serves, pending, totals_of(target))
 
 
 def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     pending = GaugeMetricFamily(
-        f"{PREFIX}_pending_rows", "Rows whose token is not rotated yet.", labels=["model"]
+        f"{PREFIX}_pending_rows", "Rows not rotated yet, by the index.", labels=["model"]
     )
     is_estimate = GaugeMetricFamily(
         f"{PREFIX}_pending_rows_is_estimate",
@@ -93,13 +94,20 @@ def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
     running = GaugeMetricFamily(
         f"{PREFIX}_running", "Rotations that have not ended, killed ones too.", labels=["model"]
     )
+    verified = GaugeMetricFamily(
+        f"{PREFIX}_verified_timestamp_seconds",
+        "Unix time of the last read of the whole table that found nothing pending.",
+        labels=["model"],
+    )
     for model, each in figures:
+        if each.totals.verified_at is not None:
+            verified.add_metric([model], each.totals.verified_at.timestamp())
         if each.pending is not None:
             pending.add_metric([model], each.pending.rows)
             is_estimate.add_metric([model], each.pending.is_estimate)
         guarded.add_metric([model], each.is_guarded)
         running.add_metric([model], each.totals.running)
-    yield from (pending, is_estimate, guarded, running)
+    yield from (pending, is_estimate, guarded, running, verified)
 
 
 def _counters(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:

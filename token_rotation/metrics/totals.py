@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from token_rotation.distributed.records import range_counts_of, ranges_of
 from token_rotation.distributed.results import figures_of
@@ -21,11 +23,13 @@ class Totals:
     """Totals of all recorded rotations.
 
     ``running`` is the number of those that run; ``done`` is the sum of what all have done. Running
-    ones count as of their last heartbeat.
+    ones count as of their last heartbeat. ``verified_at`` is the last time that one read the whole
+    table and found nothing pending.
     """
 
     running: int = 0
     done: Result = field(default_factory=Result)
+    verified_at: datetime | None = None
 
 
 def totals_of(target: Target) -> Totals:
@@ -50,6 +54,9 @@ def _sum(target: Target) -> Totals:
                 output.get("rotated_rows"), rotation.progress_done
             )
             totals.done.add(output)
+            totals.verified_at = max(
+                filter(None, (totals.verified_at, _verified_at(output))), default=None
+            )
             continue
         totals.running += 1
         if read_object(rotation.input_data).get("distributed"):
@@ -61,3 +68,13 @@ def _sum(target: Target) -> Totals:
             totals.done.rotated_rows += rotation.progress_done
             totals.done.add(output)
     return totals
+
+
+def _verified_at(output: dict[str, Any]) -> datetime | None:
+    verdict = read_object(output.get("verdict"))
+    if verdict.get("complete") is not True or verdict.get("pending_rows_everywhere") != 0:
+        return None
+    try:
+        return datetime.fromisoformat(str(verdict.get("read_at")))
+    except ValueError:
+        return None

@@ -53,7 +53,7 @@ class Look:
 def inspect_now(target: Target) -> GuardState:
     """Inspect guard, columns and indexes. Raises RotationError."""
     with reading(target.database) as connection:
-        return inspect(connection, target)
+        return inspect(connection, target, compares_rows=False)
 
 
 class Looks:
@@ -61,7 +61,9 @@ class Looks:
 
     def __init__(
         self,
-        look: Callable[[Target], Report] = lambda target: make_report(target, exact=False),
+        look: Callable[[Target], Report] = lambda target: make_report(
+            target, exact=False, compares_rows=False
+        ),
         guard: Callable[[Target], GuardState] = inspect_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -41,6 +41,7 @@ class AutocommitSession:
         self._cost = (COST_DELAY_MS, cost_limit)
         self._connection = Connection(
             database,
+            outside_transactions=True,
             startup_options=f"-c vacuum_cost_delay={COST_DELAY_MS}ms "
             f"-c vacuum_cost_limit={cost_limit} -c max_parallel_maintenance_workers=0 "
             "-c statement_timeout=0 -c lock_timeout=0 -c client_min_messages=warning",

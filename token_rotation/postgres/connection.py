@@ -12,13 +12,17 @@ from typing import Any
 import psycopg2
 from django.db import OperationalError
 from psycopg2 import sql
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from token_rotation.errors import DatabaseGoneError, StatementError
-from token_rotation.postgres import statements
+from token_rotation.postgres import row_security, statements
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.postgres.failures import fault_of, reason_of
 from token_rotation.postgres.opening import open_raw
 from token_rotation.postgres.sqlstate import Fault
+
+NOT_ALLOWED = "42501"
+"""SQLSTATE of a missing right, and of row security that would hide rows."""
 
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
@@ -34,14 +38,23 @@ class Connection:
     time zone are those of the alias. It keeps no session state between transactions, so a
     transaction-pooling proxy may sit in between. ``startup_options`` are for statements that cannot
     run in a transaction. A proxy may ignore them, so look whether they took effect.
+
+    PostgreSQL refuses a statement from which row security would hide rows, unless
+    ``outside_transactions``: such statements cannot have a setting of their own.
     """
 
     def __init__(
-        self, alias: str, *, startup_options: str = "", connect_seconds: int | None = None
+        self,
+        alias: str,
+        *,
+        startup_options: str = "",
+        connect_seconds: int | None = None,
+        outside_transactions: bool = False,
     ) -> None:
         self._alias = alias
         self._startup_options = startup_options
         self._connect_seconds = connect_seconds
+        self._outside_transactions = outside_transactions
         self._raw: Any = None
 
     def open(self) -> None:
@@ -63,7 +76,7 @@ class Connection:
     def rows(self, query: sql.Composable, values: Values | None = None) -> list[Row]:
         """All rows of the answer."""
         with self._open().cursor() as cursor:
-            cursor.execute(query, values)
+            cursor.execute(self._framed(query), values)
             return list(cursor.fetchall())
 
     def row(self, query: sql.Composable, values: Values | None = None) -> Row | None:
@@ -72,7 +85,7 @@ class Connection:
         None when it has none.
         """
         with self._open().cursor() as cursor:
-            cursor.execute(query, values)
+            cursor.execute(self._framed(query), values)
             found: Row | None = cursor.fetchone()
             return found
 
@@ -90,8 +103,22 @@ class Connection:
         Return the number of rows it changed.
         """
         with self._open().cursor() as cursor:
-            cursor.execute(query, values)
+            cursor.execute(self._framed(query), values)
             return int(cursor.rowcount)
+
+    def _send(self, query: sql.Composable, values: Values | None = None) -> None:
+        with self._open().cursor() as cursor:
+            cursor.execute(query, values)
+
+    def _framed(self, query: sql.Composable) -> sql.Composable:
+        """Return a lone statement in a transaction that sees every row.
+
+        Statements inside a transaction stay as they are: its BEGIN has said it.
+        """
+        alone = self._raw.info.transaction_status == TRANSACTION_STATUS_IDLE
+        if self._outside_transactions or not alone:
+            return query
+        return statements.together(statements.EVERY_ROW_OR_ERROR, query)
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
@@ -114,19 +141,33 @@ class Connection:
 
     @contextmanager
     def transaction(
-        self, *settings: sql.Composable, values: Values | None = None
+        self,
+        *settings: sql.Composable,
+        values: Values | None = None,
+        begin: sql.Composable = statements.BEGIN,
     ) -> Iterator[None]:
         """Run a transaction that begins with ``settings``.
 
-        BEGIN, ``settings`` (SET LOCAL statements), then COMMIT, or ROLLBACK on any error.
+        ``begin``, ``settings`` (SET LOCAL statements), then COMMIT, or ROLLBACK on any error.
         """
         try:
-            self.change(sql.SQL("; ").join([statements.BEGIN, *settings]), values)
+            self._send(sql.SQL("; ").join([begin, *settings]), values)
             yield
-            self.change(statements.COMMIT)
+            self._send(statements.COMMIT)
         except BaseException:
             self._roll_back()
             raise
+
+    @contextmanager
+    def rolled_back(
+        self, *settings: sql.Composable, values: Values | None = None
+    ) -> Iterator[None]:
+        """Run a transaction as ``transaction`` does, and roll it back."""
+        try:
+            self.change(sql.SQL("; ").join([statements.BEGIN, *settings]), values)
+            yield
+        finally:
+            self._roll_back()
 
     @property
     def notices(self) -> list[str]:
@@ -141,7 +182,7 @@ class Connection:
         if self._raw is None or self._raw.closed:
             return
         try:
-            self.change(statements.ROLLBACK)
+            self._send(statements.ROLLBACK)
         except psycopg2.Error:
             self.close()
 
@@ -165,6 +206,24 @@ class Connection:
         self._raw = None
 
 
+def refusal(connection: Connection, error: psycopg2.Error) -> str:
+    """Return one line about a statement that PostgreSQL refused.
+
+    It names the role where a right is missing, and the policies where row security hides rows.
+    """
+    refused = f"PostgreSQL refused the statement: {reason_of(error)}"
+    if error.pgcode != NOT_ALLOWED:
+        return refused
+    with suppress(psycopg2.Error):
+        said = error.diag.message_primary or ""
+        for role, table, policies in connection.rows(row_security.HIDDEN_FROM_THIS_ROLE):
+            if table in said:
+                return row_security.sentence(role, table, policies)
+        role = connection.value(row_security.ROLE)
+        return f"PostgreSQL refused the statement to the role {role}: {reason_of(error)}"
+    return refused
+
+
 @contextmanager
 def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Connection]:
     """Open a connection for a few look-ups, without retry.
@@ -179,7 +238,7 @@ def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Conne
     except psycopg2.Error as error:
         if fault_of(error) is Fault.CONNECTION:
             raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
-        raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
+        raise StatementError(refusal(connection, error)) from None
     finally:
         connection.close()
 

@@ -14,7 +14,7 @@ from django.db import Error, OperationalError
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from token_rotation.events import Observer, Retrying
 from token_rotation.postgres.backoff import Backoff
-from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.connection import Connection, refusal
 from token_rotation.postgres.failures import fault_of, reason_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.stop import StopSignal
@@ -79,7 +79,7 @@ class RetryLoop:
             return str(error)
         fault = fault_of(error)
         if fault not in _RETRIED:
-            raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
+            raise StatementError(refusal(self._connection, error)) from None
         if fault is Fault.CONNECTION:
             self._connection.close()
         return reason_of(error)

@@ -11,7 +11,17 @@ from psycopg2 import sql
 
 Statement = sql.Composable
 
-BEGIN = sql.SQL("BEGIN")
+EVERY_ROW_OR_ERROR = sql.SQL("SET LOCAL row_security = off")
+"""Let PostgreSQL refuse a statement from which a policy would hide rows (SQLSTATE 42501).
+
+Row security would leave the hidden rows out without a word. Local: behind a pooler a setting of the
+session would reach other clients, or be lost.
+"""
+
+BEGIN = sql.SQL("BEGIN; {}").format(EVERY_ROW_OR_ERROR)
+
+BEGIN_ONE_SNAPSHOT = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ; {}").format(EVERY_ROW_OR_ERROR)
+"""Every statement sees the table as the first SELECT finds it."""
 
 COMMIT = sql.SQL("COMMIT")
 
@@ -30,6 +40,12 @@ AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
 Only for statements that have another way than a full scan. Before PostgreSQL 18, a statement that
 has none blinds the planner to all other costs, and so do settings that contradict each other.
 """
+
+USE_NO_INDEX = sql.SQL(
+    "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; "
+    "SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
+)
+"""Read tables themselves. Only for statements that have a full scan as another way."""
 
 READ_IN_KEY_ORDER = sql.SQL("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
 """Read a batch as a stretch of an index.
@@ -121,5 +137,16 @@ def without_transaction_timeout() -> sql.SQL:
     """
     return sql.SQL(
         "SELECT set_config('transaction_timeout', '0', false) "
+        "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
+    )
+
+
+def lasting() -> sql.SQL:
+    """Let this transaction last, whatever transaction_timeout the role has.
+
+    PostgreSQL 17 knows that setting. No lock.
+    """
+    return sql.SQL(
+        "SELECT set_config('transaction_timeout', '0', true) "
         "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
     )

@@ -9,12 +9,14 @@ from typing import Any
 
 from token_rotation import __version__
 from token_rotation.engine.result import Result
+from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.options import RotationOptions
 from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.reporting.evidence_file import EvidenceFile
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 
+KIND = "rotation of leaked tokens"
 DISTRIBUTION = "django-token-rotation"
 
 STILL_HOLDING = {
@@ -50,15 +52,19 @@ class Evidence:
         leak_list: LeakList | None = None,
         *,
         options: RotationOptions | None = None,
+        verdict: Verdict | Unread | None = None,
     ) -> None:
         """Look at a target now.
 
-        ``options`` are those of the rotation before; None: nothing was rotated.
+        ``options`` are those of the rotation before; None: nothing was rotated. ``verdict`` is that
+        of the rotation or the report; without one the table is read now.
 
         Raises RotationError when the database cannot be asked.
         """
         if self._file is not None:
-            self._entries.append(make_entry(target, options, result=result, leak_list=leak_list))
+            self._entries.append(
+                make_entry(target, options, result=result, leak_list=leak_list, verdict=verdict)
+            )
 
     def write(self) -> None:
         """Write what was collected.
@@ -72,7 +78,7 @@ class Evidence:
 def document(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the evidence of all targets."""
     return {
-        "evidence": "rotation of leaked tokens",
+        "evidence": KIND,
         "program": DISTRIBUTION,
         "version": __version__,
         "user": _user(),

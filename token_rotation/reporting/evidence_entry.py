@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from token_rotation.engine.result import Result
+from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.preflight import inspect
+from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.options import RotationOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
@@ -25,6 +27,7 @@ from token_rotation.sql import activity as activity_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.targets.lookup import count_listed
+from token_rotation.verification.looked_at import looked_at_by
 
 REPLICAS_AT_MOST_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.2
@@ -36,16 +39,22 @@ def make_entry(
     *,
     result: Result | None,
     leak_list: LeakList | None = None,
+    verdict: Verdict | Unread | None = None,
 ) -> dict[str, Any]:
     """Return the evidence of one target as of now.
 
-    Without ``options`` nothing was rotated.
+    Without ``options`` nothing was rotated. ``verdict`` is that of the rotation or the report;
+    without one the table is read now.
 
     It counts exactly, however long that takes, and waits up to 10 s for standbys. Raises
     RotationError when the database cannot be asked.
     """
     with reading(target.database) as connection:
         role, database, version, now = connection.row(activity_sql.SERVER) or (None,) * 4
+        if result is not None and verdict is None:
+            verdict = result.verdict
+        if verdict is None:
+            verdict = HeapRead(connection, target, at_most_seconds=None).run()
         guard = inspect(connection, target)
         pending = _pending(connection, target)
         listed = None if leak_list is None else _listed(connection, target, leak_list)
@@ -63,8 +72,12 @@ def make_entry(
         "looked_at": now.isoformat() if isinstance(now, datetime) else None,
         "command": target.command,
         "selection": shlex.join(target.selection.cli_args) or None,
+        "selected": target.selection.as_input(),
         "options": None if options is None else asdict(options),
         "rotation": None if result is None else result_values(result),
+        "complete": verdict.nothing_pending and guard.holds,
+        "completeness": verdict.as_values(),
+        "tables_looked_at": looked_at_by(verdict).as_dict(),
         "pending": pending,
         "list": listed,
         "rows_with_a_retired_token": retired,

@@ -8,6 +8,12 @@ import json
 from collections.abc import Sequence
 
 from token_rotation import wording
+from token_rotation.inspection.verdict import (
+    Unread,
+    Verdict,
+    damage_as_sentence,
+    not_primary_as_sentence,
+)
 from token_rotation.reporting.history import as_line
 from token_rotation.reporting.report import Report
 
@@ -34,7 +40,7 @@ def as_csv(reports: Sequence[Report]) -> str:
         for report in reports
     ]
     for row in rows:
-        del row["runs"]  # a table of its own
+        del row["runs"], row["verdict"]  # tables of their own
     writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -50,13 +56,13 @@ def _block(report: Report) -> str:
     rotated = wording.count(report.rotated, is_estimate=counts.total_is_estimate)
     pending = wording.count(counts.pending.rows, is_estimate=counts.pending.is_estimate)
     lines = {
-        report.target.label: f"on database {report.target.database!r}",
+        report.target.label: f"on database {report.target.database!r}{_table(report)}",
         **({"selection": values["selection"]} if values["selection"] else {}),
         "total": total,
         "rotated": f"{rotated} ({report.percent:.2f} %)",
         "pending": pending,
         **({"later than now": f"{counts.later_rows:,} markers"} if counts.later_rows else {}),
-        "complete": "yes" if report.complete else "no",
+        "complete": _complete(report),
         "first rotated at": values["first_rotated_at"] or wording.UNKNOWN,
         "last rotated at": values["last_rotated_at"] or wording.UNKNOWN,
         "table size": wording.size(storage.table_bytes),
@@ -69,6 +75,26 @@ def _block(report: Report) -> str:
     runs = (("last run", as_line(run)) for run in report.runs)
     more = (*advice, *runs)
     return "\n".join(f"{name:<17} {value}" for name, value in (*lines.items(), *more))
+
+
+def _table(report: Report) -> str:
+    verdict = report.verdict
+    return f", table {verdict.relations[0].name}" if isinstance(verdict, Verdict) else ""
+
+
+def _complete(report: Report) -> str:
+    """Say yes only after a read of the whole table."""
+    if report.complete:
+        return "yes"
+    verdict = report.verdict
+    verified = report.verified or "never verified"
+    if isinstance(verdict, Unread) and report.counts.pending.rows == 0:
+        return f"not verified ({verdict.because}): none pending by the index; {verified}"
+    if isinstance(verdict, Verdict) and verdict.damaged:
+        return f"no: {damage_as_sentence(verdict.damaged)}"
+    if isinstance(verdict, Verdict) and verdict.pending == 0 and not verdict.server.is_primary:
+        return f"not verified: {not_primary_as_sentence(verdict.server)}; {verified}"
+    return "no"
 
 
 def _nothing_to_do(report: Report) -> str:

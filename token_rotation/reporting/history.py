@@ -75,6 +75,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
     output = read_object(operation.output_data) if has_ended else {}
     error = read_error(output.get("error"))
     outcome = output.get("outcome")
+    verdict = read_object(output.get("verdict"))
     origin = f"{operation.os_user}@{operation.host}".strip("@")
     return {
         "operation": operation.pk,
@@ -86,6 +87,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "distributed": bool(read_object(operation.input_data).get("distributed")),
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
         "error": error and (error.message or error.type),
+        "verified_at": verdict.get("read_at") if verdict.get("complete") is True else None,
         "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),
         "seconds": read_number(output.get("seconds"), None),
     }

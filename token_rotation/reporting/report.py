@@ -10,12 +10,20 @@ from typing import Any
 from token_rotation import wording
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection import advice
-from token_rotation.inspection.counting import COUNT_AT_MOST_SECONDS, Counts, count_rows
+from token_rotation.inspection.counting import (
+    COUNT_AT_MOST_SECONDS,
+    Counts,
+    PendingCount,
+    estimate_rows,
+)
+from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.measure import measure_server, measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.storage import Storage
+from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.reporting.guard_values import guard_values
+from token_rotation.reporting.verified import Verified
 from token_rotation.selection.target import Target
 
 
@@ -23,16 +31,19 @@ from token_rotation.selection.target import Target
 class Report:
     """Counts, sizes and guard of a target, and advice.
 
-    ``complete``: nothing is pending and every guard trigger fires. So no leaked token opens
-    anything, and none can come back. ``runs`` are the last ones, as ``history`` gives them.
+    ``complete``: a read of the whole table found nothing pending, and every guard trigger fires. So
+    no leaked token opens anything, and none can come back. ``runs`` are the last ones, as
+    ``history`` gives them; ``verified`` is the last run whose read found nothing pending.
     """
 
     target: Target
     counts: Counts
     storage: Storage
     guard: GuardState
+    verdict: Verdict | Unread
     advice: tuple[str, ...] = ()
     runs: tuple[dict[str, Any], ...] = ()
+    verified: Verified | None = None
 
     @property
     def rotated(self) -> int:
@@ -44,7 +55,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        return self.counts.pending.rows == 0 and self.guard.holds
+        return self.verdict.nothing_pending and self.guard.holds
 
     @property
     def next_command(self) -> str | None:
@@ -54,7 +65,16 @@ class Report:
         """
         if self.guard.problems:
             return self.guard.problems[0].mend
-        return None if self.complete else self.target.command
+        if self.complete:
+            return None
+        if isinstance(self.verdict, Unread) and self.counts.pending.rows == 0:
+            return f"{self.target.command} --report --exact"
+        if isinstance(self.verdict, Verdict) and not self.verdict.server.is_primary:
+            return f"{self.target.command} --report on the primary"
+        if isinstance(self.verdict, Verdict) and self.verdict.damaged:
+            mends = "; ".join(each.mend for each in self.verdict.damaged)
+            return f"{mends} in psql, then {self.target.command}"
+        return self.target.command
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON.
@@ -73,6 +93,9 @@ class Report:
             "later_than_the_clock": self.counts.later_rows,
             "percent": self.percent,
             "complete": self.complete,
+            "verdict": self.verdict.as_values(),
+            "last_verified_at": self.verified and self.verified.at,
+            "last_verified_by_operation": self.verified and self.verified.operation,
             "first_rotated_at": _iso(self.counts.first_rotated_at),
             "last_rotated_at": _iso(self.counts.last_rotated_at),
             "table_bytes": self.storage.table_bytes,
@@ -85,22 +108,32 @@ class Report:
         }
 
 
-def make_report(target: Target, *, exact: bool) -> Report:
+def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> Report:
     """Look at the target now.
 
-    ``exact`` counts however long it takes.
+    ``exact`` counts however long it takes. ``compares_rows`` as for ``inspect``.
 
-    Raises NotReadyError when the table or one of its columns does not exist.
+    Raises NotReadyError when the table or one of its columns does not exist, or this role sees
+    only a part of it.
     """
     bound = None if exact else COUNT_AT_MOST_SECONDS
     with reading(target.database) as connection:
-        guard = inspect(connection, target)
-        if not guard.triggers:
+        guard = inspect(connection, target, compares_rows=compares_rows)
+        if not guard.triggers or guard.is_blind:
             raise NotReadyError(tuple(str(problem) for problem in guard.problems))
-        counts = count_rows(connection, target, at_most_seconds=bound)
+        verdict = HeapRead(connection, target, at_most_seconds=bound).run()
+        counts = _counts(connection, target, verdict)
         storage = measure_storage(connection, target, rows=counts.total_rows)
         said = _advice(connection, target, counts, storage)
-        return Report(target, counts, storage, guard, tuple(said))
+        return Report(target, counts, storage, guard, verdict, tuple(said))
+
+
+def _counts(connection: Connection, target: Target, verdict: Verdict | Unread) -> Counts:
+    if isinstance(verdict, Unread):
+        return estimate_rows(connection, target)
+    pending = PendingCount(verdict.pending, is_estimate=False)
+    sums = verdict.sums
+    return Counts(verdict.rows, False, pending, sums.first, sums.last, sums.later)
 
 
 def _advice(connection: Connection, target: Target, counts: Counts, storage: Storage) -> list[str]:

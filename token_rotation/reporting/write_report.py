@@ -10,6 +10,7 @@ from token_rotation.reporting.evidence import Evidence
 from token_rotation.reporting.formats import FORMATS
 from token_rotation.reporting.history import last_runs
 from token_rotation.reporting.report import make_report
+from token_rotation.reporting.verified import last_verified
 from token_rotation.selection.target import Target
 
 
@@ -24,11 +25,15 @@ def write_report(
     Raises NotReadyError when a table or one of its columns does not exist, EvidenceError.
     """
     reports = [
-        replace(make_report(target, exact=asked.exact), runs=last_runs(target))
+        replace(
+            make_report(target, exact=asked.exact),
+            runs=last_runs(target),
+            verified=last_verified(target),
+        )
         for target in targets
     ]
     say(FORMATS[asked.format](reports))
-    for target in targets:
-        evidence.add(target)
+    for report in reports:
+        evidence.add(report.target, verdict=report.verdict)
     evidence.write()
     return all(report.complete for report in reports)

@@ -6,8 +6,9 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Model
 
 from token_rotation import wording
@@ -110,8 +111,33 @@ def digest(token: object) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _found(token: object, database: str) -> RetiredToken | None:
-    return RetiredToken.objects.using(database).filter(hash=digest(token)).first()
+class Retired(NamedTuple):
+    """What is kept of a retired token, and not the token."""
+
+    source: str
+    retired_at: datetime
+
+
+def _found(token: object, database: str) -> Retired | None:
+    """Look the token up, where row security would hide it with an error.
+
+    Outside a transaction, in one message. Inside one, in a savepoint that is rolled back, so that
+    the setting ends with it.
+    """
+    connection = connections[database]
+    query, values = retired_sql.look_up(), {"hash": digest(token)}
+    if connection.get_autocommit():
+        with connection.cursor() as cursor:
+            message = statements.together(statements.EVERY_ROW_OR_ERROR, query)
+            cursor.execute(message.as_string(cursor.cursor), values)
+            found = cursor.fetchone()
+    else:
+        with transaction.atomic(using=database), connection.cursor() as cursor:
+            cursor.execute(statements.EVERY_ROW_OR_ERROR.as_string(cursor.cursor))
+            cursor.execute(query.as_string(cursor.cursor), values)
+            found = cursor.fetchone()
+            transaction.set_rollback(True, using=database)
+    return None if found is None else Retired(*found)
 
 
 def retired_as_sentence(target: Target, rows: int) -> str:

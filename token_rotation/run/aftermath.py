@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.errors import RotationError
+from token_rotation.events import Observer
 from token_rotation.inspection import advice
-from token_rotation.inspection.counting import PendingCount, count_outside, estimated_rows
+from token_rotation.inspection.counting import PendingCount, estimated_rows
 from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
+from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection
 from token_rotation.run.pending import count_rows, reading_until
+from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
@@ -22,14 +25,16 @@ from token_rotation.targets.later_rows import LaterRows
 class Aftermath:
     """Findings of a look at the table after a run.
 
-    ``pending`` and ``guard`` are None when the look failed. ``outside`` counts rows that are
-    pending beside a complete selection, with the same cut-off; None where there can be none.
-    ``advice`` is about the clean-up, when it is worth its work.
+    ``pending`` and ``guard`` are None when the look failed. ``verdict`` is what a read of the heap
+    found; None where the index has pending rows, so that none is needed. ``outside`` counts rows
+    that are pending beside a complete selection, with the same cut-off; None where there can be
+    none. ``advice`` is about the clean-up, when it is worth its work.
     """
 
     pending: PendingCount | None
     guard: GuardState | None
     unknown_because: str = ""
+    verdict: Verdict | Unread | None = None
     outside: PendingCount | None = None
     advice: tuple[str, ...] = ()
 
@@ -37,9 +42,12 @@ class Aftermath:
     def complete(self) -> bool:
         """Return True when the selection is done and guarded.
 
-        No selected row is pending, and every guard trigger fires, so no leaked token can come back.
+        A read of the whole table found no selected row pending, and every guard trigger fires, so
+        no leaked token can come back.
         """
-        return bool(self.pending and self.pending.rows == 0 and self.guard and self.guard.holds)
+        verified = self.verdict is not None and self.verdict.nothing_pending
+        nothing = self.pending is not None and self.pending.rows == 0
+        return bool(verified and nothing and self.guard and self.guard.holds)
 
     @property
     def nothing_anywhere(self) -> bool:
@@ -54,6 +62,8 @@ def look_after(
     target: Target,
     result: Result,
     *,
+    verdict_at_most_seconds: float,
+    observe: Observer,
     leak_list: LeakList | None = None,
     later: LaterRows | None = None,
     advise: bool = False,
@@ -61,26 +71,47 @@ def look_after(
 ) -> Aftermath:
     """Look at the table at the end of a run.
 
-    With ``advise``, look also at what a clean-up would mend. Somebody may have damaged the guard
-    meanwhile, and the server may be gone.
+    Read it once to verify that nothing is pending, unless the run has done so. With ``advise``,
+    look also at what a clean-up would mend. Somebody may have damaged the guard meanwhile, and the
+    server may be gone.
     """
     try:
         with reading_until(target.database, stop) as connection:
-            guard = inspect(connection, target)
             pending = count_rows(connection, target, leak_list, later).count
-            if pending.is_estimate and _looked_at_all(target, result, leak_list):
-                # The rotation has just looked at every row, which this look had no time for.
-                pending = PendingCount(0, is_estimate=False)
-            outside = None
-            if pending.rows == 0 and target.selection.leaves_rows_out:
-                outside = count_outside(connection, target)
-            found = Aftermath(pending, guard, outside=outside)
-            if advise and pending.rows == 0 and not (outside and outside.rows):
-                said = _advice(connection, target, result)
-                found = Aftermath(pending, guard, outside=outside, advice=said)
-            return found
+        if pending.rows and not (pending.is_estimate and _looked_at_all(target, result, leak_list)):
+            return Aftermath(pending, _guard(target))
+        if result.verdict is None:
+            result.settle(
+                verify(
+                    target,
+                    at_most_seconds=verdict_at_most_seconds,
+                    observe=observe,
+                    leak_list=leak_list,
+                    stop=stop,
+                )
+            )
+        found = _verified(target, result.verdict, _guard(target))
+        if advise and found.nothing_anywhere:
+            with reading_until(target.database, stop) as connection:
+                return replace(found, advice=_advice(connection, target, result))
     except RotationError as error:
         return Aftermath(None, None, unknown_because=str(error))
+    return found
+
+
+def _guard(target: Target) -> GuardState:
+    with reading_until(target.database, None) as connection:
+        return inspect(connection, target)
+
+
+def _verified(target: Target, verdict: Verdict | Unread | None, guard: GuardState) -> Aftermath:
+    if not isinstance(verdict, Verdict):
+        return Aftermath(PendingCount(0, is_estimate=False), guard, verdict=verdict)
+    pending = PendingCount(verdict.pending, is_estimate=False)
+    outside = None
+    if pending.rows == 0 and target.selection.leaves_rows_out:
+        outside = PendingCount(verdict.outside, is_estimate=False)
+    return Aftermath(pending, guard, verdict=verdict, outside=outside)
 
 
 def _looked_at_all(target: Target, result: Result, leak_list: LeakList | None) -> bool:

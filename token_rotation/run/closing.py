@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.engine.result import Result
-from token_rotation.errors import RotationError, UnyieldingRowsError
+from token_rotation.errors import NotReadyError, RotationError, UnyieldingRowsError
+from token_rotation.options import RotationOptions
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath, look_after
 from token_rotation.run.output import Output
@@ -30,6 +31,7 @@ class Closing:
     to_go_on: str
     leak_list: LeakList | None = None
     stop: StopSignal | None = None
+    verdict_at_most_seconds: float = RotationOptions().verdict_at_most_seconds
     later: LaterRows | None = None
 
     def sum_up(self, result: Result, *, advise: bool) -> Aftermath:
@@ -40,6 +42,8 @@ class Closing:
         after = look_after(
             self.target,
             result,
+            verdict_at_most_seconds=self.verdict_at_most_seconds,
+            observe=self.output.show_verifying(),
             leak_list=self.leak_list,
             later=self.later,
             advise=advise,
@@ -55,6 +59,8 @@ class Closing:
         Its message says what is safe and what to type. Write the last JSON line.
         """
         self.output.event(summary.end_event(result, None, str(error)))
+        if isinstance(error, NotReadyError):  # it says that nothing was changed
+            return error
         if isinstance(error, UnyieldingRowsError):
             return RotationError(f"{error}, then: {self.to_go_on}")
         said = str(error).rstrip(".")  # libpq's sentences have one of their own

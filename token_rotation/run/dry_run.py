@@ -11,6 +11,8 @@ from token_rotation.run.one_after_another import TargetEnd, one_after_another
 from token_rotation.run.output import Output
 from token_rotation.run.pending import look
 from token_rotation.run.selected import list_to_rotate
+from token_rotation.run.verdict_sentences import surprise_as_sentence
+from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 
@@ -20,13 +22,25 @@ def dry_run(
 ) -> bool:
     """Say what a rotation would do.
 
-    Return True when nothing is pending. Raises as ``look``.
+    Return True when nothing is pending, which a read of the table verifies. Raises as ``look``.
     """
     pending = look(target, leak_list=leak_list)
     if leak_list is not None and pending.listed is not None:
         output.say(summary.list_as_sentence(leak_list, pending.listed))
     output.say(summary.plan_as_sentence(target, options, pending.count))
-    return pending.count.rows == 0
+    if pending.to_try:
+        output.say(summary.trial_as_sentence(target, pending.to_try))
+    if pending.count.rows:
+        return False
+    verdict = verify(
+        target,
+        at_most_seconds=options.verdict_at_most_seconds,
+        observe=output.show_verifying(),
+        leak_list=leak_list,
+    )
+    if not verdict.nothing_pending:
+        output.say(surprise_as_sentence(target, verdict))
+    return verdict.nothing_pending
 
 
 def dry_run_targets(

@@ -26,6 +26,7 @@ from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.record import Record
 from token_rotation.run.recording.recorded import recorded
+from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal, answering_signals
@@ -97,7 +98,7 @@ class OperatorRun:
         If the operator ended the count, return a result in which nothing is known to be pending.
         """
         try:
-            with looking(self._target, self._stop) as connection:
+            with looking(self._target, self._stop) as (connection, _):
                 self._settle(connection, closing_files)
                 pending = count_rows(connection, self._target, self._leak_list, self._later)
         except StatementError:
@@ -125,7 +126,13 @@ class OperatorRun:
         args = [*self._options.cli_args, *(["--finish"] if self._clean_up else [])]
         to_go_on = f"{target.command} {shlex.join(args)}".rstrip()
         return Closing(
-            self._target, self._output, to_go_on, self._leak_list, self._stop, self._later
+            self._target,
+            self._output,
+            to_go_on,
+            self._leak_list,
+            self._stop,
+            self._options.verdict_at_most_seconds,
+            self._later,
         )
 
     def _rotate(self, pending: PendingCount) -> None:
@@ -151,8 +158,23 @@ class OperatorRun:
         try:
             with recorded(record, rotation, progress, status, self._stop), closing(display):
                 answering_signals(rotation.run, meanwhile=self._abort_again)
+                answering_signals(partial(self._verify, observe), meanwhile=self._abort_again)
         except RotationError as error:
             raise self._closing.explain(error, self.result) from None
+
+    def _verify(self, observe: Observer) -> None:
+        """Read the table before the record says how it ended."""
+        if self.result.outcome is not Outcome.COMPLETE:
+            return
+        self.result.settle(
+            verify(
+                self._target,
+                at_most_seconds=self._options.verdict_at_most_seconds,
+                observe=observe,
+                leak_list=self._leak_list,
+                stop=self._stop,
+            )
+        )
 
     def _rotation(self, observe: Observer) -> Rotation:
         return Rotation(

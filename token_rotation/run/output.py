@@ -6,10 +6,14 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, TextIO
 
+from token_rotation.events import Event, Observer, Verifying
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
+
+SHOW_EVERY_SECONDS = 5.0
 
 
 class Output:
@@ -41,6 +45,24 @@ class Output:
     def display(self, progress: Progress) -> Display:
         """Open the display of a rotation."""
         return make_display(self.mode, progress, out=self.out, err=self.err, clock=time.monotonic)
+
+    def show_verifying(self) -> Observer:
+        """Return an observer that shows a read of the table, where no display is open."""
+        next_at = time.monotonic() + SHOW_EVERY_SECONDS
+
+        def show(event: Event) -> None:
+            nonlocal next_at
+            if isinstance(event, Verifying) and time.monotonic() >= next_at:
+                next_at = time.monotonic() + SHOW_EVERY_SECONDS
+                self._show(event)
+
+        return show
+
+    def _show(self, event: Verifying) -> None:
+        if self.mode == "json":
+            self.event({"event": "verifying", **asdict(event)})
+        elif self.mode != "none":
+            self.warn(str(event))
 
 
 def _print(line: str, stream: TextIO) -> None:

@@ -12,7 +12,7 @@ from token_rotation.inspection.counting import (
     PendingCount,
     count_pending,
 )
-from token_rotation.inspection.preflight import inspect
+from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -23,10 +23,14 @@ from token_rotation.targets.lookup import ListCount, count_listed
 
 @dataclass(frozen=True, slots=True)
 class PendingRows:
-    """Pending rows, and the rows that a list means."""
+    """Pending rows, and the rows that a list means.
+
+    ``to_try`` names the triggers that a rotation tries on one row before it begins.
+    """
 
     count: PendingCount
     listed: ListCount | None = None
+    to_try: tuple[str, ...] = ()
 
 
 def look(
@@ -37,23 +41,23 @@ def look(
     Raises NotReadyError, before anything is written, when guard, columns or indexes are not as they
     must be. Raises other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
     """
-    with looking(target, stop) as connection:
-        return count_rows(connection, target, leak_list)
+    with looking(target, stop) as (connection, guard):
+        return replace(count_rows(connection, target, leak_list), to_try=guard.to_try)
 
 
 @contextmanager
-def looking(target: Target, stop: StopSignal | None) -> Iterator[Connection]:
-    """Open a connection to look at a table that is ready for rotation.
+def looking(target: Target, stop: StopSignal | None) -> Iterator[tuple[Connection, GuardState]]:
+    """Open a connection to look at a table that is ready for rotation, with its guard's state.
 
     Raises as ``look``.
     """
     with reading_until(target.database, stop) as connection:
-        ensure_ready(connection, target)
-        yield connection
+        guard = ensure_ready(connection, target)
+        yield connection, guard
 
 
-def ensure_ready(connection: Connection, target: Target) -> None:
-    """Raise NotReadyError unless the table is ready.
+def ensure_ready(connection: Connection, target: Target) -> GuardState:
+    """Return the guard's state; raise NotReadyError unless the table is ready.
 
     The first sentence of the error says that nothing was changed.
     """
@@ -62,6 +66,7 @@ def ensure_ready(connection: Connection, target: Target) -> None:
         first, *others = guard.problems
         safe = f"{first.sentence}. Nothing was changed. Run: {first.mend}"
         raise NotReadyError((safe, *map(str, others)))
+    return guard
 
 
 def count_rows(

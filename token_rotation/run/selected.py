@@ -72,4 +72,9 @@ def opened_list(target: Target, asked: ListOptions, *kinds: str) -> Iterator[Lea
     found = list_kinds(target, *kinds)
     others = other_headers(target, found)
     with closing(open_list(asked.file, found, asked.of, others)) as leak_list:
+        if target.revokes and leak_list.kind.name != KEYS:
+            raise ListError(
+                f"{target.label} holds hashes, so no listed token can be found in it. Nothing was "
+                f"done. Revoke all of them: {target.whole_command}; --report counts what is left"
+            )
         yield leak_list

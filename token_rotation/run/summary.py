@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from token_rotation import wording
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
+from token_rotation.inspection.verdict import Verdict, damage_as_sentence
 from token_rotation.options import RotationOptions
 from token_rotation.run.aftermath import Aftermath
 from token_rotation.run.recording.result_values import result_values
+from token_rotation.run.verdict_sentences import read_as_sentence, unverified_as_sentence
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.targets.lookup import ListCount
@@ -27,6 +30,7 @@ def end_event(result: Result, after: Aftermath | None, error: str | None) -> dic
         "pending_is_estimate": pending.is_estimate if pending else None,
         "pending_rows_outside": after.outside.rows if after and after.outside else None,
         "guard_holds": after.guard.holds if after and after.guard else None,
+        "complete": after.complete if after else False,
     }
 
 
@@ -37,7 +41,8 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
     """
     pending = after.pending
     if after.complete and result.batches == 0:
-        return f"{target.label}: {_nothing_pending(target, after)}; nothing was written."
+        nothing = f"{target.label}: {_nothing_pending(target, after)}; nothing was written."
+        return f"{nothing} {read_as_sentence(after.verdict)}"
     work = f"{target.label}: {_work(result)}"
     if pending is None:
         ended = _reason(result, "nothing was pending at the end")
@@ -47,10 +52,17 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
         )
     if after.complete:
         complete = _sentence(_nothing_pending(target, after))
-        return " ".join((f"{work}. {complete}.", *(_sentence(a) for a in after.advice)))
+        advice = (_sentence(each) for each in after.advice)
+        return " ".join((f"{work}. {complete}. {read_as_sentence(after.verdict)}", *advice))
     problems = " Also: ".join(map(str, after.guard.problems if after.guard else ()))
     if pending.rows == 0:
-        return f"{work}. Nothing is pending, but the guard is not whole: {problems}"
+        if after.verdict is not None and after.verdict.nothing_pending:
+            return f"{work}. Nothing is pending, but the guard is not whole: {problems}"
+        said = f"{work}. {unverified_as_sentence(target, after.verdict)}"
+        return f"{said}. The guard is not whole: {problems}" if problems else said
+    if isinstance(after.verdict, Verdict) and after.verdict.damaged:
+        damage = damage_as_sentence(after.verdict.damaged)
+        return f"{work}. {pending.rows:,} rows are pending. {damage}. Then: {to_go_on}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
     ended = _reason(result, "rows became pending since")
     said = f"{work}. {ended}; {left} pending{_later(pending)}. To go on: {to_go_on}"
@@ -88,6 +100,15 @@ def plan_as_sentence(target: Target, options: RotationOptions, pending: PendingC
         f"{wording.count(pending.rows, is_estimate=pending.is_estimate)} pending rows in "
         f"batches {size}, {options.workers} at a time, on up to {options.most_connections} "
         "connections. Guard and indexes are in order. Nothing was written."
+    )
+
+
+def trial_as_sentence(target: Target, triggers: Sequence[str]) -> str:
+    """Say what a rotation would try before it begins."""
+    return (
+        f"{target.label}: would first write one row and insert it again, and roll both back, to "
+        f"see if {' or '.join(triggers)} overwrites tokens; and would check each batch before it "
+        "commits."
     )
 
 

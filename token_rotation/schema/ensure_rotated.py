@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.management.base import CommandError
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -25,6 +27,28 @@ class RowsPendingError(CommandError):
     """
 
 
+def pending_rows(
+    connection: BaseDatabaseWrapper, table: str, marker: str, token: Field[Any, Any] | None
+) -> int:
+    """Count the pending rows: in the index a part of many, then in the table, whatever there is.
+
+    ``token`` is None where nobody knows it. In a transaction that is rolled back, since its
+    settings are not for what follows.
+    """
+    column = None if token is None else token.column
+    absent = EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token)
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(ddl_sql.SEE_EVERY_ROW)
+        cursor.execute(ddl_sql.count_pending(table, marker, column, absent, COUNTED_AT_MOST + 1))
+        (count,) = cursor.fetchone()
+        if not count:
+            cursor.execute(ddl_sql.WITHOUT_A_TIMEOUT)
+            cursor.execute(ddl_sql.count_pending_in_heap(table, marker, column, absent))
+            (count,) = cursor.fetchone()
+        transaction.set_rollback(True, using=connection.alias)
+    return int(count)
+
+
 class EnsureRotated(Operation):
     """Operation that stops ``migrate`` while rows are pending.
 
@@ -33,7 +57,8 @@ class EnsureRotated(Operation):
     migrations. ``token`` is the token's field: where it may be NULL or blank, rows without a token
     do not count. The migration that adds the marker must be among the dependencies. For a model of
     another app, ``column`` names the marker, which only the database knows. The operation changes
-    nothing, forwards or backwards, and checks once.
+    nothing, forwards or backwards, and checks once. It reads the table itself, since an index may
+    lack rows.
     """
 
     reduces_to_sql = False
@@ -71,18 +96,7 @@ class EnsureRotated(Operation):
         if not self.allow_migrate_model(connection.alias, model):
             return
         column = self.column or self._column_of_the_marker(model)
-        # One look at the partial index if nothing is pending; of very many rows it counts a part.
-        token = self._token_of(model)
-        query = ddl_sql.count_pending(
-            model._meta.db_table,
-            column,
-            None if token is None else token.column,
-            EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token),
-            COUNTED_AT_MOST + 1,
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            (count,) = cursor.fetchone()
+        count = pending_rows(connection, model._meta.db_table, column, self._token_of(model))
         if count:
             raise RowsPendingError(self._sentence(connection.alias, count))
 

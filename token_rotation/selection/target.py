@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from token_rotation.selection.selection import EVERY_ROW, Selection
+from token_rotation.selection.trigger_definition import TriggerDefinition
 from token_rotation.tokens.sources import TokenSource
 
 
@@ -14,12 +16,22 @@ class GuardTrigger:
     """A trigger that must be enabled during a rotation.
 
     ``name`` is its name in the database, ``uri`` its name for django-pgtrigger. ``digest`` is the
-    hash of its definition, which django-pgtrigger stores as the trigger's comment.
+    hash of its definition, which django-pgtrigger stores as the trigger's comment. ``earlier``
+    returns the definitions that migrations installed under this name, which may be slow.
     """
 
     name: str
     uri: str
     digest: str
+    definition: TriggerDefinition
+    earlier: Callable[[], tuple[TriggerDefinition, ...]] = field(
+        default=tuple, compare=False, repr=False
+    )
+
+    @property
+    def short_name(self) -> str:
+        """The name that the model gives it."""
+        return self.uri.partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,10 @@ class Target:
     several tokens, the token field's name follows it. ``guard_triggers`` are the insert and the
     update guard, and those that keep retired tokens where a model has them. ``is_only`` is True
     if no other target exists, so commands need no label. ``absent`` says which values are no token.
+
+    The guard computes the columns ``derived`` with ``derived_sql``, one each, in which ``{token}``
+    stands for the token. The columns ``unrelated`` are declared not to follow it. With ``revokes``
+    the column holds hashes, and fresh values match nothing.
     """
 
     label: str
@@ -60,6 +76,10 @@ class Target:
     is_only: bool = True
     selection: Selection = EVERY_ROW
     absent: Absent = EVERY_ROW_HAS_A_TOKEN
+    derived: tuple[str, ...] = ()
+    derived_sql: tuple[str, ...] = ()
+    unrelated: tuple[str, ...] = ()
+    revokes: bool = False
 
     @property
     def command(self) -> str:

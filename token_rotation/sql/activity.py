@@ -15,7 +15,10 @@ SERVER = sql.SQL(
 )
 """Role, database, version and clock."""
 
-WAL_POSITION = sql.SQL("SELECT pg_current_wal_insert_lsn()::text")
+WAL_POSITION = sql.SQL(
+    "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+    "ELSE pg_current_wal_insert_lsn() END)::text"
+)
 """The end of the WAL: every commit seen before lies before it."""
 
 

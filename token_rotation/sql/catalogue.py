@@ -2,7 +2,8 @@
 
 The catalogues tell what a table is, and what this role may do. A trial tests made tokens.
 
-No statement takes a lock on the table.
+No statement takes a lock on the table, but ACCESS SHARE for a moment where PostgreSQL writes an
+index's predicate as text.
 """
 
 from __future__ import annotations
@@ -30,21 +31,6 @@ def column_exists() -> sql.SQL:
         "ARRAY(SELECT attname::text FROM pg_attribute "
         "WHERE attrelid = to_regclass(quote_ident(%(table)s)) "
         "AND attname = ANY(%(columns)s::name[]) AND NOT attisdropped)"
-    )
-
-
-def trigger_states() -> sql.SQL:
-    """Read name, firing mode and comment of ``triggers``.
-
-    Only of those that the table has.
-
-    The mode is pg_trigger.tgenabled: O fires for ordinary sessions, A always, R only for
-    replication, D never.
-    """
-    return sql.SQL(
-        "SELECT tgname::text, tgenabled::text, obj_description(oid, 'pg_trigger') FROM pg_trigger "
-        "WHERE tgrelid = to_regclass(quote_ident(%(table)s)) "
-        "AND NOT tgisinternal AND tgname = ANY(%(triggers)s::name[])"
     )
 
 
@@ -103,6 +89,27 @@ def any_empty(table: str, column: str) -> sql.Composed:
     """Test for an empty text. ACCESS SHARE; an index of the column answers."""
     return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} = '')").format(
         sql.Identifier(table), sql.Identifier(column)
+    )
+
+
+def ignored_triggers() -> sql.SQL:
+    """Find who passes one of ``triggers`` by the setting pgtrigger.ignore.
+
+    One row each: roles and databases for which it is set, and this session.
+    """
+    return sql.SQL(
+        "SELECT coalesce('role ' || r.rolname, 'every role') "
+        "|| coalesce(' in database ' || d.datname, '') "
+        "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole "
+        "LEFT JOIN pg_database d ON d.oid = s.setdatabase "
+        "CROSS JOIN LATERAL unnest(s.setconfig) AS setting "
+        "WHERE starts_with(setting, 'pgtrigger.ignore=') "
+        "AND EXISTS (SELECT FROM unnest(%(triggers)s::text[]) AS name "
+        "WHERE strpos(setting, name) > 0) "
+        "AND (s.setdatabase = 0 OR d.datname = current_database()) "
+        "UNION ALL SELECT 'this session' "
+        "WHERE EXISTS (SELECT FROM unnest(%(triggers)s::text[]) AS name "
+        "WHERE strpos(current_setting('pgtrigger.ignore', true), name) > 0)"
     )
 
 

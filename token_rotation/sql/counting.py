@@ -5,12 +5,9 @@ ACCESS SHARE on the table at most.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
-from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import LATER, later, pending
 
@@ -60,25 +57,6 @@ def explain_pending(target: Target) -> sql.Composed:
     """
     return sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {pending}").format(
         table=sql.Identifier(target.table), pending=pending(target, EVERY_KEY, for_planner=True)
-    )
-
-
-def count_rows(target: Target) -> sql.Composed:
-    """Count rows and pending; find first and last rotation time.
-
-    The fifth number is that of the rows with a token whose marker is later than the server's clock.
-    Times that Python cannot hold are left out. All at one instant. A full scan.
-    """
-    return sql.SQL(
-        "SELECT count(*), count(*) FILTER (WHERE {pending}), "
-        "min({marker}) FILTER (WHERE {showable}), max({marker}) FILTER (WHERE {showable}), "
-        "count(*) FILTER (WHERE {later}) FROM {table}"
-    ).format(
-        table=sql.Identifier(target.table),
-        marker=sql.Identifier(target.marker_column),
-        showable=sql.SQL(SHOWABLE).format(marker=sql.Identifier(target.marker_column)),
-        pending=pending(target, EVERY_KEY, with_later=True),
-        later=later(replace(target, selection=EVERY_ROW)),
     )
 
 

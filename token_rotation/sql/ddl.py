@@ -108,3 +108,24 @@ def count_pending(
         pending=without_marker(Identifier(marker), column, absent),
         at_most=Literal(at_most),
     )
+
+
+def count_pending_in_heap(table: str, marker: str, token: str | None, absent: Absent) -> Composed:
+    """Count as ``count_pending`` in the table itself, whatever its indexes hold.
+
+    ACCESS SHARE. No WHERE names a column, so no index can answer.
+    """
+    column = None if token is None else Identifier(token)
+    return SQL(
+        "SELECT count(*) FILTER (WHERE {pending}) FROM {table} WHERE ctid >= '(0,0)'"
+    ).format(
+        table=Identifier(table),
+        pending=without_marker(Identifier(marker), column, absent),
+    )
+
+
+WITHOUT_A_TIMEOUT = SQL("SELECT set_config('statement_timeout', '0', true)")
+"""For a read of a large table."""
+
+SEE_EVERY_ROW = SQL("SELECT set_config('row_security', 'off', true)")
+"""Let PostgreSQL refuse where a policy would hide rows."""

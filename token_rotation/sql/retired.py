@@ -26,6 +26,13 @@ def count_still_valid(target: Target) -> sql.Composed:
     )
 
 
+def look_up() -> sql.Composed:
+    """Where and when the token with ``hash`` was retired; one look-up by the primary key."""
+    return sql.SQL("SELECT source, retired_at FROM {table} WHERE hash = %(hash)s").format(
+        table=sql.Identifier(TABLE)
+    )
+
+
 def pages() -> sql.Composed:
     """The pages of the table of hashes.
 

@@ -90,6 +90,27 @@ def returning_keys(target: Target, update: sql.Composable) -> sql.Composed:
     )
 
 
+def overwritten(target: Target, key_type: str, token_type: str) -> sql.Composed:
+    """Test if one of the rows ``keys`` holds none of the kept tokens.
+
+    A row that is pending does not count. The tokens are those of KEEP_TOKENS, or of ``keep_made``.
+
+    ACCESS SHARE; looks each key up in the primary key.
+    """
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM {table} WHERE {key} = ANY(%(keys)s::{key_type}[]) "
+        "AND {marker} IS NOT NULL AND ({token} = ANY(SELECT unnest("
+        "current_setting('token_rotation.tokens')::{token_type}[]))) IS NOT TRUE)"
+    ).format(
+        table=sql.Identifier(target.table),
+        key=sql.Identifier(target.key_column),
+        key_type=sql.SQL(key_type),
+        marker=sql.Identifier(target.marker_column),
+        token=sql.Identifier(target.token_column),
+        token_type=sql.SQL(token_type),
+    )
+
+
 def rotated_since(target: Target, *, from_the_start: bool) -> sql.Composed:
     """The next ``chunk_rows`` keys, and if they were issued lately.
 

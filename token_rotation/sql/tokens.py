@@ -16,6 +16,15 @@ The server may log the text of a statement that fails. This one does not fail wh
 so no token gets into the log.
 """
 
+
+def keep_made(expression: str) -> sql.Composed:
+    """Make ``made_rows`` tokens on the server, and keep them as KEEP_TOKENS does."""
+    return sql.SQL(
+        "SELECT set_config('token_rotation.tokens', coalesce((SELECT array_agg(({}))::text "
+        "FROM generate_series(1, %(made_rows)s)), '{{}}'), true) IS NULL"
+    ).format(made_by(expression))
+
+
 _PREFIXED_UUID = sql.SQL(
     "overlay(overlay(encode(set_bit(set_bit(substr(sha256("
     "(SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || "
@@ -42,3 +51,10 @@ def prefixed_uuid(target: Target) -> sql.Composed:
     version. Each random UUID costs the server a system call or more; a hash costs less.
     """
     return _PREFIXED_UUID.format(table=sql.Identifier(target.table))
+
+
+def made_from(target: Target, expression: str) -> sql.Composed:
+    """The declared SQL of a derived column, over the stored token."""
+    first, *others = (sql.SQL(part.replace("%", "%%")) for part in expression.split("{token}"))
+    token = sql.Identifier(target.token_column)
+    return sql.Composed([first, *(each for other in others for each in (token, other))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import pgtrigger
@@ -14,6 +15,7 @@ from django.utils.module_loading import import_string
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
+from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.guard import GuardPair, UpdateGuard, guards_of
 from token_rotation.triggers.names import Column
@@ -94,6 +96,7 @@ def _labels(target: Target) -> set[str]:
 def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
     token = _field(model, pair.update.token)
     marker = pair.update.marker
+    derived = pair.update.derived
     return Target(
         label=model._meta.label,
         database=database,
@@ -108,6 +111,10 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
             for each in (*pair.triggers, *_retired_triggers(model, pair.update))
         ),
         absent=absent_of(token),
+        derived=tuple(_field(model, name).column for name in derived),
+        derived_sql=tuple(derived.values()),
+        unrelated=tuple(_field(model, name).column for name in pair.update.unrelated),
+        revokes=pair.update.revokes,
     )
 
 
@@ -148,10 +155,14 @@ def _retired_triggers(
 
 
 def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger) -> GuardTrigger:
+    compiled = trigger.compile(cast(Any, model))
+    name = trigger.get_pgid(cast(Any, model))
     return GuardTrigger(
-        name=trigger.get_pgid(cast(Any, model)),
+        name=name,
         uri=f"{model._meta.label}:{trigger.name}",
-        digest=trigger.compile(cast(Any, model)).hash,
+        digest=compiled.hash,
+        definition=definition_of(compiled),
+        earlier=partial(earlier_definitions, name),
     )
 
 

@@ -46,14 +46,22 @@ class ListCount:
 class ListedRows:
     """Rows of a list, looked up chunk by chunk.
 
-    It uses one connection. Each look-up is one transaction that leaves nothing behind. Driver
-    errors pass through.
+    It uses one connection. Each look-up is one transaction that leaves nothing behind. With
+    ``by_heap`` it uses no index. Driver errors pass through.
     """
 
-    def __init__(self, connection: Connection, target: Target, leak_list: LeakList) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        target: Target,
+        leak_list: LeakList,
+        *,
+        by_heap: bool = False,
+    ) -> None:
         self._connection = connection
         self._target = target
-        self._is_indexed = _is_indexed(target, leak_list)
+        self._is_indexed = _is_indexed(target, leak_list) and not by_heap
+        self._settings = (statements.USE_NO_INDEX,) if by_heap else ()
         self._column = target.key_column if leak_list.kind.name == "keys" else target.token_column
         self._type: str | None = None
 
@@ -90,6 +98,7 @@ class ListedRows:
     @contextmanager
     def _stored(self, values: Sequence[str]) -> Iterator[None]:
         settings = (statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN)
+        settings = (*settings, *self._settings)
         with self._connection.transaction(
             *settings, list_sql.create("text"), values={"lock_timeout_ms": LOCK_TIMEOUT_MS}
         ):
@@ -119,16 +128,23 @@ def _is_indexed(target: Target, leak_list: LeakList) -> bool:
 
 
 def count_listed(
-    connection: Connection, target: Target, leak_list: LeakList, *, at_most_seconds: float | None
+    connection: Connection,
+    target: Target,
+    leak_list: LeakList,
+    *,
+    at_most_seconds: float | None,
+    by_heap: bool = False,
 ) -> ListCount:
     """Count the rows of a list, or estimate them.
 
-    After ``at_most_seconds``, it estimates from the part looked up.
+    After ``at_most_seconds``, it estimates from the part looked up. With ``by_heap`` it uses no
+    index, and reads the table once for each 250,000 lines.
     """
-    look_up = ListedRows(connection, target, leak_list)
+    look_up = ListedRows(connection, target, leak_list, by_heap=by_heap)
+    size = SCAN_CHUNK_LINES if by_heap else chunk_lines(target, leak_list)
     ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
     lines, counts = 0, (0, 0, 0)
-    for values in leak_list.chunks(chunk_lines(target, leak_list)):
+    for values in leak_list.chunks(size):
         found = look_up.count(values)
         counts = (counts[0] + found[0], counts[1] + found[1], counts[2] + found[2])
         lines += len(values)

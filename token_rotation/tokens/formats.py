@@ -20,6 +20,7 @@ from functools import cached_property
 from math import ceil, comb, log2
 
 LEAST_BITS = 128
+UNUSABLE_PREFIX = "!"
 BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 # Nothing that SQL, Python's % or a dollar-quoted function body would read as its own.
 _PLAIN = re.compile(r"[!-~]*")
@@ -68,6 +69,11 @@ class TokenFormat:
     def length(self) -> int:
         """Characters in a token: the least ``max_length`` of its column."""
         return len(self.prefix) + self.random_length
+
+    @property
+    def is_unusable(self) -> bool:
+        """Return True if a token of the format is no hash of anything."""
+        return self.prefix.startswith(UNUSABLE_PREFIX)
 
     @cached_property
     def sql(self) -> str:
@@ -166,3 +172,12 @@ def characters(alphabet: str, length: int | None = None, *, prefix: str = "") ->
     if length is None:
         length = length_for(alphabet) if len(alphabet) > 1 else 0
     return TokenFormat(alphabet, length, prefix)
+
+
+def unusable(length: int = 41) -> TokenFormat:
+    """A format of values that no secret matches, for columns of hashes.
+
+    ``!`` and random letters and digits: by default 238 bits. As Django's unusable passwords:
+    ``check_password()`` refuses every secret, and no hash begins with ``!``.
+    """
+    return TokenFormat(string.ascii_letters + string.digits, length - 1, UNUSABLE_PREFIX)

@@ -5,7 +5,7 @@ fire in sessions with ``session_replication_role = replica``, nor when logical r
 changes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pgtrigger
@@ -79,8 +79,9 @@ class UpdateGuard(ReplacedInPlace):
     rotation that did not happen, keeps the stored token and marker, and its client is told. Its
     other columns are written.
 
-    ``token`` is a field's name. The trigger does not contain ``make_tokens``: see ``guard``.
-    ``fresh_token``, ``accept`` and ``derived`` are those of the insert guard.
+    ``token`` is a field's name. ``fresh_token``, ``accept`` and ``derived`` are those of the insert
+    guard. The trigger does not contain ``make_tokens``, nor what only checks ask: ``unrelated``
+    fields, ``stores_plain``, and ``revokes`` for a column of hashes. See ``guard``.
     """
 
     name = "guard_update"
@@ -96,6 +97,9 @@ class UpdateGuard(ReplacedInPlace):
         make_tokens: str | MakeTokens | None = None,
         accept: str = Accept.FRESH,
         derived: Mapping[str, str] | None = None,
+        unrelated: Sequence[str] = (),
+        stores_plain: bool = False,
+        revokes: bool = False,
         name: str | None = None,
     ) -> None:
         self.token = token
@@ -104,6 +108,9 @@ class UpdateGuard(ReplacedInPlace):
         self.make_tokens = make_tokens
         self.accept = Accept(accept)
         self.derived = dict(derived or {})
+        self.unrelated = tuple(unrelated)
+        self.stores_plain = stores_plain
+        self.revokes = revokes
         super().__init__(name=name)
 
     def get_declare(self, model: Model) -> list[tuple[str, str]]:  # noqa: ARG002
@@ -172,8 +179,9 @@ def guard(
     make_tokens: str | MakeTokens | None = None,
     *,
     accept: str = "fresh",
-    derived: Mapping[str, str] | None = None,
+    derived: Mapping[str, str | None] | None = None,
     partitioned: bool = False,
+    stores_plain: bool = False,
 ) -> list[pgtrigger.Trigger]:
     """Return the triggers of a token column, for ``Meta.triggers``.
 
@@ -185,7 +193,9 @@ def guard(
     ``accept="sent"`` stores the token that an INSERT or a wish of the application sends. It needs
     ``keep_retired()`` of the same token since before the first rotation: a leaked token is refused
     aloud then. ``derived`` keeps other columns in step: SQL of each field, with ``{token}`` for the
-    token. ``partitioned`` says that rows may move between partitions; they keep their tokens.
+    token, or None if the field has nothing to do with it. ``partitioned`` says that rows may move
+    between partitions; they keep their tokens. ``stores_plain`` says that the token's column holds
+    the token itself, although the name or the class of the field suggests otherwise.
 
     Raises ImproperlyConfigured if an app that it needs is not installed, and ValueError for another
     ``accept``.
@@ -194,12 +204,18 @@ def guard(
     columns: dict[str, Any] = {"token": token, "marker": marker}
     expression = fresh_token.sql if isinstance(fresh_token, TokenFormat) else fresh_token
     length = fresh_token.length if isinstance(fresh_token, TokenFormat) else None
-    shared = {**columns, "fresh_token": expression, "accept": accept, "derived": derived}
+    computed = {name: sql for name, sql in (derived or {}).items() if sql is not None}
+    shared = {**columns, "fresh_token": expression, "accept": accept, "derived": computed}
     insert = InsertGuard(
         **shared, length=length, partitioned=partitioned, name=trigger_name("guard_insert", token)
     )
     update = UpdateGuard(
-        **shared, make_tokens=make_tokens, name=trigger_name("guard_update", token)
+        **shared,
+        make_tokens=make_tokens,
+        unrelated=[name for name in derived or {} if name not in computed],
+        stores_plain=stores_plain,
+        revokes=isinstance(fresh_token, TokenFormat) and fresh_token.is_unusable,
+        name=trigger_name("guard_update", token),
     )
     others: list[type[MoveGuard | SentGuard]] = [MoveGuard] if partitioned else []
     if insert.accept is Accept.SENT:

@@ -8,6 +8,7 @@ from benchmark.page.tables import (
     Table,
     billion_table,
     bookkeeping_table,
+    derived_table,
     http_table,
     inserts_table,
     latency_table,
@@ -17,6 +18,7 @@ from benchmark.page.tables import (
     scale_table,
     speed_table,
     vacuum_table,
+    verification_table,
 )
 from benchmark.traffic.pgbench import CLIENTS, RATE_PER_SECOND
 
@@ -66,11 +68,23 @@ SECTIONS = {
         "One INSERT of many rows, which shows the cost at its largest.",
         (inserts_table,),
     ),
+    "derived": Section(
+        "What a derived column costs",
+        "`rotate_tokens` with one worker. The guard computes the SHA-256 of each fresh token, and "
+        "the rows are as wide without it. The ratio is of neighbours.",
+        (derived_table,),
+    ),
     "bookkeeping": Section(
         "What bookkeeping costs",
         "By clocks around its functions. The record is kept beside the batches, so its share is an "
         "upper bound.",
         (bookkeeping_table,),
+    ),
+    "verification": Section(
+        "What it costs to verify",
+        "One read of the whole table at the end, which every rotation makes before it says "
+        "complete. Both are timed in the same run.",
+        (verification_table,),
     ),
     "scale": Section(
         "From small tables to large ones",

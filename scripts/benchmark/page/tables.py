@@ -78,9 +78,27 @@ def inserts_table(part: Document) -> Table:
     return heads, [row]
 
 
+def derived_table(part: Document) -> Table:
+    heads = ("rows/s with a derived column", "rows/s without", "ratio")
+    row = (
+        f"{part['rows_per_second_derived']:,.0f}",
+        f"{part['rows_per_second_plain']:,.0f}",
+        f"{part['rate_derived_to_plain']:.2f}",
+    )
+    return heads, [row]
+
+
 def bookkeeping_table(part: Document) -> Table:
     rows = [(what, f"{share:.2%}") for what, share in part["shares"].items()]
     return ("what", "share of the run time"), [*rows, ("all", f"{part['share']:.2%}")]
+
+
+def verification_table(part: Document) -> Table:
+    rows = [
+        (f"{one['read_seconds']:.2f}", f"{one['total_seconds']:.2f}", f"{one['share']:.2%}")
+        for one in part["runs"]
+    ]
+    return ("read of the table: s", "whole run: s", "share"), rows
 
 
 def scale_table(part: Document) -> Table:

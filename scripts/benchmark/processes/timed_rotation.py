@@ -1,7 +1,8 @@
 """A rotation whose bookkeeping is timed: `python -m benchmark.processes.timed_rotation`.
 
-The command runs as it is, with a clock around the functions that show progress, keep the record
-and count what is pending. Its last line on stdout is JSON with the seconds of each, and in all.
+The command runs as it is, with a clock around the functions that show progress, keep the record,
+count what is pending and read the table at the end. Its last line on stdout is JSON with the
+seconds of each, and in all.
 """
 
 import json
@@ -16,6 +17,8 @@ from typing import Any
 
 import django
 from django.core.management import call_command
+
+HEAP_READ = "heap read"
 
 Seconds = defaultdict[str, float]
 _timing = threading.local()
@@ -43,6 +46,7 @@ def _time_bookkeeping(seconds: Seconds) -> None:
     for name in ("begin", "beat", "end", "_write_figures"):
         _clock(Record, name, seconds, "record")
     _clock(OperatorRun, "_look", seconds, "count before")
+    _clock(OperatorRun, "_verify", seconds, HEAP_READ)
     _clock(Closing, "sum_up", seconds, "count after")
 
 

@@ -2,15 +2,19 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen, TimeoutExpired
-from threading import Lock
+from threading import Lock, Thread
+from typing import TextIO
 
 from tests.support.forking import PROJECT, REQUEST_BYTES
 
@@ -28,17 +32,12 @@ class ForkServer:
         self, words: Sequence[str], environment: Mapping[str, str], timeout: float
     ) -> CompletedProcess[str]:
         """As ``subprocess.run`` of manage.py. Raises TimeoutExpired when it has killed it."""
-        self._start()
-        request = json.dumps([words, environment]).encode()
-        assert len(request) <= REQUEST_BYTES
         with (
             tempfile.TemporaryFile("w+") as out,
             tempfile.TemporaryFile("w+") as err,
-            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection,
+            self._connection() as connection,
         ):
-            connection.connect(self._path)
-            socket.send_fds(connection, [request], [out.fileno(), err.fileno()])
-            pid = int(connection.recv(REQUEST_BYTES))
+            pid = _begun(connection, words, environment, out.fileno(), err.fileno())
             connection.settimeout(timeout)
             try:
                 code = int(connection.recv(REQUEST_BYTES))
@@ -49,10 +48,20 @@ class ForkServer:
             err.seek(0)
             return CompletedProcess(list(words), code, out.read(), err.read())
 
+    def start(self, words: Sequence[str], environment: Mapping[str, str]) -> "ForkedProcess":
+        """As ``Popen`` of manage.py with its output in pipes."""
+        return ForkedProcess(self._connection(), words, environment)
+
     def end(self) -> None:
         if self._process is not None:
             self._process.communicate()
         shutil.rmtree(self._directory)
+
+    def _connection(self) -> socket.socket:
+        self._start()
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.connect(self._path)
+        return connection
 
     def _start(self) -> None:
         with self._lock:
@@ -67,3 +76,75 @@ class ForkServer:
                 assert process.stdout is not None
                 assert process.stdout.readline() == "ready\n", "the fork server did not start"
                 self._process = process
+
+
+class ForkedProcess(Popen[str]):
+    """A process of the fork server's, with the interface of one that was started here."""
+
+    _child_created = False  # it is nobody's here to wait for
+
+    def __init__(
+        self, connection: socket.socket, words: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        (out, said), (err, told) = os.pipe(), os.pipe()
+        self.args = list(words)
+        self.pid = _begun(connection, words, environment, said, told)
+        os.close(said)
+        os.close(told)
+        self.returncode = None  # type: ignore[assignment]
+        self.stdin, self.stdout, self.stderr = None, os.fdopen(out), os.fdopen(err)
+        self._connection = connection
+        self._readers: list[Thread] = []
+        self._read = ["", ""]
+
+    def poll(self) -> int | None:
+        with suppress(TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            if not select.select([self._connection], [], [], timeout)[0]:
+                raise TimeoutExpired(self.args, timeout or 0.0)
+            self.returncode = int(self._connection.recv(REQUEST_BYTES))
+            self._connection.close()
+        return self.returncode
+
+    def communicate(
+        self,
+        input: str | None = None,  # noqa: A002  (the name that Popen has)
+        timeout: float | None = None,
+    ) -> tuple[str, str]:
+        assert input is None, "its stdin is /dev/null"
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        if not self._readers:
+            self._readers = [
+                Thread(target=self._read_all, args=each, daemon=True)
+                for each in enumerate((self.stdout, self.stderr))
+            ]
+            for reader in self._readers:
+                reader.start()
+        for reader in self._readers:
+            reader.join(None if ends_at is None else max(0.0, ends_at - time.monotonic()))
+            if reader.is_alive():
+                raise TimeoutExpired(self.args, timeout or 0.0)
+        self.wait(None if ends_at is None else max(0.0, ends_at - time.monotonic()))
+        return self._read[0], self._read[1]
+
+    def _read_all(self, place: int, file: TextIO) -> None:
+        with file:
+            self._read[place] = file.read()
+
+
+def _begun(
+    connection: socket.socket,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    out: int,
+    err: int,
+) -> int:
+    """The process id of the command that the server has forked."""
+    request = json.dumps([words, environment]).encode()
+    assert len(request) <= REQUEST_BYTES
+    socket.send_fds(connection, [request], [out, err])
+    return int(connection.recv(REQUEST_BYTES))

@@ -83,6 +83,7 @@ def serve(connection: socket.socket) -> None:
     pid = os.fork()
     if pid == 0:
         connection.close()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins
         words, environment = json.loads(request)
         os.environ.clear()
         os.environ.update(environment)

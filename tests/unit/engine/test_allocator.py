@@ -215,3 +215,17 @@ def test_the_listed_rows_come_first_and_then_all_the_rest() -> None:
     first, second, *rest = hand_out(InTurn(listed, InKeyOrder(Clock())), table, 25)
     assert (first.listed, second.listed) != (None, None)
     assert_seamless(rest)
+
+
+def test_another_size_leaves_out_no_row_of_the_stretch_that_was_looked_at() -> None:
+    table, allocator = SparseTable([3, 4, 5, 600]), InKeyOrder(Clock())
+    assert allocator.next_range(1, table) == KeyRange(None, 3)
+    assert allocator.next_range(2, table) == KeyRange(3, 5)
+
+
+def test_a_look_that_is_too_old_leaves_out_no_row_of_its_stretch() -> None:
+    clock = Clock()
+    table, allocator = SparseTable([3, 4, 5, 600]), InKeyOrder(clock)
+    assert allocator.next_range(1, table) == KeyRange(None, 3)
+    clock.now += LOOK_AHEAD_SECONDS + 0.1
+    assert allocator.next_range(1, table) == KeyRange(3, 4)

@@ -32,3 +32,9 @@ def test_what_records_keep_adds_up() -> None:
 
 def test_bounds_grow() -> None:
     assert list(BOUNDS) == sorted(set(BOUNDS))
+
+
+def test_a_record_keeps_microseconds_and_nothing_finer() -> None:
+    seconds = BatchSeconds()
+    seconds.record(0.1234564)
+    assert seconds.as_dict()["sum"] == 0.123456

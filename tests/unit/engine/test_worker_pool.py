@@ -80,3 +80,30 @@ def test_a_worker_comes_back_only_to_a_server_that_serves_it_and_others_that_mak
     assert (gone.passes, busy.passes) == (passes, 1)
     again = ["Going on with 2 of 2 workers again"] if passes == 2 else []
     assert said == ["Going on with 1 of 2 workers", *again]
+
+
+def test_a_worker_that_has_left_tries_to_come_back_every_five_seconds() -> None:
+    ended, waited, tried_at = Flag(), list[float](), list[float]()
+
+    class Waits(StopSignal):
+        def wait(self, seconds: float) -> bool:
+            waited.append(seconds)
+            busy.batches.committed_rows += 1
+            if len(waited) > 2 * 10:
+                ended.set()
+            return False
+
+    class Unserved(FakeWorker):
+        def is_served(self) -> bool:
+            tried_at.append(sum(waited))
+            return False
+
+    def leave() -> None:
+        raise DatabaseGoneError("too many connections")
+
+    busy = FakeWorker(lambda: cast(Any, ended.wait(60)))
+    workers = cast(list[Worker], [Unserved(leave), busy])
+    pool = WorkerPool(workers, observe=lambda _: None, stop=Waits())
+    pool.one_pass(InKeyOrder(lambda: 0.0))
+    assert tried_at[:2] == [5.0, 10.0]
+    assert set(waited) == {0.5}, "the pass may end meanwhile"

@@ -124,3 +124,13 @@ def test_batches_of_a_fixed_size_keep_it() -> None:
     throttle.next_wait()
     assert throttle.meets_traffic
     assert throttle.batch_rows(4000) == 4000
+
+
+def test_rows_of_a_batch_that_runs_while_the_pace_changes_count_from_the_change_on() -> None:
+    clock = Clock()
+    throttle = Throttle(clock=clock, max_rows_per_second=100)
+    started_at = clock.now
+    clock.now += 5
+    throttle.change(Pace(max_rows_per_second=100))
+    throttle.batch_done(50, started_at)
+    assert seconds(throttle) == 0.5

@@ -255,3 +255,12 @@ def test_what_is_ten_batches_ago_is_forgotten() -> None:
         sizes.append(size.rows)
     assert sizes[7] == 500
     assert sizes[8:] == [750, 1000]
+
+
+def test_after_a_cut_only_what_comes_next_is_learned_from() -> None:
+    size = AdaptiveBatchSize(0.2, first_rows=1000)
+    size.record(1000, 0.9)  # 222 rows would fit
+    size.cut()
+    for _ in range(7):
+        size.record(size.rows, size.rows * 1e-6)
+    assert size.rows > 222

@@ -8,6 +8,7 @@ from token_rotation.errors import DatabaseGoneError
 from token_rotation.inspection.counting import Counts, PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.storage import Storage
+from token_rotation.inspection.verdict import Unread
 from token_rotation.page.look import Looks
 from token_rotation.reporting.report import Report
 from token_rotation.selection.target import Target
@@ -37,7 +38,7 @@ class Table:
         self._clock.now += self._seconds
         self.guards += 1
         counts = Counts(5000, False, PendingCount(self.pending, is_estimate=False), None, None)
-        return Report(target, counts, Storage(), GuardState({}, {}, ()))
+        return Report(target, counts, Storage(), GuardState({}, {}, ()), Unread("a test"))
 
     def guard(self, _: Target) -> GuardState:
         self.guards += 1

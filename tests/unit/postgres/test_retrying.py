@@ -41,3 +41,10 @@ def test_an_action_is_run_again_at_once_on_the_fault_that_was_named_and_no_other
     with pytest.raises((psycopg2.Error, IntegrityError)):
         retry_at_once(getattr(server, way), on=Fault.DUPLICATE_TOKEN, tries=3)
     assert server.tries == 1
+
+
+def test_an_action_without_a_try_is_not_run() -> None:
+    server = Server()
+    with pytest.raises(ValueError, match="at least one try"):
+        retry_at_once(server.ask, on=Fault.DUPLICATE_TOKEN, tries=0)
+    assert server.tries == 0

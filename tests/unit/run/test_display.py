@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from token_rotation.events import BatchDone, Event, Remark, Retrying, Waiting
+from token_rotation.events import BatchDone, Event, Remark, Retrying, Verifying, Waiting
 from token_rotation.run.display import make_display
 from token_rotation.run.display.sampled import SHORTEST_SECONDS, Sampled
 from token_rotation.run.progress import Progress
@@ -119,3 +119,18 @@ def test_no_display_rounds_up_to_a_hundred_percent(mode: str) -> None:
     assert "99" in out.getvalue()
     assert "100.0" not in out.getvalue()
     assert "100%" not in out.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["bar", "lines", "json"])
+def test_the_read_of_the_table_is_shown_as_it_goes(mode: str) -> None:
+    clock, out, err = Clock(), io.StringIO(), io.StringIO()
+    progress = Progress(100, clock=clock)
+    display = make_display(mode, progress, out=out, err=err, clock=clock)
+    clock.now += 5
+    display.show(Verifying(done_pages=300, total_pages=400))
+    display.close()
+    if mode == "json":
+        line = json.loads(out.getvalue())
+        assert (line["event"], line["done_pages"], line["total_pages"]) == ("verifying", 300, 400)
+    else:
+        assert "to verify it, which holds VACUUM back: 75 %" in out.getvalue() + err.getvalue()

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.verdicts import verdict_of
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.problem import Problem
+from token_rotation.inspection.verdict import DamagedIndex, Unread, Verdict
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath
 from token_rotation.selection.selection import Condition, Selection
@@ -66,7 +68,7 @@ def test_rows_outside_of_a_selection_are_told_as_surely_as_they_are_known(
     outside: PendingCount, said: str
 ) -> None:
     aimed = replace(TARGET, selection=Selection(condition=Condition("true")))
-    after = Aftermath(pending(0), WHOLE, outside=outside)
+    after = Aftermath(pending(0), WHOLE, verdict=verdict_of(), outside=outside)
     assert said in summary.as_sentence(aimed, Result(Outcome.COMPLETE), after, to_go_on=COMMAND)
 
 
@@ -75,3 +77,62 @@ def test_a_program_is_told_why_nothing_pending_is_not_enough() -> None:
         after = Aftermath(pending(0), guard)
         end = summary.end_event(ended(Outcome.COMPLETE), after, None)
         assert (end["outcome"], end["pending_rows"], end["guard_holds"]) == ("complete", 0, holds)
+
+
+def test_what_was_read_is_told() -> None:
+    after = Aftermath(pending(0), WHOLE, verdict=verdict_of())
+    said = summary.as_sentence(TARGET, ended(Outcome.COMPLETE), after, to_go_on=COMMAND)
+    assert said.endswith(
+        "Nothing is pending. Verified: read all 1,000 rows of public.orders, in one snapshot of "
+        "0:00:00."
+    )
+
+
+def test_what_was_not_read_is_not_complete_and_the_way_to_read_it_is_told() -> None:
+    after = Aftermath(pending(0), WHOLE, verdict=Unread("the read was stopped"))
+    said = summary.as_sentence(TARGET, ended(Outcome.NOT_VERIFIED), after, to_go_on=COMMAND)
+    assert said.endswith(
+        "Nothing is pending by the index, but that was not verified: the read was stopped. Rotated "
+        "rows are safe. To verify: python manage.py rotate_tokens --report --exact"
+    )
+
+
+def test_a_standby_proves_nothing() -> None:
+    after = Aftermath(pending(0), WHOLE, verdict=verdict_of(is_standby=True))
+    said = summary.as_sentence(TARGET, ended(Outcome.NOT_VERIFIED), after, to_go_on=COMMAND)
+    assert said.endswith(
+        "Nothing is pending here, but this server is a standby, so the primary may have rows that "
+        "it has not: ask the primary"
+    )
+
+
+def test_a_damaged_index_is_named_with_the_command_that_mends_it() -> None:
+    verdict = verdict_of(pending=20, damaged=(DamagedIndex('"public"."orders_pending"', 20),))
+    after = Aftermath(pending(20), WHOLE, verdict=verdict)
+    said = summary.as_sentence(TARGET, ended(Outcome.FOUND_PENDING), after, to_go_on=COMMAND)
+    assert said.endswith(
+        'The index "public"."orders_pending" is damaged: it lacks 20 pending rows that the table '
+        'has. In psql: REINDEX INDEX CONCURRENTLY "public"."orders_pending". Then: '
+        "python manage.py rotate_tokens"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"),
+    [
+        (verdict_of(), Outcome.COMPLETE),
+        (verdict_of(everywhere=3), Outcome.COMPLETE),
+        (verdict_of(pending=1), Outcome.FOUND_PENDING),
+        (verdict_of(is_standby=True), Outcome.NOT_VERIFIED),
+        (Unread("the read was stopped"), Outcome.NOT_VERIFIED),
+    ],
+)
+def test_a_record_says_complete_only_if_the_table_was_read(
+    verdict: Verdict | Unread, outcome: Outcome
+) -> None:
+    result = Result(Outcome.COMPLETE)
+    result.settle(verdict)
+    assert result.outcome is outcome
+    stopped = Result(Outcome.STOPPED)
+    stopped.settle(verdict)
+    assert stopped.outcome is Outcome.STOPPED

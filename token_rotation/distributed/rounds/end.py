@@ -18,8 +18,11 @@ from token_rotation.distributed.rounds.begin import WITHDRAWN, create_round, sen
 from token_rotation.distributed.rounds.finish import finish, in_round, rotated_rows_of
 from token_rotation.distributed.rounds.split import split
 from token_rotation.distributed.rounds.verdict import RoundEnd, Verdict, verdict
+from token_rotation.distributed.rounds.verify import verdict_of
+from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import COUNT_AT_MOST_SECONDS, count_pending
-from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.lifecycle import Result as StoredResult
+from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_error, read_object, read_reason
 from token_rotation.postgres.connection import reading
@@ -45,8 +48,11 @@ def end_round(rotation: BatchOperation, number: int) -> dict[str, Any]:
         raise RuntimeError(f"round {number} of {rotation} has ranges left and cannot be ended")
     decided, ranges = _decide(rotation, _end_of(work_ranges, rotation))
     if decided is not None:
-        finish(rotation, number, decided.outcome, error=decided.error)
-        return {"outcome": "error" if decided.error else decided.outcome.name.lower()}
+        end = Result(decided.outcome)
+        if decided.outcome is Outcome.COMPLETE:
+            end.settle(verdict_of(rotation))
+        finish(rotation, number, end.outcome, error=decided.error, verdict=end.verdict)
+        return {"outcome": "error" if decided.error else end.outcome.name.lower()}
     with in_round(rotation, number) as stored:
         if stored is not None:
             create_round(stored, number + 1, ranges)
@@ -82,7 +88,9 @@ def _decide(rotation: BatchOperation, end: RoundEnd) -> tuple[Verdict | None, li
 
 
 def _end_of(work_ranges: Sequence[BatchOperation], rotation: BatchOperation) -> RoundEnd:
-    failed = [each for each in work_ranges if each.result == Result.FAILED and not value_of(each)]
+    failed = [
+        each for each in work_ranges if each.result == StoredResult.FAILED and not value_of(each)
+    ]
     outcomes = [value.get("outcome") for each in work_ranges if (value := value_of(each))]
     withdrawn = read_error(read_object(rotation.output_data).get(WITHDRAWN))
     waited = bool(work_ranges) and all(input_of(each)["waits_for_locks"] for each in work_ranges)

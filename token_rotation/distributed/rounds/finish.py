@@ -21,6 +21,7 @@ from token_rotation.distributed.results import figures_of, vacuum_value_of, valu
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.errors import SelectionError, StatementError, UnknownTargetError
 from token_rotation.inspection.counting import pending_rows_of
+from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.operations.execution.claim import losses
 from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.lifecycle import Status
@@ -49,13 +50,15 @@ def finish(
     outcome: Outcome,
     *,
     error: StoredError | None = None,
+    verdict: Verdict | Unread | None = None,
 ) -> bool:
     """End the rotation in this round.
 
     Returns True when this call did. With an ``error`` the rotation has failed: ``outcome`` does not
-    count, and an alert is sent.
+    count, and an alert is sent. ``verdict`` is what a read of the table has found.
     """
     output = {**_sum_of_ranges(rotation, outcome, error), "rounds": number + 1}
+    output["verdict"] = verdict and verdict.as_values()
     with in_round(rotation, number) as stored:
         if stored is None:
             return False

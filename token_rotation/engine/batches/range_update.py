@@ -12,6 +12,7 @@ from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.first_row import FirstRow, first_row_of
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
+from token_rotation.engine.batches.written_rows import WrittenRows
 from token_rotation.engine.token_writers.assignment import Assignment
 from token_rotation.engine.token_writers.writer import TokenWriter
 from token_rotation.notify.announcements import Announcements
@@ -50,6 +51,15 @@ class RangeUpdate:
         self._row_update = RowUpdate(connection, target)
         self.updates_whole_ranges = writer.updates_ranges
         self.committed_rows = 0
+
+    def check_rows(self, writer: TokenWriter, written_rows: WrittenRows) -> None:
+        """Compare rows with their tokens before each commit from now on.
+
+        ``writer`` makes tokens that a transaction keeps.
+        """
+        self._writer = writer
+        self.updates_whole_ranges = writer.updates_ranges
+        self._row_update.check(written_rows)
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
         """Make tokens for the next ``free_rows`` of this range now.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from token_rotation.engine.batches.written_rows import WrittenRows
 from token_rotation.notify.announcements import has_listeners
 from token_rotation.postgres.connection import Connection, Values
 from token_rotation.postgres.statements import Statement
@@ -35,13 +36,25 @@ class RowUpdate:
     def __init__(self, connection: Connection, target: Target) -> None:
         self._connection = connection
         self._target = target
+        self._written_rows: WrittenRows | None = None
+
+    def check(self, written_rows: WrittenRows) -> None:
+        """Check the rows of each UPDATE from now on.
+
+        The transaction must keep the tokens that it writes.
+        """
+        self._written_rows = written_rows
 
     def run(self, update: Statement, values: Values) -> ChangedRows:
         """Run one UPDATE.
 
-        It need not have committed yet. Driver errors pass through.
+        It need not have committed yet. Driver errors pass through. Raises OverwrittenTokensError
+        after ``check``.
         """
-        if not has_listeners(self._target):
+        if self._written_rows is None and not has_listeners(self._target):
             return ChangedRows(self._connection.change(update, values))
         answer = self._connection.rows(rows_sql.returning_keys(self._target, update), values)
-        return ChangedRows(len(answer), tuple(key for (key,) in answer))
+        changed = ChangedRows(len(answer), tuple(key for (key,) in answer))
+        if self._written_rows is not None:
+            self._written_rows.check(changed.keys)
+        return changed

@@ -10,6 +10,7 @@ from functools import partial
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.token_writers.evaluated import ExpressionWriter
 from token_rotation.engine.token_writers.index_pages import index_pages
+from token_rotation.engine.token_writers.kept import KeptTokensWriter
 from token_rotation.engine.token_writers.made import MadeTokensWriter
 from token_rotation.engine.token_writers.prefixed import (
     MOST_ROWS_A_BATCH,
@@ -41,3 +42,11 @@ def token_writer(
     if may_share and can_have_prefix(source.expression):
         return PrefixedUuidWriter(target, partial(index_pages, connection, target))
     return ExpressionWriter(target, source.expression)
+
+
+def keeping_writer(connection: Connection, target: Target, pending: PendingRows) -> TokenWriter:
+    """Return a writer whose transactions keep the tokens, to compare rows with them."""
+    source = target.token_source
+    if isinstance(source, PythonTokens):
+        return MadeTokensWriter(connection, target, source, pending)
+    return KeptTokensWriter(connection, target, source.expression, pending)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from token_rotation.inspection.verdict import Verdict
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.look import Look
 from token_rotation.page.running.records import TargetRecords
@@ -82,5 +83,7 @@ def cannot_start_because(look: Look, records: TargetRecords) -> str:
     if not look.report.guard.intact:
         return "Repair the guard first."
     if look.report.counts.pending.rows == 0:
-        return "Nothing is pending."
+        return "Nothing is pending." if look.report.complete else "None is pending by the index."
+    if isinstance(look.report.verdict, Verdict) and look.report.verdict.damaged:
+        return "Rebuild the damaged index first."
     return ""

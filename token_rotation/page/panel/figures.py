@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation import wording
+from token_rotation.inspection.verdict import Verdict, damage_as_sentence
 from token_rotation.page.look import Look
 from token_rotation.page.running.records import TargetRecords
 from token_rotation.page.running.running import RunningRotation
 from token_rotation.page.running.waits import waits_of
+from token_rotation.run.verdict_sentences import read_as_sentence, unverified_as_sentence
 from token_rotation.selection.target import Target
 
 
@@ -17,8 +19,8 @@ class Figures:
     """The figures of a target.
 
     ``state`` is a key of TITLES, ``sentence`` says what it means now. The states complete, empty,
-    pending and unguarded come from the table. The states rotating, stopping and silent come from
-    the records. In the states unready and unknown the table cannot be counted or reached.
+    pending, unguarded and unverified come from the table. The states rotating, stopping and silent
+    come from the records. In the states unready and unknown the table cannot be counted or reached.
     """
 
     state: str
@@ -65,6 +67,7 @@ TITLES = {
     "unguarded": "The guard is not whole",
     "unknown": "Unknown",
     "unready": "Not ready",
+    "unverified": "Not verified",
 }
 
 
@@ -123,14 +126,18 @@ def _state(look: Look, records: TargetRecords, pending: int | None) -> str:
         return "stopping" if stopping else "rotating"
     if not report.guard.intact or not report.guard.holds:
         return "unguarded"
+    if pending == 0 and not report.complete:
+        return "unverified"
     if pending == 0:
         return "complete" if report.counts.total_rows else "empty"
     return "silent" if records.running else "pending"
 
 
 def _sentence(state: str, target: Target, look: Look, records: TargetRecords) -> str:
-    if state in {"unready", "unknown"}:
+    if state in {"unready", "unknown"} or look.report is None:
         return f"{look.error}."
+    if state == "unverified":
+        return f"{unverified_as_sentence(target, look.report.verdict)}. {_last_verified(records)}"
     if state == "silent":
         silent = records.running[0]
         return (
@@ -140,15 +147,24 @@ def _sentence(state: str, target: Target, look: Look, records: TargetRecords) ->
         )
     return {
         "complete": "Nothing is pending and the guard is whole: no leaked token opens anything, "
-        "and none can come back.",
+        f"and none can come back. {read_as_sentence(look.report.verdict)}",
         "empty": f"The table {target.table} has no rows.",
-        "pending": "No rotation is running."
+        "pending": damage_as_sentence(look.report.verdict.damaged)
+        if isinstance(look.report.verdict, Verdict) and look.report.verdict.damaged
+        else "No rotation is running."
         if records.recent
         else "No rotation of this table has been started yet.",
         "rotating": "Traffic continues. You can stop or kill the rotation at any moment.",
         "stopping": "The current batch commits, then it ends. Rotated rows stay rotated.",
         "unguarded": "A leaked token could come back. No rotation starts until you repair it.",
     }[state]
+
+
+def _last_verified(records: TargetRecords) -> str:
+    for run in records.recent:
+        if run["verified_at"] is not None:
+            return f"Last verified at {run['verified_at']} by operation {run['operation']}."
+    return "No recent operation has verified it."
 
 
 def _line(rotation: RunningRotation) -> str:

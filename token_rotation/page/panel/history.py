@@ -41,7 +41,7 @@ def history_of(records: TargetRecords) -> History:
 
 def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
     outcome, started_at = run["outcome"].replace("_", " "), run["started_at"]
-    kinds = {"complete": "good", "error": "bad", "running": "busy"}
+    kinds = {"complete": "good", "error": "bad", "found pending": "bad", "running": "busy"}
     kind = "bad" if is_silent else kinds.get(outcome, "plain")
     return RecentRun(
         number=run["operation"],

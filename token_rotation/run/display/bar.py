@@ -7,7 +7,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from token_rotation import wording
-from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
+from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Verifying, Waiting
 from token_rotation.run.progress import Progress
 
 
@@ -54,6 +54,8 @@ class Bar:
                 ]
             case Waiting():
                 parts = [f"waiting: {event.reason}", f"{remaining} left"]
+            case Verifying():
+                parts = [str(event)]
             case Retrying():
                 parts = [f"retry {event.attempt} in {event.delay_seconds:.1f} s: {event.reason}"]
         self._bar.total = progress.total_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
+from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Verifying, Waiting
 from token_rotation.run.progress import Progress
 
 
@@ -46,6 +46,8 @@ class JsonLines:
                     attempt=event.attempt,
                     delay_seconds=round(event.delay_seconds, 3),
                 )
+            case Verifying():
+                self._write("verifying", done_pages=event.done_pages, total_pages=event.total_pages)
             case Remark():
                 self._write("remark", text=event.text)
 

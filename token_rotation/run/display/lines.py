@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from token_rotation import wording
-from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Waiting
+from token_rotation.events import BatchDone, Event, RangesSeen, Remark, Retrying, Verifying, Waiting
 from token_rotation.run.progress import Progress
 
 EVERY_SECONDS = 5.0
@@ -39,10 +39,9 @@ class Lines:
                 self._waiting = False
                 if self._clock() >= self._next_at:
                     self._write_in_turn(self._where(event))
-            case RangesSeen():
+            case RangesSeen() | Verifying():
                 if self._clock() >= self._next_at:
-                    where = wording.ranges(event.at_work, event.waiting)
-                    self._write_in_turn(f"{self._done()}, {self._left()}, {where}")
+                    self._write_in_turn(self._seen(event))
             case Waiting():
                 if not self._waiting or self._clock() >= self._next_at:
                     self._write_in_turn(f"waiting: {event.reason}, {self._left()}")
@@ -71,6 +70,11 @@ class Lines:
             f"{self._progress.skipped_rows:,} skipped, batch {event.next_batch_rows:,} rows"
             f"{', giving way to traffic' if event.is_giving_way else ''}"
         )
+
+    def _seen(self, event: RangesSeen | Verifying) -> str:
+        if isinstance(event, Verifying):
+            return str(event)
+        return f"{self._done()}, {self._left()}, {wording.ranges(event.at_work, event.waiting)}"
 
     def _left(self) -> str:
         return f"{wording.duration(self._progress.remaining_seconds())} left"

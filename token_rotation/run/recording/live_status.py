@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from token_rotation.events import BatchDone, Event, Retrying, Waiting
+from token_rotation.events import BatchDone, Event, Retrying, Verifying, Waiting
 
 
 class LiveStatus:
@@ -26,6 +26,8 @@ class LiveStatus:
                 self._is_giving_way = event.is_giving_way
             case Waiting():
                 self._waiting_for = event.reason
+            case Verifying():
+                self._waiting_for = str(event)
             case Retrying():
                 self._waiting_for = f"retry {event.attempt}: {event.reason}"
 

@@ -22,6 +22,7 @@ def result_values(result: Result, error: StoredError | None = None) -> dict[str,
         "seconds": round(result.seconds, 3),
         "rows_per_second": round(result.rotated_rows / result.seconds) if result.seconds else None,
         **figures(result),
+        "verdict": result.verdict and result.verdict.as_values(),
     }
 
 

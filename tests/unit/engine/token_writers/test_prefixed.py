@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -90,12 +90,11 @@ def test_a_usual_batch_does_not_crowd_a_slice() -> None:
     assert AdaptiveBatchSize(target_seconds=0.2).largest_rows <= MOST_ROWS_A_BATCH
 
 
-def can_be_sliced(target: Target) -> bool:
+def can_be_sliced(target: Target, **options: Any) -> bool:
     connection = cast(Connection, None)
     pending = cast(PendingRows, None)
-    writer = token_writer(
-        connection, target, pending, independent_tokens=False, largest_batch_rows=1
-    )
+    asked = {"independent_tokens": False, "largest_batch_rows": 1} | options
+    writer = token_writer(connection, target, pending, **asked)
     return isinstance(writer, PrefixedUuidWriter)
 
 
@@ -103,3 +102,27 @@ def test_only_uuids_that_postgresql_makes_are_sliced() -> None:
     assert can_be_sliced(TARGET)
     assert not can_be_sliced(replace(TARGET, token_source=SqlTokens("make_token()")))
     assert not can_be_sliced(replace(TARGET, token_source=PythonTokens(list)))
+
+
+def test_a_prefix_is_kept_for_64_rows_a_page_of_its_slice() -> None:
+    token_prefix = TokenPrefix(lambda: 2_048)  # 16 slices of 128 pages
+    first = token_prefix.current()
+    token_prefix.used(128 * 64 - 1)
+    assert token_prefix.current() == first
+    token_prefix.used(1)
+    assert token_prefix.current() != first
+
+
+@pytest.mark.parametrize(
+    ("options", "is_sliced"),
+    [
+        ({}, True),
+        ({"largest_batch_rows": 8_192}, True),
+        ({"largest_batch_rows": 8_193}, False),
+        ({"independent_tokens": True}, False),
+    ],
+)
+def test_tokens_share_digits_unless_it_is_forbidden_or_a_batch_would_crowd_a_slice(
+    options: dict[str, Any], *, is_sliced: bool
+) -> None:
+    assert can_be_sliced(TARGET, **options) == is_sliced

@@ -1,0 +1,178 @@
+"""Declarations say what a column holds, and what derives from the token, or are refused by name."""
+
+import hashlib
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.checks import CheckMessage
+from django.db import models
+from django.test.utils import isolate_apps
+
+from token_rotation import RotatedAtField, guard, keep_retired, unusable, urlsafe
+from token_rotation.checks.derived import stored_value_messages
+from token_rotation.triggers.guard import guards_of
+
+SHA256 = "encode(sha256(convert_to({token}, 'UTF8')), 'hex')"
+
+
+class Reversed(models.CharField):
+    def get_prep_value(self, value: Any) -> Any:
+        return value[::-1]
+
+
+class Digested(models.CharField):
+    def pre_save(self, instance: Any, add: Any) -> Any:
+        return hashlib.sha256(instance.token.encode()).hexdigest()
+
+
+class Hashed(models.CharField):
+    def pre_save(self, instance: Any, add: Any) -> Any:
+        return make_password(getattr(instance, self.attname))
+
+
+class Stamped(models.DateTimeField):
+    def pre_save(self, instance: Any, add: Any) -> Any:
+        return super().pre_save(instance, add)
+
+
+class Owner(models.ForeignKey):
+    def pre_save(self, instance: Any, add: Any) -> Any:
+        return super().pre_save(instance, add)
+
+
+class Sha256Field(models.CharField):
+    pass
+
+
+def is_hexadecimal_hash(value: str) -> None:
+    """A validator of one's own."""
+
+
+def said(
+    token: Any = None,
+    triggers: list[Any] | None = None,
+    **others: Any,
+) -> dict[str, str]:
+    """Each message's id, with its sentence; for a model with these fields besides."""
+    meta = type("Meta", (), {"app_label": "tickets", "triggers": triggers or guard()})
+    attributes = {
+        "__module__": __name__,
+        "Meta": meta,
+        "token": token or models.CharField(max_length=64),
+        "token_rotated_at": RotatedAtField(),
+        "title": models.CharField(max_length=20),
+        **others,
+    }
+    with isolate_apps("tickets"):
+        model: Any = type("Key", (models.Model,), attributes)
+    (pair,) = guards_of(model._meta.triggers)
+    name = pair.update.token
+    messages: list[CheckMessage] = list(
+        stored_value_messages(model, model._meta.get_field(name), pair)
+    )
+    return {str(each.id).removeprefix("token_rotation."): each.msg for each in messages}
+
+
+def test_plain_fields_need_no_declaration() -> None:
+    assert said() == {}
+    assert said(created_at=models.DateTimeField(auto_now_add=True), at=Stamped(null=True)) == {}
+    assert said(owner=Owner("tickets.Ticket", on_delete=models.CASCADE)) == {}
+
+
+def test_a_class_that_changes_values_is_refused_unless_it_is_declared_to_store_them_plainly() -> (
+    None
+):
+    messages = said(Reversed(max_length=64))
+    assert list(messages) == ["E045"]
+    assert f"{__name__}.Reversed defines get_prep_value" in messages["E045"]
+    assert said(Reversed(max_length=64), guard(stores_plain=True)) == {}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Hashed(max_length=128),
+        Sha256Field(max_length=64),
+        models.CharField(max_length=64, validators=[is_hexadecimal_hash]),
+    ],
+)
+def test_a_class_or_a_validator_that_speaks_of_hashes_is_refused(
+    field: Any,
+) -> None:
+    assert list(said(field)) == ["E048"]
+    assert said(field.clone(), guard(stores_plain=True)) == {}
+
+
+@pytest.mark.parametrize("name", ["hashed_key", "key_hash", "digest"])
+def test_a_name_that_speaks_of_hashes_is_refused(name: str) -> None:
+    field = {name: models.CharField(max_length=64)}
+    assert list(said(None, guard(name), **field)) == ["E048"]
+    again = {name: models.CharField(max_length=64)}
+    assert said(None, guard(name, stores_plain=True), **again) == {}
+
+
+def test_hashes_are_revoked_where_new_ones_are_taken_as_sent_and_replaced_ones_kept() -> None:
+    revoking = {"fresh_token": unusable(), "accept": "sent"}
+    assert list(said(Hashed(max_length=128), guard(fresh_token=unusable()))) == ["E049"]
+    assert list(said(Hashed(max_length=128), guard(**revoking))) == ["E049"]
+    kept = [*guard(**revoking), *keep_retired()]
+    assert said(Hashed(max_length=128), kept) == {}
+    assert list(said(Reversed(max_length=64), [*guard(**revoking), *keep_retired()])) == ["E045"]
+    assert not urlsafe().is_unusable
+
+
+def test_a_field_that_fills_itself_needs_a_declaration() -> None:
+    checksum = Digested(max_length=64)
+    messages = said(checksum=checksum)
+    assert list(messages) == ["E046"]
+    assert "checksum may derive from token" in messages["E046"]
+    for declared in (SHA256, None):
+        triggers = guard(derived={"checksum": declared})
+        assert said(triggers=triggers, checksum=Digested(max_length=64)) == {}
+
+
+@pytest.mark.parametrize(
+    ("derived", "reason"),
+    [
+        ({"nothing": SHA256}, "no other field"),
+        ({"token": SHA256}, "no other field"),
+        ({"token_rotated_at": "{token}"}, "no other field"),
+        ({"title": "'constant'"}, "does not contain {token}"),
+        ({"id": "{token}"}, "primary key"),
+        ({"ticket": "{token}"}, "relation"),
+        ({"lower": "{token}"}, "computes itself"),
+    ],
+)
+def test_a_declaration_that_cannot_be_carried_out_is_refused(
+    derived: dict[str, str], reason: str
+) -> None:
+    messages = said(
+        triggers=guard(derived=derived),
+        ticket=models.ForeignKey("tickets.Ticket", on_delete=models.CASCADE),
+        lower=models.GeneratedField(
+            expression=models.functions.Lower("token"),
+            output_field=models.CharField(max_length=64),
+            db_persist=True,
+        ),
+    )
+    assert list(messages) == ["E047"]
+    assert reason in messages["E047"]
+
+
+def test_a_save_that_reads_the_token_and_sets_another_field_is_a_warning() -> None:
+    def save(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.title = self.token[:8]
+
+    messages = said(save=save)
+    assert list(messages) == ["W045"]
+    assert "reads token and sets title" in messages["W045"]
+    assert said(triggers=guard(derived={"title": "left({token}, 8)"}), save=save) == {}
+
+
+def test_a_save_that_only_issues_the_token_is_none() -> None:
+    def save(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.token = self.token or "made"
+        self.other = 1
+
+    assert said(save=save) == {}

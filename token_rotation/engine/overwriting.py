@@ -1,0 +1,32 @@
+"""Try triggers of others that may overwrite tokens, at a rotation's start."""
+
+from __future__ import annotations
+
+from token_rotation.engine.worker import Worker
+from token_rotation.engine.worker_pool import WorkerPool
+from token_rotation.errors import NotReadyError
+from token_rotation.inspection.other_triggers import find_suspects
+from token_rotation.inspection.tree import read_tree
+from token_rotation.inspection.trial import try_suspects
+from token_rotation.selection.target import Target
+
+
+def try_others(target: Target, pool: WorkerPool) -> list[str]:
+    """Try the suspected triggers on one row each, rolled back.
+
+    Return the names of those whose work each batch must be checked for: a trial on one row proves
+    no other row. Raises NotReadyError where a trial shows that tokens are overwritten.
+    """
+
+    def on(worker: Worker) -> list[str]:
+        return worker.retrying.run(lambda: _try_on(worker, target))
+
+    return pool.by_one(on)
+
+
+def _try_on(worker: Worker, target: Target) -> list[str]:
+    tree = read_tree(worker.connection, target, with_conditions=False)
+    suspects = find_suspects(tree, target)
+    for problem in try_suspects(worker.connection, target, suspects):
+        raise NotReadyError((f"{problem.sentence}. Nothing was changed. Run: {problem.mend}",))
+    return [each.named for each in suspects]

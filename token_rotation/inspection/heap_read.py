@@ -1,0 +1,159 @@
+"""Read a table's heap once, in one snapshot, to tell what is pending.
+
+The snapshot keeps dead rows alive: no VACUUM of the database removes rows that die during the read.
+The lock is that of any SELECT. Both end with the read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg2
+
+from token_rotation.inspection.column_type import column_type
+from token_rotation.inspection.damaged_index import damaged_indexes
+from token_rotation.inspection.heap_sums import HeapSums
+from token_rotation.inspection.verdict import ReadRelation, ReadServer, Unread, Verdict
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import NOT_ALLOWED, Connection
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.target import Target
+from token_rotation.sql import activity as activity_sql
+from token_rotation.sql import verdict as verdict_sql
+from token_rotation.sql.pending import values_of
+
+CHUNK_PAGES = 4096
+"""32 MB: some 50 ms from memory, less than a second from a slow disk."""
+
+TEXT_TYPES = ("text", "character varying", "character", "citext")
+FOREIGN_TABLE = "f"
+
+OnPages = Callable[[int, int], None]
+"""Takes the pages read so far, and all."""
+
+
+class HeapRead:
+    """One read of every row of a table and its children.
+
+    It gives up after ``at_most_seconds`` (None: no bound) and when ``stopped`` says so.
+    ``on_pages`` hears of each part that was read.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        target: Target,
+        *,
+        at_most_seconds: float | None,
+        stopped: Callable[[], bool] = lambda: False,
+        on_pages: OnPages = lambda _done, _all: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._target = target
+        self._at_most_seconds = at_most_seconds
+        self._stopped = stopped
+        self._on_pages = on_pages
+        self._clock = clock
+        self._started_at = clock()
+
+    def run(self) -> Verdict | Unread:
+        """Read. Unread says why the end was not reached. Driver errors pass through."""
+        settings = (
+            statements.LIMIT_STATEMENT,
+            statements.LIMIT_LOCK_WAIT,
+            verdict_sql.READ_PLAINLY,
+            verdict_sql.lock(self._target),
+        )
+        bounds = {"statement_timeout_ms": self._left_ms(), "lock_timeout_ms": self._left_ms()}
+        before = (*_identity(self._connection), self._connection.value(activity_sql.WAL_POSITION))
+        try:
+            with self._connection.transaction(
+                *settings, values=bounds, begin=statements.BEGIN_ONE_SNAPSHOT
+            ):
+                now = self._connection.row(verdict_sql.SNAPSHOT) or ()
+                return self._read(ReadServer(*before, *now))
+        except psycopg2.Error as error:
+            if self._is_over() and fault_of(error) in {Fault.TIMED_OUT, Fault.LOCKED}:
+                return self._too_long()
+            raise
+
+    def _read(self, server: ReadServer) -> Verdict | Unread:
+        self._connection.rows(statements.lasting())
+        found = self._connection.rows(verdict_sql.relations(), {"table": self._target.table})
+        foreign = [name for _, name, kind, *_ in found if kind == FOREIGN_TABLE]
+        if foreign:
+            return Unread(f"{foreign[0]} is a foreign table, whose rows another server has")
+        sums = HeapSums()
+        values = {**values_of(self._target, EVERY_KEY), "read_at": server.read_at}
+        unread = self._add_up(sums, max((row[-1] for row in found), default=0), values)
+        if unread is not None:
+            return unread
+        relations = tuple(
+            ReadRelation(name, schema, table, oid, sums.rows[oid], sums.pending[oid])
+            for oid, name, _, schema, table, _ in found
+        )
+        damaged = (
+            tuple(damaged_indexes(self._connection, self._target, relations))
+            if sums.pending.total()
+            else ()
+        )
+        return Verdict(relations, sums, server, self._clock() - self._started_at, damaged)
+
+    def _add_up(self, sums: HeapSums, pages: int, values: dict[str, Any]) -> Unread | None:
+        with self._connection.cursor() as cursor:
+            text = column_type(cursor, self._target.table, self._target.token_column) in TEXT_TYPES
+        for first, end in _chunks(pages):
+            if self._stopped():
+                return Unread("the read was stopped")
+            if self._is_over():
+                return self._too_long()
+            count = verdict_sql.count_in_pages(
+                self._target, token_is_text=text, is_last=end is None
+            )
+            chunk = {
+                "first": f"({first},0)",
+                "end": f"({end},0)",
+                "statement_timeout_ms": self._left_ms(),
+            }
+            bounded = statements.together(statements.LIMIT_STATEMENT, count)
+            sums.add(self._connection.rows(bounded, {**values, **chunk}))
+            self._on_pages(pages if end is None else end, pages)
+        return None
+
+    def _left_ms(self) -> int:
+        """The rest of the time, as PostgreSQL's timeouts take it: 0 is no bound."""
+        if self._at_most_seconds is None:
+            return 0
+        return max(1, int((self._started_at + self._at_most_seconds - self._clock()) * 1000))
+
+    def _is_over(self) -> bool:
+        bound = self._at_most_seconds
+        return bound is not None and self._clock() >= self._started_at + bound
+
+    def _too_long(self) -> Unread:
+        return Unread(f"the read was given up after {self._at_most_seconds:g} s")
+
+
+def _identity(connection: Connection) -> tuple[str | None, int | None]:
+    """System identifier and timeline; None where the role may not read them."""
+    try:
+        system_identifier, timeline = connection.row(verdict_sql.IDENTITY) or (None, None)
+    except psycopg2.Error as error:
+        if error.pgcode != NOT_ALLOWED:
+            raise
+        return None, None
+    return system_identifier, timeline
+
+
+def _chunks(pages: int) -> Iterator[tuple[int, int | None]]:
+    """Yield the first page and the end of each part; the last has no end."""
+    first = 0
+    while first + CHUNK_PAGES < pages:
+        yield first, first + CHUNK_PAGES
+        first += CHUNK_PAGES
+    yield first, None

@@ -1,0 +1,43 @@
+"""Sentences about the read of a table that verifies a rotation."""
+
+from __future__ import annotations
+
+from token_rotation import wording
+from token_rotation.inspection.verdict import (
+    Unread,
+    Verdict,
+    damage_as_sentence,
+    not_primary_as_sentence,
+)
+from token_rotation.selection.target import Target
+
+
+def unverified_as_sentence(target: Target, verdict: Verdict | Unread | None) -> str:
+    """Say what is known of a table whose heap was not read, or not on the primary."""
+    if isinstance(verdict, Verdict):
+        return f"Nothing is pending here, but {not_primary_as_sentence(verdict.server)}"
+    because = verdict.because if verdict else "the table was not read"
+    return (
+        f"Nothing is pending by the index, but that was not verified: {because}. Rotated rows are "
+        f"safe. To verify: {target.command} --report --exact"
+    )
+
+
+def surprise_as_sentence(target: Target, verdict: Verdict | Unread) -> str:
+    """Say what a read of the table found where the index had nothing pending."""
+    if isinstance(verdict, Unread) or verdict.pending == 0:
+        return f"{target.label}: {unverified_as_sentence(target, verdict)}"
+    found = f"{target.label}: {verdict.pending:,} rows are pending."
+    if verdict.damaged:
+        return f"{found} {damage_as_sentence(verdict.damaged)}. Then: {target.command}"
+    return f"{found} Run: {target.command}"
+
+
+def read_as_sentence(verdict: Verdict | Unread | None) -> str:
+    """Say what was read to verify that nothing is pending."""
+    if not isinstance(verdict, Verdict):
+        return ""
+    name, *others = (each.name for each in verdict.relations)
+    of = f"{name} and {wording.things(len(others), 'table')} below it" if others else name
+    rows, seconds = wording.things(verdict.rows, "row"), wording.duration(verdict.seconds)
+    return f"Verified: read all {rows} of {of}, in one snapshot of {seconds}."

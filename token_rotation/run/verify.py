@@ -1,0 +1,83 @@
+"""Read the table at the end of a rotation, to verify what its index said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from token_rotation.errors import RotationError
+from token_rotation.events import Observer, Verifying
+from token_rotation.inspection.heap_read import HeapRead
+from token_rotation.inspection.indexes import indexes_on
+from token_rotation.inspection.verdict import DamagedIndex, Unread, Verdict
+from token_rotation.postgres.connection import Connection
+from token_rotation.run.pending import reading_until
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.lookup import count_listed
+
+SHOW_EVERY_SECONDS = 0.5
+
+
+def verify(
+    target: Target,
+    *,
+    at_most_seconds: float | None,
+    observe: Observer,
+    leak_list: LeakList | None = None,
+    stop: StopSignal | None = None,
+) -> Verdict | Unread:
+    """Read the heap, and look up a list without an index.
+
+    Unread says why there is no verdict: it took longer than ``at_most_seconds``, ``stop`` was
+    requested, or the database could not be asked.
+    """
+    try:
+        with reading_until(target.database, stop) as connection:
+            verdict = HeapRead(
+                connection,
+                target,
+                at_most_seconds=at_most_seconds,
+                stopped=lambda: stop is not None and stop.requested,
+                on_pages=_shown(observe),
+            ).run()
+            if leak_list is None or isinstance(verdict, Unread):
+                return verdict
+            return _with_list(connection, target, verdict, leak_list)
+    except RotationError as error:
+        return Unread("the read was stopped" if stop and stop.aborted else str(error))
+
+
+def _with_list(
+    connection: Connection, target: Target, verdict: Verdict, leak_list: LeakList
+) -> Verdict:
+    """Count the list's rows without an index; where it finds fewer, the index is damaged."""
+    list_only = target.selection.is_list_only
+    listed, by_index = (
+        count.meant_rows if list_only else count.added_rows
+        for count in (
+            count_listed(connection, target, leak_list, at_most_seconds=None, by_heap=by_heap)
+            for by_heap in (True, False)
+        )
+    )
+    damaged = verdict.damaged
+    if listed > by_index:
+        column = target.key_column if leak_list.kind.name == "keys" else target.token_column
+        found = indexes_on(connection, target, column)
+        damaged = (*damaged, *(DamagedIndex(name, listed - by_index) for name in found))
+    return replace(verdict, listed=listed, list_only=list_only, damaged=damaged)
+
+
+def _shown(observe: Observer) -> Callable[[int, int], None]:
+    """Observe the read now and then, not each of its parts."""
+    next_at = time.monotonic() + SHOW_EVERY_SECONDS
+
+    def show(done_pages: int, total_pages: int) -> None:
+        nonlocal next_at
+        if time.monotonic() >= next_at:
+            next_at = time.monotonic() + SHOW_EVERY_SECONDS
+            observe(Verifying(done_pages, total_pages))
+
+    return show

@@ -1,0 +1,69 @@
+"""SQL that tells if this role sees the whole table, and the right one.
+
+No lock.
+"""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+
+def rights() -> sql.SQL:
+    """Name of ``table`` with its schema, role, hidden rows, policies, right to read.
+
+    No row if there is no such table. PostgreSQL checks the parent's policies and rights only, when
+    a statement names the parent.
+    """
+    return sql.SQL(
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), current_user::text, "
+        "row_security_active(c.oid), ARRAY(SELECT p.polname::text FROM pg_policy p "
+        "WHERE p.polrelid = c.oid ORDER BY p.polname), has_table_privilege(c.oid, 'SELECT') "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass(quote_ident(%(table)s))"
+    )
+
+
+def other_meanings() -> sql.SQL:
+    """Who finds another table of that name than this session does, and which.
+
+    Sessions of other roles and databases have the search_path of their settings; a role may have a
+    schema of its own name, unless this one has: then each role is meant to have its own table. Also
+    a table that this session's own search_path hides.
+    """
+    return sql.SQL(
+        "WITH named AS (SELECT c.oid, n.nspname::text AS schema FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = %(table)s "
+        "AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND n.nspname !~ '^pg_'), "
+        "paths (who, role, path) AS ("
+        "SELECT coalesce('the role ' || r.rolname, 'every role') "
+        "|| coalesce(' in the database ' || d.datname, ''), coalesce(r.rolname::text, ''), "
+        "substr(setting, length('search_path=') + 1) "
+        "FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS setting "
+        "LEFT JOIN pg_roles r ON r.oid = s.setrole "
+        "LEFT JOIN pg_database d ON d.oid = s.setdatabase "
+        "WHERE starts_with(setting, 'search_path=') "
+        "AND (s.setdatabase = 0 OR d.datname = current_database()) "
+        "UNION ALL SELECT 'the role ' || r.rolname, r.rolname::text, '\"$user\"' "
+        "FROM pg_roles r WHERE r.rolcanlogin AND NOT EXISTS (SELECT FROM named "
+        "WHERE oid = to_regclass(quote_ident(%(table)s)) AND schema = current_user) "
+        "UNION ALL SELECT 'a session that has ' || quote_ident(schema) || ' first', "
+        "'', quote_ident(schema) FROM named "
+        "WHERE schema = ANY (current_schemas(false)::text[]) "
+        "AND oid <> to_regclass(quote_ident(%(table)s))), "
+        "found AS (SELECT DISTINCT ON (who) who, named.oid, named.schema FROM paths "
+        "CROSS JOIN regexp_split_to_table(path, ' *, *') WITH ORDINALITY AS part (name, place) "
+        "JOIN named ON named.schema = CASE WHEN part.name IN ('\"$user\"', '$user') "
+        "THEN role ELSE btrim(part.name, ' \"') END ORDER BY who, place) "
+        "SELECT who, quote_ident(schema) || '.' || quote_ident(%(table)s) FROM found "
+        "WHERE oid <> to_regclass(quote_ident(%(table)s)) ORDER BY who"
+    )
+
+
+def foreign_parts() -> sql.SQL:
+    """The foreign tables among the children of ``table``."""
+    return sql.SQL(
+        "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
+        "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid) "
+        "SELECT c.oid::regclass::text FROM tree JOIN pg_class c ON c.oid = tree.oid "
+        "WHERE c.relkind = 'f' ORDER BY 1"
+    )

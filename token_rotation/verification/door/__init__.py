@@ -1,0 +1,4 @@
+"""Leaked tokens tried against the running application.
+
+Nothing here reads a table.
+"""

@@ -1,0 +1,25 @@
+"""Count of retired tokens that are still valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from token_rotation.postgres.connection import reading
+from token_rotation.retired.kept import keeping_retired, retired_as_sentence, still_valid
+from token_rotation.selection.target import Target
+
+
+def verify_retired(targets: Sequence[Target], say: Callable[[str], None]) -> bool:
+    """Say how many rows have a retired token.
+
+    Return True when none does.
+
+    Raises RotationError where no target keeps retired tokens.
+    """
+    none_valid = True
+    for target in keeping_retired(targets):
+        with reading(target.database) as connection:
+            rows = still_valid(connection, target)
+        say(retired_as_sentence(target, rows))
+        none_valid = rows == 0 and none_valid
+    return none_valid

@@ -1,0 +1,164 @@
+"""Count of leaked tokens that are still stored in look-up columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from token_rotation import wording
+from token_rotation.errors import ListError, NotReadyError
+from token_rotation.inspection.column_type import column_type
+from token_rotation.options import ListOptions
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.selection.leak_list import LeakList
+from token_rotation.sql import lists as list_sql
+from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
+from token_rotation.verification.token_column import TokenColumn
+from token_rotation.verification.token_list import opened_tokens
+
+LINES_A_LOOK = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Number of listed tokens, and of those still valid.
+
+    Of ``lines`` listed tokens, ``valid_lines`` open something. One listed twice counts twice.
+    ``derived`` are the names of derived columns, each with the number of listed tokens that it
+    still holds; for a list of SHA-256, with the number of rows that do not follow from their
+    token.
+    """
+
+    lines: int
+    valid_lines: int
+    derived: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def none_valid(self) -> bool:
+        return self.valid_lines == 0 and not any(number for _, number in self.derived)
+
+
+def verify(connection: Connection, column: TokenColumn, leak_list: LeakList) -> Verified:
+    """Look up every token of a list, or its SHA-256.
+
+    Nothing is written but temporary data.
+
+    Tokens are looked up a million at a time. Each look reads the whole table and no index: a
+    damaged index would hide a token. SHA-256 are looked up together. Raises NotReadyError where the
+    token column does not exist. PostgreSQL refuses the look-up if row security hides rows from the
+    role.
+    """
+    is_hashed = leak_list.kind.name == "hashes"
+    lines_a_look = leak_list.lines if is_hashed else LINES_A_LOOK
+    texts = leak_list.values() if is_hashed else column.values(leak_list)
+    values = (bytes.fromhex(text) if is_hashed else text.encode() for text in texts)
+    query = _hashes_query(column) if is_hashed else _tokens_query(connection, column)
+    settings = [
+        statements.LIMIT_LOCK_WAIT,
+        statements.WITHOUT_A_LIMIT,
+        statements.USE_NO_INDEX,
+        list_sql.ROOM_TO_JOIN,
+    ]
+    create = list_sql.create("bytea" if is_hashed else "text")
+    valid = [0] * (1 + len(column.derived))
+    for _ in range(0, leak_list.lines, lines_a_look):
+        bound = {"lock_timeout_ms": LOCK_TIMEOUT_MS}
+        with connection.transaction(*settings, create, values=bound):
+            connection.copy(list_sql.COPY, CopyStream(islice(values, lines_a_look)))
+            connection.change(list_sql.ANALYZE)
+            counts = connection.row(query) or ()
+            valid = [total + int(count) for total, count in zip(valid, counts, strict=True)]
+    names = (each.column for each in column.derived)
+    return Verified(leak_list.lines, valid[0], tuple(zip(names, valid[1:], strict=True)))
+
+
+def _tokens_query(connection: Connection, column: TokenColumn) -> statements.Statement:
+    with connection.cursor() as cursor:
+        token_type = column_type(cursor, column.table, column.column)
+    if token_type is None:
+        where = f"{column.table}.{column.column}"
+        raise NotReadyError((f"There is no column {where} yet. Run: python manage.py migrate",))
+    derived = [(each.column, each.expression) for each in column.derived]
+    return list_sql.counts(
+        list_sql.count_valid(column.table, column.column, token_type),
+        *(
+            list_sql.count_valid_derived(column.table, column.column, token_type, name, expression)
+            for name, expression in derived
+        ),
+    )
+
+
+def _hashes_query(column: TokenColumn) -> statements.Statement:
+    return list_sql.counts(
+        list_sql.count_valid_hashes(column.table, column.column),
+        *(
+            list_sql.count_out_of_step(column.table, column.column, each.column, each.expression)
+            for each in column.derived
+        ),
+    )
+
+
+def verify_list(
+    columns: Sequence[TokenColumn], asked: ListOptions, say: Callable[[str], None]
+) -> bool:
+    """Say for each column how many listed tokens still open something.
+
+    Return True when none does.
+
+    Raises ListError; otherwise as ``verify``.
+    """
+    none_valid = True
+    _refuse_hashed(columns, asked)
+    with opened_tokens(columns, asked) as leak_list:
+        for column in columns:
+            with reading(column.database) as connection:
+                verified = verify(connection, column, leak_list)
+            for sentence in verified_as_sentences(column, leak_list, verified):
+                say(sentence)
+            none_valid = none_valid and verified.none_valid
+    return none_valid
+
+
+def _refuse_hashed(columns: Sequence[TokenColumn], asked: ListOptions) -> None:
+    """Raises ListError for a column where no token can be found, so that none proves nothing."""
+    hashed = next((column for column in columns if column.holds_hashes), None)
+    if hashed is not None and asked.of != "tokens":
+        raise ListError(
+            f"{hashed.label} holds hashes, so that no listed token is found there. Nothing was "
+            f"done. Try the tokens with --through. If {asked.file} lists the values as they are "
+            "stored, say --list-of tokens"
+        )
+
+
+def verified_as_sentences(
+    column: TokenColumn, leak_list: LeakList, verified: Verified
+) -> list[str]:
+    """Say how many listed tokens still open something, in each column."""
+    sentences = [_of_the_token(column, leak_list, verified)]
+    is_hashed = leak_list.kind.name == "hashes"
+    for name, number in verified.derived:
+        where = f"{column.label}: the derived column {name}"
+        if not number:
+            sentences.append(f"{where} holds nothing of a listed token.")
+        elif is_hashed:
+            rows = wording.things(number, "row")
+            sentences.append(f"{where} does not follow from the token in {rows}.")
+        else:
+            tokens = wording.things(number, "listed token")
+            sentences.append(f"{where} still holds the value of {tokens}.")
+    return sentences
+
+
+def _of_the_token(column: TokenColumn, leak_list: LeakList, verified: Verified) -> str:
+    one, several = "token", "tokens"
+    if leak_list.kind.name != "tokens":
+        one, several = "SHA-256 of a token", "SHA-256 of tokens"
+    of_what = wording.things(verified.lines, one, several)
+    listed = f"{column.label}: {leak_list.name} lists {of_what}"
+    if not verified.valid_lines:
+        return f"{listed}; none of them opens anything."
+    verb = "opens" if verified.valid_lines == 1 else "open"
+    return f"{listed}; {verified.valid_lines:,} of them still {verb} something."
