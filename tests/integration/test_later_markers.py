@@ -17,7 +17,7 @@ from token_rotation.distributed.operator import Operator
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import ClockBehindError
 from token_rotation.events import BatchDone, Event, Waiting
-from token_rotation.inspection.counting import PendingCount, count_outside, count_pending
+from token_rotation.inspection.counting import PendingCount, count_pending
 from token_rotation.options import RotationOptions, SelectionOptions
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.formats import as_text
@@ -153,7 +153,7 @@ def test_a_run_that_ends_early_counts_the_rows_that_have_reached_their_time(
     )
     result = rotation(target=narrowed, later=later, limit_rows=20).run()
     assert result.outcome is Outcome.LIMIT_REACHED
-    after = look_after(narrowed, result, later=later)
+    after = look_after(narrowed, result, later=later, verdict_at_most_seconds=60, observe=print)
     assert after.pending == PendingCount(ROWS - 20, is_estimate=False)
     assert not after.complete
 
@@ -380,7 +380,7 @@ def test_a_filter_leaves_rows_outside_of_it_alone(tickets: Any, target: Target) 
     assert complete, said
     assert column(tickets, "SELECT ticket_id FROM token_change ORDER BY 1") == list(range(1, 11))
     with reading(target.database) as connection:
-        assert count_outside(connection, narrowed).rows == 30
+        assert count_pending(connection, typed(target, "now")).rows == 30
 
 
 def test_before_workers_get_their_ranges_rows_that_are_ahead_are_rotated_here(

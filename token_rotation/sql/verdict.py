@@ -28,6 +28,8 @@ IDENTITY = sql.SQL(
 )
 """System identifier and timeline of the cluster."""
 
+READ_AT = sql.SQL("%(read_at)s")
+
 SNAPSHOT = sql.SQL(
     "SELECT pg_current_snapshot()::text, clock_timestamp(), pg_is_in_recovery(), "
     "current_setting('transaction_read_only') = 'on', current_database()::text, "
@@ -85,8 +87,8 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
         "CASE WHEN max({marker}) {finite} THEN max({marker}) END "
         "FROM {table} WHERE ctid >= %(first)s::tid{end} GROUP BY tableoid"
     ).format(
-        everywhere=still_pending(whole, EVERY_KEY, with_later=True),
-        pending=still_pending(target, EVERY_KEY, with_later=True),
+        everywhere=still_pending(whole, EVERY_KEY, later_than=READ_AT),
+        pending=still_pending(target, EVERY_KEY, later_than=READ_AT),
         absent=sql.SQL(absent).format(token=sql.Identifier(target.token_column)),
         finite=sql.SQL("BETWEEN '0001-01-02' AND '9999-12-30'"),  # what Python can hold
         marker=sql.Identifier(target.marker_column),
@@ -98,14 +100,14 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
 def count_in_key_order(target: Target) -> sql.Composed:
     """Count the pending rows of each relation as a rotation finds them: by an index.
 
-    The rotation reads in key order, so this does.
+    The rotation reads in key order, so this does. Takes ``read_at`` as ``count_in_pages`` does.
     """
     return sql.SQL(
         "SELECT tableoid::bigint, count(*) FROM (SELECT tableoid FROM {table} WHERE {pending} "
         "ORDER BY {key}) AS found GROUP BY tableoid"
     ).format(
         table=sql.Identifier(target.table),
-        pending=pending(target, EVERY_KEY),
+        pending=pending(target, EVERY_KEY, later_than=READ_AT),
         key=sql.Identifier(target.key_column),
     )
 
