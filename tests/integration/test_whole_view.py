@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from token_rotation.reporting.verify import verify
 
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
@@ -23,6 +22,8 @@ from token_rotation.retired.kept import is_retired
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.targets.resolve import TOKENS, list_kinds
+from token_rotation.verification.token_column import column_of
+from token_rotation.verification.valid_tokens import verify
 
 pytestmark = pytest.mark.server_versions
 
@@ -97,7 +98,7 @@ def verified(target: Target) -> Any:
     text = b"aaaaaaaa-0000-4000-8000-000000000000"
     leak_list = LeakList(io.BytesIO(text), "leaked.txt", list_kinds(target, TOKENS), TOKENS)
     with reading(target.database) as connection:
-        return verify(connection, target, leak_list)
+        return verify(connection, column_of(target), leak_list)
 
 
 def read(target: Target) -> Any:
