@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from token_rotation.reporting.verify import verify
 
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
@@ -180,7 +179,7 @@ def test_a_part_on_another_server_is_refused(tickets: Any, target: Target) -> No
         "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER far FOREIGN DATA WRAPPER elsewhere;"
         "CREATE FOREIGN TABLE far_tickets () INHERITS (tickets_ticket) SERVER far"
     )
-    assert found(target) == ["E034"]
+    assert "E034" in found(target)
     verdict = read(target)
     assert verdict.because == (
         "public.far_tickets is a foreign table, whose rows another server has"

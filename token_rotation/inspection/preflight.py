@@ -84,8 +84,8 @@ class GuardState:
 def inspect(connection: Connection, target: Target, *, compares_rows: bool = True) -> GuardState:
     """Inspect columns, triggers, rules, indexes and three trial tokens.
 
-    Also compares some rows' other columns with their tokens, unless told not to: a look every few
-    seconds need not. Driver errors pass through.
+    Also compares some rows' other columns with their tokens and looks for rows without one, unless
+    told not to: a look every few seconds need not. Driver errors pass through.
     """
     missing = _missing_columns(connection, target)
     if missing is not None:
@@ -94,12 +94,15 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     guards = guard_on(tree, target, Comparison(connection, target))
     suspects = find_suspects(tree, target)
     rules, also = rule_problems(connection, tree)
-    overruling = (*suspect_problems(suspects, target), *rules, *foreign_tables(tree))
+    foreign, unseen = tuple(foreign_tables(tree)), tuple(view_problems(connection, target))
+    overruling = (*suspect_problems(suspects, target), *rules, *foreign)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
     outdated = tuple(outdated_triggers(guards))
-    derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
-    absent, unknown = absent_problems(connection, target)
+    # PostgreSQL would refuse a look at the rows, or show those of another table.
+    looks = compares_rows and not (foreign or unseen)
+    derived, doubtful = derived_problems(connection, target) if looks else ([], [])
+    absent, unknown = absent_problems(connection, target) if looks else ([], [])
     time_zone = time_zone_problem()
     return GuardState(
         trigger_states(guards),
@@ -112,7 +115,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *absent,
             *([] if time_zone is None else [time_zone]),
             *token_problems(connection, target),
-            *view_problems(connection, target),
+            *unseen,
             *derived,
             *without_derived(target, outdated),
         ),

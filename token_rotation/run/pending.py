@@ -41,20 +41,19 @@ def look(
     Raises NotReadyError, before anything is written, when guard, columns or indexes are not as they
     must be. Raises other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
     """
-    with reading_until(target.database, stop) as connection:
-        guard = ensure_ready(connection, target)
+    with looking(target, stop) as (connection, guard):
         return replace(count_rows(connection, target, leak_list), to_try=guard.to_try)
 
 
 @contextmanager
-def looking(target: Target, stop: StopSignal | None) -> Iterator[Connection]:
-    """Open a connection to look at a table that is ready for rotation.
+def looking(target: Target, stop: StopSignal | None) -> Iterator[tuple[Connection, GuardState]]:
+    """Open a connection to look at a table that is ready for rotation, with its guard's state.
 
     Raises as ``look``.
     """
     with reading_until(target.database, stop) as connection:
-        ensure_ready(connection, target)
-        yield connection
+        guard = ensure_ready(connection, target)
+        yield connection, guard
 
 
 def ensure_ready(connection: Connection, target: Target) -> GuardState:

@@ -13,7 +13,7 @@ from psycopg2 import sql
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import EVERY_ROW, Selection
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import later, still_pending
+from token_rotation.sql.pending import later, pending, still_pending
 
 READ_PLAINLY = sql.SQL(
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_tidscan = on; SET LOCAL jit = off; "
@@ -28,7 +28,7 @@ IDENTITY = sql.SQL(
 )
 """System identifier and timeline of the cluster."""
 
-READ_AT = "%(read_at)s"
+READ_AT = sql.SQL("%(read_at)s")
 
 SNAPSHOT = sql.SQL(
     "SELECT pg_current_snapshot()::text, clock_timestamp(), pg_is_in_recovery(), "
@@ -87,8 +87,8 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
         "CASE WHEN max({marker}) {finite} THEN max({marker}) END "
         "FROM {table} WHERE ctid >= %(first)s::tid{end} GROUP BY tableoid"
     ).format(
-        everywhere=_pending_then(whole),
-        pending=_pending_then(target),
+        everywhere=still_pending(whole, EVERY_KEY, later_than=READ_AT),
+        pending=still_pending(target, EVERY_KEY, later_than=READ_AT),
         later=later(replace(target, selection=EVERY_ROW), than=READ_AT),
         absent=sql.SQL(absent).format(token=sql.Identifier(target.token_column)),
         finite=sql.SQL("BETWEEN '0001-01-02' AND '9999-12-30'"),  # what Python can hold
@@ -109,17 +109,9 @@ def count_in_key_order(target: Target) -> sql.Composed:
         "ORDER BY {key}) AS found GROUP BY tableoid"
     ).format(
         table=sql.Identifier(target.table),
-        pending=_pending_then(target),
+        pending=pending(target, EVERY_KEY, later_than=READ_AT),
         key=sql.Identifier(target.key_column),
     )
-
-
-def _pending_then(target: Target) -> sql.Composed:
-    """What was pending when the snapshot was taken, by the server's clock at that moment."""
-    found = still_pending(target, EVERY_KEY)
-    if target.selection.issued_before is None:
-        return found
-    return sql.SQL("({found} OR {later})").format(found=found, later=later(target, than=READ_AT))
 
 
 def explain(query: sql.Composable) -> sql.Composed:

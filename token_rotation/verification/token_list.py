@@ -12,7 +12,7 @@ from token_rotation.selection.list_kinds import Kind, read_sha256
 from token_rotation.targets.resolve import HASHES, TOKENS
 from token_rotation.verification.token_column import TokenColumn
 
-_KEY_HEADERS = frozenset({"id", "key", "pk"})
+KEY_HEADERS = frozenset({"id", "key", "pk"})
 
 
 @contextmanager
@@ -23,9 +23,7 @@ def opened_tokens(columns: Sequence[TokenColumn], asked: ListOptions) -> Iterato
     ListError.
     """
     kinds = kinds_of(columns)
-    known = _KEY_HEADERS.union(
-        *(column.all_headers | column.key_headers for column in columns),
-    )
+    known = KEY_HEADERS.union(*(column.all_headers | column.key_headers for column in columns))
     others = known.difference(*(kind.headers for kind in kinds))
     with closing(open_list(asked.file, kinds, asked.of, others)) as leak_list:
         yield leak_list
@@ -34,7 +32,7 @@ def opened_tokens(columns: Sequence[TokenColumn], asked: ListOptions) -> Iterato
 def kinds_of(columns: Sequence[TokenColumn]) -> list[Kind]:
     """Return the kinds of list that these columns can be looked up by."""
     names = frozenset[str]().union(*(column.headers for column in columns))
-    keys = _KEY_HEADERS.union(*(column.key_headers for column in columns)) - names
+    keys = KEY_HEADERS.union(*(column.key_headers for column in columns)) - names
     return [
         Kind(TOKENS, (names | {"token", "tokens"}) - keys, lambda text: _checked(columns, text)),
         Kind(HASHES, frozenset({"sha256", "hash"}) - names, read_sha256),
