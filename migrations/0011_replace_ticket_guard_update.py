@@ -1,4 +1,4 @@
-"""Wishes are rotations, refusals are told, and a marker in the future proves nothing."""
+"""Wishes are rotations, refusals are told, and a marker of another time proves nothing."""
 
 from django.db import migrations
 from pgtrigger.compiler import Trigger
@@ -20,21 +20,21 @@ class Migration(migrations.Migration):
                         ' NEW."token_rotated_at" IS NOT NULL AND NEW."token_rotated_at" IS'
                         ' DISTINCT FROM OLD."token_rotated_at") OR ((NEW."token" IS DISTINCT'
                         ' FROM OLD."token") AND NOT (NEW."token" IS NOT NULL AND'
-                        ' coalesce(NEW."token_rotated_at" <= clock_timestamp() AND'
-                        ' NEW."token_rotated_at" > coalesce(OLD."token_rotated_at",'
+                        ' coalesce(NEW."token_rotated_at" BETWEEN now() AND clock_timestamp()'
+                        ' AND NEW."token_rotated_at" > coalesce(OLD."token_rotated_at",'
                         " '-infinity'), false) AND"
                         " coalesce(current_setting('token_rotation.wish', true), '') = '')))"
                     ),
                     func=(
                         'IF NOT (NEW."token" IS DISTINCT FROM OLD."token") THEN IF'
                         ' NEW."token_rotated_at" IS NOT NULL AND NEW."token_rotated_at" IS'
-                        ' DISTINCT FROM OLD."token_rotated_at" THEN NEW."token_rotated_at"'
-                        ' := OLD."token_rotated_at"; RAISE WARNING USING MESSAGE ='
-                        " TG_TABLE_NAME || ': the marker was kept: it moves only with the"
-                        ' token\'; END IF; ELSIF NEW."token" IS NULL THEN'
-                        ' NEW."token_rotated_at" := greatest(clock_timestamp(), CASE WHEN'
-                        ' OLD."token_rotated_at" <= clock_timestamp() THEN'
-                        " OLD.\"token_rotated_at\" + interval '1 microsecond' END); ELSIF"
+                        ' DISTINCT FROM OLD."token_rotated_at" THEN NEW."token_rotated_at" :='
+                        ' OLD."token_rotated_at"; RAISE WARNING USING MESSAGE = TG_TABLE_NAME'
+                        " || ': the marker was kept: it moves only with the token'; END IF;"
+                        ' ELSIF NEW."token" IS NULL THEN NEW."token_rotated_at" :='
+                        ' greatest(clock_timestamp(), CASE WHEN OLD."token_rotated_at" <='
+                        ' clock_timestamp() THEN OLD."token_rotated_at" + interval \'1'
+                        " microsecond' END); ELSIF"
                         " strpos(coalesce(current_setting('token_rotation.wish', true), ''),"
                         " encode(sha256(convert_to(NEW.\"id\"::text || ' ' ||"
                         " NEW.\"token\"::text, 'UTF8')), 'hex')) > 0 THEN PERFORM"
@@ -45,18 +45,18 @@ class Migration(migrations.Migration):
                         ' gen_random_uuid(); NEW."token_rotated_at" :='
                         ' greatest(clock_timestamp(), CASE WHEN OLD."token_rotated_at" <='
                         ' clock_timestamp() THEN OLD."token_rotated_at" + interval \'1'
-                        ' microsecond\' END); ELSIF coalesce(NEW."token_rotated_at" <='
-                        ' clock_timestamp() AND NEW."token_rotated_at" >'
+                        ' microsecond\' END); ELSIF coalesce(NEW."token_rotated_at" BETWEEN'
+                        ' now() AND clock_timestamp() AND NEW."token_rotated_at" >'
                         " coalesce(OLD.\"token_rotated_at\", '-infinity'), false) THEN NULL;"
-                        ' ELSIF OLD."token_rotated_at" IS NULL THEN NEW."token_rotated_at"'
-                        " := NULL; RAISE WARNING USING MESSAGE = TG_TABLE_NAME || ': the row"
-                        " stays pending: the rotation will replace the token that was sent';"
-                        ' ELSE NEW."token" := OLD."token"; NEW."token_rotated_at" :='
-                        ' OLD."token_rotated_at"; RAISE WARNING USING MESSAGE ='
-                        " TG_TABLE_NAME || ': token and marker were kept: this write is"
-                        " neither a rotation nor a wish'; END IF; RETURN NEW;"
+                        ' ELSIF OLD."token_rotated_at" IS NULL THEN NEW."token_rotated_at" :='
+                        " NULL; RAISE WARNING USING MESSAGE = TG_TABLE_NAME || ': the row stays"
+                        " pending: the rotation will replace the token that was sent'; ELSE"
+                        ' NEW."token" := OLD."token"; NEW."token_rotated_at" :='
+                        ' OLD."token_rotated_at"; RAISE WARNING USING MESSAGE = TG_TABLE_NAME'
+                        " || ': token and marker were kept: this write is neither a rotation"
+                        " nor a wish'; END IF; RETURN NEW;"
                     ),
-                    hash="37b181f1c41438ae30e7037b7ef297570ea8f521",
+                    hash="7f02bee17f18d8d4479e16b333de241226b74815",
                     operation="UPDATE",
                     pgid="pgtrigger_guard_update_8c864",
                     table="tickets_ticket",

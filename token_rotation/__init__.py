@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from token_rotation._public import public_names
 
 if TYPE_CHECKING:
-    from token_rotation.declare.model import PendingIndex, RotatedAtField, token_default
+    from token_rotation.declare.model import RotatedAtField, token_default
+    from token_rotation.declare.pending_index import PendingIndex
     from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
     from token_rotation.retired.kept import is_retired, keeps_retired, recognise
     from token_rotation.signals import retired_token_used, tokens_rotated
@@ -54,7 +55,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
         __name__,
         {
             "Column": "token_rotation.triggers.names",
-            "PendingIndex": "token_rotation.declare.model",
+            "PendingIndex": "token_rotation.declare.pending_index",
             "RotatedAtField": "token_rotation.declare.model",
             "TokenFormat": "token_rotation.tokens.formats",
             "characters": "token_rotation.tokens.formats",

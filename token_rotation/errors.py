@@ -44,6 +44,14 @@ class TokenSourceError(RotationError):
     """The function for tokens is missing, or made something else."""
 
 
+class ClockBehindError(RotationError):
+    """The database's clock lies too far behind the cut-off."""
+
+
+class NoTokenError(RotationError):
+    """The row has no token, and a rotation gives it none."""
+
+
 class UnyieldingRowsError(RotationError):
     """Rows stay pending although an UPDATE reports them as changed."""
 

@@ -76,7 +76,7 @@ class Verifying:
         return 100.0 * self.done_pages / max(1, self.total_pages)
 
     def __str__(self) -> str:
-        return f"reading the table to verify it: {self.percent:.0f} %"
+        return f"reading the table to verify it, which holds VACUUM back: {self.percent:.0f} %"
 
 
 Event = BatchDone | Waiting | Retrying | Remark | RangesSeen | Verifying

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     scratch = make_server_directory()
     found = measure(
-        scratch, tmp_path_factory.mktemp("output"), "--http", "--report", "--rows", "200000"
+        scratch, tmp_path_factory.mktemp("output"), "--http", "--report", "--rows", "80000"
     )
     assert found["leftovers"] == []
     scratch.rmdir()

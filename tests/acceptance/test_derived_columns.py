@@ -108,6 +108,13 @@ def test_without_a_declaration_of_the_checksum_nothing_is_rotated(
     assert "token_rotation.E046" in said
     assert "token_checksum may derive from token" in said
     assert "resource may derive from token" in said
+
+    wrong = 'derived={"token_checksum": None, "resource": None}'
+    oauth.models(ACCESS_TOKENS.replace("DERIVED", wrong))
+    said = oauth.run_each(
+        "makemigrations shop", "migrate --verbosity 0", "rotate_tokens", fails_with=1
+    )
+    assert "token_checksum holds the sha256 of the token in hexadecimal in 200 of 200" in said
     assert answers(oauth, OAUTH) == ["leaked 200", "stored 200"]
 
 

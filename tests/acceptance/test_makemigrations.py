@@ -452,7 +452,6 @@ def test_a_declaration_that_would_not_hold_is_refused_before_anything_is_written
         ("ProxyOfIt", "E017"),
         ("ReferredTo", "E017"),
         ("TooLong", "E018"),
-        ("TooLong", "W011"),
     ):
         assert f"shop.{model}: (token_rotation.{code})" in said
     assert project.written() == {}

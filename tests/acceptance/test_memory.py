@@ -10,7 +10,7 @@ from tests.support.leaked import leak, pending
 from tests.support.manage import PROJECT
 
 MEGABYTE_KILOBYTES = 1024
-SMALL_ROWS, LARGE_ROWS = 20_000, 200_000  # the first has batches of full size already
+SMALL_ROWS, LARGE_ROWS = 13_000, 130_000  # the first has batches of full size already
 
 
 # Linux counts what a process was before exec towards its peak, so it is started by a small one.

@@ -232,6 +232,7 @@ def test_the_evidence_says_what_was_done_and_is_so_and_holds_no_token(
     zero = entry["pending"]["everywhere"]
     assert zero["answer"] == value(tickets, zero["query"]) == 0
     assert entry["guard"]["holds"] is True
+    assert entry["tables_looked_at"]["tables"] == ["public.tickets_ticket"]
     assert value(tickets, "SELECT pg_current_wal_lsn() >= %s::pg_lsn - 8192", entry["wal_position"])
     with tickets.cursor() as cursor:
         cursor.execute("SELECT token::text FROM tickets_ticket")

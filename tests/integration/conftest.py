@@ -20,6 +20,7 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 from token_rotation.targets.discovery import find_targets
+from token_rotation.targets.later_rows import LaterRows
 
 ALIAS = "rotated"
 
@@ -103,7 +104,7 @@ def slow_at(tickets: Any, limit_connections: Callable[[int], None]) -> Callable[
 
 @pytest.fixture
 def rotation(target: Target) -> RotationFactory:
-    """rotation(observe, stop, target, bounds, leak_list, **options) makes an engine.
+    """rotation(observe, stop, target, bounds, leak_list, later, **options) makes an engine.
 
     It gives no way to traffic unless it is asked to: a test's own statements are traffic, too.
     """
@@ -114,6 +115,7 @@ def rotation(target: Target) -> RotationFactory:
         target: Target = target,
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
+        later: LaterRows | None = None,
         **options: Any,
     ) -> Rotation:
         return Rotation(
@@ -124,6 +126,7 @@ def rotation(target: Target) -> RotationFactory:
             clock=time.monotonic,
             bounds=bounds,
             leak_list=leak_list,
+            later=later,
         )
 
     return make

@@ -115,10 +115,21 @@ def test_a_declared_column_is_compared_with_its_sql(
 def test_a_column_that_is_declared_to_be_unrelated_is_a_warning_if_it_is_not(
     execute: Callable[[str], None], target: Target
 ) -> None:
-    execute(f"ALTER TABLE tickets_ticket ADD more text; UPDATE tickets_ticket SET more = {STORED}")
+    execute(
+        "ALTER TABLE tickets_ticket ADD more text;"
+        "UPDATE tickets_ticket SET more = left(token::text, 8)"
+    )
     problems, (warning,) = found(target, unrelated=("more",))
     assert not problems
     assert warning.code == "token_rotation.W046"
+
+
+def test_a_digest_is_refused_although_it_is_declared_to_be_unrelated(
+    execute: Callable[[str], None], target: Target
+) -> None:
+    execute(f"ALTER TABLE tickets_ticket ADD more text; UPDATE tickets_ticket SET more = {STORED}")
+    (problem,), _ = found(target, unrelated=("more",))
+    assert problem.code == "token_rotation.E050"
 
 
 def test_password_hashes_are_refused_unless_they_are_revoked(

@@ -45,9 +45,7 @@ def may_pass(marker: datetime | None, token: UUID, new_marker: datetime | None) 
     """What the guard promises, in the words of its docstring."""
     if token == OLD:  # a claim of a rotation needs a new token; to ask for one is free
         return new_marker in (marker, None)
-    if marker is None:
-        return True
-    return new_marker is not None and new_marker > marker
+    return marker is None and new_marker is None
 
 
 @pytest.mark.parametrize(
@@ -66,8 +64,24 @@ def test_an_update_rotates_forwards_or_asks_for_a_rotation_and_changes_nothing_e
         key,
     )
     kept = (token, new_marker) if may_pass(marker, token, new_marker) else (OLD, marker)
+    if marker is None and token == NEW:
+        kept = (NEW, None)  # the row stays pending
     row = Ticket.objects.values_list("subject", "token", "token_rotated_at").get(pk=key)
     assert row == ("as written", *kept)
+
+
+@pytest.mark.parametrize("marker", [None, THEN])
+def test_an_update_rotates_by_a_time_of_its_own_transaction(marker: datetime | None) -> None:
+    key = stored_as(OLD, marker)
+    execute(
+        "UPDATE tickets_ticket SET token = %s, token_rotated_at = clock_timestamp() WHERE id = %s",
+        NEW,
+        key,
+    )
+    token, new_marker = Ticket.objects.values_list("token", "token_rotated_at").get(pk=key)
+    assert token == NEW
+    assert new_marker is not None
+    assert new_marker >= now()
 
 
 @pytest.mark.parametrize("marker", [None, EARLIER, LATER])

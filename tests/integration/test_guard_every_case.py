@@ -65,7 +65,8 @@ STORED = {
 WRITTEN = {
     Written.NULL: None,
     Written.EARLIER: "2025-05-01 00:00:00+00",
-    Written.LATER: "2025-07-01 00:00:00+00",
+    Written.BEFORE: "2025-07-01 00:00:00+00",
+    Written.LATER: "now",  # when the transaction began
     Written.FUTURE: "2125-07-01 00:00:00+00",
     Written.INFINITE: "infinity",
 }
@@ -259,6 +260,8 @@ def play(guarded: Guarded, case: Case, key: int, *, minus_infinity: bool) -> Ite
     )
     expected = moved_verdict_of(case) if guarded.layout.moves else verdict_of(case)
     found = guarded.stored(key)
+    if case.written is Written.LATER and found[3]:
+        written = found[2]
     yield from compare(case, expected, (before, marker), (sent, written), found, said)
     kept = before and found[1] != before and not guarded.is_retired(before)
     if kept:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 OLD_TOKEN, NEW_TOKEN = UUID(int=1), UUID(int=2)
 EARLIER, THEN, LATER = (datetime(year, 1, 1, tzinfo=UTC) for year in (2023, 2024, 2025))
+NOW = datetime(9000, 1, 1, tzinfo=UTC)  # stands for the server's clock
 
 # stored marker, written token, written marker, whether the write passes
 TRUTH_TABLE = {
@@ -29,13 +30,19 @@ TRUTH_TABLE = {
     "the marker is set without a new token": (None, OLD_TOKEN, THEN, False),
     "the marker is moved later without a new token": (THEN, OLD_TOKEN, LATER, False),
     "the marker is moved earlier without a new token": (THEN, OLD_TOKEN, EARLIER, False),
-    "a pending row is rotated": (None, NEW_TOKEN, THEN, True),
-    "a rotated row is rotated again": (THEN, NEW_TOKEN, LATER, True),
+    "a pending row is rotated": (None, NEW_TOKEN, NOW, True),
+    "a rotated row is rotated again": (THEN, NEW_TOKEN, NOW, True),
+    "a rotated row would get a token of before": (THEN, NEW_TOKEN, LATER, False),
     "a pending row gets a token and stays pending": (None, NEW_TOKEN, None, True),
     "a rotated row would get an unmarked token": (THEN, NEW_TOKEN, None, False),
     "a rotated row would get a token of the same time": (THEN, NEW_TOKEN, THEN, False),
     "a rotated row would get an earlier token": (THEN, NEW_TOKEN, EARLIER, False),
 }
+
+SET_BOTH = (
+    "token = %(token)s, token_rotated_at = CASE WHEN %(marker)s = %(now)s"
+    " THEN clock_timestamp() ELSE %(marker)s END"
+)
 
 
 def store(token: UUID = OLD_TOKEN, marker: datetime | None = None) -> Ticket:
@@ -80,13 +87,17 @@ def test_an_update_changes_token_and_marker_only_as_the_truth_table_says(
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE tickets_ticket SET subject = 'as written', token = %s, token_rotated_at = %s"
-            " WHERE id = %s",
-            [new_token, new_marker, ticket.pk],
+            f"UPDATE tickets_ticket SET subject = 'as written', {SET_BOTH} WHERE id = %(key)s",
+            {"token": new_token, "marker": new_marker, "now": NOW, "key": ticket.pk},
         )
 
-    kept = (new_token, new_marker) if passes else (OLD_TOKEN, marker)
-    assert stored(ticket) == ("as written", *kept)
+    subject, token, stored_marker = stored(ticket)
+    assert (subject, token) == ("as written", new_token if passes else OLD_TOKEN)
+    if passes and new_marker is NOW:
+        assert stored_marker is not None
+        assert LATER < stored_marker < NOW
+    else:
+        assert stored_marker == (new_marker if passes else marker)
 
 
 def write_by_save(ticket: Any, values: dict[str, Any]) -> None:
@@ -198,8 +209,8 @@ def test_an_update_that_passes_calls_no_function(
     with connection.cursor() as cursor:
         cursor.execute(
             "EXPLAIN (ANALYZE, FORMAT JSON)"
-            " UPDATE tickets_ticket SET token = %s, token_rotated_at = %s WHERE id = %s",
-            [new_token, new_marker, ticket.pk],
+            f" UPDATE tickets_ticket SET {SET_BOTH} WHERE id = %(key)s",
+            {"token": new_token, "marker": new_marker, "now": NOW, "key": ticket.pk},
         )
         (plan,) = cursor.fetchone()
 
@@ -295,6 +306,18 @@ def test_an_upsert_with_the_leaked_token_spelled_out_does_not_bring_it_back() ->
         )
 
     assert stored(leaked) == ("as written", *rotated)
+
+
+def test_a_save_from_before_a_row_was_asked_to_rotate_once_more_brings_no_token_back() -> None:
+    leaked = store(uuid4())
+    rotate(leaked)
+    stale = Ticket.objects.get(pk=leaked.pk)  # its token leaks, too
+    rotate(stale)
+    Ticket.objects.filter(pk=leaked.pk).update(token_rotated_at=None)
+
+    stale_save(stale)
+
+    assert stored(leaked)[2] is None, "the leaked token would count as rotated"
 
 
 def test_a_pending_row_written_by_a_stale_save_stays_pending() -> None:

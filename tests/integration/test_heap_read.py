@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.leaked import leak, value
+from tests.support.waiting import until
 from token_rotation.inspection import heap_read
 from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.verdict import Unread, Verdict
@@ -179,6 +181,23 @@ def test_a_table_that_is_rewritten_during_the_read_waits_for_it(
 
     assert verdict_on(target, on_pages=rewrite).pending == 10
     assert refused
+
+
+def test_a_table_that_is_being_rewritten_is_read_as_it_is_afterwards(
+    tickets: Any, target: Target, other: Any
+) -> None:
+    """A snapshot from before the rewrite would find no row in it."""
+    leak(tickets, 10)
+    other.cursor().execute("ALTER TABLE tickets_ticket ALTER COLUMN subject TYPE varchar(190)")
+    waiting = (
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'tickets_ticket'::regclass"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(verdict_on, target)
+        until(lambda: value(tickets, waiting) > 0)
+        other.commit()
+        verdict = reader.result()
+    assert (verdict.rows, verdict.pending) == (10, 10)
 
 
 def test_rows_outside_of_a_selection_are_counted_apart(tickets: Any, target: Target) -> None:

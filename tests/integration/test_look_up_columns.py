@@ -93,6 +93,16 @@ def test_a_declaration_without_derived_columns_has_none(target: Target) -> None:
     assert derived_of(target) == ()
 
 
+def test_where_hashes_are_stored_no_token_is_looked_for_without_a_word(
+    target: Target, leaked: Path
+) -> None:
+    column, said = replace(column_of(target), holds_hashes=True), list[str]()
+    with pytest.raises(ListError, match=r"holds hashes, .* --through"):
+        verify_list([column], ListOptions(str(leaked)), said.append)
+    assert said == []
+    assert not verify_list([column], ListOptions(str(leaked), "tokens"), said.append)
+
+
 @pytest.mark.parametrize(
     ("name", "column", "label"),
     [
@@ -153,12 +163,35 @@ def test_rows_that_row_security_hides_are_a_refusal(
         "ALTER TABLE tickets_ticket ENABLE ROW LEVEL SECURITY;"
         "CREATE POLICY part ON tickets_ticket USING (id > 15)",
     )
-    with pytest.raises(StatementError, match="row-level security policy"):
+    with pytest.raises(
+        StatementError,
+        match=r"Row security hides rows of tickets_ticket from the role .*policy part",
+    ):
         verified(column_of(target), leaked)
     digest = hashlib.sha256(b"x").hexdigest()
     leaked.write_text(f"{digest}\n")
-    with pytest.raises(StatementError, match="row-level security policy"):
+    with pytest.raises(
+        StatementError,
+        match=r"Row security hides rows of tickets_ticket from the role .*policy part",
+    ):
         verified(column_of(target), leaked)
+
+
+def test_a_token_that_an_index_lacks_is_found(tickets: Any, target: Target, leaked: Path) -> None:
+    of_table = "WHERE indrelid = 'tickets_ticket'::regclass"
+    for statement in (
+        "CREATE TABLE kept AS SELECT * FROM tickets_ticket",
+        "DELETE FROM tickets_ticket",
+        "ALTER TABLE tickets_ticket DISABLE TRIGGER USER",
+        f"UPDATE pg_index SET indisready = false {of_table}",
+        "INSERT INTO tickets_ticket SELECT * FROM kept",
+        f"UPDATE pg_index SET indisready = true {of_table}",
+        "SET enable_seqscan = off",
+    ):
+        run(tickets, statement)
+    by_index = "SELECT count(*) FROM tickets_ticket WHERE token = (SELECT token FROM kept LIMIT 1)"
+    assert value(tickets, by_index) == 0
+    assert verified(column_of(target), leaked).valid_lines == 20
 
 
 def test_hashes_cannot_be_searched_for(target: Target, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import Count
+from django.utils import timezone
 
 from tests.support.racing import at_once
 from tests.support.waiting import until
@@ -92,16 +93,35 @@ def test_a_row_that_is_not_pending_is_rotated_again_and_its_marker_moves_on() ->
 def test_a_marker_from_the_future_of_a_clock_that_went_back_does_not_keep_the_token() -> None:
     (ticket,) = leaked()
     with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
         cursor.execute(
             "UPDATE tickets_ticket SET token = gen_random_uuid(),"
             " token_rotated_at = clock_timestamp() + interval '1 day' RETURNING token_rotated_at"
         )
         (marker,) = cursor.fetchone()
+        cursor.execute("ALTER TABLE tickets_ticket ENABLE TRIGGER USER")
     ticket.refresh_from_db()
     before = ticket.token
     ticket.rotate_token()
     assert ticket.token != before
-    assert ticket.token_rotated_at > marker
+    assert ticket.token_rotated_at < marker
+
+
+@pytest.mark.usefixtures("_source")
+@pytest.mark.parametrize("marker", ["infinity", "-infinity", "0044-03-15 12:00+00 BC"])
+def test_a_marker_that_no_clock_makes_does_not_keep_the_token(marker: str) -> None:
+    before = {ticket.pk: ticket.token for ticket in leaked(3)}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE tickets_ticket DISABLE TRIGGER USER;"
+            "UPDATE tickets_ticket SET token_rotated_at = %s;"
+            "ALTER TABLE tickets_ticket ENABLE TRIGGER USER",
+            [marker],
+        )
+    assert Ticket.objects.all().rotate_tokens() == 3
+    for ticket in Ticket.objects.all():
+        assert ticket.token != before[ticket.pk]
+        assert ticket.token_rotated_at <= timezone.now()
 
 
 @pytest.mark.usefixtures("_source")

@@ -47,3 +47,19 @@ def test_a_role_that_may_not_read_whole_rows_does_not_know_the_size(
     (role,) = ask(tickets, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'limited%%'")[0]
     ask(tickets, f"REVOKE SELECT ON tickets_ticket FROM {role}")
     assert pages(target) == 0
+
+
+def test_the_largest_of_several_indexes_counts(tickets: Any, target: Target) -> None:
+    leak(tickets, 2_000)
+    ask(tickets, "VACUUM ANALYZE tickets_ticket")
+    alone = pages(target)
+    ask(tickets, "CREATE INDEX packed ON tickets_ticket (token) WITH (fillfactor = 100)")
+    ask(tickets, "VACUUM ANALYZE tickets_ticket")
+    assert pages(target) == alone > 1
+
+
+def test_a_token_without_an_index_has_none_that_is_large(tickets: Any, target: Target) -> None:
+    leak(tickets, 2_000)
+    ask(tickets, "ALTER TABLE tickets_ticket DROP CONSTRAINT tickets_ticket_token_key CASCADE")
+    ask(tickets, "VACUUM ANALYZE tickets_ticket")
+    assert pages(target) == 0

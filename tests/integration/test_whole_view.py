@@ -1,10 +1,12 @@
 """Who sees only a part of the table, or another table, is refused before anything is said."""
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connections
+from token_rotation.reporting.verify import verify
 
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
@@ -13,11 +15,14 @@ from token_rotation.errors import NotReadyError, StatementError
 from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.verdict import Verdict
+from token_rotation.metrics.collector import read as read_metrics
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.reporting.report import make_report
 from token_rotation.retired.kept import is_retired
+from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
+from token_rotation.targets.resolve import TOKENS, list_kinds
 
 pytestmark = pytest.mark.server_versions
 
@@ -61,6 +66,10 @@ def test_hidden_rows_are_a_problem_that_names_policy_and_role(
     assert problem.sentence == (
         f"Row security hides rows of public.tickets_ticket from the role {role} (policy half)"
     )
+    assert look(target).serves  # what a web server is asked
+    assert not look(target).intact
+    assert read_metrics(target).pending is None
+    assert read_metrics(target).is_guarded
     assert problem.mend.startswith(f'ALTER ROLE "{role}" BYPASSRLS')
     tickets.cursor().execute(f"ALTER ROLE {role} BYPASSRLS")
     assert found(target) == []
@@ -77,10 +86,18 @@ def test_no_work_of_the_library_goes_on_with_hidden_rows(
         lambda: rotation().run(),
         lambda: make_entry(target, None, result=None),
         lambda: read(target),
+        lambda: verified(target),
     ):
         with pytest.raises(StatementError, match=rf"the role {role} \(policy half\)"):
             work()
     assert pending(tickets) == 10
+
+
+def verified(target: Target) -> Any:
+    text = b"aaaaaaaa-0000-4000-8000-000000000000"
+    leak_list = LeakList(io.BytesIO(text), "leaked.txt", list_kinds(target, TOKENS), TOKENS)
+    with reading(target.database) as connection:
+        return verify(connection, target, leak_list)
 
 
 def read(target: Target) -> Any:
@@ -161,7 +178,7 @@ def test_a_part_on_another_server_is_refused(tickets: Any, target: Target) -> No
         "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER far FOREIGN DATA WRAPPER elsewhere;"
         "CREATE FOREIGN TABLE far_tickets () INHERITS (tickets_ticket) SERVER far"
     )
-    assert found(target) == ["E058"]
+    assert found(target) == ["E034"]
     verdict = read(target)
     assert verdict.because == (
         "public.far_tickets is a foreign table, whose rows another server has"

@@ -69,7 +69,7 @@ def test_nothing_else_is_looked_up_in_the_settings() -> None:
         for path in sources()
         for name in re.findall(r"\bsettings\.([A-Z][A-Z_]+)\b", path.read_text())
     }
-    of_django = {"AUTH_USER_MODEL", "LOGGING", "LOGIN_URL", "SECRET_KEY"}
+    of_django = {"AUTH_USER_MODEL", "LOGGING", "LOGIN_URL", "SECRET_KEY", "TIME_ZONE", "USE_TZ"}
     assert looked_up - of_django <= {*VARIABLES, "TRUSTED_PROXIES"}
 
 

@@ -12,11 +12,15 @@ from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist
 from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignore[import-untyped]
-from django.db.models import CompositePrimaryKey, Field, Model, Q
+from django.db.models import CompositePrimaryKey, Field, Model
 
 from token_rotation.checks.columns import column_obstacles, table_obstacles, too_short
 from token_rotation.checks.derived import stored_value_messages
 from token_rotation.declare.model import RotatingToken, has_db_default
+from token_rotation.declare.pending_index import pending_rows
+from token_rotation.inspection.time_zone import zone_that_repeats_hours
+from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
+from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import GuardPair, InsertGuard, guards_of
 from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import KeepMoved, KeepRetired
@@ -34,6 +38,16 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> li
     chosen = app_configs if app_configs is not None else apps.get_app_configs()
     models = [model for app in chosen for model in app.get_models()]
     messages = [message for model in models for message in _of_model(model)]
+    zone = zone_that_repeats_hours()
+    if zone is not None and any(_guards_of(model) for model in models):
+        messages.append(
+            Error(
+                f"USE_TZ is False and TIME_ZONE is {zone}, whose clocks change. In the hour that "
+                "is repeated, a stale save() could bring a leaked token back.",
+                hint="Set USE_TZ = True, or a TIME_ZONE whose clocks never change, such as UTC.",
+                id="token_rotation.E040",
+            )
+        )
     if is_psycopg3:
         messages.append(
             Error(
@@ -45,8 +59,12 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> li
     return messages
 
 
+def _guards_of(model: type[Model]) -> list[GuardPair]:
+    return list(guards_of(getattr(model._meta, "triggers", [])))
+
+
 def _of_model(model: type[Model]) -> Iterator[CheckMessage]:
-    pairs = list(guards_of(getattr(model._meta, "triggers", [])))
+    pairs = _guards_of(model)
     own = {field.name for field in model._meta.local_fields}  # not those of a parent's table
     guarded = {pair.update.token for pair in pairs}
     if issubclass(model, RotatingToken) and "token" in own - guarded:
@@ -113,13 +131,6 @@ def _of_fresh_tokens(
     shortage = too_short(token, insert)
     if shortage is not None:
         yield Error(shortage, hint=ADOPT, obj=model, id="token_rotation.E018")
-    if token.null:
-        yield Warning(
-            f"{token.name} may be NULL. The guard and a rotation give every row a token, also "
-            "rows that are meant to have none.",
-            obj=model,
-            id="token_rotation.W011",
-        )
 
 
 def _of_marker(model: type[Model], token: Field[Any, Any], name: str) -> Iterator[CheckMessage]:
@@ -127,7 +138,9 @@ def _of_marker(model: type[Model], token: Field[Any, Any], name: str) -> Iterato
     if marker is None or marker.get_internal_type() != "DateTimeField" or not marker.null:
         yield _wrong(model, f"Its guard names the marker {name}, which is no RotatedAtField.")
         return
-    for field in (token, marker):
+    # A row without a token is created without one: a default would issue one.
+    issued = (marker,) if absent_of(token) != EVERY_ROW_HAS_A_TOKEN else (token, marker)
+    for field in issued:
         if not has_db_default(field):
             yield Error(
                 f"{field.name} has no db_default: create() would return another value than the "
@@ -136,7 +149,7 @@ def _of_marker(model: type[Model], token: Field[Any, Any], name: str) -> Iterato
                 obj=model,
                 id="token_rotation.E014",
             )
-    if not _has_pending_index(model, marker.name):
+    if not _has_pending_index(model, marker.name, token):
         yield Error(
             f"Its class Meta has no PendingIndex({marker.name!r}) among its indexes.",
             hint=ADOPT,
@@ -161,9 +174,10 @@ def _field(model: type[Model], name: str) -> Field[Any, Any] | None:
     return found if isinstance(found, Field) else None
 
 
-def _has_pending_index(model: type[Model], marker: str) -> bool:
-    pending = Q((f"{marker}__isnull", True))
+def _has_pending_index(model: type[Model], marker: str, token: Field[Any, Any]) -> bool:
+    # One that holds the rows without a token as well serves, too.
+    conditions = (pending_rows(marker), pending_rows(marker, token.name, absent_of(token)))
     return any(
-        index.condition == pending and index.fields == [model._meta.pk.name]
+        index.condition in conditions and index.fields == [model._meta.pk.name]
         for index in model._meta.indexes
     )

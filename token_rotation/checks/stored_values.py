@@ -86,7 +86,7 @@ def written_by_save(model: type[Model], token: Field[Any, Any]) -> set[str]:
         if code is not None and _reads(code, {token.name, token.attname}):
             instructions = dis.get_instructions(code)
             written |= {str(one.argval) for one in instructions if one.opname == "STORE_ATTR"}
-    return written - {token.name, token.attname}
+    return written
 
 
 def _definition(of: type, method: str) -> Any:

@@ -6,8 +6,6 @@ fields and indexes.
 
 from __future__ import annotations
 
-import hashlib
-from copy import copy
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib.postgres.functions import RandomUUID
@@ -15,6 +13,7 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
+from token_rotation.declare.pending_index import PendingIndex
 from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
 from token_rotation.tokens.formats import TokenFormat
 from token_rotation.triggers.guard import guard
@@ -36,52 +35,6 @@ class RotatedAtField(models.DateTimeField):  # type: ignore[type-arg]
     def deconstruct(self) -> tuple[str, str, Any, Any]:
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.DateTimeField", args, kwargs
-
-
-class PendingIndex(models.Index):
-    """An index of the primary keys of all pending rows.
-
-    Finding pending rows then costs what is left, not what is done. ``marker`` is a field's name.
-    The index is named after the table and the marker.
-    """
-
-    def __init__(self, marker: str = "token_rotated_at") -> None:
-        # The model is not complete yet, so neither its table nor its primary key is known.
-        super().__init__(
-            fields=["pk"], name="pending", condition=models.Q((f"{marker}__isnull", True))
-        )
-        self.marker = marker
-        self.name = ""
-
-    def set_name_with_model(self, model: type[models.Model]) -> None:
-        """Take key and name from the model.
-
-        Django calls this once the model is complete.
-        """
-        self.fields = [model._meta.pk.name]
-        self.fields_orders = [(model._meta.pk.name, "")]
-        marker = model._meta.get_field(self.marker)
-        self.name = pending_index_name(model._meta.db_table, str(getattr(marker, "column", None)))
-
-    def clone(self) -> models.Index:
-        """Return a plain index once the model is known.
-
-        Migrations compare and write that.
-        """
-        if not self.name:
-            return copy(self)
-        return models.Index(fields=self.fields, name=self.name, condition=self.condition)
-
-
-def pending_index_name(table: str, marker: str) -> str:
-    """Return the name of a table's pending index.
-
-    It has at most 30 characters, as Django demands. It never changes between releases: migrations
-    compare it.
-    """
-    digest = hashlib.sha256(f"{table} {marker}".encode()).hexdigest()[:6]
-    name = f"{table[:14]}_{digest}_pending"
-    return name if name[0].isalpha() else f"t{name[1:]}"
 
 
 class RotatingQuerySet(models.QuerySet[ModelT_co]):

@@ -1,28 +1,37 @@
 """Read back what the guard stores after an INSERT.
 
-This is for the tables of other apps, whose fields we cannot change, and for derived columns.
+This is for fields without a database default: tokens of other apps, whose fields we cannot change;
+tokens that may be absent, which a default would issue; and derived columns.
 """
+
+from __future__ import annotations
 
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field, Model
 
+from token_rotation.declare.model import has_db_default
 from token_rotation.triggers.guard import guards_of
-from token_rotation.triggers.names import Column
 
 
-def read_back_foreign_tokens() -> None:
-    """Call ``read_back`` for derived columns, and for tokens of other apps.
-
-    The marker of other apps' models is not a field of their own.
-    """
+def read_back_what_the_guard_stores() -> None:
+    """Call ``read_back`` for each guarded token and derived column without a database default."""
     for model in apps.get_models():
         for pair in guards_of(getattr(model._meta, "triggers", [])):
-            if isinstance(pair.update.marker, Column):
-                read_back(model, pair.update.token)
-            for name in pair.update.derived:
-                read_back(model, name)
+            for name in (pair.update.token, *pair.update.derived):
+                field = _field(model, name)
+                if field is not None and not has_db_default(field):
+                    read_back(model, field.name)
+
+
+def _field(model: type[Model], name: str) -> Field[Any, Any] | None:
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:  # the system checks say so
+        return None
+    return field if isinstance(field, Field) else None
 
 
 def read_back(model: type[Model], name: str) -> None:

@@ -23,9 +23,9 @@ from token_rotation.targets.discovery import model_of
 def rotate_once(targets: Sequence[Target], rows: QuerySet[Any], rows_at_most: int) -> int:
     """Rotate the rows for each target; return the number changed.
 
-    A target may be in the table of the model's parent. Tokens made in Python are made before any
-    row is locked, so a slow source blocks nobody. Raises UnyieldingRowsError, TokenSourceError and
-    Django's database errors; nothing is changed then.
+    A row without a token gets none. A target may be in the table of the model's parent. Tokens made
+    in Python are made before any row is locked, so a slow source blocks nobody. Raises
+    UnyieldingRowsError, TokenSourceError and Django's database errors; nothing is changed then.
     """
     made = [(target, target.token_source.take(rows_at_most)) for target in targets]
     changed_rows = 0
@@ -78,6 +78,7 @@ def _update(
     key_type = str(key.rel_db_type(connection))
     values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
     with connection.cursor() as cursor:
+        cursor.execute(rows_sql.take_later_markers(target, key_type), values)
         expression = target.token_source.expression
         if expression is not None:
             query = rows_sql.rotate_keys(target, key_type, tokens_sql.made_by(expression))

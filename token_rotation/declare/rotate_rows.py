@@ -18,7 +18,7 @@ from django.db.models import Model, QuerySet
 
 from token_rotation.declare.guarded import guarding_models
 from token_rotation.declare.rotate_once import rotate_once
-from token_rotation.errors import StatementError, TooManyRowsError
+from token_rotation.errors import NoTokenError, StatementError, TooManyRowsError
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
@@ -35,9 +35,10 @@ _QUOTING = (IntegrityError, DataError, InternalError)
 def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
     """Give each row a fresh token; return the row count.
 
-    A row need not be pending. ``token`` is the field's name; without it, every rotating token of
-    the model gets one. All happens in one transaction, or in a savepoint of the caller's. Rows are
-    locked in the order of their keys; the call waits for rows that others have locked.
+    A row need not be pending. A row without a token gets none and does not count. ``token`` is the
+    field's name; without it, every rotating token of the model gets one. All happens in one
+    transaction, or in a savepoint of the caller's. Rows are locked in the order of their keys; the
+    call waits for rows that others have locked.
     ``tokens_rotated`` is sent after the outermost transaction commits.
 
     Nothing is changed if it raises. It raises TooManyRowsError above 4,000 rows, before it locks
@@ -73,7 +74,8 @@ def rotate_token(row: Model, *, token: str | None = None, using: str | None = No
 
     Token, marker and derived columns go into the instance. ``token`` as for ``rotate_rows``.
 
-    Raises ObjectDoesNotExist if the row no longer exists, and what ``rotate_rows`` raises.
+    Raises ObjectDoesNotExist if the row no longer exists, NoTokenError if it has no token, and what
+    ``rotate_rows`` raises.
     """
     model = type(row)
     database = using or router.db_for_write(model, instance=row)
@@ -84,7 +86,13 @@ def rotate_token(row: Model, *, token: str | None = None, using: str | None = No
     }
     fields = [field.attname for field in model._meta.concrete_fields if field.column in changed]
     with transaction.atomic(using=database):
-        if not rotate_rows(QuerySet(model, using=database).filter(pk=row.pk), token=token):
+        stored: QuerySet[Any] = QuerySet(model, using=database).filter(pk=row.pk)
+        if not rotate_rows(stored, token=token):
+            if stored.exists():
+                raise NoTokenError(
+                    f"this {model._meta.label} has no token, and a rotation gives it none. Nothing "
+                    "was changed. To issue one, set the field and save the row"
+                )
             raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} no longer exists")
         row.refresh_from_db(using=database, fields=fields)
 

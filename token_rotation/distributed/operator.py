@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 
 from token_rotation import wording
 from token_rotation.distributed.dispatch import dispatch, ensure_dispatchable
 from token_rotation.distributed.follow import Follower, result_of
 from token_rotation.distributed.inputs import input_of, target_of
 from token_rotation.distributed.records import records_database, running_rotations
+from token_rotation.engine.result import Outcome
+from token_rotation.engine.rotation import Rotation
 from token_rotation.errors import (
     NotDispatchableError,
     RotationError,
     StatementError,
     WithdrawnError,
 )
+from token_rotation.inspection.counting import PendingCount
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
+from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.opening import own_session
 from token_rotation.run.closing import Closing
+from token_rotation.run.cut_off import settle_cut_off
 from token_rotation.run.output import Output
-from token_rotation.run.pending import look
+from token_rotation.run.pending import count_rows, look, looking
 from token_rotation.run.recording.record import DATABASE_ERRORS
 from token_rotation.run.verdict_sentences import surprise_as_sentence
 from token_rotation.run.verify import verify
 from token_rotation.selection.target import Target
+from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows, count_kept_in_heap
 
 
 class Operator:
@@ -44,7 +53,7 @@ class Operator:
         """
         try:
             ensure_dispatchable(self._target.database)
-            pending = look(self._target).count
+            pending = self._look(options)
             if pending.rows == 0:
                 return self._nothing_to_do(options, "nothing was handed out")
             rotation, ranges = dispatch(self._target, options, pending)
@@ -66,6 +75,49 @@ class Operator:
             f"{self._target.whole_command} --follow shows how far they are, --stop stops them."
         )
         return False
+
+    def _look(self, options: RotationOptions) -> PendingCount:
+        """Settle the cut-off and count what is pending.
+
+        Rotate the rows here that a cut-off means in spite of their markers: a worker sees the
+        markers alone.
+        """
+        with looking(self._target, None) as connection:
+            settled = settle_cut_off(connection, self._target)
+            if settled is not None:
+                self._target = settled.target
+                to_go_on = f"{settled.target_to_go_on.command} --async"
+                self._output.say(settled.as_sentence(to_go_on=to_go_on))
+                if settled.later is not None:
+                    with closing(settled.later) as later:
+                        self._rotate(connection, later, options, to_go_on)
+            return count_rows(connection, self._target, None).count
+
+    def _rotate(
+        self, connection: Connection, later: LaterRows, options: RotationOptions, to_go_on: str
+    ) -> None:
+        selection = replace(self._target.selection, list_args=("--only",))
+        rotation = Rotation(
+            replace(self._target, selection=selection),
+            options,
+            observe=lambda _: None,
+            stop=StopSignal(),
+            clock=time.monotonic,
+            later=later,
+        )
+        result = rotation.run()
+        if result.outcome is not Outcome.COMPLETE:
+            raise RotationError(
+                f"{self._target.label}: {result.outcome.value} among the rows whose marker is "
+                f"later than the database's clock. Nothing was handed out. To go on: {to_go_on}"
+            )
+        kept_rows = count_kept_in_heap(connection, self._target, later)
+        if kept_rows:
+            raise RotationError(
+                f"{self._target.label}: {wording.things(kept_rows, 'row')} whose marker is later "
+                "than the database's clock were not found by the index of the primary key. Nothing "
+                f"was handed out. REINDEX it, then: {to_go_on}"
+            )
 
     def follow(self, options: RotationOptions) -> bool:
         """Show the target's running distributed rotations to their end.

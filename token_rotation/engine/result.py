@@ -23,6 +23,7 @@ class Outcome(Enum):
     STOPPED = "stopped on request"
     LIMIT_REACHED = "the limit was reached"
     ROWS_LOCKED = "rows stayed locked by others"
+    MARKERS_AHEAD = "markers are later than the database's clock, which was put back"
     NOT_VERIFIED = "nothing is pending by the index, which was not verified"
     FOUND_PENDING = "the read of the table found pending rows"
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 
+from token_rotation.engine.cut_off import CutOff
 from token_rotation.engine.lock_wait import LockWait
 from token_rotation.engine.overwriting import try_others
 from token_rotation.engine.passes.pass_plan import PassPlan
@@ -25,6 +26,7 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows
 
 
 class Rotation:
@@ -42,7 +44,8 @@ class Rotation:
 
     With ``bounds`` the rotation knows nothing of keys outside of them; bounds may be text. With
     ``leak_list`` the rows that it names come first in each pass; the target's selection says
-    whether there are others.
+    whether there are others. ``later`` are the rows whose marker was later than the server's clock;
+    they come before all others.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Rotation:
         clock: Callable[[], float],
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
+        later: LaterRows | None = None,
     ) -> None:
         self._target = target
         self._bounds = bounds
@@ -93,7 +97,10 @@ class Rotation:
             observe=self._observe,
             clock=clock,
         )
-        self._plan = PassPlan(target, bounds=bounds, leak_list=leak_list, stop=stop, clock=clock)
+        self._plan = PassPlan(
+            target, bounds=bounds, leak_list=leak_list, later=later, stop=stop, clock=clock
+        )
+        self._cut_off = CutOff(target, bounds=bounds, observe=self._observe, stop=stop, clock=clock)
         self._progress = PassProgress()
         self.result = Result()
 
@@ -107,11 +114,12 @@ class Rotation:
         with self._running():
             self._try_others()
             while not self._ended():
+                self._pool.by_one(self._cut_off.wait_for_clock)
                 left = self._pool.one_pass(self._plan.allocator())
                 if self._ended():
                     break
                 if not self._pool.by_one(self._plan.any_pending):
-                    return self._end(Outcome.COMPLETE)
+                    return self._end(self._pool.by_one(self._cut_off.outcome))
                 if self._progress.is_made(left, self.result.rotated_rows):
                     self._lock_wait.restart()
                 elif left.skipped_rows:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import psycopg2
 
+from token_rotation.inspection.indexes import read_indexes
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, Row, Values
 from token_rotation.postgres.failures import fault_of
@@ -24,18 +25,21 @@ COUNT_AT_MOST_SECONDS = 3.0
 class PendingCount:
     """Number of pending rows, exact unless ``is_estimate``.
 
-    0 only if nothing is pending.
+    0 only if nothing is pending. With a cut-off, rows whose marker is later than the server's clock
+    count too, as ``later_rows`` among the others: nobody knows when their tokens were issued.
     """
 
     rows: int
     is_estimate: bool
+    later_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Counts of the table at one instant.
 
-    The times are None if unknown, or if no row is rotated.
+    The times are None if unknown, or if no row is rotated. ``later_rows`` have a token and a marker
+    that is later than the server's clock; None if unknown.
     """
 
     total_rows: int
@@ -43,6 +47,7 @@ class Counts:
     pending: PendingCount
     first_rotated_at: datetime | None
     last_rotated_at: datetime | None
+    later_rows: int | None = None
 
 
 def count_pending(
@@ -75,10 +80,12 @@ def _count_unindexed(
     connection: Connection, target: Target, at_most_seconds: float | None
 ) -> PendingCount:
     values = values_of(target, EVERY_KEY)
-    query = counting_sql.count_pending(target, EVERY_KEY)
+    query = counting_sql.count_left(target)
     row = _count(connection, query, at_most_seconds, values=values)
     if row is not None:
-        return PendingCount(int(row[0]), is_estimate=False)
+        rows, later_rows = row
+        has_cut_off = target.selection.issued_before is not None
+        return PendingCount(rows, is_estimate=False, later_rows=later_rows if has_cut_off else 0)
     (plan,) = connection.value(counting_sql.explain_pending(target), values)
     return PendingCount(max(1, int(plan["Plan"]["Plan Rows"])), is_estimate=True)
 
@@ -130,6 +137,7 @@ def _count(
 
 
 def _estimates(connection: Connection, target: Target) -> tuple[int, int | None]:
-    values = {"table": target.table, "marker": target.marker_column}
+    _, index = read_indexes(connection, target)["pending"]
+    values = {"table": target.table, "index": index}
     total, pending = connection.row(counting_sql.estimate_rows(), values) or (None, None)
     return total or 0, pending

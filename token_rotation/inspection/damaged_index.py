@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from token_rotation.inspection.verdict import DamagedIndex, ReadRelation
@@ -15,14 +16,20 @@ from token_rotation.sql.pending import values_of
 
 
 def damaged_indexes(
-    connection: Connection, target: Target, relations: Sequence[ReadRelation]
+    connection: Connection,
+    target: Target,
+    relations: Sequence[ReadRelation],
+    *,
+    read_at: datetime,
 ) -> Iterator[DamagedIndex]:
     """Yield indexes in which a rotation finds fewer pending rows than the heap has.
 
     Call it in the transaction that read the heap: within one snapshot both counts must be equal.
-    It looks through the indexes that the rotation's own look-ups would use.
+    It looks through the indexes that the rotation's own look-ups would use. ``read_at`` is the
+    server's clock when the snapshot was taken.
     """
-    query, values = verdict_sql.count_in_key_order(target), values_of(target, EVERY_KEY)
+    query = verdict_sql.count_in_key_order(target)
+    values = {**values_of(target, EVERY_KEY), "read_at": read_at}
     in_key_order = statements.together(statements.READ_IN_KEY_ORDER, query)
     found = {oid: rows for oid, rows in connection.rows(in_key_order, values)}  # noqa: C416
     (plan,) = connection.value(verdict_sql.explain(query), values)

@@ -13,12 +13,15 @@ DECLARE = "python manage.py makemigrations, then migrate, after you declare"
 
 
 def column_derives(target: Target, column: str, found: Found, compared: int) -> Problem:
-    """A column holds something of its row's token: a problem unless declared unrelated."""
+    """A column holds something of its row's token.
+
+    A problem, unless it is declared to be unrelated and is no digest.
+    """
     sentence = (
         f"{target.table}.{column} holds {found.likeness.what} in {found.rows:,} of {compared:,} "
         "rows compared"
     )
-    if column in target.unrelated:
+    if column in target.unrelated and not found.likeness.is_digest:
         return Problem(
             "token_rotation.W046",
             f"{sentence}. The model declares that it does not follow the token, so it still "

@@ -98,7 +98,9 @@ class HeapRead:
             for oid, name, _, schema, table, _ in found
         )
         damaged = (
-            tuple(damaged_indexes(self._connection, self._target, relations))
+            tuple(
+                damaged_indexes(self._connection, self._target, relations, read_at=server.read_at)
+            )
             if sums.pending.total()
             else ()
         )

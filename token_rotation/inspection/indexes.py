@@ -5,12 +5,16 @@ They are the index of pending rows, and that of unique tokens.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.postgres.connection import Connection, Row
-from token_rotation.selection.target import Target
+from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Target
 from token_rotation.sql import catalogue as catalogue_sql
+
+_CAST = re.compile(r'::"?\w+"?(?: varying)?')
+_ROUGH = str.maketrans("", "", '()"')
 
 FoundIndexes = dict[str, tuple[str, str]]
 """State and name of each needed index: "valid", "invalid" or "missing", by "pending", "token"."""
@@ -64,18 +68,40 @@ def index_problems(target: Target, indexes: FoundIndexes) -> Iterator[Problem]:
 def _kind(target: Target, row: Row) -> str | None:
     _, unique, predicate, _, columns = row
     if columns == [target.key_column] and predicate is not None:
-        marker = target.marker_column
-        if predicate in {f"({marker} IS NULL)", f'("{marker}" IS NULL)'}:
+        if _plain(predicate) in _predicates(target):
             return "pending"
-    if columns == [target.token_column] and unique and predicate is None:
+    elif columns == [target.token_column] and unique and predicate is None:
         return "token"
     return None
+
+
+def _predicates(target: Target) -> set[str]:
+    """Return the predicates that every look-up of pending rows implies.
+
+    An index without the term about absent tokens holds more rows, and serves as well.
+    """
+    is_null = f"{target.marker_column} IS NULL"
+    token = target.token_column
+    terms = [""]
+    if target.absent.nullable or target.absent.text:
+        terms += [f" AND {token} IS NOT NULL"]
+        terms += [f"{each} AND {token} <> ''" for each in terms]
+    return {_plain(is_null + each) for each in terms}
+
+
+def _plain(predicate: str) -> str:
+    """Return the predicate without brackets, quotation marks and casts."""
+    return _CAST.sub("", predicate).translate(_ROUGH)
 
 
 def _create(target: Target, kind: str) -> str:
     if kind == "token":
         return f'CREATE UNIQUE INDEX CONCURRENTLY ON "{target.table}" ("{target.token_column}")'
+    term = ""
+    if target.absent != EVERY_ROW_HAS_A_TOKEN:
+        cast = "" if target.absent.text else "::text"
+        term = f""" AND "{target.token_column}"{cast} <> ''"""
     return (
         f'CREATE INDEX CONCURRENTLY ON "{target.table}" ("{target.key_column}") '
-        f'WHERE "{target.marker_column}" IS NULL'
+        f'WHERE "{target.marker_column}" IS NULL{term}'
     )

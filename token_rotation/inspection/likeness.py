@@ -36,12 +36,14 @@ class Likeness:
     """What a value holds of its row's token.
 
     ``what`` says it in words, and ``sql`` makes it from ``{token}``, where that is simple. ``part``
-    is the value if it equals a part of the token; None for anything else, which is proof.
+    is the value if it equals a part of the token; None for anything else, which is proof. A digest
+    is there to look tokens up by.
     """
 
     what: str
     sql: str | None = None
     part: str | None = None
+    is_digest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Token:
             return self._like_text(value)
         for made in self._made:
             if made.is_in(value, made.raw):
-                return Likeness(made.what, made.sql if value == made.raw else None)
+                sql = made.sql if value == made.raw else None
+                return Likeness(made.what, sql, is_digest=made.is_digest)
         if value.isascii():
             return self._like_text(value.decode("ascii"))
         return self._like_part("", value.hex()) if isinstance(self.stored, bytes) else None
@@ -77,13 +80,13 @@ class Token:
         bare = folded.replace("-", "")
         if any(len(form) >= LEAST_SOURCE and form in folded for form in self._forms):
             return Likeness("the token itself", "{token}" if text == self.stored else None)
-        for made in self._made:
+        for made in self._made if len(text) >= LEAST_CUT_DIGEST else ():
             if made.is_in(bare, made.hexadecimal):
                 is_all = made.sql is not None and text == made.hexadecimal
                 sql = f"encode({made.sql}, 'hex')" if is_all else None
-                return Likeness(f"{made.what} in hexadecimal", sql)
+                return Likeness(f"{made.what} in hexadecimal", sql, is_digest=made.is_digest)
             if any(made.is_in(text, each) for each in made.base64):
-                return Likeness(f"{made.what} in base64")
+                return Likeness(f"{made.what} in base64", is_digest=made.is_digest)
         return self._like_part(value, folded)
 
     def _like_part(self, value: str, folded: str) -> Likeness | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from token_rotation.inspection.absent_tokens import absent_problems
 from token_rotation.inspection.definitions import Comparison
 from token_rotation.inspection.derived_columns import derived_problems, without_derived
 from token_rotation.inspection.indexes import index_problems, read_indexes
@@ -20,6 +21,7 @@ from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.rules import foreign_tables, rule_problems
 from token_rotation.inspection.sessions import role_problems
+from token_rotation.inspection.time_zone import time_zone_problem
 from token_rotation.inspection.token_probe import token_problems
 from token_rotation.inspection.tree import read_tree
 from token_rotation.inspection.triggers import (
@@ -57,6 +59,14 @@ class GuardState:
         return not self.problems
 
     @property
+    def serves(self) -> bool:
+        """Return True if nothing is wrong but what this role may see.
+
+        A web application may well see only its own rows; a rotation may not.
+        """
+        return all(problem.code in BLIND for problem in self.problems)
+
+    @property
     def is_blind(self) -> bool:
         """Return True if this role sees only a part of the table, or perhaps another one."""
         return any(problem.code in BLIND for problem in self.problems)
@@ -89,6 +99,8 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     unguarded, exempt = role_problems(connection, target)
     outdated = tuple(outdated_triggers(guards))
     derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
+    absent, unknown = absent_problems(connection, target)
+    time_zone = time_zone_problem()
     return GuardState(
         trigger_states(guards),
         {name: state for name, (state, _) in indexes.items()},
@@ -97,6 +109,8 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *overruling,
             *index_problems(target, indexes),
             *unguarded,
+            *absent,
+            *([] if time_zone is None else [time_zone]),
             *token_problems(connection, target),
             *view_problems(connection, target),
             *derived,
@@ -109,6 +123,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *also,
             *doubtful,
             *damage_warnings(connection, target),
+            *unknown,
             *partition_problems(connection, target),
         ),
         overruled=bool(overruling),

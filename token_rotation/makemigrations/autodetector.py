@@ -16,10 +16,13 @@ from token_rotation.makemigrations.guarded import (
     Guarded,
     ModelKey,
     pairs_in,
+    pending_index_names,
     table_of,
+    token_field,
     trigger_names,
 )
 from token_rotation.makemigrations.parts import take_apart
+from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import GuardPair
 from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_MIGRATION
 
@@ -91,7 +94,13 @@ class _InSteps(MigrationAutodetector):
             token_before=fields.get(token),
             token_name_before=token,
             is_renamed=(token, marker) != columns,
-            table=table_of(self.to_state, model) if model in self.new_proxy_keys else None,
+            table=(
+                table_of(self.to_state, model, columns[0]) if model in self.new_proxy_keys else None
+            ),
+            absent=absent_of(token_field(self.to_state, model, columns[0])),
+            index_names=pending_index_names(
+                self.from_state, before, marker, fields.get(token), token
+            ),
         )
 
 

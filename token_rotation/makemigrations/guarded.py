@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.migrations.state import ProjectState
-from django.db.models import Field, Q
+from django.db.models import Field, Index, Q
 
+from token_rotation.declare.pending_index import pending_rows
+from token_rotation.selection.target import Absent
+from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import (
     GuardPair,
     InsertGuard,
@@ -41,6 +44,7 @@ class Table:
     model_name: str
     name: str
     key: str
+    token: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ class Guarded:
     ``known`` are the names of its triggers that migrations have installed. ``token_before`` is the
     token's field until now, and ``token_name_before`` its name. ``is_renamed`` is True if one of
     its columns gets another name; until the triggers know it, every write fails or goes unguarded.
-    ``table`` is set if it is another app's, so that the marker is a column of ours.
+    ``table`` is set if it is another app's, so that the marker is a column of ours. ``absent`` says
+    which values of the token's field are no token; ``index_names`` are those of its pending indexes
+    until now.
     """
 
     model: ModelKey
@@ -60,6 +66,8 @@ class Guarded:
     token_name_before: str
     is_renamed: bool
     table: Table | None
+    absent: Absent
+    index_names: frozenset[str]
 
     @property
     def token(self) -> str:
@@ -84,9 +92,29 @@ class Guarded:
 
     @property
     def is_pending(self) -> Q:
-        marker = self.marker
-        name = marker.name if isinstance(marker, Column) else marker
-        return Q((f"{name}__isnull", True))
+        """Return the condition of its pending index."""
+        return pending_rows(_name(self.marker), self.token, self.absent)
+
+    def is_pending_index(self, index: Index) -> bool:
+        """Return True for its pending index, also for one that holds rows without a token."""
+        return index.condition in (self.is_pending, pending_rows(_name(self.marker)))
+
+
+def pending_index_names(
+    state: ProjectState, model: ModelKey, marker: str, token: Field[Any, Any] | None, name: str
+) -> frozenset[str]:
+    """Return the names of a token's pending indexes; ``name`` is the token's."""
+    if model not in state.models:
+        return frozenset()
+    conditions = [pending_rows(marker)]
+    if token is not None:
+        conditions.append(pending_rows(marker, name, absent_of(token)))
+    indexes = state.models[model].options.get("indexes", [])
+    return frozenset(index.name for index in indexes if index.condition in conditions)
+
+
+def _name(marker: Marker) -> str:
+    return marker.name if isinstance(marker, Column) else marker
 
 
 def pairs_in(state: ProjectState) -> dict[ModelKey, list[GuardPair]]:
@@ -106,6 +134,16 @@ def trigger_names(state: ProjectState, model: ModelKey) -> Iterator[str]:
             yield trigger.name
 
 
-def table_of(state: ProjectState, model: ModelKey) -> Table:
+def table_of(state: ProjectState, model: ModelKey, token: str) -> Table:
     meta = state.apps.get_model(*model)._meta.concrete_model._meta
-    return Table(meta.app_label, meta.model_name, meta.db_table, meta.pk.name)
+    column = meta.get_field(token).column
+    return Table(meta.app_label, meta.model_name, meta.db_table, meta.pk.name, column)
+
+
+def token_field(state: ProjectState, model: ModelKey, token: str) -> Field[Any, Any]:
+    """Return the field of a token, also of one that a proxy guards."""
+    found = state.models[model].fields.get(token)
+    if found is None:
+        found = state.apps.get_model(*model)._meta.get_field(token)
+    field: Field[Any, Any] = found
+    return field

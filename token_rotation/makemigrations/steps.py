@@ -2,7 +2,8 @@
 
 First go triggers that are no longer declared, before the columns that they name. The marker comes
 without its default, which would mark every old row as rotated. Then the guard lets nothing but
-fresh tokens in; then the defaults come, and last the index, built beside the traffic.
+fresh tokens in; then the defaults come, and last the index, built beside the traffic. An index that
+it replaces goes after that.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from django.db.migrations import AddField, AddIndex, AlterField
+from django.db.migrations import AddField, AddIndex, AlterField, RemoveIndex
 from django.db.migrations.operations.base import Operation
 from django.db.models import DateTimeField, Field, Index
 from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from token_rotation.declare.model import has_db_default, pending_index_name
+from token_rotation.declare.model import has_db_default
+from token_rotation.declare.pending_index import pending_index_name
 from token_rotation.makemigrations.guarded import Guarded
 from token_rotation.schema import (
     AddFieldPolitely,
@@ -26,6 +28,7 @@ from token_rotation.schema import (
     AddTriggerPolitely,
     AlterFieldPolitely,
     OnTableOf,
+    RemoveIndexConcurrentlyPolitely,
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
 )
@@ -49,6 +52,7 @@ class Place(IntEnum):
     TOKEN_DEFAULT = 7
     MARKER_DEFAULT = 8
     INDEX = 9
+    OLD_INDEX = 10
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Step:
 
     @property
     def atomic(self) -> bool:
-        return self.place is not Place.INDEX
+        return self.place not in {Place.INDEX, Place.OLD_INDEX}
 
 
 def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
@@ -89,8 +93,8 @@ def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
             yield _altered_token(operation, guard)
         case AlterField(name=column) if column == guard.marker:
             yield Step(Place.MARKER_DEFAULT, _politely(AlterFieldPolitely, operation))
-        case AddIndex(index=index) if index.condition == guard.is_pending:
-            yield Step(Place.INDEX, AddIndexConcurrentlyPolitely(guard.model[1], index))
+        case AddIndex() | RemoveIndex():
+            yield from _index_steps(operation, guard)
         case AddTrigger(trigger=trigger) if trigger.name in guard.names:
             yield from _guard_steps(operation, guard)
         case AddTrigger(trigger=trigger) if trigger.name in retired_names(guard.token):
@@ -100,6 +104,15 @@ def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
 def removal(operation: RemoveTrigger) -> Step:
     """Return the step that removes a trigger."""
     return Step(Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation)))
+
+
+def _index_steps(operation: AddIndex | RemoveIndex, guard: Guarded) -> Iterator[Step]:
+    model = guard.model[1]
+    match operation:
+        case AddIndex(index=index) if guard.is_pending_index(index):
+            yield Step(Place.INDEX, AddIndexConcurrentlyPolitely(model, index))
+        case RemoveIndex(name=name) if name in guard.index_names and not guard.is_renamed:
+            yield Step(Place.OLD_INDEX, RemoveIndexConcurrentlyPolitely(model, name))
 
 
 def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
@@ -132,7 +145,7 @@ def _foreign_marker(guard: Guarded, marker: str) -> Iterator[Step]:
     add = AddFieldPolitely(table.model_name, marker, column)
     index = Index(
         fields=[table.key],
-        name=pending_index_name(table.name, marker),
+        name=pending_index_name(table.name, marker, table.token, guard.absent),
         condition=guard.is_pending,
     )
     build = AddIndexConcurrentlyPolitely(table.model_name, index)

@@ -32,8 +32,8 @@ EVERYWHERE = Flag(
 )
 THROUGH = Flag(
     "--through",
-    "try the tokens at the running application: a URL with {token} in it, or the dotted path of a "
-    "function that takes a token and returns True, False or an HTTP status",
+    "try the tokens at the running application. Type a URL with {token} in it, or the dotted path "
+    "of a function that takes a token and returns True, False or an HTTP status",
     {"metavar": "URL|CALLABLE"},
 )
 LIST_OF = Flag(

@@ -32,7 +32,7 @@ COUNT_AT_MOST_SECONDS = 0.2
 class TargetMetrics:
     """The figures of one target.
 
-    ``pending`` is None if there is no table to count.
+    ``pending`` is None if there is no table to count, or the role sees only a part of it.
     """
 
     is_guarded: bool
@@ -68,14 +68,15 @@ def read(target: Target) -> TargetMetrics:
     with reading(target.database, connect_seconds=CONNECT_SECONDS) as connection:
         with connection.transaction(statements.LIMIT_STATEMENT, values=LIMIT):
             guard = inspect(connection, target, compares_rows=False)
-            if guard.triggers:  # a table that others keep locked would hold up the count
+            may_count = bool(guard.triggers) and not guard.is_blind
+            if may_count:  # a table that others keep locked would hold up the count
                 connection.value(batch_sql.any_pending(target))
         pending = (
             count_pending(connection, target, at_most_seconds=COUNT_AT_MOST_SECONDS)
-            if guard.triggers
+            if may_count
             else None
         )
-    return TargetMetrics(guard.intact, pending, totals_of(target))
+    return TargetMetrics(guard.serves, pending, totals_of(target))
 
 
 def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:

@@ -81,7 +81,7 @@ def _guards_are_intact(connection: Connection, database: str) -> bool:
         targets = targets_on(database)
     except TokenSourceError:
         return False
-    return all(inspect(connection, target, compares_rows=False).intact for target in targets)
+    return all(inspect(connection, target, compares_rows=False).serves for target in targets)
 
 
 @cache

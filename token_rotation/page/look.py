@@ -61,7 +61,9 @@ class Looks:
 
     def __init__(
         self,
-        look: Callable[[Target], Report] = lambda target: make_report(target, exact=False),
+        look: Callable[[Target], Report] = lambda target: make_report(
+            target, exact=False, compares_rows=False
+        ),
         guard: Callable[[Target], GuardState] = inspect_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -76,6 +76,17 @@ WITHOUT_A_FLUSH = "SET LOCAL synchronous_commit = off"
 CLOCK = sql.SQL("SELECT clock_timestamp()")
 """The clock that sets the markers."""
 
+UTC_CLOCK = sql.SQL("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
+"""The same in UTC and without an offset, whatever the session's time zone and USE_TZ."""
+
+SECONDS_TO_CUT_OFF = sql.SQL(
+    "SELECT extract(epoch FROM %(issued_before)s - clock_timestamp())::float8"
+)
+"""How far the clock is behind the cut-off ``issued_before``."""
+
+ONE_SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+"""Of this transaction, from its first query on."""
+
 
 def together(*statements: Statement) -> sql.Composed:
     """Send statements as one message and one transaction.

@@ -27,6 +27,7 @@ from token_rotation.sql import activity as activity_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.targets.lookup import count_listed
+from token_rotation.verification.looked_at import looked_at_by
 
 REPLICAS_AT_MOST_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.2
@@ -76,6 +77,7 @@ def make_entry(
         "rotation": None if result is None else result_values(result),
         "complete": verdict.nothing_pending and guard.holds,
         "completeness": verdict.as_values(),
+        "tables_looked_at": looked_at_by(verdict).as_dict(),
         "pending": pending,
         "list": listed,
         "rows_with_a_retired_token": retired,
@@ -95,7 +97,8 @@ def _pending(connection: Connection, target: Target) -> dict[str, Any]:
 
 
 def _ask(connection: Connection, target: Target) -> dict[str, Any]:
-    query, values = counting_sql.count_pending(target, EVERY_KEY), values_of(target, EVERY_KEY)
+    query = counting_sql.count_pending(target, EVERY_KEY, with_later=True)
+    values = values_of(target, EVERY_KEY)
     without_a_limit = statements.together(statements.WITHOUT_A_LIMIT, query)
     return {
         "query": connection.text(query, values),

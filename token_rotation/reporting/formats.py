@@ -61,6 +61,7 @@ def _block(report: Report) -> str:
         "total": total,
         "rotated": f"{rotated} ({report.percent:.2f} %)",
         "pending": pending,
+        **({"later than now": f"{counts.later_rows:,} markers"} if counts.later_rows else {}),
         "complete": _complete(report),
         "first rotated at": values["first_rotated_at"] or wording.UNKNOWN,
         "last rotated at": values["last_rotated_at"] or wording.UNKNOWN,

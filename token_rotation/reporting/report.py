@@ -90,6 +90,7 @@ class Report:
             "rotated": self.rotated,
             "pending": self.counts.pending.rows,
             "pending_is_estimate": self.counts.pending.is_estimate,
+            "later_than_the_clock": self.counts.later_rows,
             "percent": self.percent,
             "complete": self.complete,
             "verdict": self.verdict.as_values(),
@@ -107,17 +108,17 @@ class Report:
         }
 
 
-def make_report(target: Target, *, exact: bool) -> Report:
+def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> Report:
     """Look at the target now.
 
-    ``exact`` counts however long it takes.
+    ``exact`` counts however long it takes. ``compares_rows`` as for ``inspect``.
 
     Raises NotReadyError when the table or one of its columns does not exist, or this role sees
     only a part of it.
     """
     bound = None if exact else COUNT_AT_MOST_SECONDS
     with reading(target.database) as connection:
-        guard = inspect(connection, target)
+        guard = inspect(connection, target, compares_rows=compares_rows)
         if not guard.triggers or guard.is_blind:
             raise NotReadyError(tuple(str(problem) for problem in guard.problems))
         verdict = HeapRead(connection, target, at_most_seconds=bound).run()
@@ -131,7 +132,8 @@ def _counts(connection: Connection, target: Target, verdict: Verdict | Unread) -
     if isinstance(verdict, Unread):
         return estimate_rows(connection, target)
     pending = PendingCount(verdict.pending, is_estimate=False)
-    return Counts(verdict.rows, False, pending, verdict.sums.first, verdict.sums.last)
+    sums = verdict.sums
+    return Counts(verdict.rows, False, pending, sums.first, sums.last, sums.later)
 
 
 def _advice(connection: Connection, target: Target, counts: Counts, storage: Storage) -> list[str]:

@@ -18,6 +18,7 @@ from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def look_after(
     verdict_at_most_seconds: float,
     observe: Observer,
     leak_list: LeakList | None = None,
+    later: LaterRows | None = None,
     advise: bool = False,
     stop: StopSignal | None = None,
 ) -> Aftermath:
@@ -75,7 +77,7 @@ def look_after(
     """
     try:
         with reading_until(target.database, stop) as connection:
-            pending = count_rows(connection, target, leak_list).count
+            pending = count_rows(connection, target, leak_list, later).count
         if pending.rows and not (pending.is_estimate and _looked_at_all(target, result, leak_list)):
             return Aftermath(pending, _guard(target))
         if result.verdict is None:
@@ -85,6 +87,7 @@ def look_after(
                     at_most_seconds=verdict_at_most_seconds,
                     observe=observe,
                     leak_list=leak_list,
+                    later=later,
                     stop=stop,
                 )
             )

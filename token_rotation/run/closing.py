@@ -16,6 +16,7 @@ from token_rotation.run.output import Output
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Closing:
     leak_list: LeakList | None = None
     stop: StopSignal | None = None
     verdict_at_most_seconds: float = RotationOptions().verdict_at_most_seconds
+    later: LaterRows | None = None
 
     def sum_up(self, result: Result, *, advise: bool) -> Aftermath:
         """Look at the table and say how the rotation ended.
@@ -43,6 +45,7 @@ class Closing:
             verdict_at_most_seconds=self.verdict_at_most_seconds,
             observe=self.output.show_verifying(),
             leak_list=self.leak_list,
+            later=self.later,
             advise=advise,
             stop=self.stop,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 
 from token_rotation.command_line.signal_handlers import stop_on_signal
@@ -14,12 +14,14 @@ from token_rotation.errors import RotationError, StatementError
 from token_rotation.events import BatchDone, Event, Observer
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.options import RotationOptions
+from token_rotation.postgres.connection import Connection
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath
 from token_rotation.run.clean_up import clean_up_after
 from token_rotation.run.closing import Closing
+from token_rotation.run.cut_off import settle_cut_off
 from token_rotation.run.output import Output
-from token_rotation.run.pending import look
+from token_rotation.run.pending import count_rows, looking
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.record import Record
@@ -28,6 +30,7 @@ from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal, answering_signals
+from token_rotation.targets.later_rows import LaterRows
 
 
 class OperatorRun:
@@ -36,7 +39,8 @@ class OperatorRun:
     It cleans up only with ``clean_up``. A signal ends each step.
 
     The rows of ``leak_list`` come first; the target's selection says if there are others.
-    ``result`` is what was rotated so far.
+    ``result`` is what was rotated so far. ``evident_target`` has the cut-off by which somebody else
+    can tell what is pending after the run.
     """
 
     def __init__(
@@ -54,12 +58,11 @@ class OperatorRun:
         self._leak_list = leak_list
         self._clean_up = clean_up
         self._stop = StopSignal()
-        args = [*options.cli_args, *(["--finish"] if clean_up else [])]
-        to_go_on = f"{target.command} {shlex.join(args)}".rstrip()
-        self._closing = Closing(
-            target, output, to_go_on, leak_list, self._stop, options.verdict_at_most_seconds
-        )
+        self._later: LaterRows | None = None
+        self._target_to_go_on = target
+        self._closing = self._closing_of(target)
         self.result = Result()
+        self.evident_target = target
 
     @property
     def stopped(self) -> bool:
@@ -77,25 +80,27 @@ class OperatorRun:
 
         Raises RotationError, whose message says what is safe and how to go on.
         """
-        with stop_on_signal(self._stop):
-            pending = answering_signals(self._look, meanwhile=self._abort_again)
-            if self._target.selection.issued_before is not None:
-                to_go_on = self._closing.to_go_on
-                self._output.say(summary.cut_off_as_sentence(self._target, to_go_on))
+        with stop_on_signal(self._stop), ExitStack() as closing_files:
+            pending = answering_signals(
+                partial(self._look, closing_files), meanwhile=self._abort_again
+            )
             if pending.rows:
                 self._rotate(pending)
             after = answering_signals(self._sum_up, meanwhile=self._abort_again)
+        self.evident_target = self._target if after.complete else self._target_to_go_on
         if self._clean_up:
             return clean_up_after(after, self._target, self._output, self._stop)
         return after.complete
 
-    def _look(self) -> PendingCount:
-        """Count what is pending.
+    def _look(self, closing_files: ExitStack) -> PendingCount:
+        """Settle the cut-off and count what is pending.
 
         If the operator ended the count, return a result in which nothing is known to be pending.
         """
         try:
-            pending = look(self._target, stop=self._stop, leak_list=self._leak_list)
+            with looking(self._target, self._stop) as connection:
+                self._settle(connection, closing_files)
+                pending = count_rows(connection, self._target, self._leak_list, self._later)
         except StatementError:
             if not self._stop.aborted:
                 raise
@@ -104,6 +109,31 @@ class OperatorRun:
         if self._leak_list is not None and pending.listed is not None:
             self._output.say(summary.list_as_sentence(self._leak_list, pending.listed))
         return pending.count
+
+    def _settle(self, connection: Connection, closing_files: ExitStack) -> None:
+        """Find the rows that a cut-off means in spite of their markers; say what to type."""
+        settled = settle_cut_off(connection, self._target)
+        if settled is None:
+            return
+        if settled.later is not None:
+            self._later = closing_files.enter_context(closing(settled.later))
+        self._target = settled.target
+        self._target_to_go_on = settled.target_to_go_on
+        self._closing = self._closing_of(self._target_to_go_on)
+        self._output.say(settled.as_sentence(to_go_on=self._closing.to_go_on))
+
+    def _closing_of(self, target: Target) -> Closing:
+        args = [*self._options.cli_args, *(["--finish"] if self._clean_up else [])]
+        to_go_on = f"{target.command} {shlex.join(args)}".rstrip()
+        return Closing(
+            self._target,
+            self._output,
+            to_go_on,
+            leak_list=self._leak_list,
+            later=self._later,
+            stop=self._stop,
+            verdict_at_most_seconds=self._options.verdict_at_most_seconds,
+        )
 
     def _rotate(self, pending: PendingCount) -> None:
         rows = summary.rows_to_rotate(self._options, pending)
@@ -142,7 +172,9 @@ class OperatorRun:
                 at_most_seconds=self._options.verdict_at_most_seconds,
                 observe=observe,
                 leak_list=self._leak_list,
+                later=self._later,
                 stop=self._stop,
+                retry_seconds=self._options.retry_seconds,
             )
         )
 
@@ -154,6 +186,7 @@ class OperatorRun:
             stop=self._stop,
             clock=time.monotonic,
             leak_list=self._leak_list,
+            later=self._later,
         )
 
     def _sum_up(self) -> Aftermath:

@@ -17,6 +17,7 @@ from token_rotation.postgres.connection import Connection, reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows, count_reached
 from token_rotation.targets.lookup import ListCount, count_listed
 
 
@@ -45,6 +46,17 @@ def look(
         return replace(count_rows(connection, target, leak_list), to_try=guard.to_try)
 
 
+@contextmanager
+def looking(target: Target, stop: StopSignal | None) -> Iterator[Connection]:
+    """Open a connection to look at a table that is ready for rotation.
+
+    Raises as ``look``.
+    """
+    with reading_until(target.database, stop) as connection:
+        ensure_ready(connection, target)
+        yield connection
+
+
 def ensure_ready(connection: Connection, target: Target) -> GuardState:
     """Return the guard's state; raise NotReadyError unless the table is ready.
 
@@ -58,8 +70,25 @@ def ensure_ready(connection: Connection, target: Target) -> GuardState:
     return guard
 
 
-def count_rows(connection: Connection, target: Target, leak_list: LeakList | None) -> PendingRows:
-    """Count what is pending, for a few seconds at most."""
+def count_rows(
+    connection: Connection,
+    target: Target,
+    leak_list: LeakList | None,
+    later: LaterRows | None = None,
+) -> PendingRows:
+    """Count what is pending, for a few seconds at most.
+
+    ``later`` are rows whose marker was later than the server's clock: they are pending until they
+    are rotated, whatever the clock says by now.
+    """
+    found = _count_rows(connection, target, leak_list)
+    if later is None:
+        return found
+    reached_rows = count_reached(connection, target, later)
+    return replace(found, count=replace(found.count, rows=found.count.rows + reached_rows))
+
+
+def _count_rows(connection: Connection, target: Target, leak_list: LeakList | None) -> PendingRows:
     if leak_list is None:
         return PendingRows(count_pending(connection, target))
     listed = count_listed(connection, target, leak_list, at_most_seconds=COUNT_AT_MOST_SECONDS)

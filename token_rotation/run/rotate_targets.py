@@ -37,7 +37,7 @@ def rotate_targets(
         with list_to_rotate(target, listed) as leak_list:
             run = OperatorRun(target, options, output, leak_list=leak_list, clean_up=clean_up)
             done = run.run()
-            on_end(target, run.result, leak_list)
+            on_end(run.evident_target, run.result, leak_list)
         return TargetEnd(done, run.stopped)
 
     return one_after_another(targets, rotate, output.warn)

@@ -15,7 +15,7 @@ from token_rotation.targets.resolve import (
     list_kinds,
     other_headers,
     resolve,
-    resolve_time,
+    resolve_cut_off,
 )
 
 
@@ -26,12 +26,13 @@ def select(targets: Sequence[Target], asked: SelectionOptions) -> list[Target]:
     """
     if asked.leak_list is not None:
         only_one(targets)
-    cut_off = None
+    cut_off = now = None
     if asked.issued_before is not None and targets:
-        cut_off = resolve_time(asked.issued_before, "--issued-before", targets[0].database)
+        database = targets[0].database
+        cut_off, now = resolve_cut_off(asked.issued_before, "--issued-before", database)
     list_args = asked.leak_list.cli_args if asked.leak_list else ()
     return [
-        resolve(target, issued_before=cut_off, where=asked.where, list_args=list_args)
+        resolve(target, issued_before=cut_off, where=asked.where, list_args=list_args, asked_at=now)
         for target in targets
     ]
 

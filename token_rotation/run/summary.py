@@ -65,15 +65,8 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
         return f"{work}. {pending.rows:,} rows are pending. {damage}. Then: {to_go_on}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
     ended = _reason(result, "rows became pending since")
-    said = f"{work}. {ended}; {left} pending. To go on: {to_go_on}"
+    said = f"{work}. {ended}; {left} pending{_later(pending)}. To go on: {to_go_on}"
     return f"{said}. The guard is not whole: {problems}" if problems else said
-
-
-def cut_off_as_sentence(target: Target, to_go_on: str) -> str:
-    """Say beforehand what to type after a kill."""
-    time = target.selection.issued_before
-    moment = "–" if time is None else time.isoformat()
-    return f"{target.label}: tokens issued before {moment}. To go on after a kill: {to_go_on}"
 
 
 def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
@@ -136,6 +129,15 @@ def _nothing_pending(target: Target, after: Aftermath) -> str:
         return f"{said}; about {outside} outside of it may still be pending"
     verb = "is" if after.outside.rows == 1 else "are"
     return f"{said}; {outside} outside of it {verb} still pending"
+
+
+def _later(pending: PendingCount) -> str:
+    if not pending.later_rows:
+        return ""
+    which = "its marker is" if pending.rows == 1 else "their markers are"
+    if pending.later_rows < pending.rows:
+        which = f"the markers of {pending.later_rows:,} of them are"
+    return f" ({which} later than the database's clock, so they count as issued before any cut-off)"
 
 
 def _sentence(words: str) -> str:

@@ -13,7 +13,11 @@ enough to be one slow request.
 
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError
 from token_rotation.schema.ensure_rotated import EnsureRotated, RowsPendingError
-from token_rotation.schema.index import AddIndexConcurrentlyPolitely, UnexpectedIndexError
+from token_rotation.schema.index import (
+    AddIndexConcurrentlyPolitely,
+    RemoveIndexConcurrentlyPolitely,
+    UnexpectedIndexError,
+)
 from token_rotation.schema.operations import (
     AddFieldPolitely,
     AddTriggerPolitely,
@@ -37,6 +41,7 @@ __all__ = [
     "GuardSql",
     "LockNotGrantedError",
     "OnTableOf",
+    "RemoveIndexConcurrentlyPolitely",
     "RemoveTriggerPolitely",
     "ReplaceTriggerPolitely",
     "RowsPendingError",
@@ -54,6 +59,7 @@ for _written in (
     EnsureRotated,
     GuardSql,
     OnTableOf,
+    RemoveIndexConcurrentlyPolitely,
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
     UnconditionalSql,

@@ -11,9 +11,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
-from django.db.models import Model
+from django.db.models import Field, Model
 
+from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Absent
 from token_rotation.sql import ddl as ddl_sql
+from token_rotation.targets.absent import absent_of
 
 COUNTED_AT_MOST = 10_000
 
@@ -25,18 +27,20 @@ class RowsPendingError(CommandError):
     """
 
 
-def pending_rows(connection: BaseDatabaseWrapper, table: str, marker: str) -> int:
+def pending_rows(
+    connection: BaseDatabaseWrapper, table: str, marker: str, token: str | None, absent: Absent
+) -> int:
     """Count the pending rows: in the index a part of many, then in the table, whatever there is.
 
     In a transaction that is rolled back, since its settings are not for what follows.
     """
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(ddl_sql.SEE_EVERY_ROW)
-        cursor.execute(ddl_sql.count_pending(table, marker, COUNTED_AT_MOST + 1))
+        cursor.execute(ddl_sql.count_pending(table, marker, token, absent, COUNTED_AT_MOST + 1))
         (count,) = cursor.fetchone()
         if not count:
             cursor.execute(ddl_sql.WITHOUT_A_TIMEOUT)
-            cursor.execute(ddl_sql.count_pending_in_heap(table, marker))
+            cursor.execute(ddl_sql.count_pending_in_heap(table, marker, token, absent))
             (count,) = cursor.fetchone()
         transaction.set_rollback(True, using=connection.alias)
     return int(count)
@@ -47,7 +51,8 @@ class EnsureRotated(Operation):
 
     These are rows of a model that still have a token that may be leaked. ``model`` is its label,
     ``marker`` the field that is NULL for such rows, both as they are at this place in the
-    migrations. The migration that adds the marker must be among the dependencies. For a model of
+    migrations. ``token`` is the token's field: where it may be NULL or blank, rows without a token
+    do not count. The migration that adds the marker must be among the dependencies. For a model of
     another app, ``column`` names the marker, which only the database knows. The operation changes
     nothing, forwards or backwards, and checks once. It reads the table itself, since an index may
     lack rows.
@@ -57,11 +62,17 @@ class EnsureRotated(Operation):
     reversible = True
 
     def __init__(
-        self, model: str, marker: str = "token_rotated_at", *, column: str | None = None
+        self,
+        model: str,
+        marker: str = "token_rotated_at",
+        *,
+        column: str | None = None,
+        token: str | None = None,
     ) -> None:
         self.model = model
         self.marker = marker
         self.column = column
+        self.token = token
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         pass
@@ -82,7 +93,14 @@ class EnsureRotated(Operation):
         if not self.allow_migrate_model(connection.alias, model):
             return
         column = self.column or self._column_of_the_marker(model)
-        count = pending_rows(connection, model._meta.db_table, column)
+        token = self._token_of(model)
+        count = pending_rows(
+            connection,
+            model._meta.db_table,
+            column,
+            None if token is None else token.column,
+            EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token),
+        )
         if count:
             raise RowsPendingError(self._sentence(connection.alias, count))
 
@@ -116,6 +134,18 @@ class EnsureRotated(Operation):
                 "migrations: name in dependencies the migration that adds it"
             ) from None
         return str(marker.column)
+
+    def _token_of(self, model: type[Model]) -> Field[Any, Any] | None:
+        if self.token is None:
+            return None
+        try:
+            field: Any = model._meta.get_field(self.token)
+        except FieldDoesNotExist:
+            raise CommandError(
+                f"EnsureRotated: {self.model} has no field {self.token!r} at this place in the "
+                "migrations: name the token's field as it is there"
+            ) from None
+        return field if isinstance(field, Field) else None
 
     def _sentence(self, alias: str, rows: int) -> str:
         count = f"more than {COUNTED_AT_MOST:,}" if rows > COUNTED_AT_MOST else f"{rows:,}"

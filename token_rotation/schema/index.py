@@ -5,7 +5,7 @@ Replace what a killed build left behind.
 
 from functools import partial
 
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.core.management.base import CommandError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import AddIndex
@@ -90,6 +90,41 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
             f" ({found.definition}). Nothing was changed. Rename or drop that index, then run"
             " migrate again."
         )
+
+
+class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
+    """Drop an index beside the traffic, also after a kill.
+
+    It uses DROP INDEX CONCURRENTLY, which leaves an invalid index if it is killed; the next run
+    drops that. Backwards it builds the index again. The migration needs ``atomic = False``.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        model = from_state.apps.get_model(app_label, self.model_name)
+        connection = schema_editor.connection
+        if schema_editor.collect_sql or not self.allow_migrate_model(connection.alias, model):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        self._ensure_not_in_transaction(schema_editor)
+        with in_the_background(connection, self.name), connection.cursor() as cursor:
+            cursor.execute(ddl_sql.drop_index_concurrently(self.name))
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        index = to_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
+        add = AddIndexConcurrentlyPolitely(self.model_name, index)
+        add.database_forwards(app_label, schema_editor, from_state, to_state)
 
 
 def _is_empty(editor: BaseDatabaseSchemaEditor, model: type[Model]) -> bool:

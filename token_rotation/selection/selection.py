@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
+
+LONGEST_WAIT = timedelta(seconds=60)
+"""Of a run, for the database's clock to get to a cut-off that lies ahead of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,9 @@ class Selection:
 
     It says what makes a row pending, and which pending rows count.
 
-    A row is pending when its marker is NULL or, with ``issued_before``, earlier than that.
+    A row is pending when its marker is NULL or, with ``issued_before``, earlier than that. A marker
+    that is later than the server's clock counts as earlier: ``targets.later_rows`` finds these.
+    ``asked_at`` is the server's clock when the cut-off was typed; None if nobody typed it.
     ``condition`` narrows this to some rows; ``where`` is its text as typed. ``list_args`` are the
     command-line arguments that name a list of rows; the list itself is read elsewhere.
     """
@@ -36,6 +41,22 @@ class Selection:
     condition: Condition | None = None
     where: tuple[str, ...] = ()
     list_args: tuple[str, ...] = ()
+    asked_at: datetime | None = field(default=None, compare=False)
+
+    def settled_at(self, now: datetime) -> Selection:
+        """Return the selection as a run that starts ``now`` takes it.
+
+        ``now`` is the database's clock. A cut-off that was not in the past when it was typed
+        becomes ``now``, unless it lies a little ahead: the clock was put back, and the run can wait
+        until it gets there.
+        """
+        cut_off, asked_at = self.issued_before, self.asked_at
+        if cut_off is None:
+            return self
+        is_past = cut_off < (now if asked_at is None else asked_at)
+        if is_past or now < cut_off <= now + LONGEST_WAIT:
+            return replace(self, asked_at=now)
+        return replace(self, issued_before=now, asked_at=now)
 
     @property
     def is_everything(self) -> bool:

@@ -35,6 +35,20 @@ class GuardTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """The values of a token column that are no token.
+
+    They open nothing. ``nullable``: NULL may stand there. ``text``: '' is no token either.
+    """
+
+    nullable: bool = False
+    text: bool = False
+
+
+EVERY_ROW_HAS_A_TOKEN = Absent()
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One token column of one model, and its selected rows.
 
@@ -43,7 +57,7 @@ class Target:
     Names are as the database stores them, unquoted. ``label`` is the model's; where the model has
     several tokens, the token field's name follows it. ``guard_triggers`` are the insert and the
     update guard, and those that keep retired tokens where a model has them. ``is_only`` is True
-    if no other target exists, so commands need no label.
+    if no other target exists, so commands need no label. ``absent`` says which values are no token.
 
     The guard computes the columns ``derived`` with ``derived_sql``, one each, in which ``{token}``
     stands for the token. The columns ``unrelated`` are declared not to follow it. With ``revokes``
@@ -65,6 +79,7 @@ class Target:
     derived_sql: tuple[str, ...] = ()
     unrelated: tuple[str, ...] = ()
     revokes: bool = False
+    absent: Absent = EVERY_ROW_HAS_A_TOKEN
 
     @property
     def command(self) -> str:

@@ -1,6 +1,10 @@
 """The UPDATEs of a rotation, and their lock.
 
 One of them waits for that lock.
+
+The guard takes no marker later than the server's clock for a rotation, and none earlier than the
+stored one. So where a listed row's marker is later than the clock, a statement before the UPDATE
+takes that marker away, in the same transaction.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import new_marker, pending, still_pending
+from token_rotation.sql.pending import LATER, new_marker, pending, still_pending
 
 
 def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
@@ -20,7 +24,8 @@ def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.C
     ROW EXCLUSIVE on the table, FOR UPDATE on each row; waits for rows locked by others, so it
     runs under a lock timeout.
     """
-    return sql.SQL("UPDATE {table} SET {rotated} WHERE {pending}").format(
+    return sql.SQL("{first}UPDATE {table} SET {rotated} WHERE {pending}").format(
+        first=_take_later_markers(target, keys, pending(target, keys)),
         table=sql.Identifier(target.table),
         rotated=_set(target, keys, token),
         pending=pending(target, keys),
@@ -37,17 +42,12 @@ def update_free_rows(target: Target, keys: KeyRange, token: sql.Composable) -> s
     of a foreign-key check and would wait for it. ``= ANY(ARRAY(...))`` and not a join: the planner
     then looks each key up in the primary key, whatever the statistics say.
     """
-    return sql.SQL(
-        "UPDATE {table} SET {rotated} WHERE {key} = ANY(ARRAY("
-        "SELECT {key} FROM {table} WHERE {pending} "
-        "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
-        ")) AND {still_pending}"
-    ).format(
+    free = _free(target, keys)
+    return sql.SQL("{first}UPDATE {table} SET {rotated} WHERE {free}").format(
+        first=_take_later_markers(target, keys, free),
         table=sql.Identifier(target.table),
         rotated=_set(target, keys, token),
-        key=sql.Identifier(target.key_column),
-        pending=pending(target, keys),
-        still_pending=still_pending(target, keys),
+        free=free,
     )
 
 
@@ -61,7 +61,7 @@ def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
     of both sides, whatever the statistics say. ``token_type`` is what ``column_type`` answered.
     """
     return sql.SQL(
-        "WITH free AS MATERIALIZED ("
+        "{first}WITH free AS MATERIALIZED ("
         "SELECT key, row_number() OVER () AS place FROM ("
         "SELECT {key} FROM {table} WHERE {pending} "
         "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
@@ -71,6 +71,7 @@ def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
         "UPDATE {table} SET {rotated} FROM free JOIN made USING (place) "
         "WHERE {stored_key} = free.key AND {stored_pending}"
     ).format(
+        first=_take_later_markers(target, keys, _free(target, keys)),
         table=sql.Identifier(target.table),
         key=sql.Identifier(target.key_column),
         pending=pending(target, keys),
@@ -104,6 +105,36 @@ def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
     """
     return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {pending})").format(
         table=sql.Identifier(target.table), pending=pending(target, keys)
+    )
+
+
+def _free(target: Target, keys: KeyRange) -> sql.Composed:
+    """The first ``batch_rows`` pending rows of a range that nobody else locks."""
+    return sql.SQL(
+        "{key} = ANY(ARRAY(SELECT {key} FROM {table} WHERE {pending} "
+        "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
+        ")) AND {still_pending}"
+    ).format(
+        table=sql.Identifier(target.table),
+        key=sql.Identifier(target.key_column),
+        pending=pending(target, keys),
+        still_pending=still_pending(target, keys),
+    )
+
+
+def _take_later_markers(target: Target, keys: KeyRange, rows: sql.Composable) -> sql.Composable:
+    """A statement that takes the markers away that are later than the clock, if there may be any.
+
+    They may be among listed rows alone: other pending rows have none, or an earlier one.
+    """
+    if keys.listed is None or not keys.listed.markers:
+        return sql.SQL("")
+    marker = sql.Identifier(target.marker_column)
+    return sql.SQL("UPDATE {table} SET {marker} = NULL WHERE {rows} AND {later}; ").format(
+        table=sql.Identifier(target.table),
+        marker=marker,
+        rows=rows,
+        later=sql.SQL(LATER).format(marker=marker),
     )
 
 

@@ -90,6 +90,29 @@ def ignored_triggers() -> sql.SQL:
     )
 
 
+def may_be_absent() -> sql.SQL:
+    """Test if ``column`` takes NULL, and if it is of text."""
+    return sql.SQL(
+        "SELECT NOT a.attnotnull, t.typcategory = 'S' FROM pg_attribute a "
+        "JOIN pg_type t ON t.oid = a.atttypid "
+        "WHERE a.attrelid = to_regclass(quote_ident(%(table)s)) AND a.attname = %(column)s"
+    )
+
+
+def any_null(table: str, column: str) -> sql.Composed:
+    """Test for NULL. ACCESS SHARE; an index of the column answers."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IS NULL)").format(
+        sql.Identifier(table), sql.Identifier(column)
+    )
+
+
+def any_empty(table: str, column: str) -> sql.Composed:
+    """Test for an empty text. ACCESS SHARE; an index of the column answers."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} = '')").format(
+        sql.Identifier(table), sql.Identifier(column)
+    )
+
+
 def may_read() -> sql.SQL:
     """Test this role's right to read the whole row.
 

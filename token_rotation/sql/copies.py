@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 SETTINGS = sql.SQL(
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL row_security = off; "
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; "
     "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off; "
     "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL bytea_output = 'hex'"
 )

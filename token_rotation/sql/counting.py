@@ -9,16 +9,44 @@ from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import pending
+from token_rotation.sql.pending import LATER, later, pending
+
+SHOWABLE = "{marker} BETWEEN '0001-01-02' AND '9999-12-30'"
+"""Python has no other times: none before Christ, and none without end."""
 
 
-def count_pending(target: Target, keys: KeyRange) -> sql.Composed:
+def count_pending(target: Target, keys: KeyRange, *, with_later: bool = False) -> sql.Composed:
     """Count the pending rows of a range.
 
-    Costs what is left, not what is done.
+    Costs what is left, not what is done. ``with_later`` as for ``pending``.
     """
     return sql.SQL("SELECT count(*) FROM {table} WHERE {pending}").format(
-        table=sql.Identifier(target.table), pending=pending(target, keys)
+        table=sql.Identifier(target.table), pending=pending(target, keys, with_later=with_later)
+    )
+
+
+def count_left(target: Target) -> sql.Composed:
+    """Count the rows that keep a selection from being complete.
+
+    With a cut-off, rows whose marker is later than the server's clock do, too: the second number is
+    theirs.
+    """
+    return sql.SQL(
+        "SELECT count(*), count(*) FILTER (WHERE {later}) FROM {table} WHERE {pending}"
+    ).format(
+        table=sql.Identifier(target.table),
+        later=sql.SQL(LATER).format(marker=sql.Identifier(target.marker_column)),
+        pending=pending(target, EVERY_KEY, with_later=True),
+    )
+
+
+def any_later(target: Target) -> sql.Composed:
+    """Test for a row of the selection whose marker is later than the server's clock.
+
+    Reads the whole table where there is none.
+    """
+    return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {later})").format(
+        table=sql.Identifier(target.table), later=later(target)
     )
 
 
@@ -37,13 +65,13 @@ def estimate_rows() -> sql.SQL:
 
     They stem from the last VACUUM or ANALYZE.
 
-    CREATE INDEX counts, too. Takes ``table`` and ``marker``. NULL if nothing was counted yet. No
+    CREATE INDEX counts, too. Takes ``table`` and ``index``. NULL if nothing was counted yet. No
     lock.
     """
     return sql.SQL(
         "SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END, "
-        "(SELECT min(i.reltuples)::bigint FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
+        "(SELECT i.reltuples::bigint FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
         "WHERE x.indrelid = c.oid AND x.indisvalid AND i.reltuples >= 0 "
-        "AND pg_get_expr(x.indpred, x.indrelid) = '(' || quote_ident(%(marker)s) || ' IS NULL)') "
+        "AND i.relname = %(index)s) "
         "FROM pg_class c WHERE c.oid = to_regclass(quote_ident(%(table)s))"
     )

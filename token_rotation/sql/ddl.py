@@ -5,6 +5,9 @@ Each builder names its lock: none, ACCESS SHARE, or that of the DDL statement.
 
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
+from token_rotation.selection.target import Absent
+from token_rotation.sql.pending import without_marker
+
 
 def index_state(index: str) -> Composed:
     """Return at most one row about an index.
@@ -90,25 +93,35 @@ def comment_on_trigger(table: str, trigger: str, comment: str) -> Composed:
     )
 
 
-def count_pending(table: str, marker: str, at_most: int) -> Composed:
-    """Count the rows without a marker, up to ``at_most``.
+def count_pending(
+    table: str, marker: str, token: str | None, absent: Absent, at_most: int
+) -> Composed:
+    """Count the rows with a token and without a marker, up to ``at_most``.
 
-    ACCESS SHARE.
+    ``token`` is its column; None where nobody knows it. ACCESS SHARE.
     """
     return SQL(
-        "SELECT count(*) FROM"
-        " (SELECT FROM {table} WHERE {marker} IS NULL LIMIT {at_most}) AS pending"
-    ).format(table=Identifier(table), marker=Identifier(marker), at_most=Literal(at_most))
+        "SELECT count(*) FROM (SELECT FROM {table} WHERE {pending} LIMIT {at_most}) AS pending"
+    ).format(
+        table=Identifier(table),
+        pending=_pending(marker, token, absent),
+        at_most=Literal(at_most),
+    )
 
 
-def count_pending_in_heap(table: str, marker: str) -> Composed:
-    """Count the rows without a marker in the table itself, whatever its indexes hold.
+def count_pending_in_heap(table: str, marker: str, token: str | None, absent: Absent) -> Composed:
+    """Count the same rows in the table itself, whatever its indexes hold.
 
     ACCESS SHARE. No WHERE names a column, so no index can answer.
     """
     return SQL(
-        "SELECT count(*) FILTER (WHERE {marker} IS NULL) FROM {table} WHERE ctid >= '(0,0)'"
-    ).format(table=Identifier(table), marker=Identifier(marker))
+        "SELECT count(*) FILTER (WHERE {pending}) FROM {table} WHERE ctid >= '(0,0)'"
+    ).format(table=Identifier(table), pending=_pending(marker, token, absent))
+
+
+def _pending(marker: str, token: str | None, absent: Absent) -> Composed:
+    column = None if token is None else Identifier(token)
+    return without_marker(Identifier(marker), column, absent)
 
 
 WITHOUT_A_TIMEOUT = SQL("SELECT set_config('statement_timeout', '0', true)")

@@ -5,9 +5,12 @@ It reads stretches of an index, of bounded length.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import pending, still_pending, within
 
@@ -85,7 +88,7 @@ def walk(target: Target, keys: KeyRange) -> sql.Composed:
     key = sql.Identifier(target.key_column)
     candidates: list[sql.Composable] = [sql.SQL("true")]
     if target.selection.issued_before is None:
-        candidates = [sql.SQL("{} IS NULL").format(sql.Identifier(target.marker_column))]
+        candidates = [still_pending(replace(target, selection=EVERY_ROW), EVERY_KEY)]
     return sql.SQL(
         "WITH walked AS MATERIALIZED ("
         "SELECT {key} AS key, {pending} AS pending FROM {table} WHERE {candidates} "

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import condition_of, still_pending
+from token_rotation.sql.counting import SHOWABLE
+from token_rotation.sql.pending import LATER, condition_of, pending, present, still_pending
 
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
-
-SEE_EVERY_ROW = sql.SQL("SET LOCAL row_security = off")
-"""Let PostgreSQL refuse a statement from whose table row security hides rows."""
 
 ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
 """Join a million values with the whole table in memory, without temporary files."""
@@ -42,7 +40,8 @@ def listed_rows(target: Target, column: str, column_type: str, *, is_indexed: bo
     Both are text, in key order.
 
     ``column`` is the token's or the key's. A listed token that is still stored is leaked, whatever
-    the row's marker says. A listed key names its row only while the row is pending.
+    the row's marker says. A listed key names its row only while the row is pending. With a cut-off,
+    a row whose marker is later than the server's clock counts as issued before it.
     """
     return sql.SQL(
         "SELECT key::text, marker::text FROM ({found}) AS found WHERE is_meant ORDER BY found.key"
@@ -87,7 +86,7 @@ def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -
         key=sql.Identifier(target.table, target.key_column),
         marker=sql.Identifier(target.marker_column),
         meant=_meant(target, column),
-        pending=still_pending(target, EVERY_KEY),
+        pending=still_pending(target, EVERY_KEY, with_later=True),
     )
     return sql.SQL(statement).format(
         columns=columns,
@@ -99,11 +98,80 @@ def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -
 
 def _meant(target: Target, column: str) -> sql.Composed:
     selection = target.selection
-    if column == target.key_column or selection.issued_before is not None:
-        return still_pending(target, EVERY_KEY)
+    if column == target.key_column:
+        return still_pending(target, EVERY_KEY, with_later=True)
+    terms = present(target, sql.Identifier(target.token_column))
+    if selection.issued_before is not None:
+        wrong = LATER
+        if selection.asked_at is not None:
+            # A list is older than its rotation: a marker from a later moment is wrong.
+            wrong += " OR {marker} >= %(asked_at)s"
+        issued = sql.SQL("coalesce({marker} < %(issued_before)s OR " + wrong + ", true)")
+        terms.append(issued.format(marker=sql.Identifier(target.marker_column)))
     if selection.condition is not None:
-        return condition_of(target)
-    return sql.Composed([sql.SQL("true")])
+        terms.append(condition_of(target))
+    return sql.SQL(" AND ").join(terms or [sql.SQL("true")])
+
+
+def lock(target: Target) -> sql.Composed:
+    """Lock the table as any SELECT does: ACCESS SHARE."""
+    return sql.SQL("LOCK TABLE {table} IN ACCESS SHARE MODE").format(
+        table=sql.Identifier(target.table)
+    )
+
+
+def later_rows(target: Target) -> sql.Composed:
+    """Open a cursor over the rows whose marker is ``read_at`` or later, in a transaction.
+
+    Each row is key and marker as text, and the marker in UTC; NULL where Python cannot hold it.
+    Only the selection's rows with a token. ACCESS SHARE until the transaction ends; a full scan.
+    """
+    marker = sql.Identifier(target.table, target.marker_column)
+    terms: list[sql.Composable] = [sql.SQL("{} >= %(read_at)s").format(marker)]
+    terms += present(target, sql.Identifier(target.token_column))
+    if target.selection.condition is not None:
+        terms.append(condition_of(target))
+    return sql.SQL(
+        "DECLARE rotation_later NO SCROLL CURSOR FOR SELECT {key}::text, {marker}::text, "
+        "CASE WHEN {showable} THEN {marker} AT TIME ZONE 'UTC' END FROM {table} WHERE {later}"
+    ).format(
+        key=sql.Identifier(target.table, target.key_column),
+        marker=marker,
+        showable=sql.SQL(SHOWABLE).format(marker=marker),
+        table=sql.Identifier(target.table),
+        later=sql.SQL(" AND ").join(terms),
+    )
+
+
+FETCH_LATER = sql.SQL("FETCH 1000 FROM rotation_later")
+
+
+def still_later(target: Target, rows: KeyRange) -> sql.Composed:
+    """Key and marker, as text, of those listed rows that are as they were.
+
+    ``rows`` lists them. In key order.
+    """
+    key = sql.Identifier(target.key_column)
+    return sql.SQL(
+        "SELECT {key}::text, {marker}::text FROM {table} WHERE {listed} ORDER BY {key}"
+    ).format(
+        key=key,
+        marker=sql.Identifier(target.marker_column),
+        table=sql.Identifier(target.table),
+        listed=pending(target, rows),
+    )
+
+
+def count_reached(target: Target, rows: KeyRange) -> sql.Composed:
+    """Count those listed rows, as they were, that only the list tells from fresh ones.
+
+    ``rows`` lists rows whose marker was later than the server's clock. It is not any more.
+    """
+    return sql.SQL("SELECT count(*) FROM {table} WHERE {listed} AND NOT ({pending})").format(
+        table=sql.Identifier(target.table),
+        listed=pending(target, rows),
+        pending=still_pending(target, EVERY_KEY, with_later=True),
+    )
 
 
 def counts(*queries: sql.Composable) -> sql.Composed:

@@ -8,31 +8,52 @@ from typing import Any
 from psycopg2 import sql
 
 from token_rotation.selection.key_range import KeyRange
-from token_rotation.selection.target import Target
+from token_rotation.selection.target import Absent, Target
+
+CLOCK = "(SELECT clock_timestamp())"
+"""The clock is read once a statement, after its snapshot: no row in it is from a later moment."""
+
+LATER = "{marker} > " + CLOCK
 
 _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*%s")
 
 
 def pending(
-    target: Target, keys: KeyRange, *, qualified: bool = False, for_planner: bool = False
+    target: Target,
+    keys: KeyRange,
+    *,
+    qualified: bool = False,
+    for_planner: bool = False,
+    with_later: bool = False,
 ) -> sql.Composed:
     """The WHERE clause for the pending rows of a range.
 
-    The range is one of keys. It takes the parameters of ``values_of``.
+    The range is one of keys. It takes the parameters of ``values_of``. A row without a token opens
+    nothing and is not pending.
 
     What no index of ours serves is written so that no other index is tempted by it: a batch must
     read a stretch of keys, whatever the statistics say. ``for_planner`` writes it as the planner's
-    estimates understand it. ``qualified`` names the table with each column.
+    estimates understand it. ``qualified`` names the table with each column. ``with_later`` is for
+    counts: with a cut-off, rows whose marker is later than the server's clock are pending too.
     """
     key = _column(target, target.key_column, qualified=qualified)
-    terms = [still_pending(target, keys, qualified=qualified, for_planner=for_planner)]
+    terms = [
+        still_pending(
+            target, keys, qualified=qualified, for_planner=for_planner, with_later=with_later
+        )
+    ]
     if keys.listed is not None:
         terms.insert(0, sql.SQL("{} = ANY(%(listed_keys)s)").format(key))
     return sql.SQL(" AND ").join([*terms, *within(key, keys)])
 
 
 def still_pending(
-    target: Target, keys: KeyRange, *, qualified: bool = False, for_planner: bool = False
+    target: Target,
+    keys: KeyRange,
+    *,
+    qualified: bool = False,
+    for_planner: bool = False,
+    with_later: bool = False,
 ) -> sql.Composed:
     """The ``pending`` clause for rows known to be in range."""
     marker = _column(target, target.marker_column, qualified=qualified)
@@ -40,12 +61,54 @@ def still_pending(
     if keys.listed is not None:
         term = "({marker} IS NULL OR {marker} = ANY(%(listed_markers)s))"
     elif target.selection.issued_before is not None:
-        term = "coalesce({marker} < %(issued_before)s, true)"
+        later = f" OR {LATER}" if with_later else ""
+        term = "coalesce({marker} < %(issued_before)s" + later + ", true)"
         if for_planner:
             term = "({marker} IS NULL OR {marker} < %(issued_before)s)"
-    terms = [sql.SQL(term).format(marker=marker)]
+    terms: list[sql.Composable] = [sql.SQL(term).format(marker=marker)]
+    token = _column(target, target.token_column, qualified=qualified)
+    terms += present(target, token)
     if target.selection.condition is not None:
         terms.append(condition_of(target, for_planner=for_planner))
+    return sql.SQL(" AND ").join(terms)
+
+
+def present(target: Target, token: sql.Composable) -> list[sql.Composable]:
+    """The terms that leave out rows without a token; none if every row has one."""
+    return present_terms(target.absent, token)
+
+
+def present_terms(absent: Absent, token: sql.Composable) -> list[sql.Composable]:
+    """``present`` for a token that may be absent so.
+
+    No NULL differs from ''. IS NOT NULL would tempt the planner to take an index of the token,
+    where statistics know of few tokens.
+    """
+    if absent.text:
+        return [sql.SQL("{} <> ''").format(token)]
+    return [sql.SQL("{}::text <> ''").format(token)] if absent.nullable else []
+
+
+def without_marker(
+    marker: sql.Composable, token: sql.Composable | None, absent: Absent
+) -> sql.Composed:
+    """The predicate of the pending index. ``token`` is None where nobody knows it."""
+    terms: list[sql.Composable] = [sql.SQL("{} IS NULL").format(marker)]
+    if token is not None:
+        terms += present_terms(absent, token)
+    return sql.SQL(" AND ").join(terms)
+
+
+def later(target: Target, *, than: str = CLOCK) -> sql.Composed:
+    """Rows with a token whose marker is later than the server's clock.
+
+    ``than`` is SQL for its time. The selection's condition counts; its cut-off does not.
+    """
+    marker = sql.Identifier(target.marker_column)
+    terms: list[sql.Composable] = [sql.SQL("{marker} > " + than).format(marker=marker)]
+    terms += present(target, sql.Identifier(target.token_column))
+    if target.selection.condition is not None:
+        terms.append(condition_of(target))
     return sql.SQL(" AND ").join(terms)
 
 
@@ -82,6 +145,8 @@ def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
     selection = target.selection
     if selection.issued_before is not None:
         values["issued_before"] = selection.issued_before
+    if selection.asked_at is not None:
+        values["asked_at"] = selection.asked_at
     if selection.condition is not None:
         numbered = enumerate(selection.condition.values)
         values.update((f"where_{place}", value) for place, value in numbered)
@@ -94,10 +159,9 @@ def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
 def new_marker(target: Target, keys: KeyRange) -> sql.Composed:
     """The marker of a rotated row: the clock's time.
 
-    If the row may have a marker already, the clock may lie behind it. Somebody may have put it
-    back, or a fail-over may have brought another server's clock. Then the marker is at least a
-    moment later than the old marker, which the guard insists on. It is also no earlier than the
-    cut-off, because that would leave the row pending.
+    The guard insists on a later marker than the stored one, even if the clock shows twice the same.
+    A stored marker later than the clock has been taken away before (``sql.batch``). The marker is
+    also no earlier than the cut-off, because that would leave the row pending.
     """
     if keys.listed is None and target.selection.issued_before is None:
         return sql.Composed([sql.SQL("clock_timestamp()")])

@@ -6,11 +6,16 @@ One line for each range of keys and for each hour. ACCESS SHARE.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from psycopg2 import sql
 
+from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
+from token_rotation.sql.counting import SHOWABLE
+from token_rotation.sql.pending import still_pending
 
 COLUMNS = (
     *("model", "section", "first_key", "last_key", "hour"),
@@ -37,7 +42,7 @@ def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
     statement = sql.SQL(
         "SELECT model, CASE section WHEN 1 THEN 'keys' WHEN 2 THEN 'hour' ELSE 'total' END, "
         "CASE section WHEN 1 THEN first_key END, CASE section WHEN 1 THEN last_key END, "
-        "hour AT TIME ZONE 'UTC', rows, rotated, rows - rotated, "
+        "hour AT TIME ZONE 'UTC', rows, rotated, pending, "
         "first_rotated_at, last_rotated_at FROM ({parts}) AS progress "
         "ORDER BY place, section, stretch, hour"
     )
@@ -47,7 +52,8 @@ def progress(targets: Sequence[Target]) -> tuple[sql.Composed, dict[str, Any]]:
 def _progress_of(target: Target, number: int) -> sql.Composed:
     """The progress of one target.
 
-    Works for any ordered key.
+    Works for any ordered key. A row without a token is not pending. A time that Python cannot hold
+    is not shown.
 
     PostgreSQL before 18 has no min() for uuid, so row numbers tell the first and the last key of a
     range; the server keeps no other keys. Range and hour are computed beside the window functions,
@@ -59,13 +65,14 @@ def _progress_of(target: Target, number: int) -> sql.Composed:
         "SELECT {number} AS place, {label} AS model, grouping(stretch, hour) AS section, "
         "stretch, hour, (array_agg(key) FILTER (WHERE offset_in = 0))[1]::text AS first_key, "
         "(array_agg(key) FILTER (WHERE offset_in = size - 1 OR ends))[1]::text AS last_key, "
-        "count(*) AS rows, count(marker) AS rotated, "
-        "min(marker) AS first_rotated_at, max(marker) AS last_rotated_at FROM ("
-        "SELECT {key} AS key, {marker} AS marker, (SELECT size FROM stretches) AS size, "
+        "count(*) AS rows, count(marker) AS rotated, count(*) FILTER (WHERE pending) AS pending, "
+        "min(shown) AS first_rotated_at, max(shown) AS last_rotated_at FROM ("
+        "SELECT {key} AS key, {marker} AS marker, CASE WHEN {showable} THEN {marker} END AS shown, "
+        "({pending}) AS pending, (SELECT size FROM stretches) AS size, "
         "(row_number() OVER by_key - 1) / (SELECT size FROM stretches) AS stretch, "
         "(row_number() OVER by_key - 1) %% (SELECT size FROM stretches) AS offset_in, "
         "lead({key}) OVER by_key IS NULL AS ends, "
-        "date_trunc('hour', {marker} AT TIME ZONE 'UTC') AS hour "
+        "date_trunc('hour', CASE WHEN {showable} THEN {marker} AT TIME ZONE 'UTC' END) AS hour "
         "FROM {table} WINDOW by_key AS (ORDER BY {key})) AS placed "
         "GROUP BY GROUPING SETS ((stretch), (hour), ()) "
         "HAVING grouping(hour) = 1 OR hour IS NOT NULL)"
@@ -74,6 +81,8 @@ def _progress_of(target: Target, number: int) -> sql.Composed:
         label=sql.Placeholder(f"label_{number}"),
         key=sql.Identifier(target.key_column),
         marker=sql.Identifier(target.marker_column),
+        showable=sql.SQL(SHOWABLE).format(marker=sql.Identifier(target.marker_column)),
+        pending=still_pending(replace(target, selection=EVERY_ROW), EVERY_KEY),
         size=_stretch_rows(number),
         table=sql.Identifier(target.table),
     )

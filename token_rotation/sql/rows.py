@@ -10,6 +10,7 @@ from __future__ import annotations
 from psycopg2 import sql
 
 from token_rotation.selection.target import Target
+from token_rotation.sql.pending import LATER, present
 
 
 def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Composed:
@@ -20,17 +21,39 @@ def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Com
     Answers with the key of each row that changed, and if the change stuck. A trigger or a rule of
     somebody else may undo it.
 
+    A row without a token gets none. ``take_later_markers`` comes before, in the same transaction.
+
     ROW EXCLUSIVE on the table, FOR UPDATE on each row. ``key_type`` is the key's type in SQL;
     ``token`` is evaluated for each row.
     """
     return sql.SQL(
-        "UPDATE {table} AS stored SET {rotated} WHERE {key} = ANY(%(keys)s::{key_type}[]) {answer}"
+        "UPDATE {table} AS stored SET {rotated} "
+        "WHERE {key} = ANY(%(keys)s::{key_type}[]){present} {answer}"
     ).format(
         table=sql.Identifier(target.table),
         rotated=_rotated(target, token),
         key=_key(target),
         key_type=sql.SQL(key_type),
+        present=_present(target),
         answer=_answer(target),
+    )
+
+
+def take_later_markers(target: Target, key_type: str) -> sql.Composed:
+    """Take the markers of rows away that are later than the server's clock.
+
+    The guard would take no marker of now for a rotation. Locks as ``rotate_keys``.
+    """
+    return sql.SQL(
+        "UPDATE {table} AS stored SET {marker} = NULL "
+        "WHERE {key} = ANY(%(keys)s::{key_type}[]) AND {later}{present}"
+    ).format(
+        table=sql.Identifier(target.table),
+        marker=sql.Identifier(target.marker_column),
+        key=_key(target),
+        key_type=sql.SQL(key_type),
+        later=sql.SQL(LATER).format(marker=sql.Identifier("stored", target.marker_column)),
+        present=_present(target),
     )
 
 
@@ -45,13 +68,14 @@ def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> s
     return sql.SQL(
         "UPDATE {table} AS stored SET {rotated} FROM unnest("
         "%(keys)s::{key_type}[], current_setting('token_rotation.tokens')::{token_type}[]"
-        ") AS made (key, token) WHERE {key} = made.key {answer}"
+        ") AS made (key, token) WHERE {key} = made.key{present} {answer}"
     ).format(
         table=sql.Identifier(target.table),
         rotated=_rotated(target, sql.SQL("made.token")),
         key=_key(target),
         key_type=sql.SQL(key_type),
         token_type=sql.SQL(token_type),
+        present=_present(target),
         answer=_answer(target),
     )
 
@@ -119,6 +143,11 @@ def _rotated(target: Target, token: sql.Composable) -> sql.Composed:
         marker=sql.Identifier(target.marker_column),
         stored_marker=sql.Identifier("stored", target.marker_column),
     )
+
+
+def _present(target: Target) -> sql.Composed:
+    terms = present(target, sql.Identifier("stored", target.token_column))
+    return sql.Composed([sql.SQL(" AND {}").format(term) for term in terms])
 
 
 def _key(target: Target) -> sql.Identifier:

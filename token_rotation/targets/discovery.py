@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.guard import GuardPair, UpdateGuard, guards_of
@@ -113,6 +114,7 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         derived_sql=tuple(derived.values()),
         unrelated=tuple(_field(model, name).column for name in pair.update.unrelated),
         revokes=pair.update.revokes,
+        absent=absent_of(token),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from django.db.models import DateTimeField, Field, JSONField
 from django.utils import timezone
 
+from token_rotation.selection.past_time import moments_of
+
 PLAIN_LOOKUPS = {"exact", "gt", "gte", "lt", "lte"}
 LIST_LOOKUPS = {"in", "range"}
 JSON_KEYS_LOOKUPS = {"has_keys", "has_any_keys"}
@@ -77,8 +79,16 @@ def _plain(field: Field[Any, Any], text: str) -> Any:
         and isinstance(value, datetime)
         and timezone.is_naive(value)
     ):
-        return timezone.make_aware(value)
+        return _moment(value)
     return value
+
+
+def _moment(value: datetime) -> datetime:
+    moments = moments_of(value, timezone.get_current_timezone())
+    if len(moments) > 1:
+        first, second = (moment.isoformat() for moment in moments)
+        raise ValueError(f"the clocks change at that time: type {first} or {second}")
+    return moments[0]
 
 
 def _is_boolean(field: Field[Any, Any]) -> bool:

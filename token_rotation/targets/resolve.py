@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,9 +13,9 @@ from django.db.models import BinaryField, Field, UUIDField
 from django.utils import timezone
 
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.connection import Connection, reading
 from token_rotation.selection.list_kinds import Kind, read_sha256
-from token_rotation.selection.past_time import parse_past_time
+from token_rotation.selection.past_time import parse_past_time, parse_time
 from token_rotation.selection.selection import Selection
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import model_of
@@ -33,10 +33,11 @@ def resolve(
     issued_before: datetime | None = None,
     where: Sequence[str] = (),
     list_args: Sequence[str] = (),
+    asked_at: datetime | None = None,
 ) -> Target:
     """Return the target with a selection.
 
-    Raises SelectionError.
+    ``asked_at`` is the database's clock when the cut-off was typed. Raises SelectionError.
     """
     return replace(
         target,
@@ -45,6 +46,7 @@ def resolve(
             condition=compile_where(model_of(target), target.database, where),
             where=tuple(where),
             list_args=tuple(list_args),
+            asked_at=asked_at,
         ),
     )
 
@@ -64,14 +66,34 @@ def resolve_recorded(target: Target, recorded: Mapping[str, Any] | None) -> Targ
     )
 
 
-def resolve_time(text: str, option: str, database: str) -> datetime:
+def database_clock(connection: Connection) -> datetime:
+    """Return the time of the database's clock, which sets the markers."""
+    now: datetime = connection.value(statements.UTC_CLOCK)
+    return now.replace(tzinfo=UTC)
+
+
+def resolve_cut_off(text: str, option: str, database: str) -> tuple[datetime, datetime]:
+    """Read a typed cut-off; return it and the time of the database's clock.
+
+    It may lie ahead of that clock. Raises as ``resolve_past_time``.
+    """
+    with reading(database) as connection:
+        now = database_clock(connection)
+    return _parse(parse_time, text, option, now), now
+
+
+def resolve_past_time(text: str, option: str, database: str) -> datetime:
     """Read an option's time, by the clock of the database.
 
     Raises SelectionError, or DatabaseGoneError if the database cannot be reached.
     """
     with reading(database) as connection:
-        now: datetime = connection.value(statements.CLOCK)
-    return parse_past_time(text, option=option, now=now, time_zone=timezone.get_current_timezone())
+        now = database_clock(connection)
+    return _parse(parse_past_time, text, option, now)
+
+
+def _parse(parse: Callable[..., datetime], text: str, option: str, now: datetime) -> datetime:
+    return parse(text, option=option, now=now, time_zone=timezone.get_current_timezone())
 
 
 def list_kinds(target: Target, *names: str) -> list[Kind]:

@@ -145,12 +145,13 @@ def _issued(columns: GuardedColumns, fresh_token: str, accept: Accept, clock: st
 
 
 def _is_rotation(columns: GuardedColumns) -> str:
-    """SQL that is true if the marker says that the token was issued since, never NULL.
+    """SQL that is true if the marker says that this transaction issued the token, never NULL.
 
-    A marker in the future proves nothing: a stale save may carry one of a clock that ran fast.
+    Another time proves nothing. A stale save may carry one from before it began, of a row that was
+    asked to be rotated once more, or one of a clock that ran fast.
     """
     new, old = (f"{row}.{columns.marker}" for row in ("NEW", "OLD"))
-    later = f"{new} <= clock_timestamp() AND {new} > coalesce({old}, '-infinity')"
+    later = f"{new} BETWEEN now() AND clock_timestamp() AND {new} > coalesce({old}, '-infinity')"
     if columns.may_be_absent:
         later += f" AND ({columns.present('OLD')} OR {old} IS NOT NULL)"
     return f"coalesce({later}, false)"

@@ -47,7 +47,8 @@ class Written(StrEnum):
     SAME = "same"
     NULL = "NULL"
     EARLIER = "earlier"
-    LATER = "later, not in the future"
+    BEFORE = "later, but from before this transaction"
+    LATER = "later, of this transaction"
     FUTURE = "in the future"
     INFINITE = "infinite"
 
@@ -232,7 +233,7 @@ UPDATES = (
         "the row has no time of which the token could be newer",
         change=(Change.ISSUED,),
         stored=(Stored.PENDING,),
-        written=(Written.LATER,),
+        written=(Written.BEFORE, Written.LATER),
         accept=Accept.FRESH,
     ),
     Rule(
@@ -247,7 +248,7 @@ UPDATES = (
         "a token is issued, which is not retired",
         change=(Change.ISSUED,),
         stored=(Stored.PENDING,),
-        written=(Written.LATER,),
+        written=(Written.BEFORE, Written.LATER),
         accept=Accept.SENT,
     ),
     Rule(
@@ -263,8 +264,8 @@ UPDATES = (
     ),
     Rule(
         Verdict(Token.STORED, Marker.STORED, Said.TOKEN_KEPT),
-        "a stale save brings no leaked token back, and a marker that is not in the past proves "
-        "nothing",
+        "a stale save brings no leaked token back, and a marker that is not of this transaction "
+        "proves nothing",
         change=(Change.CHANGED,),
     ),
 )
@@ -292,7 +293,13 @@ def moved_verdict_of(case: Case) -> Verdict:
 
 
 _WRITTEN = {
-    Stored.PENDING: (Written.SAME, Written.LATER, Written.FUTURE, Written.INFINITE),
+    Stored.PENDING: (
+        Written.SAME,
+        Written.BEFORE,
+        Written.LATER,
+        Written.FUTURE,
+        Written.INFINITE,
+    ),
     Stored.ROTATED: tuple(Written),
     Stored.FUTURE: (Written.SAME, Written.NULL, Written.EARLIER, Written.FUTURE, Written.INFINITE),
     Stored.INFINITE: (Written.SAME, Written.NULL, Written.EARLIER, Written.FUTURE),

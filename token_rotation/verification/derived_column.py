@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.selection.target import Target
-from token_rotation.targets.discovery import model_of
-from token_rotation.triggers.guard import guards_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +19,7 @@ class DerivedColumn:
 
 
 def derived_of(target: Target) -> tuple[DerivedColumn, ...]:
-    """Return the derived columns that a target's guard declares."""
-    model = model_of(target)
-    columns = {field.name: field.column for field in model._meta.concrete_fields}
-    for pair in guards_of(getattr(model._meta, "triggers", [])):
-        if columns.get(pair.update.token, pair.update.token) == target.token_column:
-            declared = getattr(pair.update, "derived", None) or {}
-            return tuple(
-                DerivedColumn(columns.get(name, name), expression)
-                for name, expression in declared.items()
-            )
-    return ()
+    """Return the derived columns that a target's guard keeps in step."""
+    columns = getattr(target, "derived", ())
+    expressions = getattr(target, "derived_sql", ())
+    return tuple(map(DerivedColumn, columns, expressions))

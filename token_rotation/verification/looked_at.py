@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from token_rotation.inspection.verdict import Unread, Verdict
+
+OTHER_TABLES = "every other table of the database: verify_tokens FILE --everywhere searches them"
+
 
 @dataclass(frozen=True, slots=True)
 class LookedAt:
@@ -27,6 +31,13 @@ class LookedAt:
     def as_dict(self) -> dict[str, list[str]]:
         """Return plain values for JSON."""
         return {"tables": list(self.tables), "not_looked_at": list(self.not_looked_at)}
+
+
+def looked_at_by(verdict: Verdict | Unread) -> LookedAt:
+    """Return what the verdict about one target rests on."""
+    if isinstance(verdict, Unread):
+        return LookedAt((), (OTHER_TABLES,))
+    return LookedAt(tuple(each.name for each in verdict.relations), (OTHER_TABLES,))
 
 
 def _listed(names: Sequence[str]) -> str:

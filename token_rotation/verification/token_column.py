@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.apps import apps
@@ -24,7 +24,8 @@ class TokenColumn:
 
     ``headers`` and ``key_headers`` are the names, in lower case, by which a list may call this
     column and the table's key; ``all_headers`` those of every column. ``read`` turns a line into
-    the database's text of a value; it raises ValueError for what the column cannot hold.
+    the database's text of a value; it raises ValueError for what the column cannot hold. With
+    ``holds_hashes`` the application compares hashes, so no token itself is stored.
     """
 
     label: str
@@ -36,6 +37,7 @@ class TokenColumn:
     all_headers: frozenset[str]
     read: Callable[[str], str]
     derived: tuple[DerivedColumn, ...] = ()
+    holds_hashes: bool = False
 
     @property
     def place(self) -> tuple[str, str]:
@@ -63,7 +65,8 @@ def column_of(target: Target) -> TokenColumn:
     """Return the token column of a target, with its derived columns."""
     model = model_of(target)
     field = next(each for each in model._meta.concrete_fields if each.column == target.token_column)
-    return _column(model, field, target.label, target.database, derived_of(target))
+    column = _column(model, field, target.label, target.database, derived_of(target))
+    return replace(column, holds_hashes=getattr(target, "revokes", False))
 
 
 def find_columns(database: str, names: Sequence[str] = ()) -> list[TokenColumn]:

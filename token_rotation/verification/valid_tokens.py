@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from token_rotation import wording
-from token_rotation.errors import NotReadyError
+from token_rotation.errors import ListError, NotReadyError
 from token_rotation.inspection.column_type import column_type
 from token_rotation.options import ListOptions
 from token_rotation.postgres import statements
@@ -46,9 +46,10 @@ def verify(connection: Connection, column: TokenColumn, leak_list: LeakList) -> 
 
     Nothing is written but temporary data.
 
-    Tokens are looked up in chunks, a short transaction each. A SHA-256 can only be found by reading
-    the whole table, so these are looked up together. Raises NotReadyError where the token column
-    does not exist. PostgreSQL refuses the look-up if row security hides rows from the role.
+    Tokens are looked up a million at a time. Each look reads the whole table and no index: a
+    damaged index would hide a token. SHA-256 are looked up together. Raises NotReadyError where the
+    token column does not exist. PostgreSQL refuses the look-up if row security hides rows from the
+    role.
     """
     is_hashed = leak_list.kind.name == "hashes"
     lines_a_look = leak_list.lines if is_hashed else LINES_A_LOOK
@@ -58,7 +59,7 @@ def verify(connection: Connection, column: TokenColumn, leak_list: LeakList) -> 
     settings = [
         statements.LIMIT_LOCK_WAIT,
         statements.WITHOUT_A_LIMIT,
-        list_sql.SEE_EVERY_ROW,
+        statements.USE_NO_INDEX,
         list_sql.ROOM_TO_JOIN,
     ]
     create = list_sql.create("bytea" if is_hashed else "text")
@@ -110,6 +111,7 @@ def verify_list(
     Raises ListError; otherwise as ``verify``.
     """
     none_valid = True
+    _refuse_hashed(columns, asked)
     with opened_tokens(columns, asked) as leak_list:
         for column in columns:
             with reading(column.database) as connection:
@@ -118,6 +120,17 @@ def verify_list(
                 say(sentence)
             none_valid = none_valid and verified.none_valid
     return none_valid
+
+
+def _refuse_hashed(columns: Sequence[TokenColumn], asked: ListOptions) -> None:
+    """Raises ListError for a column where no token can be found, so that none proves nothing."""
+    hashed = next((column for column in columns if column.holds_hashes), None)
+    if hashed is not None and asked.of != "tokens":
+        raise ListError(
+            f"{hashed.label} holds hashes, so that no listed token is found there. Nothing was "
+            f"done. Try the tokens with --through. If {asked.file} lists the values as they are "
+            "stored, say --list-of tokens"
+        )
 
 
 def verified_as_sentences(

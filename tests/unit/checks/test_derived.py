@@ -36,6 +36,11 @@ class Stamped(models.DateTimeField):
         return super().pre_save(instance, add)
 
 
+class Owner(models.ForeignKey):
+    def pre_save(self, instance: Any, add: Any) -> Any:
+        return super().pre_save(instance, add)
+
+
 class Sha256Field(models.CharField):
     pass
 
@@ -72,6 +77,7 @@ def said(
 def test_plain_fields_need_no_declaration() -> None:
     assert said() == {}
     assert said(created_at=models.DateTimeField(auto_now_add=True), at=Stamped(null=True)) == {}
+    assert said(owner=Owner("tickets.Ticket", on_delete=models.CASCADE)) == {}
 
 
 def test_a_class_that_changes_values_is_refused_unless_it_is_declared_to_store_them_plainly() -> (

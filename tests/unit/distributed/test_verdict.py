@@ -23,6 +23,12 @@ def test_nothing_pending_is_complete_however_it_came_about(end: RoundEnd) -> Non
         assert verdict(0, end, stop_requested=stop_requested) == Verdict(Outcome.COMPLETE)
 
 
+@pytest.mark.parametrize("end", [NOTHING, SOME, WAITED])
+def test_rows_whose_marker_is_later_than_the_clock_are_never_complete(end: RoundEnd) -> None:
+    ahead = Verdict(Outcome.MARKERS_AHEAD)
+    assert verdict(0, end, stop_requested=False, later_rows=1) == ahead
+
+
 @pytest.mark.parametrize("end", [NOTHING, SOME, THROTTLED, HALF_BROKEN])
 def test_with_rows_pending_it_goes_on(end: RoundEnd) -> None:
     assert verdict(1, end, stop_requested=False) is None

@@ -6,7 +6,6 @@ import pytest
 
 from token_rotation.engine.batch_seconds import EVERY_BOUND, BatchSeconds
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
-from token_rotation.engine.batches.row_update import ChangedRows
 from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.passes.pass_progress import PassProgress
 from token_rotation.engine.result import Outcome, Result, mean_seconds
@@ -107,7 +106,3 @@ def test_no_bound_that_records_have_counted_under_was_changed() -> None:
         seconds = BatchSeconds()
         seconds.record(float(bound))
         assert seconds.as_dict() == {"sum": float(bound), "counts": {bound: 1}}
-
-
-def test_no_row_counts_as_changed_unless_an_update_has_said_so() -> None:
-    assert ChangedRows() == ChangedRows(0, ())

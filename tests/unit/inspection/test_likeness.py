@@ -91,10 +91,13 @@ def test_one_part_of_six_characters_is_enough_and_shorter_ones_must_be_many_and_
     assert (found.likeness.what, found.rows) == ("the token's first 6 characters", 1)
     short = [(Token(token), token[-4:]) for token in tokens]
     assert likeness_of([*rows[1:], short[0]]) is None
+    assert likeness_of([*rows[:51], *short[51:]]) is None
     found = likeness_of([*rows[:50], *short[50:]])
     assert found is not None
     assert (found.likeness.what, found.rows) == ("the token's last 4 characters", 50)
-    kinds = [(Token(f"{kind}-{token}"), kind) for kind in ("live", "test") for token in tokens]
+    kinds = [
+        (Token(f"{kind}-{token}"), kind) for kind in ("live", "test", "dev") for token in tokens
+    ]
     assert likeness_of(kinds) is None
 
 

@@ -133,4 +133,4 @@ def test_the_read_of_the_table_is_shown_as_it_goes(mode: str) -> None:
         line = json.loads(out.getvalue())
         assert (line["event"], line["done_pages"], line["total_pages"]) == ("verifying", 300, 400)
     else:
-        assert "reading the table to verify it: 75 %" in out.getvalue() + err.getvalue()
+        assert "to verify it, which holds VACUUM back: 75 %" in out.getvalue() + err.getvalue()

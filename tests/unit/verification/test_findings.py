@@ -2,9 +2,10 @@
 
 import pytest
 
+from token_rotation.inspection.verdict import Unread
 from token_rotation.verification.everywhere.findings import Copies, Findings
 from token_rotation.verification.everywhere.not_searched import NotSearched, Why
-from token_rotation.verification.looked_at import LookedAt
+from token_rotation.verification.looked_at import LookedAt, looked_at_by
 
 VIEWS = NotSearched(Why.VIEW, ("public.a", "public.b"))
 HIDDEN = NotSearched(Why.ROW_SECURITY, ("public.c",))
@@ -68,3 +69,7 @@ def test_other_commands_can_say_which_tables_were_looked_at() -> None:
     }
     assert LookedAt(("t",)).sentence == "Looked at: t."
     assert LookedAt(()).sentence == "Looked at: no table."
+
+
+def test_a_table_that_was_not_read_was_not_looked_at() -> None:
+    assert looked_at_by(Unread("it took too long")).tables == ()

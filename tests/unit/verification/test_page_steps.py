@@ -29,7 +29,7 @@ def read(steps: PageSteps, clock: Clock, seconds_of: Callable[[int], float]) -> 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 30.0])
 def test_every_page_is_read_once_and_the_last_step_has_no_end(pages: int, seconds: float) -> None:
     clock = Clock()
-    steps = PageSteps(pages, FIRST_BYTES // 3, clock)
+    steps = PageSteps(pages, FIRST_BYTES // 3, clock, target_seconds=2)
     read: list[int] = []
     ends: list[int | None] = []
     for first, end in steps:
@@ -43,17 +43,23 @@ def test_every_page_is_read_once_and_the_last_step_has_no_end(pages: int, second
 
 
 def test_a_page_with_much_out_of_line_makes_the_first_step_small() -> None:
-    first, end = next(iter(PageSteps(1000, 8 * MB, Clock())))
+    first, end = next(iter(PageSteps(1000, 8 * MB, Clock(), target_seconds=2)))
     assert (first, end) == (0, 2)
-    assert next(iter(PageSteps(1000, 10_000 * MB, Clock()))) == (0, 1)
+    assert next(iter(PageSteps(1000, 10_000 * MB, Clock(), target_seconds=2))) == (0, 1)
 
 
 def test_slow_steps_shrink_and_fast_ones_grow() -> None:
     clock = Clock()
-    steps = PageSteps(100_000, 8192, clock)
+    steps = PageSteps(100_000, 8192, clock, target_seconds=2)
     sizes = list(read(steps, clock, lambda pages: pages / 100))  # 100 pages a second
     assert sizes[0] == FIRST_BYTES // 8192
     assert all(150 <= size <= 250 for size in sizes[3:-1])
     clock = Clock()
-    sizes = list(read(PageSteps(1_000_000, 8192, clock), clock, lambda pages: pages / 10_000_000))
+    sizes = list(
+        read(
+            PageSteps(1_000_000, 8192, clock, target_seconds=2),
+            clock,
+            lambda pages: pages / 10_000_000,
+        )
+    )
     assert sizes[1] == 2 * sizes[0]

@@ -2,10 +2,12 @@
 
 import io
 import re
+import tracemalloc
 from uuid import uuid4
 
 import pytest
 
+from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.verification.everywhere.shape import Shape, shape_of
 from token_rotation.verification.token_list import kinds_of
@@ -88,3 +90,17 @@ def test_long_tokens_are_found_by_their_beginning() -> None:
 )
 def test_numbers_are_told_from_text(tokens: list[str], *, are: bool) -> None:
     assert shape(*tokens).are_numbers is are
+
+
+def test_memory_does_not_grow_with_the_list() -> None:
+    text = "".join(f"{uuid4()}\n" for _ in range(20_000)).encode()
+    tokens = LeakList(io.BytesIO(text), "l", kinds_of([]), "tokens")
+    tracemalloc.start()
+    try:
+        found = shape_of(tokens)
+        stream = CopyStream(form for token in tokens.values() for form in found.spellings(token))
+        while stream.read(8192):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 200_000  # bytes; the list has 740,000
+    finally:
+        tracemalloc.stop()

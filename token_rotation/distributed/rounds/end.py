@@ -78,12 +78,13 @@ def _decide(rotation: BatchOperation, end: RoundEnd) -> tuple[Verdict | None, li
         bound = COUNT_AT_MOST_SECONDS if target.selection.is_indexed else None
         pending = count_pending(connection, target, at_most_seconds=bound)
         stop_requested = rotation.stop_requested_at is not None
-        decided = verdict(pending.rows, end, stop_requested=stop_requested)
+        rows, later_rows = pending.rows - pending.later_rows, pending.later_rows
+        decided = verdict(rows, end, stop_requested=stop_requested, later_rows=later_rows)
         if decided is not None:
             return decided, []
         if not end.is_fruitful:
             return None, [EVERY_KEY]
-        return None, split(connection, target, pending.rows)
+        return None, split(connection, target, rows)
 
 
 def _end_of(work_ranges: Sequence[BatchOperation], rotation: BatchOperation) -> RoundEnd:

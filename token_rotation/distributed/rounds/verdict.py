@@ -37,14 +37,19 @@ class Verdict:
     error: StoredError | None = None
 
 
-def verdict(pending_rows: int, end: RoundEnd, *, stop_requested: bool) -> Verdict | None:
+def verdict(
+    pending_rows: int, end: RoundEnd, *, stop_requested: bool, later_rows: int = 0
+) -> Verdict | None:
     """Return the rotation's end after this round, or None.
+
+    ``later_rows`` have a marker that is later than the server's clock, so that workers cannot tell
+    them from fresh ones.
 
     None means that another round follows. It rotates a failed range again, unless the round rotated
     nothing, or the range has stopped all others.
     """
     if pending_rows == 0:
-        return Verdict(Outcome.COMPLETE)
+        return Verdict(Outcome.MARKERS_AHEAD if later_rows else Outcome.COMPLETE)
     if end.error is not None and (stop_requested or not end.is_fruitful):
         return Verdict(Outcome.STOPPED, end.error)
     if stop_requested:

@@ -18,7 +18,9 @@ from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql import key_ranges as key_ranges_sql
+from token_rotation.sql import lists as list_sql
 from token_rotation.sql.pending import values_of
+from token_rotation.targets.later_rows import Chunk, as_listed
 from token_rotation.targets.lookup import ListedRows, SeenRow
 
 WALK_ROWS = 10_000
@@ -94,6 +96,28 @@ class PendingRows:
         Only rows that are to be rotated.
         """
         return [] if self._listed is None else self._listed.find(values)
+
+    def later_rows(self, chunk: Chunk) -> list[SeenRow]:
+        """Return key and marker of those rows of a chunk that are as they were."""
+        rows = as_listed(chunk)
+        query = list_sql.still_later(self._target, rows)
+        return [(key, marker) for key, marker in self._rows(query, values_of(self._target, rows))]
+
+    def any_later(self) -> bool:
+        """Return True when a marker of the selection is later than the server's clock.
+
+        Reads the whole table where there is none.
+        """
+        query = counting_sql.any_later(self._target)
+        look = statements.together(statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT, query)
+        values = values_of(self._target, EVERY_KEY)
+        bound = {**values, "lock_timeout_ms": self._lock_timeout_ms}
+        return bool(self._connection.value(look, bound))
+
+    def clock_behind_seconds(self) -> float:
+        """Return how far the server's clock is behind the cut-off; 0 or less if it is not."""
+        values = values_of(self._target, EVERY_KEY)
+        return float(self._value(statements.SECONDS_TO_CUT_OFF, values))
 
     def _value(self, query: statements.Statement, values: Values) -> Any:
         rows = self._rows(query, values)

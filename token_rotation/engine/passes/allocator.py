@@ -7,9 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from token_rotation.selection.key_range import Key, KeyRange, Listed
+from token_rotation.targets.later_rows import Chunk
+
+ChunkT = TypeVar("ChunkT")
 
 LOOK_AHEAD_ROWS = 1_000
 LOOK_AHEAD_SECONDS = 1.0
@@ -41,6 +44,9 @@ class Finder(Protocol):
 
         Only the rows that the values name.
         """
+
+    def later_rows(self, chunk: Chunk) -> Sequence[tuple[str, str | None]]:
+        """Return key and marker, as text, of those rows of a chunk that are as they were."""
 
 
 class Allocator(ABC):
@@ -120,16 +126,16 @@ class InKeyOrder(Allocator):
             self._after, self._looked_to = self._looked_to, None
 
 
-class ByList(Allocator):
-    """The rows that a list names, in its order.
+class ByChunks(Allocator, Generic[ChunkT]):
+    """The rows that chunks of a list name, in its order.
 
     They are looked up a chunk at a time.
     """
 
-    def __init__(self, chunks: Iterator[Sequence[str]]) -> None:
+    def __init__(self, chunks: Iterator[ChunkT]) -> None:
         super().__init__()
         self._chunks = chunks
-        self._chunk: Sequence[str] | None = None
+        self._chunk: ChunkT | None = None
         self._rows: deque[tuple[str, str | None]] = deque()
 
     def _next(self, batch_rows: int, finder: Finder) -> KeyRange | None:
@@ -146,8 +152,25 @@ class ByList(Allocator):
         if self._chunk is None:
             self._is_over = True
             return
-        self._rows.extend(finder.listed_rows(self._chunk))
+        self._rows.extend(self._find(finder, self._chunk))
         self._chunk = None  # kept while the look-up fails
+
+    @abstractmethod
+    def _find(self, finder: Finder, chunk: ChunkT) -> Sequence[tuple[str, str | None]]: ...
+
+
+class ByList(ByChunks[Sequence[str]]):
+    """The rows that an operator's list names."""
+
+    def _find(self, finder: Finder, chunk: Sequence[str]) -> Sequence[tuple[str, str | None]]:
+        return finder.listed_rows(chunk)
+
+
+class Later(ByChunks[Chunk]):
+    """The rows whose marker was later than the server's clock."""
+
+    def _find(self, finder: Finder, chunk: Chunk) -> Sequence[tuple[str, str | None]]:
+        return finder.later_rows(chunk)
 
 
 class InTurn(Allocator):

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from token_rotation.engine.passes.allocator import Allocator, ByList, InKeyOrder, InTurn
+from token_rotation.engine.passes.allocator import Allocator, ByList, InKeyOrder, InTurn, Later
 from token_rotation.engine.worker import Worker
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows
 from token_rotation.targets.lookup import chunk_lines
 
 ROWS_OF_A_LOOK = 10_000
@@ -22,7 +23,7 @@ ROWS_OF_A_LOOK = 10_000
 class PassPlan:
     """The rows of a rotation, within ``bounds``.
 
-    Those that a list names come first.
+    Those whose marker was later than the server's clock come first, then those that a list names.
     """
 
     def __init__(
@@ -31,23 +32,28 @@ class PassPlan:
         *,
         bounds: KeyRange,
         leak_list: LeakList | None,
+        later: LaterRows | None,
         stop: StopSignal,
         clock: Callable[[], float],
     ) -> None:
         self._selection = target.selection
         self._bounds = bounds
         self._list = leak_list
+        self._later = later
         self._chunk_lines = 0 if leak_list is None else chunk_lines(target, leak_list)
         self._stop = stop
         self._clock = clock
 
     def allocator(self) -> Allocator:
         """A new pass over the rows."""
-        in_key_order = InKeyOrder(self._clock, after=self._bounds.after)
-        if self._list is None:
-            return in_key_order
-        by_list = ByList(self._list.chunks(self._chunk_lines))
-        return by_list if self._selection.is_list_only else InTurn(by_list, in_key_order)
+        parts: list[Allocator] = []
+        if self._later is not None:
+            parts.append(Later(self._later.chunks()))
+        if self._list is not None:
+            parts.append(ByList(self._list.chunks(self._chunk_lines)))
+        if not self._selection.is_list_only:
+            parts.append(InKeyOrder(self._clock, after=self._bounds.after))
+        return parts[0] if len(parts) == 1 else InTurn(*parts)
 
     def any_pending(self, worker: Worker) -> bool:
         """Return True when rows are pending; look afresh.

@@ -10,7 +10,7 @@ from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.management.command import TokenCommand, add_database, add_models
 from token_rotation.notify.replay import replay_targets
 from token_rotation.targets.discovery import find_targets
-from token_rotation.targets.resolve import resolve_time
+from token_rotation.targets.resolve import resolve_past_time
 
 
 class Command(TokenCommand):
@@ -32,7 +32,7 @@ class Command(TokenCommand):
         )
 
     def work(self, parsed: dict[str, Any]) -> ExitCode:
-        since = resolve_time(parsed["since"], "--since", parsed["database"])
+        since = resolve_past_time(parsed["since"], "--since", parsed["database"])
         targets = find_targets(parsed["database"], parsed["models"])
         output = self.output()
         return ExitCode.of(replay_targets(targets, since, say=output.say, warn=output.warn))

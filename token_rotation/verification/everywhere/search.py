@@ -29,7 +29,8 @@ from token_rotation.verification.everywhere.table import Inventory, Table
 
 TRIES = 3
 LEAST_TRANSACTION_SECONDS = 10.0
-LINES_LOADED_A_SECOND = 20_000
+LOADS_A_TRANSACTION = 5
+LEAST_STATEMENT_SECONDS = 2.0
 _NO_SUCH_TABLE = "42P01"
 
 
@@ -82,9 +83,7 @@ class Search:
         self._stop = stop
         self._watch = watch
         self._clock = clock
-        self._budget_seconds = max(
-            LEAST_TRANSACTION_SECONDS, leak_list.lines / LINES_LOADED_A_SECOND
-        )
+        self._load_seconds = 0.0
         self._copies: list[Copies] = []
         self._done: list[Table] = []
         self._not_searched: list[NotSearched] = []
@@ -122,8 +121,12 @@ class Search:
         self._is_reading = False
         with self._loaded():
             self._is_reading = True
+            self._load_seconds = self._clock() - began
+            budget_seconds = max(
+                LEAST_TRANSACTION_SECONDS, LOADS_A_TRANSACTION * self._load_seconds
+            )
             while waiting and not self._stop.requested:
-                if self._clock() - began > self._budget_seconds:
+                if self._clock() - began > budget_seconds:
                     return
                 table = waiting[0]
                 found = self._read(table, began + self._options.snapshot_seconds)
@@ -154,7 +157,9 @@ class Search:
         if not table.columns:
             return []
         pages, page_bytes = self._connection.row(places_sql.pages(), {"oid": table.oid}) or (0, 0)
-        steps = PageSteps(int(pages), int(page_bytes), self._clock)
+        # Each statement reads the whole list once, which takes a part of the time to load it.
+        seconds = max(LEAST_STATEMENT_SECONDS, self._load_seconds)
+        steps = PageSteps(int(pages), int(page_bytes), self._clock, target_seconds=seconds)
         counts = [[0, 0] for _ in table.columns]
         for pages_of_step in steps:
             query = copies_sql.search(
