@@ -18,6 +18,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.wished import rotate_behind, stored, wishing_models
 from token_rotation import guard, rotate_rows, rotate_token, tokens_rotated
+from token_rotation.declare.guarded import guarded_of
 from token_rotation.errors import TokenUpdateError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server_versions]
@@ -172,6 +173,16 @@ def test_a_proxys_own_method_regenerates(wishes: Any) -> None:
     assert device.secret == stored(device, "secret")
     assert len(device.secret) == 40
     assert device.secret != before
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [("OldDevice", ["secret"]), ("Camera", ["pin", "secret"]), ("GuardedApiKey", ["key"])],
+)
+def test_each_token_of_a_models_tables_is_found_once(
+    wishes: Any, name: str, tokens: list[str]
+) -> None:
+    assert [each.token.name for each in guarded_of(getattr(wishes, name))] == tokens
 
 
 def test_a_model_without_a_guard_is_still_refused(wishes: Any) -> None:

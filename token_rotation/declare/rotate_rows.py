@@ -35,11 +35,11 @@ _QUOTING = (IntegrityError, DataError, InternalError)
 def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
     """Give each row a fresh token; return the row count.
 
-    A row need not be pending. A row without a token gets none and does not count. ``token`` is the
-    field's name; without it, every rotating token of the model gets one. All happens in one
-    transaction, or in a savepoint of the caller's. Rows are locked in the order of their keys; the
-    call waits for rows that others have locked.
-    ``tokens_rotated`` is sent after the outermost transaction commits.
+    The guard may be declared by a proxy or a parent of the model. A row need not be pending. A row
+    without a token gets none and does not count. ``token`` is the field's name; without it, every
+    rotating token of the model gets one. All happens in one transaction, or in a savepoint of the
+    caller's. Rows are locked in the order of their keys; the call waits for rows that others have
+    locked. ``tokens_rotated`` is sent after the outermost transaction commits.
 
     Nothing is changed if it raises. It raises TooManyRowsError above 4,000 rows, before it locks
     anything, and TokenSourceError. It raises StatementError if PostgreSQL refuses, without the
