@@ -38,5 +38,5 @@ class Backoff:
 
         In seconds. ``random`` gives a number in [0, 1).
         """
-        full = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 30))
+        full = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 1000))
         return full * (0.5 + 0.5 * random())

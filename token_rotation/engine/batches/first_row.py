@@ -78,7 +78,8 @@ class FirstRow:
         if locked is None:  # rotated by others; or row security lets it be read and not locked
             self.fate = Fate.DID_NOT_STICK if self._is_pending(self._keys) else Fate.LEFT
             return
-        row = replace(self._keys, exactly=locked[0])
+        (key,) = locked
+        row = replace(self._keys, exactly=key)
         self.changed = self._row_update.run(
             self._assignment.update_free_rows(row),
             {**self._assignment.values, **values_of(self._target, row), "batch_rows": 1},

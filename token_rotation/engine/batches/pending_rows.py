@@ -120,8 +120,7 @@ class PendingRows:
         return float(self._value(statements.SECONDS_TO_CUT_OFF, values))
 
     def _value(self, query: statements.Statement, values: Values) -> Any:
-        rows = self._rows(query, values)
-        return rows[0][0] if rows else None
+        return next((value for (value,) in self._rows(query, values)), None)
 
     def _rows(self, query: statements.Statement, values: Values) -> list[Any]:
         bound = {**values, "lock_timeout_ms": self._lock_timeout_ms}

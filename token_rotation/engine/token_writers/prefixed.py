@@ -83,8 +83,7 @@ class TokenPrefix:
     def __init__(self, index_pages: Callable[[], int]) -> None:
         self._index_pages = index_pages
         self._prefixes: Iterator[str] | None = None
-        self._rows_a_prefix = 0
-        self._rows_left = 0
+        self._rows_a_prefix = self._rows_left = 0
         self._prefix = ""
 
     def current(self) -> str:
