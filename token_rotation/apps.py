@@ -13,12 +13,12 @@ class TokenRotationConfig(AppConfig):
 
         The hooks go into Django's ORM and makemigrations.
         """
-        from token_rotation.declare.returning import read_back_without_default  # noqa: PLC0415
+        from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
         from token_rotation.declare.watching import watch  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
 
         import_module("token_rotation.checks")
         import_module("token_rotation.distributed.actions")
         autodetector.install()
-        read_back_without_default()
+        read_back_what_the_guard_stores()
         watch()

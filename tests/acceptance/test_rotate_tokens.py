@@ -166,8 +166,11 @@ def test_a_hang_up_that_nohup_ignores_stays_ignored(
     leak(tickets, 5000)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        words = ("rotate_tokens", "--batch-rows", "50", "--pause-seconds", "0.02")
-        process = manage.start(*words, database_url=database_url)
+        process = manage.start_program(  # which inherits from here, unlike one that is forked
+            *(sys.executable, "manage.py", "rotate_tokens"),
+            *("--batch-rows", "50", "--pause-seconds", "0.02"),
+            database_url=database_url,
+        )
     finally:
         signal.signal(signal.SIGHUP, before)
     until(lambda: pending(tickets) < 5000)

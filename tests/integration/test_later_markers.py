@@ -18,6 +18,8 @@ from token_rotation.engine.result import Outcome
 from token_rotation.errors import ClockBehindError
 from token_rotation.events import BatchDone, Event, Waiting
 from token_rotation.inspection.counting import PendingCount, count_pending
+from token_rotation.inspection.heap_read import HeapRead
+from token_rotation.inspection.verdict import Verdict
 from token_rotation.options import RotationOptions, SelectionOptions
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.formats import as_text
@@ -153,7 +155,7 @@ def test_a_run_that_ends_early_counts_the_rows_that_have_reached_their_time(
     )
     result = rotation(target=narrowed, later=later, limit_rows=20).run()
     assert result.outcome is Outcome.LIMIT_REACHED
-    after = look_after(narrowed, result, later=later, verdict_at_most_seconds=60, observe=print)
+    after = look_after(narrowed, result, later=later)
     assert after.pending == PendingCount(ROWS - 20, is_estimate=False)
     assert not after.complete
 
@@ -379,9 +381,10 @@ def test_a_filter_leaves_rows_outside_of_it_alone(tickets: Any, target: Target) 
     complete, said = operate(narrowed)
     assert complete, said
     assert column(tickets, "SELECT ticket_id FROM token_change ORDER BY 1") == list(range(1, 11))
-    everything = resolve(target, issued_before=narrowed.selection.issued_before)
     with reading(target.database) as connection:
-        assert count_pending(connection, everything).rows == 30
+        verdict = HeapRead(connection, narrowed, at_most_seconds=None).run()
+    assert isinstance(verdict, Verdict)
+    assert (verdict.pending, verdict.outside) == (0, 30)
 
 
 def test_before_workers_get_their_ranges_rows_that_are_ahead_are_rotated_here(

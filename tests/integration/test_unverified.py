@@ -8,11 +8,14 @@ import pytest
 
 from tests.support.leaked import leak
 from tests.support.waiting import until
+from token_rotation.events import Event, Retrying
+from token_rotation.inspection import heap_read
 from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.options import ReportOptions, RotationOptions
 from token_rotation.reporting import report as report_module
 from token_rotation.reporting.evidence import Evidence
 from token_rotation.reporting.write_report import write_report
+from token_rotation.run import verify as verify_module
 from token_rotation.run.operator_run import OperatorRun
 from token_rotation.run.output import Output
 from token_rotation.run.verify import verify
@@ -108,3 +111,25 @@ def _value(connection: Any, query: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return int(cursor.fetchone()[0])
+
+
+def test_a_read_whose_session_is_killed_begins_again(
+    tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak(tickets, 1000)
+    monkeypatch.setattr(heap_read, "CHUNK_PAGES", 1)
+    monkeypatch.setattr(verify_module, "SHOW_EVERY_SECONDS", 0.0)
+    seen: list[Event] = []
+
+    def kill(event: Event) -> None:
+        if not seen:
+            tickets.cursor().execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE application_name = 'rotate_tokens' AND datname = current_database()"
+            )
+        seen.append(event)
+
+    verdict = verify(target, at_most_seconds=None, observe=kill)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.rows, verdict.pending) == (1000, 1000)
+    assert any(isinstance(event, Retrying) for event in seen)

@@ -21,7 +21,7 @@ from tickets.models import Ticket
 from token_rotation.errors import TokenUpdateError
 from token_rotation.signals import tokens_rotated
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server_versions]
 
 SENT = UUID(int=7)
 

@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from tests.support.wished import rotate_behind, stored
 from tickets.models import Ticket
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server_versions]
 
 SENT = UUID(int=7)
 

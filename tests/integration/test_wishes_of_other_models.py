@@ -17,10 +17,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.wished import rotate_behind, stored, wishing_models
-from token_rotation import rotate_rows, rotate_token, tokens_rotated
+from token_rotation import guard, rotate_rows, rotate_token, tokens_rotated
 from token_rotation.errors import TokenUpdateError
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server_versions]
 
 SENT = "sent-by-the-application"
 
@@ -350,3 +350,31 @@ def test_what_the_guard_computes_from_the_token_is_read_back_with_it(wishes: Any
     draft.save()
     assert (draft.code, draft.mark) == stored(draft, "code", "mark")
     assert draft.mark == md5(str(draft.code).encode()).hexdigest()
+
+
+PARTITIONED = """
+DROP TABLE wishes_spelled;
+CREATE SEQUENCE IF NOT EXISTS wishes_ids;
+CREATE TABLE wishes_spelled (id bigint PRIMARY KEY DEFAULT nextval('wishes_ids'),
+    code uuid NOT NULL DEFAULT gen_random_uuid(), code_rotated_at timestamptz DEFAULT now())
+    PARTITION BY RANGE (id);
+CREATE TABLE wishes_spelled_1 PARTITION OF wishes_spelled FOR VALUES FROM (0) TO (2);
+CREATE TABLE wishes_spelled_2 PARTITION OF wishes_spelled DEFAULT;
+"""
+
+
+def test_a_wish_is_carried_out_on_each_partition(wishes: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(PARTITIONED)
+    for trigger in guard("code", "code_rotated_at", partitioned=True):
+        trigger.install(wishes.Spelled)
+    for _ in range(2):
+        spelled = wishes.Spelled.objects.create()
+        stale = wishes.Spelled.objects.get(pk=spelled.pk)
+        before, sent = spelled.code, uuid4()
+        spelled.code = sent
+        spelled.save()
+        assert spelled.code == stored(spelled, "code")
+        assert spelled.code not in {sent, before}
+        stale.save()
+        assert spelled.code == stored(spelled, "code")

@@ -57,7 +57,8 @@ class Manage:
     ) -> Popen[str]:
         """Start a command with its output in pipes; it is killed at the end of the run.
 
-        It is forked where a command that is run to its end would be.
+        It is forked where a command that is run to its end would be. Then it has the variables of
+        this process, and nothing else of it, such as signals that are ignored.
         """
         if not _forks(database_url, env):
             return self.start_program(*_command(args), database_url=database_url, env=env)

@@ -1,7 +1,7 @@
 """Read back what the guard stores after an INSERT.
 
-This is for fields without a database default: those of other apps, which we cannot change, derived
-columns, and tokens that may be absent, which a default would issue.
+This is for fields without a database default: tokens of other apps, whose fields we cannot change;
+tokens that may be absent, which a default would issue; and derived columns.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from token_rotation.declare.model import has_db_default
 from token_rotation.triggers.guard import guards_of
 
 
-def read_back_without_default() -> None:
-    """Call ``read_back`` for derived columns, and for tokens without a database default."""
+def read_back_what_the_guard_stores() -> None:
+    """Call ``read_back`` for each guarded token and derived column without a database default."""
     for model in apps.get_models():
         for pair in guards_of(getattr(model._meta, "triggers", [])):
-            field = _field(model, pair.update.token)
-            if field is not None and not has_db_default(field):
-                read_back(model, field.name)
-            for name in pair.update.derived:
-                read_back(model, name)
+            for name in (pair.update.token, *pair.update.derived):
+                field = _field(model, name)
+                if field is not None and not has_db_default(field):
+                    read_back(model, field.name)
 
 
 def _field(model: type[Model], name: str) -> Field[Any, Any] | None:

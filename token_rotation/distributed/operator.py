@@ -23,6 +23,7 @@ from token_rotation.errors import (
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
+from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.opening import own_session
 from token_rotation.run.closing import Closing
@@ -34,7 +35,7 @@ from token_rotation.run.verdict_sentences import surprise_as_sentence
 from token_rotation.run.verify import verify
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
-from token_rotation.targets.later_rows import LaterRows
+from token_rotation.targets.later_rows import LaterRows, count_kept_in_heap
 
 
 class Operator:
@@ -81,7 +82,7 @@ class Operator:
         Rotate the rows here that a cut-off means in spite of their markers: a worker sees the
         markers alone.
         """
-        with looking(self._target, None) as (connection, _):
+        with looking(self._target, None) as connection:
             settled = settle_cut_off(connection, self._target)
             if settled is not None:
                 self._target = settled.target
@@ -89,10 +90,12 @@ class Operator:
                 self._output.say(settled.as_sentence(to_go_on=to_go_on))
                 if settled.later is not None:
                     with closing(settled.later) as later:
-                        self._rotate(later, options, to_go_on)
+                        self._rotate(connection, later, options, to_go_on)
             return count_rows(connection, self._target, None).count
 
-    def _rotate(self, later: LaterRows, options: RotationOptions, to_go_on: str) -> None:
+    def _rotate(
+        self, connection: Connection, later: LaterRows, options: RotationOptions, to_go_on: str
+    ) -> None:
         selection = replace(self._target.selection, list_args=("--only",))
         rotation = Rotation(
             replace(self._target, selection=selection),
@@ -107,6 +110,13 @@ class Operator:
             raise RotationError(
                 f"{self._target.label}: {result.outcome.value} among the rows whose marker is "
                 f"later than the database's clock. Nothing was handed out. To go on: {to_go_on}"
+            )
+        kept_rows = count_kept_in_heap(connection, self._target, later)
+        if kept_rows:
+            raise RotationError(
+                f"{self._target.label}: {wording.things(kept_rows, 'row')} whose marker is later "
+                "than the database's clock were not found by the index of the primary key. Nothing "
+                f"was handed out. REINDEX it, then: {to_go_on}"
             )
 
     def follow(self, options: RotationOptions) -> bool:

@@ -28,8 +28,8 @@ def check_that_changes_stick(target: Target, keys: KeyRange | None, pool: Worker
     if keys is not None and pool.by_one(partial(_try_one_row, keys=keys)) is Fate.DID_NOT_STICK:
         raise UnyieldingRowsError(
             f"rows of {target.table} stay pending after an UPDATE without an error, and "
-            "nobody holds them: another trigger, a rule or a row-security policy undoes or "
-            "suppresses it. Look at the table's definition"
+            "nobody holds them: another trigger or a rule undoes or suppresses it. Look at the "
+            "table's definition"
         )
 
 

@@ -16,13 +16,17 @@ from token_rotation.sql.pending import values_of
 
 
 def damaged_indexes(
-    connection: Connection, target: Target, relations: Sequence[ReadRelation], read_at: datetime
+    connection: Connection,
+    target: Target,
+    relations: Sequence[ReadRelation],
+    *,
+    read_at: datetime,
 ) -> Iterator[DamagedIndex]:
     """Yield indexes in which a rotation finds fewer pending rows than the heap has.
 
     Call it in the transaction that read the heap: within one snapshot both counts must be equal.
-    ``read_at`` is the moment of that read. It looks through the indexes that the rotation's own
-    look-ups would use.
+    It looks through the indexes that the rotation's own look-ups would use. ``read_at`` is the
+    server's clock when the snapshot was taken.
     """
     query = verdict_sql.count_in_key_order(target)
     values = {**values_of(target, EVERY_KEY), "read_at": read_at}

@@ -29,7 +29,7 @@ from token_rotation.sql.pending import values_of
 CHUNK_PAGES = 4096
 """32 MB: some 50 ms from memory, less than a second from a slow disk."""
 
-TEXT_TYPES = ("text", "character varying", "character", "bpchar", "citext")
+TEXT_TYPES = ("text", "character varying", "character", "citext")
 FOREIGN_TABLE = "f"
 
 OnPages = Callable[[int, int], None]
@@ -98,7 +98,9 @@ class HeapRead:
             for oid, name, _, schema, table, _ in found
         )
         damaged = (
-            tuple(damaged_indexes(self._connection, self._target, relations, server.read_at))
+            tuple(
+                damaged_indexes(self._connection, self._target, relations, read_at=server.read_at)
+            )
             if sums.pending.total()
             else ()
         )

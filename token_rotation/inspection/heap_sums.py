@@ -17,8 +17,9 @@ class HeapSums:
     """Rows and pending rows by oid of their relation, and figures of the whole table.
 
     ``pending`` counts rows of the selection; ``everywhere`` those of the whole table with the same
-    cut-off. ``absent`` rows have no token. ``later`` markers are later than the server's clock,
-    infinite ones included. ``first`` and ``last`` are the earliest and the latest marker.
+    cut-off. ``absent`` rows have no token. ``later`` rows have a token, and a marker that is
+    later than the server's clock, infinity included. ``first`` and ``last`` are the earliest and
+    the latest marker.
     """
 
     rows: Counter[int] = field(default_factory=Counter)

@@ -97,10 +97,10 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     overruling = (*suspect_problems(suspects, target), *rules, *foreign_tables(tree))
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
-    absent, unknown = absent_problems(connection, target)
-    time_zone = time_zone_problem()
     outdated = tuple(outdated_triggers(guards))
     derived, doubtful = derived_problems(connection, target) if compares_rows else ([], [])
+    absent, unknown = absent_problems(connection, target)
+    time_zone = time_zone_problem()
     return GuardState(
         trigger_states(guards),
         {name: state for name, (state, _) in indexes.items()},
@@ -118,12 +118,12 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
         ),
         warnings=(
             *exempt,
-            *unknown,
             *outdated,
             *suspect_warnings(suspects, target),
             *also,
             *doubtful,
             *damage_warnings(connection, target),
+            *unknown,
             *partition_problems(connection, target),
         ),
         overruled=bool(overruling),

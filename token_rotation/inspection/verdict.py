@@ -69,8 +69,8 @@ class ReadServer:
 class Verdict:
     """What one read of the whole table found, in one snapshot and without an index.
 
-    ``listed`` counts the rows that a list means beside the others; with ``list_only``, it alone is
-    the selection.
+    ``listed`` counts the rows that only a list tells from fresh ones; with ``list_only``, it alone
+    is the selection.
     """
 
     relations: tuple[ReadRelation, ...]

@@ -41,10 +41,3 @@ def view_problems(connection: Connection, target: Target) -> Iterator[Problem]:
             f"the same command with the search_path of the application (in the OPTIONS of "
             f"DATABASES[{target.database!r}]), or rename the table that it does not use",
         )
-    for (part,) in connection.rows(whole_view_sql.foreign_parts(), values):
-        yield Problem(
-            "token_rotation.E058",
-            f"A part of {name}, {part}, is a foreign table: its rows are in another database, and "
-            "triggers of this one do not guard them",
-            f"ALTER TABLE {name} DETACH PARTITION {part} in psql, and rotate it where it is",
-        )

@@ -87,6 +87,7 @@ def look_after(
                     at_most_seconds=verdict_at_most_seconds,
                     observe=observe,
                     leak_list=leak_list,
+                    later=later,
                     stop=stop,
                 )
             )

@@ -98,7 +98,7 @@ class OperatorRun:
         If the operator ended the count, return a result in which nothing is known to be pending.
         """
         try:
-            with looking(self._target, self._stop) as (connection, _):
+            with looking(self._target, self._stop) as connection:
                 self._settle(connection, closing_files)
                 pending = count_rows(connection, self._target, self._leak_list, self._later)
         except StatementError:
@@ -129,10 +129,10 @@ class OperatorRun:
             self._target,
             self._output,
             to_go_on,
-            self._leak_list,
-            self._stop,
-            self._options.verdict_at_most_seconds,
-            self._later,
+            leak_list=self._leak_list,
+            later=self._later,
+            stop=self._stop,
+            verdict_at_most_seconds=self._options.verdict_at_most_seconds,
         )
 
     def _rotate(self, pending: PendingCount) -> None:
@@ -172,7 +172,9 @@ class OperatorRun:
                 at_most_seconds=self._options.verdict_at_most_seconds,
                 observe=observe,
                 leak_list=self._leak_list,
+                later=self._later,
                 stop=self._stop,
+                retry_seconds=self._options.retry_seconds,
             )
         )
 

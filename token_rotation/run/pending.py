@@ -41,19 +41,20 @@ def look(
     Raises NotReadyError, before anything is written, when guard, columns or indexes are not as they
     must be. Raises other RotationErrors when the database cannot be asked, or ``stop`` was aborted.
     """
-    with looking(target, stop) as (connection, guard):
+    with reading_until(target.database, stop) as connection:
+        guard = ensure_ready(connection, target)
         return replace(count_rows(connection, target, leak_list), to_try=guard.to_try)
 
 
 @contextmanager
-def looking(target: Target, stop: StopSignal | None) -> Iterator[tuple[Connection, GuardState]]:
-    """Open a connection to look at a table that is ready for rotation, with its guard's state.
+def looking(target: Target, stop: StopSignal | None) -> Iterator[Connection]:
+    """Open a connection to look at a table that is ready for rotation.
 
     Raises as ``look``.
     """
     with reading_until(target.database, stop) as connection:
-        guard = ensure_ready(connection, target)
-        yield connection, guard
+        ensure_ready(connection, target)
+        yield connection
 
 
 def ensure_ready(connection: Connection, target: Target) -> GuardState:

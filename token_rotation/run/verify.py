@@ -11,11 +11,15 @@ from token_rotation.events import Observer, Verifying
 from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.indexes import indexes_on
 from token_rotation.inspection.verdict import DamagedIndex, Unread, Verdict
+from token_rotation.options import RotationOptions
+from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.run.pending import reading_until
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.targets.later_rows import LaterRows, count_kept_in_heap
 from token_rotation.targets.lookup import count_listed
 
 SHOW_EVERY_SECONDS = 0.5
@@ -27,27 +31,45 @@ def verify(
     at_most_seconds: float | None,
     observe: Observer,
     leak_list: LeakList | None = None,
+    later: LaterRows | None = None,
     stop: StopSignal | None = None,
+    retry_seconds: float = RotationOptions().retry_seconds,
 ) -> Verdict | Unread:
-    """Read the heap, and look up a list without an index.
+    """Read the heap, and look up a list, and rows with a later marker, without an index.
 
-    Unread says why there is no verdict: it took longer than ``at_most_seconds``, ``stop`` was
-    requested, or the database could not be asked.
+    A read that the database breaks off begins again, for up to ``retry_seconds``. Unread says why
+    there is no verdict: it took longer than ``at_most_seconds``, ``stop`` was requested, or the
+    database could not be asked.
     """
+    stop = StopSignal() if stop is None else stop
+
+    def read() -> Verdict | Unread:
+        return HeapRead(
+            connection,
+            target,
+            at_most_seconds=at_most_seconds,
+            stopped=lambda: stop.requested,
+            on_pages=_shown(observe),
+        ).run()
+
     try:
         with reading_until(target.database, stop) as connection:
-            verdict = HeapRead(
+            verdict = RetryLoop(
                 connection,
-                target,
-                at_most_seconds=at_most_seconds,
-                stopped=lambda: stop is not None and stop.requested,
-                on_pages=_shown(observe),
-            ).run()
-            if leak_list is None or isinstance(verdict, Unread):
+                backoff=Backoff(retry_seconds),
+                stop=stop,
+                observe=observe,
+                clock=time.monotonic,
+            ).run(read)
+            if isinstance(verdict, Unread):
                 return verdict
-            return _with_list(connection, target, verdict, leak_list)
+            if leak_list is not None:
+                verdict = _with_list(connection, target, verdict, leak_list)
+            if later is not None:
+                verdict = _with_later(connection, target, verdict, later)
+            return verdict
     except RotationError as error:
-        return Unread("the read was stopped" if stop and stop.aborted else str(error))
+        return Unread("the read was stopped" if stop.requested else str(error))
 
 
 def _with_list(
@@ -68,6 +90,13 @@ def _with_list(
         found = indexes_on(connection, target, column)
         damaged = (*damaged, *(DamagedIndex(name, listed - by_index) for name in found))
     return replace(verdict, listed=listed, list_only=list_only, damaged=damaged)
+
+
+def _with_later(
+    connection: Connection, target: Target, verdict: Verdict, later: LaterRows
+) -> Verdict:
+    reached_rows = count_kept_in_heap(connection, target, later, reached_only=True)
+    return replace(verdict, listed=verdict.listed + reached_rows)
 
 
 def _shown(observe: Observer) -> Callable[[int, int], None]:

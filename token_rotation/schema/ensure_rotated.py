@@ -13,7 +13,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, Model
 
-from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
+from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Absent
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.targets.absent import absent_of
 
@@ -28,22 +28,19 @@ class RowsPendingError(CommandError):
 
 
 def pending_rows(
-    connection: BaseDatabaseWrapper, table: str, marker: str, token: Field[Any, Any] | None
+    connection: BaseDatabaseWrapper, table: str, marker: str, token: str | None, absent: Absent
 ) -> int:
     """Count the pending rows: in the index a part of many, then in the table, whatever there is.
 
-    ``token`` is None where nobody knows it. In a transaction that is rolled back, since its
-    settings are not for what follows.
+    In a transaction that is rolled back, since its settings are not for what follows.
     """
-    column = None if token is None else token.column
-    absent = EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token)
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(ddl_sql.SEE_EVERY_ROW)
-        cursor.execute(ddl_sql.count_pending(table, marker, column, absent, COUNTED_AT_MOST + 1))
+        cursor.execute(ddl_sql.count_pending(table, marker, token, absent, COUNTED_AT_MOST + 1))
         (count,) = cursor.fetchone()
         if not count:
             cursor.execute(ddl_sql.WITHOUT_A_TIMEOUT)
-            cursor.execute(ddl_sql.count_pending_in_heap(table, marker, column, absent))
+            cursor.execute(ddl_sql.count_pending_in_heap(table, marker, token, absent))
             (count,) = cursor.fetchone()
         transaction.set_rollback(True, using=connection.alias)
     return int(count)
@@ -96,7 +93,14 @@ class EnsureRotated(Operation):
         if not self.allow_migrate_model(connection.alias, model):
             return
         column = self.column or self._column_of_the_marker(model)
-        count = pending_rows(connection, model._meta.db_table, column, self._token_of(model))
+        token = self._token_of(model)
+        count = pending_rows(
+            connection,
+            model._meta.db_table,
+            column,
+            None if token is None else token.column,
+            EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token),
+        )
         if count:
             raise RowsPendingError(self._sentence(connection.alias, count))
 

@@ -75,11 +75,11 @@ class Target:
     guard_triggers: tuple[GuardTrigger, ...]
     is_only: bool = True
     selection: Selection = EVERY_ROW
-    absent: Absent = EVERY_ROW_HAS_A_TOKEN
     derived: tuple[str, ...] = ()
     derived_sql: tuple[str, ...] = ()
     unrelated: tuple[str, ...] = ()
     revokes: bool = False
+    absent: Absent = EVERY_ROW_HAS_A_TOKEN
 
     @property
     def command(self) -> str:

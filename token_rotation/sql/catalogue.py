@@ -69,6 +69,27 @@ def replication_role() -> sql.SQL:
     )
 
 
+def ignored_triggers() -> sql.SQL:
+    """Find who passes one of ``triggers`` by the setting pgtrigger.ignore.
+
+    One row each: roles and databases for which it is set, and this session.
+    """
+    return sql.SQL(
+        "SELECT coalesce('role ' || r.rolname, 'every role') "
+        "|| coalesce(' in database ' || d.datname, '') "
+        "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole "
+        "LEFT JOIN pg_database d ON d.oid = s.setdatabase "
+        "CROSS JOIN LATERAL unnest(s.setconfig) AS setting "
+        "WHERE starts_with(setting, 'pgtrigger.ignore=') "
+        "AND EXISTS (SELECT FROM unnest(%(triggers)s::text[]) AS name "
+        "WHERE strpos(setting, name) > 0) "
+        "AND (s.setdatabase = 0 OR d.datname = current_database()) "
+        "UNION ALL SELECT 'this session' "
+        "WHERE EXISTS (SELECT FROM unnest(%(triggers)s::text[]) AS name "
+        "WHERE strpos(current_setting('pgtrigger.ignore', true), name) > 0)"
+    )
+
+
 def may_be_absent() -> sql.SQL:
     """Test if ``column`` takes NULL, and if it is of text."""
     return sql.SQL(
@@ -89,27 +110,6 @@ def any_empty(table: str, column: str) -> sql.Composed:
     """Test for an empty text. ACCESS SHARE; an index of the column answers."""
     return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} = '')").format(
         sql.Identifier(table), sql.Identifier(column)
-    )
-
-
-def ignored_triggers() -> sql.SQL:
-    """Find who passes one of ``triggers`` by the setting pgtrigger.ignore.
-
-    One row each: roles and databases for which it is set, and this session.
-    """
-    return sql.SQL(
-        "SELECT coalesce('role ' || r.rolname, 'every role') "
-        "|| coalesce(' in database ' || d.datname, '') "
-        "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole "
-        "LEFT JOIN pg_database d ON d.oid = s.setdatabase "
-        "CROSS JOIN LATERAL unnest(s.setconfig) AS setting "
-        "WHERE starts_with(setting, 'pgtrigger.ignore=') "
-        "AND EXISTS (SELECT FROM unnest(%(triggers)s::text[]) AS name "
-        "WHERE strpos(setting, name) > 0) "
-        "AND (s.setdatabase = 0 OR d.datname = current_database()) "
-        "UNION ALL SELECT 'this session' "
-        "WHERE EXISTS (SELECT FROM unnest(%(triggers)s::text[]) AS name "
-        "WHERE strpos(current_setting('pgtrigger.ignore', true), name) > 0)"
     )
 
 

@@ -100,28 +100,28 @@ def count_pending(
 
     ``token`` is its column; None where nobody knows it. ACCESS SHARE.
     """
-    column = None if token is None else Identifier(token)
     return SQL(
         "SELECT count(*) FROM (SELECT FROM {table} WHERE {pending} LIMIT {at_most}) AS pending"
     ).format(
         table=Identifier(table),
-        pending=without_marker(Identifier(marker), column, absent),
+        pending=_pending(marker, token, absent),
         at_most=Literal(at_most),
     )
 
 
 def count_pending_in_heap(table: str, marker: str, token: str | None, absent: Absent) -> Composed:
-    """Count as ``count_pending`` in the table itself, whatever its indexes hold.
+    """Count the same rows in the table itself, whatever its indexes hold.
 
     ACCESS SHARE. No WHERE names a column, so no index can answer.
     """
-    column = None if token is None else Identifier(token)
     return SQL(
         "SELECT count(*) FILTER (WHERE {pending}) FROM {table} WHERE ctid >= '(0,0)'"
-    ).format(
-        table=Identifier(table),
-        pending=without_marker(Identifier(marker), column, absent),
-    )
+    ).format(table=Identifier(table), pending=_pending(marker, token, absent))
+
+
+def _pending(marker: str, token: str | None, absent: Absent) -> Composed:
+    column = None if token is None else Identifier(token)
+    return without_marker(Identifier(marker), column, absent)
 
 
 WITHOUT_A_TIMEOUT = SQL("SELECT set_config('statement_timeout', '0', true)")

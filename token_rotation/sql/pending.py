@@ -10,8 +10,10 @@ from psycopg2 import sql
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Absent, Target
 
-CLOCK = sql.SQL("(SELECT clock_timestamp())")
+CLOCK = "(SELECT clock_timestamp())"
 """The clock is read once a statement, after its snapshot: no row in it is from a later moment."""
+
+LATER = "{marker} > " + CLOCK
 
 _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*%s")
 
@@ -22,7 +24,7 @@ def pending(
     *,
     qualified: bool = False,
     for_planner: bool = False,
-    later_than: sql.Composable | None = None,
+    with_later: bool = False,
 ) -> sql.Composed:
     """The WHERE clause for the pending rows of a range.
 
@@ -31,13 +33,13 @@ def pending(
 
     What no index of ours serves is written so that no other index is tempted by it: a batch must
     read a stretch of keys, whatever the statistics say. ``for_planner`` writes it as the planner's
-    estimates understand it. ``qualified`` names the table with each column. ``later_than`` is for
-    counts: with a cut-off, rows whose marker is later than this moment are pending too.
+    estimates understand it. ``qualified`` names the table with each column. ``with_later`` is for
+    counts: with a cut-off, rows whose marker is later than the server's clock are pending too.
     """
     key = _column(target, target.key_column, qualified=qualified)
     terms = [
         still_pending(
-            target, keys, qualified=qualified, for_planner=for_planner, later_than=later_than
+            target, keys, qualified=qualified, for_planner=for_planner, with_later=with_later
         )
     ]
     if keys.listed is not None:
@@ -51,7 +53,7 @@ def still_pending(
     *,
     qualified: bool = False,
     for_planner: bool = False,
-    later_than: sql.Composable | None = None,
+    with_later: bool = False,
 ) -> sql.Composed:
     """The ``pending`` clause for rows known to be in range."""
     marker = _column(target, target.marker_column, qualified=qualified)
@@ -59,13 +61,11 @@ def still_pending(
     if keys.listed is not None:
         term = "({marker} IS NULL OR {marker} = ANY(%(listed_markers)s))"
     elif target.selection.issued_before is not None:
-        or_later = "" if later_than is None else " OR {marker} > {later_than}"
-        term = "coalesce({marker} < %(issued_before)s" + or_later + ", true)"
+        later = f" OR {LATER}" if with_later else ""
+        term = "coalesce({marker} < %(issued_before)s" + later + ", true)"
         if for_planner:
             term = "({marker} IS NULL OR {marker} < %(issued_before)s)"
-    terms: list[sql.Composable] = [
-        sql.SQL(term).format(marker=marker, later_than=later_than or CLOCK)
-    ]
+    terms: list[sql.Composable] = [sql.SQL(term).format(marker=marker)]
     token = _column(target, target.token_column, qualified=qualified)
     terms += present(target, token)
     if target.selection.condition is not None:
@@ -99,18 +99,13 @@ def without_marker(
     return sql.SQL(" AND ").join(terms)
 
 
-def is_later(marker: sql.Composable) -> sql.Composed:
-    """A marker is later than the server's clock."""
-    return sql.SQL("{} > {}").format(marker, CLOCK)
-
-
-def later(target: Target) -> sql.Composed:
+def later(target: Target, *, than: str = CLOCK) -> sql.Composed:
     """Rows with a token whose marker is later than the server's clock.
 
-    The selection's condition counts; its cut-off does not.
+    ``than`` is SQL for its time. The selection's condition counts; its cut-off does not.
     """
     marker = sql.Identifier(target.marker_column)
-    terms: list[sql.Composable] = [is_later(marker)]
+    terms: list[sql.Composable] = [sql.SQL("{marker} > " + than).format(marker=marker)]
     terms += present(target, sql.Identifier(target.token_column))
     if target.selection.condition is not None:
         terms.append(condition_of(target))

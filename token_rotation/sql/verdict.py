@@ -11,9 +11,9 @@ from dataclasses import replace
 from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY
-from token_rotation.selection.selection import Selection
+from token_rotation.selection.selection import EVERY_ROW, Selection
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import pending, still_pending
+from token_rotation.sql.pending import later, still_pending
 
 READ_PLAINLY = sql.SQL(
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_tidscan = on; SET LOCAL jit = off; "
@@ -28,7 +28,7 @@ IDENTITY = sql.SQL(
 )
 """System identifier and timeline of the cluster."""
 
-READ_AT = sql.SQL("%(read_at)s")
+READ_AT = "%(read_at)s"
 
 SNAPSHOT = sql.SQL(
     "SELECT pg_current_snapshot()::text, clock_timestamp(), pg_is_in_recovery(), "
@@ -70,10 +70,10 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
     """Count the rows in some pages of each relation.
 
     One row for each relation: its oid, rows, pending rows of the selection, pending rows of the
-    whole table with the same cut-off, rows without a token, rows whose marker is later than
-    ``read_at``, infinite markers, the first and the last finite marker. Takes ``first`` and
-    ``end``, row addresses as "(page,0)"; where ``is_last`` there is no ``end``. Also the
-    parameters of ``values_of``.
+    whole table with the same cut-off, rows without a token, rows with a token whose marker is later
+    than ``read_at``, infinite markers, the first and the last finite marker. With a cut-off, rows
+    with a later marker are pending, too. Takes ``first`` and ``end``, row addresses as "(page,0)";
+    where ``is_last`` there is no ``end``. Also ``read_at`` and the parameters of ``values_of``.
     """
     whole = replace(target, selection=Selection(issued_before=target.selection.issued_before))
     end = sql.SQL("") if is_last else sql.SQL(" AND ctid < %(end)s::tid")
@@ -81,14 +81,15 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
     return sql.SQL(
         "SELECT tableoid::bigint, count(*), count(*) FILTER (WHERE {everywhere} AND {pending}), "
         "count(*) FILTER (WHERE {everywhere}), "
-        "count(*) FILTER (WHERE {absent}), count(*) FILTER (WHERE {marker} > %(read_at)s), "
+        "count(*) FILTER (WHERE {absent}), count(*) FILTER (WHERE {later}), "
         "count(*) FILTER (WHERE {marker} = 'infinity' OR {marker} = '-infinity'), "
         "CASE WHEN min({marker}) {finite} THEN min({marker}) END, "
         "CASE WHEN max({marker}) {finite} THEN max({marker}) END "
         "FROM {table} WHERE ctid >= %(first)s::tid{end} GROUP BY tableoid"
     ).format(
-        everywhere=still_pending(whole, EVERY_KEY, later_than=READ_AT),
-        pending=still_pending(target, EVERY_KEY, later_than=READ_AT),
+        everywhere=_pending_then(whole),
+        pending=_pending_then(target),
+        later=later(replace(target, selection=EVERY_ROW), than=READ_AT),
         absent=sql.SQL(absent).format(token=sql.Identifier(target.token_column)),
         finite=sql.SQL("BETWEEN '0001-01-02' AND '9999-12-30'"),  # what Python can hold
         marker=sql.Identifier(target.marker_column),
@@ -100,16 +101,25 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
 def count_in_key_order(target: Target) -> sql.Composed:
     """Count the pending rows of each relation as a rotation finds them: by an index.
 
-    The rotation reads in key order, so this does. Takes ``read_at`` as ``count_in_pages`` does.
+    The rotation reads in key order, so this does. Takes ``read_at`` and the parameters of
+    ``values_of``.
     """
     return sql.SQL(
         "SELECT tableoid::bigint, count(*) FROM (SELECT tableoid FROM {table} WHERE {pending} "
         "ORDER BY {key}) AS found GROUP BY tableoid"
     ).format(
         table=sql.Identifier(target.table),
-        pending=pending(target, EVERY_KEY, later_than=READ_AT),
+        pending=_pending_then(target),
         key=sql.Identifier(target.key_column),
     )
+
+
+def _pending_then(target: Target) -> sql.Composed:
+    """What was pending when the snapshot was taken, by the server's clock at that moment."""
+    found = still_pending(target, EVERY_KEY)
+    if target.selection.issued_before is None:
+        return found
+    return sql.SQL("({found} OR {later})").format(found=found, later=later(target, than=READ_AT))
 
 
 def explain(query: sql.Composable) -> sql.Composed:

@@ -57,13 +57,3 @@ def other_meanings() -> sql.SQL:
         "SELECT who, quote_ident(schema) || '.' || quote_ident(%(table)s) FROM found "
         "WHERE oid <> to_regclass(quote_ident(%(table)s)) ORDER BY who"
     )
-
-
-def foreign_parts() -> sql.SQL:
-    """The foreign tables among the children of ``table``."""
-    return sql.SQL(
-        "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
-        "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid) "
-        "SELECT c.oid::regclass::text FROM tree JOIN pg_class c ON c.oid = tree.oid "
-        "WHERE c.relkind = 'f' ORDER BY 1"
-    )

@@ -110,11 +110,11 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
             _guard_trigger(model, each)
             for each in (*pair.triggers, *_retired_triggers(model, pair.update))
         ),
-        absent=absent_of(token),
         derived=tuple(_field(model, name).column for name in derived),
         derived_sql=tuple(derived.values()),
         unrelated=tuple(_field(model, name).column for name in pair.update.unrelated),
         revokes=pair.update.revokes,
+        absent=absent_of(token),
     )
 
 

@@ -10,17 +10,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from tempfile import TemporaryFile
 
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange, Listed
 from token_rotation.selection.target import Target
+from token_rotation.sql import counting as counting_sql
 from token_rotation.sql import lists as list_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.targets.resolve import database_clock
 
 LOCK_TIMEOUT_MS = 1_000
+HEAP_CHUNKS = 250
 
 Chunk = tuple[list[str], list[str]]
 """Keys and markers of some rows, as text."""
@@ -75,6 +78,7 @@ def find_later_rows(connection: Connection, target: Target) -> tuple[Target, Lat
     Reads the whole table in one snapshot. Driver errors pass through.
     """
     settings = (
+        statements.ONE_SNAPSHOT,
         statements.LIMIT_LOCK_WAIT,
         statements.WITHOUT_A_LIMIT,
         # To a snapshot from before an ALTER TABLE that rewrites it, the table seems empty.
@@ -82,11 +86,7 @@ def find_later_rows(connection: Connection, target: Target) -> tuple[Target, Lat
     )
     later = LaterRows()
     try:
-        with connection.transaction(
-            *settings,
-            values={"lock_timeout_ms": LOCK_TIMEOUT_MS},
-            begin=statements.BEGIN_ONE_SNAPSHOT,
-        ):
+        with connection.transaction(*settings, values={"lock_timeout_ms": LOCK_TIMEOUT_MS}):
             read_at = database_clock(connection)  # takes the snapshot
             target = replace(target, selection=target.selection.settled_at(read_at))
             values = {**values_of(target, EVERY_KEY), "read_at": read_at}
@@ -109,6 +109,27 @@ def count_reached(connection: Connection, target: Target, later: LaterRows) -> i
         rows = as_listed(chunk)
         query = statements.together(
             statements.WITHOUT_A_LIMIT, list_sql.count_reached(target, rows)
+        )
+        total += int(connection.value(query, values_of(target, rows)))
+    return total
+
+
+def count_kept_in_heap(
+    connection: Connection, target: Target, later: LaterRows, *, reached_only: bool = False
+) -> int:
+    """Count the rows that still have their token, without an index.
+
+    With ``reached_only`` as ``count_reached``. Reads the table once for each 250,000 rows. Driver
+    errors pass through.
+    """
+    count = list_sql.count_reached if reached_only else counting_sql.count_pending
+    total = 0
+    chunks = later.chunks()
+    while some := list(islice(chunks, HEAP_CHUNKS)):
+        keys = [key for keys, _ in some for key in keys]
+        rows = as_listed((keys, [marker for _, markers in some for marker in markers]))
+        query = statements.together(
+            statements.WITHOUT_A_LIMIT, statements.USE_NO_INDEX, count(target, rows)
         )
         total += int(connection.value(query, values_of(target, rows)))
     return total

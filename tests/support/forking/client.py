@@ -91,7 +91,7 @@ class ForkedProcess(Popen[str]):
         self.pid = _begun(connection, words, environment, said, told)
         os.close(said)
         os.close(told)
-        self.returncode = None  # type: ignore[assignment]
+        self.returncode = None
         self.stdin, self.stdout, self.stderr = None, os.fdopen(out), os.fdopen(err)
         self._connection = connection
         self._readers: list[Thread] = []

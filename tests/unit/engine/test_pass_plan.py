@@ -74,6 +74,7 @@ def plan(
         replace(TARGET, selection=cast(Selection, selection)),
         bounds=BOUNDS,
         leak_list=cast(LeakList | None, lines),
+        later=None,
         stop=stop or StopSignal(),
         clock=Clock(),
     )

@@ -66,6 +66,7 @@ class Played:
         self.is_free: list[bool] = []
         self.waited_for: list[KeyRange] = []
         self.checked: list[KeyRange | None] = []
+        self.doubtful: list[str] = []
         self.restarts = 0
         self.waited_seconds = 0.0
         self.blockers = BLOCKERS
@@ -76,6 +77,7 @@ class Played:
         monkeypatch.setattr(module, "PassPlan", lambda *_, **__: self)
         monkeypatch.setattr(module, "LockWait", lambda *_, **__: self)
         monkeypatch.setattr(module, "BackgroundVacuum", Vacuum)
+        monkeypatch.setattr(module, "try_others", lambda *_: self.doubtful)
         monkeypatch.setattr(
             module, "check_that_changes_stick", lambda _, keys, __: self.checked.append(keys)
         )
@@ -302,3 +304,18 @@ def test_a_new_pace_holds_for_all_and_is_told(monkeypatch: pytest.MonkeyPatch) -
     played.rotation.change_pace(pace)
     assert played.rotation._throttle.batch_rows(100) == 7
     assert played.told == [Remark(f"The pace was changed: {pace}.")]
+
+
+def test_where_a_trial_proves_nothing_every_worker_checks_its_rows_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    played = Played(monkeypatch, (5, PassOutcome()), workers=2)
+    played.doubtful = ["audit on ticket"]
+    checked: list[list[str]] = []
+    for worker in played.workers:
+        monkeypatch.setattr(worker, "check_rows", checked.append)
+
+    played.rotation.run()
+
+    assert checked == [["audit on ticket"]] * 2
+    assert any(isinstance(each, Remark) and "audit on ticket" in str(each) for each in played.told)
