@@ -155,7 +155,7 @@ def test_a_run_that_ends_early_counts_the_rows_that_have_reached_their_time(
     )
     result = rotation(target=narrowed, later=later, limit_rows=20).run()
     assert result.outcome is Outcome.LIMIT_REACHED
-    after = look_after(narrowed, result, later=later)
+    after = look_after(narrowed, result, later=later, verdict_at_most_seconds=60, observe=print)
     assert after.pending == PendingCount(ROWS - 20, is_estimate=False)
     assert not after.complete
 

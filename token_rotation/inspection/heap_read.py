@@ -29,7 +29,7 @@ from token_rotation.sql.pending import values_of
 CHUNK_PAGES = 4096
 """32 MB: some 50 ms from memory, less than a second from a slow disk."""
 
-TEXT_TYPES = ("text", "character varying", "character", "citext")
+TEXT_TYPES = ("text", "character varying", "character", "bpchar", "citext")
 FOREIGN_TABLE = "f"
 
 OnPages = Callable[[int, int], None]
