@@ -14,7 +14,7 @@ from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
-from token_rotation.sql import lists
+from token_rotation.sql import lists, valid_tokens
 from token_rotation.sql.pending import values_of
 
 OPEN = Condition('"tickets_ticket"."status" = %s', ("open",))
@@ -118,7 +118,7 @@ def test_listed_tokens_that_are_stored_are_counted_each_line_once(
 ) -> None:
     values = [spell(token(rows, key)) for key in (1, 2, 2)] + [str(UUID(int=7))]
     with listed(rows, values):
-        assert ask(rows, lists.count_valid(target, "uuid")) == [(3,)]
+        assert ask(rows, valid_tokens.count_valid("tickets_ticket", "token", "uuid")) == [(3,)]
 
 
 def test_hashes_of_stored_tokens_are_counted_each_line_once(rows: Any, target: Target) -> None:
@@ -128,7 +128,7 @@ def test_hashes_of_stored_tokens_are_counted_each_line_once(rows: Any, target: T
         cursor.execute(lists.create("bytea"))
         hashes = (sha256(text.encode()).digest() for text in texts)
         cursor.copy_expert(lists.COPY, CopyStream(hashes))
-        assert ask(rows, lists.count_valid_hashes(target)) == [(3,)]
+        assert ask(rows, valid_tokens.count_valid_hashes("tickets_ticket", "token")) == [(3,)]
         cursor.execute("ROLLBACK")
 
 
