@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.test_heap_read import lacking
 from tests.integration.test_selection import column, list_of
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
@@ -28,6 +29,7 @@ from token_rotation.run.aftermath import look_after
 from token_rotation.run.operator_run import OperatorRun
 from token_rotation.run.output import Output
 from token_rotation.run.selected import select
+from token_rotation.run.verify import verify
 from token_rotation.selection.target import Target
 from token_rotation.sql.progress import progress
 from token_rotation.targets.later_rows import LaterRows, find_later_rows
@@ -160,6 +162,51 @@ def test_a_run_that_ends_early_counts_the_rows_that_have_reached_their_time(
     )
     assert after.pending == PendingCount(ROWS - 20, is_estimate=False)
     assert not after.complete
+
+
+def test_the_read_of_the_table_knows_rows_that_reached_their_time_and_that_the_index_lacks(
+    tickets: Any, target: Target, found: Found
+) -> None:
+    leak(tickets, 5_000)
+    mark(tickets, "clock_timestamp()")
+    narrowed, later = found(typed(target, "1 min ago"))
+    tickets.cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
+    with lacking(tickets, "tickets_ticket_pkey"):
+        tickets.cursor().execute(
+            "INSERT INTO tickets_ticket (id, subject, status, created_at, token, token_rotated_at) "
+            "VALUES (7777, 's', 'open', now(), gen_random_uuid(), clock_timestamp())"
+        )
+    with tickets.cursor() as cursor:
+        cursor.execute(
+            "SELECT id::text, token_rotated_at::text, token_rotated_at AT TIME ZONE 'UTC' "
+            "FROM tickets_ticket WHERE id + 0 IN (5, 7777)"
+        )
+        later.add(cursor.fetchall())
+
+    def read(**of: Any) -> Verdict:
+        verdict = verify(narrowed, at_most_seconds=None, observe=lambda _: None, **of)
+        assert isinstance(verdict, Verdict)
+        return verdict
+
+    assert read().nothing_pending
+    verdict = read(later=later)
+    assert (verdict.pending, verdict.nothing_pending) == (2, False)
+    assert [each.name for each in verdict.damaged] == ['"tickets_ticket_pkey"']
+
+
+def test_the_read_of_the_table_counts_later_markers_of_rows_with_a_token(
+    tickets: Any, target: Target
+) -> None:
+    leak(tickets, ROWS)
+    mark(tickets, "clock_timestamp()")
+    mark(tickets, "'infinity'", "id <= 3")
+    mark(tickets, ahead(3600), "id BETWEEN 4 AND 10")
+    for narrowed, still_pending in ((target, 0), (typed(target, "1 min ago"), 10)):
+        with reading(target.database) as connection:
+            verdict = HeapRead(connection, narrowed, at_most_seconds=None).run()
+        assert isinstance(verdict, Verdict)
+        assert (verdict.pending, verdict.sums.later) == (still_pending, 10)
+        assert not verdict.damaged
 
 
 @pytest.mark.parametrize("by", ["rotation", "application"])

@@ -19,7 +19,7 @@ from token_rotation.run.pending import reading_until
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
-from token_rotation.targets.later_rows import LaterRows, count_kept_in_heap
+from token_rotation.targets.later_rows import LaterRows, count_kept_in_heap, count_reached
 from token_rotation.targets.lookup import count_listed
 
 SHOW_EVERY_SECONDS = 0.5
@@ -95,8 +95,12 @@ def _with_list(
 def _with_later(
     connection: Connection, target: Target, verdict: Verdict, later: LaterRows
 ) -> Verdict:
-    reached_rows = count_kept_in_heap(connection, target, later, reached_only=True)
-    return replace(verdict, listed=verdict.listed + reached_rows)
+    """Count those of its rows that only the list tells from fresh ones."""
+    reached = count_kept_in_heap(connection, target, later, reached_only=True)
+    missing_rows = reached - count_reached(connection, target, later) if reached else 0
+    names = indexes_on(connection, target, target.key_column) if missing_rows > 0 else ()
+    damaged = (*verdict.damaged, *(DamagedIndex(name, missing_rows) for name in names))
+    return replace(verdict, listed=verdict.listed + reached, damaged=damaged)
 
 
 def _shown(observe: Observer) -> Callable[[int, int], None]:
