@@ -84,9 +84,6 @@ SECONDS_TO_CUT_OFF = sql.SQL(
 )
 """How far the clock is behind the cut-off ``issued_before``."""
 
-ONE_SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-"""Of this transaction, from its first query on."""
-
 
 def together(*statements: Statement) -> sql.Composed:
     """Send statements as one message and one transaction.
