@@ -82,7 +82,7 @@ class Operator:
         Rotate the rows here that a cut-off means in spite of their markers: a worker sees the
         markers alone.
         """
-        with looking(self._target, None) as connection:
+        with looking(self._target, None) as (connection, _):
             settled = settle_cut_off(connection, self._target)
             if settled is not None:
                 self._target = settled.target

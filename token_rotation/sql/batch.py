@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import LATER, new_marker, pending, still_pending
+from token_rotation.sql.pending import is_later, new_marker, pending, still_pending
 
 
 def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
@@ -134,7 +134,7 @@ def _take_later_markers(target: Target, keys: KeyRange, rows: sql.Composable) ->
         table=sql.Identifier(target.table),
         marker=marker,
         rows=rows,
-        later=sql.SQL(LATER).format(marker=marker),
+        later=is_later(marker),
     )
 
 

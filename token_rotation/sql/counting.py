@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import LATER, later, pending
+from token_rotation.sql.pending import CLOCK, is_later, later, pending
 
 SHOWABLE = "{marker} BETWEEN '0001-01-02' AND '9999-12-30'"
 """Python has no other times: none before Christ, and none without end."""
@@ -18,10 +18,12 @@ SHOWABLE = "{marker} BETWEEN '0001-01-02' AND '9999-12-30'"
 def count_pending(target: Target, keys: KeyRange, *, with_later: bool = False) -> sql.Composed:
     """Count the pending rows of a range.
 
-    Costs what is left, not what is done. ``with_later`` as for ``pending``.
+    Costs what is left, not what is done. With a cut-off, ``with_later``
+    counts also the rows whose marker is later than the server's clock.
     """
     return sql.SQL("SELECT count(*) FROM {table} WHERE {pending}").format(
-        table=sql.Identifier(target.table), pending=pending(target, keys, with_later=with_later)
+        table=sql.Identifier(target.table),
+        pending=pending(target, keys, later_than=CLOCK if with_later else None),
     )
 
 
@@ -35,8 +37,8 @@ def count_left(target: Target) -> sql.Composed:
         "SELECT count(*), count(*) FILTER (WHERE {later}) FROM {table} WHERE {pending}"
     ).format(
         table=sql.Identifier(target.table),
-        later=sql.SQL(LATER).format(marker=sql.Identifier(target.marker_column)),
-        pending=pending(target, EVERY_KEY, with_later=True),
+        later=is_later(sql.Identifier(target.marker_column)),
+        pending=pending(target, EVERY_KEY, later_than=CLOCK),
     )
 
 

@@ -13,7 +13,7 @@ from psycopg2 import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.counting import SHOWABLE
-from token_rotation.sql.pending import LATER, condition_of, pending, present, still_pending
+from token_rotation.sql.pending import CLOCK, condition_of, pending, present, still_pending
 
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
@@ -86,7 +86,7 @@ def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -
         key=sql.Identifier(target.table, target.key_column),
         marker=sql.Identifier(target.marker_column),
         meant=_meant(target, column),
-        pending=still_pending(target, EVERY_KEY, with_later=True),
+        pending=still_pending(target, EVERY_KEY, later_than=CLOCK),
     )
     return sql.SQL(statement).format(
         columns=columns,
@@ -99,15 +99,15 @@ def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -
 def _meant(target: Target, column: str) -> sql.Composed:
     selection = target.selection
     if column == target.key_column:
-        return still_pending(target, EVERY_KEY, with_later=True)
+        return still_pending(target, EVERY_KEY, later_than=CLOCK)
     terms = present(target, sql.Identifier(target.token_column))
     if selection.issued_before is not None:
-        wrong = LATER
+        wrong = "{marker} > {clock}"
         if selection.asked_at is not None:
             # A list is older than its rotation: a marker from a later moment is wrong.
             wrong += " OR {marker} >= %(asked_at)s"
         issued = sql.SQL("coalesce({marker} < %(issued_before)s OR " + wrong + ", true)")
-        terms.append(issued.format(marker=sql.Identifier(target.marker_column)))
+        terms.append(issued.format(marker=sql.Identifier(target.marker_column), clock=CLOCK))
     if selection.condition is not None:
         terms.append(condition_of(target))
     return sql.SQL(" AND ").join(terms or [sql.SQL("true")])
@@ -170,7 +170,7 @@ def count_reached(target: Target, rows: KeyRange) -> sql.Composed:
     return sql.SQL("SELECT count(*) FROM {table} WHERE {listed} AND NOT ({pending})").format(
         table=sql.Identifier(target.table),
         listed=pending(target, rows),
-        pending=still_pending(target, EVERY_KEY, with_later=True),
+        pending=still_pending(target, EVERY_KEY, later_than=CLOCK),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from psycopg2 import sql
 
 from token_rotation.selection.target import Target
-from token_rotation.sql.pending import LATER, present
+from token_rotation.sql.pending import is_later, present
 
 
 def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Composed:
@@ -52,7 +52,7 @@ def take_later_markers(target: Target, key_type: str) -> sql.Composed:
         marker=sql.Identifier(target.marker_column),
         key=_key(target),
         key_type=sql.SQL(key_type),
-        later=sql.SQL(LATER).format(marker=sql.Identifier("stored", target.marker_column)),
+        later=is_later(sql.Identifier("stored", target.marker_column)),
         present=_present(target),
     )
 

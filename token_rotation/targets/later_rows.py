@@ -78,7 +78,6 @@ def find_later_rows(connection: Connection, target: Target) -> tuple[Target, Lat
     Reads the whole table in one snapshot. Driver errors pass through.
     """
     settings = (
-        statements.ONE_SNAPSHOT,
         statements.LIMIT_LOCK_WAIT,
         statements.WITHOUT_A_LIMIT,
         # To a snapshot from before an ALTER TABLE that rewrites it, the table seems empty.
@@ -86,7 +85,11 @@ def find_later_rows(connection: Connection, target: Target) -> tuple[Target, Lat
     )
     later = LaterRows()
     try:
-        with connection.transaction(*settings, values={"lock_timeout_ms": LOCK_TIMEOUT_MS}):
+        with connection.transaction(
+            *settings,
+            values={"lock_timeout_ms": LOCK_TIMEOUT_MS},
+            begin=statements.BEGIN_ONE_SNAPSHOT,
+        ):
             read_at = database_clock(connection)  # takes the snapshot
             target = replace(target, selection=target.selection.settled_at(read_at))
             values = {**values_of(target, EVERY_KEY), "read_at": read_at}
