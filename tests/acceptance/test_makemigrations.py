@@ -78,7 +78,8 @@ class Fresh(RotatingToken):
 ROWS = """
 INSERT INTO shop_link (name, token) SELECT n, gen_random_uuid() FROM generate_series(1, {n}) AS n;
 INSERT INTO shop_key (id, owner, secret, webhook)
-SELECT gen_random_uuid(), n, 'tk_leaked' || n, gen_random_uuid() FROM generate_series(1, {n}) AS n;
+SELECT gen_random_uuid(), n, 'tk_' || md5('leaked' || n), gen_random_uuid()
+FROM generate_series(1, {n}) AS n;
 CREATE TABLE leaked_key AS SELECT * FROM shop_key;
 CREATE TABLE leaked_link AS SELECT * FROM shop_link;
 """

@@ -21,9 +21,10 @@ _FUNCTION = re.compile(
     r"(?P<before>RETURNS\b.*?)\bAS\s+(?P<quote>\$\w*\$)(?P<body>.*?)(?P=quote)(?P<after>[^;]*)(?:;|$)",
     re.DOTALL | re.IGNORECASE,
 )
+_NAME = r'(?:"(?:[^"]|"")*"|[^\s"])+'
 _TRIGGER = re.compile(
-    r"CREATE\s+(?:OR\s+REPLACE\s+)?TRIGGER\s+\S+\s+"
-    r"(?P<timing>BEFORE|AFTER)\s+(?P<events>[\w\s]+?)\s+ON\s+\S+\s+"
+    rf"CREATE\s+(?:OR\s+REPLACE\s+)?TRIGGER\s+{_NAME}\s+"
+    rf"(?P<timing>BEFORE|AFTER)\s+(?P<events>[\w\s]+?)\s+ON\s+{_NAME}\s+"
     r"FOR\s+EACH\s+(?P<level>ROW|STATEMENT)\s*(?:WHEN\s*\((?P<condition>.*)\))?\s*"
     r"EXECUTE\s+(?:PROCEDURE|FUNCTION)\s+(?P<function>[^\s(]+)\(\)\s*;",
     re.DOTALL | re.IGNORECASE,
