@@ -2,23 +2,23 @@
 
 import uuid
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from tickets.models import Ticket
+from benchmark.recipes.unguarded_ticket import UnguardedTicket
 from token_rotation.operations.models import BatchOperation
 
 BATCH_ROWS = 50
 
 
 def rotate() -> int:
-    pending = Ticket.objects.filter(token_rotated_at=None).order_by("pk")
+    pending = UnguardedTicket.objects.filter(token_rotated_at=None).order_by("pk")
     progress = BatchOperation.objects.create_synchronous("benchmark", progress_total=None)
     progress.progress_done = 0
     while batch := list(pending[:BATCH_ROWS]):
         for ticket in batch:
             ticket.token = uuid.uuid4()
-            ticket.token_rotated_at = timezone.now()
-        Ticket.objects.bulk_update(batch, ["token", "token_rotated_at"])
+            ticket.token_rotated_at = Now()
+        UnguardedTicket.objects.bulk_update(batch, ["token", "token_rotated_at"])
         progress.progress_done += len(batch)
         progress.save(update_fields=["progress_done"])
     return progress.progress_done

@@ -2,16 +2,16 @@
 
 import uuid
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from tickets.models import Ticket
+from benchmark.recipes.unguarded_ticket import UnguardedTicket
 
 
 def rotate() -> int:
     rows = 0
-    for ticket in Ticket.objects.filter(token_rotated_at=None).order_by("pk").iterator():
+    for ticket in UnguardedTicket.objects.filter(token_rotated_at=None).order_by("pk").iterator():
         ticket.token = uuid.uuid4()
-        ticket.token_rotated_at = timezone.now()
+        ticket.token_rotated_at = Now()
         ticket.save()
         rows += 1
     return rows
