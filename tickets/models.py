@@ -32,9 +32,10 @@ class Ticket(RotatesToken):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
     # The insert guard overrides both defaults. They are here because after an INSERT Django reads
-    # back only fields with a database default.
+    # back only fields with a database default. That of the marker is NULL, since a fixture without
+    # a marker sets it to its default, and that must claim no rotation.
     token = models.UUIDField(unique=True, editable=False, db_default=RandomUUID())
-    token_rotated_at = models.DateTimeField(null=True, editable=False, db_default=Now())
+    token_rotated_at = models.DateTimeField(null=True, editable=False, db_default=None)
 
     class Meta:
         indexes: ClassVar = [

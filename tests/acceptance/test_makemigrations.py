@@ -385,6 +385,14 @@ class NoDefault(models.Model):
         triggers = guard()
         indexes = [PendingIndex()]
 
+class OtherDefault(models.Model):
+    token = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
+    token_rotated_at = RotatedAtField(db_default=models.functions.Now())
+
+    class Meta:
+        triggers = guard()
+        indexes = [PendingIndex()]
+
 class NoIndex(RotatingToken):
     class Meta(RotatingToken.Meta):
         indexes = []
@@ -453,6 +461,7 @@ def test_a_declaration_that_would_not_hold_is_refused_before_anything_is_written
         ("ProxyOfIt", "E017"),
         ("ReferredTo", "E017"),
         ("TooLong", "E018"),
+        ("OtherDefault", "E019"),
     ):
         assert f"shop.{model}: (token_rotation.{code})" in said
     assert project.written() == {}

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pgtrigger
 import pytest
+from django.core import serializers
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -318,6 +319,50 @@ def test_a_save_from_before_a_row_was_asked_to_rotate_once_more_brings_no_token_
     stale_save(stale)
 
     assert stored(leaked)[2] is None, "the leaked token would count as rotated"
+
+
+def restore_a_fixture(leaked: Ticket) -> None:
+    """As ``loaddata`` and django-reversion do, with what was dumped before there was a marker."""
+    fields = {
+        "subject": "as written",
+        "status": "open",
+        "created_at": leaked.created_at,
+        "token": str(leaked.token),
+    }
+    (row,) = serializers.deserialize(
+        "python", [{"model": "tickets.ticket", "pk": leaked.pk, "fields": fields}]
+    )
+    row.save()
+
+
+def save_in_a_data_migration(leaked: Ticket) -> None:
+    """The model of a migration knows the marker's default, and no instance has been loaded."""
+    loader = MigrationExecutor(connection).loader
+    historical = loader.project_state().apps.get_model("tickets", "Ticket")
+    historical(
+        pk=leaked.pk, subject="as written", token=leaked.token, created_at=leaked.created_at
+    ).save()
+
+
+def set_the_marker_to_its_default(leaked: Ticket) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE tickets_ticket SET subject = 'as written', token = %s,"
+            " token_rotated_at = DEFAULT WHERE id = %s",
+            [leaked.token, leaked.pk],
+        )
+
+
+@pytest.mark.parametrize(
+    "write", [restore_a_fixture, save_in_a_data_migration, set_the_marker_to_its_default]
+)
+def test_the_default_of_the_marker_claims_no_rotation(write: Callable[[Ticket], None]) -> None:
+    leaked = store(uuid4())
+    rotated = rotate(leaked)
+
+    write(leaked)
+
+    assert stored(leaked) == ("as written", *rotated)
 
 
 def test_a_pending_row_written_by_a_stale_save_stays_pending() -> None:

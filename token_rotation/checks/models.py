@@ -149,6 +149,14 @@ def _of_marker(model: type[Model], token: Field[Any, Any], name: str) -> Iterato
                 obj=model,
                 id="token_rotation.E014",
             )
+    if has_db_default(marker) and marker.db_default is not None:
+        yield Error(
+            f"{marker.name} has a db_default that is not None: a fixture without a marker sets it to "
+            "its default, which would claim a rotation and let a leaked token in.",
+            hint="Use RotatedAtField().",
+            obj=model,
+            id="token_rotation.E019",
+        )
     if not _has_pending_index(model, marker.name, token):
         yield Error(
             f"Its class Meta has no PendingIndex({marker.name!r}) among its indexes.",

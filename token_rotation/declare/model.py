@@ -11,7 +11,6 @@ from typing import Any, ClassVar, TypeVar
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Now
 
 from token_rotation.declare.pending_index import PendingIndex
 from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
@@ -28,8 +27,9 @@ class RotatedAtField(models.DateTimeField):  # type: ignore[type-arg]
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Django reads a field back after an INSERT only where the field has a database default.
-        issued = {"null": True, "editable": False, "db_default": Now()}
+        # Django reads a field back after an INSERT only where it has a database default. Here that
+        # is NULL: a fixture without a marker sets it to its default, which must claim no rotation.
+        issued = {"null": True, "editable": False, "db_default": None}
         super().__init__(*args, **{**issued, **kwargs})
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
