@@ -151,8 +151,8 @@ def _of_marker(model: type[Model], token: Field[Any, Any], name: str) -> Iterato
             )
     if has_db_default(marker) and marker.db_default is not None:
         yield Error(
-            f"{marker.name} has a db_default that is not None: a fixture without a marker sets it to "
-            "its default, which would claim a rotation and let a leaked token in.",
+            f"{marker.name} has a db_default that is not None: a fixture without a marker sets it "
+            "to its default, which would claim a rotation and let a leaked token in.",
             hint="Use RotatedAtField().",
             obj=model,
             id="token_rotation.E019",
