@@ -17,9 +17,10 @@ from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
+from token_rotation.triggers.base import OfAToken
 from token_rotation.triggers.guard import GuardPair, UpdateGuard, guards_of
 from token_rotation.triggers.names import Column
-from token_rotation.triggers.retired import KeepMoved, KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KINDS as RETIRED_KINDS
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
@@ -142,16 +143,14 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
     return PythonTokens(make)
 
 
-def _retired_triggers(
-    model: type[Model], update: UpdateGuard
-) -> list[RefuseRetired | KeepRetired | KeepMoved]:
+def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[OfAToken]:
     """Return the triggers that keep this token.
 
     Without them, replaced tokens go unrecorded.
     """
-    kinds = (RefuseRetired, KeepRetired, KeepMoved)
     triggers = getattr(model._meta, "triggers", [])
-    return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]
+    kept = (each for each in triggers if isinstance(each, RETIRED_KINDS))
+    return [each for each in kept if each.token == update.token]
 
 
 def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger) -> GuardTrigger:
