@@ -114,6 +114,51 @@ def test_a_row_deleted_and_inserted_in_one_statement_is_refused_or_stays_pending
         assert value(devices.connection, "SELECT token_rotated_at FROM device") is None
 
 
+REFUSED = {
+    "unique": (psycopg2.errors.UniqueViolation, "token"),
+    "plain": (psycopg2.errors.CheckViolation, "is that of a pending row"),
+    "partitioned": (psycopg2.errors.CheckViolation, "is that of a pending row"),
+}
+WISH = (
+    "UPDATE device SET token = CASE WHEN set_config('token_rotation.wish', encode(sha256("
+    "convert_to(id::text || ' leaked', 'UTF8')), 'hex'), true) <> '' THEN 'leaked' END"
+    " WHERE id = 2"
+)
+COPIES = {
+    "an INSERT": "INSERT INTO device (id, token) SELECT 3, token FROM device WHERE id = 1",
+    "a wish": WISH,
+    "a wish, while the row moves": WISH.replace("SET ", "SET part = 2, "),
+    "a token issued": "UPDATE device SET token = 'leaked' WHERE id = 4",
+}
+
+
+@pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES)
+def test_the_token_of_a_pending_row_is_refused_for_another_row(devices: Devices, copy: str) -> None:
+    devices.leak("leaked", "other")
+    devices.execute("INSERT INTO device (id, token) VALUES (4, NULL)")
+    kind, words = REFUSED[devices.layout]
+    with pytest.raises(kind, match=words):
+        devices.execute(copy)
+    stored = "SELECT count(*) FROM device WHERE token = 'leaked'"
+    assert value(devices.connection, stored) == 1
+
+
+def test_the_pending_row_itself_may_be_written_again(devices: Devices) -> None:
+    devices.leak("leaked")
+    devices.execute(f"{INSERT} ON CONFLICT DO NOTHING", 1, "leaked")
+    assert value(devices.connection, "SELECT token_rotated_at FROM device") is None
+    devices.execute("UPDATE device SET token_rotated_at = now(), token = 'rotated'")
+    devices.execute(INSERT, 2, "chosen")
+    assert value(devices.connection, "SELECT count(*) FROM device") == 2
+
+
+@pytest.mark.parametrize("devices", ["plain"], indirect=True)
+def test_a_token_of_a_row_that_is_not_pending_may_be_shared(devices: Devices) -> None:
+    for key in (1, 2):
+        devices.execute(INSERT, key, "shared")
+    assert value(devices.connection, "SELECT count(*) FROM device WHERE token = 'shared'") == 2
+
+
 def test_a_delete_that_is_rolled_back_retires_nothing(devices: Devices) -> None:
     devices.leak("leaked")
     devices.execute("BEGIN")

@@ -15,7 +15,7 @@ from token_rotation.triggers.base import OfAToken
 from token_rotation.triggers.bodies import as_stored, is_wish, warning
 from token_rotation.triggers.columns import GuardedColumns
 from token_rotation.triggers.moved import forget_move, is_elsewhere, replaced_in_a_move
-from token_rotation.triggers.names import Marker, quoted_table, trigger_name
+from token_rotation.triggers.names import Marker, trigger_name
 from token_rotation.triggers.retired_sql import hash_or_null, is_retired, retire, retire_deleted
 from token_rotation.triggers.truth_table import Said
 
@@ -96,7 +96,7 @@ class KeepDeleted(OfAToken):
         columns = self.columns(model)
         keep = retire_deleted(_source(model, columns), columns)
         if self.partitioned:
-            keep = f"IF NOT ({is_elsewhere(columns, quoted_table(model))}) THEN {keep} END IF;"
+            keep = f"IF NOT ({is_elsewhere(columns)}) THEN {keep} END IF;"
         return f"{keep} RETURN NULL;"
 
 
