@@ -116,7 +116,34 @@ def test_without_a_list_a_retired_token_in_use_is_found_and_told_by_the_exit_cod
     assert (some.returncode, some.stderr) == (3, "")
     assert some.stdout.startswith("tickets.Ticket: 3 rows have a token that was retired")
     (entry,) = json.loads(evidence.read_text())["targets"]
-    assert entry["rows_with_a_retired_token"] == 3
+    assert (entry["rows_with_a_retired_token"], entry["complete"]) == (3, False)
+
+
+def test_a_retired_token_in_use_is_not_complete_and_what_is_said_mends_it(
+    manage: Manage, database_url: str, tickets: Any
+) -> None:
+    leak(tickets, 20)
+    rotate, report = ("rotate_tokens",), ("rotate_tokens", "--report", "--exact")
+    done, yes = manage.each(rotate, report, database_url=database_url, env=KEEPING)
+    assert (done.returncode, yes.returncode) == (0, 0), done.stderr + yes.stderr
+    tickets.cursor().execute(
+        "SET session_replication_role = replica; UPDATE tickets_ticket SET token = leaked.token"
+        " FROM leaked WHERE leaked.id = tickets_ticket.id AND leaked.id <= 3"
+    )
+    tickets.cursor().execute("RESET session_replication_role")
+    again, no = manage.each(rotate, report, database_url=database_url, env=KEEPING)
+    assert (again.returncode, no.returncode) == (3, 3)
+    said = "3 rows have a token that was retired, which opens them"
+    assert f"Nothing is pending, but {said}." in again.stderr + again.stdout
+    assert f"complete          no: {said}\n" in no.stdout
+    mend = re.search(
+        r"^next +(UPDATE .*) in psql, then python manage.py (\w+)$", no.stdout, re.MULTILINE
+    )
+    assert mend
+    tickets.cursor().execute(mend[1])
+    mended, yes = manage.each((mend[2],), report, database_url=database_url, env=KEEPING)
+    assert (mended.returncode, yes.returncode) == (0, 0), mended.stderr + yes.stdout
+    assert (value(tickets, UNRECORDED), value(tickets, RECORDED_AND_VALID)) == (0, 0)
 
 
 def test_where_none_are_kept_or_there_is_no_table_one_line_says_so(

@@ -17,6 +17,7 @@ from token_rotation.triggers.truth_table import (
     Change,
     Door,
     Insertion,
+    Known,
     Marker,
     Sent,
     Stored,
@@ -135,6 +136,13 @@ class Guarded:
             self.execute("UPDATE device SET checksum = md5(%s) WHERE id = %s", (token, key))
         self.execute("RESET session_replication_role")
 
+    def know(self, token: str, key: int, *, is_held: bool) -> None:
+        """Retire a token, or let another row hold it, which is pending."""
+        if is_held:
+            self.store(key, token, None)
+        else:
+            self.retire(token)
+
     def retire(self, token: str) -> None:
         self.execute(
             "INSERT INTO token_rotation_retiredtoken VALUES (sha256(convert_to(%s, 'UTF8')), 'x.y',"
@@ -241,9 +249,9 @@ def play(guarded: Guarded, case: Case, key: int, *, minus_infinity: bool) -> Ite
         sent = other if key % 4 < 2 else absent
     marker = STORED[case.stored]
     guarded.store(key, before, marker)
-    if case.is_retired:
+    if case.known is not Known.NEW:
         assert sent
-        guarded.retire(sent)
+        guarded.know(sent, -key - 1, is_held=case.known is Known.HELD)
     written = marker if case.written is Written.SAME else WRITTEN[case.written]
     written = "-infinity" if minus_infinity else written
     wish = WISH.format(type=guarded.layout.type)
@@ -313,8 +321,8 @@ def test_every_insert(guarded: Guarded, marker: str | None) -> None:
     wrong = []
     for key, case in enumerate(cases):
         sent = token("sent", key)
-        if case.sent is Sent.RETIRED:
-            guarded.retire(sent)
+        if case.sent in {Sent.RETIRED, Sent.HELD}:
+            guarded.know(sent, -key - 1, is_held=case.sent is Sent.HELD)
         value = guarded.layout.absent if case.sent is Sent.ALLOWED_ABSENT else sent
         ignored = f"{{x,{guarded.insert_guard}}}" if case.door is Door.IGNORED else ""
         said = guarded.attempt(

@@ -249,7 +249,8 @@ def test_a_missing_or_disabled_trigger_stops_a_rotation_that_would_leave_tokens_
     tickets: Any, keeping: Target
 ) -> None:
     names = {trigger.uri.partition(":")[2]: trigger.name for trigger in keeping.guard_triggers}
-    assert set(names) == {"guard_insert", "guard_update", "guard_retired", "keep_retired"}
+    kept = {"guard_retired", "keep_retired", "keep_deleted"}
+    assert set(names) == {"guard_insert", "guard_update", *kept}
     execute(tickets, f"ALTER TABLE tickets_ticket DISABLE TRIGGER {names['keep_retired']}")
     execute(tickets, f"DROP TRIGGER {names['guard_retired']} ON tickets_ticket")
     with reading(keeping.database) as connection:
@@ -277,7 +278,8 @@ def test_python_and_postgresql_hash_a_token_to_the_same_bytes(tickets: Any, toke
 
 def test_each_token_column_of_a_model_has_triggers_of_its_own_ahead_of_its_guard() -> None:
     names = [trigger.name for trigger in [*keep_retired(), *keep_retired("secret", "secret_at")]]
-    assert names == ["guard_retired", "keep_retired", "guard_retired_secret", "keep_retired_secret"]
+    kinds = ["guard_retired", "keep_retired", "keep_deleted"]
+    assert names == [*kinds, *(f"{kind}_secret" for kind in kinds)]
     guard, *_ = guard_triggers = sorted([*names, "guard_update", "guard_update_secret"])
     assert guard == "guard_retired"
     assert guard_triggers.index("guard_retired_secret") < guard_triggers.index("guard_update")

@@ -49,7 +49,7 @@ def test_a_chosen_token_whose_replaced_ones_are_not_kept_is_an_error(
     wishes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meta = wishes.Link._meta
-    for kept in ("guard_retired_slug", "keep_retired_slug"):
+    for kept in ("guard_retired_slug", "keep_retired_slug", "keep_deleted_slug"):
         triggers = [each for each in meta.triggers if each.name != kept]
         assert len(triggers) == len(meta.triggers) - 1
         with monkeypatch.context() as without:

@@ -22,7 +22,7 @@ from token_rotation.run.recording.record import OPERATION_TYPE, briefly
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import target_of
 from token_rotation.triggers.guard import GuardPair, guards_of
-from token_rotation.triggers.retired import KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KeepDeleted, KeepRetired, RefuseRetired
 from token_rotation.triggers.truth_table import Accept
 
 MEND = 'Take accept="sent" out of its guard().'
@@ -103,9 +103,7 @@ def _accepting(models: Any) -> Iterator[tuple[type[Model], GuardPair]]:
 
 
 def _keeps(model: type[Model], pair: GuardPair) -> bool:
-    kinds = {
-        type(trigger)
-        for trigger in getattr(model._meta, "triggers", [])
-        if isinstance(trigger, RefuseRetired | KeepRetired) and trigger.token == pair.update.token
-    }
-    return kinds == {RefuseRetired, KeepRetired}
+    needed = {RefuseRetired, KeepRetired, KeepDeleted}
+    listed = getattr(model._meta, "triggers", [])
+    same = (each for each in listed if getattr(each, "token", None) == pair.update.token)
+    return needed <= {type(each) for each in same}

@@ -22,7 +22,8 @@ class GuardOnRelation:
     """State of one guard trigger on one relation.
 
     ``state`` is "enabled", "disabled", "missing" or "changed": it does not do what the model says.
-    ``differences`` says what is changed. ``is_outdated``: it is the trigger of an earlier release.
+    ``differences`` says what is changed. ``is_outdated``: it is the trigger of an earlier release,
+    or missing because that had none.
     """
 
     trigger: GuardTrigger
@@ -31,6 +32,11 @@ class GuardOnRelation:
     state: str
     differences: tuple[str, ...] = ()
     is_outdated: bool = False
+
+    @property
+    def is_dispensable(self) -> bool:
+        """Return True if it is missing and the guard holds without it."""
+        return self.is_outdated and self.state == "missing"
 
 
 def guard_on(tree: Tree, target: Target, comparison: Comparison) -> list[GuardOnRelation]:
@@ -46,7 +52,7 @@ def guard_on(tree: Tree, target: Target, comparison: Comparison) -> list[GuardOn
 def trigger_states(guards: Iterable[GuardOnRelation]) -> dict[str, str]:
     """Return the state of each guard trigger, by its uri: the worst of all relations."""
     states: dict[str, str] = {}
-    for each in guards:
+    for each in (guard for guard in guards if not guard.is_dispensable):
         known = states.get(each.trigger.uri, "enabled")
         states[each.trigger.uri] = min(known, each.state, key=_WORST_FIRST.index)
     return states
@@ -61,7 +67,7 @@ def trigger_problems(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
     groups: dict[tuple[str, str, bool], list[GuardOnRelation]] = {}
     for each in guards:
         follows = each.state == "missing" and each.relation.is_partition and not each.is_root
-        if each.state != "enabled" and not follows:
+        if each.state != "enabled" and not (follows or each.is_dispensable):
             groups.setdefault((each.trigger.uri, each.state, each.is_root), []).append(each)
     for (_, state, _), group in groups.items():
         yield _PROBLEMS[state](group)
@@ -70,7 +76,14 @@ def trigger_problems(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
 def outdated_triggers(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
     """Yield a warning for each trigger of an earlier release."""
     for each in guards:
-        if each.is_outdated and each.is_root:
+        if each.is_dispensable and each.is_root:
+            yield Problem(
+                "token_rotation.W002",
+                f"The guard trigger {each.trigger.short_name} is missing on {each.relation.name}, "
+                "so that the tokens of deleted rows are not retired",
+                f"python manage.py makemigrations, and then: {MIGRATE}",
+            )
+        elif each.is_outdated and each.is_root:
             yield Problem(
                 "token_rotation.W002",
                 f"The guard trigger {each.trigger.short_name} on {each.relation.name} is not the "
@@ -88,7 +101,7 @@ def _guard_on(
 ) -> GuardOnRelation:
     is_root = relation is tree.relations[0]
     if found is None:
-        return GuardOnRelation(trigger, relation, is_root, "missing")
+        return GuardOnRelation(trigger, relation, is_root, "missing", is_outdated=trigger.is_new)
     if not found.fires:
         return GuardOnRelation(trigger, relation, is_root, "disabled")
     differences = comparison.differences(found, trigger.definition)

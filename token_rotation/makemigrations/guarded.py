@@ -24,12 +24,9 @@ from token_rotation.triggers.guard import (
     guards_of,
 )
 from token_rotation.triggers.names import Column, Marker, trigger_name
-from token_rotation.triggers.retired import KeepMoved, KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KINDS as RETIRED_KINDS
 
-KINDS = (
-    *(InsertGuard, UpdateGuard, MoveGuard, SentGuard),
-    *(RefuseRetired, KeepRetired, KeepMoved),
-)
+KINDS = (InsertGuard, UpdateGuard, MoveGuard, SentGuard, *RETIRED_KINDS)
 OUR_TRIGGERS = tuple(each.name for each in KINDS)
 
 ModelKey = tuple[str, str]

@@ -32,8 +32,8 @@ from token_rotation.schema import (
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
 )
-from token_rotation.triggers.names import Column
-from token_rotation.triggers.retired import retired_names
+from token_rotation.triggers.names import Column, trigger_name
+from token_rotation.triggers.retired import KeepDeleted, retired_names
 
 # Attributes of a field that would fill the existing rows.
 FILLS_ROWS = ("db_default", "default", "auto_now", "auto_now_add")
@@ -98,7 +98,7 @@ def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
         case AddTrigger(trigger=trigger) if trigger.name in guard.names:
             yield from _guard_steps(operation, guard)
         case AddTrigger(trigger=trigger) if trigger.name in retired_names(guard.token):
-            yield Step(Place.RETIRED_TOKENS, _polite_trigger(operation, guard))
+            yield Step(_retired_place(trigger.name, guard), _polite_trigger(operation, guard))
 
 
 def removal(operation: RemoveTrigger) -> Step:
@@ -129,6 +129,17 @@ def _place(name: str | None, guard: Guarded) -> Place:
     if name == guard.pair.update.name:
         return Place.UPDATE_GUARD
     return Place.OTHER_GUARDS
+
+
+def _retired_place(name: str, guard: Guarded) -> Place:
+    """Return when a trigger of retired tokens comes.
+
+    That of deleted rows learns that rows move before the insert guard does, and forgets it after:
+    it never retires the token of a row that keeps it.
+    """
+    is_of_deleted = name == trigger_name(KeepDeleted.name, guard.token)
+    learns = is_of_deleted and guard.pair.insert.partitioned
+    return Place.OTHER_GUARDS if learns else Place.RETIRED_TOKENS
 
 
 def _polite_trigger(operation: AddTrigger, guard: Guarded) -> Operation:

@@ -75,7 +75,7 @@ def make_entry(
         "selected": target.selection.as_input(),
         "options": None if options is None else asdict(options),
         "rotation": None if result is None else result_values(result),
-        "complete": verdict.nothing_pending and guard.holds,
+        "complete": verdict.nothing_pending and guard.holds and not retired,
         "completeness": verdict.as_values(),
         "tables_looked_at": looked_at_by(verdict).as_dict(),
         "pending": pending,

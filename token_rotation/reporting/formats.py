@@ -16,6 +16,7 @@ from token_rotation.inspection.verdict import (
 )
 from token_rotation.reporting.history import as_line
 from token_rotation.reporting.report import Report
+from token_rotation.retired.kept import retired_in_use
 
 
 def as_text(reports: Sequence[Report]) -> str:
@@ -94,6 +95,8 @@ def _complete(report: Report) -> str:
         return f"no: {damage_as_sentence(verdict.damaged)}"
     if isinstance(verdict, Verdict) and verdict.pending == 0 and not verdict.server.is_primary:
         return f"not verified: {not_primary_as_sentence(verdict.server)}; {verified}"
+    if verdict.nothing_pending and report.retired_rows:
+        return f"no: {retired_in_use(report.retired_rows)}"
     return "no"
 
 

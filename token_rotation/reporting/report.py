@@ -24,6 +24,7 @@ from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.verified import Verified
+from token_rotation.retired.kept import keeps, mend_retired, still_valid
 from token_rotation.selection.target import Target
 
 
@@ -34,6 +35,7 @@ class Report:
     ``complete``: a read of the whole table found nothing pending, and every guard trigger fires. So
     no leaked token opens anything, and none can come back. ``runs`` are the last ones, as
     ``history`` gives them; ``verified`` is the last run whose read found nothing pending.
+    ``retired_rows`` have a token that was retired; None where they were not counted.
     """
 
     target: Target
@@ -44,6 +46,7 @@ class Report:
     advice: tuple[str, ...] = ()
     runs: tuple[dict[str, Any], ...] = ()
     verified: Verified | None = None
+    retired_rows: int | None = None
 
     @property
     def rotated(self) -> int:
@@ -55,7 +58,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        return self.verdict.nothing_pending and self.guard.holds
+        return self.verdict.nothing_pending and self.guard.holds and not self.retired_rows
 
     @property
     def next_command(self) -> str | None:
@@ -74,6 +77,8 @@ class Report:
         if isinstance(self.verdict, Verdict) and self.verdict.damaged:
             mends = "; ".join(each.mend for each in self.verdict.damaged)
             return f"{mends} in psql, then {self.target.command}"
+        if self.verdict.nothing_pending and self.retired_rows:
+            return mend_retired(self.target)
         return self.target.command
 
     def as_dict(self) -> dict[str, Any]:
@@ -91,6 +96,7 @@ class Report:
             "pending": self.counts.pending.rows,
             "pending_is_estimate": self.counts.pending.is_estimate,
             "later_than_the_clock": self.counts.later_rows,
+            "rows_with_a_retired_token": self.retired_rows,
             "percent": self.percent,
             "complete": self.complete,
             "verdict": self.verdict.as_values(),
@@ -111,7 +117,8 @@ class Report:
 def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> Report:
     """Look at the target now.
 
-    ``exact`` counts however long it takes. ``compares_rows`` as for ``inspect``.
+    ``exact`` counts however long it takes, also rows with a retired token. ``compares_rows`` as
+    for ``inspect``.
 
     Raises NotReadyError when the table or one of its columns does not exist, or this role sees
     only a part of it.
@@ -125,7 +132,8 @@ def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> R
         counts = _counts(connection, target, verdict)
         storage = measure_storage(connection, target, rows=counts.total_rows)
         said = _advice(connection, target, counts, storage)
-        return Report(target, counts, storage, guard, verdict, tuple(said))
+        retired = still_valid(connection, target) if exact and keeps(target) else None
+        return Report(target, counts, storage, guard, verdict, tuple(said), retired_rows=retired)
 
 
 def _counts(connection: Connection, target: Target, verdict: Verdict | Unread) -> Counts:

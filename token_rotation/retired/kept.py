@@ -82,15 +82,19 @@ def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | 
     return found.retired_at
 
 
-def still_valid(connection: Connection, target: Target) -> int:
+def still_valid(
+    connection: Connection, target: Target, *, at_most_seconds: float | None = None
+) -> int:
     """Count a target's rows with a retired token; expect 0.
 
-    The token may have been retired in any table. Reads both tables once, however long that takes.
-    Raises NotReadyError if there is no table of retired tokens; driver errors pass through.
+    The token may have been retired in any table. Reads both tables once, however long that takes,
+    or until PostgreSQL cancels it after ``at_most_seconds``. Raises NotReadyError if there is no
+    table of retired tokens; driver errors pass through.
     """
     table_pages(connection)
-    query = statements.together(statements.WITHOUT_A_LIMIT, retired_sql.count_still_valid(target))
-    return int(connection.value(query))
+    query = statements.together(statements.LIMIT_STATEMENT, retired_sql.count_still_valid(target))
+    limit = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
+    return int(connection.value(query, {"statement_timeout_ms": limit}))
 
 
 def table_pages(connection: Connection) -> int:
@@ -141,9 +145,18 @@ def _found(token: object, database: str) -> Retired | None:
 
 
 def retired_as_sentence(target: Target, rows: int) -> str:
-    """Say how many rows have a token that was replaced."""
+    """Say how many rows have a token that was replaced, and what to type."""
     if rows == 0:
         return f"{target.label}: no retired token opens anything."
+    return f"{target.label}: {retired_in_use(rows)}. To replace: {mend_retired(target)}"
+
+
+def retired_in_use(rows: int) -> str:
+    """Say how many rows have a token that was retired; ``rows`` is not 0."""
     verb, them = ("has", "it") if rows == 1 else ("have", "them")
-    which = wording.things(rows, "row")
-    return f"{target.label}: {which} {verb} a token that was retired, which opens {them}."
+    return f"{wording.things(rows, 'row')} {verb} a token that was retired, which opens {them}"
+
+
+def mend_retired(target: Target) -> str:
+    """Say what to type so that rows with a retired token are rotated."""
+    return f"{retired_sql.ask_again(target)} in psql, then {target.command}"

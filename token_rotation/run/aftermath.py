@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import psycopg2
+
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.errors import RotationError
 from token_rotation.events import Observer
@@ -13,6 +15,9 @@ from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.retired.kept import keeps, still_valid
 from token_rotation.run.pending import count_rows, reading_until
 from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
@@ -28,7 +33,8 @@ class Aftermath:
     ``pending`` and ``guard`` are None when the look failed. ``verdict`` is what a read of the heap
     found; None where the index has pending rows, so that none is needed. ``outside`` counts rows
     that are pending beside a complete selection, with the same cut-off; None where there can be
-    none. ``advice`` is about the clean-up, when it is worth its work.
+    none. ``retired_rows`` have a token that was retired; they are counted where a table keeps such
+    tokens and nothing else is left. ``advice`` is about the clean-up, when it is worth its work.
     """
 
     pending: PendingCount | None
@@ -36,18 +42,21 @@ class Aftermath:
     unknown_because: str = ""
     verdict: Verdict | Unread | None = None
     outside: PendingCount | None = None
+    retired_rows: int = 0
     advice: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Return True when the selection is done and guarded.
 
-        A read of the whole table found no selected row pending, and every guard trigger fires, so
-        no leaked token can come back.
+        A read of the whole table found no selected row pending and no retired token, and every
+        guard trigger fires, so no leaked token can come back.
         """
         verified = self.verdict is not None and self.verdict.nothing_pending
         nothing = self.pending is not None and self.pending.rows == 0
-        return bool(verified and nothing and self.guard and self.guard.holds)
+        return (
+            bool(verified and nothing and self.guard and self.guard.holds) and not self.retired_rows
+        )
 
     @property
     def nothing_anywhere(self) -> bool:
@@ -92,6 +101,9 @@ def look_after(
                 )
             )
         found = _verified(target, result.verdict, _guard(target))
+        if found.complete and keeps(target):
+            with reading_until(target.database, stop) as connection:
+                found = _with_retired(connection, target, found, verdict_at_most_seconds)
         if advise and found.nothing_anywhere:
             with reading_until(target.database, stop) as connection:
                 return replace(found, advice=_advice(connection, target, result))
@@ -113,6 +125,19 @@ def _verified(target: Target, verdict: Verdict | Unread | None, guard: GuardStat
     if pending.rows == 0 and target.selection.leaves_rows_out:
         outside = PendingCount(verdict.outside, is_estimate=False)
     return Aftermath(pending, guard, verdict=verdict, outside=outside)
+
+
+def _with_retired(
+    connection: Connection, target: Target, found: Aftermath, at_most_seconds: float
+) -> Aftermath:
+    try:
+        rows = still_valid(connection, target, at_most_seconds=at_most_seconds)
+    except psycopg2.Error as error:
+        if fault_of(error) is not Fault.TIMED_OUT:
+            raise
+        because = f"the count of retired tokens in use was given up after {at_most_seconds:g} s"
+        return replace(found, verdict=Unread(because))
+    return replace(found, retired_rows=rows)
 
 
 def _looked_at_all(target: Target, result: Result, leak_list: LeakList | None) -> bool:

@@ -10,6 +10,7 @@ from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.verdict import Verdict, damage_as_sentence
 from token_rotation.options import RotationOptions
+from token_rotation.retired.kept import mend_retired, retired_in_use
 from token_rotation.run.aftermath import Aftermath
 from token_rotation.run.recording.result_values import result_values
 from token_rotation.run.verdict_sentences import read_as_sentence, unverified_as_sentence
@@ -29,6 +30,7 @@ def end_event(result: Result, after: Aftermath | None, error: str | None) -> dic
         "pending_rows": pending.rows if pending else None,
         "pending_is_estimate": pending.is_estimate if pending else None,
         "pending_rows_outside": after.outside.rows if after and after.outside else None,
+        "rows_with_a_retired_token": after.retired_rows if after else None,
         "guard_holds": after.guard.holds if after and after.guard else None,
         "complete": after.complete if after else False,
     }
@@ -54,6 +56,9 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
         complete = _sentence(_nothing_pending(target, after))
         advice = (_sentence(each) for each in after.advice)
         return " ".join((f"{work}. {complete}. {read_as_sentence(after.verdict)}", *advice))
+    if after.retired_rows:
+        said = f"Nothing is pending, but {retired_in_use(after.retired_rows)}"
+        return f"{work}. {said}. To replace: {mend_retired(target)}"
     problems = " Also: ".join(map(str, after.guard.problems if after.guard else ()))
     if pending.rows == 0:
         if after.verdict is not None and after.verdict.nothing_pending:

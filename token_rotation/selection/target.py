@@ -18,6 +18,7 @@ class GuardTrigger:
     ``name`` is its name in the database, ``uri`` its name for django-pgtrigger. ``digest`` is the
     hash of its definition, which django-pgtrigger stores as the trigger's comment. ``earlier``
     returns the definitions that migrations installed under this name, which may be slow.
+    ``is_new``: an earlier release had no such trigger, and the guard holds without it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class GuardTrigger:
     earlier: Callable[[], tuple[TriggerDefinition, ...]] = field(
         default=tuple, compare=False, repr=False
     )
+    is_new: bool = False
 
     @property
     def short_name(self) -> str:

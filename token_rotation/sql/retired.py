@@ -26,6 +26,15 @@ def count_still_valid(target: Target) -> sql.Composed:
     )
 
 
+def ask_again(target: Target) -> str:
+    """Make the rows whose token was retired pending, as somebody types it."""
+    hashed = f"sha256(convert_to(\"{target.token_column}\"::text, 'UTF8'))"
+    return (
+        f'UPDATE "{target.table}" SET "{target.marker_column}" = NULL '  # noqa: S608
+        f"WHERE {hashed} IN (SELECT hash FROM {TABLE})"
+    )
+
+
 def look_up() -> sql.Composed:
     """Where and when the token with ``hash`` was retired; one look-up by the primary key."""
     return sql.SQL("SELECT source, retired_at FROM {table} WHERE hash = %(hash)s").format(

@@ -17,9 +17,12 @@ from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
+from token_rotation.triggers.base import OfAToken
 from token_rotation.triggers.guard import GuardPair, UpdateGuard, guards_of
 from token_rotation.triggers.names import Column
-from token_rotation.triggers.retired import KeepMoved, KeepRetired, RefuseRetired
+from token_rotation.triggers.retired import KINDS as RETIRED_KINDS
+from token_rotation.triggers.retired import KeepDeleted
+from token_rotation.triggers.truth_table import Accept
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
@@ -107,7 +110,7 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         token_source=_token_source(model, pair),
         token_is_unique=token.unique or _is_constrained(model, token.name),
         guard_triggers=tuple(
-            _guard_trigger(model, each)
+            _guard_trigger(model, each, pair.update.accept)
             for each in (*pair.triggers, *_retired_triggers(model, pair.update))
         ),
         derived=tuple(_field(model, name).column for name in derived),
@@ -142,19 +145,17 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
     return PythonTokens(make)
 
 
-def _retired_triggers(
-    model: type[Model], update: UpdateGuard
-) -> list[RefuseRetired | KeepRetired | KeepMoved]:
+def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[OfAToken]:
     """Return the triggers that keep this token.
 
     Without them, replaced tokens go unrecorded.
     """
-    kinds = (RefuseRetired, KeepRetired, KeepMoved)
     triggers = getattr(model._meta, "triggers", [])
-    return [each for each in triggers if isinstance(each, kinds) and each.token == update.token]
+    kept = (each for each in triggers if isinstance(each, RETIRED_KINDS))
+    return [each for each in kept if each.token == update.token]
 
 
-def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger) -> GuardTrigger:
+def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger, accept: Accept) -> GuardTrigger:
     compiled = trigger.compile(cast(Any, model))
     name = trigger.get_pgid(cast(Any, model))
     return GuardTrigger(
@@ -163,6 +164,7 @@ def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger) -> GuardTrigg
         digest=compiled.hash,
         definition=definition_of(compiled),
         earlier=partial(earlier_definitions, name),
+        is_new=isinstance(trigger, KeepDeleted) and accept is Accept.FRESH,
     )
 
 

@@ -39,8 +39,7 @@ def insert_body(
     if allowed_absent is not None:
         branches[allowed_absent] = f"{marker} := clock_timestamp();"
     if accept is Accept.SENT:
-        refusal = _error(Said.RETIRED_REFUSED, "check_violation")
-        refuse = f"IF {is_retired('NEW', columns)} THEN {refusal} END IF;"
+        refuse = f"{_refuse_retired(columns)}{_refuse_held(columns)}"
         branches[columns.present("NEW")] = f"{refuse} {marker} := clock_timestamp();"
     otherwise = f"{new} := {fresh_token}; {marker} := clock_timestamp();"
     return f"{_cases(branches, otherwise)}{_compute(columns, derived)} RETURN NEW;"
@@ -128,8 +127,30 @@ def _same_token(columns: GuardedColumns, derived: Derived) -> str:
 def _wish(columns: GuardedColumns, fresh_token: str, accept: Accept, clock: str) -> str:
     if accept is Accept.FRESH:
         return f"NEW.{columns.token} := {fresh_token}; {clock}"
+    return f"{_refuse_retired(columns)}{_refuse_held(columns)} {clock}"
+
+
+def _refuse_retired(columns: GuardedColumns) -> str:
     refusal = _error(Said.RETIRED_REFUSED, "check_violation")
-    return f"IF {is_retired('NEW', columns)} THEN {refusal} END IF; {clock}"
+    return f"IF {is_retired('NEW', columns)} THEN {refusal} END IF;"
+
+
+def _refuse_held(columns: GuardedColumns) -> str:
+    """A statement that fails if another row is pending with this token; "" if an index does it.
+
+    It looks in an index of the token or, if there is none, through the index of pending rows.
+    """
+    if columns.is_unique:
+        return ""
+    terms = [
+        f"stored.{columns.token} = NEW.{columns.token}",
+        f"stored.{columns.marker} IS NULL",
+        f"stored.{columns.key} IS DISTINCT FROM NEW.{columns.key}",
+    ]
+    if columns.as_text == "":
+        terms.append(f"stored.{columns.token} <> ''")  # as the condition of the pending index
+    held = f"EXISTS (SELECT FROM {columns.table} AS stored WHERE {' AND '.join(terms)})"
+    return f" IF {held} THEN {_error(Said.HELD_REFUSED, 'check_violation')} END IF;"
 
 
 def _issued(columns: GuardedColumns, fresh_token: str, accept: Accept, clock: str) -> str:
@@ -137,7 +158,7 @@ def _issued(columns: GuardedColumns, fresh_token: str, accept: Accept, clock: st
     in_the_past = f"{new} <= clock_timestamp() AND {new} > '-infinity'"
     may = f"{new} IS NOT DISTINCT FROM {old} OR ({old} IS NULL AND {in_the_past})"
     stays = f"{as_stored(columns)} {warning(Said.STAYS_ABSENT)}"
-    issue = clock
+    issue = f"{_refuse_held(columns)} {clock}".lstrip()
     if accept is Accept.FRESH:
         fresh = f"NEW.{columns.token} := {fresh_token};"
         issue = f"{fresh} {clock} {warning(Said.OTHER_TOKEN)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import CharField, Field, Model, TextField
 
-from token_rotation.triggers.names import Marker, quoted_column
+from token_rotation.triggers.names import Marker, quoted_column, quoted_table
 
 NOT_TEXT = {
     "BigIntegerField",
@@ -25,16 +25,19 @@ NOT_TEXT = {
 class GuardedColumns:
     """Quoted names of the key, the token and the marker, and what absent means.
 
-    ``as_text`` is what a token's text needs after its name; None if no token is a text.
-    ``may_be_null`` and ``may_be_empty`` say what the field allows.
+    ``table`` is the table's name, quoted as well. ``as_text`` is what a token's text needs after
+    its name; None if no token is a text. ``may_be_null`` and ``may_be_empty`` say what the field
+    allows. ``is_unique`` is True if an index refuses the token of another row at once.
     """
 
+    table: str
     key: str
     token: str
     marker: str
     as_text: str | None
     may_be_null: bool
     may_be_empty: bool
+    is_unique: bool
 
     @property
     def may_be_absent(self) -> bool:
@@ -85,18 +88,28 @@ def columns_of(model: Model, token: str, marker: Marker) -> GuardedColumns:
     field = model._meta.get_field(token)
     as_text = _as_text(field) if isinstance(field, Field) else None
     return GuardedColumns(
+        table=quoted_table(model),
         key=quoted_column(model, model._meta.pk.name),
         token=quoted_column(model, token),
         marker=quoted_column(model, marker),
         as_text=as_text,
         may_be_null=bool(getattr(field, "null", False)),
         may_be_empty=as_text is not None and bool(getattr(field, "blank", False)),
+        is_unique=bool(getattr(field, "unique", False)) or _is_constrained(model, token),
     )
 
 
 def quoted_columns(model: Model, values: Mapping[str, str]) -> dict[str, str]:
     """Return the values by quoted columns instead of fields. Raises FieldDoesNotExist."""
     return {quoted_column(model, name): value for name, value in values.items()}
+
+
+def _is_constrained(model: Model, token: str) -> bool:
+    meta = (model._meta.concrete_model or model)._meta
+    return any(
+        each.fields == (token,) and each.deferrable is None
+        for each in meta.total_unique_constraints
+    )
 
 
 def _as_text(field: Field[Any, Any]) -> str | None:

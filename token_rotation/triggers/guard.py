@@ -192,10 +192,13 @@ def guard(
 
     ``accept="sent"`` stores the token that an INSERT or a wish of the application sends. It needs
     ``keep_retired()`` of the same token since before the first rotation: a leaked token is refused
-    aloud then. ``derived`` keeps other columns in step: SQL of each field, with ``{token}`` for the
-    token, or None if the field has nothing to do with it. ``partitioned`` says that rows may move
-    between partitions; they keep their tokens. ``stores_plain`` says that the token's column holds
-    the token itself, although the name or the class of the field suggests otherwise.
+    aloud then. Where the column is not unique, so is one that another pending row holds; each
+    INSERT and wish looks it up, so index the column.
+
+    ``derived`` keeps other columns in step: SQL of each field, with ``{token}`` for the token, or
+    None if the field has nothing to do with it. ``partitioned`` says that rows may move between
+    partitions; they keep their tokens. ``stores_plain`` says that the token's column holds the
+    token itself, although the name or the class of the field suggests otherwise.
 
     Raises ImproperlyConfigured if an app that it needs is not installed, and ValueError for another
     ``accept``.

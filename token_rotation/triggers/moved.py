@@ -43,6 +43,17 @@ def replaced_in_a_move(columns: GuardedColumns) -> tuple[str, str]:
     return f"{is_same_row} AND {old} NOT IN ({_NO_TOKEN}, {new})", f"decode({old}, 'hex')"
 
 
+def is_elsewhere(columns: GuardedColumns) -> str:
+    """SQL that is true if a deleted row is in another partition now, as ``is_moved`` knows it.
+
+    A row that was inserted instead has a marker of its own.
+    """
+    same = " AND ".join(f"stored.{each} = OLD.{each}" for each in (columns.key, columns.token))
+    marker = f"stored.{columns.marker}"
+    is_kept = f"{marker} IS NULL OR {marker} = OLD.{columns.marker}"
+    return f"EXISTS (SELECT FROM {columns.table} AS stored WHERE {same} AND ({is_kept}))"
+
+
 def _setting(columns: GuardedColumns) -> str:
     """Name of the setting; a row may have several tokens."""
     return f"{SETTING}_{hashlib.sha256(columns.token.encode()).hexdigest()[:8]}"

@@ -49,5 +49,10 @@ def quoted_column(model: Model, field: Marker) -> str:
     return _quoted(found.column)
 
 
+def quoted_table(model: Model) -> str:
+    """Return the quoted name of a model's table."""
+    return _quoted(model._meta.db_table)
+
+
 def _quoted(column: str) -> str:
     return '"{}"'.format(column.replace('"', '""'))

@@ -6,15 +6,17 @@ needs SELECT and INSERT on it, and the migration of its functions comes before t
 
 from __future__ import annotations
 
+from typing import Any
+
 import pgtrigger
 from django.db.models import Model
 
 from token_rotation.triggers.base import OfAToken
 from token_rotation.triggers.bodies import as_stored, is_wish, warning
 from token_rotation.triggers.columns import GuardedColumns
-from token_rotation.triggers.moved import forget_move, replaced_in_a_move
+from token_rotation.triggers.moved import forget_move, is_elsewhere, replaced_in_a_move
 from token_rotation.triggers.names import Marker, trigger_name
-from token_rotation.triggers.retired_sql import hash_or_null, is_retired, retire
+from token_rotation.triggers.retired_sql import hash_or_null, is_retired, retire, retire_deleted
 from token_rotation.triggers.truth_table import Said
 
 
@@ -68,6 +70,36 @@ class KeepRetired(_OnANewToken):
         return f"{retire(replaced, _source(model, columns), columns)} RETURN NULL;"
 
 
+class KeepDeleted(OfAToken):
+    """Trigger that stores the hash of a deleted row's token.
+
+    Else whoever still has the token could send it for a new row. It does so in the transaction that
+    deletes the row, and for each row of the statement: a look-up and an insert in the table of
+    hashes, and with ``partitioned`` a look-up of the row's key. TRUNCATE fires no such trigger.
+
+    PostgreSQL moves a row to another partition by a DELETE and an INSERT. A row that moved is there
+    again with its key, its token, and its marker or none. Its token is not retired.
+    """
+
+    name = "keep_deleted"
+    when = pgtrigger.After
+    operation = pgtrigger.Delete
+
+    def __init__(self, *, partitioned: bool = False, **of_a_token: Any) -> None:
+        self.partitioned = partitioned
+        super().__init__(**of_a_token)
+
+    def get_condition(self, model: Model) -> pgtrigger.Condition:
+        return pgtrigger.Condition(f"({self.columns(model).present('OLD')})")
+
+    def get_func(self, model: Model) -> str:
+        columns = self.columns(model)
+        keep = retire_deleted(_source(model, columns), columns)
+        if self.partitioned:
+            keep = f"IF NOT ({is_elsewhere(columns)}) THEN {keep} END IF;"
+        return f"{keep} RETURN NULL;"
+
+
 class KeepMoved(OfAToken):
     """Trigger that stores the hash of a token that was replaced while its row moved.
 
@@ -86,6 +118,9 @@ class KeepMoved(OfAToken):
         return f"IF {was_replaced} THEN {keep} {forget_move(columns)} END IF; RETURN NEW;"
 
 
+KINDS = (RefuseRetired, KeepRetired, KeepDeleted, KeepMoved)
+
+
 def keep_retired(
     token: str = "token", marker: Marker = "token_rotated_at", *, partitioned: bool = False
 ) -> list[pgtrigger.Trigger]:
@@ -94,18 +129,19 @@ def keep_retired(
     They belong in the same ``Meta.triggers``. Their migration must depend on
     ``FUNCTIONS_MIGRATION``; ``makemigrations`` writes that. ``partitioned`` as for ``guard``.
     """
-    kinds = (RefuseRetired, KeepRetired, KeepMoved)[: 3 if partitioned else 2]
-    names = retired_names(token)
-    return [
-        kind(token=token, marker=marker, name=name)
-        for kind, name in zip(kinds, names, strict=False)
+    columns: dict[str, Any] = {"token": token, "marker": marker}
+    refuse, keep, deleted, moved = ({**columns, "name": name} for name in retired_names(token))
+    triggers: list[pgtrigger.Trigger] = [
+        RefuseRetired(**refuse),
+        KeepRetired(**keep),
+        KeepDeleted(**deleted, partitioned=partitioned),
     ]
+    return [*triggers, KeepMoved(**moved)] if partitioned else triggers
 
 
 def retired_names(token: str) -> tuple[str, ...]:
     """Return the names of all triggers of a token."""
-    kinds = (RefuseRetired, KeepRetired, KeepMoved)
-    return tuple(trigger_name(kind.name, token) for kind in kinds)
+    return tuple(trigger_name(kind.name, token) for kind in KINDS)
 
 
 def _source(model: Model, columns: GuardedColumns) -> str:

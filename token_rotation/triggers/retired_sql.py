@@ -27,6 +27,11 @@ def retire(replaced_hash: str, source: str, columns: GuardedColumns) -> str:
     )
 
 
+def retire_deleted(source: str, columns: GuardedColumns) -> str:
+    """A statement that stores the hash of a deleted row's token, which is present."""
+    return f"PERFORM token_rotation_retire({token_hash('OLD', columns)}, {source}, NULL);"
+
+
 def hash_or_null(row: str, columns: GuardedColumns) -> str:
     """SQL that hashes a row's token; NULL for an absent one."""
     return f"(CASE WHEN {columns.present(row)} THEN {token_hash(row, columns)} END)"

@@ -63,6 +63,17 @@ class Asker(StrEnum):
     WISH = "a wish"
 
 
+class Known(StrEnum):
+    """What the database knows of the token that is sent.
+
+    ``RETIRED``: the model keeps retired tokens, and it is one. ``HELD``: the column is not unique.
+    """
+
+    NEW = "new"
+    RETIRED = "retired"
+    HELD = "held by a pending row"
+
+
 class Token(StrEnum):
     """The token that the row has afterwards."""
 
@@ -93,10 +104,11 @@ class Said(StrEnum):
     OTHER_TOKEN = "another token was stored than the one that was sent"
     DERIVED_KEPT = "a column that is computed from the token was not stored as sent"
     RETIRED_REFUSED = "the token that was sent is retired: send another"
+    HELD_REFUSED = "the token that was sent is that of a pending row: send another"
     RETIRED_MEANWHILE = "a token was retired while it was written again"
 
 
-ERRORS = frozenset({Said.RETIRED_REFUSED, Said.RETIRED_MEANWHILE})
+ERRORS = frozenset({Said.RETIRED_REFUSED, Said.HELD_REFUSED, Said.RETIRED_MEANWHILE})
 """What is said by an error instead of a warning."""
 
 
@@ -111,16 +123,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Case:
-    """One UPDATE of one row.
-
-    ``is_retired``: the model keeps retired tokens, and the token being written is one.
-    """
+    """One UPDATE of one row."""
 
     change: Change
     stored: Stored
     written: Written
     asker: Asker = Asker.WRITER
-    is_retired: bool = False
+    known: Known = Known.NEW
     accept: Accept = Accept.FRESH
 
 
@@ -137,7 +146,7 @@ class Rule:
     stored: Collection[Stored] | None = None
     written: Collection[Written] | None = None
     asker: Asker | None = None
-    is_retired: bool | None = None
+    known: Known | None = None
     accept: Accept | None = None
 
     def decides(self, case: Case) -> bool:
@@ -147,7 +156,7 @@ class Rule:
             and (self.stored is None or case.stored in self.stored)
             and (self.written is None or case.written in self.written)
             and self.asker in {None, case.asker}
-            and self.is_retired in {None, case.is_retired}
+            and self.known in {None, case.known}
             and self.accept in {None, case.accept}
         )
 
@@ -155,6 +164,7 @@ class Rule:
 _UNCHANGED = (Change.SAME, Change.BOTH_ABSENT)
 _PRESENT = (Change.CHANGED, Change.ISSUED)
 _PASS = Verdict(Token.SENT, Marker.SENT)
+_HELD = Verdict(Token.NONE, Marker.NONE, Said.HELD_REFUSED)
 
 UPDATES = (
     Rule(
@@ -191,7 +201,15 @@ UPDATES = (
         "a wish never fails silently",
         change=_PRESENT,
         asker=Asker.WISH,
-        is_retired=True,
+        known=Known.RETIRED,
+        accept=Accept.SENT,
+    ),
+    Rule(
+        _HELD,
+        "the token may be leaked, and is not retired yet",
+        change=_PRESENT,
+        asker=Asker.WISH,
+        known=Known.HELD,
         accept=Accept.SENT,
     ),
     Rule(
@@ -205,7 +223,7 @@ UPDATES = (
         Verdict(Token.STORED, Marker.STORED, Said.RETIRED_KEPT),
         "a retired token never comes back",
         change=_PRESENT,
-        is_retired=True,
+        known=Known.RETIRED,
     ),
     Rule(
         _PASS,
@@ -235,6 +253,23 @@ UPDATES = (
         stored=(Stored.PENDING,),
         written=(Written.BEFORE, Written.LATER),
         accept=Accept.FRESH,
+    ),
+    Rule(
+        _HELD,
+        "the token may be leaked, and is not retired yet",
+        change=(Change.ISSUED,),
+        written=(Written.SAME,),
+        known=Known.HELD,
+        accept=Accept.SENT,
+    ),
+    Rule(
+        _HELD,
+        "the token may be leaked, and is not retired yet",
+        change=(Change.ISSUED,),
+        stored=(Stored.PENDING,),
+        written=(Written.BEFORE, Written.LATER),
+        known=Known.HELD,
+        accept=Accept.SENT,
     ),
     Rule(
         Verdict(Token.SENT, Marker.CLOCK),
@@ -286,10 +321,17 @@ def moved_verdict_of(case: Case) -> Verdict:
     left = verdict_of(case)
     if case.change in _UNCHANGED or left.token in {Token.STORED, Token.NONE}:
         return left
-    sent = Sent.ALLOWED_ABSENT if case.change is Change.TAKEN_AWAY else Sent.PRESENT
-    inserted = insert_verdict_of(Insertion(sent, accept=case.accept))
+    inserted = insert_verdict_of(Insertion(_inserted(case), accept=case.accept))
+    if inserted.token is Token.NONE:
+        return inserted
     token = left.token if inserted.token is Token.SENT else inserted.token
     return Verdict(token, inserted.marker, left.said)
+
+
+def _inserted(case: Case) -> Sent:
+    if case.change is Change.TAKEN_AWAY:
+        return Sent.ALLOWED_ABSENT
+    return Sent.HELD if case.known is Known.HELD else Sent.PRESENT
 
 
 _WRITTEN = {
@@ -309,13 +351,13 @@ _WRITTEN = {
 
 def updates() -> Iterator[Case]:
     """Yield every case of an UPDATE."""
-    choices = product(Change, Stored, Written, Asker, (False, True), Accept)
-    for change, stored, written, asker, is_retired, accept in choices:
+    choices = product(Change, Stored, Written, Asker, Known, Accept)
+    for change, stored, written, asker, known, accept in choices:
         if written not in _WRITTEN[stored]:
             continue
-        if change not in _PRESENT and (is_retired or asker is Asker.WISH):
+        if change not in _PRESENT and (known is not Known.NEW or asker is Asker.WISH):
             continue  # an absent or unchanged token is neither
-        yield Case(change, stored, written, asker, is_retired=is_retired, accept=accept)
+        yield Case(change, stored, written, asker, known=known, accept=accept)
 
 
 class Sent(StrEnum):
@@ -325,6 +367,7 @@ class Sent(StrEnum):
     FORBIDDEN_ABSENT = "absent, and the field forbids it"
     PRESENT = "present"
     RETIRED = "present and retired"
+    HELD = "present and held by a pending row"
 
 
 class Door(StrEnum):
@@ -363,7 +406,7 @@ class InsertRule:
         )
 
 
-_IS_PRESENT = (Sent.PRESENT, Sent.RETIRED)
+_IS_PRESENT = (Sent.PRESENT, Sent.RETIRED, Sent.HELD)
 
 INSERTS = (
     InsertRule(
@@ -391,6 +434,12 @@ INSERTS = (
         Verdict(Token.NONE, Marker.NONE, Said.RETIRED_REFUSED),
         "a retired token never comes back, and the application is told",
         sent=(Sent.RETIRED,),
+        accept=Accept.SENT,
+    ),
+    InsertRule(
+        _HELD,
+        "the token may be leaked, and is not retired yet",
+        sent=(Sent.HELD,),
         accept=Accept.SENT,
     ),
     InsertRule(

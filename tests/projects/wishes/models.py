@@ -134,6 +134,20 @@ class Link(models.Model):  # noqa: DJ008
         ]
 
 
+class Alias(models.Model):  # noqa: DJ008
+    """The application chooses the token, and several rows may have the same."""
+
+    slug = models.CharField(max_length=CODE.length, db_default=token_default(CODE))
+    slug_rotated_at = RotatedAtField()
+
+    class Meta:
+        indexes: ClassVar = [PendingIndex("slug_rotated_at")]
+        triggers: ClassVar = [
+            *guard("slug", "slug_rotated_at", CODE, accept="sent"),
+            *keep_retired("slug", "slug_rotated_at"),
+        ]
+
+
 class NamedLink(Link):  # noqa: DJ008
     """A child whose token is in its parent's table."""
 

@@ -9,6 +9,7 @@ from token_rotation.triggers.truth_table import (
     UPDATES,
     Asker,
     InsertRule,
+    Known,
     Marker,
     Rule,
     Token,
@@ -29,7 +30,7 @@ def test_every_line_decides_a_case() -> None:
 
 def test_no_retired_token_is_stored() -> None:
     for case in updates():
-        if case.is_retired:
+        if case.known is Known.RETIRED:
             assert verdict_of(case).token is not Token.SENT
 
 
@@ -51,7 +52,7 @@ def afterwards(verdict: Verdict) -> str:
 
 
 def update_line(rule: Rule) -> str:
-    token = cell(rule.change) + (", retired" if rule.is_retired else "")
+    token = cell(rule.change) + (f", {rule.known}" if rule.known else "")
     asker = str(rule.asker or Asker.WRITER) + (f", `{rule.accept}`" if rule.accept else "")
     cells = (token, cell(rule.stored), cell(rule.written), asker, afterwards(rule.verdict))
     return line(*cells, rule.verdict.said, rule.reason)
