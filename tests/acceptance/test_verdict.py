@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +49,20 @@ def test_a_damaged_index_ends_the_rotation_with_the_command_that_mends_it(
     done = manage("rotate_tokens", database_url=database_url)
     assert (done.returncode, pending(damaged)) == (0, 0)
     assert "20 tokens rotated" in done.stdout
+
+
+@pytest.mark.parametrize("flag", ["--only", "--first"])
+def test_a_list_of_keys_beside_a_damaged_index_ends_as_without_one(
+    manage: Manage, database_url: str, damaged: Any, tmp_path: Path, flag: str
+) -> None:
+    """The look-up by the list finds the rows, and the UPDATE does not."""
+    listed = tmp_path / "keys.txt"
+    listed.write_text("id\n1\n2\n3\n4\n5\n")
+    done = manage("rotate_tokens", flag, str(listed), database_url=database_url, timeout=60)
+    assert done.returncode == 3
+    assert REINDEX in done.stdout
+    assert "complete" not in done.stdout
+    assert pending(damaged) == 20
 
 
 def test_the_record_of_a_rotation_beside_a_damaged_index_is_not_complete(

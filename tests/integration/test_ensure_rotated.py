@@ -1,5 +1,8 @@
 """A later deploy goes on only when nothing is pending."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 from django.core.management.base import CommandError
 from django.db import connection
@@ -7,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
 
+from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.schema import EnsureRotated, RowsPendingError
 from token_rotation.schema import ensure_rotated as module
@@ -144,3 +148,72 @@ def test_its_settings_do_not_reach_what_follows_in_the_same_transaction() -> Non
         EnsureRotated("tickets.Ticket").database_forwards("shop", editor, state_at(), state_at())
         cursor.execute(names)
         assert cursor.fetchone() == ("on", "7s")
+
+
+def test_a_name_that_means_another_table_to_others_stops_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA ops; CREATE TABLE ops.tickets_ticket (LIKE tickets_ticket)")
+    add_pending(3)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path = ops, public")
+        with pytest.raises(CommandError, match=r"means ops\.tickets_ticket here and public\."):
+            run(EnsureRotated("tickets.Ticket"), state_at())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET search_path; DROP SCHEMA ops CASCADE")
+
+
+def test_a_view_under_the_name_stops_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA ops")
+        cursor.execute("CREATE VIEW ops.tickets_ticket AS SELECT * FROM public.tickets_ticket")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path = ops, public")
+        with pytest.raises(CommandError, match="is a view and not a table"):
+            run(EnsureRotated("tickets.Ticket"), state_at())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET search_path; DROP SCHEMA ops CASCADE")
+
+
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])
+def test_a_table_that_is_rewritten_meanwhile_never_seems_empty(level: str) -> None:
+    """To a snapshot from before the rewrite, it has no rows."""
+    add_pending(3)
+    waiting = (
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'tickets_ticket'::regclass"
+    )
+    raised = RowsPendingError if level == "READ COMMITTED" else CommandError
+    line = "3 rows" if level == "READ COMMITTED" else "was rewritten after this transaction began"
+
+    def stop() -> None:
+        try:
+            with connection.schema_editor() as editor:
+                editor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+                state = state_at()
+                EnsureRotated("tickets.Ticket").database_forwards("shop", editor, state, state)
+        finally:
+            connection.close()
+
+    other = connection.copy()
+    try:
+        with ThreadPoolExecutor(1) as pool, other.cursor() as cursor:
+            cursor.execute(
+                "BEGIN; ALTER TABLE tickets_ticket ALTER COLUMN subject TYPE varchar(190)"
+            )
+            stopping = pool.submit(stop)
+            with connection.cursor() as onlooker:
+                until(lambda: waits(onlooker, waiting))
+            cursor.execute("ALTER TABLE tickets_ticket ALTER COLUMN subject TYPE varchar(200)")
+            cursor.execute("COMMIT")
+            with pytest.raises(raised, match=line):
+                stopping.result()
+    finally:
+        other.close()
+
+
+def waits(cursor: Any, query: str) -> bool:
+    cursor.execute(query)
+    return bool(cursor.fetchone()[0])

@@ -200,6 +200,59 @@ def test_a_table_that_is_being_rewritten_is_read_as_it_is_afterwards(
     assert (verdict.rows, verdict.pending) == (10, 10)
 
 
+JOINS = {
+    "children": (
+        "CREATE TABLE joined (LIKE tickets_ticket INCLUDING ALL)",
+        "ALTER TABLE joined INHERIT tickets_ticket",
+    ),
+    "partitions": (
+        "CREATE TABLE joined (LIKE tickets_ticket)",
+        "ALTER TABLE tickets_ticket ATTACH PARTITION joined FOR VALUES FROM (200000) TO (300000)",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", list(JOINS), indirect=True)
+def test_a_child_that_is_attached_during_the_read_is_read_too(
+    tickets: Any, target: Target, shape: str
+) -> None:
+    """Neither statement waits for a reader."""
+    create, attach = JOINS[shape]
+    tickets.cursor().execute(ROTATE)
+    tickets.cursor().execute(
+        f"{create}; INSERT INTO joined (id, subject, status, created_at, token, "
+        "token_rotated_at) SELECT 200001, 's', 'open', now(), gen_random_uuid(), NULL"
+    )
+    attached = []
+
+    def join(_done: int, _total: int) -> None:
+        if not attached:
+            tickets.cursor().execute(attach)
+            attached.append(True)
+
+    verdict = verdict_on(target, on_pages=join)
+    assert (verdict.rows, verdict.pending) == (601, 1)
+    assert "public.joined" in [each.name for each in verdict.relations]
+
+
+def test_a_tree_that_changes_during_each_read_is_not_verified(tickets: Any, target: Target) -> None:
+    leak(tickets, 10)
+    made = []
+
+    def join(_done: int, _total: int) -> None:
+        made.append(f"joined_{len(made)}")
+        tickets.cursor().execute(
+            f"CREATE TABLE {made[-1]} (LIKE tickets_ticket INCLUDING ALL);"
+            f"ALTER TABLE {made[-1]} INHERIT tickets_ticket"
+        )
+
+    verdict = read(target, on_pages=join)
+    assert verdict == Unread(
+        "children or partitions of tickets_ticket came or went during each of 3 reads"
+    )
+    assert len(made) == heap_read.READS_AT_MOST
+
+
 def test_rows_outside_of_a_selection_are_counted_apart(tickets: Any, target: Target) -> None:
     leak(tickets, 10)
     condition = Condition('"tickets_ticket"."id" <= %s', (3,))

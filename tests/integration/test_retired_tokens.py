@@ -17,6 +17,7 @@ from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.engine.result import Outcome
+from token_rotation.errors import NotReadyError
 from token_rotation.inspection.preflight import inspect
 from token_rotation.models import RetiredToken
 from token_rotation.postgres.connection import reading
@@ -26,6 +27,7 @@ from token_rotation.signals import retired_token_used
 from token_rotation.targets.discovery import target_of
 from token_rotation.tokens.sources import PythonTokens
 from token_rotation.triggers.retired import keep_retired
+from token_rotation.verification.retired_tokens import verify_retired
 
 KEPT = "SELECT count(*) FROM token_rotation_retiredtoken"
 KEPT_OF_LEAKED = (
@@ -256,6 +258,49 @@ def test_a_missing_or_disabled_trigger_stops_a_rotation_that_would_leave_tokens_
     with reading(keeping.database) as connection:
         problems = inspect(connection, keeping).problems
     assert {problem.code for problem in problems} == {"token_rotation.E003", "token_rotation.E004"}
+
+
+def test_row_security_on_the_hashes_is_refused_whoever_looks(
+    tickets: Any, keeping: Target, target: Target
+) -> None:
+    """A role that sees no hash stores a retired token, and nothing fails."""
+    leak(tickets, 2)
+    leaked = token_of(tickets, 1)
+    execute(tickets, ROTATE, 1)
+    execute(tickets, "ALTER TABLE token_rotation_retiredtoken ENABLE ROW LEVEL SECURITY")
+    role = f"writer_{tickets.get_backend_pid()}"
+    execute(tickets, f"CREATE ROLE {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    execute(tickets, f"SET ROLE {role}")
+    try:
+        assert not value(
+            tickets,
+            "SELECT token_rotation_is_retired(sha256(convert_to(%s, 'UTF8')))",
+            leaked,
+        )
+    finally:
+        execute(tickets, f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
+    with reading(keeping.database) as connection:
+        state = inspect(connection, keeping)
+        assert not inspect(connection, target).problems
+    (problem,) = state.problems
+    assert problem.code == "token_rotation.E059"
+    assert not state.holds
+    execute(tickets, problem.mend.removesuffix(" in psql"))
+    with reading(keeping.database) as connection:
+        assert not inspect(connection, keeping).problems
+
+
+def test_retired_tokens_are_looked_for_only_in_the_table_that_everybody_means(
+    tickets: Any, keeping: Target
+) -> None:
+    assert verify_retired([keeping], lambda _: None)
+    execute(
+        tickets,
+        "CREATE SCHEMA ops; CREATE TABLE ops.tickets_ticket (LIKE tickets_ticket);"
+        f'ALTER DATABASE "{tickets.info.dbname}" SET search_path = ops, public',
+    )
+    with pytest.raises(NotReadyError, match=r"means ops\.tickets_ticket here and public\."):
+        verify_retired([keeping], lambda _: None)
 
 
 def test_without_the_option_nothing_is_kept(

@@ -1,7 +1,8 @@
 """Who sees only a part of the table, or another table, is refused before anything is said."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.verdict import Verdict
 from token_rotation.metrics.collector import read as read_metrics
+from token_rotation.options import ListOptions
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.reporting.report import make_report
@@ -23,7 +25,7 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.targets.resolve import TOKENS, list_kinds
 from token_rotation.verification.token_column import column_of
-from token_rotation.verification.valid_tokens import verify
+from token_rotation.verification.valid_tokens import verify, verify_list
 
 pytestmark = pytest.mark.server_versions
 
@@ -235,6 +237,54 @@ def test_a_search_path_that_leads_the_operator_elsewhere_is_refused(
     set_path = f'ALTER ROLE {role} IN DATABASE "{shadowed}" SET search_path = shadow, public'
     tickets.cursor().execute(set_path)
     assert "E057" in found(target)
+
+
+def test_a_list_is_looked_up_only_in_the_table_that_everybody_means(
+    tickets: Any, target: Target, list_verified: Callable[[], bool]
+) -> None:
+    leak(tickets, 10)
+    assert list_verified()
+    tickets.cursor().execute(
+        "CREATE SCHEMA ops; CREATE TABLE ops.tickets_ticket (LIKE tickets_ticket INCLUDING ALL);"
+        f'ALTER DATABASE "{tickets.info.dbname}" SET search_path = ops, public'
+    )
+    with pytest.raises(NotReadyError, match=r"means ops\.tickets_ticket here and public\."):
+        list_verified()
+    assert "means ops.tickets_ticket here and public." in read(target).because
+
+
+@pytest.fixture
+def list_verified(target: Target, tmp_path: Path) -> Callable[[], bool]:
+    """What verify_tokens FILE does."""
+    file = tmp_path / "leaked.txt"
+    file.write_text("token\naaaaaaaa-0000-4000-8000-000000000000\n")
+    return lambda: verify_list([column_of(target)], ListOptions(str(file)), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [("VIEW", "a view"), ("MATERIALIZED VIEW", "a materialized view"), ("", "a foreign table")],
+)
+def test_what_is_no_table_is_refused_in_one_line(
+    tickets: Any, target: Target, list_verified: Callable[[], bool], kind: str, called: str
+) -> None:
+    tickets.cursor().execute("ALTER TABLE tickets_ticket RENAME TO stored")
+    tickets.cursor().execute(
+        f"CREATE {kind} tickets_ticket AS SELECT * FROM stored"
+        if kind
+        else "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER far FOREIGN DATA WRAPPER "
+        "elsewhere; CREATE FOREIGN TABLE tickets_ticket (id bigint, token uuid, "
+        "token_rotated_at timestamptz) SERVER far"
+    )
+    line = f"The name tickets_ticket means public.tickets_ticket, which is {called} and not a table"
+    (problem,) = look(target).problems
+    assert (problem.code, problem.sentence) == ("token_rotation.E058", line)
+    for work in (lambda: make_report(target, exact=True), list_verified):
+        with pytest.raises(NotReadyError) as raised:
+            work()
+        assert len(raised.value.problems) == 1
+        assert line in str(raised.value)
+    assert read(target).because == line
 
 
 def test_what_was_looked_at_is_named_with_its_schema(tickets: Any, target: Target) -> None:

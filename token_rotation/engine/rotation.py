@@ -38,7 +38,7 @@ class Rotation:
     3. At the end of a pass look afresh: nothing pending means complete. The data decides, never
        the loop's own count, and a batch without rows is not the end.
     4. Rows still pending start another pass. When all of them are locked, wait for them a bounded
-       time.
+       time. When no pass rotates any, and none is locked, it ends: the read of the table tells why.
 
     The process may die between any two statements: what committed is done, the rest is pending.
 
@@ -129,6 +129,8 @@ class Rotation:
                         return self._end(Outcome.ROWS_LOCKED)
                 elif self._progress.is_fruitless():
                     check_that_changes_stick(self._target, left.stuck, self._pool)
+                    if self._progress.is_idle:
+                        return self._end(self._pool.by_one(self._cut_off.outcome))
             if self._stop.requested:
                 return self._end(Outcome.STOPPED)
             return self._end(Outcome.LIMIT_REACHED)

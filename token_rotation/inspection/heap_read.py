@@ -16,6 +16,7 @@ from token_rotation.inspection.column_type import column_type
 from token_rotation.inspection.damaged_index import damaged_indexes
 from token_rotation.inspection.heap_sums import HeapSums
 from token_rotation.inspection.verdict import ReadRelation, ReadServer, Unread, Verdict
+from token_rotation.inspection.whole_view import name_problems
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import NOT_ALLOWED, Connection
 from token_rotation.postgres.failures import fault_of
@@ -23,11 +24,15 @@ from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.target import Target
 from token_rotation.sql import activity as activity_sql
+from token_rotation.sql import tree as tree_sql
 from token_rotation.sql import verdict as verdict_sql
 from token_rotation.sql.pending import values_of
 
 CHUNK_PAGES = 4096
 """32 MB: some 50 ms from memory, less than a second from a slow disk."""
+
+READS_AT_MOST = 3
+"""While others attach or detach children."""
 
 TEXT_TYPES = ("text", "character varying", "bpchar", "citext")
 FOREIGN_TABLE = "f"
@@ -62,7 +67,25 @@ class HeapRead:
         self._started_at = clock()
 
     def run(self) -> Verdict | Unread:
-        """Read. Unread says why the end was not reached. Driver errors pass through."""
+        """Read. Unread says why the end was not reached. Driver errors pass through.
+
+        ATTACH PARTITION and INHERIT go on beside a reader, and the snapshot does not see them.
+        """
+        table, database = self._target.table, self._target.database
+        for problem in name_problems(self._connection.rows, table, database):
+            return Unread(problem.sentence)
+        for _ in range(READS_AT_MOST):
+            verdict = self._read_once()
+            if isinstance(verdict, Unread):
+                return verdict
+            now = self._connection.rows(tree_sql.relations(), {"table": table})
+            if {oid for oid, *_ in now} == {each.oid for each in verdict.relations}:
+                return verdict
+        return Unread(
+            f"children or partitions of {table} came or went during each of {READS_AT_MOST} reads"
+        )
+
+    def _read_once(self) -> Verdict | Unread:
         settings = (
             statements.LIMIT_STATEMENT,
             statements.LIMIT_LOCK_WAIT,

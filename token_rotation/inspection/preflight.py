@@ -30,7 +30,12 @@ from token_rotation.inspection.triggers import (
     trigger_problems,
     trigger_states,
 )
-from token_rotation.inspection.whole_view import BLIND, view_problems
+from token_rotation.inspection.whole_view import (
+    BLIND,
+    kind_problem,
+    retired_problem,
+    view_problems,
+)
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql import catalogue as catalogue_sql
@@ -43,7 +48,8 @@ class GuardState:
     ``triggers`` gives each guard trigger "enabled", "disabled", "missing" or "changed", the worst
     of the table, its children and partitions. ``indexes`` gives "valid", "invalid" or "missing" for
     the pending index and, where tokens are unique, for theirs. ``problems`` stop a rotation;
-    ``warnings`` do not. ``overruled``: writes go past the triggers, or are changed after them.
+    ``warnings`` do not. ``overruled``: writes go past the triggers, or are changed after
+    them, or row security may hide retired tokens from them.
     ``to_try`` names the triggers that a rotation tries on one row before it begins.
     """
 
@@ -87,7 +93,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     Also compares some rows' other columns with their tokens and looks for rows without one, unless
     told not to: a look every few seconds need not. Driver errors pass through.
     """
-    missing = _missing_columns(connection, target)
+    missing = kind_problem(connection.rows, target.table) or _missing_columns(connection, target)
     if missing is not None:
         return GuardState({}, {}, (missing,))
     tree = read_tree(connection, target, with_conditions=True)
@@ -95,7 +101,9 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     suspects = find_suspects(tree, target)
     rules, also = rule_problems(connection, tree)
     foreign, unseen = tuple(foreign_tables(tree)), tuple(view_problems(connection, target))
-    overruling = (*suspect_problems(suspects, target), *rules, *foreign)
+    hidden = retired_problem(connection, target)
+    unkept = () if hidden is None else (hidden,)
+    overruling = (*suspect_problems(suspects, target), *rules, *foreign, *unkept)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
     outdated = tuple(outdated_triggers(guards))

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from psycopg2 import sql
+
+from token_rotation.errors import NotReadyError
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql import whole_view as whole_view_sql
+from token_rotation.triggers.retired import KeepRetired
+from token_rotation.triggers.retired_sql import TABLE as RETIRED_TABLE
 
 BLIND = {"token_rotation.E055", "token_rotation.E056", "token_rotation.E057"}
 """What nobody can count under."""
+
+KINDS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "I": "an index",
+    "c": "a type",
+}
+
+Ask = Callable[[sql.Composable, dict[str, Any]], Sequence[tuple[Any, ...]]]
+"""Sends a query with its values, and returns all rows."""
 
 
 def view_problems(connection: Connection, target: Target) -> Iterator[Problem]:
@@ -33,11 +52,66 @@ def view_problems(connection: Connection, target: Target) -> Iterator[Problem]:
             f"The role {role} may not read {name}",
             f'GRANT SELECT ON {name} TO "{role}" in psql',
         )
-    for who, other in connection.rows(whole_view_sql.other_meanings(), values):
+    yield from other_tables(connection.rows, target.table, target.database, name)
+
+
+def other_tables(ask: Ask, table: str, database: str, name: str) -> Iterator[Problem]:
+    """Yield a problem for each session that another table than ``name`` answers to."""
+    for who, other in ask(whole_view_sql.other_meanings(), {"table": table}):
         yield Problem(
             "token_rotation.E057",
-            f"The name {target.table} means {name} here and {other} for {who}, so nobody can tell "
+            f"The name {table} means {name} here and {other} for {who}, so nobody can tell "
             "which table the application uses",
             f"the same command with the search_path of the application (in the OPTIONS of "
-            f"DATABASES[{target.database!r}]), or rename the table that it does not use",
+            f"DATABASES[{database!r}]), or rename the table that it does not use",
         )
+
+
+def kind_problem(ask: Ask, table: str) -> Problem | None:
+    """Return a problem if the name is not a table's; None also where it means nothing."""
+    for name, kind in ask(whole_view_sql.kind(), {"table": table}):
+        if kind in KINDS:
+            return Problem(
+                "token_rotation.E058",
+                f"The name {table} means {name}, which is {KINDS[kind]} and not a table",
+                f"the same command where {table} is the name of the table that stores the tokens",
+            )
+    return None
+
+
+def name_problems(ask: Ask, table: str, database: str) -> Iterator[Problem]:
+    """Yield problems if the name means no table, or another one to others.
+
+    A name that means nothing has none: the statement that follows says so.
+    """
+    problem = kind_problem(ask, table)
+    if problem is not None:
+        yield problem
+        return
+    for name, _ in ask(whole_view_sql.kind(), {"table": table}):
+        yield from other_tables(ask, table, database, name)
+
+
+def require_one_table(ask: Ask, table: str, database: str) -> None:
+    """Raises NotReadyError if there are ``name_problems``."""
+    problems = tuple(map(str, name_problems(ask, table, database)))
+    if problems:
+        raise NotReadyError(problems)
+
+
+def retired_problem(connection: Connection, target: Target) -> Problem | None:
+    """Return a problem if row security may hide a retired token from a role that writes.
+
+    The triggers look as that role: a token that it does not see counts as never retired.
+    """
+    keeps = any(each.short_name.startswith(KeepRetired.name) for each in target.guard_triggers)
+    found = keeps and connection.row(whole_view_sql.row_security_of(), {"table": RETIRED_TABLE})
+    if not found:
+        return None
+    (name,) = found
+    return Problem(
+        "token_rotation.E059",
+        f"Row security is enabled on {name}: a role that it hides rows from can store a retired "
+        "token again",
+        f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY in psql",
+    )

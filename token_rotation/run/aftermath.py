@@ -31,7 +31,7 @@ class Aftermath:
     """Findings of a look at the table after a run.
 
     ``pending`` and ``guard`` are None when the look failed. ``verdict`` is what a read of the heap
-    found; None where the index has pending rows, so that none is needed. ``outside`` counts rows
+    found; None where there was none, since the index has pending rows. ``outside`` counts rows
     that are pending beside a complete selection, with the same cut-off; None where there can be
     none. ``retired_rows`` have a token that was retired; they are counted where a table keeps such
     tokens and nothing else is left. ``advice`` is about the clean-up, when it is worth its work.
@@ -88,7 +88,7 @@ def look_after(
         with reading_until(target.database, stop) as connection:
             pending = count_rows(connection, target, leak_list, later).count
         if pending.rows and not (pending.is_estimate and _looked_at_all(target, result, leak_list)):
-            return Aftermath(pending, _guard(target))
+            return Aftermath(pending, _guard(target), verdict=result.verdict)
         if result.verdict is None:
             result.settle(
                 verify(

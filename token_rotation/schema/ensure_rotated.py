@@ -13,6 +13,8 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, Model
 
+from token_rotation.errors import NotReadyError
+from token_rotation.inspection.whole_view import require_one_table
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.targets.absent import absent_of
@@ -38,6 +40,7 @@ def pending_rows(
     column = None if token is None else token.column
     absent = EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token)
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        _require_the_table(cursor, connection.alias, table)
         cursor.execute(ddl_sql.SEE_EVERY_ROW)
         cursor.execute(ddl_sql.count_pending(table, marker, column, absent, COUNTED_AT_MOST + 1))
         (count,) = cursor.fetchone()
@@ -47,6 +50,30 @@ def pending_rows(
             (count,) = cursor.fetchone()
         transaction.set_rollback(True, using=connection.alias)
     return int(count)
+
+
+def _require_the_table(cursor: Any, alias: str, table: str) -> None:
+    """Lock the table as any SELECT does. Raises CommandError if not all of its rows are seen.
+
+    A snapshot of REPEATABLE READ may be older than the lock. To it, a table that was rewritten in
+    between seems empty.
+    """
+
+    def ask(query: Any, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        cursor.execute(query, values)
+        return list(cursor.fetchall())
+
+    try:
+        require_one_table(ask, table, alias)
+    except NotReadyError as error:
+        raise CommandError(f"EnsureRotated: {error}") from None
+    cursor.execute(ddl_sql.lock_as_a_reader(table))
+    ((was_rewritten,),) = ask(ddl_sql.was_rewritten(), {"table": table})
+    if was_rewritten:
+        raise CommandError(
+            f"EnsureRotated: {table} was rewritten after this transaction began, so it cannot see "
+            "the rows. This step changed nothing. Run migrate again"
+        )
 
 
 class EnsureRotated(Operation):

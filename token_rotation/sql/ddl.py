@@ -109,6 +109,25 @@ def count_pending(
     )
 
 
+def lock_as_a_reader(table: str) -> Composed:
+    """Lock the table and its children as any SELECT does: ACCESS SHARE."""
+    return SQL("LOCK TABLE {table} IN ACCESS SHARE MODE").format(table=Identifier(table))
+
+
+def was_rewritten() -> SQL:
+    """Tell if ``table`` or a child has other files than in this transaction's snapshot.
+
+    The function knows the files of now. False where each statement has a snapshot of its own, and
+    for what this transaction itself rewrote. No lock.
+    """
+    return SQL(
+        "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
+        "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid) "
+        "SELECT coalesce(bool_or(c.relfilenode <> pg_relation_filenode(c.oid)), false) "
+        "FROM tree JOIN pg_class c ON c.oid = tree.oid"
+    )
+
+
 def count_pending_in_heap(table: str, marker: str, token: str | None, absent: Absent) -> Composed:
     """Count the same rows in the table itself, whatever its indexes hold.
 

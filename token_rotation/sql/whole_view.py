@@ -23,6 +23,24 @@ def rights() -> sql.SQL:
     )
 
 
+def kind() -> sql.SQL:
+    """Name with schema, and pg_class.relkind, of what ``table`` names; no row for nothing."""
+    return sql.SQL(
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass(quote_ident(%(table)s))"
+    )
+
+
+def row_security_of() -> sql.SQL:
+    """Name with schema of ``table``, if row security is enabled on it; no row otherwise."""
+    return sql.SQL(
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass(quote_ident(%(table)s)) AND c.relrowsecurity"
+    )
+
+
 def other_meanings() -> sql.SQL:
     """Who finds another table of that name than this session does, and which.
 

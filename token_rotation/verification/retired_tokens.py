@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from token_rotation.inspection.whole_view import require_one_table
 from token_rotation.postgres.connection import reading
 from token_rotation.retired.kept import keeping_retired, retired_as_sentence, still_valid
 from token_rotation.selection.target import Target
@@ -19,6 +20,7 @@ def verify_retired(targets: Sequence[Target], say: Callable[[str], None]) -> boo
     none_valid = True
     for target in keeping_retired(targets):
         with reading(target.database) as connection:
+            require_one_table(connection.rows, target.table, target.database)
             rows = still_valid(connection, target)
         say(retired_as_sentence(target, rows))
         none_valid = rows == 0 and none_valid

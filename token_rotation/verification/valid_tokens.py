@@ -7,6 +7,7 @@ from itertools import islice
 
 from token_rotation.errors import ListError, NotReadyError
 from token_rotation.inspection.column_type import column_type
+from token_rotation.inspection.whole_view import require_one_table
 from token_rotation.options import ListOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
@@ -96,6 +97,7 @@ def verify_list(
     with opened_tokens(columns, asked) as leak_list:
         for column in columns:
             with reading(column.database) as connection:
+                require_one_table(connection.rows, column.table, column.database)
                 verified = verify(connection, column, leak_list)
             for sentence in verified_as_sentences(column, leak_list, verified):
                 say(sentence)

@@ -3,7 +3,12 @@
 import pytest
 
 from token_rotation.engine.passes.pass_outcome import PassOutcome
-from token_rotation.engine.passes.pass_progress import FRUITLESS_PASSES, WAITS_IN_VAIN, PassProgress
+from token_rotation.engine.passes.pass_progress import (
+    FRUITLESS_PASSES,
+    IDLE_PASSES,
+    WAITS_IN_VAIN,
+    PassProgress,
+)
 
 
 def skipped(rows: int) -> PassOutcome:
@@ -42,3 +47,18 @@ def test_there_are_enough_passes_and_waits_only_without_progress_between(
     assert [enough() for _ in range(most - 1)] == [False] * (most - 1)
     assert progress.is_made(skipped(0), 1)
     assert [enough() for _ in range(most)] == [False] * (most - 1) + [True]
+
+
+def test_passes_that_find_no_row_locked_and_rotate_none_are_idle_only_in_a_row() -> None:
+    progress = PassProgress()
+    assert IDLE_PASSES > FRUITLESS_PASSES, "the check comes first"
+    for left, rotated_rows in ((skipped(0), 1), (skipped(1), 1)):
+        for _ in range(IDLE_PASSES - 1):
+            progress.is_made(skipped(0), 0)
+            assert not progress.is_idle
+        progress.is_made(left, rotated_rows)
+        assert not progress.is_idle
+        progress = PassProgress()
+    for _ in range(IDLE_PASSES):
+        progress.is_made(skipped(0), 0)
+    assert progress.is_idle

@@ -203,6 +203,14 @@ def test_every_third_pass_that_neither_skips_nor_rotates_is_looked_into(
     assert (played.checked, played.waited_for) == ([STUCK], [])
 
 
+def test_six_passes_that_neither_skip_nor_rotate_are_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    played = Played(monkeypatch, *[(0, left(stuck=STUCK))] * 7)
+    assert played.rotation.run().outcome is Outcome.COMPLETE
+    assert (len(played.passes), len(played.checked)) == (1, 4)
+
+
 def test_what_the_check_finds_ends_the_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise UnyieldingRowsError("another trigger")

@@ -7,6 +7,7 @@ import math
 from token_rotation.engine.passes.pass_outcome import PassOutcome
 
 FRUITLESS_PASSES = 3
+IDLE_PASSES = 6
 WAITS_IN_VAIN = 20
 
 
@@ -20,6 +21,7 @@ class PassProgress:
         self._rotated_rows = 0
         self._fewest_skipped: float = math.inf
         self._fruitless_passes = 0
+        self._idle_passes = 0
         self._waits = 0
 
     def is_made(self, left: PassOutcome, rotated_rows: int) -> bool:
@@ -32,6 +34,7 @@ class PassProgress:
         self._fewest_skipped = min(self._fewest_skipped, left.skipped_rows or math.inf)
         more = rotated_rows > self._rotated_rows
         self._rotated_rows = rotated_rows
+        self._idle_passes = 0 if more or left.skipped_rows else self._idle_passes + 1
         if left.did_not_stick or not fewer or not more:
             return False
         self._fruitless_passes = self._waits = 0
@@ -52,3 +55,11 @@ class PassProgress:
         """
         self._fruitless_passes += 1
         return self._fruitless_passes >= FRUITLESS_PASSES
+
+    @property
+    def is_idle(self) -> bool:
+        """Return True after enough passes in a row that skipped no row and rotated none.
+
+        An index that lacks rows looks so: a look-up finds them, and the UPDATE does not.
+        """
+        return self._idle_passes >= IDLE_PASSES
