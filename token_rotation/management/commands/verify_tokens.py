@@ -68,7 +68,9 @@ class Command(TokenCommand):
             return self._search(database, models, listed, search_options(parsed))
         if parsed["through"] is not None:
             return self._try(database, models, listed, door_options(parsed))
-        return ExitCode.of(verify_list(find_columns(database, models), listed, say))
+        columns = find_columns(database, models)
+        none_valid = verify_list(columns, listed, say, shape_differs=parsed["shape_differs"])
+        return ExitCode.of(none_valid)
 
     def _search(
         self,
