@@ -139,6 +139,7 @@ def test_a_function_of_the_project_is_a_door_too(
     ("path", "said"),
     [
         ("tests.projects.doors.fails", "it answered RuntimeError to a random token"),
+        ("tests.projects.doors.ends", "it answered SystemExit to a random token"),
         ("tests.projects.doors.says_nothing", "it answered a NoneType to a random token"),
     ],
 )
@@ -146,6 +147,7 @@ def test_a_function_without_an_answer_proves_nothing(tried: Tried, path: str, sa
     done = tried(path)
     assert done.returncode == 1
     assert said in done.stdout
+    assert "no look-up of" not in done.stdout + done.stderr
 
 
 def test_answers_that_tell_nothing_are_no_all_clear_and_end_it_early(tried: Tried) -> None:

@@ -17,7 +17,7 @@ from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
 from token_rotation.verification.derived_column import DerivedColumn, derived_of
 from token_rotation.verification.token_column import TokenColumn, column_of, find_columns
-from token_rotation.verification.token_list import opened_tokens, require_tokens
+from token_rotation.verification.token_list import opened_texts, opened_tokens
 from token_rotation.verification.valid_tokens import verify, verify_list
 from token_rotation.verification.verified import Verified
 
@@ -88,7 +88,9 @@ def test_with_hashes_a_derived_column_must_follow_from_the_stored_token(
     digests = [hashlib.sha256(line.encode()).hexdigest() for line in leaked.read_text().split()]
     leaked.write_text("\n".join(digests))
     run(tickets, f"{ROTATED} WHERE id > 5")
-    assert verified(column, leaked) == Verified(20, 5, (("checksum", 15), ("prefix", 15)))
+    found = verified(column, leaked)
+    assert (found.valid_lines, found.derived[0]) == (5, ("checksum", 15))
+    assert 5 < dict(found.derived)["prefix"] <= 15  # some fresh prefixes are equal by chance
 
 
 def test_a_declaration_without_derived_columns_has_none(target: Target) -> None:
@@ -202,12 +204,36 @@ def test_a_token_that_an_index_lacks_is_found(tickets: Any, target: Target, leak
     assert verified(column_of(target), leaked).valid_lines == 20
 
 
-def test_hashes_cannot_be_searched_for(target: Target, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("header", "kind"), [("sha256\n", None), ("", "hashes")])
+def test_hashes_cannot_be_searched_for(
+    target: Target, tmp_path: Path, header: str, kind: str | None
+) -> None:
     path = tmp_path / "hashes.txt"
-    path.write_text(f"sha256\n{'0' * 64}\n")
-    columns = [column_of(target)]
-    with (
-        opened_tokens(columns, ListOptions(str(path))) as leak_list,
-        pytest.raises(ListError, match="--everywhere needs the tokens themselves"),
-    ):
-        require_tokens(leak_list, "--everywhere")
+    path.write_text(f"{header}{'0' * 64}\n")
+    asked = ListOptions(str(path), kind)
+    opened = opened_texts([column_of(target)], asked, option="--everywhere", are_named=False)
+    with pytest.raises(ListError, match=r"names the column sha256|needs the tokens"), opened:
+        pass
+
+
+def test_a_search_reads_any_text_unless_columns_are_named(target: Target, tmp_path: Path) -> None:
+    path = tmp_path / "knox.txt"
+    columns, asked = [column_of(target)], ListOptions(str(path))
+    for text in ("k" * 67, "0" * 64, str(uuid4())):
+        path.write_text(f"{text}\n")
+        with opened_texts(columns, asked, option="--through", are_named=False) as leak_list:
+            assert list(leak_list.values()) == [text]
+    path.write_text("k" * 67)
+    opened = opened_texts(columns, asked, option="--through", are_named=True)
+    with pytest.raises(ListError, match="holds no tokens"), opened:
+        pass
+
+
+def test_a_name_tells_that_a_column_holds_hashes(target: Target) -> None:
+    names = ["token_rotation.RetiredToken.hash", "token_rotation.RetiredToken.source"]
+    assert [each.holds_hashes for each in find_columns(target.database, names)] == [True, False]
+
+
+def test_what_has_no_column_is_named(target: Target) -> None:
+    with pytest.raises(UnknownTargetError, match=r"auth\.Group\.permissions has no column"):
+        find_columns(target.database, ["auth.Group.permissions"])

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.db.models import Field, GeneratedField, Model
 
-from token_rotation.checks.stored_values import (
+from token_rotation.targets.stored_values import (
     holds_hashes,
     self_filling,
     transforming_methods,

@@ -41,6 +41,11 @@ LIST_OF = Flag(
     "say what FILE lists (default: what its header or first line shows)",
     {"choices": ("tokens", "hashes")},
 )
+SHAPE_DIFFERS = Flag(
+    "--shape-differs",
+    "the listed tokens look unlike those that are stored now: do not take the list for mangled",
+    {"action": "store_true"},
+)
 OF_THE_SEARCH = (
     Flag(
         "--pause-seconds",
@@ -100,6 +105,7 @@ def add_flags(parser: CommandParser) -> None:
     for flag in (RETIRED, EVERYWHERE, THROUGH):
         flag.add_to(one_of)
     LIST_OF.add_to(parser)
+    SHAPE_DIFFERS.add_to(parser)
     for title, flags in (("with --everywhere", OF_THE_SEARCH), ("with --through", OF_THE_DOOR)):
         group = parser.add_argument_group(title)
         for flag in flags:
@@ -112,6 +118,9 @@ def check(parsed: Mapping[str, Any]) -> None:
         for flag in flags:
             if is_typed(parsed[flag.dest]) and not is_typed(parsed[way.dest]):
                 raise CommandError(f"{flag.name} goes with {way.name}. Nothing was done.")
+    for way in (RETIRED, EVERYWHERE, THROUGH):
+        if is_typed(parsed[SHAPE_DIFFERS.dest]) and is_typed(parsed[way.dest]):
+            raise CommandError(f"--shape-differs does not go with {way.name}. Nothing was done.")
     if is_typed(parsed[RETIRED.dest]):
         if is_typed(parsed[LIST_OF.dest]):
             raise CommandError("--list-of goes with a FILE, not with --retired. Nothing was done.")

@@ -48,6 +48,11 @@ class LeakList:
         self.kind = self._find_kind(kinds, wanted)
         self.lines = self._check()
 
+    @property
+    def has_header(self) -> bool:
+        """Return True if a header says what the list holds."""
+        return self._column is not None
+
     def values(self) -> Iterator[str]:
         """Yield each value as the database's text of it.
 

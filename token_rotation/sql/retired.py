@@ -42,6 +42,13 @@ def look_up() -> sql.Composed:
     )
 
 
+def is_any_listed() -> sql.Composed:
+    """Test that one of the hashes in the table of ``sql.lists`` is kept."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_temp.rotation_listed JOIN {table} ON hash = value)"
+    ).format(table=sql.Identifier(TABLE))
+
+
 def pages() -> sql.Composed:
     """The pages of the table of hashes.
 

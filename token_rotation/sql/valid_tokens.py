@@ -93,3 +93,14 @@ def count_valid_hashes(table: str, token_column: str) -> sql.Composed:
         "SELECT count(*) FROM pg_temp.rotation_listed WHERE value IN ("
         "SELECT sha256(convert_to({token}::text, 'UTF8')) FROM {table})"
     ).format(token=sql.Identifier(token_column), table=sql.Identifier(table))
+
+
+def sample(table: str, token_column: str) -> sql.Composed:
+    """Up to 1,000 of the stored values, as text, drawn from the whole table.
+
+    The first thousand may all be of rows that are still to be rotated, or of fresh ones.
+    """
+    return sql.SQL(
+        "SELECT value FROM (SELECT {token}::text AS value FROM {table}) AS stored "
+        "WHERE value <> '' ORDER BY random() LIMIT 1000"
+    ).format(token=sql.Identifier(token_column), table=sql.Identifier(table))

@@ -15,6 +15,8 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets, model_of
 from token_rotation.targets.resolve import value_reader
+from token_rotation.targets.stored_values import holds_hashes
+from token_rotation.triggers.guard import guards_of
 from token_rotation.verification.derived_column import DerivedColumn, derived_of
 
 
@@ -25,7 +27,8 @@ class TokenColumn:
     ``headers`` and ``key_headers`` are the names, in lower case, by which a list may call this
     column and the table's key; ``all_headers`` those of every column. ``read`` turns a line into
     the database's text of a value; it raises ValueError for what the column cannot hold. With
-    ``holds_hashes`` the application compares hashes, so no token itself is stored.
+    ``holds_hashes`` the application compares hashes, so no token itself is stored. With
+    ``is_declared`` a guard says that the column holds tokens.
     """
 
     label: str
@@ -38,6 +41,7 @@ class TokenColumn:
     read: Callable[[str], str]
     derived: tuple[DerivedColumn, ...] = ()
     holds_hashes: bool = False
+    is_declared: bool = False
 
     @property
     def place(self) -> tuple[str, str]:
@@ -66,7 +70,13 @@ def column_of(target: Target) -> TokenColumn:
     model = model_of(target)
     field = next(each for each in model._meta.concrete_fields if each.column == target.token_column)
     column = _column(model, field, target.label, target.database, derived_of(target))
-    return replace(column, holds_hashes=getattr(target, "revokes", False))
+    hashes = target.revokes or (column.holds_hashes and not _stores_plain(model, field))
+    return replace(column, holds_hashes=hashes, is_declared=True)
+
+
+def _stores_plain(model: type[Model], field: Field[Any, Any]) -> bool:
+    pairs = guards_of(getattr(model._meta, "triggers", []))
+    return any(pair.update.stores_plain for pair in pairs if pair.update.token == field.name)
 
 
 def find_columns(database: str, names: Sequence[str] = ()) -> list[TokenColumn]:
@@ -101,7 +111,10 @@ def _every_target(database: str) -> list[Target]:
 
 
 def _undeclared(database: str, name: str) -> TokenColumn | None:
-    """Return a column that no guard declares; None where no field has the name."""
+    """Return a column that no guard declares; None where no field has the name.
+
+    Raises UnknownTargetError for a field without a column.
+    """
     app_label, _, rest = name.partition(".")
     model_name, _, field_name = rest.partition(".")
     try:
@@ -109,8 +122,11 @@ def _undeclared(database: str, name: str) -> TokenColumn | None:
         field = model._meta.pk if field_name == "pk" else model._meta.get_field(field_name)
     except (LookupError, ValueError, FieldDoesNotExist):
         return None
-    if not isinstance(field, Field) or field.column is None:
-        return None
+    if field not in model._meta.concrete_fields:
+        raise UnknownTargetError(
+            f"{model._meta.label}.{field_name} has no column in the table of its model. Name a "
+            "field that has one"
+        )
     return _column(model, field, f"{model._meta.label}.{field.name}", database, ())
 
 
@@ -133,6 +149,7 @@ def _column(
         all_headers=frozenset().union(*map(_names, model._meta.concrete_fields)),
         read=value_reader(field.target_field if isinstance(field, ForeignKey) else field),
         derived=derived,
+        holds_hashes=not field.is_relation and holds_hashes(field),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 
 from token_rotation.errors import ListError
 from token_rotation.options import ListOptions
@@ -19,14 +21,36 @@ KEY_HEADERS = frozenset({"id", "key", "pk"})
 def opened_tokens(columns: Sequence[TokenColumn], asked: ListOptions) -> Iterator[LeakList]:
     """Open a list of tokens, or of their SHA-256, while inside.
 
-    Each line is a value of at least one column, as typed; without columns, any text. Raises
-    ListError.
+    Each line is a value of at least one column, as typed. Raises ListError.
     """
     kinds = kinds_of(columns)
-    known = KEY_HEADERS.union(*(column.all_headers | column.key_headers for column in columns))
-    others = known.difference(*(kind.headers for kind in kinds))
-    with closing(open_list(asked.file, kinds, asked.of, others)) as leak_list:
+    with closing(open_list(asked.file, kinds, asked.of, _others(columns, kinds))) as leak_list:
         yield leak_list
+
+
+@contextmanager
+def opened_texts(
+    columns: Sequence[TokenColumn], asked: ListOptions, *, option: str, are_named: bool
+) -> Iterator[LeakList]:
+    """Open a list of tokens for an option that needs the tokens themselves, while inside.
+
+    With ``are_named`` each line is a value of at least one column; otherwise any text, whatever the
+    columns can hold. Raises ListError, also for a list of SHA-256.
+    """
+    if asked.of not in (None, TOKENS):
+        raise ListError(f"{option} needs the tokens themselves. Nothing was done")
+    tokens, hashes = kinds_of(columns)
+    if not are_named:
+        tokens = replace(tokens, read=partial(_checked, ()))
+    others = _others(columns, [tokens]) | hashes.headers
+    with closing(open_list(asked.file, [tokens], asked.of, others)) as leak_list:
+        yield leak_list
+
+
+def _others(columns: Sequence[TokenColumn], kinds: Sequence[Kind]) -> frozenset[str]:
+    """Return the headers, in lower case, that announce a list of none of these kinds."""
+    known = KEY_HEADERS.union(*(column.all_headers | column.key_headers for column in columns))
+    return known.difference(*(kind.headers for kind in kinds))
 
 
 def kinds_of(columns: Sequence[TokenColumn]) -> list[Kind]:
@@ -37,15 +61,6 @@ def kinds_of(columns: Sequence[TokenColumn]) -> list[Kind]:
         Kind(TOKENS, (names | {"token", "tokens"}) - keys, lambda text: _checked(columns, text)),
         Kind(HASHES, frozenset({"sha256", "hash"}) - names, read_sha256),
     ]
-
-
-def require_tokens(leak_list: LeakList, option: str) -> None:
-    """Raises ListError for a list of SHA-256."""
-    if leak_list.kind.name != TOKENS:
-        raise ListError(
-            f"{option} needs the tokens themselves, and {leak_list.name} lists SHA-256. Nothing "
-            "was done"
-        )
 
 
 def stored_text(columns: Sequence[TokenColumn], text: str) -> str:

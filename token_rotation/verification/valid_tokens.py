@@ -16,6 +16,8 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.sql import lists as list_sql
 from token_rotation.sql import valid_tokens as valid_sql
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
+from token_rotation.targets.resolve import HASHES
+from token_rotation.verification.likely_list import doubts
 from token_rotation.verification.token_column import TokenColumn
 from token_rotation.verification.token_list import opened_tokens
 from token_rotation.verification.verified import Verified, verified_as_sentences
@@ -84,24 +86,38 @@ def _hashes_query(column: TokenColumn) -> statements.Statement:
 
 
 def verify_list(
-    columns: Sequence[TokenColumn], asked: ListOptions, say: Callable[[str], None]
+    columns: Sequence[TokenColumn],
+    asked: ListOptions,
+    say: Callable[[str], None],
+    *,
+    shape_differs: bool = False,
 ) -> bool:
     """Say for each column how many listed tokens still open something.
 
     Return True when none does.
 
-    Raises ListError; otherwise as ``verify``.
+    Raises ListError, also if none does and the list may be of something else. ``shape_differs``
+    says that its tokens look unlike the stored ones. Otherwise as ``verify``.
     """
-    none_valid = True
     _refuse_hashed(columns, asked)
     with opened_tokens(columns, asked) as leak_list:
+        _refuse_guessed(columns, asked, leak_list)
+        found: dict[TokenColumn, Verified] = {}
         for column in columns:
             with reading(column.database) as connection:
                 require_one_table(connection.rows, column.table, column.database)
-                verified = verify(connection, column, leak_list)
-            for sentence in verified_as_sentences(column, leak_list, verified):
-                say(sentence)
-            none_valid = none_valid and verified.none_valid
+                found[column] = verify(connection, column, leak_list)
+        clear = [column for column, verified in found.items() if verified.none_valid]
+        none_valid = len(clear) == len(found)
+        doubted = doubts(clear, leak_list, is_right=not none_valid, shape_differs=shape_differs)
+        for column, verified in found.items():
+            if column not in doubted:
+                for sentence in verified_as_sentences(column, leak_list, verified):
+                    say(sentence)
+    if none_valid and doubted:
+        raise ListError(". ".join(doubted.values()))
+    for doubt in doubted.values():
+        say(f"{doubt}.")
     return none_valid
 
 
@@ -113,4 +129,20 @@ def _refuse_hashed(columns: Sequence[TokenColumn], asked: ListOptions) -> None:
             f"{hashed.label} holds hashes, so that no listed token is found there. Nothing was "
             f"done. Try the tokens with --through. If {asked.file} lists the values as they are "
             "stored, say --list-of tokens"
+        )
+
+
+def _refuse_guessed(
+    columns: Sequence[TokenColumn], asked: ListOptions, leak_list: LeakList
+) -> None:
+    """Raises ListError where lines are SHA-256 by their look alone, and may be tokens.
+
+    A column that no guard declares may hold a part of the token.
+    """
+    is_told = asked.of is not None or leak_list.has_header
+    column = next((each for each in columns if not each.is_declared), None)
+    if column is not None and leak_list.kind.name == HASHES and not is_told:
+        raise ListError(
+            f"{leak_list.name} may hold SHA-256 of tokens, or tokens that {column.label} cannot "
+            "hold. Nothing was done. If it holds SHA-256, say --list-of hashes"
         )

@@ -27,7 +27,7 @@ from token_rotation.verification.everywhere.options import SearchOptions
 from token_rotation.verification.progress_lines import ProgressLines
 from token_rotation.verification.retired_tokens import verify_retired
 from token_rotation.verification.token_column import TokenColumn, find_columns
-from token_rotation.verification.token_list import opened_tokens, require_tokens
+from token_rotation.verification.token_list import opened_texts
 from token_rotation.verification.valid_tokens import verify_list
 
 STOPPING = "\nStopping after the running statements; a second signal ends at once.\n"
@@ -65,26 +65,29 @@ class Command(TokenCommand):
         file, *models = names
         listed = ListOptions(file, parsed["list_of"])
         if parsed["everywhere"]:
-            columns = _columns_or_none(database, models)
-            return self._search(database, columns, listed, search_options(parsed))
+            return self._search(database, models, listed, search_options(parsed))
         if parsed["through"] is not None:
-            return self._try(_columns_or_none(database, models), listed, door_options(parsed))
-        return ExitCode.of(verify_list(find_columns(database, models), listed, say))
+            return self._try(database, models, listed, door_options(parsed))
+        columns = find_columns(database, models)
+        none_valid = verify_list(columns, listed, say, shape_differs=parsed["shape_differs"])
+        return ExitCode.of(none_valid)
 
     def _search(
         self,
         database: str,
-        columns: Sequence[TokenColumn],
+        names: Sequence[str],
         listed: ListOptions,
         options: SearchOptions,
     ) -> ExitCode:
         stop, output = StopSignal(), self.output()
+        columns = _columns_or_none(database, names)
         lines = ProgressLines(output.warn)
         with (
-            opened_tokens(columns, listed) as leak_list,
+            opened_texts(
+                columns, listed, option="--everywhere", are_named=bool(names)
+            ) as leak_list,
             stop_on_signal(stop, stopping=STOPPING, aborting=ABORTING),
         ):
-            require_tokens(leak_list, "--everywhere")
             found = look_everywhere(
                 database, leak_list, options, stop=stop, watch=lines.of_the_search
             )
@@ -93,15 +96,15 @@ class Command(TokenCommand):
         return _exit_code(some=bool(found.copies), complete=found.is_complete)
 
     def _try(
-        self, columns: Sequence[TokenColumn], listed: ListOptions, options: DoorOptions
+        self, database: str, names: Sequence[str], listed: ListOptions, options: DoorOptions
     ) -> ExitCode:
         stop, output = StopSignal(), self.output()
+        columns = _columns_or_none(database, names)
         door, lines = door_of(options), ProgressLines(output.warn)
         with (
-            opened_tokens(columns, listed) as leak_list,
+            opened_texts(columns, listed, option="--through", are_named=bool(names)) as leak_list,
             stop_on_signal(stop, stopping=STOPPING, aborting=ABORTING),
         ):
-            require_tokens(leak_list, "--through")
             trial = DoorTrial(columns, options, door, stop, output.say, lines.of_the_door)
             verdict = trial.run(leak_list)
             for sentence in verdict.sentences(leak_list.name):

@@ -12,8 +12,9 @@ from token_rotation.verification.door.answer import Answer, Reply, reply_of_stat
 class CallableDoor:
     """A function that gets a token and says if it opens something.
 
-    It returns True or False, or an HTTP status. Any other answer, and an exception, tells nothing.
-    Several threads may call it at the same time.
+    It returns True or False, or an HTTP status. Any other answer, and an exception, tells nothing;
+    so does SystemExit. No text of an exception passes. Several threads may call it at the same
+    time.
     """
 
     def __init__(self, path: str, *, refused: frozenset[int]) -> None:
@@ -30,12 +31,15 @@ class CallableDoor:
         """Call the function, and return what its answer means."""
         try:
             said = self._function(token)
-        except Exception as error:  # noqa: BLE001  (its text may quote the token)
+        # The text of any exception may quote the token.
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None
+        except BaseException as error:  # noqa: BLE001
             return Reply(Answer.UNKNOWN, type(error).__name__)
         finally:
             connections.close_all()  # this thread's own
         if isinstance(said, bool):
             return Reply(Answer.OPEN if said else Answer.REFUSED, str(said))
         if isinstance(said, int):
-            return reply_of_status(said, self._refused)
+            return reply_of_status(int(said), self._refused)
         return Reply(Answer.UNKNOWN, f"a {type(said).__name__}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Sequence
-from itertools import islice, takewhile
+from itertools import islice
 from uuid import UUID, uuid4
 
 from token_rotation.selection.leak_list import LeakList
+from token_rotation.verification.stored_shape import common_start
 
 LINES_COMPARED = 100
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
@@ -22,7 +23,7 @@ def random_token(leak_list: LeakList) -> str:
     some = list(islice(leak_list.values(), LINES_COMPARED))
     if all(_is_uuid(text) for text in some):
         return str(uuid4())
-    kept = _common_start(some) if len(some) > 1 else ""
+    kept = common_start(some) if len(some) > 1 else ""
     kept = kept if 2 * len(kept) <= len(some[0]) else ""
     rests = [text[len(kept) :] for text in some]
     return kept + "".join(_random_like(character, rests) for character in rests[0])
@@ -34,12 +35,6 @@ def _random_like(character: str, some: Sequence[str]) -> str:
         return character
     used = sorted({each for text in some for each in text if each in members})
     return random.SystemRandom().choice(used if len(used) > 1 else members)
-
-
-def _common_start(some: Sequence[str]) -> str:
-    least, greatest = min(some), max(some)
-    pairs = zip(least, greatest, strict=False)
-    return "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _is_uuid(text: str) -> bool:

@@ -19,7 +19,7 @@ from token_rotation.verification.door.trial import Door, try_each
 from token_rotation.verification.door.url_door import UrlDoor
 from token_rotation.verification.door.verdict import Control, DoorVerdict
 from token_rotation.verification.token_column import TokenColumn
-from token_rotation.verification.token_list import opened_tokens, stored_text
+from token_rotation.verification.token_list import opened_texts, stored_text
 
 MOST_KNOWN_GOOD = 5
 
@@ -84,7 +84,8 @@ class DoorTrial:
         file = self.options.known_good
         if file is None:
             return []
-        with opened_tokens(self.columns, ListOptions(file, "tokens")) as tokens:
+        asked = ListOptions(file, "tokens")
+        with opened_texts(self.columns, asked, option="--known-good", are_named=False) as tokens:
             some = islice(tokens.values(), MOST_KNOWN_GOOD)
             return [stored_text(self.columns, text) for text in some]
 
