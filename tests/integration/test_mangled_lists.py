@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import new, sha256
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +118,23 @@ def test_a_list_of_another_column_is_right_for_all(
         verified([token, column], [text.upper() for text in LISTED], "tokens")
 
 
-def test_a_column_of_digests_finds_no_token(
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
+def test_digests_of_listed_tokens_are_found(
+    tickets: Any, column: TokenColumn, verified: Any, algorithm: str
+) -> None:
+    tokens = hexadecimal(64).make(30)  # as long as a SHA-256
+    others = hexadecimal(len(new(algorithm).hexdigest()))
+    store(tickets, [*others.make(29), new(algorithm, tokens[3].encode()).hexdigest()])
+    for each in (column, replace(column, is_declared=True)):
+        for differs in (False, True):
+            with pytest.raises(ListError, match=r"holds hashes of listed tokens\. .* --through"):
+                verified([each], tokens, "tokens", shape_differs=differs)
+
+
+def test_a_column_of_other_digests_is_no_all_clear(
     tickets: Any, target: Target, column: TokenColumn, verified: Any
 ) -> None:
-    store(tickets, [sha256(text.encode()).hexdigest() for text in LISTED])
+    store(tickets, [sha256(f"salt {text}".encode()).hexdigest() for text in LISTED])
     for each in (column, replace(column, is_declared=True)):
         with pytest.raises(ListError, match=r"It may hold hashes: then .* --through"):
             verified([each], LISTED)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import new
 from itertools import islice
 
 from token_rotation.inspection.column_type import column_type
@@ -20,39 +22,55 @@ from token_rotation.verification.stored_shape import StoredShape, shape_of_value
 from token_rotation.verification.token_column import TokenColumn
 
 LINES_COMPARED = 1_000
+_DIGESTS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+_ASK = "Try the tokens with --through"
 _SHAPELESS = {"uuid", "smallint", "integer", "bigint", "numeric", "boolean"}
 
 
 def doubts(
-    columns: Sequence[TokenColumn], leak_list: LeakList, *, is_right: bool, shape_differs: bool
+    columns: Sequence[TokenColumn],
+    leak_list: LeakList,
+    *,
+    count: Callable[[TokenColumn], int],
+    is_right: bool,
+    shape_differs: bool,
 ) -> dict[TokenColumn, str]:
     """Say why a list proves nothing about some of the columns that hold none of its tokens.
 
     It may be of several columns: if its lines look like the values of one, it ``is_right`` for all.
     It is right too if a token of it is kept as retired. Hashes are not found even by a right list.
     With ``shape_differs`` the operator knows that its tokens look unlike what is stored. SHA-256
-    have no shape.
+    have no shape. ``count`` looks the list up in a column; digests of its lines are looked up too.
     """
     if leak_list.kind.name != TOKENS:
         return {}
     unlike: dict[TokenColumn, StoredShape] = {}
+    hashed: dict[TokenColumn, str] = {}
     for column in columns:
         stored, values = _stored_values(column), column.values(leak_list)
         if stored is None:
             is_right = is_right or next(values, None) is not None
         elif stored:
             shape = shape_of_values(stored)
-            if any(map(shape.fits, values)):
+            if shape.may_be_digests and count(_of_digests(column, len(stored[0]))):
+                hashed[column] = f"{column.label} holds hashes of listed tokens. {_ASK}"
+            elif any(map(shape.fits, values)):
                 is_right = True
             else:
                 unlike[column] = shape
     is_right = is_right or (bool(unlike) and _has_retired(columns, leak_list))
-    return {
+    return hashed | {
         column: _sentence(column, shape, leak_list)
         for column, shape in unlike.items()
         if shape.has_passwords
         or not (shape_differs or (is_right and not _may_be_digests(column, shape)))
     }
+
+
+def _of_digests(column: TokenColumn, length: int) -> TokenColumn:
+    """Return the column as one of digests of this length in hexadecimal."""
+    name, read = _DIGESTS[length], column.read
+    return replace(column, derived=(), read=lambda text: new(name, read(text).encode()).hexdigest())
 
 
 def _may_be_digests(column: TokenColumn, shape: StoredShape) -> bool:
@@ -63,7 +81,7 @@ def _sentence(column: TokenColumn, shape: StoredShape, leak_list: LeakList) -> s
     if shape.has_passwords:
         return (
             f"{column.label} holds hashes of passwords, so that no token of {leak_list.name} is "
-            "found there. Try the tokens with --through"
+            f"found there. {_ASK}"
         )
     hashes = " It may hold hashes: then try the tokens with --through." * shape.may_be_digests
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 
 from token_rotation.errors import ListError, NotReadyError
@@ -104,12 +105,16 @@ def verify_list(
         _refuse_guessed(columns, asked, leak_list)
         found: dict[TokenColumn, Verified] = {}
         for column in columns:
-            with reading(column.database) as connection:
-                require_one_table(connection.rows, column.table, column.database)
-                found[column] = verify(connection, column, leak_list)
+            found[column] = _verified(leak_list, column)
         clear = [column for column, verified in found.items() if verified.none_valid]
         none_valid = len(clear) == len(found)
-        doubted = doubts(clear, leak_list, is_right=not none_valid, shape_differs=shape_differs)
+        doubted = doubts(
+            clear,
+            leak_list,
+            count=partial(_valid_lines, leak_list),
+            is_right=not none_valid,
+            shape_differs=shape_differs,
+        )
         for column, verified in found.items():
             if column not in doubted:
                 for sentence in verified_as_sentences(column, leak_list, verified):
@@ -119,6 +124,16 @@ def verify_list(
     for doubt in doubted.values():
         say(f"{doubt}.")
     return none_valid
+
+
+def _verified(leak_list: LeakList, column: TokenColumn) -> Verified:
+    with reading(column.database) as connection:
+        require_one_table(connection.rows, column.table, column.database)
+        return verify(connection, column, leak_list)
+
+
+def _valid_lines(leak_list: LeakList, column: TokenColumn) -> int:
+    return _verified(leak_list, column).valid_lines
 
 
 def _refuse_hashed(columns: Sequence[TokenColumn], asked: ListOptions) -> None:
