@@ -114,6 +114,21 @@ def test_a_row_deleted_and_inserted_in_one_statement_is_refused_or_stays_pending
         assert value(devices.connection, "SELECT token_rotated_at FROM device") is None
 
 
+@pytest.mark.parametrize("devices", ["partitioned"], indirect=True)
+def test_a_row_that_claims_a_rotation_when_it_is_inserted_again_did_not_move(
+    devices: Devices,
+) -> None:
+    devices.leak("leaked")
+    again = (
+        "WITH gone AS (DELETE FROM device RETURNING token, id)"
+        " INSERT INTO device (id, part, token, token_rotated_at)"
+        " SELECT id, 2, token, now() FROM gone"
+    )
+    with pytest.raises(psycopg2.Error, match="retired"):
+        devices.execute(again)
+    assert value(devices.connection, "SELECT token_rotated_at FROM device") is None
+
+
 REFUSED = {
     "unique": (psycopg2.errors.UniqueViolation, "token"),
     "plain": (psycopg2.errors.CheckViolation, "is that of a pending row"),
