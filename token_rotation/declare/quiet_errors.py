@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, wraps
-from typing import Any
+from collections.abc import Callable
+from functools import cache, partial, wraps
+from typing import Any, TypeVar
 
 from django.db import DataError, IntegrityError
 from django.db.models.sql.query import Query
@@ -14,17 +13,28 @@ from django.db.models.sql.subqueries import InsertQuery
 from token_rotation.declare.guarded import guarded_of
 from token_rotation.postgres.failures import reason_of
 
+ReturnT = TypeVar("ReturnT")
 
-@contextmanager
-def hiding_values() -> Iterator[None]:
-    """Raise the same kind of error, if its text may hold the token as a whole row's has."""
+
+def quietly(call: Callable[..., ReturnT], *args: Any, **kwargs: Any) -> ReturnT:
+    """Call it; of an error that may quote a row's values, raise the same kind without them."""
     try:
-        yield
+        return call(*args, **kwargs)
     except (DataError, IntegrityError) as error:
-        detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
-        if isinstance(error, IntegrityError) and detail is None:
-            raise  # the guard's own refusal names no value
-        raise type(error)(reason_of(error)) from None
+        quiet = _without_values(error)
+        if quiet is None:
+            raise
+    # Here no variable, cause or context holds the driver's error any more.
+    raise quiet
+
+
+def _without_values(error: DataError | IntegrityError) -> Exception | None:
+    """Return the error to raise instead, or None if it names no value, as the guard's own."""
+    if isinstance(error, IntegrityError):
+        diagnostics = getattr(error.__cause__, "diag", None)
+        if getattr(diagnostics, "message_detail", None) is None:
+            return None
+    return type(error)(reason_of(error))
 
 
 class _Quiet:
@@ -32,7 +42,7 @@ class _Quiet:
 
     def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
         compiler = super().get_compiler(*args, **kwargs)  # type: ignore[misc]
-        compiler.execute_sql = hiding_values()(compiler.execute_sql)
+        compiler.execute_sql = partial(quietly, compiler.execute_sql)
         return compiler
 
 
