@@ -1,16 +1,17 @@
-"""Errors of statements that send a token, without the values that PostgreSQL quotes."""
+"""Errors of statements on a guarded table, without the values that PostgreSQL quotes.
+
+It quotes the whole row, so the stored token, too, where the statement writes another column.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial, wraps
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.db import DataError, IntegrityError
 from django.db.models.sql.query import Query
-from django.db.models.sql.subqueries import InsertQuery
 
-from token_rotation.declare.guarded import guarded_of
 from token_rotation.postgres.failures import reason_of
 
 ReturnT = TypeVar("ReturnT")
@@ -59,21 +60,3 @@ def hide_values_of(query: Any) -> None:
     kind: Any = type(query)
     if not issubclass(kind, _Quiet):
         query.__class__ = _quiet_class(kind)
-
-
-def watch_inserts() -> None:
-    """Let INSERTs of tokens that the application chooses fail without their values."""
-    if not hasattr(InsertQuery.insert_values, "__wrapped__"):
-        InsertQuery.insert_values = _quiet(  # type: ignore[method-assign]
-            InsertQuery.insert_values
-        )
-
-
-def _quiet(insert_values: Callable[..., None]) -> Callable[..., None]:
-    @wraps(insert_values)
-    def _insert_values(self: InsertQuery, *args: Any, **kwargs: Any) -> None:
-        if any(guarded.accepts_sent for guarded in guarded_of(self.get_meta().model)):
-            hide_values_of(self)
-        return insert_values(self, *args, **kwargs)
-
-    return _insert_values
