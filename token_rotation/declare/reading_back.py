@@ -47,7 +47,7 @@ def _loading(do_insert: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         results = do_insert(self, manager, using, fields, returning, *rest)
         for guarded in guarded_in(manager.model) if results else ():
-            for field in guarded.tracked:
+            for field in (guarded.table_model._meta.pk, *guarded.tracked):
                 if field in returning:
                     keep_watch(field).load(self, results[0][list(returning).index(field)])
         return results
@@ -72,6 +72,7 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
             each
             for each in guarded_in(base_qs.model)
             if any(not isinstance(written.get(field, _NOTHING), AsStored) for field in each.tracked)
+            or (each.token in written and not _is_own_row(self, each))
         ]
         if not changed:
             return quietly(do_update, self, base_qs, using, pk_val, values, *rest)
@@ -87,6 +88,12 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
 
     setattr(_do_update, _READS_BACK, True)
     return _do_update
+
+
+def _is_own_row(instance: Model, guarded: GuardedToken) -> bool:
+    """Return False if the instance has got the key of another row since it was loaded."""
+    key: Any = guarded.table_model._meta.pk
+    return keep_watch(key).holds_loaded(instance, getattr(instance, key.attname))
 
 
 def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, key: Any) -> None:
@@ -106,6 +113,7 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
             "release, or another trigger undoes the change. Nothing was saved. "
             "Run: python manage.py migrate, then check --database"
         )
+    keep_watch(guarded.table_model._meta.pk).remember(instance, key)
     saved = UncommittedSave(using, partial(_announce, guarded, using, key) if wish else None)
     for field, value in zip(fields, stored, strict=True):
         if field in guarded.tracked:

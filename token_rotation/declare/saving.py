@@ -10,6 +10,7 @@ from django.db.models import Field, Model
 
 from token_rotation.declare.guarded import GuardedToken, is_absent
 from token_rotation.declare.loaded import LoadedValue, keep_watch
+from token_rotation.declare.loading import tell_of_absent_tokens
 from token_rotation.declare.reading_back import read_back_saves
 from token_rotation.declare.wish import AsStored, Wish
 
@@ -27,6 +28,11 @@ def watch_saves(guarded: GuardedToken) -> None:
         field.pre_save = partial(  # type: ignore[method-assign]
             before_save, field, watched, field.pre_save
         )
+    keep_watch(guarded.table_model._meta.pk)  # a save under another key is of another row
+    token = guarded.token
+    if token.null or token.blank:
+        remember = keep_watch(token).remember
+        tell_of_absent_tokens(guarded.table_model, token.attname, remember)
     read_back_saves(guarded.table_model)
 
 
