@@ -16,9 +16,11 @@ class TokenRotationConfig(AppConfig):
         from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
         from token_rotation.declare.watching import watch  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
+        from token_rotation.retired.validating import watch_validation  # noqa: PLC0415
 
         import_module("token_rotation.checks")
         import_module("token_rotation.distributed.actions")
         autodetector.install()
         read_back_what_the_guard_stores()
         watch()
+        watch_validation()

@@ -3,11 +3,14 @@
 import copy
 import pickle
 from collections.abc import Callable, Iterator
+from traceback import walk_tb
 from typing import Any
 from uuid import UUID, uuid4
 
 import pgtrigger
+import psycopg2.errors
 import pytest
+from _pytest._io.saferepr import saferepr
 from asgiref.sync import async_to_sync
 from django.core import serializers
 from django.db import IntegrityError, connection, transaction
@@ -466,9 +469,89 @@ def test_no_error_of_a_wish_names_a_token() -> None:
     before = stored(ticket, "token")
     with pytest.raises(IntegrityError, match="subject") as raised:
         ticket.save()
-    assert raised.value.__cause__ is None
+    for error in (raised.value, raised.value.__cause__):
+        assert str(SENT) not in str(error)
+        assert str(before) not in str(error)
+
+
+def fails_by_save(ticket: Ticket) -> None:
+    ticket.subject = None  # type: ignore[assignment]
+    ticket.save()
+
+
+def fails_by_update_fields(ticket: Ticket) -> None:
+    ticket.subject = None  # type: ignore[assignment]
+    ticket.save(update_fields=["subject"])
+
+
+def fails_by_update(ticket: Ticket) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(subject=None)
+
+
+def fails_by_bulk_update(ticket: Ticket) -> None:
+    ticket.subject = None  # type: ignore[assignment]
+    Ticket.objects.bulk_update([ticket], ["subject"])
+
+
+def fails_by_upsert(ticket: Ticket) -> None:
+    Ticket.objects.bulk_create(
+        [Ticket(pk=ticket.pk, subject="y", created_at=ticket.created_at)],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["subject", "created_at"],
+    )
+    fails_by_update(ticket)
+
+
+def fails_by_insert(ticket: Ticket) -> None:
+    Ticket.objects.create(subject=None)  # type: ignore[misc]
+
+
+FAILURES = [value for name, value in sorted(globals().items()) if name.startswith("fails_")]
+
+
+def locals_of(error: BaseException) -> str:
+    """What a report of the error shows of each frame that is not a test's."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return " ".join(
+        f"{saferepr(value, maxsize=None)} {value if isinstance(value, Exception) else ''}"
+        for frame in frames
+        if frame.f_code.co_filename != __file__
+        for value in frame.f_locals.values()
+    )
+
+
+@pytest.mark.parametrize("write", FAILURES)
+def test_no_error_of_a_write_shows_the_rows_token(write: Callable[[Ticket], None]) -> None:
+    """PostgreSQL quotes the row that fails, with its live token."""
+    ticket = rotated()
+    with pytest.raises(IntegrityError, match=r"23502.*subject") as raised:
+        write(ticket)
+    error, cause = raised.value, raised.value.__cause__
+    assert error.__context__ is None
+    assert isinstance(cause, psycopg2.errors.NotNullViolation)
+    assert (cause.pgcode, cause.diag.column_name) == ("23502", "subject")
+    assert cause.diag.message_detail is None
+    for shown in (str(error), str(cause), repr(vars(cause)), locals_of(error)):
+        assert "Failing row" not in shown
+        assert str(ticket.token) not in shown
+
+
+def test_an_upsert_of_a_token_is_refused_before_any_sql_is_sent() -> None:
+    ticket = rotated()
+    kept = stored(ticket, "subject", "token")
+    made = Ticket(pk=ticket.pk, subject="as written", token=SENT)
+    refusal = pytest.raises(TokenUpdateError, match=r"tickets\.Ticket\.token: bulk_create\(\)")
+    with CaptureQueriesContext(connection) as queries, refusal as raised:
+        Ticket.objects.bulk_create(
+            [made],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["subject", "token"],
+        )
+    assert not any("INSERT" in query["sql"] for query in queries)
     assert str(SENT) not in str(raised.value)
-    assert str(before) not in str(raised.value)
+    assert stored(ticket, "subject", "token") == kept
 
 
 @pytest.mark.parametrize("row", [leaked, rotated])

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.models import F
+from django.db.models.signals import post_init
 from django.forms import modelform_factory
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -307,6 +308,56 @@ def test_the_admins_new_token_is_replaced_by_a_fresh_one(wishes: Any, rf: Reques
     assert device.secret == stored(device, "secret")
     assert device.secret not in {SENT, before}
     assert stored(device, "name") == "door"
+
+
+def issue_one(instance: Any, **_: Any) -> None:
+    instance.secret = instance.secret or SENT
+
+
+@pytest.mark.parametrize("absent", [None, ""])
+def test_a_token_that_is_issued_while_a_row_is_loaded_is_stored_by_its_save(
+    wishes: Any, absent: Any
+) -> None:
+    device = wishes.Device.objects.create(name="lock", secret=absent)
+    post_init.connect(issue_one, sender=wishes.Device)
+    try:
+        found = wishes.Device.objects.get(pk=device.pk)
+        assert found.secret == SENT
+        found.save()
+        assert found.secret == stored(device, "secret")
+        assert len(found.secret) == 40
+        kept = found.secret
+        stale = wishes.Device.objects.get(pk=device.pk)
+        rotate_behind(device, "secret", "secret_rotated_at")
+        stale.save()
+        assert stored(device, "secret") not in {kept, SENT}
+    finally:
+        post_init.disconnect(issue_one, sender=wishes.Device)
+
+
+def test_an_instance_that_gets_the_key_of_another_row_holds_that_rows_token(wishes: Any) -> None:
+    one, other = (wishes.Device.objects.create(name=name) for name in ("one", "other"))
+    kept = stored(other, "secret", "secret_rotated_at")
+    one.pk, one.name = other.pk, "as written"
+    one.save()
+    assert stored(other, "name", "secret", "secret_rotated_at") == ("as written", *kept)
+    assert (one.secret, one.secret_rotated_at) == kept
+    with CaptureQueriesContext(connection) as queries:
+        one.save()
+    assert len(queries) == 1
+
+
+@pytest.mark.parametrize("name", ["Device", "Camera"])
+def test_a_copy_under_a_new_key_is_an_instance_like_any_other(wishes: Any, name: str) -> None:
+    device = getattr(wishes, name).objects.create(name="one")
+    before = device.secret
+    device.pk, device.id, device.name = None, None, "copy"
+    device.save()
+    assert device.secret == stored(device, "secret") != before
+    with CaptureQueriesContext(connection) as queries:
+        device.save(update_fields=["secret"])
+    assert [query["sql"].split()[0] for query in queries if "UPDATE" in query["sql"]] == ["UPDATE"]
+    assert not any("SELECT" in query["sql"] for query in queries)
 
 
 # --- fields with an attribute of their own ------------------------------------------------------

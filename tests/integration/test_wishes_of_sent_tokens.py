@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from django.core import serializers
-from django.db import IntegrityError, connection
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.wished import rotate_behind, stored, wishing_models
+from token_rotation.errors import TokenUpdateError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server_versions]
 
@@ -90,7 +93,7 @@ def test_a_token_of_another_row_is_refused_without_its_value(wishes: Any, write:
     with pytest.raises(IntegrityError, match="slug") as raised:
         write(wishes, link, SENT)
     assert SENT not in str(raised.value)
-    assert raised.value.__cause__ is None
+    assert SENT not in f"{raised.value.__cause__} {vars(raised.value.__cause__)}"
 
 
 def test_a_stale_save_is_refused_quietly(wishes: Any) -> None:
@@ -141,6 +144,64 @@ def test_a_retired_token_is_refused_for_a_new_row(wishes: Any, insert: Write) ->
     with pytest.raises(IntegrityError, match="retired") as raised:
         insert(wishes, link, SENT)
     assert SENT not in str(raised.value)
+
+
+def test_an_upsert_with_the_marker_stores_what_is_sent(wishes: Any) -> None:
+    link = wishes.Link.objects.create(slug="first")
+    sent = {"update_conflicts": True, "unique_fields": ["id"]}
+    made = [wishes.Link(pk=link.pk, slug=SENT)]
+    with pytest.raises(TokenUpdateError, match="marker"):
+        wishes.Link.objects.bulk_create(made, update_fields=["slug"], **sent)
+    assert stored(link, "slug") == "first"
+    wishes.Link.objects.bulk_create(made, update_fields=["slug", "slug_rotated_at"], **sent)
+    assert stored(link, "slug") == SENT
+
+
+# --- forms --------------------------------------------------------------------------------------
+
+
+def posted(wishes: Any, link: Any, slug: str) -> Any:
+    """A form that was opened before, and is posted now."""
+    form = modelform_factory(type(link), fields=["name", "slug"])
+    found = type(link).objects.get(pk=link.pk)
+    return form({"name": "as written", "slug": slug}, instance=found)
+
+
+@pytest.mark.parametrize("name", ["Link", "NamedLink", "OldLink"])
+def test_a_form_that_was_opened_before_the_rotation_says_so(wishes: Any, name: str) -> None:
+    link = getattr(wishes, name).objects.create(slug=SENT)
+    parent = wishes.Link.objects.get()
+    rotate_behind(parent, "slug", "slug_rotated_at")
+    form = posted(wishes, link, SENT)
+    assert form.errors.get_json_data()["slug"][0]["code"] == "retired"
+    assert "name" not in form.errors
+    assert SENT not in form.errors["slug"][0]
+
+
+def test_a_form_with_any_other_token_is_valid(wishes: Any) -> None:
+    link = wishes.Link.objects.create(slug=SENT)
+    rotate_behind(link, "slug", "slug_rotated_at")
+    for slug in (stored(link, "slug"), "another"):
+        posted(wishes, link, slug).save()
+        assert stored(link, "name", "slug") == ("as written", slug)
+
+
+def test_a_retired_token_is_no_valid_one_for_a_new_row(wishes: Any) -> None:
+    link = wishes.Link.objects.create(slug=SENT)
+    rotate_behind(link, "slug", "slug_rotated_at")
+    with transaction.atomic():
+        with pytest.raises(ValidationError) as raised:
+            wishes.Link(slug=SENT).full_clean()
+        assert raised.value.error_dict["slug"][0].code == "retired"
+        wishes.Link(name="made", slug="another").full_clean()
+
+
+def test_a_stale_instance_is_valid_since_it_sends_no_token(wishes: Any) -> None:
+    link = wishes.Link.objects.create(slug=SENT, name="stale")
+    rotate_behind(link, "slug", "slug_rotated_at")
+    with CaptureQueriesContext(connection) as queries:
+        link.clean_fields()
+    assert len(queries) == 0
 
 
 def test_a_fixture_brings_no_retired_token_back(wishes: Any) -> None:

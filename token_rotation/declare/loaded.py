@@ -5,14 +5,13 @@ It tells an application's own change of a token from a stale copy of an old one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 
-_REFRESHING = "token_rotation_refreshing"
+from token_rotation.declare.loading import REFRESHING, tell_when_refreshing
+from token_rotation.declare.uncommitted import UncommittedSave
 
 
 class NotLoaded:
@@ -36,6 +35,7 @@ class LoadedValue:
         self._wrapped = wrapped
         self._sets_itself = hasattr(wrapped, "__set__")
         self._remembered = f"token_rotation_loaded_{field.attname}"
+        self._saved = f"token_rotation_saved_{field.attname}"
 
     def __get__(self, instance: Model | None, owner: type[Model] | None = None) -> Any:
         if instance is not None and not self._sets_itself and self._name in instance.__dict__:
@@ -53,8 +53,10 @@ class LoadedValue:
         if state is None:
             return
         known = state.__dict__
-        if state.adding or _REFRESHING in known:
+        if state.adding or REFRESHING in known:
             known[self._remembered] = _lasting(values.get(self._name, NotLoaded))
+            if self._saved in known and not known[self._saved].is_pending:
+                del known[self._saved]  # what is read now does not come from that save
         elif self._remembered not in known:
             # It was deferred, or the instance was pickled before this class kept watch.
             known[self._remembered] = _lasting(before)
@@ -65,12 +67,36 @@ class LoadedValue:
         del instance.__dict__[self._name]
         vars(_state(instance)).pop(self._remembered, None)
 
-    def load(self, instance: Model, value: Any) -> None:
-        """Set the value as one that was read from the database."""
+    def load(self, instance: Model, value: Any, saved: UncommittedSave | None = None) -> None:
+        """Set the value as one that was read from the database.
+
+        ``saved`` is the save that stored it, if a rollback may undo that.
+        """
         self.__set__(instance, value)
-        vars(_state(instance))[self._remembered] = _lasting(instance.__dict__[self._name])
+        self.remember(instance, instance.__dict__[self._name])
+        self.remember_save(instance, saved)
+
+    def remember(self, instance: Model, value: Any) -> None:
+        """Let this be the value that the instance was loaded with."""
+        vars(_state(instance))[self._remembered] = _lasting(value)
+
+    def remember_save(self, instance: Model, saved: UncommittedSave | None) -> None:
+        """Let the loaded value be one that this save stored; None: one that stays."""
+        known = vars(_state(instance))
+        known.pop(self._saved, None)
+        if saved is not None:
+            known[self._saved] = saved
+
+    def stands(self, instance: Model) -> bool:
+        """Return False if the save that stored the loaded value was rolled back."""
+        saved = vars(_state(instance)).get(self._saved)
+        return saved is None or bool(saved.stands)
 
     def is_loaded(self, instance: Model, value: Any) -> bool:
+        """Return True if the instance was loaded with this value, and it was not rolled back."""
+        return self.holds_loaded(instance, value) and self.stands(instance)
+
+    def holds_loaded(self, instance: Model, value: Any) -> bool:
         """Return True if the instance was loaded with this value.
 
         False for an instance that was made in Python and never saved: nobody knows what its row
@@ -114,27 +140,5 @@ def keep_watch(field: Field[Any, Any]) -> LoadedValue:
     # An abstract base class may hold the attribute.
     watched = LoadedValue(field, present if present is not None else getattr(model, name))
     setattr(model, name, watched)
-    if not hasattr(model.refresh_from_db, _REFRESHING):
-        model.refresh_from_db = _telling(model.refresh_from_db)  # type: ignore[method-assign]
+    tell_when_refreshing(model)
     return watched
-
-
-def _telling(refresh: Callable[..., None]) -> Callable[..., None]:
-    """Return a ``refresh_from_db`` whose assignments count as loading.
-
-    Django reads a deferred field by it, too.
-    """
-
-    @wraps(refresh)
-    def refresh_from_db(self: Model, *args: Any, **kwargs: Any) -> None:
-        state = vars(_state(self))
-        if _REFRESHING in state:
-            return refresh(self, *args, **kwargs)
-        state[_REFRESHING] = True
-        try:
-            return refresh(self, *args, **kwargs)
-        finally:
-            del state[_REFRESHING]
-
-    setattr(refresh_from_db, _REFRESHING, True)
-    return refresh_from_db

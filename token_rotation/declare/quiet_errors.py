@@ -1,30 +1,63 @@
-"""Errors of statements that send a token, without the values that PostgreSQL quotes."""
+"""Errors of statements on a guarded table, without the values that PostgreSQL quotes.
+
+It quotes the whole row, so the stored token, too, where the statement writes another column.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, wraps
-from typing import Any
+from collections.abc import Callable
+from functools import cache, partial
+from types import SimpleNamespace
+from typing import Any, TypeVar
 
+import psycopg2
 from django.db import DataError, IntegrityError
 from django.db.models.sql.query import Query
-from django.db.models.sql.subqueries import InsertQuery
+from psycopg2.extensions import Diagnostics
 
-from token_rotation.declare.guarded import guarded_of
 from token_rotation.postgres.failures import reason_of
 
+ReturnT = TypeVar("ReturnT")
 
-@contextmanager
-def hiding_values() -> Iterator[None]:
-    """Raise the same kind of error, if its text may hold the token as a whole row's has."""
+_NAMES = ("sqlstate", "constraint_name", "column_name", "table_name", "schema_name")
+_DIAGNOSTICS = {name for name in dir(Diagnostics) if name[0] != "_"}.difference(_NAMES)
+"""What may hold values, as a driver's error has it."""
+
+
+def quietly(call: Callable[..., ReturnT], *args: Any, **kwargs: Any) -> ReturnT:
+    """Call it; of an error that may quote a row's values, raise the same kind without them."""
     try:
-        yield
+        return call(*args, **kwargs)
     except (DataError, IntegrityError) as error:
-        detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
-        if isinstance(error, IntegrityError) and detail is None:
-            raise  # the guard's own refusal names no value
-        raise type(error)(reason_of(error)) from None
+        quiet = _without_values(error)
+        if quiet is None:
+            raise
+    # Here no variable and no context holds the driver's error any more.
+    raise quiet
+
+
+def _without_values(error: DataError | IntegrityError) -> Exception | None:
+    """Return the error to raise instead, or None if it names no value, as the guard's own."""
+    cause: Any = error.__cause__
+    diagnostics = getattr(cause, "diag", None)
+    if isinstance(error, IntegrityError) and getattr(diagnostics, "message_detail", None) is None:
+        return None
+    said = reason_of(error)
+    quiet = type(error)(said)
+    if isinstance(cause, psycopg2.Error):
+        quiet.__cause__ = known = _quiet_cause(type(cause))(said)
+        known.__dict__["pgcode"] = cause.pgcode
+        known.__dict__["diag"] = SimpleNamespace(
+            **dict.fromkeys(_DIAGNOSTICS),
+            **{name: getattr(diagnostics, name) for name in _NAMES},
+        )
+    return quiet
+
+
+@cache
+def _quiet_cause(kind: type[psycopg2.Error]) -> type[psycopg2.Error]:
+    """Return a class of this kind whose code and names can be set, as applications read them."""
+    return type(kind.__name__, (kind,), {"pgcode": None, "diag": None})
 
 
 class _Quiet:
@@ -32,7 +65,7 @@ class _Quiet:
 
     def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
         compiler = super().get_compiler(*args, **kwargs)  # type: ignore[misc]
-        compiler.execute_sql = hiding_values()(compiler.execute_sql)
+        compiler.execute_sql = partial(quietly, compiler.execute_sql)
         return compiler
 
 
@@ -49,21 +82,3 @@ def hide_values_of(query: Any) -> None:
     kind: Any = type(query)
     if not issubclass(kind, _Quiet):
         query.__class__ = _quiet_class(kind)
-
-
-def watch_inserts() -> None:
-    """Let INSERTs of tokens that the application chooses fail without their values."""
-    if not hasattr(InsertQuery.insert_values, "__wrapped__"):
-        InsertQuery.insert_values = _quiet(  # type: ignore[method-assign]
-            InsertQuery.insert_values
-        )
-
-
-def _quiet(insert_values: Callable[..., None]) -> Callable[..., None]:
-    @wraps(insert_values)
-    def _insert_values(self: InsertQuery, *args: Any, **kwargs: Any) -> None:
-        if any(guarded.accepts_sent for guarded in guarded_of(self.get_meta().model)):
-            hide_values_of(self)
-        return insert_values(self, *args, **kwargs)
-
-    return _insert_values

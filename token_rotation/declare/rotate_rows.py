@@ -16,8 +16,10 @@ from django.db import (
 )
 from django.db.models import Model, QuerySet
 
-from token_rotation.declare.guarded import guarding_models
+from token_rotation.declare.guarded import guarded_of, guarding_models
+from token_rotation.declare.loaded import keep_watch
 from token_rotation.declare.rotate_once import rotate_once
+from token_rotation.declare.uncommitted import UncommittedSave
 from token_rotation.errors import NoTokenError, StatementError, TooManyRowsError
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.retrying import retry_at_once
@@ -95,6 +97,15 @@ def rotate_token(row: Model, *, token: str | None = None, using: str | None = No
                 )
             raise ObjectDoesNotExist(f"{model._meta.label} {row.pk} no longer exists")
         row.refresh_from_db(using=database, fields=fields)
+        _remember_save(row, UncommittedSave(database), fields)
+
+
+def _remember_save(row: Model, saved: UncommittedSave, names: Sequence[str]) -> None:
+    """Let a save of the row be a wish if the rotation is rolled back."""
+    for guarded in guarded_of(type(row)):
+        for field in guarded.tracked:
+            if field.attname in names:
+                keep_watch(field).remember_save(row, saved)
 
 
 def _database(rows: Any) -> str:

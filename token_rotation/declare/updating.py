@@ -33,10 +33,9 @@ def _refusing(add_update_values: Callable[..., None]) -> Callable[..., None]:
     @wraps(add_update_values)
     def _add_update_values(self: UpdateQuery, values: dict[str, Any]) -> None:
         for guarded in guarded_of(self.get_meta().model):
+            hide_values_of(self)
             for name in {guarded.token.name, guarded.token.attname} & values.keys():
                 values = {**values, name: _update_value(guarded, values[name])}
-                if isinstance(values[name], Wish):
-                    hide_values_of(self)
         return add_update_values(self, values)
 
     return _add_update_values
