@@ -32,7 +32,8 @@ def _watched(insert_values: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         for guarded in guarded_of(self.get_meta().model):
             hide_values_of(self)
-            if guarded.token in self.update_fields:  # type: ignore[attr-defined]
+            updated: Any = self.update_fields  # type: ignore[attr-defined]
+            if guarded.token in updated and guarded.marker not in updated:
                 _refuse_tokens(guarded, objs)
         return insert_values(self, fields, objs, *args, **kwargs)
 
@@ -42,11 +43,12 @@ def _watched(insert_values: Callable[..., None]) -> Callable[..., None]:
 def _refuse_tokens(guarded: GuardedToken, rows: Sequence[Model]) -> None:
     """Raise TokenUpdateError if a row of the upsert has a token.
 
-    The guard would keep the stored one: no wish says that this one is not an old one.
+    The guard would keep the stored one: nothing says that this one is not an old one. With the
+    marker beside it, the token and the marker that the guard issued for the INSERT are stored.
     """
     if not all(is_absent(getattr(row, guarded.token.attname)) for row in rows):
         raise TokenUpdateError(
-            f"{guarded.label}: bulk_create() cannot update it, since it may be a token that was "
-            "replaced. Nothing was changed. Leave it out of update_fields, and call save(), "
-            "rotate_token() or rotate_rows() for rows that exist"
+            f"{guarded.label}: bulk_create() cannot update it without its marker, since it may be "
+            "a token that was replaced. Nothing was changed. Leave it out of update_fields, and "
+            "call save(), rotate_token() or rotate_rows() for rows that exist"
         )

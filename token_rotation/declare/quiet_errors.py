@@ -7,14 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
+import psycopg2
 from django.db import DataError, IntegrityError
 from django.db.models.sql.query import Query
+from psycopg2.extensions import Diagnostics
 
 from token_rotation.postgres.failures import reason_of
 
 ReturnT = TypeVar("ReturnT")
+
+_NAMES = ("sqlstate", "constraint_name", "column_name", "table_name", "schema_name")
+_DIAGNOSTICS = {name for name in dir(Diagnostics) if name[0] != "_"}.difference(_NAMES)
+"""What may hold values, as a driver's error has it."""
 
 
 def quietly(call: Callable[..., ReturnT], *args: Any, **kwargs: Any) -> ReturnT:
@@ -25,17 +32,33 @@ def quietly(call: Callable[..., ReturnT], *args: Any, **kwargs: Any) -> ReturnT:
         quiet = _without_values(error)
         if quiet is None:
             raise
-    # Here no variable, cause or context holds the driver's error any more.
+    # Here no variable and no context holds the driver's error any more.
     raise quiet
 
 
 def _without_values(error: DataError | IntegrityError) -> Exception | None:
     """Return the error to raise instead, or None if it names no value, as the guard's own."""
-    if isinstance(error, IntegrityError):
-        diagnostics = getattr(error.__cause__, "diag", None)
-        if getattr(diagnostics, "message_detail", None) is None:
-            return None
-    return type(error)(reason_of(error))
+    cause: Any = error.__cause__
+    diagnostics = getattr(cause, "diag", None)
+    if isinstance(error, IntegrityError) and getattr(diagnostics, "message_detail", None) is None:
+        return None
+    said = reason_of(error)
+    quiet = type(error)(said)
+    if isinstance(cause, psycopg2.Error):
+        kind: Any = type(cause)
+        quiet.__cause__ = known = _quiet_cause(kind)(said)
+        known.__dict__["pgcode"] = cause.pgcode
+        known.__dict__["diag"] = SimpleNamespace(
+            **dict.fromkeys(_DIAGNOSTICS),
+            **{name: getattr(diagnostics, name) for name in _NAMES},
+        )
+    return quiet
+
+
+@cache
+def _quiet_cause(kind: type[psycopg2.Error]) -> type[psycopg2.Error]:
+    """Return a class of this kind whose code and names can be set, as applications read them."""
+    return type(kind.__name__, (kind,), {"pgcode": None, "diag": None})
 
 
 class _Quiet:
