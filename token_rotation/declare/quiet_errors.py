@@ -45,7 +45,8 @@ def _without_values(error: DataError | IntegrityError) -> Exception | None:
     said = reason_of(error)
     quiet = type(error)(said)
     if isinstance(cause, psycopg2.Error):
-        quiet.__cause__ = known = _quiet_cause(type(cause))(said)
+        kind: Any = type(cause)
+        quiet.__cause__ = known = _quiet_cause(kind)(said)
         known.__dict__["pgcode"] = cause.pgcode
         known.__dict__["diag"] = SimpleNamespace(
             **dict.fromkeys(_DIAGNOSTICS),
