@@ -122,7 +122,7 @@ def _suspect(trigger: FoundTrigger, tree: Tree, target: Target) -> Suspect | Non
     row, table = _row_writes(trigger, later, target), _table_writes(trigger, tree, target)
     if row is table is Writes.NOTHING:
         return None
-    if table.value > row.value:
+    if table is Writes.ASSIGNS or table.value > row.value:
         return Suspect(trigger, table, frozenset(events), by_statement=True)
     return Suspect(trigger, row, later)
 
