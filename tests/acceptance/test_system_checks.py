@@ -10,7 +10,7 @@ from tests.support.manage import Manage
 
 CHECK = ("check", "--database", "default")
 IN_PSQL = re.compile(r"in psql: (.*?)(?:; every row is pending then)?\)$", re.MULTILINE)
-INSTALL = re.compile(r"migrate: python manage.py (pgtrigger install \S+)\)$", re.MULTILINE)
+INSTALL = re.compile(r"migrate: python manage.py (pgtrigger install \S+)\)\. Then, ")
 
 
 def test_a_migrated_database_has_no_issues(manage: Manage, database_url: str) -> None:

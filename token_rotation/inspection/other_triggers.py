@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from token_rotation.inspection.problem import Problem
+from token_rotation.inspection.table_writes import table_writes
 from token_rotation.inspection.tree import FoundTrigger, Tree
 from token_rotation.inspection.trigger_source import Writes, writes
 from token_rotation.selection.target import Target
@@ -17,12 +18,14 @@ class Suspect:
 
     PostgreSQL fires BEFORE triggers in the order of their names. ``later_events`` are those at
     which it fires after the guard and has the last word. Before the guard, it matters to a
-    rotation alone: the guard takes its token for the rotation's.
+    rotation alone: the guard takes its token for the rotation's. ``by_statement``: a statement of
+    its own writes the table, which the guard takes for a rotation whenever it comes.
     """
 
     trigger: FoundTrigger
     writes: Writes
     later_events: frozenset[str]
+    by_statement: bool = False
 
     @property
     def overrules(self) -> bool:
@@ -34,25 +37,35 @@ class Suspect:
         return f"{self.trigger.name} on {self.trigger.relation.name}"
 
     @property
-    def rename(self) -> str:
-        """The SQL that makes it fire before the guard."""
+    def mend(self) -> str:
+        """The SQL that gives the guard the last word."""
         name, relation = self.trigger.name, self.trigger.relation.name
+        if self.by_statement:
+            return f'ALTER TABLE {relation} DISABLE TRIGGER "{name}"'
         return f'ALTER TRIGGER "{name}" ON {relation} RENAME TO "a_{name}"'
+
+    @property
+    def advice(self) -> str:
+        """What to type, and why it helps."""
+        if self.by_statement:
+            look = f"\\sf {self.trigger.function.signature}"
+            return f"{self.mend}; in psql, until its function leaves them alone ({look})"
+        return f"{self.mend}; in psql, so that it fires before the guard. Or drop it"
 
 
 def find_suspects(tree: Tree, target: Target) -> list[Suspect]:
     """Return the triggers that may write token or marker.
 
-    They fire at INSERT or UPDATE, on any relation of the tree; copies on partitions count once.
+    They fire at INSERT or UPDATE, on any relation of the tree: before a row is written, or with a
+    statement of their own that writes the table. Copies on partitions count once.
     """
     guards = {trigger.name for trigger in target.guard_triggers}
     seen: set[tuple[str, int]] = set()
     found = []
     for each in sorted(tree.triggers, key=lambda trigger: trigger.is_copy):
-        is_candidate = each.fires and each.level == "ROW" and each.timing == "BEFORE"
-        if each.name in guards or not is_candidate:
+        if each.name in guards or not each.fires:
             continue
-        suspect = _suspect(each, target)
+        suspect = _suspect(each, tree, target)
         key = (each.name, each.function_oid)
         if suspect is None or (each.is_copy and key in seen):
             continue
@@ -63,14 +76,20 @@ def find_suspects(tree: Tree, target: Target) -> list[Suspect]:
 
 def suspect_problems(suspects: Iterable[Suspect], target: Target) -> Iterator[Problem]:
     """Yield a problem for each trigger that overrules the guard."""
+    watched = " or ".join(_watched(target))
     for each in suspects:
-        if each.overrules:
-            yield Problem(
-                "token_rotation.E031",
-                f"The trigger {each.named} fires after the guard and its function writes "
-                f"{' or '.join(_watched(target))}, so the guard does not have the last word",
-                f"{each.rename}; in psql, so that it fires before the guard. Or drop it",
+        if each.overrules and each.by_statement:
+            sentence = (
+                f"The function of the trigger {each.named} updates {watched} of the table, which "
+                "the guard takes for a rotation, so leaked tokens may come back"
             )
+            yield Problem("token_rotation.E031", sentence, each.advice)
+        elif each.overrules:
+            sentence = (
+                f"The trigger {each.named} fires after the guard and its function writes "
+                f"{watched}, so the guard does not have the last word"
+            )
+            yield Problem("token_rotation.E031", sentence, each.advice)
 
 
 def suspect_warnings(suspects: Iterable[Suspect], target: Target) -> Iterator[Problem]:
@@ -81,12 +100,12 @@ def suspect_warnings(suspects: Iterable[Suspect], target: Target) -> Iterator[Pr
         may = f"may write {' or '.join(_watched(target))}"
         trial = "a rotation tries it on one row first, and checks each batch before it commits"
         if each.later_events:
-            yield Problem(
-                "token_rotation.W030",
-                f"The trigger {each.named} fires after the guard, and as far as its text tells "
-                f"its function {may}: {trial}",
-                f"{each.rename}; in psql, so that it fires before the guard. Or drop it",
+            how = "with a statement" if each.by_statement else "after the guard"
+            sentence = (
+                f"As far as its text tells, the function of the trigger {each.named} {may} {how}: "
+                f"{trial}"
             )
+            yield Problem("token_rotation.W030", sentence, each.advice)
         else:
             yield Problem(
                 "token_rotation.W031",
@@ -95,13 +114,34 @@ def suspect_warnings(suspects: Iterable[Suspect], target: Target) -> Iterator[Pr
             )
 
 
-def _suspect(trigger: FoundTrigger, target: Target) -> Suspect | None:
+def _suspect(trigger: FoundTrigger, tree: Tree, target: Target) -> Suspect | None:
     events = trigger.events & {"INSERT", "UPDATE"}
+    if not events:
+        return None
     later = frozenset(event for event in events if _fires_later(trigger, event, target))
-    if not later and "UPDATE" not in events:
-        return None  # the guard gives the row a token of its own after it
-    found = writes(trigger.function, trigger.arguments, *_watched(target))
-    return None if found is Writes.NOTHING else Suspect(trigger, found, later)
+    row, table = _row_writes(trigger, later, target), _table_writes(trigger, tree, target)
+    if row is table is Writes.NOTHING:
+        return None
+    if table is Writes.ASSIGNS or table.value > row.value:
+        return Suspect(trigger, table, frozenset(events), by_statement=True)
+    return Suspect(trigger, row, later)
+
+
+def _row_writes(trigger: FoundTrigger, later: frozenset[str], target: Target) -> Writes:
+    """Tell what it may write in the row itself."""
+    is_before = trigger.level == "ROW" and trigger.timing == "BEFORE"
+    if not is_before or not (later or "UPDATE" in trigger.events):
+        return Writes.NOTHING  # the guard gives the row a token of its own after it
+    return writes(trigger.function, trigger.arguments, *_watched(target))
+
+
+def _table_writes(trigger: FoundTrigger, tree: Tree, target: Target) -> Writes:
+    """Tell what statements of it may write."""
+    found = (
+        table_writes(each, tree.names, *_watched(target))
+        for each in (trigger.function, *trigger.calls)
+    )
+    return max(found, key=lambda each: each.value)
 
 
 def _fires_later(trigger: FoundTrigger, event: str, target: Target) -> bool:

@@ -116,7 +116,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
         trigger_states(guards),
         {name: state for name, (state, _) in indexes.items()},
         problems=(
-            *trigger_problems(guards),
+            *trigger_problems(guards, target),
             *overruling,
             *index_problems(target, indexes),
             *unguarded,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from token_rotation.inspection.functions import read_calls, read_functions
+from token_rotation.inspection.table_writes import WritableName
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.selection.trigger_definition import FunctionDefinition
@@ -38,7 +39,8 @@ class FoundTrigger:
     """A trigger that a relation has.
 
     ``is_copy``: PostgreSQL made it from the trigger of the partitioned parent. ``condition`` is
-    that of its WHEN, None for none or where it is the parent's.
+    that of its WHEN, None for none or where it is the parent's. ``calls`` are the functions that
+    its own calls and that may write.
     """
 
     relation: Relation
@@ -52,6 +54,7 @@ class FoundTrigger:
     condition: str | None
     function_oid: int
     function: FunctionDefinition
+    calls: tuple[FunctionDefinition, ...] = ()
 
     @property
     def fires(self) -> bool:
@@ -75,10 +78,14 @@ class FoundTrigger:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A table and what inherits from it, the table first, with their triggers."""
+    """A table and what inherits from it, the table first, with their triggers.
+
+    ``names`` are those by which statements may write their rows.
+    """
 
     relations: tuple[Relation, ...]
     triggers: tuple[FoundTrigger, ...]
+    names: tuple[WritableName, ...]
 
     @property
     def oids(self) -> list[int]:
@@ -86,16 +93,17 @@ class Tree:
 
 
 def read_tree(connection: Connection, target: Target, *, with_conditions: bool) -> Tree:
-    """Read the tree, with its BEFORE triggers and the guard's.
+    """Read the tree, with the triggers that people made.
 
     Without their conditions it waits for no lock. Driver errors pass through.
     """
     rows = connection.rows(tree_sql.relations(), {"table": target.table})
     relations = {oid: Relation(oid, *rest) for oid, *rest in rows}
-    names = [trigger.name for trigger in target.guard_triggers]
     query = tree_sql.triggers(with_conditions=with_conditions)
-    found = connection.rows(query, {"relations": list(relations), "names": names})
+    found = connection.rows(query, {"relations": list(relations)})
     functions = read_functions(connection, {oid for _, _, oid, *_ in found})
+    calls = read_calls(connection, functions)
+    names = connection.rows(tree_sql.writable_names(), {"relations": list(relations)})
     triggers = (
         FoundTrigger(
             relations[relation],
@@ -109,6 +117,7 @@ def read_tree(connection: Connection, target: Target, *, with_conditions: bool) 
             _condition(statement),
             function,
             functions[function],
+            calls[function],
         )
         for (
             relation,
@@ -125,16 +134,8 @@ def read_tree(connection: Connection, target: Target, *, with_conditions: bool) 
         ) in found
         if function in functions  # it was dropped between the two looks
     )
-    return Tree(tuple(relations.values()), tuple(triggers))
-
-
-def read_functions(connection: Connection, oids: Iterable[int]) -> dict[int, FunctionDefinition]:
-    """Read functions by their oids; their signatures are names alone."""
-    rows = connection.rows(tree_sql.functions(), {"functions": sorted(oids)})
-    return {
-        oid: FunctionDefinition(name, body, language, is_definer, tuple(settings))
-        for oid, name, body, language, is_definer, settings in rows
-    }
+    named = tuple(WritableName(*row) for row in names)
+    return Tree(tuple(relations.values()), tuple(triggers), named)
 
 
 def _condition(statement: str | None) -> str | None:

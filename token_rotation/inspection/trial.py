@@ -56,7 +56,10 @@ def _tried(
             trial = _Trial(connection, target, relation)
             if not trial.begin(made):
                 return None
-            has_later_inserts = any("INSERT" in each.later_events for each in suspects)
+            # An INSERT is tried without one: no AFTER trigger fires.
+            has_later_inserts = any(
+                "INSERT" in each.later_events and not each.by_statement for each in suspects
+            )
             return trial.rotate() or (trial.insert() if has_later_inserts else None)
     except psycopg2.Error as error:
         if fault_of(error) is Fault.CONNECTION:
@@ -155,7 +158,7 @@ class _Trial:
 
 def _overwrites(suspects: list[Suspect], done: str) -> Problem:
     names = " or ".join(each.named for each in suspects)
-    later = [each.rename for each in suspects if each.later_events]
+    later = [each.mend for each in suspects if each.later_events]
     look = [f"\\sf {each.trigger.function.signature}" for each in suspects]
     return Problem(
         "token_rotation.E032",

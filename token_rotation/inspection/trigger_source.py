@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from token_rotation.inspection.code import Code, read_code
 from token_rotation.selection.trigger_definition import FunctionDefinition
 
-_HIDDEN = re.compile(r"""("(?:[^"]|"")*")|--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'""", re.DOTALL)
-_IN_DOUBT = re.compile(r"\b(?:execute|alias|call)\b|u&\"|\\'|\$\w*\$", re.IGNORECASE)
+_IN_DOUBT = re.compile(r"\b(?:execute|alias|call)\b|\bdo (?:language \S+ )?''|u&\"", re.IGNORECASE)
 _START = r"(?:^|; ?|>> ?|\b(?:begin|then|else|loop) )"
 _NEW = r'(?:(?:\w+|"[^"]*") ?\. ?)?"?\bnew\b"?'
 _WHOLE_ROW = re.compile(
@@ -25,6 +25,8 @@ _TARGETS = re.compile(
 _BARE_NEW = re.compile(r"\bnew\b(?! ?\.)", re.IGNORECASE)
 _COLUMNS_IN_ARGUMENTS = {"moddatetime", "insert_username", "autoinc"}
 """C functions of PostgreSQL's own extensions: they write the columns that their arguments name."""
+LEAVE_TABLES_ALONE = _COLUMNS_IN_ARGUMENTS | {"triggered_change_notification"}
+"""C functions of PostgreSQL's own extensions that write no table."""
 
 
 class Writes(Enum):
@@ -47,22 +49,16 @@ def writes(function: FunctionDefinition, arguments: str, *columns: str) -> Write
         return Writes.ASSIGNS if is_named else Writes.NOTHING
     if function.language != "plpgsql":
         return Writes.PERHAPS
-    if any(_assigns(_code_of(function), column) for column in columns):
+    code = read_code(function.body)
+    if any(_assigns(code.text, column) for column in columns):
         return Writes.ASSIGNS
-    return Writes.PERHAPS if _is_in_doubt(function) else Writes.NOTHING
+    return Writes.PERHAPS if _is_in_doubt(code) else Writes.NOTHING
 
 
-def _code_of(function: FunctionDefinition) -> str:
-    """Return the body without comments and texts, on one line."""
-    shown = _HIDDEN.sub(lambda found: found[1] or " ", function.body)
-    return " ".join(shown.split())
-
-
-def _is_in_doubt(function: FunctionDefinition) -> bool:
-    code = _code_of(function)
-    targets = " ".join(_TARGETS.findall(code))
-    return bool(
-        _IN_DOUBT.search(function.body) or _WHOLE_ROW.search(code) or _BARE_NEW.search(targets)
+def _is_in_doubt(code: Code) -> bool:
+    targets = " ".join(_TARGETS.findall(code.text))
+    return not code.is_clear or bool(
+        _IN_DOUBT.search(code.text) or _WHOLE_ROW.search(code.text) or _BARE_NEW.search(targets)
     )
 
 

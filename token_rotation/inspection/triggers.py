@@ -6,7 +6,7 @@ Are they present, do they fire, and do they do what the model says?
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from token_rotation.inspection.definitions import Comparison
 from token_rotation.inspection.problem import MIGRATE, PGTRIGGER, Problem
@@ -58,11 +58,12 @@ def trigger_states(guards: Iterable[GuardOnRelation]) -> dict[str, str]:
     return states
 
 
-def trigger_problems(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
+def trigger_problems(guards: Iterable[GuardOnRelation], target: Target) -> Iterator[Problem]:
     """Yield problems that stop a rotation.
 
     They are triggers that are missing, disabled, or do something else. A partition has what its
-    parent has, so a missing one is told of the parent alone.
+    parent has, so a missing one is told of the parent alone. Nothing tells which tokens were
+    written meanwhile, so each says how to replace them all.
     """
     groups: dict[tuple[str, str, bool], list[GuardOnRelation]] = {}
     for each in guards:
@@ -70,7 +71,8 @@ def trigger_problems(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
         if each.state != "enabled" and not (follows or each.is_dispensable):
             groups.setdefault((each.trigger.uri, each.state, each.is_root), []).append(each)
     for (_, state, _), group in groups.items():
-        yield _PROBLEMS[state](group)
+        found = _PROBLEMS[state](group)
+        yield replace(found, mend=f"{found.mend}. {_afterwards(target)}")
 
 
 def outdated_triggers(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
@@ -145,6 +147,11 @@ def _changed(group: Sequence[GuardOnRelation]) -> Problem:
 
 
 _PROBLEMS = {"missing": _missing, "disabled": _disabled, "changed": _changed}
+
+
+def _afterwards(target: Target) -> str:
+    every_row = f"{target.whole_command} --issued-before now"
+    return f"Then, because tokens written meanwhile may be leaked ones: {every_row}"
 
 
 def _reinstall(trigger: GuardTrigger) -> str:

@@ -27,7 +27,7 @@ def relations() -> sql.SQL:
 
 
 def triggers(*, with_conditions: bool) -> sql.Composed:
-    """The BEFORE triggers of ``relations``, and those of ``names``.
+    """The triggers of ``relations`` that people made.
 
     Oids of relation, trigger and function; name; pg_trigger.tgenabled (O fires for ordinary
     sessions, A always, R only for replication, D never) and tgtype; True if it is a copy of the
@@ -41,8 +41,7 @@ def triggers(*, with_conditions: bool) -> sql.Composed:
         "encode(t.tgargs, 'escape'), obj_description(t.oid, 'pg_trigger'), "
         "CASE WHEN t.tgqual IS NOT NULL AND t.tgparentid = 0 THEN {statement} END "
         "FROM pg_trigger t WHERE t.tgrelid = ANY(%(relations)s::oid[]) "
-        "AND (NOT t.tgisinternal OR t.tgparentid <> 0) "
-        "AND (t.tgtype & 2 <> 0 OR t.tgname = ANY(%(names)s::name[]))"
+        "AND (NOT t.tgisinternal OR t.tgparentid <> 0)"
     ).format(statement=sql.SQL(statement))
 
 
@@ -52,6 +51,39 @@ def functions() -> sql.SQL:
         "SELECT p.oid::bigint, p.proname::text, p.prosrc, l.lanname::text, p.prosecdef, "
         "coalesce(p.proconfig, '{}') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang "
         "WHERE p.oid = ANY(%(functions)s::oid[])"
+    )
+
+
+def functions_named() -> sql.SQL:
+    """Name and oid of the functions of ``names`` that statements may call and that may write.
+
+    Not PostgreSQL's own, nor those of extensions. PostgreSQL lets no stable function write.
+    """
+    return sql.SQL(
+        "SELECT p.proname::text, p.oid::bigint FROM pg_proc p "
+        "WHERE p.proname = ANY(%(names)s::name[]) AND p.provolatile = 'v' "
+        "AND p.prorettype <> 'trigger'::regtype AND p.oid >= 16384 "
+        "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass "
+        "AND d.objid = p.oid AND d.deptype = 'e')"
+    )
+
+
+def writable_names() -> sql.SQL:
+    """Names by which a statement may write rows of ``relations``.
+
+    Those tables, their parents, and what has rules or a view over them. Schema, name, and True
+    for one of the tables. No lock.
+    """
+    return sql.SQL(
+        "WITH RECURSIVE reached (relation) AS (SELECT unnest(%(relations)s::oid[]) "
+        "UNION SELECT step.relation FROM reached CROSS JOIN LATERAL ("
+        "SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = reached.relation "
+        "UNION ALL SELECT r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
+        "WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass "
+        "AND d.refobjid = reached.relation) AS step (relation)) "
+        "SELECT n.nspname::text, c.relname::text, c.oid = ANY(%(relations)s::oid[]) "
+        "FROM reached JOIN pg_class c ON c.oid = reached.relation "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace"
     )
 
 

@@ -36,6 +36,11 @@ def of(body: str, language: str = "plpgsql", arguments: str = "") -> Writes:
         "NEW.token_rotated_at := NULL;",
         "FOR NEW.token IN SELECT a FROM t LOOP END LOOP;",
         "GET DIAGNOSTICS NEW.token = ROW_COUNT;",
+        "/* old /* note */ don't remove */ NEW.token := md5(NEW.subject)::uuid; --'",
+        "/* a /* b /* c */ */ ' */ NEW.token := 1; --'",
+        "x := E'it\\'s'; NEW.token := 1; --'",
+        "x := $$it's$$; NEW.token := 1; --'",
+        "x := $q$ $$ it's $q$; NEW.token := 1; --'",
     ],
 )
 def test_an_assignment_is_found_however_it_is_written(statements: str) -> None:
@@ -54,6 +59,9 @@ def test_an_assignment_is_found_however_it_is_written(statements: str) -> None:
         "PERFORM note(NEW.token);",
         "/* NEW.token := 1; */ -- NEW.token := 2;\n",
         "SELECT count(*) INTO n FROM t WHERE token = NEW.token;",
+        "/* a /* NEW.token := 1; */ NEW.token := 2; */",
+        "n := length($$ NEW.token := 1; EXECUTE x $$) + length(E'\\' EXECUTE x');",
+        "RAISE NOTICE 'call me'; -- execute later",
     ],
 )
 def test_a_function_that_only_reads_is_left_alone(statements: str) -> None:
@@ -81,6 +89,10 @@ def test_what_returns_the_row_or_none_is_left_alone(returned: str) -> None:
         'BEGIN NEW.U&"t\\006Fken" := 1; RETURN NEW; END',
         "BEGIN x := E'\\''; NEW.token := '1'; RETURN NEW; END",
         "BEGIN x := $q$'$q$; NEW.token := '1'; RETURN NEW; END",
+        "BEGIN x := 'C:\\'; NEW.token := '1'; RETURN NEW; END",
+        "BEGIN DO $$ BEGIN END $$; RETURN NEW; END",
+        "BEGIN /* /* */ RETURN NEW; END",
+        "BEGIN x := 'a; RETURN NEW; END",
     ],
 )
 def test_what_the_text_does_not_tell_is_in_doubt(body: str) -> None:
