@@ -90,7 +90,9 @@ def test_a_disabled_guard_makes_it_incomplete_and_names_the_mend(
     code, values = report(manage, database_url)
     assert (code, values["pending"], values["complete"]) == (3, 0, False)
     assert values["guard"]["triggers"]["tickets.Ticket:guard_update"] == "disabled"
-    mend = values["next_command"].removeprefix("python manage.py ").split()
+    command, _, then = values["next_command"].partition(" Then, ")
+    assert then.endswith("python manage.py rotate_tokens --issued-before now")
+    mend = command.removeprefix("python manage.py ").rstrip(".").split()
     _, mended = manage.each(mend, AS_JSON, database_url=database_url)
     assert read(mended)[1]["guard"]["triggers"] == {
         "tickets.Ticket:guard_insert": "enabled",

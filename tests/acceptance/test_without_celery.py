@@ -63,4 +63,8 @@ def test_everything_but_asynchronous_work_runs_without_celery(database_url: str)
     assert sentence.endswith("pip install -r requirements-celery.txt")
     assert refused.startswith("asynchronous work needs Celery: ")
     assert "Nothing was rotated. python manage.py rotate_tokens without --async" in refused
-    assert len(rest) == 3
+    stopped, followed, *read = rest
+    assert stopped.startswith("No rotation is running")
+    assert followed == "tickets.Ticket: no workers rotate it now."
+    assert len(read) == 2  # --follow and the rotation
+    assert all("nothing is pending" in each.lower() for each in read), read
