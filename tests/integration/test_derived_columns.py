@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.leaked import leak
-from token_rotation.inspection.derived_columns import derived_problems
+from token_rotation.inspection.columns.derived_columns import derived_problems
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import reading

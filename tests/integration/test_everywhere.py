@@ -15,7 +15,7 @@ from tests.support.leaked import leak, value
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
-from token_rotation.sql import copies as copies_sql
+from token_rotation.sql.lists import copies as copies_sql
 from token_rotation.stop import StopSignal
 from token_rotation.targets import lookup
 from token_rotation.verification.everywhere import page_steps

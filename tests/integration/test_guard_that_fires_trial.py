@@ -12,9 +12,9 @@ from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import NotReadyError, OverwrittenTokensError
 from token_rotation.events import Event, Remark
-from token_rotation.inspection.other_triggers import find_suspects
-from token_rotation.inspection.tree import read_tree
-from token_rotation.inspection.trial import try_suspects
+from token_rotation.inspection.triggers.other_triggers import find_suspects
+from token_rotation.inspection.triggers.tree import read_tree
+from token_rotation.inspection.triggers.trial import try_suspects
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import PythonTokens

@@ -19,8 +19,8 @@ from token_rotation.engine.result import Outcome
 from token_rotation.errors import ClockBehindError
 from token_rotation.events import BatchDone, Event, Waiting
 from token_rotation.inspection.counting import PendingCount, count_pending
-from token_rotation.inspection.heap_read import HeapRead
-from token_rotation.inspection.verdict import Verdict
+from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.verdict import Verdict
 from token_rotation.options import RotationOptions, SelectionOptions
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.formats import as_text

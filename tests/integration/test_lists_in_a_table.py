@@ -14,7 +14,8 @@ from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
-from token_rotation.sql import lists, valid_tokens
+from token_rotation.sql.lists import listed_rows as lists
+from token_rotation.sql.lists import valid_tokens
 from token_rotation.sql.pending import values_of
 
 OPEN = Condition('"tickets_ticket"."status" = %s', ("open",))

@@ -14,11 +14,11 @@ from tests.support.leaked import value
 from tests.support.rotations import RotationFactory
 from token_rotation.distributed.rounds.split import split
 from token_rotation.engine.result import Outcome
-from token_rotation.inspection.absent_tokens import absent_problems
+from token_rotation.inspection.columns.absent_tokens import absent_problems
 from token_rotation.inspection.counting import count_pending
-from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.indexes import read_indexes
-from token_rotation.inspection.verdict import Verdict
+from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.verdict import Verdict
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.statements import READ_IN_KEY_ORDER, together
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
@@ -265,7 +265,7 @@ def test_rows_without_a_token_that_the_field_does_not_allow_are_refused_by_name(
 def test_where_no_index_tells_it_is_said(
     tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("token_rotation.inspection.absent_tokens.LOOK_AT_MOST_MS", 50)
+    monkeypatch.setattr("token_rotation.inspection.columns.absent_tokens.LOOK_AT_MOST_MS", 50)
     tickets.cursor().execute(
         "CREATE VIEW slow AS SELECT subject FROM tickets_ticket, (SELECT pg_sleep(600)) AS slowly;"
         "INSERT INTO tickets_ticket (subject, status, created_at) VALUES ('', 'open', now())"

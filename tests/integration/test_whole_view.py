@@ -12,9 +12,9 @@ from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import NotReadyError, StatementError
-from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.inspection.verdict import Verdict
+from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.verdict import Verdict
 from token_rotation.metrics.collector import read as read_metrics
 from token_rotation.options import ListOptions
 from token_rotation.postgres.connection import reading

@@ -3,8 +3,13 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from token_rotation.inspection.heap_sums import HeapSums
-from token_rotation.inspection.verdict import DamagedIndex, ReadRelation, ReadServer, Verdict
+from token_rotation.inspection.verdict.heap_sums import HeapSums
+from token_rotation.inspection.verdict.verdict import (
+    DamagedIndex,
+    ReadRelation,
+    ReadServer,
+    Verdict,
+)
 
 
 def verdict_of(

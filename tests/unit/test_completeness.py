@@ -8,7 +8,7 @@ from tests.support.verdicts import verdict_of
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.problem import Problem
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.run import summary
 
 PROBLEM = Problem("token_rotation.E005", "There is no index", "migrate")

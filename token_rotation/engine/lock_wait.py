@@ -19,7 +19,7 @@ from token_rotation.engine.worker import Worker
 from token_rotation.events import Observer, Waiting
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import KeyRange
-from token_rotation.sql import activity as activity_sql
+from token_rotation.sql.server import activity as activity_sql
 from token_rotation.stop import StopSignal
 
 LONGEST_ATTEMPT_SECONDS = 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from token_rotation.engine.worker import Worker
 from token_rotation.engine.worker_pool import WorkerPool
 from token_rotation.errors import NotReadyError
-from token_rotation.inspection.other_triggers import find_suspects
-from token_rotation.inspection.tree import read_tree
-from token_rotation.inspection.trial import try_suspects
+from token_rotation.inspection.triggers.other_triggers import find_suspects
+from token_rotation.inspection.triggers.tree import read_tree
+from token_rotation.inspection.triggers.trial import try_suspects
 from token_rotation.selection.target import Target
 
 

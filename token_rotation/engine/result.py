@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from token_rotation.engine.batch_seconds import BatchSeconds
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.operations.stored_output import read_number, read_object
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.postgres.connection import Connection, Row
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Target
-from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql.server import catalogue as catalogue_sql
 
 _CAST = re.compile(r'::"?\w+"?(?: varying)?')
 _ROUGH = str.maketrans("", "", '()"')

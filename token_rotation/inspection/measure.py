@@ -12,7 +12,7 @@ from token_rotation.postgres.connection import Connection, Row
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
-from token_rotation.sql import storage as storage_sql
+from token_rotation.sql.server import storage as storage_sql
 
 LOOK_AT_MOST_MS = 1000
 LONG_SECONDS = 60.0

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from token_rotation.inspection.absent_tokens import absent_problems
-from token_rotation.inspection.definitions import Comparison
-from token_rotation.inspection.derived_columns import derived_problems, without_derived
+from token_rotation.inspection.columns.absent_tokens import absent_problems
+from token_rotation.inspection.columns.derived_columns import derived_problems, without_derived
+from token_rotation.inspection.columns.token_probe import token_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
-from token_rotation.inspection.known_damage import damage_warnings
-from token_rotation.inspection.other_triggers import (
-    find_suspects,
-    suspect_problems,
-    suspect_warnings,
-)
-from token_rotation.inspection.partitions import partition_problems
 from token_rotation.inspection.problem import MIGRATE, Problem
-from token_rotation.inspection.rules import foreign_tables, rule_problems
-from token_rotation.inspection.sessions import role_problems
 from token_rotation.inspection.time_zone import time_zone_problem
-from token_rotation.inspection.token_probe import token_problems
-from token_rotation.inspection.tree import read_tree
-from token_rotation.inspection.triggers import (
+from token_rotation.inspection.triggers.definitions import Comparison
+from token_rotation.inspection.triggers.guard_triggers import (
     guard_on,
     outdated_triggers,
     trigger_problems,
     trigger_states,
 )
+from token_rotation.inspection.triggers.other_triggers import (
+    find_suspects,
+    suspect_problems,
+    suspect_warnings,
+)
+from token_rotation.inspection.triggers.partitions import partition_problems
+from token_rotation.inspection.triggers.rules import foreign_tables, rule_problems
+from token_rotation.inspection.triggers.sessions import role_problems
+from token_rotation.inspection.triggers.tree import read_tree
+from token_rotation.inspection.verdict.known_damage import damage_warnings
 from token_rotation.inspection.whole_view import (
     BLIND,
     kind_problem,
@@ -38,7 +38,7 @@ from token_rotation.inspection.whole_view import (
 )
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql.server import catalogue as catalogue_sql
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.postgres.connection import Connection
-from token_rotation.sql import vacuum as vacuum_sql
+from token_rotation.sql.server import vacuum as vacuum_sql
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql import whole_view as whole_view_sql
+from token_rotation.sql.server import whole_view as whole_view_sql
 from token_rotation.triggers.retired import KeepRetired
 from token_rotation.triggers.retired_sql import TABLE as RETIRED_TABLE
 

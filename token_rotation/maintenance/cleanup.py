@@ -19,7 +19,7 @@ from token_rotation.maintenance.vacuum import TableVacuum
 from token_rotation.postgres.autocommit_session import CANCELLED
 from token_rotation.postgres.connection import reading
 from token_rotation.selection.target import Target
-from token_rotation.sql import storage as storage_sql
+from token_rotation.sql.server import storage as storage_sql
 from token_rotation.stop import StopSignal, answering_signals
 
 STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"

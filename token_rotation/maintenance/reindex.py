@@ -9,7 +9,7 @@ from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import ddl as ddl_sql
-from token_rotation.sql import storage as storage_sql
+from token_rotation.sql.server import storage as storage_sql
 
 ATTEMPTS = 3
 

@@ -13,7 +13,7 @@ from token_rotation.inspection.snapshots import oldest_snapshot
 from token_rotation.postgres.autocommit_session import CANCELLED, COST_LIMIT, AutocommitSession
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql import vacuum as vacuum_sql
+from token_rotation.sql.server import vacuum as vacuum_sql
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from token_rotation.inspection.preflight import inspect
 from token_rotation.metrics.targets import targets_on
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.statements import LIMIT_STATEMENT
-from token_rotation.sql.applied_migrations import RECORDS, RECORDS_EXIST
+from token_rotation.sql.server.applied_migrations import RECORDS, RECORDS_EXIST
 
 CONNECT_SECONDS = 2
 STATEMENT_MS = 2000

@@ -15,7 +15,7 @@ from token_rotation.pacing.throttle import Throttle
 from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.opening import APPLICATION_NAME
-from token_rotation.sql import activity as others_sql
+from token_rotation.sql.server import activity as others_sql
 
 
 def replica_lag_seconds(connection: Connection) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from token_rotation import __version__
 from token_rotation.engine.result import Result
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.options import RotationOptions
 from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.reporting.evidence_file import EvidenceFile

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from token_rotation.engine.result import Result
-from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.preflight import inspect
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.options import RotationOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
@@ -23,9 +23,9 @@ from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
-from token_rotation.sql import activity as activity_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql.pending import values_of
+from token_rotation.sql.server import activity as activity_sql
 from token_rotation.targets.lookup import count_listed
 from token_rotation.verification.looked_at import looked_at_by
 

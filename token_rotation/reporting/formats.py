@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from token_rotation import wording
-from token_rotation.inspection.verdict import (
+from token_rotation.inspection.verdict.verdict import (
     Unread,
     Verdict,
     damage_as_sentence,

@@ -16,11 +16,11 @@ from token_rotation.inspection.counting import (
     PendingCount,
     estimate_rows,
 )
-from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.measure import measure_server, measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.storage import Storage
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.verified import Verified

@@ -10,9 +10,9 @@ from typing import Any
 
 from token_rotation import wording
 from token_rotation.errors import EvidenceError, NotReadyError
-from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.preflight import inspect
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.operations.stored_output import read_object
 from token_rotation.postgres.connection import reading
 from token_rotation.reporting.compare_evidence import differences

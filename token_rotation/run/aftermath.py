@@ -13,7 +13,7 @@ from token_rotation.inspection import advice
 from token_rotation.inspection.counting import PendingCount, estimated_rows
 from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault

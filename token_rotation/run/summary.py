@@ -8,7 +8,7 @@ from typing import Any
 from token_rotation import wording
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
-from token_rotation.inspection.verdict import Verdict, damage_as_sentence
+from token_rotation.inspection.verdict.verdict import Verdict, damage_as_sentence
 from token_rotation.options import RotationOptions
 from token_rotation.retired.kept import mend_retired, retired_in_use
 from token_rotation.run.aftermath import Aftermath

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from token_rotation import wording
-from token_rotation.inspection.verdict import (
+from token_rotation.inspection.verdict.verdict import (
     Unread,
     Verdict,
     damage_as_sentence,

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from token_rotation.errors import RotationError
 from token_rotation.events import Observer, Verifying
-from token_rotation.inspection.heap_read import HeapRead
 from token_rotation.inspection.indexes import indexes_on
-from token_rotation.inspection.verdict import DamagedIndex, Unread, Verdict
+from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.verdict import DamagedIndex, Unread, Verdict
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection

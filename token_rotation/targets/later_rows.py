@@ -18,7 +18,7 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange, Listed
 from token_rotation.selection.target import Target
 from token_rotation.sql import counting as counting_sql
-from token_rotation.sql import lists as list_sql
+from token_rotation.sql.lists import listed_rows as list_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.targets.resolve import database_clock
 

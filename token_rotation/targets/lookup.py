@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from token_rotation.inspection.column_type import column_type
+from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
-from token_rotation.sql import lists as list_sql
+from token_rotation.sql.lists import listed_rows as list_sql
 from token_rotation.sql.pending import values_of
 
 CHUNK_LINES = 10_000

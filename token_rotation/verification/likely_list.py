@@ -7,15 +7,15 @@ from dataclasses import replace
 from hashlib import new
 from itertools import islice
 
-from token_rotation.inspection.column_type import column_type
+from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.retired.kept import digest
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.sql import lists as list_sql
 from token_rotation.sql import retired as retired_sql
-from token_rotation.sql import valid_tokens as valid_sql
+from token_rotation.sql.lists import listed_rows as list_sql
+from token_rotation.sql.lists import valid_tokens as valid_sql
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
 from token_rotation.targets.resolve import TOKENS
 from token_rotation.verification.stored_shape import StoredShape, shape_of_values

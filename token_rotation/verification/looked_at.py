@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 
 OTHER_TABLES = "every other table of the database: verify_tokens FILE --everywhere searches them"
 

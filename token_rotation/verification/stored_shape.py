@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from token_rotation.inspection.likeness import is_password_hash
+from token_rotation.inspection.columns.likeness import is_password_hash
 
 MOST_LENGTHS = 4
 LEAST_VALUES = 10  # what fewer values have in common may be chance

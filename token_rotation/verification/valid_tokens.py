@@ -7,15 +7,15 @@ from functools import partial
 from itertools import islice
 
 from token_rotation.errors import ListError, NotReadyError
-from token_rotation.inspection.column_type import column_type
+from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.inspection.whole_view import require_one_table
 from token_rotation.options import ListOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, reading
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.sql import lists as list_sql
-from token_rotation.sql import valid_tokens as valid_sql
+from token_rotation.sql.lists import listed_rows as list_sql
+from token_rotation.sql.lists import valid_tokens as valid_sql
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
 from token_rotation.targets.resolve import HASHES
 from token_rotation.verification.likely_list import doubts

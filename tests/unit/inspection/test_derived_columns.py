@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from token_rotation.inspection.derived_columns import without_derived
+from token_rotation.inspection.columns.derived_columns import without_derived
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import SqlTokens

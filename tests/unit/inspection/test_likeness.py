@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from token_rotation.inspection.likeness import Token, Value, is_password_hash, likeness_of
+from token_rotation.inspection.columns.likeness import Token, Value, is_password_hash, likeness_of
 
 TEXT = "tk_live_q3Zx81Lp0vBnM5wK7sYd2Fhc"
 HEX = "9f0c6b1d2e3a4f5b8c7d6e5f4a3b2c1d"

@@ -6,7 +6,7 @@ import pytest
 
 from tickets.models import Ticket
 from token_rotation import guard, keep_retired
-from token_rotation.inspection.trigger_source import Writes, writes
+from token_rotation.inspection.triggers.trigger_source import Writes, writes
 from token_rotation.selection.trigger_definition import FunctionDefinition
 from token_rotation.targets.definition import definition_of
 

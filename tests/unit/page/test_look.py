@@ -8,7 +8,7 @@ from token_rotation.errors import DatabaseGoneError
 from token_rotation.inspection.counting import Counts, PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.storage import Storage
-from token_rotation.inspection.verdict import Unread
+from token_rotation.inspection.verdict.verdict import Unread
 from token_rotation.page.look import Looks
 from token_rotation.reporting.report import Report
 from token_rotation.selection.target import Target

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.verdicts import verdict_of
-from token_rotation.inspection.verdict import Unread
+from token_rotation.inspection.verdict.verdict import Unread
 from token_rotation.reporting.compare_evidence import differences
 
 THEN: dict[str, Any] = {

@@ -9,7 +9,7 @@ from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.problem import Problem
-from token_rotation.inspection.verdict import DamagedIndex, Unread, Verdict
+from token_rotation.inspection.verdict.verdict import DamagedIndex, Unread, Verdict
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath
 from token_rotation.selection.selection import Condition, Selection

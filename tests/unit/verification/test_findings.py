@@ -2,7 +2,7 @@
 
 import pytest
 
-from token_rotation.inspection.verdict import Unread
+from token_rotation.inspection.verdict.verdict import Unread
 from token_rotation.verification.everywhere.findings import Copies, Findings
 from token_rotation.verification.everywhere.not_searched import NotSearched, Why
 from token_rotation.verification.looked_at import LookedAt, looked_at_by

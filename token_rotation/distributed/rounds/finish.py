@@ -21,7 +21,7 @@ from token_rotation.distributed.results import figures_of, vacuum_value_of, valu
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.errors import SelectionError, StatementError, UnknownTargetError
 from token_rotation.inspection.counting import pending_rows_of
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.operations.execution.claim import losses
 from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.lifecycle import Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from token_rotation.distributed.inputs import options_of, target_of
-from token_rotation.inspection.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
 from token_rotation.run.verify import verify

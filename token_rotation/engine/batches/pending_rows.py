@@ -18,7 +18,7 @@ from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql import key_ranges as key_ranges_sql
-from token_rotation.sql import lists as list_sql
+from token_rotation.sql.lists import listed_rows as list_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.targets.later_rows import Chunk, as_listed
 from token_rotation.targets.lookup import ListedRows, SeenRow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.token_writers.assignment import EvaluatedToken, MadeTokens
 from token_rotation.engine.token_writers.writer import TokenWriter
-from token_rotation.inspection.column_type import column_type
+from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.statements import Statement

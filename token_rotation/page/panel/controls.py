@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from token_rotation.inspection.verdict import Verdict
+from token_rotation.inspection.verdict.verdict import Verdict
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.look import Look
 from token_rotation.page.running.records import TargetRecords

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation import wording
-from token_rotation.inspection.verdict import Verdict, damage_as_sentence
+from token_rotation.inspection.verdict.verdict import Verdict, damage_as_sentence
 from token_rotation.page.look import Look
 from token_rotation.page.running.records import TargetRecords
 from token_rotation.page.running.running import RunningRotation

@@ -9,8 +9,8 @@ from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.sql import copies as copies_sql
-from token_rotation.sql import lists as list_sql
+from token_rotation.sql.lists import copies as copies_sql
+from token_rotation.sql.lists import listed_rows as list_sql
 from token_rotation.targets import lookup
 from token_rotation.verification.everywhere.shape import Shape
 

@@ -10,8 +10,8 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.sql import copies as copies_sql
-from token_rotation.sql import places as places_sql
+from token_rotation.sql.lists import copies as copies_sql
+from token_rotation.sql.lists import places as places_sql
 from token_rotation.stop import StopSignal
 from token_rotation.verification.everywhere.findings import Copies, Findings
 from token_rotation.verification.everywhere.loaded_list import loaded

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.sql.copies import Wanted
+from token_rotation.sql.lists.copies import Wanted
 
 SHORTEST = 8
 """Characters of the shortest token that is looked for: shorter ones stand in any text."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.sql import places as places_sql
-from token_rotation.sql.copies import SearchedColumn, Wanted
+from token_rotation.sql.lists import places as places_sql
+from token_rotation.sql.lists.copies import SearchedColumn, Wanted
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
 from token_rotation.verification.everywhere.not_searched import NotSearched, Why
 

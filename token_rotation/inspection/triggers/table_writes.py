@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from token_rotation.inspection.code import is_readable, read_code
-from token_rotation.inspection.trigger_source import LEAVE_TABLES_ALONE, Writes
+from token_rotation.inspection.triggers.code import is_readable, read_code
+from token_rotation.inspection.triggers.trigger_source import LEAVE_TABLES_ALONE, Writes
 from token_rotation.selection.trigger_definition import FunctionDefinition
 
 _IN_DOUBT = re.compile(r"\b(?:execute|call)\b|\bdo (?:language \S+ )?''|u&\"", re.IGNORECASE)

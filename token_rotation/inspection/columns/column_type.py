@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql.server import catalogue as catalogue_sql
 
 
 def column_type(cursor: Any, table: str, column: str) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from token_rotation.inspection.digests import (
+from token_rotation.inspection.columns.digests import (
     LEAST_CUT_DIGEST,
     LEAST_SOURCE,
     Value,

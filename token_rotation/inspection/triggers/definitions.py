@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from token_rotation.inspection.conditions import Conditions
-from token_rotation.inspection.functions import read_functions
-from token_rotation.inspection.tree import FoundTrigger
+from token_rotation.inspection.triggers.conditions import Conditions
+from token_rotation.inspection.triggers.functions import read_functions
+from token_rotation.inspection.triggers.tree import FoundTrigger
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.selection.trigger_definition import FunctionDefinition, TriggerDefinition
-from token_rotation.sql import tree as tree_sql
+from token_rotation.sql.server import tree as tree_sql
 
 
 class Comparison:

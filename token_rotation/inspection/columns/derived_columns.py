@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 
 import psycopg2
 
-from token_rotation.inspection.derived_findings import (
+from token_rotation.inspection.columns.derived_findings import (
     column_derives,
     not_compared,
     sql_differs,
     sql_fails,
     token_is_hash,
 )
-from token_rotation.inspection.digests import Value
-from token_rotation.inspection.likeness import Token, is_password_hash, likeness_of
+from token_rotation.inspection.columns.digests import Value
+from token_rotation.inspection.columns.likeness import Token, is_password_hash, likeness_of
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection

@@ -12,10 +12,10 @@ from typing import Any
 
 import psycopg2
 
-from token_rotation.inspection.column_type import column_type
-from token_rotation.inspection.damaged_index import damaged_indexes
-from token_rotation.inspection.heap_sums import HeapSums
-from token_rotation.inspection.verdict import ReadRelation, ReadServer, Unread, Verdict
+from token_rotation.inspection.columns.column_type import column_type
+from token_rotation.inspection.verdict.damaged_index import damaged_indexes
+from token_rotation.inspection.verdict.heap_sums import HeapSums
+from token_rotation.inspection.verdict.verdict import ReadRelation, ReadServer, Unread, Verdict
 from token_rotation.inspection.whole_view import name_problems
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import NOT_ALLOWED, Connection
@@ -23,10 +23,10 @@ from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.target import Target
-from token_rotation.sql import activity as activity_sql
-from token_rotation.sql import tree as tree_sql
 from token_rotation.sql import verdict as verdict_sql
 from token_rotation.sql.pending import values_of
+from token_rotation.sql.server import activity as activity_sql
+from token_rotation.sql.server import tree as tree_sql
 
 CHUNK_PAGES = 4096
 """32 MB: some 50 ms from memory, less than a second from a slow disk."""

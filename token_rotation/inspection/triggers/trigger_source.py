@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from token_rotation.inspection.code import Code, read_code
+from token_rotation.inspection.triggers.code import Code, read_code
 from token_rotation.selection.trigger_definition import FunctionDefinition
 
 _IN_DOUBT = re.compile(r"\b(?:execute|alias|call)\b|\bdo (?:language \S+ )?''|u&\"", re.IGNORECASE)

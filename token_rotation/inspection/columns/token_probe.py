@@ -10,7 +10,7 @@ from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import reason_of
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql.server import catalogue as catalogue_sql
 
 
 def token_problems(connection: Connection, target: Target) -> Iterator[Problem]:

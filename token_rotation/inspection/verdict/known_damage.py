@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql import known_damage as known_damage_sql
+from token_rotation.sql.server import known_damage as known_damage_sql
 
 BROKEN_CONCURRENT_BUILDS = range(14_00_00, 14_00_04)
 """CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could leave rows out until 14.4."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from token_rotation.inspection.definitions import Comparison
 from token_rotation.inspection.problem import MIGRATE, PGTRIGGER, Problem
-from token_rotation.inspection.tree import FoundTrigger, Relation, Tree
+from token_rotation.inspection.triggers.definitions import Comparison
+from token_rotation.inspection.triggers.tree import FoundTrigger, Relation, Tree
 from token_rotation.selection.target import GuardTrigger, Target
 
 _WORST_FIRST = ("missing", "disabled", "changed", "enabled")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from token_rotation.inspection.functions import read_calls, read_functions
-from token_rotation.inspection.table_writes import WritableName
+from token_rotation.inspection.triggers.functions import read_calls, read_functions
+from token_rotation.inspection.triggers.table_writes import WritableName
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.selection.trigger_definition import FunctionDefinition
-from token_rotation.sql import tree as tree_sql
+from token_rotation.sql.server import tree as tree_sql
 
 _ROW, _BEFORE, _INSERT, _DELETE, _UPDATE, _TRUNCATE, _INSTEAD = (1 << bit for bit in range(7))
 _EVENTS = {"INSERT": _INSERT, "UPDATE": _UPDATE, "DELETE": _DELETE, "TRUNCATE": _TRUNCATE}

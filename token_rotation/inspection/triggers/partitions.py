@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql.server import catalogue as catalogue_sql
 from token_rotation.triggers.guard import MoveGuard
 
 DECLARE = (

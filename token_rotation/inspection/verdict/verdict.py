@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from token_rotation import wording
-from token_rotation.inspection.heap_sums import HeapSums
+from token_rotation.inspection.verdict.heap_sums import HeapSums
 
 
 @dataclass(frozen=True, slots=True)

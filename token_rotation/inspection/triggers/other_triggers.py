@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from token_rotation.inspection.problem import Problem
-from token_rotation.inspection.table_writes import table_writes
-from token_rotation.inspection.tree import FoundTrigger, Tree
-from token_rotation.inspection.trigger_source import Writes, writes
+from token_rotation.inspection.triggers.table_writes import table_writes
+from token_rotation.inspection.triggers.tree import FoundTrigger, Tree
+from token_rotation.inspection.triggers.trigger_source import Writes, writes
 from token_rotation.selection.target import Target
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from token_rotation.inspection.verdict import DamagedIndex, ReadRelation
+from token_rotation.inspection.verdict.verdict import DamagedIndex, ReadRelation
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY

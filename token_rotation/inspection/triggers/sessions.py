@@ -5,7 +5,7 @@ from __future__ import annotations
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql.server import catalogue as catalogue_sql
 
 
 def role_problems(connection: Connection, target: Target) -> tuple[list[Problem], list[Problem]]:

@@ -12,7 +12,7 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
-from token_rotation.sql import catalogue as catalogue_sql
+from token_rotation.sql.server import catalogue as catalogue_sql
 
 LOOK_AT_MOST_MS = 3_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from token_rotation.inspection.likeness import Found
+from token_rotation.inspection.columns.likeness import Found
 from token_rotation.inspection.problem import Problem
 from token_rotation.selection.target import Target
 

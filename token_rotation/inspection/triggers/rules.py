@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from token_rotation.inspection.problem import Problem
-from token_rotation.inspection.tree import Tree
+from token_rotation.inspection.triggers.tree import Tree
 from token_rotation.postgres.connection import Connection
-from token_rotation.sql import tree as tree_sql
+from token_rotation.sql.server import tree as tree_sql
 
 
 def rule_problems(connection: Connection, tree: Tree) -> tuple[list[Problem], list[Problem]]:

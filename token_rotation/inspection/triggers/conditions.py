@@ -6,7 +6,7 @@ import psycopg2
 
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql import tree as tree_sql
+from token_rotation.sql.server import tree as tree_sql
 
 
 class Conditions:

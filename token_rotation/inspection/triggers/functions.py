@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from token_rotation.inspection.code import is_readable, read_code
+from token_rotation.inspection.triggers.code import is_readable, read_code
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.trigger_definition import FunctionDefinition
-from token_rotation.sql import tree as tree_sql
+from token_rotation.sql.server import tree as tree_sql
 
 _CALL = re.compile(r'(?:"((?:[^"]|"")*)"|([\w$]+)) ?\(')
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import psycopg2
 from psycopg2 import sql
 
-from token_rotation.inspection.column_type import column_type
-from token_rotation.inspection.other_triggers import Suspect
+from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.inspection.problem import Problem
-from token_rotation.inspection.tree import Relation
+from token_rotation.inspection.triggers.other_triggers import Suspect
+from token_rotation.inspection.triggers.tree import Relation
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of

@@ -1,0 +1,1 @@
+"""SQL about lists of leaked tokens: the rows that they name, and the places that still hold one."""
