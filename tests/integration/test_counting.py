@@ -11,7 +11,7 @@ from tests.support.policies import reading_under_policies
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.inspection.counting import PendingCount, count_pending, estimate_rows
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 

@@ -20,7 +20,7 @@ from token_rotation.inspection.counting import (
     estimated_rows,
     pending_rows_of,
 )
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import Condition, Selection

@@ -10,7 +10,7 @@ from tests.support.leaked import leak
 from token_rotation.inspection.columns.derived_columns import derived_problems
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.problem import Problem
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 
 pytestmark = pytest.mark.server_versions

@@ -12,7 +12,7 @@ from tests.support.rotations import RotationFactory
 from tickets.models import Ticket
 from token_rotation import guard
 from token_rotation.inspection.preflight import inspect
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 
 pytestmark = pytest.mark.server_versions

@@ -12,7 +12,8 @@ from django.db import connections
 from psycopg2 import sql
 
 from tests.support.leaked import leak, value
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.sql.lists import copies as copies_sql

@@ -9,7 +9,7 @@ from psycopg2 import sql
 from token_rotation.errors import NotReadyError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing import health
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.leaked import value
 from token_rotation.inspection.preflight import inspect
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.tokens.formats import TokenFormat, characters, hexadecimal, urlsafe
 from token_rotation.tokens.sources import SqlTokens

@@ -11,7 +11,8 @@ from django.db import connection
 
 from tickets.models import Message, Ticket
 from token_rotation import guard, hexadecimal
-from token_rotation.triggers.guard import InsertGuard, UpdateGuard, guards_of
+from token_rotation.triggers.guard import guards_of
+from token_rotation.triggers.guard_triggers import InsertGuard, UpdateGuard
 from token_rotation.triggers.names import Column, quoted_column, trigger_name
 
 pytestmark = pytest.mark.django_db

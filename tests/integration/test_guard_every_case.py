@@ -11,24 +11,24 @@ from django.test.utils import isolate_apps
 
 from token_rotation.triggers.guard import guard
 from token_rotation.triggers.retired import keep_retired
-from token_rotation.triggers.truth_table import (
-    Accept,
-    Case,
-    Change,
+from token_rotation.triggers.truth_table.inserts import (
     Door,
     Insertion,
+    Sent,
+    insert_verdict_of,
+    insertions,
+)
+from token_rotation.triggers.truth_table.moves import moved_verdict_of
+from token_rotation.triggers.truth_table.updates import Case, updates, verdict_of
+from token_rotation.triggers.truth_table.words import (
+    Accept,
+    Change,
     Known,
     Marker,
-    Sent,
     Stored,
     Token,
     Verdict,
     Written,
-    insert_verdict_of,
-    insertions,
-    moved_verdict_of,
-    updates,
-    verdict_of,
 )
 
 pytestmark = pytest.mark.server_versions

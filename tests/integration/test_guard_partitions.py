@@ -12,7 +12,7 @@ from tests.support.leaked import value
 from tickets.models import Ticket
 from token_rotation.checks.models import check_models
 from token_rotation.inspection.preflight import inspect
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import target_of
 from token_rotation.triggers.guard import guard

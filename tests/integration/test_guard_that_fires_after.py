@@ -10,7 +10,7 @@ from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import NotReadyError, OverwrittenTokensError
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 
 pytestmark = pytest.mark.server_versions

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.leaked import value
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 
 pytestmark = pytest.mark.server_versions

@@ -15,7 +15,7 @@ from token_rotation.events import Event, Remark
 from token_rotation.inspection.triggers.other_triggers import find_suspects
 from token_rotation.inspection.triggers.tree import read_tree
 from token_rotation.inspection.triggers.trial import try_suspects
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import PythonTokens
 

@@ -13,7 +13,7 @@ from tests.support.leaked import leak, value
 from tests.support.waiting import until
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict, heap_read
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.selection import Condition, Selection

@@ -22,7 +22,7 @@ from token_rotation.inspection.counting import PendingCount, count_pending
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Verdict
 from token_rotation.options import RotationOptions, SelectionOptions
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.reporting.formats import as_text
 from token_rotation.reporting.report import make_report
 from token_rotation.run.aftermath import look_after

@@ -18,7 +18,7 @@ from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.result import Outcome
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.events import BatchDone, Event, Waiting
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.target import Target
 from token_rotation.tokens.random_uuids import random_uuids

@@ -13,7 +13,7 @@ import pytest
 from tests.support.leaked import leak, value
 from token_rotation.errors import ListError, StatementError, UnknownTargetError
 from token_rotation.options import ListOptions
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.verification.derived_column import DerivedColumn, derived_of
 from token_rotation.verification.token_column import TokenColumn, column_of, find_columns

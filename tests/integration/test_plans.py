@@ -16,7 +16,8 @@ from tests.support.leaked import leak, value
 from tests.support.rotations import RotationFactory
 from token_rotation.inspection.counting import count_pending
 from token_rotation.notify.replay import Replay
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target

@@ -20,7 +20,7 @@ from token_rotation.engine.result import Outcome
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.preflight import inspect
 from token_rotation.models import RetiredToken
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.retired.kept import digest, is_retired, keeps_retired, recognise, still_valid
 from token_rotation.selection.target import Target
 from token_rotation.signals import retired_token_used

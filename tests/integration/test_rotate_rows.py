@@ -20,7 +20,7 @@ from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
 from token_rotation.errors import StatementError, TooManyRowsError, UnyieldingRowsError
 from token_rotation.signals import tokens_rotated
 from token_rotation.tokens.random_uuids import random_uuids
-from token_rotation.triggers.guard import UpdateGuard
+from token_rotation.triggers.guard_triggers import UpdateGuard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.page import commands, look, views
 from token_rotation.page.look import looks
 from token_rotation.page.targets import shown_targets
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.reporting.report import Report, make_report
 from token_rotation.selection.target import Target
 

@@ -19,7 +19,8 @@ from token_rotation.inspection.counting import count_pending
 from token_rotation.inspection.indexes import read_indexes
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Verdict
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.postgres.statements import READ_IN_KEY_ORDER, together
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList

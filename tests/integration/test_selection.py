@@ -27,7 +27,8 @@ from token_rotation.events import Event, Waiting
 from token_rotation.inspection.counting import count_pending
 from token_rotation.options import ListOptions, RotationOptions
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.run import pending as pending_module
 from token_rotation.run.operator_run import OperatorRun
 from token_rotation.run.output import Output

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import PythonTokens, SqlTokens
 

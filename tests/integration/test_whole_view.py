@@ -17,7 +17,7 @@ from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Verdict
 from token_rotation.metrics.collector import read as read_metrics
 from token_rotation.options import ListOptions
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.reporting.report import make_report
 from token_rotation.retired.kept import is_retired

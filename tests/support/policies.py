@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 
 
 @contextmanager

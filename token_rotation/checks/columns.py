@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Field, ForeignObjectRel, Model
 
-from token_rotation.triggers.guard import InsertGuard
+from token_rotation.triggers.guard_triggers import InsertGuard
 
 
 def table_obstacles(model: type[Model]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from token_rotation.errors import RotationError, UnknownTargetError
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.problem import Problem
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.targets.discovery import find_targets
 
 

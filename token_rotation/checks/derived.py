@@ -17,9 +17,10 @@ from token_rotation.targets.stored_values import (
     transforming_methods,
     written_by_save,
 )
-from token_rotation.triggers.guard import GuardPair, UpdateGuard
+from token_rotation.triggers.guard import GuardPair
+from token_rotation.triggers.guard_triggers import UpdateGuard
 from token_rotation.triggers.retired import RefuseRetired
-from token_rotation.triggers.truth_table import Accept
+from token_rotation.triggers.truth_table.words import Accept
 
 HOW_TO = "docs/how-to/derived-columns.md says more."
 PLAIN = f"If it stores each value as it is given, declare guard(..., stores_plain=True). {HOW_TO}"

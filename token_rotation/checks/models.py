@@ -21,7 +21,8 @@ from token_rotation.declare.pending_index import pending_rows
 from token_rotation.inspection.time_zone import zone_that_repeats_hours
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.targets.absent import absent_of
-from token_rotation.triggers.guard import GuardPair, InsertGuard, guards_of
+from token_rotation.triggers.guard import GuardPair, guards_of
+from token_rotation.triggers.guard_triggers import InsertGuard
 from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import KeepMoved, KeepRetired
 

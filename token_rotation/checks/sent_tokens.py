@@ -23,7 +23,7 @@ from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import target_of
 from token_rotation.triggers.guard import GuardPair, guards_of
 from token_rotation.triggers.retired import KeepDeleted, KeepRetired, RefuseRetired
-from token_rotation.triggers.truth_table import Accept
+from token_rotation.triggers.truth_table.words import Accept
 
 MEND = 'Take accept="sent" out of its guard().'
 

@@ -12,7 +12,7 @@ from django.db.models import Field, Model, Value
 
 from token_rotation.triggers.guard import GuardPair, guards_of
 from token_rotation.triggers.names import Column
-from token_rotation.triggers.truth_table import Accept
+from token_rotation.triggers.truth_table.words import Accept
 
 
 @dataclass(frozen=True, slots=True, eq=False)

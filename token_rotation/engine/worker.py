@@ -20,7 +20,8 @@ from token_rotation.options import RotationOptions
 from token_rotation.pacing.throttle import Throttle, Wait
 from token_rotation.pacing.worker_pace import WorkerPace
 from token_rotation.postgres.backoff import Backoff
-from token_rotation.postgres.connection import Connection, is_reachable
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import is_reachable
 from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList

@@ -17,7 +17,7 @@ from token_rotation.inspection.storage import IndexBloat, Storage
 from token_rotation.maintenance.reindex import TokenReindex
 from token_rotation.maintenance.vacuum import TableVacuum
 from token_rotation.postgres.autocommit_session import CANCELLED
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import storage as storage_sql
 from token_rotation.stop import StopSignal, answering_signals

@@ -15,14 +15,8 @@ from django.db.models import Field, Index, Q
 from token_rotation.declare.pending_index import pending_rows
 from token_rotation.selection.target import Absent
 from token_rotation.targets.absent import absent_of
-from token_rotation.triggers.guard import (
-    GuardPair,
-    InsertGuard,
-    MoveGuard,
-    SentGuard,
-    UpdateGuard,
-    guards_of,
-)
+from token_rotation.triggers.guard import GuardPair, guards_of
+from token_rotation.triggers.guard_triggers import InsertGuard, MoveGuard, SentGuard, UpdateGuard
 from token_rotation.triggers.names import Column, Marker, trigger_name
 from token_rotation.triggers.retired import KINDS as RETIRED_KINDS
 

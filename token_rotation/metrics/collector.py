@@ -17,7 +17,7 @@ from token_rotation.metrics.prometheus import (
 from token_rotation.metrics.targets import targets_on
 from token_rotation.metrics.totals import Totals, totals_of
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 

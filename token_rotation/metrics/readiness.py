@@ -20,7 +20,8 @@ from django.views.decorators.http import require_safe
 from token_rotation.errors import RotationError, TokenSourceError
 from token_rotation.inspection.preflight import inspect
 from token_rotation.metrics.targets import targets_on
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.postgres.statements import LIMIT_STATEMENT
 from token_rotation.sql.server.applied_migrations import RECORDS, RECORDS_EXIST
 

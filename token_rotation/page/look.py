@@ -9,7 +9,7 @@ from threading import Lock
 
 from token_rotation.errors import RotationError
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.reporting.report import Report, make_report
 from token_rotation.selection.target import Target
 

@@ -4,10 +4,11 @@ Nothing here knows a table or a token.
 """
 
 from token_rotation.postgres.backoff import Backoff
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
 from token_rotation.postgres.failures import fault_of, reason_of
 from token_rotation.postgres.opening import open_raw
+from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault, classify
 

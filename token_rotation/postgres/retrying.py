@@ -14,8 +14,9 @@ from django.db import Error, OperationalError
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from token_rotation.events import Observer, Retrying
 from token_rotation.postgres.backoff import Backoff
-from token_rotation.postgres.connection import Connection, refusal
+from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.reading import refusal
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.stop import StopSignal
 

@@ -14,7 +14,8 @@ from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.options import RotationOptions
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.history import last_runs
 from token_rotation.retired.kept import keeps, still_valid

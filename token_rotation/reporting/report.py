@@ -21,7 +21,8 @@ from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.storage import Storage
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.verified import Verified
 from token_rotation.retired.kept import keeps, mend_retired, still_valid

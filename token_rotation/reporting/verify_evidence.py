@@ -14,7 +14,7 @@ from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.operations.stored_output import read_object
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.reporting.compare_evidence import differences
 from token_rotation.reporting.evidence import KIND
 from token_rotation.reporting.guard_values import guard_values

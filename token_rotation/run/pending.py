@@ -13,7 +13,8 @@ from token_rotation.inspection.counting import (
     count_pending,
 )
 from token_rotation.inspection.preflight import GuardState, inspect
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal

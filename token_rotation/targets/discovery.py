@@ -18,11 +18,12 @@ from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.base import OfAToken
-from token_rotation.triggers.guard import GuardPair, UpdateGuard, guards_of
+from token_rotation.triggers.guard import GuardPair, guards_of
+from token_rotation.triggers.guard_triggers import UpdateGuard
 from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import KINDS as RETIRED_KINDS
 from token_rotation.triggers.retired import KeepDeleted
-from token_rotation.triggers.truth_table import Accept
+from token_rotation.triggers.truth_table.words import Accept
 
 
 def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:

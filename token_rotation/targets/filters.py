@@ -13,7 +13,7 @@ from django.db.models.sql import Query
 from token_rotation.errors import SelectionError
 from token_rotation.selection.selection import Condition
 from token_rotation.targets.filter_values import filter_value
-from token_rotation.triggers.guard import InsertGuard
+from token_rotation.triggers.guard_triggers import InsertGuard
 
 
 def compile_where(

@@ -13,7 +13,8 @@ from django.db.models import BinaryField, Field, UUIDField
 from django.utils import timezone
 
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.list_kinds import Kind, read_sha256
 from token_rotation.selection.past_time import parse_past_time, parse_time
 from token_rotation.selection.selection import Selection

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from token_rotation.triggers.columns import GuardedColumns
 from token_rotation.triggers.moved import forget_move, is_moved
 from token_rotation.triggers.retired_sql import is_retired
-from token_rotation.triggers.truth_table import Accept, Said
+from token_rotation.triggers.truth_table.words import Accept, Said
 
 WISH = "token_rotation.wish"
 IS_IGNORED = (

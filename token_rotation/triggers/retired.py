@@ -17,7 +17,7 @@ from token_rotation.triggers.columns import GuardedColumns
 from token_rotation.triggers.moved import forget_move, is_elsewhere, replaced_in_a_move
 from token_rotation.triggers.names import Marker, trigger_name
 from token_rotation.triggers.retired_sql import hash_or_null, is_retired, retire, retire_deleted
-from token_rotation.triggers.truth_table import Said
+from token_rotation.triggers.truth_table.words import Said
 
 
 class _OnANewToken(OfAToken):

@@ -9,8 +9,9 @@ from itertools import islice
 
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.postgres.reading import reading
 from token_rotation.retired.kept import digest
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.sql import retired as retired_sql

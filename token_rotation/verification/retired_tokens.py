@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from token_rotation.inspection.whole_view import require_one_table
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.retired.kept import keeping_retired, retired_as_sentence, still_valid
 from token_rotation.selection.target import Target
 

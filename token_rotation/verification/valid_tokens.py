@@ -11,8 +11,9 @@ from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.inspection.whole_view import require_one_table
 from token_rotation.options import ListOptions
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import Connection, reading
+from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.sql.lists import listed_rows as list_sql
 from token_rotation.sql.lists import valid_tokens as valid_sql

@@ -4,7 +4,7 @@ import os
 
 from django.apps import AppConfig
 
-from token_rotation.triggers.guard import UpdateGuard
+from token_rotation.triggers.guard_triggers import UpdateGuard
 
 
 class PythonTokensConfig(AppConfig):

@@ -3,22 +3,14 @@
 from collections.abc import Iterable
 
 from tests.support.documents import DOCS
-from token_rotation.triggers.truth_table import (
-    ERRORS,
+from token_rotation.triggers.truth_table.inserts import (
     INSERTS,
-    UPDATES,
-    Asker,
     InsertRule,
-    Known,
-    Marker,
-    Rule,
-    Token,
-    Verdict,
     insert_verdict_of,
     insertions,
-    updates,
-    verdict_of,
 )
+from token_rotation.triggers.truth_table.updates import UPDATES, Rule, updates, verdict_of
+from token_rotation.triggers.truth_table.words import ERRORS, Asker, Known, Marker, Token, Verdict
 
 
 def test_every_line_decides_a_case() -> None:

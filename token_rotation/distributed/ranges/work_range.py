@@ -25,7 +25,7 @@ from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import PaceListener
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.key_range import KeyRange

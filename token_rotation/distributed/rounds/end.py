@@ -25,7 +25,7 @@ from token_rotation.operations.lifecycle import Result as StoredResult
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_error, read_object, read_reason
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 
 

@@ -27,7 +27,7 @@ from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_number
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.run.recording.result_values import result_values
 
 

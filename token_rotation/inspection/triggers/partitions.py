@@ -8,7 +8,7 @@ from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import catalogue as catalogue_sql
-from token_rotation.triggers.guard import MoveGuard
+from token_rotation.triggers.guard_triggers import MoveGuard
 
 DECLARE = (
     "python manage.py makemigrations, after you declare guard(..., partitioned=True) and, where "

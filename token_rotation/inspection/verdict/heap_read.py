@@ -18,8 +18,9 @@ from token_rotation.inspection.verdict.heap_sums import HeapSums
 from token_rotation.inspection.verdict.verdict import ReadRelation, ReadServer, Unread, Verdict
 from token_rotation.inspection.whole_view import name_problems
 from token_rotation.postgres import statements
-from token_rotation.postgres.connection import NOT_ALLOWED, Connection
+from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.reading import NOT_ALLOWED
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.target import Target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from token_rotation.errors import ListError
-from token_rotation.postgres.connection import reading
+from token_rotation.postgres.reading import reading
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.stop import StopSignal, answering_signals
 from token_rotation.verification.everywhere.findings import Findings

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from token_rotation.triggers.guard import InsertGuard, UpdateGuard
+from token_rotation.triggers.guard_triggers import InsertGuard, UpdateGuard
 
 SHA256 = "encode(sha256(convert_to({token}::text, 'UTF8')), 'hex')"
 

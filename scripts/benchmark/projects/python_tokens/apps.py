@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 
 from token_rotation.tokens.random_uuids import random_uuids
-from token_rotation.triggers.guard import UpdateGuard
+from token_rotation.triggers.guard_triggers import UpdateGuard
 
 
 class PythonTokensConfig(AppConfig):

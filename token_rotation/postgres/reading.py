@@ -1,0 +1,67 @@
+"""Connections for a few look-ups, and what is said when one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg2
+from django.db import OperationalError
+
+from token_rotation.errors import DatabaseGoneError, StatementError
+from token_rotation.postgres import row_security
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.sqlstate import Fault
+
+NOT_ALLOWED = "42501"
+"""SQLSTATE of a missing right, and of row security that would hide rows."""
+
+
+def refusal(connection: Connection, error: psycopg2.Error) -> str:
+    """Return one line about a statement that PostgreSQL refused.
+
+    It names the role where a right is missing, and the policies where row security hides rows.
+    """
+    refused = f"PostgreSQL refused the statement: {reason_of(error)}"
+    if error.pgcode != NOT_ALLOWED:
+        return refused
+    with suppress(psycopg2.Error):
+        said = error.diag.message_primary or ""
+        for role, table, policies in connection.rows(row_security.HIDDEN_FROM_THIS_ROLE):
+            if table in said:
+                return row_security.sentence(role, table, policies)
+        role = connection.value(row_security.ROLE)
+        return f"PostgreSQL refused the statement to the role {role}: {reason_of(error)}"
+    return refused
+
+
+@contextmanager
+def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Connection]:
+    """Open a connection for a few look-ups, without retry.
+
+    It closes at the end.
+
+    Raises DatabaseGoneError or StatementError in place of the driver's errors.
+    """
+    connection = Connection(alias, connect_seconds=connect_seconds)
+    try:
+        yield connection
+    except psycopg2.Error as error:
+        if fault_of(error) is Fault.CONNECTION:
+            raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
+        raise StatementError(refusal(connection, error)) from None
+    finally:
+        connection.close()
+
+
+def is_reachable(alias: str, *, connect_seconds: int) -> bool:
+    """Return True where the server takes a connection now."""
+    probe = Connection(alias, connect_seconds=connect_seconds)
+    try:
+        probe.open()
+    except (psycopg2.Error, OperationalError):
+        return False
+    finally:
+        probe.close()
+    return True

@@ -1,0 +1,117 @@
+"""The verdict on each INSERT."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+
+from token_rotation.triggers.truth_table.words import HELD, Accept, Marker, Said, Token, Verdict
+
+
+class Sent(StrEnum):
+    """The token that an INSERT sends."""
+
+    ALLOWED_ABSENT = "absent, and the field allows it"
+    FORBIDDEN_ABSENT = "absent, and the field forbids it"
+    PRESENT = "present"
+    RETIRED = "present and retired"
+    HELD = "present and held by a pending row"
+
+
+class Door(StrEnum):
+    """The way into the table."""
+
+    GUARDED = "INSERT"
+    IGNORED = "INSERT under pgtrigger.ignore"
+    MOVED = "a row moves between partitions, token and marker unchanged"
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """One INSERT of one row, whatever its marker."""
+
+    sent: Sent
+    door: Door = Door.GUARDED
+    accept: Accept = Accept.FRESH
+
+
+@dataclass(frozen=True)
+class InsertRule:
+    """A line of the table of INSERTs; None stands for every value."""
+
+    verdict: Verdict
+    reason: str
+    sent: Collection[Sent] | None = None
+    door: Collection[Door] = (Door.GUARDED,)
+    accept: Accept | None = None
+
+    def decides(self, case: Insertion) -> bool:
+        """Return True if no earlier rule may decide and this one does."""
+        return (
+            case.door in self.door
+            and (self.sent is None or case.sent in self.sent)
+            and self.accept in {None, case.accept}
+        )
+
+
+_IS_PRESENT = (Sent.PRESENT, Sent.RETIRED, Sent.HELD)
+
+
+INSERTS = (
+    InsertRule(
+        Verdict(Token.SENT, Marker.NULL),
+        "what comes in by that door is pending",
+        sent=_IS_PRESENT,
+        door=(Door.IGNORED,),
+    ),
+    InsertRule(
+        Verdict(Token.SENT, Marker.SENT),
+        "it opens nothing",
+        door=(Door.IGNORED,),
+    ),
+    InsertRule(
+        Verdict(Token.SENT, Marker.SENT),
+        "it is no new row",
+        door=(Door.MOVED,),
+    ),
+    InsertRule(
+        Verdict(Token.SENT, Marker.CLOCK),
+        "it opens nothing",
+        sent=(Sent.ALLOWED_ABSENT,),
+    ),
+    InsertRule(
+        Verdict(Token.NONE, Marker.NONE, Said.RETIRED_REFUSED),
+        "a retired token never comes back, and the application is told",
+        sent=(Sent.RETIRED,),
+        accept=Accept.SENT,
+    ),
+    InsertRule(
+        HELD,
+        "the token may be leaked, and is not retired yet",
+        sent=(Sent.HELD,),
+        accept=Accept.SENT,
+    ),
+    InsertRule(
+        Verdict(Token.SENT, Marker.CLOCK),
+        "the application chooses the value, which is not retired",
+        sent=(Sent.PRESENT,),
+        accept=Accept.SENT,
+    ),
+    InsertRule(
+        Verdict(Token.FRESH, Marker.CLOCK),
+        "the value that was sent may be leaked",
+    ),
+)
+
+
+def insert_verdict_of(case: Insertion) -> Verdict:
+    """Return the verdict on an INSERT."""
+    return next(rule.verdict for rule in INSERTS if rule.decides(case))
+
+
+def insertions() -> Iterator[Insertion]:
+    """Yield every case of an INSERT."""
+    for sent, door, accept in product(Sent, Door, Accept):
+        yield Insertion(sent, door, accept)
