@@ -67,12 +67,15 @@ def test_before_in_the_middle_and_after(manage: Manage, database_url: str, ticke
     assert after["guard"]["ok"] is True
     assert after["next_command"] is None
     assert after["total_is_estimate"] is False
+    assert after["tables_looked_at"]["tables"] == ["public.tickets_ticket"]
+    assert "--everywhere" in after["tables_looked_at"]["not_looked_at"][0]
 
 
 def test_text_and_csv_say_the_same(manage: Manage, database_url: str, tickets: Any) -> None:
     text, table = manage.each(REPORT, AS_CSV, database_url=database_url)
     assert text.returncode == 3
     assert "pending           1,000" in text.stdout
+    assert "looked at         public.tickets_ticket; not at every other table" in text.stdout
     assert "next              python manage.py rotate_tokens" in text.stdout
     (row,) = csv.DictReader(io.StringIO(table.stdout))
     assert (row["total"], row["pending"], row["guard"]) == (

@@ -17,6 +17,7 @@ from token_rotation.inspection.verdict.verdict import (
 from token_rotation.reporting.history import as_line
 from token_rotation.reporting.report import Report
 from token_rotation.retired.kept import retired_in_use
+from token_rotation.verification.looked_at import looked_at_by
 
 
 def as_text(reports: Sequence[Report]) -> str:
@@ -41,7 +42,7 @@ def as_csv(reports: Sequence[Report]) -> str:
         for report in reports
     ]
     for row in rows:
-        del row["runs"], row["verdict"]  # tables of their own
+        del row["runs"], row["verdict"], row["tables_looked_at"]  # tables of their own
     writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -64,6 +65,7 @@ def _block(report: Report) -> str:
         "pending": pending,
         **({"later than now": f"{counts.later_rows:,} markers"} if counts.later_rows else {}),
         "complete": _complete(report),
+        "looked at": looked_at_by(report.verdict).in_short,
         "first rotated at": values["first_rotated_at"] or wording.UNKNOWN,
         "last rotated at": values["last_rotated_at"] or wording.UNKNOWN,
         "table size": wording.size(storage.table_bytes),

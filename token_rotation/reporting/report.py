@@ -27,6 +27,7 @@ from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.verified import Verified
 from token_rotation.retired.kept import keeps, mend_retired, still_valid
 from token_rotation.selection.target import Target
+from token_rotation.verification.looked_at import looked_at_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Report:
             "percent": self.percent,
             "complete": self.complete,
             "verdict": self.verdict.as_values(),
+            "tables_looked_at": looked_at_by(self.verdict).as_dict(),
             "last_verified_at": self.verified and self.verified.at,
             "last_verified_by_operation": self.verified and self.verified.operation,
             "first_rotated_at": _iso(self.counts.first_rotated_at),

@@ -21,12 +21,10 @@ class LookedAt:
     not_looked_at: tuple[str, ...] = ()
 
     @property
-    def sentence(self) -> str:
-        """Say which tables were looked at."""
-        looked_at = f"Looked at: {_listed(self.tables)}."
-        if not self.not_looked_at:
-            return looked_at
-        return f"{looked_at} Not looked at: {_listed(self.not_looked_at)}."
+    def in_short(self) -> str:
+        """Return the tables, and what was left out, in one line."""
+        left_out = f"; not at {_listed(self.not_looked_at)}" if self.not_looked_at else ""
+        return f"{_listed(self.tables)}{left_out}"
 
     def as_dict(self) -> dict[str, list[str]]:
         """Return plain values for JSON."""

@@ -57,18 +57,16 @@ def test_a_refusal_of_the_server_is_said_without_values() -> None:
     )
 
 
-def test_other_commands_can_say_which_tables_were_looked_at() -> None:
-    looked_at = findings(not_searched=(HIDDEN,)).looked_at
-    assert looked_at.sentence == (
-        "Looked at: public.t, public.u. Not looked at: public.c (row security hides rows from "
-        "this role)."
-    )
+def test_a_report_can_say_which_tables_were_looked_at() -> None:
+    hidden = "public.c (row security hides rows from this role)"
+    looked_at = LookedAt(("public.t", "public.u"), (hidden,))
+    assert looked_at.in_short == f"public.t, public.u; not at {hidden}"
     assert looked_at.as_dict() == {
         "tables": ["public.t", "public.u"],
-        "not_looked_at": ["public.c (row security hides rows from this role)"],
+        "not_looked_at": [hidden],
     }
-    assert LookedAt(("t",)).sentence == "Looked at: t."
-    assert LookedAt(()).sentence == "Looked at: no table."
+    assert LookedAt(("t",)).in_short == "t"
+    assert LookedAt(()).in_short == "no table"
 
 
 def test_a_table_that_was_not_read_was_not_looked_at() -> None:

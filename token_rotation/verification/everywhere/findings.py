@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from token_rotation import wording
 from token_rotation.verification.everywhere.not_searched import NotSearched
-from token_rotation.verification.looked_at import LookedAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,6 @@ class Findings:
     def is_complete(self) -> bool:
         """Return True if everything was searched that a search can reach."""
         return not any(each.why.may_hide_a_copy for each in self.not_searched)
-
-    @property
-    def looked_at(self) -> LookedAt:
-        return LookedAt(
-            self.tables,
-            tuple(
-                f"{name} ({each.why.value})" for each in self.not_searched for name in each.names
-            ),
-        )
 
     def sentences(self, list_name: str, lines: int) -> Iterator[str]:
         """Say what was found, then what was not searched."""
