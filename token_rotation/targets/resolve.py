@@ -104,7 +104,7 @@ def list_kinds(target: Target, *names: str) -> list[Kind]:
     """
     fields = _fields_by_column(target)
     token, key = fields[target.token_column], fields[target.key_column]
-    token_names, key_names = _names(token), _names(key)
+    token_names, key_names = headers_of(token), headers_of(key)
     kinds = {
         TOKENS: Kind(TOKENS, (token_names | {"token", "tokens"}) - key_names, value_reader(token)),
         KEYS: Kind(KEYS, (key_names | {"pk", "key", "id"}) - token_names, value_reader(key)),
@@ -115,7 +115,7 @@ def list_kinds(target: Target, *names: str) -> list[Kind]:
 
 def other_headers(target: Target, kinds: Sequence[Kind]) -> frozenset[str]:
     """Return the column names, in lower case, that announce a list of none of these kinds."""
-    of_table = (_names(field) for field in _fields_by_column(target).values())
+    of_table = (headers_of(field) for field in _fields_by_column(target).values())
     of_lists = (kind.headers for kind in list_kinds(target, TOKENS, KEYS, HASHES))
     return frozenset().union(*of_table, *of_lists).difference(*(kind.headers for kind in kinds))
 
@@ -124,7 +124,8 @@ def _fields_by_column(target: Target) -> dict[str, Field[Any, Any]]:
     return {field.column: field for field in model_of(target)._meta.concrete_fields}
 
 
-def _names(field: Field[Any, Any]) -> frozenset[str]:
+def headers_of(field: Field[Any, Any]) -> frozenset[str]:
+    """Return the headers of a list, in lower case, that name a field."""
     return frozenset({field.name.lower(), field.column.lower()})
 
 

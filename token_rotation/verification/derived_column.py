@@ -20,6 +20,4 @@ class DerivedColumn:
 
 def derived_of(target: Target) -> tuple[DerivedColumn, ...]:
     """Return the derived columns that a target's guard keeps in step."""
-    columns = getattr(target, "derived", ())
-    expressions = getattr(target, "derived_sql", ())
-    return tuple(map(DerivedColumn, columns, expressions))
+    return tuple(map(DerivedColumn, target.derived, target.derived_sql))

@@ -14,7 +14,7 @@ from token_rotation.errors import UnknownTargetError
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets, model_of
-from token_rotation.targets.resolve import value_reader
+from token_rotation.targets.resolve import headers_of, value_reader
 from token_rotation.targets.stored_values import holds_hashes
 from token_rotation.triggers.guard import guards_of
 from token_rotation.verification.derived_column import DerivedColumn, derived_of
@@ -138,20 +138,16 @@ def _column(
     derived: tuple[DerivedColumn, ...],
 ) -> TokenColumn:
     key: Field[Any, Any] = model._meta.pk
-    names = _names(field)
+    names = headers_of(field)
     return TokenColumn(
         label=label,
         database=database,
         table=field.model._meta.db_table,
         column=field.column,
         headers=names,
-        key_headers=(_names(key) | {"pk"}) - names,
-        all_headers=frozenset().union(*map(_names, model._meta.concrete_fields)),
+        key_headers=(headers_of(key) | {"pk"}) - names,
+        all_headers=frozenset().union(*map(headers_of, model._meta.concrete_fields)),
         read=value_reader(field.target_field if isinstance(field, ForeignKey) else field),
         derived=derived,
         holds_hashes=not field.is_relation and holds_hashes(field),
     )
-
-
-def _names(field: Field[Any, Any]) -> frozenset[str]:
-    return frozenset({field.name.lower(), field.column.lower()})

@@ -154,4 +154,4 @@ def _fires_later(trigger: FoundTrigger, event: str, target: Target) -> bool:
 
 
 def _watched(target: Target) -> tuple[str, ...]:
-    return (target.token_column, target.marker_column, *getattr(target, "derived", ()))
+    return (target.token_column, target.marker_column, *target.derived)
