@@ -119,11 +119,12 @@ def test_without_a_list_a_retired_token_in_use_is_found_and_told_by_the_exit_cod
     assert (entry["rows_with_a_retired_token"], entry["complete"]) == (3, False)
 
 
+@pytest.mark.parametrize("exact", [(), ("--exact",)], ids=["plain", "exact"])
 def test_a_retired_token_in_use_is_not_complete_and_what_is_said_mends_it(
-    manage: Manage, database_url: str, tickets: Any
+    manage: Manage, database_url: str, tickets: Any, exact: tuple[str, ...]
 ) -> None:
     leak(tickets, 20)
-    rotate, report = ("rotate_tokens",), ("rotate_tokens", "--report", "--exact")
+    rotate, report = ("rotate_tokens",), ("rotate_tokens", "--report", *exact)
     done, yes = manage.each(rotate, report, database_url=database_url, env=KEEPING)
     assert (done.returncode, yes.returncode) == (0, 0), done.stderr + yes.stderr
     tickets.cursor().execute(

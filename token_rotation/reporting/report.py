@@ -25,7 +25,7 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.verified import Verified
-from token_rotation.retired.kept import keeps, mend_retired, still_valid
+from token_rotation.retired.kept import mend_retired, verify_none_in_use
 from token_rotation.selection.target import Target
 from token_rotation.verification.looked_at import looked_at_by
 
@@ -120,8 +120,7 @@ class Report:
 def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> Report:
     """Look at the target now.
 
-    ``exact`` counts however long it takes, also rows with a retired token. ``compares_rows`` as
-    for ``inspect``.
+    ``exact`` counts however long it takes. ``compares_rows`` as for ``inspect``.
 
     Raises NotReadyError when the table or one of its columns does not exist, or this role sees
     only a part of it.
@@ -135,7 +134,7 @@ def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> R
         counts = _counts(connection, target, verdict)
         storage = measure_storage(connection, target, rows=counts.total_rows)
         said = _advice(connection, target, counts, storage)
-        retired = still_valid(connection, target) if exact and keeps(target) else None
+        verdict, retired = verify_none_in_use(connection, target, verdict, bound)
         return Report(target, counts, storage, guard, verdict, tuple(said), retired_rows=retired)
 
 

@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import psycopg2
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Model
 
 from token_rotation import wording
 from token_rotation.errors import NotReadyError, RotationError
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.models import RetiredToken
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.signals import retired_token_used
 from token_rotation.sql import retired as retired_sql
@@ -95,6 +99,25 @@ def still_valid(
     query = statements.together(statements.LIMIT_STATEMENT, retired_sql.count_still_valid(target))
     limit = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     return int(connection.value(query, {"statement_timeout_ms": limit}))
+
+
+def verify_none_in_use(
+    connection: Connection, target: Target, verdict: Verdict | Unread, at_most_seconds: float | None
+) -> tuple[Verdict | Unread, int | None]:
+    """Count the rows with a retired token, if nothing else is left to find.
+
+    Return the verdict and the number. The number is None where it was not counted. The verdict is
+    Unread if the count took longer than ``at_most_seconds`` (None: no bound): then nobody knows.
+    """
+    if not (keeps(target) and verdict.nothing_pending):
+        return verdict, None
+    try:
+        return verdict, still_valid(connection, target, at_most_seconds=at_most_seconds)
+    except psycopg2.Error as error:
+        if at_most_seconds is None or fault_of(error) is not Fault.TIMED_OUT:
+            raise
+        because = f"the count of retired tokens in use was given up after {at_most_seconds:g} s"
+        return Unread(because), None
 
 
 def table_pages(connection: Connection) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import psycopg2
-
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.errors import RotationError
 from token_rotation.events import Observer
@@ -15,9 +13,7 @@ from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
-from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.retired.kept import keeps, verify_none_in_use
 from token_rotation.run.pending import count_rows, reading_until
 from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
@@ -130,14 +126,11 @@ def _verified(target: Target, verdict: Verdict | Unread | None, guard: GuardStat
 def _with_retired(
     connection: Connection, target: Target, found: Aftermath, at_most_seconds: float
 ) -> Aftermath:
-    try:
-        rows = still_valid(connection, target, at_most_seconds=at_most_seconds)
-    except psycopg2.Error as error:
-        if fault_of(error) is not Fault.TIMED_OUT:
-            raise
-        because = f"the count of retired tokens in use was given up after {at_most_seconds:g} s"
-        return replace(found, verdict=Unread(because))
-    return replace(found, retired_rows=rows)
+    verdict = found.verdict
+    if verdict is None:
+        return found
+    verdict, rows = verify_none_in_use(connection, target, verdict, at_most_seconds)
+    return replace(found, verdict=verdict, retired_rows=rows or 0)
 
 
 def _looked_at_all(target: Target, result: Result, leak_list: LeakList | None) -> bool:
