@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.leaked import leak, value
 from tests.support.waiting import until
+from token_rotation.inspection.verdict import heap_read
 from token_rotation.inspection.verdict.heap_read import HeapRead
-from token_rotation.inspection.verdict.verdict import Unread, Verdict, heap_read
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.postgres.reading import reading
 from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList

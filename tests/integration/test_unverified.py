@@ -9,7 +9,8 @@ import pytest
 from tests.support.leaked import leak
 from tests.support.waiting import until
 from token_rotation.events import Event, Retrying
-from token_rotation.inspection.verdict.verdict import Unread, Verdict, heap_read
+from token_rotation.inspection.verdict import heap_read
+from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.options import ReportOptions, RotationOptions
 from token_rotation.reporting import report as report_module
 from token_rotation.reporting.evidence import Evidence

@@ -297,7 +297,7 @@ def test_what_was_looked_at_is_named_with_its_schema(tickets: Any, target: Targe
 def test_an_outdated_collation_and_a_server_that_builds_broken_indexes_are_warned_of(
     tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from token_rotation.inspection import known_damage  # noqa: PLC0415
+    from token_rotation.inspection.verdict import known_damage  # noqa: PLC0415
 
     assert look(target).warnings == ()
     version = value(tickets, "SELECT current_setting('server_version_num')::int")
