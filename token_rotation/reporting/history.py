@@ -9,6 +9,7 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from token_rotation import wording
+from token_rotation.engine.refused import read_refused
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_error, read_number, read_object
@@ -53,6 +54,8 @@ def as_line(run: dict[str, Any]) -> str:
         f"{', distributed' if run['distributed'] else ''}: {outcome}, "
         f"{wording.things(run['rotated_rows'], 'row')}"
     )
+    if refused := run["refused"]:
+        line = f"{line}. {refused}"
     if is_silent:
         return line
     if run["seconds"] is None:
@@ -90,6 +93,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "verified_at": verdict.get("read_at") if verdict.get("complete") is True else None,
         "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),
         "seconds": read_number(output.get("seconds"), None),
+        "refused": read_refused(output).as_sentence() or None,
     }
 
 

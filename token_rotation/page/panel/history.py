@@ -42,6 +42,7 @@ def history_of(records: TargetRecords) -> History:
 def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
     outcome, started_at = run["outcome"].replace("_", " "), run["started_at"]
     kinds = {"complete": "good", "error": "bad", "found pending": "bad", "running": "busy"}
+    kinds["rows refused"] = "bad"
     kind = "bad" if is_silent else kinds.get(outcome, "plain")
     return RecentRun(
         number=run["operation"],
@@ -49,7 +50,7 @@ def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
         who=run["started_by"] or wording.UNKNOWN,
         kind=kind,
         outcome=f"{outcome}, distributed" if run["distributed"] else outcome,
-        error="no heartbeat" if is_silent else run["error"],
+        error="no heartbeat" if is_silent else run["error"] or run["refused"],
         rotated=f"{run['rotated_rows']:,}",
         took=wording.duration(run["seconds"]),
     )
