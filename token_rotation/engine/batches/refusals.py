@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 
 import psycopg2
@@ -85,8 +86,12 @@ class Refusals:
 
     def _name_of(self, row: PendingRow) -> str:
         """Return the row's key, or its place where the key may be or tell a token."""
-        target = self._target
-        tokens = {each.token_column for each in targets_of(model_of(target), target.database)}
-        if target.key_column in {target.token_column, *target.derived, *tokens}:
+        if self._key_is_secret:
             return shown(f"{row.table} ctid {row.ctid}")
-        return shown(f"{target.key_column} {row.key_text}")
+        return shown(f"{self._target.key_column} {row.key_text}")
+
+    @cached_property
+    def _key_is_secret(self) -> bool:
+        target = self._target
+        others = {each.token_column for each in targets_of(model_of(target), target.database)}
+        return target.key_column in {target.token_column, *target.derived, *others}

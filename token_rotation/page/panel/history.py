@@ -27,6 +27,15 @@ class RecentRun:
     took: str
 
 
+KINDS = {
+    "complete": "good",
+    "error": "bad",
+    "found pending": "bad",
+    "rows refused": "bad",
+    "running": "busy",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     runs: tuple[RecentRun, ...]
@@ -41,9 +50,7 @@ def history_of(records: TargetRecords) -> History:
 
 def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
     outcome, started_at = run["outcome"].replace("_", " "), run["started_at"]
-    kinds = {"complete": "good", "error": "bad", "found pending": "bad", "running": "busy"}
-    kinds["rows refused"] = "bad"
-    kind = "bad" if is_silent else kinds.get(outcome, "plain")
+    kind = "bad" if is_silent else KINDS.get(outcome, "plain")
     return RecentRun(
         number=run["operation"],
         started_at=None if started_at is None else datetime.fromisoformat(started_at),
