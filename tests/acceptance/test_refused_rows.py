@@ -54,6 +54,7 @@ def test_all_others_rotate_and_a_run_after_the_mend_completes(
     assert report.returncode == 3
     assert "rows refused, 2,999 rows" in report.stdout
     assert "PostgreSQL refused to change 1 row (id 1234: " in report.stdout
+    assert "mend what the last run was refused, then python manage.py" in report.stdout
     assert secret[:8] not in f"{said} {report} {json.dumps(record)}"
 
     tickets.cursor().execute(POISONS[kind].mended_by.format(id=1234))
@@ -73,7 +74,7 @@ def test_where_every_row_is_refused_one_line_says_so(
     assert "3,000 pending" in line
     assert "Too many in a row were refused, so that not every row was tried" in line
     assert "function poison line 1" in line
-    assert "which may refuse every row" in line
+    assert "Something may refuse every row" in line
 
 
 def test_programs_read_it_from_the_last_json_line(

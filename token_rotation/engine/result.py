@@ -24,7 +24,7 @@ class Outcome(Enum):
     STOPPED = "stopped on request"
     LIMIT_REACHED = "the limit was reached"
     ROWS_LOCKED = "rows stayed locked by others"
-    ROWS_REFUSED = "PostgreSQL refused rows"
+    ROWS_REFUSED = "rows cannot be changed as they are"
     MARKERS_AHEAD = "markers are later than the database's clock, which was put back"
     NOT_VERIFIED = "nothing is pending by the index, which was not verified"
     FOUND_PENDING = "the read of the table found pending rows"

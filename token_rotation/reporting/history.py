@@ -54,13 +54,12 @@ def as_line(run: dict[str, Any]) -> str:
         f"{', distributed' if run['distributed'] else ''}: {outcome}, "
         f"{wording.things(run['rotated_rows'], 'row')}"
     )
-    if refused := run["refused"]:
-        line = f"{line}. {refused}"
     if is_silent:
         return line
     if run["seconds"] is None:
         return f"{line}, last sign of life {run['heartbeat_at']}"
-    return f"{line} in {wording.duration(run['seconds'])}"
+    line = f"{line} in {wording.duration(run['seconds'])}"
+    return f"{line}. {run['refused']}" if run["refused"] else line
 
 
 def _started(run: dict[str, Any]) -> str:

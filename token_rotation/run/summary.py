@@ -78,10 +78,11 @@ def go_on(result: Result, to_go_on: str) -> str:
     """Say what to type next, and before it what to mend."""
     if not result.refused:
         return f"To go on: {to_go_on}"
-    what = "those rows or what refuses them"
-    if result.rotated_rows == 0:
-        what = "what refuses them, which may refuse every row: a trigger, a constraint, the tokens"
-    return f"{result.refused.as_sentence()}. Mend {what}, then: {to_go_on}"
+    said = result.refused.as_sentence()
+    if result.rotated_rows:
+        return f"{said}. Mend those rows or what refuses them, then: {to_go_on}"
+    look = "Something may refuse every row: a trigger, a constraint, or the tokens themselves"
+    return f"{said}. {look}. Mend that, then: {to_go_on}"
 
 
 def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:
