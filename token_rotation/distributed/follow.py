@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from django.db import connections
 
 from token_rotation.distributed.records import range_counts_of, records_database
+from token_rotation.engine.refused import read_refused
 from token_rotation.engine.result import Blocker, Outcome, Result
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
@@ -122,6 +123,7 @@ def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
         seconds=read_number(output.get("seconds")),
         vacuums=read_number(output.get("vacuums")),
         blockers=tuple(_blockers(output.get("blockers"))),
+        refused=read_refused(output),
     )
     result.add(output)
     return result, error

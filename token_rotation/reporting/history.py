@@ -9,6 +9,7 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from token_rotation import wording
+from token_rotation.engine.refused import read_refused
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_error, read_number, read_object
@@ -57,7 +58,8 @@ def as_line(run: dict[str, Any]) -> str:
         return line
     if run["seconds"] is None:
         return f"{line}, last sign of life {run['heartbeat_at']}"
-    return f"{line} in {wording.duration(run['seconds'])}"
+    line = f"{line} in {wording.duration(run['seconds'])}"
+    return f"{line}. {run['refused']}" if run["refused"] else line
 
 
 def _started(run: dict[str, Any]) -> str:
@@ -90,6 +92,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "verified_at": verdict.get("read_at") if verdict.get("complete") is True else None,
         "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),
         "seconds": read_number(output.get("seconds"), None),
+        "refused": read_refused(output).as_sentence() or None,
     }
 
 

@@ -16,6 +16,7 @@ from tests.support.celery_workers import RedisServer, Worker, forget_tasks, hold
 from tests.support.databases import DatabaseFactory
 from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
 from tests.support.manage import Manage
+from tests.support.poison import POISONS
 from tests.support.waiting import until
 from tickets.config.celery import app
 from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
@@ -410,24 +411,92 @@ def test_rows_that_stay_locked_end_it_with_their_holder_named(
     assert_each_token_changed_once(site.tickets)
 
 
+@pytest.mark.parametrize("kind", ["a trigger that raises", "a trigger at COMMIT"])
+def test_a_refused_row_is_named_and_stops_no_range(site: Site, kind: str) -> None:
+    poison = POISONS[kind]
+    site.tickets.cursor().execute(poison.made_by.format(id=15_000))
+    try:
+        followed = site.rotate("--async", "--follow")
+    finally:
+        site.tickets.cursor().execute(poison.mended_by)
+
+    assert followed.returncode == 3, followed.stderr
+    assert pending(site.tickets) == 1
+    said = followed.stdout.splitlines()[-1]
+    assert "PostgreSQL refused to change 1 row (id 15000: RaiseException (P0001)" in said
+    assert said.endswith(
+        "Mend those rows or what refuses them, then: python manage.py rotate_tokens"
+    )
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"]) == ("rows_refused", ROWS - 1)
+    assert [each["name"] for each in output["refused"]["named"]] == ["id 15000"]
+    assert output["rounds"] == 2
+    assert site.rotation("result") == "successful"
+    report = site.rotate("--report")
+    assert "rows refused" in report.stdout
+    assert "id 15000" in report.stdout
+    again = site.rotate("--async", "--follow")
+    assert again.returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_where_every_row_is_refused_the_rounds_end(site: Site) -> None:
+    poison = POISONS["a trigger that raises"]
+    site.tickets.cursor().execute(
+        poison.made_by.format(id=0).replace("OLD.id = 0", "OLD.id IS NOT NULL")
+    )
+    try:
+        followed = site.rotate("--async", "--follow")
+    finally:
+        site.tickets.cursor().execute(poison.mended_by)
+
+    assert followed.returncode == 3, followed.stderr
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"], output["rounds"]) == ("rows_refused", 0, 1)
+    assert output["refused"]["others_untried"]
+    assert len(output["refused"]["named"]) <= 100
+    assert "may refuse every row" in followed.stdout
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_rows_that_stay_locked_beside_a_refused_one_are_still_waited_for(
+    site: Site, connect: Callable[[str], Any]
+) -> None:
+    poison = POISONS["a trigger that raises"]
+    site.tickets.cursor().execute(poison.made_by.format(id=15_000))
+    holder = connect(site.database_url)
+    holder.autocommit = False
+    holder.cursor().execute("SELECT FROM tickets_ticket WHERE id = 77 FOR UPDATE")
+    try:
+        followed = site.rotate("--async", "--follow", "--wait-for-locks", "0.5")
+    finally:
+        holder.rollback()
+        site.tickets.cursor().execute(poison.mended_by)
+
+    assert followed.returncode == 3
+    assert f"pid {holder.info.backend_pid}" in followed.stdout
+    assert "id 15000" in followed.stdout
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"]) == ("rows_locked", ROWS - 2)
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
 def test_what_no_worker_can_do_fails_it_in_one_line(site: Site) -> None:
     site.tickets.cursor().execute(
-        """
-        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'made for a test' USING ERRCODE = '42501'; END $$;
-        CREATE TRIGGER fail BEFORE UPDATE ON tickets_ticket FOR EACH ROW WHEN (OLD.id = 15000)
-        EXECUTE FUNCTION fail();
-        """
+        "ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;"
+        "CREATE PUBLICATION everything FOR TABLE tickets_ticket"
     )
     followed = site.rotate("--async", "--follow")
 
-    site.tickets.cursor().execute("DROP FUNCTION fail CASCADE")
+    site.tickets.cursor().execute("DROP PUBLICATION everything")
     assert followed.returncode == 1
     (line,) = followed.stderr.splitlines()
-    assert "42501" in line
+    assert "55000" in line
     output = site.until_finished()
     assert output["error"]["type"] == "token_rotation.errors.StatementError"
-    assert "42501" in output["error"]["message"]
+    assert "55000" in output["error"]["message"]
     assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
     assert output["rotated_rows"] == ROWS - pending(site.tickets)
 
