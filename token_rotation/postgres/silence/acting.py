@@ -10,6 +10,9 @@ from token_rotation.postgres.silence.session import WatchedSession
 ASK_FIRST_SECONDS = 0.5
 """Before a COMMIT is cancelled, the server is asked what it waits for, for so long at most."""
 
+TELL_AFTER_SECONDS = 1.0
+"""A question is answered in less."""
+
 CANCEL_EVERY_SECONDS = 0.5
 """The first request may have come between two statements."""
 
@@ -25,6 +28,20 @@ def is_silent(session: WatchedSession, now: float) -> bool:
 def is_new(session: WatchedSession) -> bool:
     """Return True when nobody has asked about this statement."""
     return not session.flight().was_asked
+
+
+def tell_of_asking(session: WatchedSession, now: float) -> None:
+    """Say once that nothing answers, not even the question why."""
+    flight = session.flight()
+    silent_seconds = now - (session.since or now)
+    if (
+        not flight.was_told
+        and silent_seconds >= session.bounds.ask_after_seconds + TELL_AFTER_SECONDS
+    ):
+        flight.was_told = True
+        session.observe(
+            Waiting(f"no answer for {silent_seconds:.0f} s; a second connection asks why")
+        )
 
 
 def judge(session: WatchedSession, look: Look, asked_at: float, now: float) -> None:

@@ -18,6 +18,7 @@ class Flight:
     number: int
     judge: Judge
     last_notice: Any
+    was_told: bool = False
     was_asked: bool = False
     to_end_since: float | None = None
     cancelled_at: float | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,8 +31,14 @@ def server_of(raw: Any) -> Server:
     info = raw.info
     parameters = {name: value for name, value in info.dsn_parameters.items() if value}
     parameters |= {"host": info.host, "port": str(info.port), "password": info.password or ""}
-    parameters.pop("hostaddr", None)
+    parameters["hostaddr"] = _address(raw)
     return tuple(sorted((name, value) for name, value in parameters.items() if value))
+
+
+def _address(raw: Any) -> str:
+    """Return the server's address: a look-up of its name could stop every thread for long."""
+    with socket.socket(fileno=os.dup(raw.fileno())) as line:
+        return str(line.getpeername()[0]) if line.family != socket.AF_UNIX else ""
 
 
 class Question:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
-from threading import Thread
 from types import TracebackType
 from typing import Any
 
 import psycopg2
 
 from token_rotation.events import Observer, Remark
+from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.silence.bounds import SilenceBounds
 from token_rotation.postgres.silence.errors import SilentServerError, StillAliveError
 from token_rotation.postgres.silence.flight import Flight
@@ -54,7 +53,7 @@ class WatchedSession:
         self.given_up = ""
         self.to_end: int | None = None
         self._flight: Flight | None = None
-        self._cancelling: Thread | None = None
+        self._request = CancelRequest(raw)
         self._line = Line(raw)
 
     def __enter__(self) -> None:
@@ -102,10 +101,8 @@ class WatchedSession:
         return self._flight
 
     def cancel(self) -> None:
-        """Send a cancel request, in a thread: the server may not answer that either."""
-        if self._cancelling is None or not self._cancelling.is_alive():
-            self._cancelling = Thread(target=self._cancel, name="cancel-request", daemon=True)
-            self._cancelling.start()
+        """Send a cancel request, and do not wait for it: the server may not answer that either."""
+        self._request.send_aside()
 
     def cut(self, because: str) -> None:
         """Drop the connection under the statement in flight."""
@@ -116,10 +113,7 @@ class WatchedSession:
         if not self.raw.closed:
             self.raw.close()
         self._line.close()
-
-    def _cancel(self) -> None:
-        with suppress(psycopg2.Error):
-            self.raw.cancel()
+        self._request.close()
 
     def _explain(self, flight: Flight, error: BaseException | None) -> None:
         """Tell what the watching thread did to the statement that has ended."""

@@ -19,7 +19,8 @@ class Line:
     """
 
     def __init__(self, raw: Any) -> None:
-        self._descriptor: int | None = os.dup(raw.fileno())
+        self._descriptor: int | None = None
+        self._descriptor = os.dup(raw.fileno())
 
     def cut(self) -> None:
         """Let whoever waits for an answer see the connection's end, at once."""

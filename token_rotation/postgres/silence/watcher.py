@@ -9,7 +9,13 @@ from contextlib import suppress
 from threading import Lock, Thread
 from weakref import WeakSet
 
-from token_rotation.postgres.silence.acting import end_if_asked, is_new, is_silent, judge
+from token_rotation.postgres.silence.acting import (
+    end_if_asked,
+    is_new,
+    is_silent,
+    judge,
+    tell_of_asking,
+)
 from token_rotation.postgres.silence.question import Question, Server, server_of
 from token_rotation.postgres.silence.session import WatchedSession
 
@@ -80,6 +86,8 @@ class Watcher:
         if looks is None:
             at_most = min((each.answer_seconds for each in bounds), default=0.0)
             if now - asked_at < at_most:
+                for each in silent:
+                    tell_of_asking(each, now)
                 return
             looks = self._question.give_up()
         self._next_at = now + min((each.ask_every_seconds for each in bounds), default=0.0)
