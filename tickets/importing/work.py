@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import suppress
-from functools import partial
-from typing import Any
 
-import psycopg2
 from django.db import DatabaseError, InterfaceError, connections
 
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
@@ -24,7 +20,7 @@ from token_rotation.command_line import StopSignal
 from token_rotation.operations import Heartbeat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import Backoff, Fault, fault_of, reason_of
+from token_rotation.postgres import Backoff, CancelRequest, Fault, fault_of, reason_of
 
 BEAT_EVERY_SECONDS = 1.0
 ATTEMPTS = 20
@@ -67,7 +63,7 @@ class Work:
         connection = connections[self._options.database]
         try:
             connection.ensure_connection()
-            self._stop.on_abort(partial(_cancel, connection.connection))
+            self._stop.on_abort(CancelRequest(connection.connection).send)
             self._import_all()
         except Stopped:
             pass
@@ -133,15 +129,6 @@ class Work:
         if self._heartbeat.tick(self.counts.records):
             self._stop.request()
         return self._stop.requested
-
-
-def _cancel(raw: Any) -> None:
-    """Cancel the running statement from another thread.
-
-    Do nothing if there is none any more.
-    """
-    with suppress(psycopg2.Error):
-        raw.cancel()
 
 
 def _passes(error: DatabaseError) -> bool:

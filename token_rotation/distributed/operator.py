@@ -151,7 +151,7 @@ class Operator:
         verdict = verify(
             self._target,
             at_most_seconds=options.verdict_at_most_seconds,
-            observe=self._output.show_verifying(),
+            observe=self._output.show_waits(),
         )
         if verdict.nothing_pending:
             self._output.say(f"{self._target.label}: nothing is pending; {done}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.pending_rows import PendingRows
@@ -24,6 +25,7 @@ from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import is_reachable
 from token_rotation.postgres.retrying import RetryLoop
+from token_rotation.postgres.silence.bounds import USUAL
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -63,7 +65,10 @@ class Worker:
         self._stop = stop
         self._clock = clock
         self._tell_at = clock() + TELL_EVERY_SECONDS
-        self.connection = connection = Connection(target.database)
+        bounds_of_silence = replace(USUAL, standby_seconds=options.retry_seconds)
+        self.connection = connection = Connection(
+            target.database, bounds=bounds_of_silence, observe=observe
+        )
         self.announcements = Announcements(target)
         self.pace = WorkerPace(options, throttle, observe=observe, stop=stop, clock=clock)
         backoff = Backoff(options.retry_seconds)

@@ -43,7 +43,7 @@ class Closing:
             self.target,
             result,
             verdict_at_most_seconds=self.verdict_at_most_seconds,
-            observe=self.output.show_verifying(),
+            observe=self.output.show_waits(),
             leak_list=self.leak_list,
             later=self.later,
             advise=advise,
