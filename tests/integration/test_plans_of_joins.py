@@ -31,7 +31,7 @@ from token_rotation.verification.derived_column import DerivedColumn
 from token_rotation.verification.token_column import TokenColumn, column_of
 from token_rotation.verification.valid_tokens import verify
 
-pytestmark = pytest.mark.server_versions
+pytestmark = [pytest.mark.server_versions, pytest.mark.plans]
 
 HASHED = "sha256(convert_to({}::text, 'UTF8'))"
 
