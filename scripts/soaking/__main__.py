@@ -1,8 +1,9 @@
-"""Usage: scripts/soak --minutes M [--rows N] [--seed S]"""
+"""Usage: scripts/soak --minutes M [--rows N] [--seed S] [--only FAULT]..."""
 
 import os
 import sys
 import time
+from collections.abc import Callable
 from random import Random
 
 import django
@@ -15,6 +16,7 @@ from benchmark.processes.manage import manage
 from benchmark.processes.server import temporary_server
 
 from soaking.arguments import Arguments, parse_arguments
+from soaking.faults.kinds import NAMES, Kinds, had_here
 from soaking.figures import Figures
 from soaking.round import Round
 from soaking.tickets_table import TicketsTable
@@ -25,13 +27,13 @@ CLEAN, VIOLATED, NOT_PLAYED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> int:
-    arguments = parse_arguments()
+    arguments = parse_arguments(NAMES)
     interruption = Interruption()
     print(f"seed {arguments.seed}, {arguments.rows:,} rows", flush=True)
     total = Figures()
     try:
-        with temporary_server({}) as cluster:
-            _play(cluster, arguments, total)
+        with had_here(arguments.only) as kinds, temporary_server({}) as cluster:
+            _play(cluster, arguments, total, kinds)
     except Violation as violation:
         print(f"VIOLATION in round {total.rounds + 1}, seed {arguments.seed}: {violation}")
         return VIOLATED
@@ -44,13 +46,23 @@ def main() -> int:
     return CLEAN
 
 
-def _play(cluster: PostgresCluster, arguments: Arguments, total: Figures) -> None:
+def _play(
+    cluster: PostgresCluster,
+    arguments: Arguments,
+    total: Figures,
+    had: Callable[[str], Kinds],
+) -> None:
     manage("migrate", database_url=cluster.url())
     _become_the_application(cluster.url())
     table = TicketsTable(cluster.url(), arguments.rows)
+    kinds = had(cluster.url())
+    for name, why in kinds.skipped.items():
+        print(f"skipped: {name}: {why}", flush=True)
+    if not (kinds.usual or kinds.spread):
+        raise BenchmarkError("no fault is left")
     end_at = time.monotonic() + arguments.minutes * 60
     while time.monotonic() < end_at:
-        figures = Round(cluster, table, Random(f"{arguments.seed} {total.rounds}")).play()
+        figures = Round(cluster, table, kinds, Random(f"{arguments.seed} {total.rounds}")).play()
         total.add(figures)
         print(f"round {total.rounds}: {figures.line()}", flush=True)
     print(_summary(cluster, arguments, total))

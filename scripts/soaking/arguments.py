@@ -3,6 +3,7 @@
 import argparse
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -11,10 +12,11 @@ class Arguments:
     minutes: float
     rows: int
     seed: int
+    only: tuple[str, ...] = ()
 
 
-def parse_arguments() -> Arguments:
-    """Read the command line; ends the process on bad input."""
+def parse_arguments(names: Sequence[str]) -> Arguments:
+    """Read the command line; ends the process on bad input. ``names`` are those of the faults."""
     parser = argparse.ArgumentParser(
         prog="scripts/soak",
         description="Leak every token again and again, rotate under application writes and random "
@@ -34,9 +36,13 @@ def parse_arguments() -> Arguments:
         "--seed", type=_seed, default=None, metavar="S",
         help="choose options, faults and writes as an earlier soak did; their timing still varies",
     )  # fmt: skip
+    parser.add_argument(
+        "--only", action="append", choices=names, default=[], metavar="FAULT",
+        help=f"inflict this fault alone; may be repeated (default: all of {', '.join(names)})",
+    )  # fmt: skip
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
-    return Arguments(minutes=given.minutes, rows=given.rows, seed=seed)
+    return Arguments(given.minutes, given.rows, seed, tuple(given.only))
 
 
 def _minutes(text: str) -> float:

@@ -22,6 +22,8 @@ LONGEST_RUN_SECONDS = 300.0
 
 DONE, FAILED, PENDING = 0, 1, 3
 _CLEAN = (DONE, FAILED, PENDING, -signal.SIGKILL, -signal.SIGTERM)
+_ERROR = "CommandError: "
+_LOOK_SECONDS = 0.02
 _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 # Most runs are held back, so that faults find them at work.
 _SLOWER: tuple[list[str], ...] = (
@@ -41,17 +43,21 @@ class Ended:
     started_at: float
     ended_at: float
     retries: int
+    said: str = ""
+    was_signalled: bool = False
 
 
 class Command:
     """One run of rotate_tokens, which others may signal while it lasts."""
 
-    def __init__(self, database_url: str, *options: str) -> None:
+    def __init__(self, database_url: str, *options: str, **env: str) -> None:
         self.started_at = time.monotonic()
         self._as_json = "json" in options
+        self._must_say: list[str] = []
+        self._was_signalled = False
         self.process = subprocess.Popen(
             [sys.executable, str(MANAGE), "rotate_tokens", *options],
-            env=environment(DATABASE_URL=database_url, PGAPPNAME=APPLICATION_NAME),
+            env=environment(DATABASE_URL=database_url, PGAPPNAME=APPLICATION_NAME, **env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -68,20 +74,46 @@ class Command:
             raise Violation(f"a run did not end within {LONGEST_RUN_SECONDS:.0f} s") from None
         code = self.process.returncode
         if code not in _CLEAN:
-            raise Violation(f"exit code {code}: {_last_line(stderr)}")
+            raise Violation(f"exit code {code}: {last_line(stderr)}")
         if "Traceback" in stdout + stderr:
-            raise Violation(f"a traceback, exit code {code}: {_last_line(stderr)}")
+            raise Violation(f"a traceback, exit code {code}: {last_line(stderr)}")
         if _UUID.search(stdout + stderr):
             raise Violation("the output holds something that looks like a token")
         if self._as_json and code >= 0:
             _check_json(stdout)
+        said = stdout + stderr
+        if code >= 0:
+            self._check_what_was_said(code, said)
         retries = stdout.count('"event": "retry"') if self._as_json else stdout.count("retry ")
-        return Ended(code, self.started_at, time.monotonic(), retries)
+        ended_at = time.monotonic()
+        return Ended(code, self.started_at, ended_at, retries, said, self._was_signalled)
+
+    def must_say(self, text: str) -> None:
+        """Its output has to hold the text, unless it is killed."""
+        self._must_say.append(text)
+
+    def has_ended_within(self, seconds: float) -> bool:
+        """Wait for the end, while another thread reads the output."""
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
+
+    def _check_what_was_said(self, code: int, said: str) -> None:
+        missing = [text for text in self._must_say if text not in said]
+        if missing:
+            raise Violation(f"nothing was said of: {', '.join(missing)}")
+        errors = said.count(_ERROR)
+        if code == FAILED and errors != 1:
+            raise Violation(f"exit code 1 with {errors} lines of error, not one")
 
     def signal(self, number: signal.Signals) -> bool:
         """Whether it still ran."""
         if self.process.poll() is not None:
             return False
+        self._was_signalled = True
         self.process.send_signal(number)
         return True
 
@@ -106,6 +138,12 @@ def random_options(random: Random) -> list[str]:
     return options
 
 
+def spread_options(random: Random) -> list[str]:
+    """Any way in which an operator might let Celery workers do it, and watch."""
+    options = ["--async", "--follow", "--batch-rows", random.choice(["50", "200"])]
+    return [*options, *random.choice(_SLOWER[1:])]
+
+
 def _check_json(stdout: str) -> None:
     try:
         for line in stdout.splitlines():
@@ -114,5 +152,6 @@ def _check_json(stdout: str) -> None:
         raise Violation("a line of --progress json is not JSON") from None
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["nothing on stderr"])[-1]
+def last_line(text: str) -> str:
+    """For a message about a run."""
+    return (text.strip().splitlines() or ["no output"])[-1]

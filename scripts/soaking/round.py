@@ -5,31 +5,42 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from threading import Event, Thread
 
-from soaking.command import DONE, FAILED, Command, Ended, random_options
-from soaking.faults import Faults
+from soaking.command import DONE, FAILED, Command, Ended, last_line, random_options, spread_options
+from soaking.faults.kinds import Kinds
+from soaking.faults.stage import Stage
+from soaking.faults.thread import Faults
 from soaking.figures import Figures
 from soaking.ledger import Ledger
-from soaking.tickets_table import TicketsTable
+from soaking.tickets_table import OPERATOR, TicketsTable
 from soaking.violation import Violation
 from soaking.writer import Writer
 from tickets.config.embedded.cluster import PostgresCluster
 
 WRITERS = 3
 MOST_FAULTS = 10
+SPREAD_SHARE = 0.2
+"""Of the rounds, if Celery workers can be had."""
+
 ASKABLE_STEP = 50  # every 50th row: asked for again in mid-run, and so never saved from the past
 
 
 class Round:
     """Plays once; ``play`` raises Violation at the first promise that was not kept."""
 
-    def __init__(self, cluster: PostgresCluster, table: TicketsTable, random: Random) -> None:
+    def __init__(
+        self, cluster: PostgresCluster, table: TicketsTable, kinds: Kinds, random: Random
+    ) -> None:
         self._cluster = cluster
         self._table = table
         self._random = random
+        self._kinds = kinds
+        only_spread = bool(kinds.spread) and not kinds.usual
+        self._is_spread = only_spread or (bool(kinds.spread) and random.random() < SPREAD_SHARE)
         self._commands: list[Command] = []
         self._ended: list[Ended] = []
         self._failures: list[BaseException] = []
@@ -41,17 +52,15 @@ class Round:
         ledger = Ledger(self._table.contents())
         rows = self._table.rows
         askable = rows[::ASKABLE_STEP]
-        faults = Faults(
-            self._cluster,
-            lambda: self._commands,
-            rows,
-            askable,
-            self._new_random(),
-            self._random.randint(1, MOST_FAULTS),
+        stage = Stage(
+            self._cluster, lambda: tuple(self._commands), rows, askable, self._new_random()
         )
-        self._under_traffic(ledger, faults)
+        makers = self._kinds.spread if self._is_spread else self._kinds.usual
+        kinds = [make(stage) for make in makers.values()]
+        faults = Faults(stage, kinds, self._random.randint(1, MOST_FAULTS))
+        self._under_traffic(ledger, faults, stage)
         self._finish_in_quiet()
-        self._table.check(faults.asked)
+        self._table.check(stage.asked)
         ledger.check(self._table.contents())
         return Figures(
             rounds=1,
@@ -64,8 +73,21 @@ class Round:
             faults=faults.done,
         )
 
-    def _under_traffic(self, ledger: Ledger, faults: Faults) -> None:
+    def _under_traffic(self, ledger: Ledger, faults: Faults, stage: Stage) -> None:
         """Rotations at work, one or two, each started anew until it says that all is done."""
+        with self._workers():
+            self._play_under_traffic(ledger, faults, stage)
+
+    @contextmanager
+    def _workers(self) -> Iterator[None]:
+        """Celery workers, in a round that needs them."""
+        if self._is_spread and self._kinds.queue is not None:
+            with self._kinds.queue.working(self._cluster.url()):
+                yield
+        else:
+            yield
+
+    def _play_under_traffic(self, ledger: Ledger, faults: Faults, stage: Stage) -> None:
         stop = Event()
         rows = self._table.rows
         own = [row for row in rows if (row - rows.start) % ASKABLE_STEP]
@@ -74,8 +96,8 @@ class Round:
             for number in range(WRITERS)
         ]
         operators = [
-            Thread(target=self._keeping_failures, args=[self._operate, self._new_random(), faults])
-            for _ in range(self._random.choice([1, 1, 2]))
+            Thread(target=self._keeping_failures, args=[self._operate, self._new_random(), stage])
+            for _ in range(1 if self._is_spread else self._random.choice([1, 1, 2]))
         ]
         for thread in (*writers, faults, *operators):
             thread.start()
@@ -94,21 +116,34 @@ class Round:
             if failure is not None:
                 raise failure
 
-    def _operate(self, random: Random, faults: Faults) -> None:
+    def _operate(self, random: Random, stage: Stage) -> None:
         while not self._over.is_set():
-            ended = self._run_command(random_options(random))
-            if ended.exit_code == FAILED and not faults.excuse(ended.started_at):
-                raise Violation("exit code 1 although nothing was wrong with the server")
+            options = random_options(random)
+            if self._is_spread:
+                options = spread_options(random)
+            ended = self._run_command(options)
+            if ended.exit_code == FAILED and not stage.excuses(ended.started_at):
+                raise Violation(
+                    "exit code 1 although nothing was wrong with the server: "
+                    + last_line(ended.said)
+                )
             if ended.exit_code == DONE:
                 return
 
     def _finish_in_quiet(self) -> None:
         """What was asked for in the last moment; nothing stands in the way any more."""
-        if self._run_command([]).exit_code != DONE:
-            raise Violation("a run without any fault did not end with exit code 0")
+        ended = self._run_command([])
+        if ended.exit_code != DONE:
+            raise Violation(
+                f"a run without any fault: exit code {ended.exit_code}: {last_line(ended.said)}"
+            )
 
     def _run_command(self, options: list[str]) -> Ended:
-        command = Command(self._cluster.url(), *options)
+        clocks, queue = self._kinds.clocks, self._kinds.queue
+        env = {"FAKETIME_TIMESTAMP_FILE": f"{clocks.commands}"} if clocks else {}
+        if queue is not None:
+            env["CELERY_BROKER_URL"] = queue.url
+        command = Command(self._cluster.url().replace("postgres@", f"{OPERATOR}@"), *options, **env)
         self._commands.append(command)
         try:
             ended = command.end()
@@ -118,10 +153,10 @@ class Round:
         return ended
 
     def _keeping_failures(
-        self, action: Callable[[Random, Faults], None], random: Random, faults: Faults
+        self, action: Callable[[Random, Stage], None], random: Random, stage: Stage
     ) -> None:
         try:
-            action(random, faults)
+            action(random, stage)
         except Exception as failure:  # noqa: BLE001  (raised again in the round's own thread)
             self._failures.append(failure)
             self._over.set()

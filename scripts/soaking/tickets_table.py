@@ -7,7 +7,11 @@ from benchmark.processes.connection import connected
 from soaking.ledger import Content
 from soaking.violation import Violation
 
+OPERATOR = "soak_operator"
+"""The role of the commands; the application has another one."""
+
 _PREPARE = """
+CREATE ROLE soak_operator SUPERUSER LOGIN;
 CREATE TABLE leaked (ticket_id bigint NOT NULL, token uuid NOT NULL);
 CREATE TABLE token_change (ticket_id bigint NOT NULL);
 CREATE FUNCTION note_token_change() RETURNS trigger LANGUAGE plpgsql AS $$

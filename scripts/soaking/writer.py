@@ -20,8 +20,9 @@ KEPT_INSTANCES = 200
 LONGEST_PAUSE_SECONDS = 0.01
 LONGEST_TRANSACTION_SECONDS = 0.2
 
-# What a dying server or a lost connection answers; anything else is an error that traffic met.
-_LOST = ("57P01", "57P02", "57P03", "08006", "08003", "08000", None)
+# What a dying server, a lost connection or a full disk answers; anything else is an error that
+# traffic met.
+_LOST = ("57P01", "57P02", "57P03", "08006", "08003", "08000", "53100", None)
 
 
 class Writer(Thread):

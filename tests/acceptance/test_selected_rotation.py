@@ -1,6 +1,7 @@
 """rotate_tokens aimed at some of the tokens, as an operator runs it."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from tests.support.waiting import until
 from token_rotation import __version__
 
 TOKENS = "SELECT md5(string_agg(token::text, ',' ORDER BY id)) FROM tickets_ticket WHERE {}"
+LOOKS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
+    "AND datname = current_database() AND query LIKE '%rotation_listed CROSS JOIN%' "
+    "AND pid <> pg_backend_pid()"
+)
 SLOWLY = ("--batch-rows", "50", "--pause-seconds", "0.04")  # a kill comes in time
 
 
@@ -108,6 +114,41 @@ def test_only_the_listed_tokens_change(
     assert "; 47,904 rows outside of it are still pending" in done.stdout
     assert again.returncode == 0
     assert "nothing was written" in again.stdout
+
+
+def test_a_limit_is_kept_with_ten_thousand_tokens_on_sixty_thousand_rows(
+    manage: Manage, database_url: str, tickets: Any, tmp_path: Path
+) -> None:
+    leak(tickets, 60_000)
+    leaked = write_list(tickets, tmp_path / "leaked.txt", "id % 6 = 0")
+    stopped = manage(
+        "rotate_tokens", "--first", str(leaked), "--limit", "50", database_url=database_url
+    )
+    assert stopped.returncode == 3, stopped.stderr
+    done = changed(tickets)
+    assert (len(done), [key for key in done if key % 6]) == (50, [])
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_a_count_of_a_list_that_takes_long(
+    manage: Manage, database_url: str, tickets: Any, tmp_path: Path, signum: int
+) -> None:
+    leak(tickets, 60_000)
+    leaked = write_list(tickets, tmp_path / "leaked.txt", "id % 6 = 0")
+    # Each line reads the whole table now.
+    tickets.cursor().execute(
+        f'ALTER DATABASE "{tickets.info.dbname}" SET enable_indexscan = off;'
+        f'ALTER DATABASE "{tickets.info.dbname}" SET enable_indexonlyscan = off;'
+        f'ALTER DATABASE "{tickets.info.dbname}" SET enable_bitmapscan = off'
+    )
+    process = manage.start("rotate_tokens", "--only", str(leaked), database_url=database_url)
+    until(lambda: value(tickets, LOOKS))
+    process.send_signal(signum)
+    said, errors = process.communicate(timeout=30)
+    assert process.returncode == 3, errors
+    assert "Stopped on request; " in said
+    assert value(tickets, LOOKS) == 0
+    assert changed(tickets) == set()
 
 
 def test_a_list_of_tokens_killed_and_resumed_changes_each_once(

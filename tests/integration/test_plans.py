@@ -27,7 +27,7 @@ from token_rotation.targets.resolve import KEYS, TOKENS, resolve
 from token_rotation.tokens.random_uuids import random_uuids
 from token_rotation.tokens.sources import PythonTokens
 
-pytestmark = pytest.mark.server_versions
+pytestmark = [pytest.mark.server_versions, pytest.mark.plans]
 
 ROWS = 3_000
 """More pages than the planner would rather read as a whole for one row."""

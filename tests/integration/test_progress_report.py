@@ -154,6 +154,8 @@ def test_an_empty_table_has_a_total_of_nothing(target: Target) -> None:
     assert (total["section"], total["rows"], total["rotated"]) == ("total", 0, 0)
 
 
+@pytest.mark.server_versions
+@pytest.mark.plans
 def test_the_database_sorts_no_large_table(target: Target, tickets: Any) -> None:
     """It counts as it goes along the primary key: what it keeps does not grow with the rows."""
     with tickets.cursor() as cursor:

@@ -98,6 +98,7 @@ def test_statement(tickets: Any, statement: sql.Composed, text: str) -> None:
 
 
 @pytest.mark.server_versions
+@pytest.mark.plans
 def test_a_batch_reads_a_stretch_of_an_index_however_wrong_the_statistics_are(
     tickets: Any, target: Target
 ) -> None:

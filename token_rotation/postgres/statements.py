@@ -55,10 +55,10 @@ and sort them, for each batch.
 """
 
 AVOID_NESTED_LOOPS = sql.SQL("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
-"""Join the rows and tokens of a batch by hash or merge.
+"""Join rows with tokens by hash or merge.
 
-Where statistics know of no pending row, the planner prefers a nested loop, which compares every row
-with every token. A filter's join may have no other way. Before PostgreSQL 18 that makes the cost so
+Where statistics know of no row, the planner prefers a nested loop, which compares every row with
+every token. A filter's join may have no other way. Before PostgreSQL 18 that makes the cost so
 high that the server would compile each batch first, so JIT is off too.
 """
 

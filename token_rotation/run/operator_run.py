@@ -82,7 +82,7 @@ class OperatorRun:
         """
         with stop_on_signal(self._stop), ExitStack() as closing_files:
             pending = answering_signals(
-                partial(self._look, closing_files), meanwhile=self._abort_again
+                partial(self._look, closing_files), meanwhile=self._end_look
             )
             if pending.rows:
                 self._rotate(pending)
@@ -192,6 +192,11 @@ class OperatorRun:
     def _sum_up(self) -> Aftermath:
         advise = not self._clean_up and self.result.batches > 0
         return self._closing.sum_up(self.result, advise=advise)
+
+    def _end_look(self) -> None:
+        """End a look at the first request: no batch is in flight that could commit."""
+        if self._stop.requested:
+            self._stop.abort()
 
     def _abort_again(self) -> None:
         if self._stop.aborted:

@@ -14,7 +14,8 @@ from token_rotation.triggers.retired_sql import TABLE
 def count_still_valid(target: Target) -> sql.Composed:
     """Count the rows whose token was retired.
 
-    Reads both tables once.
+    Reads both tables once, where nested loops are off: they would compare every row with every
+    hash, if the statistics know of few.
     """
     return sql.SQL(
         "SELECT count(*) FROM {table} AS stored JOIN {retired} AS retired "
@@ -43,9 +44,13 @@ def look_up() -> sql.Composed:
 
 
 def is_any_listed() -> sql.Composed:
-    """Test that one of the hashes in the table of ``sql.lists`` is kept."""
+    """Test that one of the hashes in the table of ``sql.lists`` is kept.
+
+    The OFFSET makes each line a look-up of its own, in the primary key.
+    """
     return sql.SQL(
-        "SELECT EXISTS (SELECT FROM pg_temp.rotation_listed JOIN {table} ON hash = value)"
+        "SELECT EXISTS (SELECT FROM pg_temp.rotation_listed CROSS JOIN LATERAL ("
+        "SELECT FROM {table} WHERE hash = value OFFSET 0) AS kept)"
     ).format(table=sql.Identifier(TABLE))
 
 

@@ -62,6 +62,8 @@ class ListedRows:
         self._target = target
         self._is_indexed = _is_indexed(target, leak_list) and not by_heap
         self._settings = (statements.USE_NO_INDEX,) if by_heap else ()
+        if not self._is_indexed:
+            self._settings = (*self._settings, statements.AVOID_NESTED_LOOPS)
         self._column = target.key_column if leak_list.kind.name == "keys" else target.token_column
         self._type: str | None = None
 

@@ -46,6 +46,7 @@ def verify(connection: Connection, column: TokenColumn, leak_list: LeakList) -> 
         statements.LIMIT_LOCK_WAIT,
         statements.WITHOUT_A_LIMIT,
         statements.USE_NO_INDEX,
+        statements.AVOID_NESTED_LOOPS,
         list_sql.ROOM_TO_JOIN,
     ]
     create = list_sql.create("bytea" if is_hashed else "text")
