@@ -206,8 +206,8 @@ def test_a_trigger_of_an_earlier_release_is_a_warning_told_once() -> None:
         (
             "token_rotation.W002",
             (
-                "The guard trigger keep_deleted is missing on app_key, so that the tokens of deleted "
-                "rows are not retired"
+                "The guard trigger keep_deleted is missing on app_key, so that the tokens of "
+                "deleted rows are not retired"
             ),
             f"python manage.py makemigrations, and then: {MIGRATE}",
         ),
