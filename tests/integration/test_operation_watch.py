@@ -224,7 +224,7 @@ def test_an_operation_that_cannot_be_sent_does_not_keep_others_from_it(
             raise ValueError("this one cannot be sent")
 
     monkeypatch.setattr("token_rotation.operations.watching.resend.send", send)
-    monkeypatch.setattr("token_rotation.operations.watching.resend.messages_in", lambda _: 0)
+    monkeypatch.setattr("token_rotation.operations.watching.resend.ensure_broker", lambda: None)
 
     record = watch()
 

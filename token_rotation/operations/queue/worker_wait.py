@@ -39,14 +39,14 @@ def worker_wait(whole: BatchOperation) -> WorkerWait | None:
     lease = timedelta(seconds=option("OPERATIONS_LEASE_SECONDS"))
     left = ~Q(status=Status.FINISHED)
     database = router.db_for_write(BatchOperation, instance=whole)
-    parts = BatchOperation.objects.using(database).for_context(whole).annotate(read_at=Now())
+    parts = BatchOperation.objects.using(database).for_context(whole)
     found = parts.aggregate(
         left=Count("pk", filter=left),
         at_work=Count("pk", filter=left & Q(heartbeat_at__gte=Now() - lease)),
         sent_again=Max("sent_again", filter=left),
         beaten=Max("heartbeat_at"),
         ended=Max("finished_at"),
-        read_at=Max("read_at"),
+        read_at=Max(Now()),
     )
     if not found["left"] or found["at_work"]:
         return None

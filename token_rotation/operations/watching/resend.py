@@ -7,6 +7,7 @@ with them: as many are sent as the queue lacks.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,11 +18,13 @@ from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import UnavailableError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.queue.broker import messages_in, queue_of, send
+from token_rotation.operations.queue.broker import ensure_broker, messages_in, queue_of, send
 from token_rotation.operations.record.resend_time import resend_at
 from token_rotation.operations.watching.left_over import certain, expected, records
 
 MOST_IN_A_ROUND = 100
+CONFIRMED_AFTER_SECONDS = 1.0
+OLDEST_FIRST = ("created_at", "id")
 # Nothing that may be unreadable.
 COLUMNS = ("operation_type", "status", "heartbeat_at", "send_again_at", "sent_again")
 
@@ -62,14 +65,28 @@ def _lost(route: Route, types: list[str]) -> list[BatchOperation]:
 
     Raises UnavailableError where the broker cannot be asked and something may be lost.
     """
-    lost = list(certain(types).only(*COLUMNS).order_by("created_at", "id")[:MOST_IN_A_ROUND])
+    lost = list(certain(types).only(*COLUMNS).order_by(*OLDEST_FIRST)[:MOST_IN_A_ROUND])
+    if lost:
+        ensure_broker()
+    missing = _missing(route, types)
+    if missing:
+        time.sleep(CONFIRMED_AFTER_SECONDS)
+        still = {each.pk for each in _missing(route, types)}
+        lost += [each for each in missing if each.pk in still and each not in lost]
+    return lost
+
+
+def _missing(route: Route, types: list[str]) -> list[BatchOperation]:
+    """Return as many of the late operations, the oldest, as the queue lacks messages.
+
+    Or more: a worker may have taken a message, and begin the operation in this moment.
+    """
     late = expected(types)
-    count = late.count()
-    if not lost and not count:
+    if not late.exists():
         return []
-    missing = max(0, count - messages_in(queue_of(route)))
-    oldest = late.only(*COLUMNS).order_by("created_at", "id")[: min(missing, MOST_IN_A_ROUND)]
-    return list({each.pk: each for each in [*lost, *oldest]}.values())
+    there = messages_in(queue_of(route))  # before the count, so that fewer seem to be missing
+    missing = min(MOST_IN_A_ROUND, max(0, late.count() - there))
+    return list(late.only(*COLUMNS).order_by(*OLDEST_FIRST)[:missing])
 
 
 def _send_each(lost: Iterable[BatchOperation]) -> list[str]:
