@@ -6,6 +6,7 @@ A terminal shows the bar. Elsewhere a line comes every few seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from tickets.importing.row import BadLine
 from tickets.importing.source import Source
 
 LINE_EVERY_SECONDS = 5.0
+SHOWN_BAD_LINES = 1_000
 
 
 class ImportDisplay:
@@ -47,13 +49,22 @@ class ImportDisplay:
             self._bar.update(self._source.read_bytes - self._bar.n)
         elif self._clock() >= self._next_line_at:
             self._next_line_at = self._clock() + LINE_EVERY_SECONDS
-            print(f"{self._sentence()}{self._part()}", file=self._out, flush=True)
+            with suppress(OSError):  # the import goes on; its end says so
+                print(f"{self._sentence()}{self._part()}", file=self._out, flush=True)
 
     def bad(self, bad: BadLine) -> None:
-        if self._bar.disable:
-            print(bad, file=self._err, flush=True)
-        else:
-            self._bar.write(str(bad), file=self._err)
+        """Name a bad line, unless very many are named."""
+        if self._counts.bad <= SHOWN_BAD_LINES:
+            self._complain(str(bad))
+        elif self._counts.bad == SHOWN_BAD_LINES + 1:
+            self._complain("More lines are bad; they are counted, not named.")
+
+    def _complain(self, line: str) -> None:
+        with suppress(OSError):
+            if self._bar.disable:
+                print(line, file=self._err, flush=True)
+            else:
+                self._bar.write(line, file=self._err)
 
     def close(self) -> None:
         self._bar.close()

@@ -101,6 +101,8 @@ def opened(name: str) -> Iterator[Source]:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise _not_opened(name, error.strerror) from None
+    except ValueError:  # only from code: no argument of a process is such a name
+        raise _not_opened(name, "no file can have this name") from None
     try:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise _not_opened(name, "it is a directory")
