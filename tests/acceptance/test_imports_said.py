@@ -103,14 +103,16 @@ def test_a_file_that_nobody_may_open_is_one_line(tmp_path: Path, import_tickets:
     assert "cannot be opened: Too many levels of symbolic links. Nothing was imported." in line
 
 
-def test_a_directory_as_standard_input_is_one_line(tmp_path: Path, import_tickets: Import) -> None:
-    directory = os.open(tmp_path, os.O_RDONLY)
+def test_standard_input_that_cannot_be_read_is_one_line(
+    tmp_path: Path, import_tickets: Import
+) -> None:
+    for_writing = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
     try:
-        line = one_line(import_tickets("-", stdin=directory))
+        line = one_line(import_tickets("-", stdin=for_writing))
     finally:
-        os.close(directory)
+        os.close(for_writing)
 
-    assert "reading failed: Is a directory. Nothing was imported." in line
+    assert "reading failed: Bad file descriptor. Nothing was imported." in line
 
 
 def test_a_file_without_end_is_one_line(import_tickets: Import) -> None:

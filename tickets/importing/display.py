@@ -31,16 +31,17 @@ class ImportDisplay:
         counts: Counts,
         *,
         out: TextIO,
-        err: TextIO,
+        err: TextIO | None,
         clock: Callable[[], float],
     ) -> None:
         self._source, self._counts = source, counts
         self._out, self._err = out, err
         self._clock = clock
         self._started_at = self._next_line_at = clock()
-        # disable=None: no bar if stderr is not a terminal.
+        # disable=None: no bar if stderr is not a terminal. Here it may be closed.
+        disable = None if err else True
         self._bar: tqdm[Any] = tqdm(
-            total=source.size_bytes, unit="B", unit_scale=True, disable=None, file=err
+            total=source.size_bytes, unit="B", unit_scale=True, disable=disable, file=err
         )
 
     def progress(self) -> None:
@@ -61,10 +62,10 @@ class ImportDisplay:
 
     def _complain(self, line: str) -> None:
         with suppress(OSError):
-            if self._bar.disable:
-                print(line, file=self._err, flush=True)
-            else:
+            if not self._bar.disable:
                 self._bar.write(line, file=self._err)
+            elif self._err:
+                print(line, file=self._err, flush=True)
 
     def close(self) -> None:
         self._bar.close()

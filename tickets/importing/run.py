@@ -31,7 +31,7 @@ OPERATION_TYPE = "import_tickets"
 GO_ON = "Run the same command again to go on: it skips what is imported."
 
 
-def run_import(options: ImportOptions, *, out: TextIO, err: TextIO) -> bool:
+def run_import(options: ImportOptions, *, out: TextIO, err: TextIO | None) -> bool:
     """Import a file; return True if all of it arrived.
 
     All of it is in the database then. The first SIGINT or SIGTERM ends it after the current chunk,
@@ -77,7 +77,7 @@ def _run(
     stop: StopSignal,
     *,
     out: TextIO,
-    err: TextIO,
+    err: TextIO | None,
 ) -> bool:
     counts = Counts()
     display = ImportDisplay(source, counts, out=out, err=err, clock=time.monotonic)
