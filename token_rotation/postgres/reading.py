@@ -11,7 +11,7 @@ from django.db import OperationalError
 from token_rotation.errors import DatabaseGoneError, StatementError
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.failures import READ_ONLY, fault_of, reason_of
 from token_rotation.postgres.sqlstate import Fault
 
 NOT_ALLOWED = "42501"
@@ -48,6 +48,11 @@ def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Conne
     try:
         yield connection
     except psycopg2.Error as error:
+        if error.pgcode == READ_ONLY:
+            raise StatementError(
+                f"{reason_of(error)}, so that not even a temporary table can be written. Nothing "
+                "was changed. Run the same command on the primary"
+            ) from None
         if fault_of(error) is Fault.CONNECTION:
             raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
         raise StatementError(refusal(connection, error)) from None
