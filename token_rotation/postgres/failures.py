@@ -17,6 +17,9 @@ _MESSAGE_QUOTES_NO_DATA = {"08", "25", "28", "42", "53", "55", "57", "58"}
 _FUNCTION = re.compile(r"^PL/pgSQL function ([\w.$]+)\([^()]*\) line (\d+) at ", re.MULTILINE)
 """A line of an error's context. Other lines may quote statements, and so data."""
 
+READ_ONLY = "25006"
+"""SQLSTATE of a write on a standby, or where every transaction is read-only."""
+
 
 def fault_of(error: Exception) -> Fault:
     """Return the fault that a driver error stands for.
@@ -63,6 +66,8 @@ def _without_values(error: psycopg2.Error) -> str:
         # libpq asks whether the server is running, in a line of its own. A sentence goes on here.
         said = " ".join(line for line in lines if not line.endswith("?"))
         return " ".join(said.split()) or type(error).__name__
+    if error.pgcode == READ_ONLY:
+        return f"this server is a standby or allows only reading ({READ_ONLY})"
     parts = [f"{type(error).__name__} ({error.pgcode})"]
     if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:
         parts.append(error.diag.message_primary or "")

@@ -12,7 +12,7 @@ from token_rotation.errors import DatabaseGoneError, StatementError
 from token_rotation.events import Observer
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.failures import READ_ONLY, fault_of, reason_of
 from token_rotation.postgres.sqlstate import Fault
 
 NOT_ALLOWED = "42501"
@@ -51,6 +51,11 @@ def reading(
     try:
         yield connection
     except psycopg2.Error as error:
+        if error.pgcode == READ_ONLY:
+            raise StatementError(
+                f"{reason_of(error)}, so that not even a temporary table can be written. Nothing "
+                "was changed. Run the same command on the primary"
+            ) from None
         if fault_of(error) is Fault.CONNECTION:
             raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
         raise StatementError(refusal(connection, error)) from None

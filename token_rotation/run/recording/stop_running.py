@@ -64,6 +64,6 @@ def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
         return Asked(alive, silent)
     except DATABASE_ERRORS as error:
         raise StatementError(
-            f"The records of running rotations cannot be read: {reason_of(error)}. Nothing was "
+            f"The records of running rotations cannot be changed: {reason_of(error)}. Nothing was "
             "stopped; Ctrl-C in its terminal, or SIGTERM, ends a rotation too"
         ) from None
