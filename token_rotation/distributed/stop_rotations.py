@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from token_rotation.distributed.cancel import cancel_stopped
+from token_rotation.postgres.opening import own_session
 from token_rotation.run.recording.stop_running import request_stop
 
 
@@ -15,5 +16,6 @@ def stop_rotations(database: str, labels: Sequence[str] = ()) -> str:
     written.
     """
     asked = request_stop(database, labels)
-    cancel_stopped(database)
+    with own_session(database):
+        cancel_stopped(database)
     return asked.as_sentence(database, labels)

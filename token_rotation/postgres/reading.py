@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,7 +13,11 @@ from token_rotation.errors import DatabaseGoneError, StatementError
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.look_connection import LOCKED_AT_MOST_SECONDS, LookConnection
+from token_rotation.postgres.session_timeouts import why_lost
 from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.table_locks import locked_by
+from token_rotation.stop import StopSignal
 
 NOT_ALLOWED = "42501"
 """SQLSTATE of a missing right, and of row security that would hide rows."""
@@ -21,8 +26,14 @@ NOT_ALLOWED = "42501"
 def refusal(connection: Connection, error: psycopg2.Error) -> str:
     """Return one line about a statement that PostgreSQL refused.
 
-    It names the role where a right is missing, and the policies where row security hides rows.
+    It names the role where a right is missing, the policies where row security hides rows, and who
+    locks which table where the statement waited for a lock.
     """
+    if fault_of(error) is Fault.LOCKED:
+        return (
+            f"others keep a table locked ({reason_of(error)}{locked_by(connection)}). This look "
+            "changed nothing: run the command again when the lock is gone"
+        )
     refused = f"PostgreSQL refused the statement: {reason_of(error)}"
     if error.pgcode != NOT_ALLOWED:
         return refused
@@ -37,19 +48,30 @@ def refusal(connection: Connection, error: psycopg2.Error) -> str:
 
 
 @contextmanager
-def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Connection]:
-    """Open a connection for a few look-ups, without retry.
+def reading(
+    alias: str,
+    *,
+    connect_seconds: int | None = None,
+    locked_seconds: float = LOCKED_AT_MOST_SECONDS,
+    stop: StopSignal | None = None,
+) -> Iterator[Connection]:
+    """Open a connection for a few look-ups, without retry but of those that wait for locks.
 
-    It closes at the end.
+    ``locked_seconds`` and ``stop`` as for ``LookConnection``. It closes at the end.
 
     Raises DatabaseGoneError or StatementError in place of the driver's errors.
     """
-    connection = Connection(alias, connect_seconds=connect_seconds)
+    connection = LookConnection(
+        alias, connect_seconds=connect_seconds, locked_seconds=locked_seconds, stop=stop
+    )
+    began_at = time.monotonic()
     try:
         yield connection
     except psycopg2.Error as error:
         if fault_of(error) is Fault.CONNECTION:
-            raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
+            loss = why_lost(alias, error, time.monotonic() - began_at)
+            reason = reason_of(error) if loss is None else loss.reason
+            raise DatabaseGoneError(f"cannot reach the database: {reason}") from None
         raise StatementError(refusal(connection, error)) from None
     finally:
         connection.close()

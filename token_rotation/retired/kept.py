@@ -96,7 +96,7 @@ def still_valid(
     table of retired tokens; driver errors pass through.
     """
     table_pages(connection)
-    query = statements.together(statements.LIMIT_STATEMENT, retired_sql.count_still_valid(target))
+    query = statements.together(statements.LIMIT_LOOK, retired_sql.count_still_valid(target))
     limit = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     return int(connection.value(query, {"statement_timeout_ms": limit}))
 

@@ -103,9 +103,9 @@ def _count_rows(connection: Connection, target: Target, leak_list: LeakList | No
 def reading_until(database: str, stop: StopSignal | None) -> Iterator[Connection]:
     """Open ``reading`` for looks that may take long.
 
-    ``stop.abort()`` cancels them.
+    ``stop.abort()`` cancels them; ``stop.request()`` ends a wait for a lock.
     """
-    with reading(database) as connection:
+    with reading(database, stop=stop) as connection:
         if stop is not None:
             stop.on_abort(connection.cancel)
         yield connection

@@ -1,0 +1,97 @@
+"""Time limits of a role or database that end sessions.
+
+PostgreSQL ends the session with FATAL then. The driver says no more than that the connection was
+lost, in sessions of any language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg2
+from django.db import OperationalError
+from psycopg2 import sql
+
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.sqlstate import Fault
+
+TRANSACTION = "transaction_timeout"
+PROBE_SECONDS = 2
+
+TIMEOUTS = sql.SQL(
+    # The limit may be shorter than this look: what it is is kept, and then it is taken away.
+    "SELECT set_config('token_rotation.transaction_timeout', "
+    "coalesce(current_setting('transaction_timeout', true), '0'), true); "
+    "SELECT set_config('transaction_timeout', '0', true) "
+    "WHERE current_setting('transaction_timeout', true) IS NOT NULL; "
+    "WITH known (name, setting) AS (VALUES "
+    "('transaction_timeout', current_setting('token_rotation.transaction_timeout')), "
+    "('idle_in_transaction_session_timeout', "
+    "current_setting('idle_in_transaction_session_timeout')), "
+    "('idle_session_timeout', current_setting('idle_session_timeout', true))) "
+    "SELECT name, setting, extract(epoch FROM setting::interval)::float8, "
+    "(SELECT coalesce('role ' || quote_ident(r.rolname), 'every role') "
+    "|| coalesce(' in database ' || quote_ident(d.datname), '') "
+    "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole "
+    "LEFT JOIN pg_database d ON d.oid = s.setdatabase "
+    "WHERE (s.setrole = 0 OR r.rolname = session_user) "
+    "AND (s.setdatabase = 0 OR d.datname = current_database()) "
+    "AND EXISTS (SELECT FROM unnest(s.setconfig) AS each WHERE starts_with(each, name || '=')) "
+    "ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) "
+    "FROM known WHERE setting::interval > interval '0'"
+)
+"""Name, setting, seconds, and the role or database it is set for, of each that is set. No lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimeout:
+    """One limit. ``set_for`` is None where server or connection set it."""
+
+    name: str
+    setting: str
+    seconds: float
+    set_for: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.setting} for {self.set_for or 'this server or connection'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What may have ended a session.
+
+    ``cut_short``: transaction_timeout did; a smaller transaction may end in time.
+    """
+
+    reason: str
+    cut_short: bool
+
+
+def why_lost(database: str, error: Exception, seconds: float) -> Loss | None:
+    """Return the limits that may have ended a session in work that took ``seconds``.
+
+    None where there are none, where the error is of another kind, or the server cannot be asked.
+    """
+    if fault_of(error) is not Fault.CONNECTION or getattr(error, "pgcode", None) is not None:
+        return None
+    found = _timeouts(database)
+    cut = [each for each in found if each.name == TRANSACTION and seconds >= each.seconds]
+    idle = [each for each in found if each.name != TRANSACTION]
+    if cut:
+        reason = f"the session was lost after {seconds:.3g} s, and {cut[0]}"
+        return Loss(f"{reason}, which ends longer transactions", cut_short=True)
+    if idle:
+        reason = f"the session was lost, and {', '.join(map(str, idle))}"
+        return Loss(f"{reason}, which ends idle sessions", cut_short=False)
+    return None
+
+
+def _timeouts(database: str) -> list[SessionTimeout]:
+    probe = Connection(database, connect_seconds=PROBE_SECONDS)
+    try:
+        return [SessionTimeout(*row) for row in probe.rows(TIMEOUTS)]
+    except (psycopg2.Error, OperationalError):
+        return []
+    finally:
+        probe.close()
