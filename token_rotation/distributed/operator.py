@@ -170,7 +170,8 @@ class Operator:
         except DATABASE_ERRORS as error:
             raise StatementError(
                 f"The records of running rotations cannot be read: {reason_of(error)}"
-                f"{table_locks_after(error, records_database())}. Following changes nothing. Try again: {self._target.whole_command} --follow"
+                f"{table_locks_after(error, records_database())}. Following changes nothing. "
+                f"Try again: {self._target.whole_command} --follow"
             ) from None
 
     def _sum_up(self, follower: Follower, options: RotationOptions) -> bool:

@@ -70,8 +70,8 @@ def reading(
     except psycopg2.Error as error:
         if fault_of(error) is Fault.CONNECTION:
             loss = why_lost(alias, error, time.monotonic() - began_at)
-            reason = reason_of(error) if loss is None else loss.reason
-            raise DatabaseGoneError(f"cannot reach the database: {reason}") from None
+            gone = f"cannot reach the database: {reason_of(error)}"
+            raise DatabaseGoneError(gone if loss is None else loss.reason) from None
         raise StatementError(refusal(connection, error)) from None
     finally:
         connection.close()
