@@ -69,7 +69,7 @@ def reading(
         yield connection
     except psycopg2.Error as error:
         if fault_of(error) is Fault.CONNECTION:
-            loss = why_lost(alias, error, time.monotonic() - began_at)
+            loss = why_lost(connection, error, time.monotonic() - began_at)
             gone = f"cannot reach the database: {reason_of(error)}"
             raise DatabaseGoneError(gone if loss is None else loss.reason) from None
         raise StatementError(refusal(connection, error)) from None

@@ -107,7 +107,7 @@ class RetryLoop:
             return f"{reason_of(error)}{locked_by(self._connection)}"
         elif fault is Fault.CONNECTION:
             self._connection.close()
-            loss = why_lost(self._connection.database, error, seconds)
+            loss = why_lost(self._connection, error, seconds)
             if loss is not None and loss.cut_short:
                 do_less()
             return reason_of(error) if loss is None else loss.reason

@@ -77,7 +77,7 @@ class Loss:
     cut_short: bool
 
 
-def why_lost(database: str, error: Exception, seconds: float) -> Loss | None:
+def why_lost(connection: Connection, error: Exception, seconds: float) -> Loss | None:
     """Return the limits that may have ended a session in work that took ``seconds``.
 
     None where there are none, where no session was lost, or the server cannot be asked.
@@ -86,7 +86,7 @@ def why_lost(database: str, error: Exception, seconds: float) -> Loss | None:
         return None
     if error.pgcode is not None or fault_of(error) is not Fault.CONNECTION:
         return None
-    found = _timeouts(database)
+    found = _timeouts(connection.database)
     cut = [each for each in found if each.name == TRANSACTION and seconds >= each.seconds]
     idle = [each for each in found if each.name != TRANSACTION]
     if cut:

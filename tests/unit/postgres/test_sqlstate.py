@@ -20,7 +20,9 @@ from token_rotation.postgres.sqlstate import Fault, classify
         ("23505", Fault.DUPLICATE_TOKEN),
         ("42501", Fault.FATAL),
         ("22P02", Fault.FATAL),
-        ("53100", Fault.FATAL),
+        ("53100", Fault.RESOURCES),
+        ("53200", Fault.RESOURCES),
+        ("53400", Fault.FATAL),
         ("XX001", Fault.FATAL),
     ],
 )
