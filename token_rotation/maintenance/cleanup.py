@@ -74,7 +74,7 @@ class Cleanup:
 
     def _look(self) -> tuple[Storage, int | None]:
         """Sizes, and the transaction of the first rotated rows."""
-        with reading(self._target.database) as connection:
+        with reading(self._target.database, stop=self._stop) as connection:
             since_xid = connection.value(storage_sql.oldest_rotation(self._target))
             return measure_storage(connection, self._target), since_xid
 
@@ -83,7 +83,7 @@ class Cleanup:
             f"Vacuuming {self._target.table} ({wording.size(before.table_bytes)}, "
             f"{_dead_rows(before)}) at a pace that traffic does not feel ..."
         )
-        with reading(self._target.database) as connection:
+        with reading(self._target.database, stop=self._stop) as connection:
             began_xid = next_transaction(connection) - 1  # a reader that comes now has the next
         vacuum = TableVacuum(self._target)
         ended = self._watch(lambda: vacuum.run(since_xid=since_xid, analyze=True), vacuum.cancel)
@@ -97,7 +97,7 @@ class Cleanup:
 
         Snapshots that are younger than the VACUUM do not matter, nor do few rows.
         """
-        with reading(self._target.database) as connection:
+        with reading(self._target.database, stop=self._stop) as connection:
             after = measure_storage(connection, self._target)
             holder = oldest_snapshot(connection, began_xid)
         left = after.dead_rows or 0
@@ -157,7 +157,7 @@ class Cleanup:
         If that fails, the work goes on.
         """
         try:
-            with reading(self._target.database) as connection:
+            with reading(self._target.database, stop=self._stop) as connection:
                 row = connection.row(
                     storage_sql.maintenance_progress(), {"table": self._target.table}
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from token_rotation.postgres.silence.sockets import cut_after
 
 APPLICATION_NAME = "rotate_tokens"
+
+LIMIT_LOCK_WAIT = "SET LOCAL lock_timeout = 1000"
 
 NOTICE_A_LOST_SERVER: Mapping[str, int] = {
     "connect_timeout": 10,
@@ -92,12 +94,31 @@ def open_raw(
 def own_session(alias: str) -> Iterator[None]:
     """Give the calling thread a session of its own.
 
-    The thread reaches the alias through it while inside.
+    The thread reaches the alias through it while inside. No statement waits for a lock for more
+    than a second there: Django then raises an OperationalError.
     """
     before = connections[alias]
     connections[alias] = own_wrapper(alias)
     try:
-        yield
+        with connections[alias].execute_wrapper(_limit_lock_wait):
+            yield
     finally:
         connections[alias].close()
         connections[alias] = before
+
+
+def _limit_lock_wait(
+    execute: Callable[..., Any],
+    query: str,
+    values: Any,
+    many: bool,  # noqa: FBT001  (Django passes it so)
+    context: dict[str, Any],
+) -> Any:
+    """Run a statement of Django's with a bound, which ends with its transaction.
+
+    A setting of the session would stay behind in a pooled one. The DECLARE of a named cursor must
+    be a message of its own.
+    """
+    if getattr(context["cursor"].cursor, "name", None) is None:
+        query = f"{LIMIT_LOCK_WAIT}; {query}"
+    return execute(query, values, many, context)
