@@ -117,8 +117,9 @@ def test_a_token_made_in_python_is_refused_as_the_servers_own(
 
 
 def test_where_every_row_is_refused_it_ends_after_a_bounded_number_of_attempts(
-    tickets: Any, rotation: RotationFactory
+    tickets: Any, rotation: RotationFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(refusals, "BARREN_ROWS", 2_000)
     leak(tickets, 20_000)
     tickets.cursor().execute(COUNTED.format(when="true"))
     result = rotation(batch_rows=20).run()
