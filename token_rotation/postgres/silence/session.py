@@ -126,12 +126,15 @@ class WatchedSession:
                 f"a live statement was cancelled after {self.bounds.lifeless_seconds:g} s or more "
                 "without a sign of life"
             ) from None
-        if flight.judge.waited_for_standby and error is None:
+        if error is None:
             self._note_standby(flight)
 
     def _note_standby(self, flight: Flight) -> None:
         """PostgreSQL says in a warning, in any language, that the wait was cancelled."""
-        if _last(self.raw.notices) is flight.last_notice:
+        notice = _last(self.raw.notices)
+        if notice is flight.last_notice:
+            return
+        if not (flight.judge.waited_for_standby or "synchronous replication" in notice):
             return
         self.observe(Remark(f"{UNREPLICATED}."))
         if flight.gives_up_standby:
