@@ -3,24 +3,21 @@
 Real backends are stopped, and a real proxy swallows. The bounds are short ones, of the tests' own.
 """
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 import pytest
-from django.db import connections
 from psycopg2 import sql
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.support.aliases import alias_of, lead_alias
 from tests.support.databases import make_server_directory
 from tests.support.leaked import value
+from tests.support.stopped import standing_still
 from tests.support.swallowing import SwallowingProxy
 from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
@@ -68,13 +65,6 @@ class Silent:
         self.opened.append(opened)
         return opened
 
-    def lead_to(self, url: str) -> None:
-        connections.settings[ALIAS] = connections.configure_settings(
-            {**connections.settings, ALIAS: dict(dj_database_url.parse(url))}
-        )[ALIAS]
-        with suppress(AttributeError):
-            del connections[ALIAS]
-
     def has_told(self, words: str) -> bool:
         return any(words in str(event) for event in self.told)
 
@@ -102,15 +92,11 @@ def server(
     onlooker = connect(url)
     onlooker.cursor().execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept (id int)")
     server = Silent(url, onlooker)
-    server.lead_to(url)
-    with django_db_blocker.unblock():
+    with alias_of(ALIAS, url), django_db_blocker.unblock():
         yield server
         for each in server.opened:
             each.close()
     set_standby(onlooker, "")
-    with suppress(AttributeError):
-        del connections[ALIAS]
-    del connections.settings[ALIAS]
 
 
 def set_standby(connection: Any, name: str) -> None:
@@ -157,12 +143,11 @@ def test_a_stopped_backend_is_told_cancelled_and_given_up(
     pid = pid_of(connection)
     busy = pool.submit(connection.row, BUSY)
     until(runs(server, pid))
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(SilentServerError, match="the server did not end it"):
-            busy.result(timeout=60)
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    with (
+        standing_still(pid),
+        pytest.raises(SilentServerError, match="the server did not end it"),
+    ):
+        busy.result(timeout=60)
     assert server.has_told("without a sign of life")
     assert connection.value(sql.SQL("SELECT 1")) == 1
 
@@ -196,7 +181,7 @@ def test_an_answer_that_is_swallowed_on_its_way_counts_as_a_lost_connection(
     """Where new connections pass, the server says that it has answered; else nothing answers."""
     proxy = SwallowingProxy(server.url)
     try:
-        server.lead_to(proxy.url)
+        lead_alias(ALIAS, proxy.url)
         connection = server.connection(**bounds)
         connection.open()
         proxy.swallow(new_ones=new_ones)
@@ -213,7 +198,7 @@ def test_a_backend_that_is_gone_without_a_word_counts_as_a_lost_connection(
 ) -> None:
     proxy = SwallowingProxy(server.url)
     try:
-        server.lead_to(proxy.url)
+        lead_alias(ALIAS, proxy.url)
         connection = server.connection(settled_seconds=0.5)
         pid = pid_of(connection)
         busy = pool.submit(connection.row, BUSY)
@@ -300,13 +285,10 @@ def test_a_statement_that_ignores_its_cancel_loses_its_connection(
     pid = pid_of(connection)
     busy = pool.submit(connection.row, BUSY)
     until(runs(server, pid))
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with standing_still(pid):
         connection.cancel()
         with pytest.raises(SilentServerError):
             busy.result(timeout=60)
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_cancel_holds_up_no_thread_though_nobody_takes_it(
@@ -315,7 +297,7 @@ def test_a_cancel_holds_up_no_thread_though_nobody_takes_it(
     """The driver's own request would stop the whole process until the server goes on."""
     proxy = SwallowingProxy(server.url)
     try:
-        server.lead_to(proxy.url)
+        lead_alias(ALIAS, proxy.url)
         connection = server.connection(cancelled_seconds=0.5)
         connection.open()
         proxy.swallow(new_ones=True)
