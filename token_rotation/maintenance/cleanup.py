@@ -22,8 +22,8 @@ from token_rotation.selection.target import Target
 from token_rotation.sql.server import storage as storage_sql
 from token_rotation.stop import StopSignal, answering_signals
 
-STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
-ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
+STOPPING = "\nEnding the clean-up; a second signal ends it within five seconds.\n"
+ENDING = "\nStill ending the clean-up, within five seconds; the next signal ends at once.\n"
 TELL_EVERY_SECONDS = 5.0
 FEW = 0.01
 """So small a part of the dead rows may stay after a VACUUM without a remark."""
