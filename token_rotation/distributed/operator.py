@@ -165,7 +165,7 @@ class Operator:
         try:
             return [
                 rotation
-                for rotation in running_rotations()
+                for rotation in running_rotations().readable()
                 if input_of(rotation).get("database") == self._target.database
                 and input_of(rotation).get("model") == self._target.label
             ]

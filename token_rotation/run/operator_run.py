@@ -153,7 +153,8 @@ class OperatorRun:
         unrecorded_because = record.begin(self._options, rows)
         if unrecorded_because:
             self._output.warn(
-                f"This run leaves no record, and --stop cannot reach it: {unrecorded_because}"
+                "This run leaves no record yet, and --stop cannot reach it: "
+                f"{unrecorded_because}. It keeps trying to write one."
             )
         try:
             with recorded(record, rotation, progress, status, self._stop), closing(display):
