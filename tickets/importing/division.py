@@ -37,14 +37,14 @@ class Division:
     """The records of lines, in their order, and the lines that are none.
 
     An empty line in ``lines`` says that no more are there for now; what is certain is not held back
-    then. ``first_line`` is the number of the first one. ``after_body`` is the number of columns
-    after the only one that may hold line breaks.
+    then. The first one follows the header, line 1. ``columns`` is the number of fields of a record,
+    ``body`` the place, from 0, of the only one that may hold line breaks.
     """
 
-    def __init__(self, lines: Iterable[str], *, first_line: int, after_body: int) -> None:
+    def __init__(self, lines: Iterable[str], *, columns: int, body: int) -> None:
         csv.field_size_limit(2 * LONGEST_RECORD_CHARACTERS)
-        self._lines, self._after_body = lines, after_body
-        self._number = first_line - 1
+        self._lines, self._columns, self._after_body = lines, columns, columns - 1 - body
+        self._number = 1
         self._read = 0
         self._held: deque[tuple[int, Record | BadLine]] = deque()
         self._free: list[Record | BadLine] = []
@@ -66,7 +66,7 @@ class Division:
             raise self._endless()
 
     def _begin(self) -> None:
-        self._inside = False
+        self._inside = self._only_reading = False
         self._parts: list[str] = []
         self._characters = 0
         self._first, self._begins_at = self._number + 1, self._read
@@ -75,14 +75,16 @@ class Division:
         self._number += 1
         self._read += len(line)
         if len(line) > LONGEST_RECORD_CHARACTERS:
+            self._free_what_is_old()  # no record reaches across it
             self._skip(f"is longer than {LONGEST_RECORD_CHARACTERS:,} characters", unsure=False)
             self._doubt()
             self._begin()
             return
         reading = read_line(line, inside=self._inside)
         other = read_line(line, inside=not self._inside)
-        if _fails_first(other, reading):
-            self._settle()
+        self._only_reading |= _fails_first(other, reading)
+        if self._only_reading and not self._doubts:
+            self._free_all()
         if reading.error_at is not None:
             self._break(line, reading, other)
         elif self._inside or reading.inside or line.strip("\r\n"):
@@ -102,7 +104,10 @@ class Division:
         elif self._characters > UNCLOSED_CHARACTERS:
             raise self._endless()
         if ends:
-            self._held.append((self._begins_at, self._record()))
+            record = self._record()
+            if self._only_reading and isinstance(record, Record):
+                self._settle(record)
+            self._held.append((self._begins_at, record))
             self._begin()
 
     def _record(self) -> Record | BadLine:
@@ -143,11 +148,12 @@ class Division:
     def _doubt(self) -> None:
         self._doubts, self._doubts_since = EVIDENCE_AFTER_DAMAGE, self._read
 
-    def _settle(self) -> None:
-        """Count evidence for the reading so far; free what is certain now."""
-        self._doubts = max(0, self._doubts - 1)
-        if not self._doubts:
-            self._free_all()
+    def _settle(self, record: Record) -> None:
+        """Count a record that has no other reading, and is a likely one, as evidence."""
+        if self._doubts and len(record.fields) == self._columns:
+            self._doubts -= 1
+            if not self._doubts:
+                self._free_all()
 
     def _since(self) -> tuple[int, int]:
         """Return the first line that is in doubt, and the characters before it."""

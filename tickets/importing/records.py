@@ -32,8 +32,8 @@ class Records:
         self._columns = self._header()
         self._records = Division(
             map(_text, self._lines),
-            first_line=2,
-            after_body=len(self._columns) - 1 - self._columns.index("body"),
+            columns=len(self._columns),
+            body=self._columns.index("body"),
         )
 
     def __iter__(self) -> Iterator[Row | BadLine]:

@@ -65,3 +65,23 @@ def test_a_character_too_many_invents_no_ticket(
     contents, text = file
     at = data.draw(st.integers(0, len(text)))
     assert not invented(contents, text[:at] + character + text[at:])
+
+
+UNESCAPED = st.lists(st.sampled_from(['"no"', "\nr9,s,b\n", "\n", ",", "x", " y"]), max_size=8)
+
+
+@given(files(), UNESCAPED.map("".join), st.integers(0, 5))
+def test_a_record_whose_quotes_nobody_escaped_invents_no_ticket(
+    file: tuple[Records, str], text: str, place: int
+) -> None:
+    """Its own text may be cut off where it reads as a record, but is none of the others."""
+    contents, _ = file
+    damaged = io.StringIO()
+    for record in contents[:place]:
+        csv.writer(damaged, lineterminator="\n").writerow(record)
+    damaged.write(f'r7,s7,"He {text} end"\n')
+    for record in contents[place:]:
+        csv.writer(damaged, lineterminator="\n").writerow(record)
+
+    named = [reference for reference, *_ in invented(contents, damaged.getvalue())]
+    assert set(named) <= {"r7"}
