@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tickets.importing.errors import UnreadableFileError
 from tickets.importing.quotes import Reading, read_line, stands_alone
@@ -24,8 +24,7 @@ UNCLOSED_CHARACTERS = 64 * LONGEST_RECORD_CHARACTERS
 EVIDENCE_AFTER_DAMAGE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The fields of a record, and its lines."""
 
     fields: list[str]
@@ -59,7 +58,8 @@ class Division:
                 self._free_what_is_old()
             elif not self._doubts and not self._inside:
                 self._free_all()
-            yield from self._freed()
+            if self._free:
+                yield from self._freed()
         self._end()
         yield from self._freed()
         if self._characters > LONGEST_RECORD_CHARACTERS:
@@ -74,12 +74,23 @@ class Division:
     def _take(self, line: str) -> None:
         self._number += 1
         self._read += len(line)
+        text = line.removesuffix("\n").removesuffix("\r")
         if len(line) > LONGEST_RECORD_CHARACTERS:
             self._free_what_is_old()  # no record reaches across it
             self._skip(f"is longer than {LONGEST_RECORD_CHARACTERS:,} characters", unsure=False)
             self._doubt()
             self._begin()
-            return
+        elif '"' in line or "\r" in text:
+            self._take_quoted(line)
+        elif self._inside:
+            self._add(line, ends=False)
+        else:  # it reads without an error from either state, and keeps the state
+            if text:
+                record = Record(text.split(","), self._number, self._number)
+                self._held.append((self._begins_at, record))
+            self._begin()
+
+    def _take_quoted(self, line: str) -> None:
         reading = read_line(line, inside=self._inside)
         other = read_line(line, inside=not self._inside)
         self._only_reading |= _fails_first(other, reading)
@@ -87,10 +98,8 @@ class Division:
             self._free_all()
         if reading.error_at is not None:
             self._break(line, reading, other)
-        elif self._inside or reading.inside or line.strip("\r\n"):
-            self._add(line, ends=not reading.inside)
         else:
-            self._begin()
+            self._add(line, ends=not reading.inside)
 
     def _add(self, line: str, *, ends: bool) -> None:
         self._inside = not ends
