@@ -10,11 +10,10 @@ where this one fails, the records that are held are dropped, and the lines are n
 from __future__ import annotations
 
 import csv
-from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from tickets.importing.errors import UnreadableFileError
+from tickets.importing.held import Held, Record
 from tickets.importing.quotes import Reading, read_line, stands_alone
 from tickets.importing.row import BadLine
 
@@ -22,14 +21,6 @@ LONGEST_RECORD_CHARACTERS = 1 << 20
 UNCLOSED_CHARACTERS = 64 * LONGEST_RECORD_CHARACTERS
 # Each piece of evidence comes from one line, which may itself be damaged.
 EVIDENCE_AFTER_DAMAGE = 2
-
-
-class Record(NamedTuple):
-    """The fields of a record, and its lines."""
-
-    fields: list[str]
-    line: int
-    last_line: int
 
 
 class Division:
@@ -45,8 +36,7 @@ class Division:
         self._lines, self._columns, self._after_body = lines, columns, columns - 1 - body
         self._number = 1
         self._read = 0
-        self._held: deque[tuple[int, Record | BadLine]] = deque()
-        self._free: list[Record | BadLine] = []
+        self._held = Held()
         self._doubts = self._doubts_since = 0
         self._begin()
 
@@ -57,11 +47,10 @@ class Division:
                 self._take(line)
                 self._free_what_is_old()
             elif not self._doubts and not self._inside:
-                self._free_all()
-            if self._free:
-                yield from self._freed()
+                self._held.free()
+            yield from self._held.freed()
         self._end()
-        yield from self._freed()
+        yield from self._held.freed()
         if self._characters > LONGEST_RECORD_CHARACTERS:
             raise self._endless()
 
@@ -87,7 +76,7 @@ class Division:
         else:  # it reads without an error from either state, and keeps the state
             if text:
                 record = Record(text.split(","), self._number, self._number)
-                self._held.append((self._begins_at, record))
+                self._held.add(self._begins_at, record)
             self._begin()
 
     def _take_quoted(self, line: str) -> None:
@@ -95,7 +84,7 @@ class Division:
         other = read_line(line, inside=not self._inside)
         self._only_reading |= _fails_first(other, reading)
         if self._only_reading and not self._doubts:
-            self._free_all()
+            self._held.free()
         if reading.error_at is not None:
             self._break(line, reading, other)
         else:
@@ -108,7 +97,7 @@ class Division:
             self._parts.append(line)
         elif self._parts:  # no field is that long, so an earlier quote may be missing
             self._first, self._begins_at = self._since()
-            self._held.clear()
+            self._held.drop()
             self._parts = []
         elif self._characters > UNCLOSED_CHARACTERS:
             raise self._endless()
@@ -116,7 +105,7 @@ class Division:
             record = self._record()
             if self._only_reading and isinstance(record, Record):
                 self._settle(record)
-            self._held.append((self._begins_at, record))
+            self._held.add(self._begins_at, record)
             self._begin()
 
     def _record(self) -> Record | BadLine:
@@ -143,16 +132,16 @@ class Division:
         """Name the record's lines, and with them those in doubt."""
         if unsure or self._doubts:
             first, begins_at = self._since()
-            self._held.clear()
+            self._held.drop()
             self._reject(first, begins_at, reason)
         else:
-            self._free_all()
+            self._held.free()
             self._reject(self._first, self._begins_at, reason)
 
     def _reject(self, first: int, begins_at: int, reason: str) -> None:
         if first < self._number:
             reason += f" (line {self._number}); none of these lines is imported"
-        self._held.append((begins_at, BadLine(first, self._number, reason)))
+        self._held.add(begins_at, BadLine(first, self._number, reason))
 
     def _doubt(self) -> None:
         self._doubts, self._doubts_since = EVIDENCE_AFTER_DAMAGE, self._read
@@ -162,39 +151,28 @@ class Division:
         if self._doubts and len(record.fields) == self._columns:
             self._doubts -= 1
             if not self._doubts:
-                self._free_all()
+                self._held.free()
 
     def _since(self) -> tuple[int, int]:
         """Return the first line that is in doubt, and the characters before it."""
-        if not self._held:
-            return self._first, self._begins_at
-        begins_at, record = self._held[0]
-        return record.line, begins_at
+        return self._held.first() or (self._first, self._begins_at)
 
     def _free_what_is_old(self) -> None:
         """Free records so far back that no field reaches from them to here."""
         here = self._begins_at if self._inside else self._read
         if here - self._doubts_since > LONGEST_RECORD_CHARACTERS:
             self._doubts = 0
-        while self._held and here - self._held[0][0] > LONGEST_RECORD_CHARACTERS:
-            self._free.append(self._held.popleft()[1])
+        self._held.free_before(here - LONGEST_RECORD_CHARACTERS)
 
     def _end(self) -> None:
         if not self._inside:
-            self._free_all()
+            self._held.free()
         elif self._characters <= LONGEST_RECORD_CHARACTERS:
             first, _ = self._since()
-            self._held.clear()
+            self._held.drop()
             reason = "is not CSV: unexpected end of data"
-            self._free.append(BadLine(first, self._number, reason))
-
-    def _free_all(self) -> None:
-        self._free.extend(record for _, record in self._held)
-        self._held.clear()
-
-    def _freed(self) -> list[Record | BadLine]:
-        free, self._free = self._free, []
-        return free
+            self._held.add(self._begins_at, BadLine(first, self._number, reason))
+            self._held.free()
 
     def _endless(self) -> UnreadableFileError:
         return UnreadableFileError(
