@@ -10,6 +10,8 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from token_rotation.postgres.times import hold_every_time
+
 APPLICATION_NAME = "rotate_tokens"
 
 NOTICE_A_LOST_SERVER: Mapping[str, int] = {
@@ -65,7 +67,8 @@ def open_raw(
 
     It is in no transaction.
 
-    The other arguments are those of ``own_wrapper``. Driver errors pass through.
+    It reads times that Python cannot hold as text. The other arguments are those of
+    ``own_wrapper``. Driver errors pass through.
     """
     wrapper = own_wrapper(
         alias,
@@ -78,6 +81,7 @@ def open_raw(
     raw: Any = wrapper.connection
     raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
     raw.autocommit = autocommit
+    hold_every_time(raw)
     return raw
 
 
