@@ -11,6 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.postgres.silence.sockets import cut_after
+from token_rotation.postgres.times import hold_every_time
 
 APPLICATION_NAME = "rotate_tokens"
 
@@ -73,7 +74,8 @@ def open_raw(
 
     It is in no transaction.
 
-    The other arguments are those of ``own_wrapper``. Driver errors pass through.
+    It reads times that Python cannot hold as text. The other arguments are those of
+    ``own_wrapper``. Driver errors pass through.
     """
     wrapper = own_wrapper(
         alias,
@@ -87,6 +89,7 @@ def open_raw(
     raw: Any = wrapper.connection
     raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
     raw.autocommit = autocommit
+    hold_every_time(raw)
     return raw
 
 
