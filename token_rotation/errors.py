@@ -82,7 +82,7 @@ class WithdrawnError(RotationError):
 class AbortedError(RotationError):
     """The operator asked for an end at once.
 
-    PostgreSQL rolled the running batch back.
+    The message says what became of the running batch.
     """
 
 

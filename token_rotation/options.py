@@ -31,7 +31,8 @@ class RotationOptions:
     lock inside a batch, ``wait_for_locks_seconds`` the wait at the end for locked rows, and
     ``retry_seconds`` how long a fault may last.
 
-    The others slow the rotation down for the sake of traffic; None sets no bound. While other
+    The others slow the rotation down for the sake of traffic; None sets no bound. A standby whose
+    application name is in ``except_standby`` may lag: it does so on purpose, say. While other
     sessions work on the server, ``traffic_batch_rows`` bounds a batch of adaptive size; 0 ignores
     traffic. ``workers`` is the number of batches at the same time. A VACUUM runs after each
     ``vacuum_every_percent`` of the table's rows; 0 disables it. With ``independent_tokens`` a token
@@ -55,7 +56,12 @@ class RotationOptions:
     pause_seconds: float = 0.0
     max_rows_per_second: int | None = None
     max_replica_lag_seconds: float | None = None
+    except_standby: tuple[str, ...] = ()
     max_active_queries: int | None = None
+
+    def __post_init__(self) -> None:
+        # JSON, which the records hold, has no tuples.
+        object.__setattr__(self, "except_standby", tuple(self.except_standby))
 
     @property
     def most_connections(self) -> int:
@@ -75,9 +81,10 @@ class RotationOptions:
             value = getattr(self, field.name)
             if value == field.default or field.name in NOT_REPEATED:
                 continue
-            yield flag_of(field.name)
-            if value is not True:
-                yield str(value).removesuffix(".0")
+            for each in value if isinstance(value, tuple) else (value,):
+                yield flag_of(field.name)
+                if each is not True:
+                    yield each if isinstance(each, str) else str(each).removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ class StopSignal:
     """A wish to end, from another thread or signal handler.
 
     ``request`` lets the running batch commit. ``abort`` also cancels the statement in flight, so
-    that PostgreSQL rolls its batch back. Both may be called any number of times, from any thread.
-    A signal handler may call them while it interrupts another call of either.
+    that PostgreSQL rolls back what has not committed. Both return at once. Both may be called any
+    number of times, from any thread. A signal handler may call them while it interrupts another
+    call of either.
     """
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class StopSignal:
     def on_abort(self, cancel: Callable[[], None]) -> None:
         """Register ``cancel``, which ends the statement in flight.
 
-        It is called in the thread that aborts.
+        It is called in the thread that aborts, perhaps in a signal handler: it must not wait.
         """
         self._cancel = cancel
 

@@ -4,14 +4,18 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from demonstration.output import say
 from tickets.config.embedded.cluster import PostgresCluster
-from tickets.config.embedded.lease import keeper_lives
+from tickets.config.embedded.lease import keeper_lives, release_lease
 
 PROJECT = Path(__file__).resolve().parents[2]
+ENDS_WITHIN_SECONDS = 10
+REMOVAL_ATTEMPTS = 20
 
 
 @contextmanager
@@ -28,9 +32,28 @@ def new_var_directory() -> Iterator[Path]:
     try:
         yield directory
     finally:
-        PostgresCluster(directory / "postgres").stop("immediate")
-        shutil.rmtree(directory)
+        end_server(directory / "postgres")
+        remove(directory)
         os.close(lock)
+
+
+def end_server(postgres: Path) -> None:
+    """End the server once its other users have ended, or after ENDS_WITHIN_SECONDS."""
+    release_lease(postgres)
+    deadline = time.monotonic() + ENDS_WITHIN_SECONDS
+    while postgres.exists() and keeper_lives(postgres) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    PostgresCluster(postgres).stop("immediate")
+
+
+def remove(directory: Path) -> None:
+    """Remove a directory in which a process that was cut off may still write a file."""
+    for _ in range(REMOVAL_ATTEMPTS):
+        with suppress(OSError):
+            shutil.rmtree(directory)
+            return
+        time.sleep(0.1)
+    say(f"Not removed, since a process still writes there: {directory}")
 
 
 def is_abandoned(directory: Path) -> bool:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,21 @@ class Judge:
         return {**answer, "lines": json.loads(lines.read_text())}
 
     def run(
-        self, mutant: Mutant, tests: Sequence[str], limits: Mapping[str, float]
+        self, mutant: Mutant | None, tests: Sequence[str], limits: Mapping[str, float]
     ) -> dict[str, Any]:
-        """Run tests one after the other until one fails."""
-        operator = plugins.get_operator(mutant.operator)()
-        with use_mutation(self._tree / mutant.module, operator, mutant.occurrence):
+        """Run tests one after the other until one fails, with the change of ``mutant``."""
+        with self._changed(mutant) if mutant else nullcontext():
             answer = self._ask(tests=list(tests), limits=limits, arguments=["-x"])
         if answer["code"] not in (0, 1) or answer.get("running"):
             self._server.drop_leftovers()
         return answer
+
+    def _changed(self, mutant: Mutant) -> AbstractContextManager[Any]:
+        operator = plugins.get_operator(mutant.operator)()
+        changed: AbstractContextManager[Any] = use_mutation(
+            self._tree / mutant.module, operator, mutant.occurrence
+        )
+        return changed
 
     def log(self) -> str:
         return (self._files / "log").read_text(errors="replace")

@@ -15,12 +15,20 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Modules that are changed in the same ways."""
+    """Modules that are changed in the same ways.
+
+    ``only_tests`` are the files whose tests judge them, if not all; ``without_tests`` do not.
+    """
 
     name: str
     modules: tuple[str, ...]
     operators: tuple[str, ...]
     without_tests: tuple[str, ...] = ()
+    only_tests: tuple[str, ...] = ()
+
+    def is_judged_by(self, file: str) -> bool:
+        """Return True if the tests of a file judge the changes."""
+        return file not in self.without_tests and (not self.only_tests or file in self.only_tests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ def _room(project: Path, name: str, entry: dict[str, object]) -> Room:
         modules=_files(project, entry, "modules"),
         operators=tuple(map(str, entry["operators"])),  # type: ignore[call-overload]
         without_tests=_files(project, entry, "without_tests"),
+        only_tests=_files(project, entry, "only_tests"),
     )
 
 

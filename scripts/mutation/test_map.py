@@ -53,8 +53,8 @@ class TestMap:
     def tests_of(self, mutant: Mutant) -> list[str]:
         """In the order in which they are to be run; none when no test runs the changed line."""
         found = self._running(mutant)
-        without = self._rooms.room_of(mutant.module).without_tests
-        found = {t for t in found if t not in self._failing and _file(t) not in without}
+        room = self._rooms.room_of(mutant.module)
+        found = {t for t in found if t not in self._failing and room.is_judged_by(_file(t))}
         near = self._killers.get((mutant.module, mutant.function), Counter())
         wide = self._killers.get((mutant.module, ""), Counter())
         ordered = sorted(found, key=lambda t: (-near[t], -wide[t], self._costs[t]))

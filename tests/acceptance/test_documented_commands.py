@@ -97,6 +97,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_docker_compose_knows_each_documented_command",
         "containers.md",
     ),
+    r"export DJANGO_SSL_REDIRECT=false": (
+        "acceptance/test_containers.py",
+        "test_the_documented_url_shows_the_site",
+        "TO_SEE_IT",
+    ),
     r"export DATABASE_URL=.*": (
         "unit/tickets/config/test_database.py",
         "test_every_part_of_the_url_is_used",

@@ -112,6 +112,27 @@ def test_behind_an_old_snapshot_it_is_skipped_with_its_holder_named(
     assert done.stdout.endswith(f"To clean up later: {COMMAND}\n")
 
 
+def test_a_session_of_a_rotation_is_not_named_and_does_not_prevent_the_clean_up(
+    manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
+) -> None:
+    own = connect(database_url)
+    own.cursor().execute("SET application_name = 'rotate_tokens'")
+    own.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    value(own, "SELECT count(*) FROM tickets_ticket")
+    process = manage.start("rotate_tokens", "--finish", database_url=database_url)
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if " dead rows left" in line:
+            let_go(own)  # which the index that is built anew waits for, too
+    assert process.wait(60) == 0
+    assert any(line.startswith("Vacuumed and analyzed in") for line in said)
+    assert not any(f"pid {own.get_backend_pid()}" in line for line in said)
+    (left,) = (line for line in said if " dead rows left" in line)
+    assert ", which a short transaction may still need: once it has ended, " in left
+
+
 def test_behind_a_snapshot_of_the_middle_it_cleans_what_it_can_and_names_the_holder_of_the_rest(
     manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
 ) -> None:

@@ -48,7 +48,7 @@ def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
     )
     assert process.stdout is not None
     line = ""
-    while not line.startswith("waiting: replica lag"):
+    while not (line.startswith("waiting: replica lag") and " of standby walreceiver" in line):
         line = process.stdout.readline()
         assert line, "it ended without having waited"
     left = pending(tickets)
@@ -61,6 +61,33 @@ def test_it_waits_while_a_standby_lags_and_goes_on_when_it_has_caught_up(
     stdout, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "for replica lag" in stdout
+
+
+def test_a_standby_that_lags_on_purpose_can_be_left_out_by_name(
+    servers: Replicated, primary_url: str, manage: Manage, connect: Callable[[str], Any]
+) -> None:
+    tickets, standby = connect(primary_url), connect(servers.standby.url())
+    delay = "ALTER SYSTEM {} recovery_min_apply_delay{}"
+    standby.cursor().execute(delay.format("SET", " = '1 h'"))
+    value(standby, "SELECT pg_reload_conf()")
+    leak(tickets, 1000)
+    lagging = "SELECT coalesce(max(replay_lag), '0') > '1 s' FROM pg_stat_replication"
+    until(lambda: bool(value(tickets, lagging)))
+    rotate = ("rotate_tokens", "--batch-rows", "50", "--max-replica-lag", "1")
+    done = manage(*rotate, "--except-standby", "walreceiver", database_url=primary_url)
+    assert done.returncode == 0, done.stderr
+    assert "waiting" not in done.stdout
+    assert value(tickets, lagging)
+    assert_each_token_changed_once(tickets)
+
+    process = manage.start(*rotate, "--issued-before", "now", database_url=primary_url)
+    assert process.stdout is not None
+    waiting = next(line for line in process.stdout if line.startswith("waiting"))
+    assert " of standby walreceiver" in waiting
+    process.terminate()
+    process.communicate(timeout=60)
+    standby.cursor().execute(delay.format("RESET", ""))
+    value(standby, "SELECT pg_reload_conf()")
 
 
 def test_it_waits_while_more_backends_are_active_than_allowed(

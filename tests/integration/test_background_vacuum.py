@@ -13,6 +13,7 @@ from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
 from token_rotation.events import Event, Remark
+from token_rotation.inspection import snapshots
 from token_rotation.maintenance import background_vacuum
 from token_rotation.maintenance.background_vacuum import BackgroundVacuum, cost_limit
 from token_rotation.maintenance.vacuum import TableVacuum
@@ -241,8 +242,13 @@ def test_without_a_share_nothing_is_vacuumed(tickets: Any, rotation: RotationFac
 
 
 def test_an_old_snapshot_is_named_and_no_vacuum_is_tried_in_vain(
-    tickets: Any, database_url: str, connect: Callable[[str], Any], rotation: RotationFactory
+    tickets: Any,
+    database_url: str,
+    connect: Callable[[str], Any],
+    rotation: RotationFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(snapshots, "JUST_BEGUN_SECONDS", 0.0)  # it is old from the start
     leak(tickets, ROWS)
     holder = connect(database_url)
     holder.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")

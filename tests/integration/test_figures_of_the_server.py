@@ -19,14 +19,25 @@ def answer(monkeypatch: pytest.MonkeyPatch, statement: str, figures: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("figures", "lag"), [("0, 0, 0.0", 0.0), ("0, 0, 2.5", 2.5), ("0, 1, 2.5", math.inf)]
+    ("figures", "lag", "said"),
+    [
+        ("0, false, 0.0, 'b'", 0.0, "replica lag 0.0 s of standby b"),
+        ("0, false, 2.5, 'b'", 2.5, "replica lag 2.5 s of standby b"),
+        ("0, true, 2.5, 'b'", math.inf, "replica lag of standby b is unknown"),
+    ],
 )
-def test_a_lag_is_the_longest_and_an_unknown_one_has_no_end(
-    target: Target, monkeypatch: pytest.MonkeyPatch, figures: str, lag: float
+def test_an_unknown_lag_has_no_end_and_each_names_its_standby(
+    target: Target, monkeypatch: pytest.MonkeyPatch, figures: str, lag: float, said: str
 ) -> None:
     answer(monkeypatch, "replica_lag", figures)
     with reading(target.database) as connection:
-        assert health.replica_lag_seconds(connection) == lag
+        found = health.replica_lag(connection)
+    assert (found, str(found)) == (lag, said)
+
+
+def test_without_standbys_there_is_no_lag(target: Target) -> None:
+    with reading(target.database) as connection:
+        assert health.replica_lag(connection, ["whoever"]) == 0.0
 
 
 @pytest.mark.parametrize(("figures", "count"), [("0, 0", 0.0), ("0, 7", 7.0)])
@@ -41,7 +52,7 @@ def test_active_queries_are_counted(
 @pytest.mark.parametrize(
     ("statement", "figures", "read", "option"),
     [
-        ("replica_lag", "1, 0, 0.0", health.replica_lag_seconds, "--max-replica-lag"),
+        ("replica_lag", "1, false, 0.0, 'b'", health.replica_lag, "--max-replica-lag"),
         ("active_queries", "1, 0", health.active_queries, "--max-active-queries"),
     ],
 )
@@ -72,7 +83,7 @@ def test_what_the_role_may_not_see_is_refused_with_what_to_do(
 def test_a_figure_is_read_only_where_the_options_bound_it(
     target: Target, monkeypatch: pytest.MonkeyPatch, options: Any, kind: str | None
 ) -> None:
-    answer(monkeypatch, "replica_lag", "0, 0, 9.0")
+    answer(monkeypatch, "replica_lag", "0, false, 9.0, 'b'")
     answer(monkeypatch, "active_queries", "0, 9")
     throttle = health.make_throttle(RotationOptions(**options), lambda: 0.0)
     with reading(target.database) as connection:

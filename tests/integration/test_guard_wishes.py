@@ -156,7 +156,7 @@ def test_no_ignored_trigger_lets_an_update_bring_a_leaked_token_back(rotated: An
 
 
 def test_the_documented_trigger_closes_the_door_of_pgtrigger_ignore(rotated: Any) -> None:
-    page = (DOCS / "reference" / "guarantees.md").read_text()
+    page = (DOCS / "reference" / "guard.md").read_text()
     (statements,) = re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     execute(rotated, statements)
     insert = (

@@ -223,7 +223,8 @@ def test_an_operation_that_cannot_be_sent_does_not_keep_others_from_it(
         if operation == lost[0]:
             raise ValueError("this one cannot be sent")
 
-    monkeypatch.setattr("token_rotation.operations.watching.watch.send", send)
+    monkeypatch.setattr("token_rotation.operations.watching.resend.send", send)
+    monkeypatch.setattr("token_rotation.operations.watching.resend.ensure_broker", lambda: None)
 
     record = watch()
 

@@ -12,6 +12,7 @@ from psycopg2 import sql
 from tests.support.databases import unique_name
 from tests.support.leaked import leak, value
 from tests.support.waiting import until
+from token_rotation.inspection import snapshots
 from token_rotation.inspection.snapshots import next_transaction
 from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
 from token_rotation.postgres.autocommit_session import CANCELLED, COST_DELAY_MS
@@ -50,6 +51,10 @@ END $$;
 CREATE INDEX ON tickets_ticket (note_timeout(id)) WHERE id < 5;
 SELECT setval('noted_timeout', 1);
 """
+LOOKS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND query LIKE '%is_passing%' AND pid <> pg_backend_pid()"
+)
 TOUCH = "UPDATE tickets_ticket SET subject = subject || '!'"
 
 
@@ -123,17 +128,76 @@ def test_it_runs_at_the_pace_that_it_was_given(target: Target, tickets: Any) -> 
 def test_a_snapshot_older_than_the_dead_rows_is_named(
     target: Target, tickets: Any, database_url: str, connect: Callable[[str], Any]
 ) -> None:
-    leak(tickets, 10)
     reader = connect(database_url)
-    reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-    value(reader, "SELECT count(*) FROM tickets_ticket")
-    since_xid = mark(target)
-    tickets.cursor().execute(TOUCH)
+    since_xid = needing_the_dead_rows(tickets, target, reader)
     reason = TableVacuum(target).run(since_xid=since_xid).skipped_because
     assert reason is not None
     assert f"pid {reader.get_backend_pid()} (idle in transaction, open for " in reason
     reader.cursor().execute("ROLLBACK")
     assert TableVacuum(target).run(since_xid=since_xid).done
+
+
+def needing_the_dead_rows(tickets: Any, target: Target, session: Any) -> int:
+    """Dead rows that this session still needs; the transaction that they died in, or after."""
+    leak(tickets, 10)
+    session.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    value(session, "SELECT count(*) FROM tickets_ticket")
+    since_xid = mark(target)
+    tickets.cursor().execute(TOUCH)
+    return since_xid
+
+
+@pytest.mark.parametrize("name", ["rotate_tokens", "batch worker"])
+def test_no_session_of_a_rotation_is_named(
+    target: Target,
+    tickets: Any,
+    database_url: str,
+    connect: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setattr(snapshots, "JUST_BEGUN_SECONDS", -1.0)  # and none is waited for
+    own = connect(database_url)
+    own.cursor().execute("SET application_name = %s", (name,))
+    since_xid = needing_the_dead_rows(tickets, target, own)
+    assert TableVacuum(target).run(since_xid=since_xid).done
+
+
+def test_a_session_that_has_just_begun_is_waited_for(
+    target: Target,
+    tickets: Any,
+    database_url: str,
+    connect: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshots, "JUST_BEGUN_SECONDS", 600.0)
+    reader = connect(database_url)
+    since_xid = needing_the_dead_rows(tickets, target, reader)
+    ended: list[Vacuumed] = []
+    work = Thread(target=lambda: ended.append(TableVacuum(target).run(since_xid=since_xid)))
+    work.start()
+    until(lambda: value(tickets, LOOKS))
+    reader.cursor().execute("ROLLBACK")
+    work.join(60)
+    assert [each.done for each in ended] == [True]
+
+
+def test_the_wait_for_a_session_that_has_just_begun_can_be_cancelled(
+    target: Target,
+    tickets: Any,
+    database_url: str,
+    connect: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshots, "JUST_BEGUN_SECONDS", 600.0)
+    since_xid = needing_the_dead_rows(tickets, target, connect(database_url))
+    vacuum, ended = TableVacuum(target), list[Vacuumed]()
+    work = Thread(target=lambda: ended.append(vacuum.run(since_xid=since_xid)))
+    work.start()
+    until(lambda: value(tickets, LOOKS))
+    vacuum.cancel()
+    work.join(60)
+    assert [each.skipped_because for each in ended] == [CANCELLED]
 
 
 def test_a_snapshot_younger_than_some_dead_rows_is_no_reason(

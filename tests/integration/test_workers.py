@@ -13,6 +13,7 @@ from tests.support.leaked import assert_each_token_changed_once, leak, pending, 
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from token_rotation.engine import worker_pool
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.passes.allocator import InKeyOrder
 from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.result import Outcome
@@ -185,12 +186,19 @@ def test_a_worker_that_cannot_go_on_ends_the_run_and_what_was_done_stays_done(
     tickets: Any, rotation: RotationFactory
 ) -> None:
     leak(tickets, 1000)
-    tickets.cursor().execute(ON_ROW.format(when="OLD.id = 500", body="RAISE 'no'"))
-    engine = rotation(workers=3, batch_rows=10)
-    with pytest.raises(StatementError, match="P0001"):
+
+    def publish(event: Event) -> None:
+        if isinstance(event, BatchDone) and event.keys.upper == 500:
+            tickets.cursor().execute(
+                "ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;"
+                "CREATE PUBLICATION everything FOR TABLE tickets_ticket"
+            )
+
+    engine = rotation(publish, workers=3, batch_rows=10)
+    with pytest.raises(StatementError, match="55000"):
         engine.run()
     assert 0 < engine.result.rotated_rows == 1000 - pending(tickets)
-    tickets.cursor().execute("DROP TRIGGER on_row ON tickets_ticket")
+    tickets.cursor().execute("DROP PUBLICATION everything")
     rotation(workers=3, batch_rows=10).run()
     assert_each_token_changed_once(tickets)
 
@@ -211,6 +219,7 @@ def test_a_worker_that_waits_does_not_keep_the_error_of_another_back(target: Tar
         observe=lambda _: None,
         stop=StopSignal(),
         clock=time.monotonic,
+        refusals=Refusals(target, lambda _: None),
     )
     assert worker.one_pass(allocator) == PassOutcome()
 

@@ -3,6 +3,7 @@
 from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.token_writers.choose import token_writer
 from token_rotation.notify.announcements import Announcements
 from token_rotation.postgres.connection import Connection
@@ -14,7 +15,10 @@ def batch_runner(
 ) -> BatchRunner:
     pending = PendingRows(connection, target, lock_timeout_ms=lock_timeout_ms)
     update = range_update(connection, target, lock_timeout_ms=lock_timeout_ms)
-    return BatchRunner(update, pending, aborted=lambda: False)
+    refusals = Refusals(target, lambda _: None)
+    return BatchRunner(
+        update, pending, refusals, aborted=lambda: False, ended=lambda: refusals.is_over
+    )
 
 
 def range_update(

@@ -2,7 +2,7 @@
 
 import psycopg2
 
-LOCKED, TIMED_OUT, DUPLICATE, DEADLOCK = "55P03", "57014", "23505", "40P01"
+LOCKED, TIMED_OUT, DUPLICATE, DEADLOCK, CHECK = "55P03", "57014", "23505", "40P01", "23514"
 
 
 def refusal(sqlstate: str) -> psycopg2.Error:

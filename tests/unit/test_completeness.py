@@ -58,3 +58,20 @@ def test_what_the_index_alone_says_is_not_complete(verdict: Verdict | Unread | N
 def test_rows_outside_of_the_selection_do_not_make_it_incomplete() -> None:
     verdict = verdict_of(everywhere=1)
     assert summary.Aftermath(NOTHING, HOLDS, verdict=verdict, outside=ONE).complete
+
+
+@pytest.mark.parametrize(
+    ("outside", "nothing_anywhere"), [(None, True), (NOTHING, True), (ONE, False)]
+)
+def test_nothing_is_left_anywhere_when_no_row_outside_of_the_selection_is_pending(
+    outside: PendingCount | None, *, nothing_anywhere: bool
+) -> None:
+    after = summary.Aftermath(NOTHING, HOLDS, verdict=verdict_of(), outside=outside)
+    assert after.complete
+    assert after.nothing_anywhere is nothing_anywhere
+
+
+def test_what_is_not_complete_leaves_something() -> None:
+    after = summary.Aftermath(NOTHING, HOLDS, verdict=verdict_of(), retired_rows=1)
+    assert not after.complete
+    assert not after.nothing_anywhere

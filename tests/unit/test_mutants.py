@@ -80,7 +80,8 @@ def test_each_room_has_its_files() -> None:
     globs = [
         pattern
         for room in rooms.values()
-        for pattern in (*room["modules"], *room.get("without_tests", ()))
+        for key in ("modules", "without_tests", "only_tests")
+        for pattern in room.get(key, ())
     ]
     project = SCRIPTS.parent
     assert [pattern for pattern in (*folders, *globs) if not [*project.glob(pattern)]] == []
@@ -90,3 +91,14 @@ def test_each_equivalent_mutant_has_a_reason() -> None:
     entries = tomllib.loads((SCRIPTS / "mutation" / "equivalents.toml").read_text())["equivalent"]
     assert all(len(entry["reason"].split()) > 3 for entry in entries)
     assert len(entries) <= 30
+
+
+def test_only_the_tests_that_a_room_names_judge_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(f"{SCRIPTS}")
+    from mutation.rooms import Room  # noqa: PLC0415
+
+    assert Room("all", (), ()).is_judged_by("a")
+    without = Room("without", (), (), without_tests=("a",))
+    assert [without.is_judged_by(file) for file in "ab"] == [False, True]
+    only = Room("only", (), (), without_tests=("b",), only_tests=("a", "b"))
+    assert [only.is_judged_by(file) for file in "abc"] == [True, False, False]

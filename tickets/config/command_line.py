@@ -4,7 +4,6 @@ An error that an operator can repair is one line, without traceback.
 """
 
 import gc
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,40 +13,44 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, ManagementUtility
 from django.db import OperationalError
 
-from token_rotation.command_line import OneLineCommand
+from token_rotation.command_line import (
+    OUTPUT_CLOSED,
+    OneLineCommand,
+    OutputError,
+    finish_errors,
+    standard_output,
+)
 
 INTERRUPTED = 130  # what shells report after SIGINT
-OUTPUT_CLOSED = 141  # and after SIGPIPE
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command named in ``argv``; return its exit code.
 
     A bad configuration or an unreachable database is one line (1; with --traceback a traceback). So
-    is Ctrl-C in Django's own commands (130). If nobody reads the output, the command ends silently
-    (141). Other exceptions keep their traceback. Afterwards SIGINT has its default effect.
+    is Ctrl-C in Django's own commands (130), and output that cannot be written (1). If nobody reads
+    the output, the command ends silently (141). Other exceptions keep their traceback. Afterwards
+    SIGINT has its default effect.
     """
-    try:
+    with standard_output() as output:
         try:
-            with _quiet_start_and_end():
-                return _execute(argv)
-        except KeyboardInterrupt:
-            sys.stderr.write("manage.py: interrupted\n")
-            return INTERRUPTED
+            try:
+                with _quiet_start_and_end():
+                    return _execute(argv)
+            except KeyboardInterrupt:
+                sys.stderr.write("manage.py: interrupted\n")
+                return INTERRUPTED
+            finally:
+                if output is not None:
+                    output.finish()
+        except BrokenPipeError:
+            return OUTPUT_CLOSED
+        except OutputError as error:
+            with suppress(OSError):
+                sys.stderr.write(f"manage.py: the output could not be written: {error.strerror}\n")
+            return 1
         finally:
-            _flush()
-    except BrokenPipeError:
-        _discard_output()
-        return OUTPUT_CLOSED
-    except OutputError as error:
-        _discard_output()
-        with suppress(OSError):
-            sys.stderr.write(f"manage.py: the output could not be written: {error}\n")
-        return 1
-
-
-class OutputError(Exception):
-    """A failure to write the output: a full disk, say."""
+            finish_errors()
 
 
 class _Utility(ManagementUtility):
@@ -82,32 +85,6 @@ def _quiet_start_and_end() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:  # it was closed before the start
-                stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(error.strerror) from error
-
-
-def _discard_output() -> None:
-    """Discard buffered output.
-
-    So Python does not complain about it at exit.
-    """
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError:
-            os.dup2(devnull, stream.fileno())
-    os.close(devnull)
 
 
 def _execute(argv: Sequence[str]) -> int:

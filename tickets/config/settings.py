@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from environs import Env, EnvError, validate
 
-from tickets.config.database import database_settings
+from tickets.config.database import DatabaseParts, database_settings
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -38,6 +38,13 @@ try:
     METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
+    _DATABASE_PARTS = DatabaseParts(
+        host=env.str("DATABASE_HOST", default=""),
+        port=env.int("DATABASE_PORT", default=0),
+        name=env.str("DATABASE_NAME", default=""),
+        user=env.str("DATABASE_USER", default=""),
+        password=env.str("DATABASE_PASSWORD", default=""),
+    )
     CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
     OPERATIONS_ALWAYS_SYNCHRONOUS = env.bool("OPERATIONS_ALWAYS_SYNCHRONOUS", default=False)
     _ADMIN_ADDRESSES: list[str] = env.list("DJANGO_ADMINS", default=[])
@@ -80,6 +87,7 @@ CONTENT_SECURITY_POLICY = {
 DATABASES = {
     "default": database_settings(
         _DATABASE_URL,
+        _DATABASE_PARTS,
         # Absolute: the embedded server's keeper works in another directory.
         embedded_directory=Path(_VAR_DIRECTORY).resolve() / "postgres",
         disable_server_side_cursors=_DISABLE_CURSORS,

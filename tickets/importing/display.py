@@ -6,6 +6,7 @@ A terminal shows the bar. Elsewhere a line comes every few seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from tickets.importing.row import BadLine
 from tickets.importing.source import Source
 
 LINE_EVERY_SECONDS = 5.0
+SHOWN_BAD_LINES = 1_000
 
 
 class ImportDisplay:
@@ -29,16 +31,17 @@ class ImportDisplay:
         counts: Counts,
         *,
         out: TextIO,
-        err: TextIO,
+        err: TextIO | None,
         clock: Callable[[], float],
     ) -> None:
         self._source, self._counts = source, counts
         self._out, self._err = out, err
         self._clock = clock
         self._started_at = self._next_line_at = clock()
-        # disable=None: no bar if stderr is not a terminal.
+        # disable=None: no bar if stderr is not a terminal. Here it may be closed.
+        disable = None if err else True
         self._bar: tqdm[Any] = tqdm(
-            total=source.size_bytes, unit="B", unit_scale=True, disable=None, file=err
+            total=source.size_bytes, unit="B", unit_scale=True, disable=disable, file=err
         )
 
     def progress(self) -> None:
@@ -47,13 +50,22 @@ class ImportDisplay:
             self._bar.update(self._source.read_bytes - self._bar.n)
         elif self._clock() >= self._next_line_at:
             self._next_line_at = self._clock() + LINE_EVERY_SECONDS
-            print(f"{self._sentence()}{self._part()}", file=self._out, flush=True)
+            with suppress(OSError):  # the import goes on; its end says so
+                print(f"{self._sentence()}{self._part()}", file=self._out, flush=True)
 
     def bad(self, bad: BadLine) -> None:
-        if self._bar.disable:
-            print(bad, file=self._err, flush=True)
-        else:
-            self._bar.write(str(bad), file=self._err)
+        """Name a bad line, unless very many are named."""
+        if self._counts.bad <= SHOWN_BAD_LINES:
+            self._complain(str(bad))
+        elif self._counts.bad == SHOWN_BAD_LINES + 1:
+            self._complain("More lines are bad; they are counted, not named.")
+
+    def _complain(self, line: str) -> None:
+        with suppress(OSError):
+            if not self._bar.disable:
+                self._bar.write(line, file=self._err)
+            elif self._err:
+                print(line, file=self._err, flush=True)
 
     def close(self) -> None:
         self._bar.close()

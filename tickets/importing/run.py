@@ -5,18 +5,21 @@ The import is recorded and shown, answers signals, and is summarized.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
+import psycopg2
 from django.db import connections
 
 from tickets.importing.counts import Counts
 from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import ImportTicketsError, RefusedError
 from tickets.importing.options import ImportOptions
+from tickets.importing.refusal import DATABASE_ERRORS, refusal_of
 from tickets.importing.source import Source, opened
-from tickets.importing.work import DATABASE_ERRORS, Work
+from tickets.importing.work import Work
 from tickets.models import ImportedTicket
 from token_rotation.command_line import StopSignal, answering_signals, stop_on_signal
 from token_rotation.operations import StoredError, describe_explained, describe_unforeseen
@@ -28,7 +31,7 @@ OPERATION_TYPE = "import_tickets"
 GO_ON = "Run the same command again to go on: it skips what is imported."
 
 
-def run_import(options: ImportOptions, *, out: TextIO, err: TextIO) -> bool:
+def run_import(options: ImportOptions, *, out: TextIO, err: TextIO | None) -> bool:
     """Import a file; return True if all of it arrived.
 
     All of it is in the database then. The first SIGINT or SIGTERM ends it after the current chunk,
@@ -36,17 +39,35 @@ def run_import(options: ImportOptions, *, out: TextIO, err: TextIO) -> bool:
     """
     stop = StopSignal()
     with opened(options.file) as source, stop_on_signal(stop):
-        _check_schema(options.database)
-        operation = BatchOperation.objects.using(options.database).create_synchronous(
-            OPERATION_TYPE,
-            input_data={
-                "file": options.file,
-                "size_bytes": source.size_bytes,
-                "chunk_rows": options.chunk_rows,
-                "strict": options.strict,
-            },
-        )
+        try:
+            operation = _begin(source, options)
+        except DATABASE_ERRORS as error:
+            if isinstance(error.__cause__, psycopg2.Error) and error.__cause__.pgcode is None:
+                raise  # the server cannot be reached
+            raise RefusedError(f"{refusal_of(error)}. Nothing was imported.") from None
         return _run(operation, source, options, stop, out=out, err=err)
+
+
+def _begin(source: Source, options: ImportOptions) -> BatchOperation:
+    """Record that the import begins."""
+    _check_schema(options.database)
+    return BatchOperation.objects.using(options.database).create_synchronous(
+        OPERATION_TYPE,
+        input_data={
+            "file": _storable(options.file, connections[options.database]),
+            "size_bytes": source.size_bytes,
+            "chunk_rows": options.chunk_rows,
+            "strict": options.strict,
+        },
+    )
+
+
+def _storable(name: str, connection: Any) -> str:
+    """Return a file's name as this database can store it: any bytes may be in it."""
+    connection.ensure_connection()
+    encoding = connection.connection.info.parameter_status("server_encoding")
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return text if encoding == "UTF8" else text.encode("ascii", "backslashreplace").decode()
 
 
 def _run(
@@ -56,7 +77,7 @@ def _run(
     stop: StopSignal,
     *,
     out: TextIO,
-    err: TextIO,
+    err: TextIO | None,
 ) -> bool:
     counts = Counts()
     display = ImportDisplay(source, counts, out=out, err=err, clock=time.monotonic)
@@ -79,8 +100,19 @@ def _run(
             if counts.imported
             else f"{failed}. Nothing was imported."
         )
-    print(_sentence(operation, options, work), file=out, flush=True)
+    _say(_sentence(operation, options, work), out)
     return work.finished and not counts.bad
+
+
+def _say(sentence: str, out: TextIO) -> None:
+    try:
+        print(sentence, file=out, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ImportTicketsError(
+            f"the output could not be written: {error.strerror}. {sentence}"
+        ) from None
 
 
 def _check_schema(database: str) -> None:
@@ -103,9 +135,10 @@ def _finish(
     outcome = "error" if error else "complete" if work.finished else "stopped"
     if error is None and options.strict and work.counts.first_bad:
         error = StoredError("", f"Stopped at the first bad line. {work.counts.first_bad[0]}")
-    with suppress(*DATABASE_ERRORS, OperationError):
+    with suppress(*DATABASE_ERRORS):
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
         work.counts.imported = imported.count()
+    with suppress(*DATABASE_ERRORS, OperationError):
         operation.beat(work.counts.records)
         operation.finish(
             failed=error is not None,

@@ -18,6 +18,7 @@ STANDARD_INPUT = "-"
 LONGEST_LINE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 16
 LOOK_UP_EVERY_SECONDS = 0.1
+WAITS_UNTIL_SILENT = 10
 
 
 class Source:
@@ -35,33 +36,48 @@ class Source:
     def lines(self, meanwhile: Callable[[], bool]) -> Iterator[bytes]:
         """Yield each line with its line feed.
 
-        The last one may have none. Calls ``meanwhile`` before each read, and every 0.1 s while it
-        waits for input.
+        The last one may have none. Of a line that is longer than 1 MiB with its line feed only the
+        first MiB comes, and a line feed. After a second without input an empty line comes. Calls
+        ``meanwhile`` before each read, and every 0.1 s while it waits for input.
 
-        Raises Stopped when ``meanwhile`` returns True, and UnreadableFileError for a line over 1
-        MiB.
+        Raises Stopped when ``meanwhile`` returns True, and UnreadableFileError.
         """
         rest = b""
-        number = 0
-        while block := self._block(meanwhile):
+        cut = False
+        for block in self._blocks(meanwhile):
             *whole, rest = (rest + block).split(b"\n")
             for line in whole:
-                number += 1
-                yield line + b"\n"
-            if len(rest) > LONGEST_LINE_BYTES:
-                raise UnreadableFileError(
-                    f"line {number + 1} is longer than {LONGEST_LINE_BYTES:,} bytes; is this a CSV"
-                    " file with line feeds?"
-                )
+                if not cut:
+                    yield line[:LONGEST_LINE_BYTES] + b"\n"
+                cut = False
+            if cut:
+                rest = b""
+            elif len(rest) >= LONGEST_LINE_BYTES:
+                yield rest[:LONGEST_LINE_BYTES] + b"\n"
+                rest, cut = b"", True
+            elif not block:
+                yield b""
         if rest:
             yield rest
 
-    def _block(self, meanwhile: Callable[[], bool]) -> bytes:
-        ready = False
-        while not ready:
+    def _blocks(self, meanwhile: Callable[[], bool]) -> Iterator[bytes]:
+        """Yield what is read, and an empty block after each second without input."""
+        waits = 0
+        while True:
             if meanwhile():
                 raise Stopped
-            ready = bool(select.select([self._descriptor], [], [], LOOK_UP_EVERY_SECONDS)[0])
+            if select.select([self._descriptor], [], [], LOOK_UP_EVERY_SECONDS)[0]:
+                block = self._block()
+                if not block:
+                    return
+                yield block
+                waits = 0
+            else:
+                waits += 1
+                if waits % WAITS_UNTIL_SILENT == 0:
+                    yield b""
+
+    def _block(self) -> bytes:
         try:
             block = os.read(self._descriptor, BLOCK_BYTES)
         except OSError as error:
@@ -85,6 +101,8 @@ def opened(name: str) -> Iterator[Source]:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise _not_opened(name, error.strerror) from None
+    except ValueError:  # only from code: no argument of a process is such a name
+        raise _not_opened(name, "no file can have this name") from None
     try:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise _not_opened(name, "it is a directory")

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import suppress
-from functools import partial
-from typing import Any
 
-import psycopg2
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, connections
 
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
 from tickets.importing.chunking import chunked
@@ -18,17 +14,18 @@ from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import RefusedError, Stopped
 from tickets.importing.options import ImportOptions
 from tickets.importing.records import Records
+from tickets.importing.refusal import DATABASE_ERRORS, concerns_rows, refusal_of
 from tickets.importing.row import BadLine, Row
 from tickets.importing.source import Source
 from token_rotation.command_line import StopSignal
 from token_rotation.operations import Heartbeat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import Backoff, Fault, fault_of, reason_of
+from token_rotation.postgres import Backoff, CancelRequest, Fault, fault_of, reason_of
 
 BEAT_EVERY_SECONDS = 1.0
 ATTEMPTS = 20
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
+MOST_REFUSALS_AT_FIRST = 1_000
 BACKOFF = Backoff(give_up_after_seconds=60, first_seconds=0.02, longest_seconds=1.0)
 
 
@@ -55,6 +52,7 @@ class Work:
         self.counts = counts
         self.finished = False
         self.line = 0
+        self._refusals = 0
 
     def run(self) -> None:
         """Import until the file ends or the operator stops it.
@@ -67,7 +65,7 @@ class Work:
         connection = connections[self._options.database]
         try:
             connection.ensure_connection()
-            self._stop.on_abort(partial(_cancel, connection.connection))
+            self._stop.on_abort(CancelRequest(connection.connection).send)
             self._import_all()
         except Stopped:
             pass
@@ -75,7 +73,7 @@ class Work:
             raise RefusedError(f"somebody else ended the record of this import: {error}") from None
         except DATABASE_ERRORS as error:
             if not self._stop.aborted:
-                raise RefusedError(f"the database refused: {reason_of(error)}") from None
+                raise RefusedError(refusal_of(error)) from None
         finally:
             connection.close()
 
@@ -97,7 +95,25 @@ class Work:
         self.finished = True
 
     def _import(self, chunk: list[Row]) -> None:
-        """Import a chunk; retry while other transactions interfere.
+        """Import a chunk; in halves where the database refuses a row, down to that row."""
+        pieces = [chunk]
+        while pieces:
+            piece = pieces.pop()
+            try:
+                self._write(piece)
+            except DatabaseError as error:
+                if self._stop.aborted or not concerns_rows(error):
+                    raise
+                middle = len(piece) // 2
+                if middle:
+                    pieces += [piece[middle:], piece[:middle]]
+                else:
+                    self._refused_by_database(piece[0], error)
+            if self._meanwhile() or (self._options.strict and self.counts.bad):
+                return
+
+    def _write(self, rows: list[Row]) -> None:
+        """Import rows; retry while other transactions interfere.
 
         Each retry means that another transaction made progress.
         """
@@ -106,7 +122,7 @@ class Work:
                 import_chunk(
                     self._options.database,
                     self._operation,
-                    chunk,
+                    rows,
                     self._committed,
                     strict=self._options.strict,
                 )
@@ -117,6 +133,18 @@ class Work:
                 self._stop.wait(BACKOFF.delay_seconds(attempt, random.random))
             else:
                 return
+
+    def _refused_by_database(self, row: Row, error: DatabaseError) -> None:
+        """Count a row that no retry gets in; end an import of which no row gets in."""
+        reason = reason_of(error)
+        self._refusals += 1
+        self._refused(BadLine(row.line, row.line, f"the database refused it: {reason}"))
+        accepted = self.counts.imported or self.counts.already_there
+        if self._refusals == MOST_REFUSALS_AT_FIRST and not accepted:
+            raise RefusedError(
+                f"the database refused each of the first {self._refusals:,} tickets, the last in"
+                f" line {row.line}: {reason}"
+            )
 
     def _committed(self, done: ChunkDone) -> None:
         self.counts.add_chunk(done.imported, done.already_there)
@@ -133,15 +161,6 @@ class Work:
         if self._heartbeat.tick(self.counts.records):
             self._stop.request()
         return self._stop.requested
-
-
-def _cancel(raw: Any) -> None:
-    """Cancel the running statement from another thread.
-
-    Do nothing if there is none any more.
-    """
-    with suppress(psycopg2.Error):
-        raw.cancel()
 
 
 def _passes(error: DatabaseError) -> bool:

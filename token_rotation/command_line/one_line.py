@@ -3,7 +3,9 @@
 from typing import Any, NoReturn
 
 from django.core.checks import Tags
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+
+from token_rotation.command_line.output_end import OutputEnd
 
 
 class OneLineParser(CommandParser):
@@ -18,7 +20,7 @@ class OneLineParser(CommandParser):
         self.exit(1, f"{self.prog}: {message}. Nothing was done; --help lists the options.\n")
 
 
-class OneLineCommand(BaseCommand):
+class OneLineCommand(OutputEnd):
     """Base of commands whose errors are one line.
 
     Bad arguments end the command with that line on stderr and exit code 1. Called through

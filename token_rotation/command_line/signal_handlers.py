@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from types import FrameType
 
+from token_rotation.command_line.end_in_time import end_in_time
 from token_rotation.stop import StopSignal
 
 STOPPING = "\nStopping after the running batch; a second signal ends at once.\n"
-ABORTING = "\nEnding at once; the batch in flight is rolled back.\n"
+ABORTING = "\nEnding at once, within five seconds; what has not committed is rolled back.\n"
 
 
 @contextmanager
@@ -22,10 +23,10 @@ def stop_on_signal(
 ) -> Iterator[None]:
     """Turn signals into requests to ``stop`` while inside.
 
-    For the main thread only. The first signal lets the running batch commit; the second rolls it
-    back. The third has the system's own effect, for a server that no longer answers. ``stopping``
-    and ``aborting`` tell the person what the first two do. An ignored signal (nohup, a background
-    job) stays ignored.
+    For the main thread only. The first signal lets the running batch commit; the second cancels
+    it. If the block does not end within five seconds after that, the process does. The third has
+    the system's own effect, at once. ``stopping`` and ``aborting`` tell the person what the first
+    two do. An ignored signal (nohup, a background job) stays ignored.
     """
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     heeded = [signum for signum in caught if signal.getsignal(signum) is not signal.SIG_IGN]
@@ -44,7 +45,8 @@ def stop_on_signal(
 
     before = {signum: signal.signal(signum, handle) for signum in heeded}
     try:
-        yield
+        with end_in_time(heeded):
+            yield
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

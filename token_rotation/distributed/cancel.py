@@ -17,6 +17,7 @@ from token_rotation.distributed.rounds.begin import WITHDRAWN
 from token_rotation.distributed.rounds.end import end_round
 from token_rotation.distributed.rounds.finish import in_round
 from token_rotation.errors import RotationError, StatementError
+from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_object
 from token_rotation.postgres.failures import reason_of
@@ -51,19 +52,22 @@ def withdraw(rotation: BatchOperation, error: StoredError) -> None:
     cancel_waiting(rotation)
 
 
-def cancel_stopped(database: str) -> None:
+def cancel_stopped(database: str) -> set[int]:
     """``cancel_waiting`` for each rotation that was asked to stop.
 
-    It treats the rotations of one database. Raises the first RotationError, after it has treated
-    the other rotations.
+    It treats the rotations of one database, and returns the numbers of those that it ended. Raises
+    the first RotationError, after it has treated the other rotations.
     """
     if database != records_database():
-        return
+        return set()
     failed: list[RotationError] = []
+    ended: set[int] = set()
     try:
         for rotation in running_rotations().filter(stop_requested_at__isnull=False):
             try:
                 cancel_waiting(rotation)
+                rotation.refresh_from_db()
+                ended |= {rotation.pk} if rotation.status == Status.FINISHED else set()
             except RotationError as error:
                 failed.append(error)
     except DATABASE_ERRORS as error:
@@ -73,3 +77,4 @@ def cancel_stopped(database: str) -> None:
         ) from None
     if failed:
         raise failed[0]
+    return ended

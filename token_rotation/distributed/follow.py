@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from typing import Any, TextIO
 
 from django.db import connections
 
 from token_rotation.distributed.records import range_counts_of, records_database
+from token_rotation.engine.refused import read_refused
 from token_rotation.engine.result import Blocker, Outcome, Result
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
 from token_rotation.operations.lifecycle import Result as StoredResult
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.worker_wait import worker_wait
 from token_rotation.operations.stored_output import (
     StoredError,
     read_error,
@@ -23,7 +26,10 @@ from token_rotation.operations.stored_output import (
     read_object,
     read_reason,
 )
+from token_rotation.operations.watching.resend import Resent
+from token_rotation.operations.watching.resending import resending
 from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.opening import own_session
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.record import DATABASE_ERRORS
@@ -53,7 +59,7 @@ def stopping_on_ctrl_c() -> Iterator[StopSignal]:
 class Follower:
     """A display of the progress of all workers together.
 
-    It only reads: start and end it at any time.
+    Start and end it at any time: beside reading it sends lost messages to the workers again.
     """
 
     def __init__(self, rotation: BatchOperation, *, mode: str, out: TextIO, err: TextIO) -> None:
@@ -61,6 +67,7 @@ class Follower:
         self._mode = mode
         self._out = out
         self._err = err
+        self._unavailable: str | None = None
 
     def watch(self, clock: Callable[[], float]) -> bool:
         """Return True when the rotation has finished, False after Ctrl-C.
@@ -70,17 +77,14 @@ class Follower:
         """
         progress = Progress(self.rotation.progress_total or 0, clock=clock)
         display = make_display(self._mode, progress, out=self._out, err=self._err, clock=clock)
-        seen_at = worked_at = clock()
-        with closing(display), stopping_on_ctrl_c() as stop:
+        seen_at = clock()
+        with closing(display), self._resending(), stopping_on_ctrl_c() as stop:
             while not stop.wait(LOOK_EVERY_SECONDS):
                 try:
-                    worked = self._look(progress, display)
+                    self._look(progress, display)
                     seen_at = clock()
-                    worked_at = seen_at if worked else worked_at
                     if self.rotation.status == Status.FINISHED:
                         return True
-                    if seen_at - worked_at > WORKERS_MISSED_AFTER_SECONDS:
-                        display.show(Waiting("no worker takes a range"))
                 except DATABASE_ERRORS as error:
                     connections[records_database()].close()
                     if clock() - seen_at > GIVE_UP_AFTER_SECONDS:
@@ -90,11 +94,16 @@ class Follower:
                     display.show(Waiting(f"the record cannot be read: {reason_of(error)}"))
         return False
 
-    def _look(self, progress: Progress, display: Display) -> bool:
-        """Show the progress; return True unless ranges lack workers.
+    def _resending(self) -> AbstractContextManager[None]:
+        """Send lost messages again, in a thread, while inside."""
 
-        That is: while a worker has a range, or no range waits for a worker.
-        """
+        def tell(resent: Resent) -> None:
+            self._unavailable = resent.unavailable
+
+        return resending(tell, session=partial(own_session, records_database()))
+
+    def _look(self, progress: Progress, display: Display) -> None:
+        """Show the progress, or how long no worker has been at work."""
         try:
             self.rotation.refresh_from_db(using=records_database())
         except BatchOperation.DoesNotExist:
@@ -102,7 +111,9 @@ class Follower:
         counts = range_counts_of(self.rotation)
         progress.reach(counts.rotated_rows)
         display.show(RangesSeen(counts.waiting, counts.at_work, counts.finished))
-        return counts.at_work > 0 or counts.waiting == 0
+        wait = worker_wait(self.rotation)
+        if wait is not None and wait.seconds > WORKERS_MISSED_AFTER_SECONDS:
+            display.show(Waiting("; ".join(filter(None, [str(wait), self._unavailable]))))
 
 
 def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
@@ -122,6 +133,7 @@ def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
         seconds=read_number(output.get("seconds")),
         vacuums=read_number(output.get("vacuums")),
         blockers=tuple(_blockers(output.get("blockers"))),
+        refused=read_refused(output),
     )
     result.add(output)
     return result, error

@@ -106,13 +106,15 @@ class Operator:
             later=later,
         )
         result = rotation.run()
-        if result.outcome is not Outcome.COMPLETE:
+        if result.outcome is Outcome.ROWS_REFUSED:
+            self._output.say(f"{self._target.label}: {result.refused.as_sentence()}.")
+        elif result.outcome is not Outcome.COMPLETE:
             raise RotationError(
                 f"{self._target.label}: {result.outcome.value} among the rows whose marker is "
                 f"later than the database's clock. Nothing was handed out. To go on: {to_go_on}"
             )
         kept_rows = count_kept_in_heap(connection, self._target, later)
-        if kept_rows:
+        if kept_rows and not result.refused:
             raise RotationError(
                 f"{self._target.label}: {wording.things(kept_rows, 'row')} whose marker is later "
                 "than the database's clock were not found by the index of the primary key. Nothing "
@@ -149,7 +151,7 @@ class Operator:
         verdict = verify(
             self._target,
             at_most_seconds=options.verdict_at_most_seconds,
-            observe=self._output.show_verifying(),
+            observe=self._output.show_waits(),
         )
         if verdict.nothing_pending:
             self._output.say(f"{self._target.label}: nothing is pending; {done}.")

@@ -15,5 +15,4 @@ def stop_rotations(database: str, labels: Sequence[str] = ()) -> str:
     written.
     """
     asked = request_stop(database, labels)
-    cancel_stopped(database)
-    return asked.as_sentence(database, labels)
+    return asked.but_ended(cancel_stopped(database)).as_sentence(database, labels)

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from token_rotation.engine.batch_seconds import BatchSeconds
+from token_rotation.engine.refused import NONE_REFUSED, Refused
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.operations.stored_output import read_number, read_object
 
@@ -23,6 +24,7 @@ class Outcome(Enum):
     STOPPED = "stopped on request"
     LIMIT_REACHED = "the limit was reached"
     ROWS_LOCKED = "rows stayed locked by others"
+    ROWS_REFUSED = "rows cannot be changed as they are"
     MARKERS_AHEAD = "markers are later than the database's clock, which was put back"
     NOT_VERIFIED = "nothing is pending by the index, which was not verified"
     FOUND_PENDING = "the read of the table found pending rows"
@@ -58,7 +60,8 @@ class Result:
     ``rotated_rows`` counts the commits that PostgreSQL has confirmed. ``waited_seconds`` is the
     time that the rotation held back, by kind of wait, on average over its workers.
     ``no_vacuum_because`` says why the last VACUUM that was due was left out. ``verdict`` is what a
-    read of the table found at the end; None if there was none.
+    read of the table found at the end; None if there was none. ``refused`` are rows that PostgreSQL
+    refused to change, whatever the outcome.
     """
 
     outcome: Outcome = Outcome.COMPLETE
@@ -74,6 +77,7 @@ class Result:
     waited_seconds: dict[str, float] = field(default_factory=dict)
     batch_seconds: BatchSeconds = field(default_factory=BatchSeconds)
     verdict: Verdict | Unread | None = None
+    refused: Refused = NONE_REFUSED
 
     def settle(self, verdict: Verdict | Unread) -> None:
         """Take the verdict; what the index said is complete only if it agrees."""

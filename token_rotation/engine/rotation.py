@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.cut_off import CutOff
 from token_rotation.engine.lock_wait import LockWait
 from token_rotation.engine.overwriting import try_others
+from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.passes.pass_plan import PassPlan
 from token_rotation.engine.passes.pass_progress import PassProgress
 from token_rotation.engine.result import Outcome, Result, mean_seconds
@@ -39,6 +41,7 @@ class Rotation:
        the loop's own count, and a batch without rows is not the end.
     4. Rows still pending start another pass. When all of them are locked, wait for them a bounded
        time. When no pass rotates any, and none is locked, it ends: the read of the table tells why.
+       Rows that PostgreSQL refuses are tried once, alone; the rest goes on without them.
 
     The process may die between any two statements: what committed is done, the rest is pending.
 
@@ -68,6 +71,7 @@ class Rotation:
         self._clock = clock
         self._row_limit = RowLimit(options.limit_rows)
         self._throttle = throttle = make_throttle(options, clock)
+        self._refusals = refusals = Refusals(target, self._observe)
         self._workers = [
             Worker(
                 target,
@@ -77,6 +81,7 @@ class Rotation:
                 observe=self._observe,
                 stop=stop,
                 clock=clock,
+                refusals=refusals,
                 bounds=bounds,
                 leak_list=leak_list,
             )
@@ -116,24 +121,13 @@ class Rotation:
             while not self._ended():
                 self._pool.by_one(self._cut_off.wait_for_clock)
                 left = self._pool.one_pass(self._plan.allocator())
+                self._refusals.end_pass()
                 if self._ended():
                     break
-                if not self._pool.by_one(self._plan.any_pending):
-                    return self._end(self._pool.by_one(self._cut_off.outcome))
-                if self._progress.is_made(left, self.result.rotated_rows):
-                    self._lock_wait.restart()
-                elif left.skipped_rows:
-                    if self._stays_locked(left.skipped or self._bounds):
-                        self.result.skipped_rows = left.skipped_rows
-                        self.result.blockers = self._lock_wait.blockers
-                        return self._end(Outcome.ROWS_LOCKED)
-                elif self._progress.is_fruitless():
-                    check_that_changes_stick(self._target, left.stuck, self._pool)
-                    if self._progress.is_idle:
-                        return self._end(self._pool.by_one(self._cut_off.outcome))
-            if self._stop.requested:
-                return self._end(Outcome.STOPPED)
-            return self._end(Outcome.LIMIT_REACHED)
+                if self._is_over(left):
+                    return self.result
+            self._end(Outcome.STOPPED if self._stop.requested else Outcome.LIMIT_REACHED)
+            return self.result
 
     def change_pace(self, pace: Pace) -> None:
         """Change the pace from the next batch on.
@@ -156,6 +150,7 @@ class Rotation:
         self.result.vacuums = self._vacuum.vacuums
         self.result.no_vacuum_because = self._vacuum.left_out_because
         self.result.vacuum_seconds = self._vacuum.seconds
+        self.result.refused = self._refusals.so_far
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -190,9 +185,44 @@ class Rotation:
     def _ended(self) -> bool:
         return self._stop.requested or self._row_limit.used_up
 
-    def _end(self, outcome: Outcome) -> Result:
+    def _is_over(self, left: PassOutcome) -> bool:
+        """Judge a pass by what it left; return True at the end of the rotation.
+
+        Raises UnyieldingRowsError.
+        """
+        if not self._pool.by_one(self._plan.any_pending):
+            return self._end_of_all()
+        if self._refusals.is_over:
+            return self._end_refused()
+        if self._progress.is_made(left, self.result.rotated_rows):
+            self._lock_wait.restart()
+        elif left.skipped_rows:
+            if self._stays_locked(left.skipped or self._bounds):
+                self.result.skipped_rows = left.skipped_rows
+                self.result.blockers = self._lock_wait.blockers
+                return self._end(Outcome.ROWS_LOCKED)
+        elif left.untried_rows:
+            return self._end_refused()
+        elif self._progress.is_fruitless():
+            check_that_changes_stick(self._target, left.stuck, self._pool)
+            if self._progress.is_idle:
+                return self._end_of_all()
+        return False
+
+    def _end_of_all(self) -> bool:
+        """End where nothing is pending but refused rows."""
+        if self._refusals.so_far:
+            return self._end(Outcome.ROWS_REFUSED)
+        return self._end(self._pool.by_one(self._cut_off.outcome))
+
+    def _end_refused(self) -> bool:
+        """End with rows that were not tried one by one."""
+        self._refusals.others_untried = True
+        return self._end(Outcome.ROWS_REFUSED)
+
+    def _end(self, outcome: Outcome) -> bool:
         self.result.outcome = outcome
-        return self.result
+        return True
 
     def _stays_locked(self, keys: KeyRange) -> bool:
         """Wait for the first pending row of ``keys``.

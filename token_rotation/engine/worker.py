@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_rotation import RangeRotation
 from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.batches.written_rows import WrittenRows
 from token_rotation.engine.passes.allocator import Allocator
 from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
@@ -23,6 +25,7 @@ from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import is_reachable
 from token_rotation.postgres.retrying import RetryLoop
+from token_rotation.postgres.silence.bounds import USUAL
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -51,16 +54,21 @@ class Worker:
         observe: Observer,
         stop: StopSignal,
         clock: Callable[[], float],
+        refusals: Refusals,
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
     ) -> None:
         self._target = target
         self._row_limit = row_limit
+        self._refusals = refusals
         self._observe = observe
         self._stop = stop
         self._clock = clock
         self._tell_at = clock() + TELL_EVERY_SECONDS
-        self.connection = connection = Connection(target.database)
+        bounds_of_silence = replace(USUAL, standby_seconds=options.retry_seconds)
+        self.connection = connection = Connection(
+            target.database, bounds=bounds_of_silence, observe=observe
+        )
         self.announcements = Announcements(target)
         self.pace = WorkerPace(options, throttle, observe=observe, stop=stop, clock=clock)
         backoff = Backoff(options.retry_seconds)
@@ -69,7 +77,12 @@ class Worker:
         )
         lock_timeout_ms = options.lock_timeout_ms
         self.pending = pending = PendingRows(
-            connection, target, lock_timeout_ms=lock_timeout_ms, bounds=bounds, leak_list=leak_list
+            connection,
+            target,
+            lock_timeout_ms=lock_timeout_ms,
+            bounds=bounds,
+            leak_list=leak_list,
+            excluded=lambda: refusals.excluded,
         )
         writer = token_writer(
             connection,
@@ -86,7 +99,13 @@ class Worker:
             announcements=self.announcements,
             lock_timeout_ms=lock_timeout_ms,
         )
-        self.batches = BatchRunner(update, pending, aborted=lambda: stop.aborted)
+        self.batches = BatchRunner(
+            update,
+            pending,
+            refusals,
+            aborted=lambda: stop.aborted,
+            ended=lambda: stop.requested or refusals.is_over,
+        )
         self.ranges = RangeRotation(
             self.batches,
             update,
@@ -95,6 +114,7 @@ class Worker:
             retrying=self.retrying,
             pace=self.pace,
             row_limit=row_limit,
+            refusals=refusals,
             observe=observe,
             clock=clock,
         )
@@ -122,7 +142,7 @@ class Worker:
             outcome = self.ranges.rotate(keys, batch_rows)
             self._tell_at = self._clock() + TELL_EVERY_SECONDS
             total += left_of(keys, outcome)
-            if outcome.did_not_stick:
+            if outcome.did_not_stick or self._refusals.is_over:
                 allocator.close()
         self.announcements.close_receiver_connections()
         return total

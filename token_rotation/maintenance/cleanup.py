@@ -101,11 +101,13 @@ class Cleanup:
             after = measure_storage(connection, self._target)
             holder = oldest_snapshot(connection, began_xid)
         left = after.dead_rows or 0
-        if holder is not None and left > FEW * (before.dead_rows or 0):
-            self._say(
-                f"{_dead_rows(after)} left, which {holder} may still need: once it has ended, "
-                f"{self._command} removes them."
-            )
+        if holder is None or left <= FEW * (before.dead_rows or 0):
+            return
+        who = "a short transaction" if holder.is_passing else holder
+        self._say(
+            f"{_dead_rows(after)} left, which {who} may still need: once it has ended, "
+            f"{self._command} removes them."
+        )
 
     def _drop_leftovers(self, before: Storage) -> str | None:
         if not before.leftover_indexes:

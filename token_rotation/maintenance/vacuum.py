@@ -9,7 +9,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from token_rotation.inspection.snapshots import oldest_snapshot
+from token_rotation.inspection.snapshots import lasting_snapshot
 from token_rotation.postgres.autocommit_session import CANCELLED, COST_LIMIT, AutocommitSession
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
@@ -51,6 +51,7 @@ class TableVacuum:
 
         ``since_xid`` is an answer of ``next_transaction``. Where somebody's snapshot still needs
         every row that died after that transaction, the VACUUM is skipped: it could clean nothing.
+        It waits a few seconds for those that have just begun, and for batches, and names neither.
         """
         started_at = time.monotonic()
 
@@ -77,7 +78,9 @@ class TableVacuum:
         at_work = maintenance_in_progress(connection, self._target)
         if at_work is not None:
             return f"{at_work} is at work on {self._target.table} already"
-        holder = None if since_xid is None else oldest_snapshot(connection, since_xid)
+        if since_xid is None:
+            return None
+        holder = lasting_snapshot(connection, since_xid, stopped=lambda: self._session.cancelled)
         return f"{holder} still needs the dead rows" if holder else None
 
     def _vacuum(self, connection: Connection, *, analyze: bool) -> str | None:

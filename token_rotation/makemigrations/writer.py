@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.core.management.commands import makemigrations
+from django.db.migrations import Migration
 from django.db.migrations.writer import MigrationWriter
 
 DEPENDENCIES = "\n    dependencies = ["
@@ -36,3 +38,9 @@ def non_atomic_writer() -> Iterator[None]:
         yield
     finally:
         module.MigrationWriter = before
+
+
+def remove_written(migrations: Iterable[Migration]) -> None:
+    """Remove the files of new migrations: half a file would stop every later command."""
+    for migration in migrations:
+        Path(MigrationWriter(migration).path).unlink(missing_ok=True)

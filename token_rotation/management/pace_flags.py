@@ -67,6 +67,13 @@ PACE = (
         "SECONDS",
         "pause while a standby lags more, until it lags half of that",
     ),
+    Flag(
+        flag_of("except_standby"),
+        "let the standby with this application_name lag, such as one with "
+        "recovery_min_apply_delay; may be repeated (default: none)",
+        {"dest": "except_standby", "action": "append", "metavar": "NAME"},
+        needs=(flag_of("max_replica_lag_seconds"),),
+    ),
     _option("max_active_queries", positive_int, "N", "pause while more backends are active"),
     _option(
         "wait_for_locks_seconds",

@@ -74,6 +74,10 @@ class BatchOperation(models.Model):
     stop_requested_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
 
+    # While it waits for a worker: when its message counts as lost, and how often it was sent again.
+    send_again_at = models.DateTimeField(null=True, editable=False)
+    sent_again = models.IntegerField(db_default=0, editable=False)
+
     objects = BatchOperationQuerySet.as_manager()
 
     class Meta:
@@ -97,6 +101,11 @@ class BatchOperation(models.Model):
                 fields=["context_type", "context_id"],
                 name="operations_context",
                 condition=models.Q(context_id__isnull=False),
+            ),
+            models.Index(
+                fields=["send_again_at"],
+                name="operations_waiting",
+                condition=models.Q(send_again_at__isnull=False),
             ),
         ]
         # A stale save(), or SQL by hand, does not get past the table of edges either.
@@ -130,7 +139,14 @@ class BatchOperation(models.Model):
         taken = (
             self._stored()
             .filter(status=Status.UNPROCESSED)
-            .update(status=Status.RUNNING, started_at=Now(), heartbeat_at=Now(), runner=runner)
+            .update(
+                status=Status.RUNNING,
+                started_at=Now(),
+                heartbeat_at=Now(),
+                runner=runner,
+                send_again_at=None,
+                sent_again=0,
+            )
         )
         self._reload(Status.RUNNING)
         is_own = self.status == Status.RUNNING and runner != "" and self.runner == runner
@@ -149,7 +165,11 @@ class BatchOperation(models.Model):
             self._stored()
             .filter(status=Status.RUNNING)
             .update(
-                status=Status.FINISHED, result=result, finished_at=Now(), output_data=output_data
+                status=Status.FINISHED,
+                result=result,
+                finished_at=Now(),
+                output_data=output_data,
+                send_again_at=None,
             )
         )
         self._reload(Status.FINISHED)

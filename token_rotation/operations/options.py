@@ -20,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "OPERATIONS_MASK": None,
     # Seconds without a heartbeat after which another attempt may take over.
     "OPERATIONS_LEASE_SECONDS": 60,
+    # Seconds after which a message that no worker took may be lost; as often somebody looks.
+    "OPERATIONS_RESEND_SECONDS": 20,
     # How many workers an operation may lose before it fails: it probably kills them.
     "OPERATIONS_MAX_LOSSES": 3,
     # Seconds without a heartbeat after which people are told.

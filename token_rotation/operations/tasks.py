@@ -6,11 +6,12 @@ Celery finds this module by its name; nothing else imports it.
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from celery import shared_task
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_ready, worker_shutdown
 from django.db import InterfaceError, OperationalError
 
 from token_rotation.operations.actions.action import Action
@@ -29,11 +30,13 @@ from token_rotation.operations.execution.take import take
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.options import option
 from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
+from token_rotation.operations.watching.resending import Reporter, resending
 from token_rotation.operations.watching.watch import watch
 from token_rotation.operations.worker.task import OperationTask, TaskBase
 from token_rotation.postgres.sessions import name_sessions
 
 logger = logging.getLogger(__name__)
+_until_shutdown = ExitStack()
 
 
 @shared_task(
@@ -58,7 +61,7 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
     """
     lease_seconds = option("OPERATIONS_LEASE_SECONDS")
     try:
-        claim = take(operation_id, self.runner())
+        claim = take(operation_id, self.runner(), retry_within_seconds=self.retry_within_seconds())
     except GoneError as error:
         logger.info("nothing to do: %s", error)
         return
@@ -91,6 +94,20 @@ def _name_sessions(**_: Any) -> None:
     The processes inherit the name.
     """
     name_sessions()
+
+
+@worker_ready.connect
+def _resend_beside_the_work(**_: Any) -> None:
+    """Look for lost operations in the worker's main process.
+
+    No task does it alone: its own message is lost with the others, or waits for a free process.
+    """
+    _until_shutdown.enter_context(resending(Reporter()))
+
+
+@worker_shutdown.connect
+def _end_resending(**_: Any) -> None:
+    _until_shutdown.close()
 
 
 def _group_of(claim: Claim) -> ActionGroup:

@@ -6,11 +6,12 @@ It also makes the throttle that acts on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from token_rotation.errors import NotReadyError
 from token_rotation.options import RotationOptions
-from token_rotation.pacing.health_signal import active_queries_signal, replica_lag_signal
+from token_rotation.pacing.health_signal import Lag, active_queries_signal, replica_lag_signal
 from token_rotation.pacing.throttle import Throttle
 from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import Connection
@@ -18,18 +19,19 @@ from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.sql.server import activity as others_sql
 
 
-def replica_lag_seconds(connection: Connection) -> float:
-    """Return the seconds the slowest connected standby is behind.
+def replica_lag(connection: Connection, left_out: Sequence[str] = ()) -> Lag:
+    """Return how far the slowest connected standby is behind.
 
-    0 without standbys.
+    0 without standbys. Those whose application name is ``left_out`` do not count.
 
     Infinite for a standby that is catching up and has not told its lag yet. Raises NotReadyError
     when the role may not see the lag: an unseen lag must not pass for none.
     """
-    hidden, unknown, lag = connection.row(others_sql.replica_lag()) or (0, 0, 0.0)
+    row = connection.row(others_sql.replica_lag(), {"left_out": list(left_out)})
+    hidden, is_unknown, seconds, standby = row or (0, False, 0.0, "")
     if hidden:
         raise _hidden("the lag of replicas", "--max-replica-lag")
-    return math.inf if unknown else float(lag)
+    return Lag.of(standby, math.inf if is_unknown else seconds)
 
 
 def active_queries(connection: Connection) -> float:
@@ -60,7 +62,8 @@ def make_throttle(options: RotationOptions, clock: Callable[[], float]) -> Throt
     """The throttle that the options ask for."""
     signals = []
     if options.max_replica_lag_seconds is not None:
-        signals.append(replica_lag_signal(options.max_replica_lag_seconds, replica_lag_seconds))
+        read = partial(replica_lag, left_out=options.except_standby)
+        signals.append(replica_lag_signal(options.max_replica_lag_seconds, read))
     if options.max_active_queries is not None:
         signals.append(active_queries_signal(options.max_active_queries, active_queries))
     # A change of pace may ask for regard to traffic later, unless the batch size is fixed.

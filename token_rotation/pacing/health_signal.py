@@ -7,7 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isinf
 from typing import Any
+
+
+class Lag(float):
+    """Seconds that a standby is behind; infinite where it cannot tell."""
+
+    standby = ""
+
+    @classmethod
+    def of(cls, standby: str, seconds: float) -> Lag:
+        """Return the lag of a standby."""
+        lag = cls(seconds)
+        lag.standby = standby
+        return lag
+
+    def __str__(self) -> str:
+        of = f" of standby {self.standby}" if self.standby else ""
+        return f"replica lag{of} is unknown" if isinf(self) else f"replica lag {self:.1f} s{of}"
 
 
 class Gate:
@@ -46,7 +64,8 @@ class HealthSignal:
 def replica_lag_signal(max_lag_seconds: float, read: Callable[[Any], float]) -> HealthSignal:
     """Pause above ``max_lag_seconds``, resume below half of it."""
     gate = Gate(close_above=max_lag_seconds, open_at=max_lag_seconds / 2)
-    return HealthSignal("replica lag", gate, read, lambda lag: f"replica lag {lag:.1f} s")
+    tell = lambda lag: str(lag if isinstance(lag, Lag) else Lag(lag))  # noqa: E731
+    return HealthSignal("replica lag", gate, read, tell)
 
 
 def active_queries_signal(max_queries: int, read: Callable[[Any], float]) -> HealthSignal:

@@ -4,6 +4,7 @@ Nothing here knows a table or a token.
 """
 
 from token_rotation.postgres.backoff import Backoff
+from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
 from token_rotation.postgres.failures import fault_of, reason_of
@@ -14,6 +15,7 @@ from token_rotation.postgres.sqlstate import Fault, classify
 
 __all__ = [
     "Backoff",
+    "CancelRequest",
     "Connection",
     "Fault",
     "LockNotGrantedError",

@@ -6,13 +6,17 @@ They cannot run in one, such as VACUUM.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg2
 from django.db import OperationalError
 
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.events import Observer
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.silence.bounds import LONG_WORK_LIFELESS_SECONDS, USUAL
 
 COST_DELAY_MS = 2
 COST_LIMIT = 200
@@ -36,12 +40,20 @@ class AutocommitSession:
     while they are waited for.
     """
 
-    def __init__(self, database: str, *, cost_limit: int = COST_LIMIT) -> None:
+    def __init__(
+        self,
+        database: str,
+        *,
+        cost_limit: int = COST_LIMIT,
+        observe: Observer = lambda _: None,
+    ) -> None:
         self.cancelled = False
         self._cost = (COST_DELAY_MS, cost_limit)
         self._connection = Connection(
             database,
             outside_transactions=True,
+            bounds=replace(USUAL, lifeless_seconds=LONG_WORK_LIFELESS_SECONDS),
+            observe=observe,
             startup_options=f"-c vacuum_cost_delay={COST_DELAY_MS}ms "
             f"-c vacuum_cost_limit={cost_limit} -c max_parallel_maintenance_workers=0 "
             "-c statement_timeout=0 -c lock_timeout=0 -c client_min_messages=warning",
@@ -63,13 +75,15 @@ class AutocommitSession:
             if self.cancelled:
                 return CANCELLED
             return POOLER if "startup parameter" in str(error) else reason_of(error)
+        except DatabaseGoneError as error:  # after a COMMIT whose standby was given up
+            return str(error)
         except OperationalError as error:  # Django's own: an embedded server that does not start
             return str(error)
         finally:
             self._connection.close()
 
     def cancel(self) -> None:
-        """End the work, from any thread.
+        """End the work, from any thread. Returns at once.
 
         Call it again while the work goes on. The work may have been between two statements.
         """

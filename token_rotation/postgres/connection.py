@@ -6,16 +6,23 @@ Elsewhere the code knows the driver only by its errors and its SQL builder.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.events import Observer
 from token_rotation.postgres import statements
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.postgres.opening import open_raw
+from token_rotation.postgres.silence import bounds as silence_bounds
+from token_rotation.postgres.silence.bounds import SilenceBounds
+from token_rotation.postgres.silence.session import WatchedSession
+from token_rotation.postgres.silence.watched import WatchedCursor, WatchedSource
+from token_rotation.postgres.silence.watcher import Watcher, watch
 
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
@@ -34,6 +41,10 @@ class Connection:
 
     PostgreSQL refuses a statement from which row security would hide rows, unless
     ``outside_transactions``: such statements cannot have a setting of their own.
+
+    A statement may take long, but the server may not fall silent for longer than ``bounds`` say:
+    then the connection counts as lost. ``observe`` hears, from another thread, what a statement
+    without an answer waits for.
     """
 
     def __init__(
@@ -43,12 +54,18 @@ class Connection:
         startup_options: str = "",
         connect_seconds: int | None = None,
         outside_transactions: bool = False,
+        bounds: SilenceBounds | None = None,
+        observe: Observer = lambda _: None,
     ) -> None:
         self._alias = alias
         self._startup_options = startup_options
         self._connect_seconds = connect_seconds
         self._outside_transactions = outside_transactions
-        self._raw: Any = None
+        self._bounds = bounds or silence_bounds.USUAL
+        self._observe = observe
+        self._session: WatchedSession | None = None
+        self._watcher: Watcher | None = None
+        self._patience = 1.0
 
     def open(self) -> None:
         """Connect if needed.
@@ -57,19 +74,31 @@ class Connection:
         """
         self._open()
 
-    def _open(self) -> Any:
-        if self._raw is None or self._raw.closed:
-            self._raw = open_raw(
+    def _open(self) -> WatchedSession:
+        if self._session is None or self._session.is_closed:
+            self.close()
+            raw = open_raw(
                 self._alias,
                 startup_options=self._startup_options,
                 connect_seconds=self._connect_seconds,
             )
-        return self._raw
+            self._session = WatchedSession(
+                raw,
+                self._bounds,
+                self._observe,
+                works_long=self._outside_transactions,
+                patience=self._patience,
+            )
+            self._watcher = watch(self._session)
+        return self._session
+
+    @property
+    def _raw(self) -> Any:
+        return None if self._session is None else self._session.raw
 
     def rows(self, query: sql.Composable, values: Values | None = None) -> list[Row]:
         """All rows of the answer."""
-        with self._open().cursor() as cursor:
-            cursor.execute(self._framed(query), values)
+        with self._executed(query, values) as cursor:
             return list(cursor.fetchall())
 
     def row(self, query: sql.Composable, values: Values | None = None) -> Row | None:
@@ -77,8 +106,7 @@ class Connection:
 
         None when it has none.
         """
-        with self._open().cursor() as cursor:
-            cursor.execute(self._framed(query), values)
+        with self._executed(query, values) as cursor:
             found: Row | None = cursor.fetchone()
             return found
 
@@ -95,12 +123,27 @@ class Connection:
 
         Return the number of rows it changed.
         """
-        with self._open().cursor() as cursor:
-            cursor.execute(self._framed(query), values)
+        with self._executed(query, values) as cursor:
             return int(cursor.rowcount)
 
+    def _executed(self, query: sql.Composable, values: Values | None) -> Any:
+        """Return a cursor with the answer.
+
+        Raises DatabaseGoneError after a COMMIT whose standby was given up.
+        """
+        session = self._open()
+        if session.given_up:
+            raise DatabaseGoneError(session.given_up)
+        cursor = session.raw.cursor()
+        query = self._framed(query)
+        with session:
+            cursor.execute(query, values)
+        return cursor
+
     def _send(self, query: sql.Composable, values: Values | None = None) -> None:
-        with self._open().cursor() as cursor:
+        session = self._open()
+        session.may_commit = query is statements.COMMIT
+        with session, session.raw.cursor() as cursor:
             cursor.execute(query, values)
 
     def _framed(self, query: sql.Composable) -> sql.Composable:
@@ -108,7 +151,9 @@ class Connection:
 
         Statements inside a transaction stay as they are: its BEGIN has said it.
         """
-        alone = self._raw.info.transaction_status == TRANSACTION_STATUS_IDLE
+        session = self._open()
+        alone = session.raw.info.transaction_status == TRANSACTION_STATUS_IDLE
+        session.may_commit = alone
         if self._outside_transactions or not alone:
             return query
         return statements.together(statements.EVERY_ROW_OR_ERROR, query)
@@ -119,18 +164,21 @@ class Connection:
 
         Some functions take one.
         """
-        with self._open().cursor() as cursor:
+        session = self._open()
+        with session.raw.cursor(cursor_factory=WatchedCursor) as cursor:
+            cursor.session = session
             yield cursor
 
     def text(self, query: sql.Composable, values: Values) -> str:
         """The statement as it is sent."""
-        with self._open().cursor() as cursor:
+        with self._open().raw.cursor() as cursor:
             return str(cursor.mogrify(query, values).decode())
 
     def copy(self, query: sql.Composable, source: CopyStream) -> None:
         """Send a COPY's data."""
-        with self._open().cursor() as cursor:
-            cursor.copy_expert(query, source)
+        session = self._open()
+        with session, session.raw.cursor() as cursor:
+            cursor.copy_expert(query, WatchedSource(source, session))
 
     @contextmanager
     def transaction(
@@ -165,14 +213,14 @@ class Connection:
     @property
     def notices(self) -> list[str]:
         """The server's notices and warnings since the connection was opened."""
-        return [] if self._raw is None else list(self._raw.notices)
+        return [] if self._session is None else list(self._session.raw.notices)
 
     def _roll_back(self) -> None:
         """Leave the transaction.
 
         A connection that cannot even do that is thrown away.
         """
-        if self._raw is None or self._raw.closed:
+        if self._session is None or self._session.is_closed:
             return
         try:
             self._send(statements.ROLLBACK)
@@ -180,20 +228,22 @@ class Connection:
             self.close()
 
     def cancel(self) -> None:
-        """Cancel the statement in flight, from any thread.
+        """Cancel the statement in flight, from any thread or a signal handler. Returns at once.
 
-        Nothing happens when there is none.
+        Nothing happens when there is none. If the server does not end it soon, the connection is
+        dropped. A COMMIT that waits for a standby ends well: what it wrote is committed.
         """
-        raw = self._raw  # the working thread may close it at this moment
-        if raw is not None:
-            with suppress(psycopg2.Error):
-                raw.cancel()
+        session, watcher = self._session, self._watcher
+        if session is not None and watcher is not None:
+            session.ask_to_end()
+            watcher.wake()
 
     def close(self) -> None:
         """Close; the next use opens again.
 
         What was not committed is rolled back.
         """
-        if self._raw is not None and not self._raw.closed:
-            self._raw.close()
-        self._raw = None
+        session, self._session, self._watcher = self._session, None, None
+        if session is not None:
+            self._patience = session.patience
+            session.close()

@@ -5,6 +5,8 @@ It says what an error means, and what may be said about it.
 
 from __future__ import annotations
 
+import re
+
 import psycopg2
 
 from token_rotation.postgres.sqlstate import Fault, classify
@@ -12,16 +14,26 @@ from token_rotation.postgres.sqlstate import Fault, classify
 _MESSAGE_QUOTES_NO_DATA = {"08", "25", "28", "42", "53", "55", "57", "58"}
 """Classes of SQLSTATE: the first two characters."""
 
+_FUNCTION = re.compile(r"^PL/pgSQL function ([\w.$]+)\([^()]*\) line (\d+) at ", re.MULTILINE)
+"""A line of an error's context. Other lines may quote statements, and so data."""
+
+READ_ONLY = "25006"
+"""SQLSTATE of a write on a standby, or where every transaction is read-only."""
+
 
 def fault_of(error: Exception) -> Fault:
     """Return the fault that a driver error stands for.
 
     Also takes an error that Django has wrapped.
 
-    An error that did not come from the driver is FATAL.
+    An error that did not come from the driver is FATAL. One that no code tells, and that a function
+    or a trigger met, is about the row that it was called for.
     """
     cause = _driver_error(error)
-    return Fault.FATAL if cause is None else classify(cause.pgcode)
+    if cause is None:
+        return Fault.FATAL
+    fault = classify(cause.pgcode)
+    return Fault.REFUSED_ROW if fault is Fault.FATAL and cause.diag.context else fault
 
 
 def reason_of(error: Exception) -> str:
@@ -42,8 +54,8 @@ def _driver_error(error: Exception) -> psycopg2.Error | None:
 def _without_values(error: psycopg2.Error) -> str:
     """Return the condition, the objects, and perhaps the message.
 
-    It is the condition's name and the objects involved. The message is left out where it can quote
-    data.
+    It is the condition's name, the objects involved, and the function that met it. The message is
+    left out where it can quote data.
 
     PostgreSQL puts values into DETAIL ("Key (token)=(...) already exists") and, for data errors,
     into the message itself. A function may raise any text under any SQLSTATE; its errors have a
@@ -54,6 +66,8 @@ def _without_values(error: psycopg2.Error) -> str:
         # libpq asks whether the server is running, in a line of its own. A sentence goes on here.
         said = " ".join(line for line in lines if not line.endswith("?"))
         return " ".join(said.split()) or type(error).__name__
+    if error.pgcode == READ_ONLY:
+        return f"this server is a standby or allows only reading ({READ_ONLY})"
     parts = [f"{type(error).__name__} ({error.pgcode})"]
     if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:
         parts.append(error.diag.message_primary or "")
@@ -61,4 +75,6 @@ def _without_values(error: psycopg2.Error) -> str:
         name = getattr(error.diag, kind)
         if name:
             parts.append(f"{kind.removesuffix('_name')} {name}")
+    if function := _FUNCTION.search(error.diag.context or ""):
+        parts.append(f"function {function[1]} line {function[2]}")
     return ": ".join([parts[0], ", ".join(filter(None, parts[1:]))]).removesuffix(": ")

@@ -10,6 +10,8 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from token_rotation.postgres.silence.sockets import cut_after
+
 APPLICATION_NAME = "rotate_tokens"
 
 NOTICE_A_LOST_SERVER: Mapping[str, int] = {
@@ -25,6 +27,10 @@ When a server's machine is gone, nothing arrives any more. Without these options
 for minutes to hours, and so do Ctrl-C and ``--retry-seconds``. The options also keep the connection
 of a long VACUUM alive in a firewall.
 """
+
+
+OPENING_SECONDS = 20.0
+"""For the connection and Django's first statements on it."""
 
 
 def own_wrapper(
@@ -74,7 +80,8 @@ def open_raw(
         connect_seconds=connect_seconds,
     )
     wrapper.inc_thread_sharing()
-    wrapper.connect()
+    with cut_after(OPENING_SECONDS, lambda: wrapper.connection):
+        wrapper.connect()
     raw: Any = wrapper.connection
     raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
     raw.autocommit = autocommit

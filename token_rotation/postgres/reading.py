@@ -9,9 +9,10 @@ import psycopg2
 from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError, StatementError
+from token_rotation.events import Observer
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.failures import READ_ONLY, fault_of, reason_of
 from token_rotation.postgres.sqlstate import Fault
 
 NOT_ALLOWED = "42501"
@@ -37,17 +38,24 @@ def refusal(connection: Connection, error: psycopg2.Error) -> str:
 
 
 @contextmanager
-def reading(alias: str, *, connect_seconds: int | None = None) -> Iterator[Connection]:
+def reading(
+    alias: str, *, connect_seconds: int | None = None, observe: Observer = lambda _: None
+) -> Iterator[Connection]:
     """Open a connection for a few look-ups, without retry.
 
-    It closes at the end.
+    It closes at the end. ``observe`` hears what a statement without an answer waits for.
 
     Raises DatabaseGoneError or StatementError in place of the driver's errors.
     """
-    connection = Connection(alias, connect_seconds=connect_seconds)
+    connection = Connection(alias, connect_seconds=connect_seconds, observe=observe)
     try:
         yield connection
     except psycopg2.Error as error:
+        if error.pgcode == READ_ONLY:
+            raise StatementError(
+                f"{reason_of(error)}, so that not even a temporary table can be written. Nothing "
+                "was changed. Run the same command on the primary"
+            ) from None
         if fault_of(error) is Fault.CONNECTION:
             raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
         raise StatementError(refusal(connection, error)) from None

@@ -12,15 +12,21 @@ import psycopg2
 from django.db import Error, OperationalError
 
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
-from token_rotation.events import Observer, Retrying
+from token_rotation.events import Observer, Remark, Retrying
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of, reason_of
 from token_rotation.postgres.reading import refusal
+from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.stop import StopSignal
 
 Answer = TypeVar("Answer")
+
+UNKNOWN_BATCH = (
+    "It is not known whether the batch in flight was committed, since the server did not say. The "
+    "table says it: look with --report."
+)
 
 _RETRIED = {Fault.LOCKED, Fault.CONTENTION, Fault.TIMED_OUT, Fault.CONNECTION}
 
@@ -65,14 +71,26 @@ class RetryLoop:
                 return action()
             except (psycopg2.Error, OperationalError) as error:
                 if self._stop.aborted:
-                    raise AbortedError(
-                        "ended at once; the batch in flight was rolled back"
-                    ) from None
+                    raise AbortedError(self._fate_of_batch(error)) from None
+                if isinstance(error, StillAliveError):
+                    self._observe(Remark(f"Trying again, since {error}."))
+                    continue
                 reason = self._reason_to_retry(error)
             attempt += 1
             now = self._clock()
             failing_since = now if failing_since is None else failing_since
             self._wait_or_give_up(reason, attempt, now - failing_since)
+
+    def _fate_of_batch(self, error: psycopg2.Error | OperationalError) -> str:
+        """Say what became of the batch when the operator ended it.
+
+        An error of the server's own means a rollback. Where its answer is missing, a COMMIT in
+        flight may have been carried out.
+        """
+        if isinstance(error, psycopg2.Error) and error.pgcode is not None:
+            return "ended at once; the batch in flight was rolled back"
+        self._observe(Remark(UNKNOWN_BATCH))
+        return f"ended at once. {UNKNOWN_BATCH}"
 
     def _reason_to_retry(self, error: psycopg2.Error | OperationalError) -> str:
         if isinstance(error, OperationalError):  # raised by a database backend of the project's own

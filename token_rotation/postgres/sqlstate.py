@@ -17,6 +17,7 @@ class Fault(Enum):
     TIMED_OUT = "a statement was cancelled or timed out"
     CONNECTION = "the connection was lost or refused"
     DUPLICATE_TOKEN = "a fresh token collided with a stored one"
+    REFUSED_ROW = "a row cannot be changed as it is, and others can"
     FATAL = "not mended by trying again"
 
 
@@ -36,6 +37,18 @@ _BY_SQLSTATE = {
     "23505": Fault.DUPLICATE_TOKEN,
 }
 
+_ABOUT_ONE_ROW = {
+    "20",  # CASE without a branch
+    "21",  # cardinality
+    "22",  # data
+    "23",  # constraints
+    "27",  # a trigger changed the same row
+    "44",  # WITH CHECK OPTION
+    "54",  # program limits, such as the size of an index row
+    "P0",  # raised in PL/pgSQL
+}
+"""Classes of SQLSTATE, the first two characters, of errors that one row may meet and others not."""
+
 
 def classify(sqlstate: str | None) -> Fault:
     """The fault that an SQLSTATE stands for.
@@ -44,4 +57,5 @@ def classify(sqlstate: str | None) -> Fault:
     """
     if sqlstate is None or sqlstate.startswith("08"):
         return Fault.CONNECTION
-    return _BY_SQLSTATE.get(sqlstate, Fault.FATAL)
+    about_one_row = sqlstate[:2] in _ABOUT_ONE_ROW
+    return _BY_SQLSTATE.get(sqlstate, Fault.REFUSED_ROW if about_one_row else Fault.FATAL)

@@ -70,6 +70,9 @@ BACKEND_PID = sql.SQL("SELECT pg_backend_pid()")
 KEEP_RECORD_BRIEFLY = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
 """For statements on a run's record, which must never delay a rotation. Milliseconds."""
 
+WITHOUT_A_STANDBY = "SET LOCAL synchronous_commit = local"
+"""For what must not wait for a synchronous standby, which no timeout bounds."""
+
 WITHOUT_A_FLUSH = "SET LOCAL synchronous_commit = off"
 """For what may be lost in a crash: the progress of a run, which the data shows too."""
 

@@ -9,8 +9,10 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from token_rotation import wording
+from token_rotation.engine.refused import read_refused
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.worker_wait import worker_wait
 from token_rotation.operations.stored_output import read_error, read_number, read_object
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly
 from token_rotation.selection.target import Target
@@ -45,7 +47,9 @@ def as_line(run: dict[str, Any]) -> str:
     silent = run["silent_seconds"]
     is_silent = silent is not None and silent >= SILENT_FOR.total_seconds()
     outcome = run["outcome"].replace("_", " ")
-    if is_silent:
+    if run["waits_for_worker_since"]:
+        is_silent, outcome = True, _worker_wait(run)
+    elif is_silent:
         why = "no worker is at work on it" if run["distributed"] else "killed or out of reach"
         outcome = f"no sign of life for {wording.duration(silent)}, {why}"
     line = (
@@ -57,7 +61,14 @@ def as_line(run: dict[str, Any]) -> str:
         return line
     if run["seconds"] is None:
         return f"{line}, last sign of life {run['heartbeat_at']}"
-    return f"{line} in {wording.duration(run['seconds'])}"
+    line = f"{line} in {wording.duration(run['seconds'])}"
+    return f"{line}. {run['refused']}" if run["refused"] else line
+
+
+def _worker_wait(run: dict[str, Any]) -> str:
+    since = datetime.fromisoformat(run["waits_for_worker_since"])
+    resent = "; lost messages were sent again" if run["sent_again"] else ""
+    return f"waiting for a worker since {since:%Y-%m-%d %H:%M:%S}{resent}"
 
 
 def _started(run: dict[str, Any]) -> str:
@@ -76,6 +87,8 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
     error = read_error(output.get("error"))
     outcome = output.get("outcome")
     verdict = read_object(output.get("verdict"))
+    distributed = bool(read_object(operation.input_data).get("distributed"))
+    wait = worker_wait(operation) if distributed and not has_ended else None
     origin = f"{operation.os_user}@{operation.host}".strip("@")
     return {
         "operation": operation.pk,
@@ -84,12 +97,15 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "heartbeat_at": _iso(operation.heartbeat_at),
         "silent_seconds": _silent_seconds(operation),
         "finished_at": _iso(operation.finished_at),
-        "distributed": bool(read_object(operation.input_data).get("distributed")),
+        "distributed": distributed,
+        "waits_for_worker_since": _iso(wait.since if wait else None),
+        "sent_again": wait.sent_again if wait else 0,
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
         "error": error and (error.message or error.type),
         "verified_at": verdict.get("read_at") if verdict.get("complete") is True else None,
         "rotated_rows": read_number(output.get("rotated_rows"), operation.progress_done),
         "seconds": read_number(output.get("seconds"), None),
+        "refused": read_refused(output).as_sentence() or None,
     }
 
 

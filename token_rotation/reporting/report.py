@@ -81,6 +81,8 @@ class Report:
             return f"{mends} in psql, then {self.target.command}"
         if self.verdict.nothing_pending and self.retired_rows:
             return mend_retired(self.target)
+        if self.runs and self.runs[0].get("refused"):
+            return f"mend what the last run was refused, then {self.target.command}"
         return self.target.command
 
     def as_dict(self) -> dict[str, Any]:

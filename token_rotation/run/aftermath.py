@@ -81,7 +81,7 @@ def look_after(
     server may be gone.
     """
     try:
-        with reading_until(target.database, stop) as connection:
+        with reading_until(target.database, stop, observe) as connection:
             pending = count_rows(connection, target, leak_list, later).count
         if pending.rows and not (pending.is_estimate and _looked_at_all(target, result, leak_list)):
             return Aftermath(pending, _guard(target), verdict=result.verdict)
@@ -98,10 +98,10 @@ def look_after(
             )
         found = _verified(target, result.verdict, _guard(target))
         if found.complete and keeps(target):
-            with reading_until(target.database, stop) as connection:
+            with reading_until(target.database, stop, observe) as connection:
                 found = _with_retired(connection, target, found, verdict_at_most_seconds)
         if advise and found.nothing_anywhere:
-            with reading_until(target.database, stop) as connection:
+            with reading_until(target.database, stop, observe) as connection:
                 return replace(found, advice=_advice(connection, target, result))
     except RotationError as error:
         return Aftermath(None, None, unknown_because=str(error))

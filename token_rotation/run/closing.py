@@ -43,7 +43,7 @@ class Closing:
             self.target,
             result,
             verdict_at_most_seconds=self.verdict_at_most_seconds,
-            observe=self.output.show_verifying(),
+            observe=self.output.show_waits(),
             leak_list=self.leak_list,
             later=self.later,
             advise=advise,
@@ -66,5 +66,5 @@ class Closing:
         said = str(error).rstrip(".")  # libpq's sentences have one of their own
         return RotationError(
             f"{said}. The {result.rotated_rows:,} rows rotated by this run are safe, nothing is "
-            f"half done. To go on: {self.to_go_on}"
+            f"half done. {summary.go_on(result, self.to_go_on)}"
         )

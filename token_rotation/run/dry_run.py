@@ -35,7 +35,7 @@ def dry_run(
     verdict = verify(
         target,
         at_most_seconds=options.verdict_at_most_seconds,
-        observe=output.show_verifying(),
+        observe=output.show_waits(),
         leak_list=leak_list,
     )
     if not verdict.nothing_pending:

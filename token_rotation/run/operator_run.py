@@ -98,7 +98,7 @@ class OperatorRun:
         If the operator ended the count, return a result in which nothing is known to be pending.
         """
         try:
-            with looking(self._target, self._stop) as (connection, _):
+            with looking(self._target, self._stop, self._output.show_waits()) as (connection, _):
                 self._settle(connection, closing_files)
                 pending = count_rows(connection, self._target, self._leak_list, self._later)
         except StatementError:

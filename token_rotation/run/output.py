@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from token_rotation.events import Event, Observer, Verifying
+from token_rotation.events import Event, Observer, Verifying, Waiting
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
 
@@ -46,23 +46,26 @@ class Output:
         """Open the display of a rotation."""
         return make_display(self.mode, progress, out=self.out, err=self.err, clock=time.monotonic)
 
-    def show_verifying(self) -> Observer:
-        """Return an observer that shows a read of the table, where no display is open."""
+    def show_waits(self) -> Observer:
+        """Return an observer of reads and waits, where no display is open."""
         next_at = time.monotonic() + SHOW_EVERY_SECONDS
 
         def show(event: Event) -> None:
             nonlocal next_at
-            if isinstance(event, Verifying) and time.monotonic() >= next_at:
+            if isinstance(event, Verifying | Waiting) and time.monotonic() >= next_at:
                 next_at = time.monotonic() + SHOW_EVERY_SECONDS
                 self._show(event)
 
         return show
 
-    def _show(self, event: Verifying) -> None:
+    def _show(self, event: Verifying | Waiting) -> None:
+        kind, line = "verifying", str(event)
+        if isinstance(event, Waiting):
+            kind, line = "waiting", f"waiting: {event.reason}"
         if self.mode == "json":
-            self.event({"event": "verifying", **asdict(event)})
+            self.event({"event": kind, **asdict(event)})
         elif self.mode != "none":
-            self.warn(str(event))
+            self.warn(line)
 
 
 def _print(line: str, stream: TextIO) -> None:

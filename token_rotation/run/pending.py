@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from token_rotation.errors import NotReadyError
+from token_rotation.events import Observer
 from token_rotation.inspection.counting import (
     COUNT_AT_MOST_SECONDS,
     PendingCount,
@@ -47,12 +48,14 @@ def look(
 
 
 @contextmanager
-def looking(target: Target, stop: StopSignal | None) -> Iterator[tuple[Connection, GuardState]]:
+def looking(
+    target: Target, stop: StopSignal | None, observe: Observer = lambda _: None
+) -> Iterator[tuple[Connection, GuardState]]:
     """Open a connection to look at a table that is ready for rotation, with its guard's state.
 
     Raises as ``look``.
     """
-    with reading_until(target.database, stop) as connection:
+    with reading_until(target.database, stop, observe) as connection:
         guard = ensure_ready(connection, target)
         yield connection, guard
 
@@ -100,12 +103,14 @@ def _count_rows(connection: Connection, target: Target, leak_list: LeakList | No
 
 
 @contextmanager
-def reading_until(database: str, stop: StopSignal | None) -> Iterator[Connection]:
+def reading_until(
+    database: str, stop: StopSignal | None, observe: Observer = lambda _: None
+) -> Iterator[Connection]:
     """Open ``reading`` for looks that may take long.
 
-    ``stop.abort()`` cancels them.
+    ``stop.abort()`` cancels them. ``observe`` hears what they wait for.
     """
-    with reading(database) as connection:
+    with reading(database, observe=observe) as connection:
         if stop is not None:
             stop.on_abort(connection.cancel)
         yield connection

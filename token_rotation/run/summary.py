@@ -50,7 +50,7 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
         ended = _reason(result, "nothing was pending at the end")
         return (
             f"{work}. {ended}; how much is pending now is unknown ({after.unknown_because}). "
-            f"To go on: {to_go_on}"
+            f"{go_on(result, to_go_on)}"
         )
     if after.complete:
         complete = _sentence(_nothing_pending(target, after))
@@ -70,8 +70,19 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
         return f"{work}. {pending.rows:,} rows are pending. {damage}. Then: {to_go_on}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
     ended = _reason(result, "rows became pending since")
-    said = f"{work}. {ended}; {left} pending{_later(pending)}. To go on: {to_go_on}"
+    said = f"{work}. {ended}; {left} pending{_later(pending)}. {go_on(result, to_go_on)}"
     return f"{said}. The guard is not whole: {problems}" if problems else said
+
+
+def go_on(result: Result, to_go_on: str) -> str:
+    """Say what to type next, and before it what to mend."""
+    if not result.refused:
+        return f"To go on: {to_go_on}"
+    said = result.refused.as_sentence()
+    if result.rotated_rows:
+        return f"{said}. Mend those rows or what refuses them, then: {to_go_on}"
+    look = "Something may refuse every row: a trigger, a constraint, or the tokens themselves"
+    return f"{said}. {look}. Mend that, then: {to_go_on}"
 
 
 def list_as_sentence(leak_list: LeakList, count: ListCount) -> str:

@@ -53,7 +53,7 @@ def verify(
         ).run()
 
     try:
-        with reading_until(target.database, stop) as connection:
+        with reading_until(target.database, stop, observe) as connection:
             verdict = RetryLoop(
                 connection,
                 backoff=Backoff(retry_seconds),

@@ -28,13 +28,15 @@ class KeyRange:
 
     None means no bound on that side.
 
-    ``listed`` narrows the range to those rows, ``exactly`` to the row with that key.
+    ``listed`` narrows the range to those rows, ``exactly`` to the row with that key. ``without``
+    leaves out rows by their keys, as the server writes them.
     """
 
     after: Key | None = None
     upper: Key | None = None
     listed: Listed | None = None
     exactly: Key | None = None
+    without: tuple[str, ...] = ()
 
 
 EVERY_KEY = KeyRange()

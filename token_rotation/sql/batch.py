@@ -98,6 +98,23 @@ def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
+def first_pending(target: Target, keys: KeyRange) -> sql.Composed:
+    """Key, key as text, table and place of a range's first pending row.
+
+    No row when none is pending.
+
+    ACCESS SHARE; one entry of the partial index.
+    """
+    return sql.SQL(
+        "SELECT {key}, {key}::text, tableoid::regclass::text, ctid::text FROM {table} "
+        "WHERE {pending} ORDER BY {key} LIMIT 1"
+    ).format(
+        table=sql.Identifier(target.table),
+        pending=pending(target, keys),
+        key=sql.Identifier(target.table, target.key_column),
+    )
+
+
 def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
     """Test for a pending row in a range.
 

@@ -138,6 +138,8 @@ def within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
         bounds.append(sql.SQL("{} <= %(upper)s").format(key))
     if keys.exactly is not None:
         bounds.append(sql.SQL("{} = %(exactly)s").format(key))
+    if keys.without:  # PostgreSQL 14 has a hash for = ANY, and none for <> ALL
+        bounds.append(sql.SQL("({} = ANY(%(without)s)) IS NOT TRUE").format(key))
     return bounds
 
 
@@ -155,6 +157,8 @@ def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
     if selection.condition is not None:
         numbered = enumerate(selection.condition.values)
         values.update((f"where_{place}", value) for place, value in numbered)
+    if keys.without:
+        values["without"] = array(keys.without)
     if keys.listed is not None:
         values["listed_keys"] = array(keys.listed.keys)
         values["listed_markers"] = array(keys.listed.markers)

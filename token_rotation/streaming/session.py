@@ -14,6 +14,7 @@ from typing import Any
 import psycopg2
 from django.db import Error as DjangoError
 
+from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.opening import open_raw
 from token_rotation.streaming.errors import BusyError, UnreachableError
 from token_rotation.streaming.pace import FetchPace
@@ -34,6 +35,7 @@ class Session:
         self._query = query
         self._limits = limits
         self._raw: Any = None
+        self._request: CancelRequest | None = None
 
     def open(self) -> None:
         """Connect and take one of the REPORTS_AT_MOST places.
@@ -48,6 +50,7 @@ class Session:
             )
         except (psycopg2.Error, DjangoError):  # whose text may name hosts and users
             raise UnreachableError("the database cannot be reached") from None
+        self._request = CancelRequest(self._raw)
         places = {"lock_class": LOCK_CLASS, "places": self._limits.reports_at_most}
         with self._raw.cursor() as cursor:
             cursor.execute(BEGIN, self._timeouts_ms())
@@ -71,13 +74,13 @@ class Session:
             with suppress(psycopg2.Error):
                 self._raw.rollback()
             self._raw.close()
+        if self._request is not None:
+            self._request.close()
 
     def cancel(self) -> None:
-        """Cancel the running statement, if there is one."""
-        raw = self._raw
-        if raw is not None:
-            with suppress(psycopg2.Error):
-                raw.cancel()
+        """Cancel the running statement, if there is one. Returns at once."""
+        if self._request is not None:
+            self._request.send_aside()
 
     def hang_up(self) -> None:
         """Cut the connection of a thread that awaits an answer."""

@@ -4,17 +4,22 @@ import shutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 from django.db import connections
 
 from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer, Team, Worker
-from tests.support.databases import make_server_directory
+from tests.support.databases import DatabaseFactory, make_server_directory
+from tests.support.manage import Manage
 from tests.support.waiting import until
 from token_rotation.operations.lifecycle import Status
+
+if TYPE_CHECKING:
+    from tests.support.worker_site import Site
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +65,31 @@ def make_worker(
     yield make
     for worker in made:
         worker.kill()
+
+
+@pytest.fixture(scope="module")
+def make_site(
+    database_factory: DatabaseFactory,
+    broker: RedisServer,
+    manage: Manage,
+    make_worker: Callable[..., Worker],
+) -> Iterator[Callable[[], "Site"]]:
+    """make_site() returns one with a database of its own and no worker."""
+    from tests.support.worker_site import Site  # noqa: PLC0415  (after Django was set up)
+
+    sites: list[Site] = []
+
+    def make() -> Site:
+        url = database_factory.create("latest")
+        connection = psycopg2.connect(url)
+        connection.autocommit = True
+        sites.append(Site(url, broker, manage, make_worker, connection))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.stop()
+        database_factory.drop(site.database_url)
 
 
 @pytest.fixture(scope="session")

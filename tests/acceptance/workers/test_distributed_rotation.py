@@ -3,26 +3,19 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from itertools import count
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-import redis
 
-from tests.support.celery_workers import RedisServer, Worker, forget_tasks, holds
-from tests.support.databases import DatabaseFactory
-from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak, pending, value
-from tests.support.manage import Manage
+from tests.support.celery_workers import RedisServer
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.poison import POISONS
 from tests.support.waiting import until
-from tickets.config.celery import app
+from tests.support.worker_site import ROTATION, Site
 from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
 
-NUMBERS = count(2)  # databases of the broker; the first two are those of other tests
-
-ROTATION = "SELECT {} FROM token_rotation_operation WHERE operation_type = 'rotation'"
 RANGES = "SELECT {} FROM token_rotation_operation WHERE operation_type = 'rotation.range'"
 AT_WORK = RANGES.format("count(*)") + " AND status = 'running' AND progress_total > 0"
 
@@ -44,6 +37,7 @@ from celery.signals import before_task_publish
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from tests.support.waiting import until
+from tests.support.worker_site import ROTATION, Site
 from token_rotation.operations.models import BatchOperation
 
 at_work = BatchOperation.objects.filter(status="running", progress_total__gt=0)
@@ -95,111 +89,6 @@ call_command("rotate_tokens", "--async")
 FREEZE = "os.kill(pid, signal.SIGSTOP)"
 REFUSE = 'broker.config_set("min-replicas-to-write", 1)'
 ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM token_rotation_operation WHERE {}"
-
-
-class Site:
-    """A database, a queue, and workers of both."""
-
-    def __init__(
-        self,
-        database_url: str,
-        broker: RedisServer,
-        manage: Manage,
-        make_worker: Callable[..., Worker],
-        connection: Any,
-    ) -> None:
-        number = next(NUMBERS)
-        self.broker_url = broker.url.removesuffix("/0") + f"/{number}"
-        self.env = {"DATABASE_URL": database_url, "CELERY_BROKER_URL": self.broker_url}
-        self.database_url = database_url
-        self.tickets = connection
-        self._manage = manage
-        self._make_worker = make_worker
-        self._workers: list[Worker] = []
-
-    def worker(self, concurrency: int = 1, **env: str) -> Worker:
-        name = f"{self.broker_url[-1]}-{len(self._workers)}-of-rotation"
-        made = self._make_worker(name, {**self.env, **env}, concurrency=concurrency)
-        self._workers.append(made)
-        return made
-
-    def until_ready(self) -> None:
-        for worker in self._workers:
-            worker.until_ready()
-
-    def rotate(self, *options: str, env: Mapping[str, str] | None = None) -> Any:
-        return self._manage(
-            "rotate_tokens",
-            *options,
-            database_url=self.database_url,
-            env={**self.env, **(env or {})},
-        )
-
-    def start(self, *options: str) -> Any:
-        return self._manage.start(
-            "rotate_tokens", *options, database_url=self.database_url, env=self.env
-        )
-
-    def run(self, program: str) -> Any:
-        return self._manage(
-            "shell", "--command", program, database_url=self.database_url, env=self.env
-        )
-
-    def send(self, name: str, *args: int) -> None:
-        with app.connection(self.broker_url) as connection:
-            app.send_task(name, list(args), queue="operations-high", connection=connection)
-
-    def rotation(self, columns: str) -> Any:
-        return value(self.tickets, ROTATION.format(columns))
-
-    def until_finished(self) -> dict[str, Any]:
-        until(lambda: self.rotation("status") == "finished")
-        output: dict[str, Any] = self.rotation("output_data")
-        return output
-
-    def is_over_when_watched(self) -> bool:
-        """Whether the rotation has finished; the periodic task looks, as it does every minute."""
-        self.send(WATCH_OPERATIONS)
-        return bool(self.rotation("status") == "finished")
-
-    def holds(self) -> int:
-        """How many tasks the broker has for this site."""
-        with redis.Redis.from_url(self.broker_url) as client:
-            return holds(client)
-
-    def forget(self) -> None:
-        """No tickets, records and tasks, for the next test."""
-        self.tickets.cursor().execute(CLEAR)
-        with redis.Redis.from_url(self.broker_url) as client:
-            forget_tasks(client)
-
-    def stop(self) -> None:
-        self.tickets.close()
-        for worker in self._workers:
-            worker.kill()
-
-
-@pytest.fixture(scope="module")
-def make_site(
-    database_factory: DatabaseFactory,
-    broker: RedisServer,
-    manage: Manage,
-    make_worker: Callable[..., Worker],
-) -> Iterator[Callable[[], Site]]:
-    """make_site() returns one with a database of its own and no worker."""
-    sites: list[Site] = []
-
-    def make() -> Site:
-        url = database_factory.create("latest")
-        connection = psycopg2.connect(url)
-        connection.autocommit = True
-        sites.append(Site(url, broker, manage, make_worker, connection))
-        return sites[-1]
-
-    yield make
-    for site in sites:
-        site.stop()
-        database_factory.drop(site.database_url)
 
 
 @pytest.fixture(scope="module")
@@ -410,24 +299,92 @@ def test_rows_that_stay_locked_end_it_with_their_holder_named(
     assert_each_token_changed_once(site.tickets)
 
 
+@pytest.mark.parametrize("kind", ["a trigger that raises", "a trigger at COMMIT"])
+def test_a_refused_row_is_named_and_stops_no_range(site: Site, kind: str) -> None:
+    poison = POISONS[kind]
+    site.tickets.cursor().execute(poison.made_by.format(id=15_000))
+    try:
+        followed = site.rotate("--async", "--follow")
+    finally:
+        site.tickets.cursor().execute(poison.mended_by)
+
+    assert followed.returncode == 3, followed.stderr
+    assert pending(site.tickets) == 1
+    said = followed.stdout.splitlines()[-1]
+    assert "PostgreSQL refused to change 1 row (id 15000: RaiseException (P0001)" in said
+    assert said.endswith(
+        "Mend those rows or what refuses them, then: python manage.py rotate_tokens"
+    )
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"]) == ("rows_refused", ROWS - 1)
+    assert [each["name"] for each in output["refused"]["named"]] == ["id 15000"]
+    assert output["rounds"] == 2
+    assert site.rotation("result") == "successful"
+    report = site.rotate("--report")
+    assert "rows refused" in report.stdout
+    assert "id 15000" in report.stdout
+    again = site.rotate("--async", "--follow")
+    assert again.returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_where_every_row_is_refused_the_rounds_end(site: Site) -> None:
+    poison = POISONS["a trigger that raises"]
+    site.tickets.cursor().execute(
+        poison.made_by.format(id=0).replace("OLD.id = 0", "OLD.id IS NOT NULL")
+    )
+    try:
+        followed = site.rotate("--async", "--follow")
+    finally:
+        site.tickets.cursor().execute(poison.mended_by)
+
+    assert followed.returncode == 3, followed.stderr
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"], output["rounds"]) == ("rows_refused", 0, 1)
+    assert output["refused"]["others_untried"]
+    assert len(output["refused"]["named"]) <= 100
+    assert "may refuse every row" in followed.stdout
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_rows_that_stay_locked_beside_a_refused_one_are_still_waited_for(
+    site: Site, connect: Callable[[str], Any]
+) -> None:
+    poison = POISONS["a trigger that raises"]
+    site.tickets.cursor().execute(poison.made_by.format(id=15_000))
+    holder = connect(site.database_url)
+    holder.autocommit = False
+    holder.cursor().execute("SELECT FROM tickets_ticket WHERE id = 77 FOR UPDATE")
+    try:
+        followed = site.rotate("--async", "--follow", "--wait-for-locks", "0.5")
+    finally:
+        holder.rollback()
+        site.tickets.cursor().execute(poison.mended_by)
+
+    assert followed.returncode == 3
+    assert f"pid {holder.info.backend_pid}" in followed.stdout
+    assert "id 15000" in followed.stdout
+    output = site.rotation("output_data")
+    assert (output["outcome"], output["rotated_rows"]) == ("rows_locked", ROWS - 2)
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
 def test_what_no_worker_can_do_fails_it_in_one_line(site: Site) -> None:
     site.tickets.cursor().execute(
-        """
-        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'made for a test' USING ERRCODE = '42501'; END $$;
-        CREATE TRIGGER fail BEFORE UPDATE ON tickets_ticket FOR EACH ROW WHEN (OLD.id = 15000)
-        EXECUTE FUNCTION fail();
-        """
+        "ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;"
+        "CREATE PUBLICATION everything FOR TABLE tickets_ticket"
     )
     followed = site.rotate("--async", "--follow")
 
-    site.tickets.cursor().execute("DROP FUNCTION fail CASCADE")
+    site.tickets.cursor().execute("DROP PUBLICATION everything")
     assert followed.returncode == 1
     (line,) = followed.stderr.splitlines()
-    assert "42501" in line
+    assert "55000" in line
     output = site.until_finished()
     assert output["error"]["type"] == "token_rotation.errors.StatementError"
-    assert "42501" in output["error"]["message"]
+    assert "55000" in output["error"]["message"]
     assert (site.rotation("result"), output["outcome"]) == ("failed", "error")
     assert output["rotated_rows"] == ROWS - pending(site.tickets)
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.junk import JUNK
 from token_rotation.distributed.follow import result_of
+from token_rotation.engine.refused import Refused, RefusedRow
 from token_rotation.engine.result import Blocker, Outcome
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
@@ -39,6 +40,7 @@ def test_figures_are_read() -> None:
         "vacuums": 1,
         "waited_seconds": {"pace": 0.5},
         "blockers": [asdict(blocker)],
+        "refused": {"rows": 1, "named": [{"name": "id 7", "reason": "why"}]},
     }
 
     result, error = result_of(finished(output))
@@ -48,6 +50,7 @@ def test_figures_are_read() -> None:
     assert (result.batches, result.retries, result.vacuums) == (2, 3, 1)
     assert (result.seconds, result.waited_seconds) == (1.5, {"pace": 0.5})
     assert result.blockers == (blocker,)
+    assert result.refused == Refused(1, (RefusedRow("id 7", "why"),))
 
 
 def test_a_failure_without_a_reason_is_still_an_error() -> None:

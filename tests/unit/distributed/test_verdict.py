@@ -43,6 +43,22 @@ def test_rows_that_the_lone_range_waited_for_in_vain_end_it() -> None:
     assert verdict(1, WAITED, stop_requested=False) == Verdict(Outcome.ROWS_LOCKED)
 
 
+def test_refused_rows_end_it_once_nothing_else_is_left_to_do() -> None:
+    refused = replace(NOTHING, any_refused=True)
+    assert verdict(1, refused, stop_requested=False) == Verdict(Outcome.ROWS_REFUSED)
+    alone = replace(refused, waited_for_locks=True)
+    assert verdict(1, alone, stop_requested=False) == Verdict(Outcome.ROWS_REFUSED)
+    assert verdict(1, replace(refused, rotated_rows=5), stop_requested=False) is None
+    assert verdict(0, refused, stop_requested=False) == Verdict(Outcome.COMPLETE)
+
+
+def test_rows_that_are_locked_beside_refused_ones_are_waited_for_first() -> None:
+    both = replace(NOTHING, any_refused=True, any_locked=True)
+    assert verdict(1, both, stop_requested=False) is None
+    waited = replace(both, waited_for_locks=True)
+    assert verdict(1, waited, stop_requested=False) == Verdict(Outcome.ROWS_LOCKED)
+
+
 def test_a_round_that_only_failed_ends_it_with_the_error() -> None:
     assert verdict(1, BROKEN, stop_requested=False) == Verdict(Outcome.STOPPED, IT_BROKE)
 

@@ -1,27 +1,45 @@
 """Whatever is in the way of one UPDATE, the batch goes on with another, and rotates no row more."""
 
+from collections.abc import Collection
 from typing import cast
 
 import psycopg2
 import pytest
 
-from tests.support.refusals import DEADLOCK, DUPLICATE, LOCKED, TIMED_OUT, refusal
+from tests.support.refusals import CHECK, DEADLOCK, DUPLICATE, LOCKED, TIMED_OUT, refusal
+from token_rotation.engine.batches import isolation
 from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.batches.refusals import PendingRow, Refusals
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.target import Target
+from token_rotation.tokens.sources import SqlTokens
 
+TARGET = Target(
+    "tickets.Ticket", "default", "ticket", "id", "token", "at", SqlTokens("f()"), True, ()
+)
 WHOLE = "whole range"
 
 
 class Rows:
     """Pending rows with the keys 1, 2, ..., as an update and a look-up see them.
 
-    ``collides`` are keys whose next fresh tokens are duplicates, each so many times.
+    ``collides`` are keys whose next fresh tokens are duplicates, each so many times. Those of
+    ``refused`` cannot be changed.
     """
 
-    def __init__(self, count: int = 8, *, collides: dict[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        count: int = 8,
+        *,
+        collides: dict[int, int] | None = None,
+        refused: Collection[int] = (),
+    ) -> None:
+        self.told = Refusals(TARGET, lambda _: None)
+        self.is_ended = False
+        self._refused = refused
         self.keys = list(range(1, count + 1))
         self.updates_whole_ranges = True
         self.committed_rows = 0
@@ -36,6 +54,9 @@ class Rows:
     def first_part(self, keys: KeyRange, rows: int) -> KeyRange:
         return KeyRange(keys.after, self._in(keys)[:rows][-1])
 
+    def first(self, keys: KeyRange) -> PendingRow | None:
+        return next((PendingRow(key, str(key), "t", "(0,1)") for key in self._in(keys)), None)
+
     def prepare(self, keys: KeyRange, rows: int | None) -> None:
         self.prepared.append((keys, rows))
 
@@ -49,7 +70,8 @@ class Rows:
 
     def _in(self, keys: KeyRange) -> list[int]:
         first, last = int(str(keys.after or 0)), int(str(keys.upper or 1_000))
-        return [key for key in self.keys if first < key <= last]
+        found = [key for key in self.keys if first < key <= last]
+        return found if keys.exactly is None else [key for key in found if key == keys.exactly]
 
     def _update(self, keys: list[int]) -> BatchOutcome:
         if self.refusals:
@@ -57,13 +79,21 @@ class Rows:
         if colliding := [key for key in keys if self._collides.get(key)]:
             self._collides[colliding[0]] -= 1
             raise refusal(DUPLICATE)
+        if any(key in self._refused for key in keys):
+            raise refusal(CHECK)
         self.keys = [key for key in self.keys if key not in keys]
         self.committed_rows += len(keys)
         return BatchOutcome(len(keys))
 
 
 def runner(rows: Rows, *, aborted: bool = False) -> BatchRunner:
-    return BatchRunner(cast(RangeUpdate, rows), cast(PendingRows, rows), aborted=lambda: aborted)
+    return BatchRunner(
+        cast(RangeUpdate, rows),
+        cast(PendingRows, rows),
+        rows.told,
+        aborted=lambda: aborted,
+        ended=lambda: rows.is_ended,
+    )
 
 
 def test_one_update_of_the_whole_range_is_tried_first() -> None:
@@ -150,16 +180,53 @@ def test_a_row_alone_gets_ten_tries(collisions: int) -> None:
     if collisions == 10:
         assert runner(rows).rotate(EVERY_KEY) == BatchOutcome(1)
     else:
-        with pytest.raises(psycopg2.Error):
-            runner(rows).rotate(EVERY_KEY)
+        assert runner(rows).rotate(EVERY_KEY) == BatchOutcome(0, refused_rows=1)
+    assert rows.told.so_far.rows == collisions - 10
     assert rows.updates == [WHOLE, *[1] * 10]
 
 
-def test_a_range_whose_rows_are_gone_meanwhile_is_tried_once_more_as_one() -> None:
+def test_a_range_whose_rows_are_gone_meanwhile_is_done() -> None:
     rows = Rows(0)
     rows.refusals = [DUPLICATE]
     assert runner(rows).rotate(EVERY_KEY) == BatchOutcome(0)
-    assert rows.updates == [WHOLE, 1]
+    assert rows.updates == [WHOLE]
+
+
+def test_a_row_that_cannot_be_changed_is_named_and_costs_no_other_row() -> None:
+    rows = Rows(8, refused={2})
+    assert runner(rows).rotate(EVERY_KEY) == BatchOutcome(7, refused_rows=1)
+    # All eight, 1-4, 1-2, 1, 2 and 2 alone, 3-4, and 5-8.
+    assert rows.updates == [WHOLE] * 5 + [1] + [WHOLE] * 2
+    assert [each.name for each in rows.told.so_far.named] == ["id 2"]
+
+
+@pytest.mark.parametrize("limit_rows", [None, 8])
+def test_where_nothing_but_refused_rows_came_before_only_ends_of_ranges_are_tried(
+    monkeypatch: pytest.MonkeyPatch, limit_rows: int | None
+) -> None:
+    monkeypatch.setattr(isolation, "REFUSED_IN_A_ROW", 2)
+    rows = Rows(8, refused=range(1, 8))
+    batches = runner(rows)
+    # 1 and 2 alone; then 3-4 and 4; of 5-8, 7-8 and 8, which changes.
+    assert batches.rotate(EVERY_KEY, limit_rows) == BatchOutcome(1, refused_rows=3, untried_rows=4)
+    rows.updates.clear()
+    again = batches.rotate(EVERY_KEY, limit_rows)
+    assert (again.refused_rows, again.untried_rows) == (4, 3), "it has begun to count afresh"
+
+
+def test_once_a_row_changes_rows_are_tried_one_by_one_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolation, "REFUSED_IN_A_ROW", 3)
+    rows = Rows(16, refused={*range(1, 4), *range(5, 8), *range(9, 12)})
+    assert runner(rows).rotate(EVERY_KEY) == BatchOutcome(7, refused_rows=9)
+
+
+def test_a_search_ends_where_it_is_told_to_and_leaves_the_rest() -> None:
+    rows = Rows(8, refused={1})
+    rows.is_ended = True
+    assert runner(rows).rotate(EVERY_KEY) == BatchOutcome(0, untried_rows=8)
+    assert rows.updates == [WHOLE]
 
 
 @pytest.mark.parametrize("limit_rows", [3, 4, 5, 8])

@@ -15,6 +15,7 @@ from token_rotation.engine.batches.first_row import Fate, FirstRow
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_rotation import RangeRotation
 from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.errors import StatementError
 from token_rotation.events import BatchDone, Event, Retrying
@@ -24,8 +25,13 @@ from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.selection.key_range import KeyRange
+from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+from token_rotation.tokens.sources import SqlTokens
 
+TARGET = Target(
+    "tickets.Ticket", "default", "ticket", "id", "token", "at", SqlTokens("f()"), True, ()
+)
 KEYS = KeyRange(10, 20)
 Step = tuple[int, int, str | None]
 """Rows that commit, seconds that it takes, and the SQLSTATE of what comes then."""
@@ -73,6 +79,7 @@ class Played:
 
     def __init__(self, *steps: Step, limit_rows: int | None = None) -> None:
         self.clock, self.pace, self.limit = Clock(), Pace(), RowLimit(limit_rows)
+        self.refusals = Refusals(TARGET, self._note)
         self.steps = list(steps)
         self.asked: list[tuple[str, KeyRange, int | None]] = []
         self.waited_seconds: list[float] = []
@@ -96,6 +103,7 @@ class Played:
             retrying=retrying,
             pace=cast(WorkerPace, self.pace),
             row_limit=self.limit,
+            refusals=self.refusals,
             observe=self._note,
             clock=self.clock,
         )

@@ -9,6 +9,7 @@ from token_rotation.engine import worker as module
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_rotation import RangeRotation
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.passes.allocator import Allocator, Finder
 from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.row_limit import RowLimit
@@ -75,6 +76,7 @@ class Played:
             observe=self.told.append,
             stop=self.stop,
             clock=self.clock,
+            refusals=Refusals(TARGET, self.told.append),
         )
         self.worker.ranges = cast(RangeRotation, self)
         self.worker.pace = cast(WorkerPace, self)

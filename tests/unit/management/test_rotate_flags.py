@@ -33,7 +33,7 @@ def asking_for(mode: Mode) -> list[str]:
 
 def typing(flag: Flag) -> list[str]:
     """The flag with a value, and with another flag that it needs."""
-    needed = [flag.needs[0], "f"] if flag.needs else []
+    needed = [flag.needs[0], "2"] if flag.needs else []
     if "action" in flag.settings and flag.settings["action"] == "store_true":
         return [flag.name, *needed]
     return [flag.name, *flag.settings.get("choices", ("1",))[:1], *needed]
@@ -106,6 +106,7 @@ def test_help_says_of_each_flag_with_what_it_goes() -> None:
         ("--exact",),
         ("--format", "csv"),
         ("--list-of", "keys"),
+        ("--except-standby", "late"),
     ],
 )
 def test_what_does_not_go_together_is_named_and_refused(typed: tuple[str, ...]) -> None:
@@ -147,6 +148,7 @@ def test_a_list_without_a_name_is_a_list_all_the_same() -> None:
         ("--target-batch-seconds", "0.05", "--vacuum-every", "0", "--wait-for-locks", "1234567.8"),
         ("--traffic-batch-rows", "0", "--retry-seconds", "3", "--pause-seconds", "1e-05"),
         ("--max-rows-per-second", "7", "--max-replica-lag", "5", "--max-active-queries", "9"),
+        ("--max-replica-lag", "5", "--except-standby", "1.0", "--except-standby", "late one"),
     ],
 )
 def test_to_go_on_the_same_choices_are_typed_again(typed: tuple[str, ...]) -> None:

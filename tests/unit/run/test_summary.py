@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.verdicts import verdict_of
+from token_rotation.engine.refused import Refused, RefusedRow
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.preflight import GuardState
@@ -46,6 +47,19 @@ def test_rows_that_became_pending_after_the_end_are_told_as_such() -> None:
     )
     assert "Rows became pending since; 3 pending. To go on: " in said
     assert "Nothing is pending" not in said
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ROWS_REFUSED, Outcome.STOPPED, Outcome.ROWS_LOCKED])
+@pytest.mark.parametrize("left", [pending(2), None])
+def test_what_to_mend_comes_before_the_command_however_the_run_ended(
+    outcome: Outcome, left: PendingCount | None
+) -> None:
+    result = replace(ended(outcome), refused=Refused(1, (RefusedRow("id 7", "why"),)))
+    said = summary.as_sentence(TARGET, result, Aftermath(left, WHOLE), to_go_on=COMMAND)
+    mend = "1 row (id 7: why). Mend those rows or what refuses them, then: "
+    assert said.endswith(f"PostgreSQL refused to change {mend}{COMMAND}")
+    none = summary.go_on(replace(result, rotated_rows=0), COMMAND)
+    assert "Something may refuse every row" in none
 
 
 def test_what_could_not_be_looked_at_is_not_claimed() -> None:

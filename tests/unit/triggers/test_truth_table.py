@@ -61,7 +61,7 @@ def line(*cells: str | None) -> str:
 
 
 def test_the_documentation_has_the_whole_table_and_nothing_else() -> None:
-    text = (DOCS / "reference" / "guarantees.md").read_text()
+    text = (DOCS / "reference" / "guard.md").read_text()
     expected = [*map(update_line, UPDATES), *map(insert_line, INSERTS)]
     section = text.partition("\n## What the guard decides\n")[2].partition("\n## ")[0]
     found = [row for row in section.splitlines() if row.startswith("| ")]

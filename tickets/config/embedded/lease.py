@@ -70,6 +70,17 @@ def ensure_server(directory: Path) -> None:
     raise ClusterError(f"the server in {directory} keeps ending as soon as it is started")
 
 
+def release_lease(directory: Path) -> None:
+    """Give up this process's lease, if it has one.
+
+    The keeper stops the server once the other leases have ended, too.
+    """
+    with _leases_lock:
+        descriptor = _leases.pop(directory, None)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
 def keeper_lives(directory: Path) -> bool:
     """Return True if a keeper will stop the server.
 

@@ -59,7 +59,7 @@ class Command(OneLineCommand):
             chunk_rows=options["chunk_rows"],
             strict=options["strict"],
         )
-        out, err = cast(TextIO, self.stdout._out), cast(TextIO, self.stderr._out)
+        out, err = cast(TextIO, self.stdout._out), cast(TextIO | None, self.stderr._out)
         try:
             complete = run_import(chosen, out=out, err=err)
         except ImportTicketsError as error:

@@ -40,6 +40,7 @@ def create_round(
             RANGE,
             context_object=rotation,
             key=range_key(rotation, number, place),
+            countdown=0,
             input_data={
                 "rotation": rotation.pk,
                 "round": number,
@@ -55,7 +56,7 @@ def create_round(
 def send_waiting(operations: Iterable[BatchOperation]) -> None:
     """Send the unprocessed ranges to the workers.
 
-    Sending too often does no harm. Raises UnavailableError.
+    Raises UnavailableError. A message that is lost is sent again, as the operation says.
     """
     for each in operations:
         if each.status == Status.UNPROCESSED:
@@ -68,19 +69,24 @@ def end_round_if_over(rotation: BatchOperation) -> bool:
     It is over when no range of it is left. Returns True then. A worker stores its range's result
     and then looks here, so one of them sees all ranges. Any number may: the key makes it one task.
 
-    Raises UnavailableError; the next look sends it again.
+    Raises UnavailableError; the message then counts as lost, and is sent again.
     """
     rotation.refresh_from_db()
     number = current_round(rotation)
     if rotation.status != Status.RUNNING or not all_worked_off(round_of(rotation, number)):
         return False
-    end = BatchOperation.objects.using(records_database()).create_asynchronous(
+    records = BatchOperation.objects.using(records_database())
+    key = end_key(rotation, number)
+    is_sent = records.filter(key=key, send_again_at__isnull=False).exists()
+    end = records.create_asynchronous(
         END_OF_ROUND,
         context_object=rotation,
-        key=end_key(rotation, number),
+        key=key,
+        countdown=0,
         input_data={"rotation": rotation.pk, "round": number},
     )
     if end.result == Result.FAILED:
         fail(rotation, read_reason(end.output_data))
-    send_waiting([end])
+    if not is_sent:
+        send_waiting([end])
     return True

@@ -19,6 +19,7 @@ from token_rotation.distributed.rounds.finish import finish, in_round, rotated_r
 from token_rotation.distributed.rounds.split import split
 from token_rotation.distributed.rounds.verdict import RoundEnd, Verdict, verdict
 from token_rotation.distributed.rounds.verify import verdict_of
+from token_rotation.engine.refused import read_refused
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.inspection.counting import COUNT_AT_MOST_SECONDS, count_pending
 from token_rotation.operations.lifecycle import Result as StoredResult
@@ -91,7 +92,8 @@ def _end_of(work_ranges: Sequence[BatchOperation], rotation: BatchOperation) -> 
     failed = [
         each for each in work_ranges if each.result == StoredResult.FAILED and not value_of(each)
     ]
-    outcomes = [value.get("outcome") for each in work_ranges if (value := value_of(each))]
+    values = [value for each in work_ranges if (value := value_of(each))]
+    outcomes = [value.get("outcome") for value in values]
     withdrawn = read_error(read_object(rotation.output_data).get(WITHDRAWN))
     waited = bool(work_ranges) and all(input_of(each)["waits_for_locks"] for each in work_ranges)
     return RoundEnd(
@@ -99,4 +101,6 @@ def _end_of(work_ranges: Sequence[BatchOperation], rotation: BatchOperation) -> 
         any_out_of_time=OUT_OF_TIME in outcomes,
         waited_for_locks=waited,
         error=read_reason(failed[0].output_data) if failed else withdrawn,
+        any_refused=any(map(read_refused, values)),
+        any_locked=Outcome.ROWS_LOCKED.name.lower() in outcomes,
     )

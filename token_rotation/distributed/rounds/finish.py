@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from token_rotation.distributed.inputs import keys_of, target_of
+from token_rotation.distributed.inputs import input_of, keys_of, target_of
 from token_rotation.distributed.ranges.range_totals import rows_of_failed
 from token_rotation.distributed.records import (
     current_round,
@@ -18,6 +18,7 @@ from token_rotation.distributed.records import (
     vacuums_of,
 )
 from token_rotation.distributed.results import figures_of, vacuum_value_of, value_of
+from token_rotation.engine.refused import Refused, read_refused, sum_of
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.errors import SelectionError, StatementError, UnknownTargetError
 from token_rotation.inspection.counting import pending_rows_of
@@ -99,11 +100,14 @@ def _sum_of_ranges(
     total = Result(outcome)
     lost, ranges = 0, 0
     blockers: list[Any] = []
+    refused: dict[Any, list[Refused]] = {}
     for work_range in ranges_of(rotation).order_by("id").iterator():
         ranges, lost = ranges + 1, lost + losses(work_range)
         total.rotated_rows += rotated_rows_of(work_range, rotation)
         figures = figures_of(work_range)
         total.add(figures)
+        if found := read_refused(figures):
+            refused.setdefault(input_of(work_range).get("round"), []).append(found)
         if "blockers" in figures:
             # Of the lone range that waited for them.
             total.skipped_rows = read_number(figures.get("skipped_rows"))
@@ -111,6 +115,9 @@ def _sum_of_ranges(
     vacuums = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation)]
     total.vacuums = sum(value is not None and value.get("done") is True for value in vacuums)
     total.seconds = _seconds_since_start(rotation)
+    if refused and outcome is not Outcome.COMPLETE:
+        *_, last_round = refused.values()  # the later rounds tried them again
+        total.refused = sum_of(last_round)
     if outcome is not Outcome.ROWS_LOCKED:
         total.skipped_rows, blockers = 0, []
     return {**result_values(total, error), "ranges": ranges, "losses": lost, "blockers": blockers}

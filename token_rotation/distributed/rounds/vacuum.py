@@ -69,6 +69,7 @@ def begin_vacuum_if_due(rotation: BatchOperation) -> None:
         VACUUM,
         context_object=rotation,
         key=vacuum_key(rotation, number),
+        countdown=0,
         input_data={"rotation": rotation.pk, "since_xid": _vacuumed_until(rotation)},
     )
     if vacuum.status == Status.UNPROCESSED:

@@ -12,13 +12,16 @@ from token_rotation.operations.stored_output import StoredError
 class RoundEnd:
     """The outcome of a round.
 
-    ``error`` says why ranges have failed or were withdrawn; else it is None.
+    ``error`` says why ranges have failed or were withdrawn; else it is None. ``any_refused``:
+    PostgreSQL refused rows. ``any_locked``: others lock rows.
     """
 
     rotated_rows: int
     any_out_of_time: bool
     waited_for_locks: bool
     error: StoredError | None
+    any_refused: bool = False
+    any_locked: bool = False
 
     @property
     def is_fruitful(self) -> bool:
@@ -46,7 +49,8 @@ def verdict(
     them from fresh ones.
 
     None means that another round follows. It rotates a failed range again, unless the round rotated
-    nothing, or the range has stopped all others.
+    nothing, or the range has stopped all others. It tries refused rows again, unless nothing else
+    is left to do.
     """
     if pending_rows == 0:
         return Verdict(Outcome.MARKERS_AHEAD if later_rows else Outcome.COMPLETE)
@@ -54,6 +58,8 @@ def verdict(
         return Verdict(Outcome.STOPPED, end.error)
     if stop_requested:
         return Verdict(Outcome.STOPPED)
+    if end.any_refused and not end.any_locked and not end.is_fruitful:
+        return Verdict(Outcome.ROWS_REFUSED)
     if end.waited_for_locks and not end.is_fruitful:
         return Verdict(Outcome.ROWS_LOCKED)
     return None

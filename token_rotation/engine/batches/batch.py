@@ -8,15 +8,16 @@ from dataclasses import replace
 import psycopg2
 
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
+from token_rotation.engine.batches.isolation import Isolation
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
 
-TRIES_OF_ONE_ROW = 10
 BATCHES_WITHOUT_A_WAIT = 20
+_OF_SOME_ROW = {Fault.DUPLICATE_TOKEN, Fault.REFUSED_ROW}
 
 
 class BatchRunner:
@@ -28,11 +29,20 @@ class BatchRunner:
     """
 
     def __init__(
-        self, update: RangeUpdate, pending: PendingRows, *, aborted: Callable[[], bool]
+        self,
+        update: RangeUpdate,
+        pending: PendingRows,
+        refusals: Refusals,
+        *,
+        aborted: Callable[[], bool],
+        ended: Callable[[], bool],
     ) -> None:
         self._update = update
         self._pending = pending
         self._aborted = aborted
+        self._isolation = Isolation(
+            update, pending, refusals, rotate=self._rotate_part, ended=ended
+        )
         self._batches_without_a_wait = 0
 
     @property
@@ -50,9 +60,15 @@ class BatchRunner:
 
         With ``limit_rows`` no more rows than that change, also when others have become pending in
         the range since. Without it the UPDATE of the whole range comes first. When that takes too
-        long, the next batches do not wait for anybody. A duplicate token fails a whole statement,
-        so the range is halved until the row is alone, and that row is tried again.
+        long, the next batches do not wait for anybody. A row that PostgreSQL refuses, or a
+        duplicate token, fails a whole statement. Then the range is halved until that row is alone.
         """
+        outcome = self._rotate_part(keys, limit_rows)
+        if outcome.rotated_rows:
+            self._isolation.row_was_changed()
+        return outcome
+
+    def _rotate_part(self, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
         if self._skips_locked() or limit_rows is not None:
             return self._rotate_free_rows(keys, limit_rows)
         try:
@@ -64,8 +80,8 @@ class BatchRunner:
                 return self._rotate_free_rows(keys, None)
             if fault is Fault.LOCKED:
                 return self._rotate_free_rows(keys, None)
-            if fault is Fault.DUPLICATE_TOKEN:
-                return self._rotate_halves(keys, None)
+            if fault in _OF_SOME_ROW:
+                return self._isolation.rotate_halves(keys, None)
             raise
 
     def rotate_and_check(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
@@ -79,7 +95,7 @@ class BatchRunner:
         changed_rows = before_rows - self._pending.count(keys)
         if changed_rows >= outcome.rotated_rows:
             return outcome
-        return BatchOutcome(max(0, changed_rows), outcome.skipped_rows, did_not_stick=True)
+        return replace(outcome, rotated_rows=max(0, changed_rows), did_not_stick=True)
 
     def _skips_locked(self) -> bool:
         """Return True when this batch skips locked rows at once."""
@@ -92,22 +108,6 @@ class BatchRunner:
         try:
             return self._update.free_rows(keys, limit_rows)
         except psycopg2.Error as error:
-            if fault_of(error) is Fault.DUPLICATE_TOKEN:
-                return self._rotate_halves(keys, limit_rows)
+            if fault_of(error) in _OF_SOME_ROW:
+                return self._isolation.rotate_halves(keys, limit_rows)
             raise
-
-    def _rotate_halves(self, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
-        rows = self._pending.count(keys)
-        if rows <= 1:
-            return retry_at_once(
-                lambda: self._update.free_rows(keys, batch_rows=1),
-                on=Fault.DUPLICATE_TOKEN,
-                tries=TRIES_OF_ONE_ROW,
-            )
-        lower = self._pending.first_part(keys, rows // 2)
-        done = self.rotate(lower, limit_rows)
-        if limit_rows is not None:
-            limit_rows -= done.rotated_rows
-            if limit_rows == 0:
-                return done
-        return done + self.rotate(replace(keys, after=lower.upper), limit_rows)

@@ -33,10 +33,14 @@ class Fate(Enum):
     DID_NOT_STICK = auto()
     """We had the lock, and the row is pending after an UPDATE without an error."""
     LEFT = auto()
-    """No row was pending any more, or its fresh token was a duplicate: the next pass tells."""
+    """No row was pending any more, or it cannot be changed as it is: the next pass tells."""
 
 
-_FATE_AFTER = {Fault.LOCKED: Fate.LOCKED_BY_OTHERS, Fault.DUPLICATE_TOKEN: Fate.LEFT}
+_FATE_AFTER = {
+    Fault.LOCKED: Fate.LOCKED_BY_OTHERS,
+    Fault.DUPLICATE_TOKEN: Fate.LEFT,
+    Fault.REFUSED_ROW: Fate.LEFT,
+}
 
 
 class FirstRow:
@@ -106,8 +110,8 @@ def first_row_of(
     """Begin, let the caller ``rotate``, and commit.
 
     Rolls back on an error. Locks a single row, so nobody that it waits for can wait for it. A row
-    that stays locked for ``wait_seconds``, or whose fresh token is a duplicate, is no error but a
-    fate. Other driver errors pass through; nothing was written then.
+    that stays locked for ``wait_seconds``, or that PostgreSQL refuses, is no error but a fate.
+    Other driver errors pass through; nothing was written then.
     """
     values = {**assignment.values, "lock_timeout_ms": max(1, int(wait_seconds * 1000))}
     settings = (

@@ -5,10 +5,11 @@ The look-ups tell their number, if there are any, and where the next batches end
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from token_rotation.engine.batches.refusals import PendingRow
 from token_rotation.engine.passes.allocator import Stretch
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, Values
@@ -30,7 +31,8 @@ class PendingRows:
     """The pending rows within ``bounds``, seen through one connection.
 
     Each look is one transaction, which waits for a lock no longer than ``lock_timeout_ms``.
-    ``leak_list`` is where ``listed_rows`` come from. Driver errors pass through.
+    ``leak_list`` is where ``listed_rows`` come from. Rows whose keys are
+    ``excluded`` are left out. Driver errors pass through.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class PendingRows:
         lock_timeout_ms: int,
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
+        excluded: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._connection = connection
         self._target = target
         self._lock_timeout_ms = lock_timeout_ms
         self._bounds = bounds
+        self._excluded = excluded
         self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
 
     def count(self, keys: KeyRange) -> int:
@@ -58,8 +62,15 @@ class PendingRows:
 
         Looks at the index afresh.
         """
-        query = batch_sql.any_pending(self._target, self._bounds)
-        return bool(self._value(query, values_of(self._target, self._bounds)))
+        keys = replace(self._bounds, without=self._excluded())
+        query = batch_sql.any_pending(self._target, keys)
+        return bool(self._value(query, values_of(self._target, keys)))
+
+    def first(self, keys: KeyRange) -> PendingRow | None:
+        """Return the first pending row of a range; None where none is pending."""
+        query = batch_sql.first_pending(self._target, keys)
+        found = self._rows(query, values_of(self._target, keys))
+        return PendingRow(*found[0]) if found else None
 
     def first_part(self, keys: KeyRange, batch_rows: int) -> KeyRange:
         """Return the range of the first ``batch_rows`` pending rows.
@@ -76,7 +87,7 @@ class PendingRows:
         They cover ``ahead_rows`` pending rows. Where no index holds just the pending rows, they
         cover those among the next WALK_ROWS keys, so that the look is short whatever there is.
         """
-        keys = KeyRange(after, self._bounds.upper)
+        keys = KeyRange(after, self._bounds.upper, without=self._excluded())
         values = {
             **values_of(self._target, keys),
             "batch_rows": batch_rows,
@@ -95,13 +106,14 @@ class PendingRows:
 
         Only rows that are to be rotated.
         """
-        return [] if self._listed is None else self._listed.find(values)
+        return [] if self._listed is None else self._without_refused(self._listed.find(values))
 
     def later_rows(self, chunk: Chunk) -> list[SeenRow]:
         """Return key and marker of those rows of a chunk that are as they were."""
         rows = as_listed(chunk)
         query = list_sql.still_later(self._target, rows)
-        return [(key, marker) for key, marker in self._rows(query, values_of(self._target, rows))]
+        found = self._rows(query, values_of(self._target, rows))
+        return self._without_refused([(key, marker) for key, marker in found])
 
     def any_later(self) -> bool:
         """Return True when a marker of the selection is later than the server's clock.
@@ -118,6 +130,10 @@ class PendingRows:
         """Return how far the server's clock is behind the cut-off; 0 or less if it is not."""
         values = values_of(self._target, EVERY_KEY)
         return float(self._value(statements.SECONDS_TO_CUT_OFF, values))
+
+    def _without_refused(self, rows: list[SeenRow]) -> list[SeenRow]:
+        excluded = set(self._excluded())
+        return [row for row in rows if row[0] not in excluded] if excluded else rows
 
     def _value(self, query: statements.Statement, values: Values) -> Any:
         return next((value for (value,) in self._rows(query, values)), None)

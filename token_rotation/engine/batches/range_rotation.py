@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import psycopg2
@@ -16,6 +17,7 @@ from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.first_row import Fate, FirstRow
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
+from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.errors import RotationError
 from token_rotation.events import BatchDone, Observer
@@ -43,6 +45,7 @@ class RangeRotation:
         retrying: RetryLoop,
         pace: WorkerPace,
         row_limit: RowLimit,
+        refusals: Refusals,
         observe: Observer,
         clock: Callable[[], float],
     ) -> None:
@@ -53,6 +56,7 @@ class RangeRotation:
         self._retrying = retrying
         self._pace = pace
         self._row_limit = row_limit
+        self._refusals = refusals
         self._observe = observe
         self._clock = clock
         self._began_at = 0.0  # the last try
@@ -68,6 +72,7 @@ class RangeRotation:
         What has committed counts, also when something after it fails for good: the second part of
         a batch, or the look at what is left of it. Raises what RetryLoop raises.
         """
+        keys = self._without_refused(keys)
         before_rows = self._update.committed_rows
         try:
             return self._retrying.run(partial(self._try, keys, batch_rows, before_rows))
@@ -87,6 +92,7 @@ class RangeRotation:
         ``rotate`` does the waiting. A row that others keep queueing for is never free when a pass
         looks. The caller sends the announcement afterwards, from a thread that stays.
         """
+        keys = self._without_refused(keys)
         taken_rows = self._row_limit.take(1)
         is_rotated = False
         try:
@@ -127,7 +133,9 @@ class RangeRotation:
         seconds = self._clock() - self._began_at
         total = outcome + BatchOutcome(done_rows)
         self._row_limit.give_back(batch_rows - total.rotated_rows)
-        self._pace.learn(outcome.rotated_rows, seconds)
+        self._refusals.note(outcome)
+        if not outcome.refused_rows:  # that took statements of its own
+            self._pace.learn(outcome.rotated_rows, seconds)
         self._pace.batch_done(total.rotated_rows, self._began_at)
         self._observe(
             BatchDone(
@@ -140,6 +148,10 @@ class RangeRotation:
             )
         )
         return total
+
+    def _without_refused(self, keys: KeyRange) -> KeyRange:
+        excluded = self._refusals.excluded
+        return replace(keys, without=excluded) if excluded else keys
 
     def _tell(self, keys: KeyRange, rows: int, *, since: float) -> None:
         """Report rows that do not count for the batch size."""

@@ -11,15 +11,26 @@ from django.core.management.base import CommandError
 from django.core.management.commands import makemigrations
 from django.db.migrations import Migration
 
-from token_rotation.makemigrations.writer import non_atomic_writer
+from token_rotation.command_line.output_end import OutputEnd
+from token_rotation.makemigrations.writer import non_atomic_writer, remove_written
 
 Changes = dict[str, list[Migration]]
 
 
-class Command(makemigrations.Command):
+class Command(OutputEnd, makemigrations.Command):
     def write_migration_files(self, changes: Changes, *args: Any, **kwargs: Any) -> None:
-        with non_atomic_writer():
-            super().write_migration_files(changes, *args, **kwargs)
+        """Write all files or, where the disk is full, say, none."""
+        try:
+            with non_atomic_writer():
+                super().write_migration_files(changes, *args, **kwargs)
+        except OSError as error:
+            if not self.dry_run:
+                remove_written(_all(changes))
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise CommandError(
+                f"No migration was written: {error.strerror}. Run makemigrations again."
+            ) from None
         for migration in _all(changes):
             notice = getattr(migration, "notice", None)
             if notice:

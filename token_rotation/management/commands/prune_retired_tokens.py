@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from token_rotation import wording
 from token_rotation.command_line.argument_types import non_negative_int
 from token_rotation.command_line.exit_code import ExitCode
-from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
 from token_rotation.events import Event, Retrying
-from token_rotation.management.command import add_database
+from token_rotation.management.command import TokenCommand, add_database
 from token_rotation.retired.prune import RETRY_SECONDS, Pruning
 from token_rotation.stop import StopSignal
 
 MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC
 
 
-class Command(OneLineCommand):
+class Command(TokenCommand):
     help = (
         "Delete the hashes of tokens that were retired long ago, in short transactions. Those "
         "tokens are no longer recognised, nor refused. Exit codes: 0 done, 1 error, 3 stopped "
@@ -39,28 +37,28 @@ class Command(OneLineCommand):
         )
         add_database(parser)
 
-    def handle(self, **options: Any) -> None:
-        stop, days = StopSignal(), options["older_than"]
+    def work(self, parsed: dict[str, Any]) -> ExitCode:
+        stop, days, output = StopSignal(), parsed["older_than"], self.output()
+
+        def say_first_retry(event: Event) -> None:
+            """Say why it waits, once a step."""
+            if isinstance(event, Retrying) and event.attempt == 1:
+                output.warn(f"Trying again for up to {RETRY_SECONDS:.0f} s: {event.reason}")
+
         pruning = Pruning(
-            options["database"], older_than_days=days, stop=stop, observe=self._say_first_retry
+            parsed["database"], older_than_days=days, stop=stop, observe=say_first_retry
         )
         try:
             with stop_on_signal(stop):
                 complete = pruning.run()
         except RotationError as error:
-            raise CommandError(f"{error}. Hashes deleted before: {pruning.rows:,}.") from error
+            raise RotationError(f"{error}. Hashes deleted before: {pruning.rows:,}.") from error
         tokens = wording.things(pruning.rows, "token")
         line = f"Deleted the hashes of {tokens} retired more than {days} days ago."
         if not complete:
             line += " Stopped before the end: run the same command again to go on."
-        self.stdout.write(line)
-        if not complete:
-            sys.exit(ExitCode.UNFINISHED)
-
-    def _say_first_retry(self, event: Event) -> None:
-        """Say why it waits, once a step."""
-        if isinstance(event, Retrying) and event.attempt == 1:
-            self.stderr.write(f"Trying again for up to {RETRY_SECONDS:.0f} s: {event.reason}")
+        output.say(line)
+        return ExitCode.of(complete)
 
 
 def number_of_days(text: str) -> int:

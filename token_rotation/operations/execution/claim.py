@@ -18,6 +18,8 @@ from token_rotation.operations.errors import ClaimLostError, NotRunningError
 from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
+from token_rotation.operations.record.resend_time import resend_at
 from token_rotation.operations.stored_output import read_actions, read_number, read_object
 
 # How an action ended.
@@ -36,9 +38,12 @@ class Claim:
     stores ``losses``, the number of workers that the operation has lost.
     """
 
-    def __init__(self, operation: BatchOperation, runner: str) -> None:
+    def __init__(
+        self, operation: BatchOperation, runner: str, *, retry_within_seconds: float | None = None
+    ) -> None:
         self.operation = operation
         self.runner = runner
+        self._retry_within_seconds = retry_within_seconds
 
     @property
     def results(self) -> list[dict[str, Any]]:
@@ -70,7 +75,7 @@ class Claim:
         The failed action's result is stored.
         """
         with self.locked() as stored:
-            write(stored, result, runner=WAITING)
+            write(stored, result, runner=WAITING, retry_within_seconds=self._retry_pause())
 
     def lose(self) -> None:
         """Leave the operation to the next attempt.
@@ -78,7 +83,7 @@ class Claim:
         This attempt's worker has died.
         """
         with self.locked() as stored:
-            write(stored, None, runner=WAITING, more_losses=1)
+            write(stored, None, runner=WAITING, more_losses=1, retry_within_seconds=0)
 
     def succeed(self) -> None:
         with self.locked() as stored:
@@ -114,6 +119,10 @@ class Claim:
                 raise self._lost()
             yield stored
 
+    def _retry_pause(self) -> float:
+        longest: float = option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS")
+        return longest if self._retry_within_seconds is None else self._retry_within_seconds
+
     def _lost(self) -> ClaimLostError:
         return ClaimLostError(f"{self.operation} is no longer held by {self.runner!r}")
 
@@ -134,10 +143,13 @@ def write(
     *,
     runner: str | None = None,
     more_losses: int = 0,
+    retry_within_seconds: float | None = None,
 ) -> None:
     """Change the locked row: a result, the runner, the heartbeat.
 
     A stored success stays: its COMMIT may look like a failure, because the answer was lost.
+    ``retry_within_seconds`` is the time in which the message of the next attempt arrives; None
+    while an attempt has the operation.
     """
     output = read_object(stored.output_data)
     if result is not None and result["action"] not in successes(output):
@@ -150,4 +162,8 @@ def write(
     stored.output_data = output or None
     stored.runner = stored.runner if runner is None else runner
     stored.heartbeat_at = Now()
-    stored.save(update_fields=["output_data", "runner", "heartbeat_at"])
+    stored.send_again_at = None if retry_within_seconds is None else resend_at(retry_within_seconds)
+    stored.sent_again = 0
+    stored.save(
+        update_fields=["output_data", "runner", "heartbeat_at", "send_again_at", "sent_again"]
+    )

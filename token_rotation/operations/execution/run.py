@@ -92,7 +92,11 @@ def run_asynchronous(
     check_countdown(group, countdown)
     ensure_broker()
     operation = BatchOperation.objects.create_asynchronous(
-        group.name, context_object=context_object, started_by=started_by, input_data=input_data
+        group.name,
+        context_object=context_object,
+        started_by=started_by,
+        input_data=input_data,
+        countdown=countdown,
     )
     Dispatch(operation, group, countdown).on_commit()
     return operation

@@ -16,11 +16,12 @@ from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.stored_output import read_object
 
 
-def take(operation_id: int, runner: str) -> Claim:
+def take(operation_id: int, runner: str, *, retry_within_seconds: float | None = None) -> Claim:
     """Start the operation, or resume it after an ended attempt.
 
     That attempt handed it back or died. ``runner`` names this attempt; no two living attempts may
-    share a name. The same one may call again after a lost answer.
+    share a name. The same one may call again after a lost answer. When the attempt fails, the next
+    one begins ``retry_within_seconds`` later at most; None: within the longest pause of a retry.
 
     Raises GoneError and AlreadyTakenError. Raises WorkersLostError when the operation has lost more
     than OPERATIONS_MAX_LOSSES workers, after finishing it as failed.
@@ -33,12 +34,12 @@ def take(operation_id: int, runner: str) -> Claim:
             raise GoneError(f"operation {operation_id} was cancelled or has finished")
         if stored.status == Status.UNPROCESSED:
             stored.mark_as_running(runner=runner)
-            return Claim(stored, runner)
+            return Claim(stored, runner, retry_within_seconds=retry_within_seconds)
         lost = _losses_of(stored, runner, found)
         if lost <= option("OPERATIONS_MAX_LOSSES"):
             write(stored, None, runner=runner, more_losses=lost - losses(stored))
             stored.refresh_from_db()  # the time of the database's clock
-            return Claim(stored, runner)
+            return Claim(stored, runner, retry_within_seconds=retry_within_seconds)
         error = WorkersLostError(f"{stored} has lost {lost} workers and is not tried again")
         output = read_object(stored.output_data)
         output |= {"losses": lost, "error": describe(error).as_json()}

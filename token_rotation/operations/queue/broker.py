@@ -17,6 +17,7 @@ RUN_OPERATION = "token_rotation.operations.run_operation"
 WATCH_OPERATIONS = "token_rotation.operations.watch_operations"
 
 WORKER_ANSWERS_SECONDS = 1.0
+NO_SUCH_QUEUE = "404"
 
 # Redis takes from the lists of priority 0 first, so that a worker of both queues empties the high
 # one before it looks at the other.
@@ -66,19 +67,42 @@ def ensure_worker() -> None:
         raise UnavailableError("no Celery worker answers")
 
 
+def messages_in(queue: str) -> int:
+    """Return how many messages wait in the queue.
+
+    Those that a worker has are not counted. Raises UnavailableError.
+    """
+    app = celery_app()
+    try:
+        with app.connection_for_write() as connection:
+            declared = connection.default_channel.queue_declare(queue, passive=True)
+            return int(declared.message_count)
+    except Exception as error:  # each transport has errors of its own
+        if is_time_limit(error):
+            raise
+        if str(getattr(error, "reply_code", "")) == NO_SUCH_QUEUE:
+            return 0  # Redis keeps no empty queue
+        raise UnavailableError(_sentence(app, error)) from None
+
+
+def queue_of(route: Route) -> str:
+    """The name of the route's queue."""
+    high = route is Route.HIGH
+    return str(option("OPERATIONS_QUEUE_HIGH" if high else "OPERATIONS_QUEUE_DEFAULT"))
+
+
 def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) -> None:
     """Put the task into its queue.
 
     Raises UnavailableError when the broker does not take it.
     """
     app = celery_app()
-    high = group.route is Route.HIGH
     try:
         app.send_task(
             RUN_OPERATION,
             args=[operation.pk],
             countdown=countdown or None,
-            queue=option("OPERATIONS_QUEUE_HIGH" if high else "OPERATIONS_QUEUE_DEFAULT"),
+            queue=queue_of(group.route),
             priority=PRIORITIES[group.route],
             soft_time_limit=group.soft_time_limit_seconds,
             time_limit=group.time_limit_seconds,

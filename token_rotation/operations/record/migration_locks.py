@@ -23,6 +23,11 @@ def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchema
     return _lock_tables([settings.AUTH_USER_MODEL, "contenttypes.ContentType"], mode)
 
 
+def lock_operations() -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
+    """Return code for RunPython that locks the table of operations for an ALTER TABLE."""
+    return _lock_tables(["token_rotation_operations.BatchOperation"], "ACCESS EXCLUSIVE")
+
+
 def _lock_tables(
     labels: list[str], mode: str
 ) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:

@@ -17,6 +17,7 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.record import origin
 from token_rotation.operations.record.context import primary_key_text
 from token_rotation.operations.record.readable import readable
+from token_rotation.operations.record.resend_time import resend_at
 
 if TYPE_CHECKING:
     from token_rotation.operations.models import BatchOperation
@@ -65,10 +66,15 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
         progress_total: int | None = None,
         started_by: Any = None,
         key: UUID | None = None,
+        countdown: float | None = None,
     ) -> BatchOperation:
         """Create an unprocessed operation, which a worker starts later.
 
-        Arguments and errors are those of ``create_synchronous``.
+        The caller sends its message, to arrive ``countdown`` seconds from now. A message that is
+        lost is then sent again. With None the caller alone decides when it is sent: it is sent
+        again only after the visibility timeout.
+
+        The other arguments and the errors are those of ``create_synchronous``.
         """
         return self._create_once(
             key,
@@ -76,6 +82,7 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
             status=Status.UNPROCESSED,
             input_data=input_data,
             progress_total=progress_total,
+            send_again_at=None if countdown is None else resend_at(countdown),
             **_started_by(started_by),
             **_context(context_object),
         )

@@ -9,8 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.failures.alerts import reason
@@ -19,6 +18,7 @@ from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.queue.limits import visibility_timeout_seconds
+from token_rotation.operations.watching.left_over import overdue
 
 # The operation that a round of the watch is.
 WATCH = "token_rotation.operations.watching.watch"
@@ -35,27 +35,14 @@ def troubles(since: datetime) -> dict[str, list[str]]:
     failed = BatchOperation.objects.filter(
         status=Status.FINISHED, result=Result.FAILED, finished_at__gte=since
     )
-    waiting = BatchOperation.objects.filter(overdue(), operation_type__in=registry.names())
+    waiting = BatchOperation.objects.filter(
+        overdue(visibility_timeout_seconds()), operation_type__in=registry.names()
+    )
     return {
         "stalled": _lines(stalled, lambda each: f"silent since {each.heartbeat_at}"),
         "failed": _lines(failed.order_by("finished_at"), reason),
         "not started": _lines(waiting, lambda each: f"waits since {each.created_at}"),
     }
-
-
-def overdue() -> Q:
-    """Match operations that no worker started in time.
-
-    No countdown lasts that long. A long queue is not lost as long as workers start operations that
-    were created before.
-    """
-    long_ago = Now() - timedelta(seconds=visibility_timeout_seconds())
-    ahead_in_the_queue = BatchOperation.objects.filter(
-        operation_type=OuterRef("operation_type"),
-        created_at__lte=OuterRef("created_at"),
-        started_at__gte=long_ago,
-    )
-    return Q(status=Status.UNPROCESSED, created_at__lt=long_ago) & Q(~Exists(ahead_in_the_queue))
 
 
 def _lines(found: QuerySet[BatchOperation], say: Callable[[BatchOperation], str]) -> list[str]:

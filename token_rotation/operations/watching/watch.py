@@ -10,21 +10,16 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 
-from token_rotation.operations.actions.registry import registry
-from token_rotation.operations.errors import StatusChangeError, UnavailableError
-from token_rotation.operations.execution.claim import WAITING
+from token_rotation.operations.errors import StatusChangeError
 from token_rotation.operations.failures.alerts import mail, tell
-from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.options import option
-from token_rotation.operations.queue.broker import send
 from token_rotation.operations.signals import operations_watched
 from token_rotation.operations.stored_output import read_object
-from token_rotation.operations.watching.troubles import IDENTITY, WATCH, overdue, troubles
+from token_rotation.operations.watching.resend import resend
+from token_rotation.operations.watching.troubles import WATCH, troubles
 
 MOST_IN_A_ROUND = 100
 # A transaction that finishes an operation may commit after the round that should have seen it.
@@ -46,7 +41,7 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
     except StatusChangeError:
         return None
     told = _told()
-    report = {"sent again": _send_again(), **troubles(since=_since(record))}
+    report = {"sent again": resend().said, **troubles(since=_since(record))}
     news = {kind: [line for line in report[kind] if line not in told] for kind in report}
     if any(news.values()):
         text = "\n\n".join(_section(kind, lines) for kind, lines in news.items() if lines)
@@ -59,40 +54,6 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
     old = BatchOperation.objects.of_type(WATCH).filter(created_at__lt=record.created_at - KEPT_FOR)
     old.delete()
     return record
-
-
-def _send_again() -> list[str]:
-    """Send operations again whose task or worker was lost.
-
-    Sending too often does no harm: the second worker finds the operation held or finished.
-    """
-    lines = []
-    for operation in _left_over():
-        try:
-            send(operation, registry.get(operation.operation_type))
-            lines.append(f"{operation}")
-        except UnavailableError as error:
-            lines.append(f"{operation} could not be: {error}")
-            break
-        except Exception as error:  # whatever is wrong with this one, the others are sent
-            if is_time_limit(error):
-                raise
-            logger.exception("%s was not sent again", operation)
-            lines.append(f"{operation} could not be: {type(error).__qualname__}")
-    return lines
-
-
-def _left_over() -> QuerySet[BatchOperation]:
-    lease = timedelta(seconds=option("OPERATIONS_LEASE_SECONDS"))
-    pause = timedelta(seconds=option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS"))
-    dead = ~Q(runner__in=["", WAITING]) & Q(heartbeat_at__lt=Now() - lease)
-    forgotten = Q(runner=WAITING, heartbeat_at__lt=Now() - lease - pause)
-    running = Q(status=Status.RUNNING) & (dead | forgotten)
-    return (
-        BatchOperation.objects.filter(running | overdue(), operation_type__in=registry.names())
-        .only(*IDENTITY)
-        .order_by("created_at", "id")[:MOST_IN_A_ROUND]
-    )
 
 
 def _section(kind: str, lines: list[str]) -> str:

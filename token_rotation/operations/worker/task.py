@@ -13,6 +13,7 @@ from token_rotation.operations.execution.claim import WAITING, Claim
 from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.options import option
 from token_rotation.operations.worker.request import OperationRequest, runner_name
 
 # At run time Task takes no type argument; only its type stubs do.
@@ -33,6 +34,12 @@ class OperationTask(TaskBase):
     def runner(self) -> str:
         """The name of this attempt."""
         return runner_name(str(self.request.id), str(self.request.hostname), os.getpid())
+
+    def retry_within_seconds(self) -> float:
+        """The longest pause before the retry that would follow this attempt."""
+        first = max(1, option("OPERATIONS_RETRY_BACKOFF_SECONDS"))
+        longest = option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS")
+        return float(min(longest, first * 2**self.request.retries))
 
     def on_failure(
         self,

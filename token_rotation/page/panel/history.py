@@ -27,6 +27,15 @@ class RecentRun:
     took: str
 
 
+KINDS = {
+    "complete": "good",
+    "error": "bad",
+    "found pending": "bad",
+    "rows refused": "bad",
+    "running": "busy",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     runs: tuple[RecentRun, ...]
@@ -41,15 +50,14 @@ def history_of(records: TargetRecords) -> History:
 
 def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
     outcome, started_at = run["outcome"].replace("_", " "), run["started_at"]
-    kinds = {"complete": "good", "error": "bad", "found pending": "bad", "running": "busy"}
-    kind = "bad" if is_silent else kinds.get(outcome, "plain")
+    kind = "bad" if is_silent else KINDS.get(outcome, "plain")
     return RecentRun(
         number=run["operation"],
         started_at=None if started_at is None else datetime.fromisoformat(started_at),
         who=run["started_by"] or wording.UNKNOWN,
         kind=kind,
         outcome=f"{outcome}, distributed" if run["distributed"] else outcome,
-        error="no heartbeat" if is_silent else run["error"],
+        error="no heartbeat" if is_silent else run["error"] or run["refused"],
         rotated=f"{run['rotated_rows']:,}",
         took=wording.duration(run["seconds"]),
     )

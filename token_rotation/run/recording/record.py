@@ -24,7 +24,12 @@ from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, PaceListener
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.opening import own_session
-from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
+from token_rotation.postgres.silence.sockets import cut_after
+from token_rotation.postgres.statements import (
+    KEEP_RECORD_BRIEFLY,
+    WITHOUT_A_FLUSH,
+    WITHOUT_A_STANDBY,
+)
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.result_values import figures, result_values
@@ -35,6 +40,7 @@ OPERATION_TYPE = "rotation"
 BEAT_EVERY_SECONDS = 1.0
 FIGURES_EVERY_BEATS = 5
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
+BRIEFLY_AT_MOST_SECONDS = 10.0
 SILENT_FOR = timedelta(seconds=30)
 
 
@@ -60,7 +66,7 @@ class Record:
         Return the reason where that is not possible.
         """
         try:
-            with briefly(self._database):
+            with own_session(self._database), briefly(self._database):
                 self._operation = BatchOperation.objects.using(self._database).create_synchronous(
                     OPERATION_TYPE,
                     input_data={**self._input, "options": asdict(options)},
@@ -68,8 +74,6 @@ class Record:
                 )
         except DATABASE_ERRORS as error:
             return reason_of(error)
-        finally:
-            self.close()
         return None
 
     def beat(self, done_rows: int, total_rows: int | None = None, live: Any = None) -> bool:
@@ -93,15 +97,15 @@ class Record:
 
         The rotation counts as failed only with an ``error``.
         """
-        self.beat(result.rotated_rows)
-        if self._operation is None:
-            return
-        # Where this fails too, the record stays as a rotation without a sign of life.
-        with suppress(*DATABASE_ERRORS, OperationError), briefly(self._database):
-            self._operation.finish(
-                failed=error is not None, output_data=result_values(result, error)
-            )
-        self.close()
+        with own_session(self._database):
+            self.beat(result.rotated_rows)
+            if self._operation is None:
+                return
+            # Where this fails too, the record stays as a rotation without a sign of life.
+            with suppress(*DATABASE_ERRORS, OperationError), briefly(self._database):
+                self._operation.finish(
+                    failed=error is not None, output_data=result_values(result, error)
+                )
 
     def _write_figures(self, rotation: AtWork) -> None:
         if self._operation is None:
@@ -156,11 +160,13 @@ class Record:
 def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
     """Open a short transaction on the records.
 
-    It gives up soon where others lock their table. With ``flushed=False``, its COMMIT does not wait
-    for the disk, which the batches need too.
+    It gives up soon where others lock their table, or the server says nothing. No COMMIT waits for
+    a standby. With ``flushed=False`` it does not wait for the disk, which the batches need too.
     """
-    bounds = KEEP_RECORD_BRIEFLY if flushed else f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
-    with transaction.atomic(using=database):
+    flush = WITHOUT_A_STANDBY if flushed else WITHOUT_A_FLUSH
+    bounds = f"{KEEP_RECORD_BRIEFLY}; {flush}"
+    opened = partial(getattr, connections[database], "connection")
+    with cut_after(BRIEFLY_AT_MOST_SECONDS, opened), transaction.atomic(using=database):
         with connections[database].cursor() as cursor:
             cursor.execute(bounds)
         yield

@@ -37,4 +37,5 @@ def figures(result: Result) -> dict[str, Any]:
         "vacuum_seconds": round(result.vacuum_seconds, 3),
         "waited_seconds": {kind: round(s, 3) for kind, s in result.waited_seconds.items()},
         "batch_seconds": result.batch_seconds.as_dict(),
+        "refused": result.refused.as_values(),
     }

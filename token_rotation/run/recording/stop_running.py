@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from token_rotation import wording
@@ -14,23 +15,37 @@ from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE,
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Number of rotations that will hear the request.
+    """The rotations that will hear the request, by their numbers.
 
-    ``silent`` gave no sign of life for 30 seconds.
+    ``silent`` gave no sign of life for 30 seconds. ``ended`` waited for a worker, so that they
+    ended at once.
     """
 
-    alive: int
-    silent: int
+    alive: frozenset[int]
+    silent: frozenset[int]
+    ended: frozenset[int] = frozenset()
+
+    def but_ended(self, ended: AbstractSet[int]) -> Asked:
+        """Return the same with these as ended."""
+        known = self.ended | ((self.alive | self.silent) & ended)
+        return Asked(self.alive - ended, self.silent - ended, known)
 
     def as_sentence(self, database: str, labels: Sequence[str] = ()) -> str:
         """Say which rotations will end."""
-        said = f"Asked {wording.things(self.alive, 'running rotation')} to end after its batch."
-        if not self.alive:
+        said: list[str] = []
+        if self.alive:
+            running = wording.things(len(self.alive), "running rotation")
+            said.append(f"Asked {running} to end after its batch.")
+        if self.ended:
+            waiting = wording.things(len(self.ended), "rotation")
+            said.append(f"Ended {waiting} that no worker was at work on.")
+        if not said:
             which = f" of {', '.join(labels)}" if labels else ""
-            said = f"No rotation{which} is running on database {database!r}."
+            said.append(f"No rotation{which} is running on database {database!r}.")
         if self.silent:
-            said += f" {self.silent} more gave no sign of life for 30 s: killed, or out of reach."
-        return said
+            more = len(self.silent)
+            said.append(f"{more} more gave no sign of life for 30 s: killed, or out of reach.")
+        return " ".join(said)
 
 
 def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
@@ -43,10 +58,12 @@ def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
     if labels:
         running = running.filter(input_data__model__in=labels)
     try:
-        silent = running.stalled(SILENT_FOR).count()
-        return Asked(running.request_stop() - silent, silent)
+        silent = frozenset(running.stalled(SILENT_FOR).values_list("pk", flat=True))
+        alive = frozenset(running.values_list("pk", flat=True)) - silent
+        running.request_stop()
+        return Asked(alive, silent)
     except DATABASE_ERRORS as error:
         raise StatementError(
-            f"The records of running rotations cannot be read: {reason_of(error)}. Nothing was "
+            f"The records of running rotations cannot be changed: {reason_of(error)}. Nothing was "
             "stopped; Ctrl-C in its terminal, or SIGTERM, ends a rotation too"
         ) from None

@@ -38,20 +38,24 @@ def blocking_backends() -> sql.SQL:
 
 
 def replica_lag() -> sql.SQL:
-    """Three figures about the connected standbys.
+    """The connected standby that lags most.
 
-    How many are hidden from this role; how many are behind without knowing their lag; the longest
-    lag in seconds. pg_stat_replication lets replay_lag grow while replay stands still, and sets it
-    to NULL once the standby has caught up. On a standby, which a fail-over may lead to, the figures
-    are those of the standbys that follow it.
+    How many standbys are hidden from this role; if this one is behind without knowing its lag; its
+    lag in seconds; its application name. No row without standbys. Takes ``left_out``, the
+    application names of those that do not count. pg_stat_replication lets replay_lag grow while
+    replay stands still, and sets it to NULL once the standby has caught up. On a standby, which a
+    fail-over may lead to, the figures are those of the standbys that follow it.
     """
     return sql.SQL(
-        "SELECT count(*) FILTER (WHERE state IS NULL), "
-        "count(*) FILTER (WHERE behind AND replay_lag IS NULL AND state = 'catchup'), "
-        "coalesce(max(extract(epoch FROM replay_lag)) FILTER (WHERE behind), 0)::float8 "
-        "FROM (SELECT state, replay_lag, replay_lsn < CASE WHEN pg_is_in_recovery() "
+        "SELECT count(*) FILTER (WHERE state IS NULL) OVER () AS hidden, "
+        "coalesce(behind AND replay_lag IS NULL AND state = 'catchup', false) AS is_unknown, "
+        "coalesce(CASE WHEN behind THEN extract(epoch FROM replay_lag) END, 0)::float8 AS lag, "
+        "application_name FROM (SELECT application_name, state, replay_lag, "
+        "replay_lsn < CASE WHEN pg_is_in_recovery() "
         "THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS behind "
-        "FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup') AS standby"
+        "FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup' "
+        "AND application_name <> ALL (%(left_out)s)) AS standby "
+        "ORDER BY is_unknown DESC, lag DESC, application_name LIMIT 1"
     )
 
 

@@ -69,22 +69,27 @@ def oldest_snapshot() -> sql.SQL:
 
     The rows are those that died since ``since_xid``.
 
-    Kind, name, state, age in seconds and in transactions; state and seconds are NULL if absent. If
-    ``since_xid`` is NULL: the holder that keeps any dead row alive. Only members of
-    pg_read_all_stats see sessions of other roles. VACUUM disregards sessions of other databases
-    and other VACUUMs, so they are left out. No lock.
+    Kind, name, state, age in seconds and in transactions, and if it is passing; state and seconds
+    are NULL if absent. A session is passing if its transaction is younger than ``begun_seconds``,
+    or its application name is one of ``own``; any other holder comes first. If ``since_xid`` is
+    NULL: the holder that keeps any dead row alive. Only members of pg_read_all_stats see sessions
+    of other roles. VACUUM disregards sessions of other databases and other VACUUMs, so they are
+    left out. No lock.
     """
     return sql.SQL(
-        "SELECT kind, name, state, extract(epoch FROM clock_timestamp() - since)::float8, xids "
-        "FROM ("
+        "SELECT kind, name, state, seconds, xids, coalesce(seconds < %(begun_seconds)s, false) "
+        "OR coalesce(program = ANY (%(own)s), false) AS is_passing FROM ("
+        "SELECT *, extract(epoch FROM clock_timestamp() - since)::float8 AS seconds FROM ("
         "SELECT 'pid' AS kind, pid::text AS name, state, xact_start AS since, "
+        "application_name AS program, "
         "greatest(age(backend_xid), age(backend_xmin)) AS xids FROM pg_stat_activity "
         "WHERE (datname = current_database() OR datname IS NULL) AND pid <> pg_backend_pid() "
         "AND backend_type IS DISTINCT FROM 'autovacuum worker' "
         "AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum) "
-        "UNION ALL SELECT 'prepared transaction', gid, NULL, prepared, age(transaction) "
+        "UNION ALL SELECT 'prepared transaction', gid, NULL, prepared, NULL, age(transaction) "
         "FROM pg_prepared_xacts WHERE database = current_database() "
-        "UNION ALL SELECT 'replication slot', slot_name, NULL, NULL, age(xmin) "
-        "FROM pg_replication_slots) AS holder "
-        "WHERE xids >= coalesce(age(%(since_xid)s::text::xid), 0) ORDER BY xids DESC, since LIMIT 1"
+        "UNION ALL SELECT 'replication slot', slot_name, NULL, NULL, NULL, age(xmin) "
+        "FROM pg_replication_slots) AS found) AS holder "
+        "WHERE xids >= coalesce(age(%(since_xid)s::text::xid), 0) "
+        "ORDER BY is_passing, xids DESC, since LIMIT 1"
     )

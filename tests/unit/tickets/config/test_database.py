@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from tickets.config.database import database_settings
+from tickets.config.database import DatabaseParts, database_settings
 
 
 def settings_of(url: str | None) -> dict[str, Any]:
@@ -66,6 +66,39 @@ def test_without_a_url_the_embedded_server_is_used_and_nothing_is_created() -> N
     assert settings["ENGINE"] == "tickets.config.embedded"
     assert settings["HOST"] == "/nowhere/postgres/socket"
     assert not Path("/nowhere").exists()
+
+
+def settings_of_parts(url: str | None = None, **parts: Any) -> dict[str, Any]:
+    return database_settings(
+        url, DatabaseParts(**parts), embedded_directory=Path("/nowhere/postgres")
+    )
+
+
+def test_parts_are_used_as_they_are() -> None:
+    odd = "p%41/#?@:+&= '\"\\$"
+    settings = settings_of_parts(host="Db.example", name=f"n{odd}", user=f"u{odd}", password=odd)
+    assert settings["ENGINE"] == "django.db.backends.postgresql"
+    assert (settings["HOST"], settings["PORT"]) == ("Db.example", "")
+    assert settings["NAME"] == f"n{odd}"
+    assert (settings["USER"], settings["PASSWORD"]) == (f"u{odd}", odd)
+    assert settings["OPTIONS"] == {"connect_timeout": 10}
+
+
+@pytest.mark.parametrize(
+    ("url", "parts", "says"),
+    [
+        ("postgres://host/name", {"host": "h"}, "DATABASE_URL and DATABASE_HOST are set"),
+        (None, {"password": "hush"}, "needs DATABASE_HOST, DATABASE_NAME, DATABASE_USER, too"),
+        (None, {"host": "hush", "user": "u"}, "DATABASE_HOST, DATABASE_USER needs DATABASE_NAME"),
+        (None, {"host": "h", "name": "n", "user": "u", "password": "hush\udcff"}, "not UTF-8"),
+    ],
+)
+def test_parts_that_name_no_database_are_refused_without_their_values(
+    url: str | None, parts: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=says) as caught:
+        settings_of_parts(url, **parts)
+    assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("disabled", [False, True])

@@ -1,0 +1,67 @@
+"""A damaged file gives no ticket that the undamaged one does not contain."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.tickets.importing.test_records import HEADER
+from tickets.importing.records import Records as Importing
+from tickets.importing.row import Row
+
+# What a field of a record looks like, and what a record looks like, inside a field.
+PIECES = ['"', '""', ",", "\n", "\r\n", "x", " ", '5" disk', "\nr9,s,b\n", '\n"r8","s","b"\n', "ü"]
+BODIES = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
+Records = list[tuple[str, str, str]]
+
+
+@st.composite
+def files(draw: st.DrawFn) -> tuple[Records, str]:
+    """Records and the file that holds them, with quotes where they are needed or everywhere."""
+    bodies = draw(st.lists(BODIES, min_size=1, max_size=6))
+    contents = [(f"r{n}", f"s{n}", f"b{body}") for n, body in enumerate(bodies)]
+    text = io.StringIO()
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    ends = draw(st.sampled_from(["\n", "\r\n"]))
+    csv.writer(text, quoting=quoting, lineterminator=ends).writerows(contents)
+    return contents, text.getvalue()
+
+
+def rows(data: bytes) -> Records:
+    found = Importing(io.BytesIO(HEADER + data))
+    return [(each.reference, each.subject, each.body) for each in found if isinstance(each, Row)]
+
+
+def invented(contents: Records, damaged: str) -> Records:
+    """The tickets that no record contains; a carriage return too many in a text is forgiven."""
+    known = {str(each).replace("\\r", "") for each in contents}
+    found = rows(damaged.encode(errors="surrogateescape"))
+    return [each for each in found if str(each).replace("\\r", "") not in known]
+
+
+@given(files())
+def test_an_undamaged_file_gives_all_its_tickets(file: tuple[Records, str]) -> None:
+    contents, text = file
+
+    assert rows(text.encode()) == contents
+
+
+@given(files(), st.data())
+def test_a_lost_quote_invents_no_ticket(file: tuple[Records, str], data: st.DataObject) -> None:
+    contents, text = file
+    quotes = [place for place, character in enumerate(text) if character == '"']
+    if quotes:
+        at = data.draw(st.sampled_from(quotes))
+        assert not invented(contents, text[:at] + text[at + 1 :])
+
+
+@given(files(), st.data(), st.sampled_from(['"', "\r", "\0", '\0"', "\udcff"]))
+def test_a_character_too_many_invents_no_ticket(
+    file: tuple[Records, str], data: st.DataObject, character: str
+) -> None:
+    contents, text = file
+    at = data.draw(st.integers(0, len(text)))
+    assert not invented(contents, text[:at] + character + text[at:])

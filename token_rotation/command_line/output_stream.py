@@ -1,0 +1,105 @@
+"""Standard output that shows any name and notes what it could not write."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+
+
+class OutputError(OSError):
+    """The output could not be written: a full disk, say."""
+
+
+class StandardOutput(TextIOWrapper):
+    """Standard output within ``standard_output``.
+
+    It escapes characters that its encoding lacks, such as the name of a table on an ASCII terminal.
+    Where nobody reads any more, it raises BrokenPipeError; for every other failure OutputError,
+    which ``finish`` raises again: whoever writes may have let it pass.
+    """
+
+    _lost: OutputError | None = None
+
+    def write(self, text: str) -> int:
+        with self._noting_loss():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._noting_loss():
+            super().flush()
+
+    def finish(self) -> None:
+        """Write the rest. Nothing is left to be written at exit, whatever it raises."""
+        try:
+            self.flush()
+        except OSError as error:
+            self._discard_rest()
+            if not isinstance(error, OutputError):
+                raise
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            raise lost
+
+    @contextmanager
+    def _noting_loss(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._lost = OutputError(error.errno, error.strerror)
+            raise self._lost from None
+
+    def _discard_rest(self) -> None:
+        _discard(self.fileno())
+        super().flush()
+
+
+@contextmanager
+def standard_output() -> Iterator[StandardOutput | None]:
+    """Let ``sys.stdout`` be such a stream; None where it was closed before the start.
+
+    Call ``finish`` at the end of the block.
+    """
+    before = sys.stdout
+    if not isinstance(before, TextIOWrapper):
+        yield None
+        return
+    if isinstance(before, StandardOutput):
+        yield before
+        return
+    stream = StandardOutput(
+        before.buffer,
+        encoding=before.encoding,
+        errors="backslashreplace",
+        line_buffering=before.line_buffering,
+        write_through=before.write_through,
+    )
+    sys.stdout = stream
+    try:
+        yield stream
+    finally:
+        sys.stdout = before
+        with suppress(OSError):
+            stream.detach()
+
+
+def finish_errors() -> None:
+    """Leave nothing of stderr to be written at exit; what cannot be written is discarded."""
+    if sys.stderr is None:  # it was closed before the start
+        return
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr.fileno())
+        sys.stderr.flush()
+
+
+def _discard(descriptor: int) -> None:
+    """Let what is written there go nowhere."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, descriptor)
+    os.close(devnull)

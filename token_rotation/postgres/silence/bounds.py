@@ -1,0 +1,36 @@
+"""How long a server may say nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceBounds:
+    """Bounds in seconds for a statement without an answer.
+
+    After ``ask_after_seconds`` a second connection asks about it, then ``ask_every_seconds``. A
+    question that has no answer after ``answer_seconds`` is asked again, on a new connection.
+
+    The connection counts as lost when nothing answers for ``unanswered_seconds``, or when the
+    server says for ``settled_seconds`` that it has answered or that the backend is gone. A backend
+    that works, and shows no change for ``lifeless_seconds``, gets a cancel request: a live one
+    answers, and the statement is repeated with twice the time. ``standby_seconds`` bounds the wait
+    of a COMMIT for a synchronous standby. A statement that was cancelled must end in
+    ``cancelled_seconds``.
+    """
+
+    ask_after_seconds: float = 2.0
+    ask_every_seconds: float = 1.0
+    answer_seconds: float = 5.0
+    unanswered_seconds: float = 20.0
+    settled_seconds: float = 3.0
+    lifeless_seconds: float = 30.0
+    standby_seconds: float = 60.0
+    cancelled_seconds: float = 2.0
+
+
+USUAL = SilenceBounds()
+
+LONG_WORK_LIFELESS_SECONDS = 300.0
+"""For VACUUM and REINDEX: sorting in memory shows no change, and a repetition is expensive."""

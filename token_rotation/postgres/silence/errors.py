@@ -1,0 +1,22 @@
+"""Driver errors for statements that this package ended."""
+
+from __future__ import annotations
+
+import psycopg2
+from psycopg2.errors import QueryCanceled
+
+
+class SilentServerError(psycopg2.OperationalError):
+    """The connection was dropped, since nothing answered on it.
+
+    Nobody knows what became of a COMMIT in flight.
+    """
+
+
+class StillAliveError(QueryCanceled):
+    """A live backend answered the cancel request that was the question.
+
+    The statement changed nothing. Repeat it: it has twice the time now.
+    """
+
+    pgcode = "57014"
