@@ -141,7 +141,7 @@ def random_options(random: Random) -> list[str]:
 def spread_options(random: Random) -> list[str]:
     """Any way in which an operator might let Celery workers do it, and watch."""
     options = ["--async", "--follow", "--batch-rows", random.choice(["50", "200"])]
-    return [*options, *random.choice(_SLOWER[1:])]
+    return [*options, "--pause-seconds", random.choice(["0.01", "0.05"])]
 
 
 def _check_json(stdout: str) -> None:

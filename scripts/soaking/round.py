@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from random import Random
 from threading import Event, Thread
 
-from soaking.command import DONE, FAILED, Command, Ended, last_line, random_options, spread_options
+from soaking.command import (
+    DONE,
+    FAILED,
+    PENDING,
+    Command,
+    Ended,
+    last_line,
+    random_options,
+    spread_options,
+)
 from soaking.faults.kinds import Kinds
 from soaking.faults.stage import Stage
 from soaking.faults.thread import Faults
@@ -23,6 +32,9 @@ from tickets.config.embedded.cluster import PostgresCluster
 
 WRITERS = 3
 MOST_FAULTS = 10
+REASONS = ("refused", "locked")
+"""Why rows may be left after a run that nobody ended."""
+
 SPREAD_SHARE = 0.2
 """Of the rounds, if Celery workers can be had."""
 
@@ -122,13 +134,23 @@ class Round:
             if self._is_spread:
                 options = spread_options(random)
             ended = self._run_command(options)
-            if ended.exit_code == FAILED and not stage.excuses(ended.started_at):
-                raise Violation(
-                    "exit code 1 although nothing was wrong with the server: "
-                    + last_line(ended.said)
-                )
+            self._check(ended, options, stage)
             if ended.exit_code == DONE:
                 return
+
+    def _check(self, ended: Ended, options: list[str], stage: Stage) -> None:
+        if ended.exit_code == FAILED and not stage.excuses(ended.started_at):
+            raise Violation(
+                "exit code 1 although nothing was wrong with the server: " + last_line(ended.said)
+            )
+        may_be_left = ended.was_signalled or "--limit" in options
+        if (
+            ended.exit_code == PENDING
+            and not may_be_left
+            and stage.refused_throughout(ended.started_at, ended.ended_at)
+            and not any(reason in ended.said for reason in REASONS)
+        ):
+            raise Violation(f"rows are left and nothing says why: {last_line(ended.said)}")
 
     def _finish_in_quiet(self) -> None:
         """What was asked for in the last moment; nothing stands in the way any more."""

@@ -72,7 +72,11 @@ class Stage:
 
     def excuses(self, since: float) -> bool:
         """Return True if a run that began then may have failed for the server."""
-        return self.troubled_until > since or any(ended > since for _, ended in self._refusals)
+        return self.troubled_until > since
+
+    def refused_throughout(self, since: float, until: float) -> bool:
+        """Return True if PostgreSQL refused rows from before one time to after another."""
+        return any(began < since and until < ended for began, ended in self._refusals)
 
     def begin_refusals(self, rows: Sequence[int]) -> None:
         self.refused.update(rows)
@@ -80,7 +84,7 @@ class Stage:
 
     def end_refusals(self) -> None:
         self.refused.clear()
-        self._refusals[-1][1] = time.monotonic() + AFTERMATH_SECONDS
+        self._refusals[-1][1] = time.monotonic()
 
     def command(self) -> Command | None:
         """One of those at work."""
