@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.celery_workers import RedisServer
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.support.poison import POISONS
+from tests.support.poison import ALLOW_UPDATES, POISONS, REFUSE_UPDATES
 from tests.support.waiting import until
 from tests.support.worker_site import ROTATION, Site
 from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
@@ -372,13 +372,10 @@ def test_rows_that_stay_locked_beside_a_refused_one_are_still_waited_for(
 
 
 def test_what_no_worker_can_do_fails_it_in_one_line(site: Site) -> None:
-    site.tickets.cursor().execute(
-        "ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;"
-        "CREATE PUBLICATION everything FOR TABLE tickets_ticket"
-    )
+    site.tickets.cursor().execute(REFUSE_UPDATES)
     followed = site.rotate("--async", "--follow")
 
-    site.tickets.cursor().execute("DROP PUBLICATION everything")
+    site.tickets.cursor().execute(ALLOW_UPDATES)
     assert followed.returncode == 1
     (line,) = followed.stderr.splitlines()
     assert "55000" in line

@@ -35,7 +35,7 @@ def index_pages(connection: Connection, target: Target) -> int:
             return 0
         indexes = connection.rows(query, values)
     except psycopg2.Error as error:
-        if fault_of(error) in (Fault.LOCKED, Fault.FATAL):
+        if fault_of(error) in {Fault.LOCKED, Fault.REFUSED_ROW, Fault.FATAL}:
             return 0
         raise
     return max((_pages(*index) for index in indexes), default=0)
