@@ -36,6 +36,11 @@ $$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
 CREATE TRIGGER stuck BEFORE UPDATE ON tickets_ticket FOR EACH ROW
 WHEN (OLD.id = {STUCK_AT}) EXECUTE FUNCTION be_stuck();
 """
+STUCK_INSERT = """
+CREATE FUNCTION be_stuck() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
+CREATE TRIGGER stuck BEFORE INSERT ON tickets_ticket FOR EACH ROW EXECUTE FUNCTION be_stuck();
+"""
 STUCK_ANALYZE = """
 CREATE FUNCTION be_stuck(id bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
 IF current_setting('application_name') = 'rotate_tokens' THEN PERFORM pg_sleep(600); END IF;
@@ -176,19 +181,25 @@ def test_a_server_that_stands_still_is_told_and_given_up_in_bounded_time(
     assert_a_later_run_goes_on(manage, url, tickets)
 
 
-@pytest.mark.parametrize("in_flight", ["UPDATE", "VACUUM"])
+@pytest.mark.parametrize("in_flight", ["UPDATE", "VACUUM", "INSERT"])
 @pytest.mark.parametrize("stands_still", ["server", "backend"])
 def test_two_signals_end_a_command_whatever_stands_still(
     manage: Manage,
     cluster: PostgresCluster,
     url: str,
     tickets: Any,
+    tmp_path: Path,
     in_flight: str,
     stands_still: str,
 ) -> None:
     if in_flight == "UPDATE":
         tickets.cursor().execute(STUCK)
         command: tuple[str, ...] = SLOWLY
+    elif in_flight == "INSERT":
+        tickets.cursor().execute(STUCK_INSERT)
+        file = tmp_path / "tickets.csv"
+        file.write_text("reference,subject,body\nr1,Subject,Body\n")
+        command = ("import_tickets", str(file))
     else:
         assert manage("rotate_tokens", database_url=url).returncode == 0
         tickets.cursor().execute(STUCK_ANALYZE)
