@@ -212,7 +212,7 @@ def test_two_signals_end_a_command_whatever_stands_still(
     pid = until(lambda: value(tickets, ASLEEP_PID))
     still = server_stands_still(cluster) if stands_still == "server" else standing_still(pid)
     with still:
-        stdout, stderr = end_with_two_signals(process)
+        _, stderr = end_with_two_signals(process)
     assert process.returncode in {1, 3, *ENDED_BY_FORCE}
     assert "Traceback" not in stderr
     if process.returncode in ENDED_BY_FORCE:
