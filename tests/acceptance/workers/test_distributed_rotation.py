@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.celery_workers import RedisServer
+from tests.support.disordered import PENDING, disorder
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.poison import ALLOW_UPDATES, POISONS, REFUSE_UPDATES
 from tests.support.waiting import until
@@ -88,6 +89,14 @@ call_command("rotate_tokens", "--async")
 """
 FREEZE = "os.kill(pid, signal.SIGSTOP)"
 REFUSE = 'broker.config_set("min-replicas-to-write", 1)'
+ASK_AGAIN = """
+CREATE FUNCTION ask_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    EXECUTE 'UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id = $1' USING NEW.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER ask_again AFTER UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (NEW.id = 15000 AND NEW.token_rotated_at IS NOT NULL) EXECUTE FUNCTION ask_again();
+"""
 ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM token_rotation_operation WHERE {}"
 
 
@@ -454,3 +463,26 @@ def test_workers_rotate_a_selection_and_leave_the_rest(make_site: Callable[[], S
     changes = "SELECT array[count(*), count(DISTINCT ticket_id), max(ticket_id)] FROM token_change"
     assert value(site.tickets, changes) == [24_000, 24_000, 24_000]
     assert len(site.rotation("input_data->'selection'")["where"]) == 1
+
+
+def test_workers_that_an_index_leads_back_end_the_rotation_with_its_name(site: Site) -> None:
+    disorder(site.tickets, PENDING)
+    ended = site.rotate("--async", "--follow", "--batch-rows", "100")
+    assert ended.returncode == 1, ended.stdout
+    assert f'REINDEX INDEX CONCURRENTLY "{PENDING}"' in ended.stderr.splitlines()[-1]
+    assert site.until_finished()["error"]["type"] == "token_rotation.errors.KeyOrderError"
+    site.tickets.cursor().execute(f"REINDEX INDEX {PENDING}")
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_a_row_that_a_trigger_asks_for_again_ends_the_rounds_with_its_name(site: Site) -> None:
+    site.tickets.cursor().execute(ASK_AGAIN)
+    try:
+        ended = site.rotate("--async", "--follow")
+    finally:
+        site.tickets.cursor().execute("DROP FUNCTION ask_again CASCADE")
+    assert ended.returncode == 1, ended.stdout
+    assert "ask_again on tickets_ticket" in ended.stderr.splitlines()[-1]
+    assert site.until_finished()["error"]["type"] == "token_rotation.errors.UnyieldingRowsError"
+    assert pending(site.tickets) == 1

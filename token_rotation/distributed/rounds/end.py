@@ -16,6 +16,7 @@ from token_rotation.distributed.records import (
 from token_rotation.distributed.results import value_of
 from token_rotation.distributed.rounds.begin import WITHDRAWN, create_round, send_waiting
 from token_rotation.distributed.rounds.finish import finish, in_round, rotated_rows_of
+from token_rotation.distributed.rounds.hopeless import hopeless
 from token_rotation.distributed.rounds.split import split
 from token_rotation.distributed.rounds.verdict import RoundEnd, Verdict, verdict
 from token_rotation.distributed.rounds.verify import verdict_of
@@ -80,7 +81,9 @@ def _decide(rotation: BatchOperation, end: RoundEnd) -> tuple[Verdict | None, li
         pending = count_pending(connection, target, at_most_seconds=bound)
         stop_requested = rotation.stop_requested_at is not None
         rows, later_rows = pending.rows - pending.later_rows, pending.later_rows
-        decided = verdict(rows, end, stop_requested=stop_requested, later_rows=later_rows)
+        decided = verdict(
+            rows, end, stop_requested=stop_requested, later_rows=later_rows
+        ) or hopeless(rotation, current_round(rotation), end)
         if decided is not None:
             return decided, []
         if not end.is_fruitful:
