@@ -120,7 +120,7 @@ def test_200_000_rows_by_two_workers_one_of_them_killed(make_site: Callable[[], 
     runner = until(lambda: value(site.tickets, HAS_JUST_BEGUN))
     next(worker for worker in workers if worker.name in runner).kill()
 
-    until(site.is_over_when_watched, pause_seconds=0.5, timeout_seconds=120)
+    until(site.is_over_when_watched, pause_seconds=2, timeout_seconds=240)
     assert handed_out.returncode == 3
     assert_each_token_changed_once(site.tickets)
     output = site.until_finished()
