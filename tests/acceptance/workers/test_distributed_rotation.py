@@ -324,11 +324,11 @@ def test_what_is_not_done_in_a_workers_time_is_shared_out_again(
     make_site: Callable[[], Site],
 ) -> None:
     site = make_site()
-    site.worker(concurrency=2, TEST_SOFT_LIMIT_SECONDS="6")
+    site.worker(concurrency=2, TEST_RANGE_SECONDS="1")
     leak(site.tickets, ROWS)
     site.until_ready()
 
-    followed = site.rotate("--async", "--follow", "--batch-rows", "400", "--pause-seconds", "0.2")
+    followed = site.rotate("--async", "--follow", "--batch-rows", "2000", "--pause-seconds", "0.5")
 
     assert followed.returncode == 0, followed.stderr
     output = site.rotation("output_data")
