@@ -146,5 +146,5 @@ def test_copy_data_has_postgresqls_binary_form() -> None:
 
 def test_standard_input_that_is_closed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)  # as Python has it then
-    with pytest.raises(ListError, match="^standard input cannot be read: it is closed$"):
+    with pytest.raises(ListError, match=r"^standard input cannot be read: it is closed$"):
         open_list("-", [TOKENS], None)
