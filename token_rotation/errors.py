@@ -53,7 +53,11 @@ class NoTokenError(RotationError):
 
 
 class UnyieldingRowsError(RotationError):
-    """Rows stay pending although an UPDATE reports them as changed."""
+    """Rows stay pending although an UPDATE reports them as changed, or are pending again."""
+
+
+class KeyOrderError(RotationError):
+    """An index gives keys in another order than their comparison has."""
 
 
 class OverwrittenTokensError(RotationError):

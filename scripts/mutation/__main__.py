@@ -43,6 +43,7 @@ def main() -> int:
             return JUDGED
         chosen = _chosen(mutants, arguments)
         print(f"{len(chosen):,} of {len(mutants):,} mutants, seed {arguments.seed}", flush=True)
+        judged = commit(PROJECT)  # others may follow meanwhile
         verdicts = _judge_all(rooms, chosen, arguments)
     except (ConfigurationError, RuntimeError) as error:
         print(f"scripts/mutants: {error}", file=sys.stderr)
@@ -50,7 +51,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("scripts/mutants: interrupted; its servers are gone", file=sys.stderr)
         return INTERRUPTED
-    _tell([*verdicts, *_noticed_before(mutants, verdicts, arguments)], len(mutants), arguments)
+    verdicts += _noticed_before(mutants, verdicts, arguments)
+    _tell(verdicts, len(mutants), judged, arguments)
     return JUDGED
 
 
@@ -166,7 +168,7 @@ def _judge_each(
             raise
 
 
-def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None:
+def _tell(verdicts: Sequence[Verdict], total: int, judged: str, arguments: Arguments) -> None:
     print(score.as_text(verdicts))
     kept = [(v.mutant.key, v.fate.name, v.tests) for v in verdicts]
     score.write(KEPT / "verdicts.json", json.dumps(kept))
@@ -185,7 +187,7 @@ def _tell(verdicts: Sequence[Verdict], total: int, arguments: Arguments) -> None
         how += "; what had survived was judged again, so another sample may score less"
     text = score.page(
         verdicts,
-        commit=commit(PROJECT),
+        commit=judged,
         command=shlex.join(command),
         total=total,
         how=how,

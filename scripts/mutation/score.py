@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 from mutation.verdict import Fate, Verdict
 
+DEVIATIONS = 1.96  # 95 % of a normal distribution
 NOTICED = (Fate.KILLED, Fate.TIMED_OUT)
 
 
 def percent(verdicts: Iterable[Verdict]) -> float:
     """Of those that count, how many a test noticed."""
+    noticed, counting = _counted(verdicts)
+    return 100.0 * noticed / counting if counting else 100.0
+
+
+def interval(noticed: int, counting: int) -> tuple[float, float]:
+    """The percentages between which the score of all mutants lies in 95 of 100 cases, by Wilson."""
+    if counting == 0:
+        return 0.0, 100.0
+    share, square = noticed / counting, DEVIATIONS**2
+    middle = share + square / (2 * counting)
+    root = math.sqrt(share * (1 - share) / counting + square / (4 * counting**2))
+    low, high = (middle + side * DEVIATIONS * root for side in (-1, 1))
+    return 100 * low / (1 + square / counting), 100 * high / (1 + square / counting)
+
+
+def _counted(verdicts: Iterable[Verdict]) -> tuple[int, int]:
     counting = [v for v in verdicts if v.fate in (*NOTICED, Fate.SURVIVED)]
-    noticed = sum(v.fate in NOTICED for v in counting)
-    return 100.0 * noticed / len(counting) if counting else 100.0
+    return sum(v.fate in NOTICED for v in counting), len(counting)
 
 
 def table(verdicts: Sequence[Verdict]) -> list[tuple[str, int, int, int, str]]:
@@ -67,8 +84,11 @@ def page(
     """docs/measurements/mutants.md."""
     today = date.today()  # noqa: DTZ011  (the reader's)
     rows = "\n".join(map(_line, table(verdicts)))
+    low, high = interval(*_counted(verdicts))
     return PAGE.read_text().format(
         score=percent(verdicts),
+        low=low,
+        high=high,
         command=command,
         day=f"{today.day} {today:%B %Y}",
         commit=commit,

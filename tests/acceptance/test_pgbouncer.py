@@ -5,12 +5,16 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2 import sql
+from pytest_django.plugin import DjangoDbBlocker
 
+from tests.support.aliases import alias_of
 from tests.support.databases import make_server_directory
 from tests.support.download import Download
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
@@ -18,6 +22,9 @@ from tests.support.manage import Manage
 from tests.support.waiting import until
 from tests.support.web_server import WebServer
 from tickets.config.embedded.account import ServerAccount
+from token_rotation.events import Event
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.silence.bounds import SilenceBounds
 
 ROWS = 10_000
 POOL_SIZE = 2
@@ -312,3 +319,40 @@ def test_lists_and_cut_offs_work_through_the_pool_and_leave_no_temporary_table(
     assert_each_token_changed_once(tickets)
     left = on_every_server_connection(pooled_url, LEFT_IN_A_SESSION)
     assert left == [[(0, 0, 0, 0)]] * POOL_SIZE
+
+
+UNTIL_A_ROW_IS_KEPT = sql.SQL(
+    "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM kept) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$"
+)
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_a_long_statement_behind_a_pooler_is_not_taken_for_a_lost_one(
+    pooled_url: str,
+    tickets: Any,
+    connect: Callable[[str], Any],
+    django_db_blocker: DjangoDbBlocker,
+    is_full: bool,  # noqa: FBT001  (a parameter of the test)
+) -> None:
+    """Nobody knows its pid, and the question waits where no server connection is free."""
+    bounds = SilenceBounds(
+        ask_after_seconds=0.1, answer_seconds=0.1, unanswered_seconds=0.2, settled_seconds=0.0
+    )
+    told: list[Event] = []
+    tickets.cursor().execute("CREATE TABLE kept (id int)")
+    with (
+        alias_of("pooled", pooled_url),
+        django_db_blocker.unblock(),
+        ThreadPoolExecutor() as pool,
+    ):
+        connection = Connection("pooled", bounds=bounds, observe=told.append)
+        connection.open()
+        if is_full:
+            others = connect(pooled_url)
+            others.cursor().execute("BEGIN")
+        long = pool.submit(connection.change, UNTIL_A_ROW_IS_KEPT)
+        said = "a second connection asks why" if is_full else "PostgreSQL has worked on a statement"
+        until(lambda: any(said in str(event) for event in told))
+        tickets.cursor().execute("INSERT INTO kept VALUES (1)")
+        long.result(timeout=60)
+        connection.close()

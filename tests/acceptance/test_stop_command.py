@@ -152,6 +152,27 @@ def test_a_locked_table_of_records_holds_no_rotation_up(
     assert_each_token_changed_once(tickets)
 
 
+def test_a_run_whose_record_could_not_be_begun_begins_it_later(
+    manage: Manage, database_url: str, tickets: Any, connect: Callable[[str], Any]
+) -> None:
+    blocker = connect(database_url)
+    blocker.autocommit = False
+    blocker.cursor().execute("LOCK TABLE token_rotation_operation IN ACCESS EXCLUSIVE MODE")
+    rotation = slow_rotation(manage, database_url)
+    assert rotation.stderr is not None
+    until(lambda: "leaves no record yet" in rotation.stderr.readline())
+
+    blocker.rollback()
+
+    until(lambda: value(tickets, RUNNING) == 1)
+    stopped = manage("rotate_tokens", "--stop", database_url=database_url)
+    assert stopped.stdout == "Asked 1 running rotation to end after its batch.\n"
+    rotation.communicate(timeout=60)
+    assert rotation.returncode == 3
+    done = value(tickets, "SELECT progress_done FROM token_rotation_operation")
+    assert done == ROWS - pending(tickets)
+
+
 def test_stop_without_the_table_of_records_is_one_line(
     manage: Manage, make_database: Callable[..., str]
 ) -> None:

@@ -36,7 +36,10 @@ WHEN (OLD.id = 50) EXECUTE FUNCTION fail();
 @pytest.mark.parametrize(
     ("sqlstate", "retried"),
     # After a statement that was cancelled, the range is first tried without waiting for anybody.
-    [("40P01", 2), ("40001", 2), ("57014", 1), ("57P03", 2), ("08006", 2)],
+    [
+        *(("40P01", 2), ("40001", 2), ("57014", 1), ("57P03", 2), ("08006", 2)),
+        *(("53000", 2), ("53100", 2), ("53200", 2), ("53300", 2)),
+    ],
 )
 def test_a_passing_fault_is_retried_and_nothing_is_lost(
     tickets: Any, rotation: RotationFactory, sqlstate: str, retried: int

@@ -198,7 +198,9 @@ def test_records_that_hold_anything_do_not_stop_a_round(rounds: list[Any]) -> No
     stalled = operations.create_synchronous("mail")
     operations.filter(pk=stalled.pk).update(heartbeat_at=Now() - timedelta(days=1))
     operations.create_synchronous(WATCH).finish(output_data={"failed": 1, "stalled": [[1], {}]})
-    for unreadable in (failed[-2], stalled):
+    dead_round = operations.create_synchronous(WATCH)
+    dead_round.finish()
+    for unreadable in (failed[-2], stalled, dead_round):
         with connection.cursor() as cursor:
             cursor.execute(UNREADABLE, [unreadable.pk])
 

@@ -105,11 +105,12 @@ def test_a_row_is_tried_alone_once_a_rotation_however_many_passes_there_are(
     assert names(result) == ["id 17", "id 18"]
 
 
+@pytest.mark.parametrize("kind", ["a check that is not valid", "a trigger at COMMIT"])
 def test_a_token_made_in_python_is_refused_as_the_servers_own(
-    tickets: Any, rotation: RotationFactory, target: Target
+    tickets: Any, rotation: RotationFactory, target: Target, kind: str
 ) -> None:
     leak(tickets, 60)
-    poison(tickets, CHECK, 17)
+    poison(tickets, POISONS[kind], 17)
     made = replace(target, token_source=PythonTokens(random_uuids))
     result = rotation(target=made, batch_rows=25).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.ROWS_REFUSED, 59)
@@ -117,8 +118,9 @@ def test_a_token_made_in_python_is_refused_as_the_servers_own(
 
 
 def test_where_every_row_is_refused_it_ends_after_a_bounded_number_of_attempts(
-    tickets: Any, rotation: RotationFactory
+    tickets: Any, rotation: RotationFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(refusals, "BARREN_ROWS", 2_000)
     leak(tickets, 20_000)
     tickets.cursor().execute(COUNTED.format(when="true"))
     result = rotation(batch_rows=20).run()

@@ -90,7 +90,7 @@ def test_each_room_has_its_files() -> None:
 def test_each_equivalent_mutant_has_a_reason() -> None:
     entries = tomllib.loads((SCRIPTS / "mutation" / "equivalents.toml").read_text())["equivalent"]
     assert all(len(entry["reason"].split()) > 3 for entry in entries)
-    assert len(entries) <= 30
+    assert len(entries) <= 40
 
 
 def test_only_the_tests_that_a_room_names_judge_it(monkeypatch: pytest.MonkeyPatch) -> None:

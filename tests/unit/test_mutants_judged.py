@@ -102,3 +102,15 @@ def test_a_slow_machine_kills_nothing(verdicts: ModuleType, unchanged: dict[str,
 def test_what_ends_before_any_test_says_nothing(verdicts: ModuleType) -> None:
     nothing_ran = {"code": None, "failed": {}, "running": ""}
     assert fate(verdicts, Runs(nothing_ran), Chosen("a")) == "BROKEN"
+
+
+@pytest.mark.parametrize(
+    ("noticed", "counting", "low", "high"),
+    [(0, 0, 0.0, 100.0), (9, 10, 59.6, 98.2), (95, 100, 88.8, 97.8), (100, 100, 96.3, 100.0)],
+)
+def test_a_small_sample_says_less_about_all(
+    verdicts: ModuleType, noticed: int, counting: int, low: float, high: float
+) -> None:
+    from mutation import score  # noqa: PLC0415  (on no other path)
+
+    assert score.interval(noticed, counting) == pytest.approx((low, high), abs=0.1)

@@ -10,11 +10,10 @@ where this one fails, the records that are held are dropped, and the lines are n
 from __future__ import annotations
 
 import csv
-from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from tickets.importing.errors import UnreadableFileError
+from tickets.importing.held import Held, Record
 from tickets.importing.quotes import Reading, read_line, stands_alone
 from tickets.importing.row import BadLine
 
@@ -24,30 +23,20 @@ UNCLOSED_CHARACTERS = 64 * LONGEST_RECORD_CHARACTERS
 EVIDENCE_AFTER_DAMAGE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The fields of a record, and its lines."""
-
-    fields: list[str]
-    line: int
-    last_line: int
-
-
 class Division:
     """The records of lines, in their order, and the lines that are none.
 
     An empty line in ``lines`` says that no more are there for now; what is certain is not held back
-    then. ``first_line`` is the number of the first one. ``after_body`` is the number of columns
-    after the only one that may hold line breaks.
+    then. The first one follows the header, line 1. ``columns`` is the number of fields of a record,
+    ``body`` the place, from 0, of the only one that may hold line breaks.
     """
 
-    def __init__(self, lines: Iterable[str], *, first_line: int, after_body: int) -> None:
+    def __init__(self, lines: Iterable[str], *, columns: int, body: int) -> None:
         csv.field_size_limit(2 * LONGEST_RECORD_CHARACTERS)
-        self._lines, self._after_body = lines, after_body
-        self._number = first_line - 1
+        self._lines, self._columns, self._after_body = lines, columns, columns - 1 - body
+        self._number = 1
         self._read = 0
-        self._held: deque[tuple[int, Record | BadLine]] = deque()
-        self._free: list[Record | BadLine] = []
+        self._held = Held()
         self._doubts = self._doubts_since = 0
         self._begin()
 
@@ -58,15 +47,15 @@ class Division:
                 self._take(line)
                 self._free_what_is_old()
             elif not self._doubts and not self._inside:
-                self._free_all()
-            yield from self._freed()
+                self._held.free()
+            yield from self._held.freed()
         self._end()
-        yield from self._freed()
+        yield from self._held.freed()
         if self._characters > LONGEST_RECORD_CHARACTERS:
             raise self._endless()
 
     def _begin(self) -> None:
-        self._inside = False
+        self._inside = self._only_reading = False
         self._parts: list[str] = []
         self._characters = 0
         self._first, self._begins_at = self._number + 1, self._read
@@ -74,21 +63,32 @@ class Division:
     def _take(self, line: str) -> None:
         self._number += 1
         self._read += len(line)
+        text = line.removesuffix("\n").removesuffix("\r")
         if len(line) > LONGEST_RECORD_CHARACTERS:
+            self._free_what_is_old()  # no record reaches across it
             self._skip(f"is longer than {LONGEST_RECORD_CHARACTERS:,} characters", unsure=False)
             self._doubt()
             self._begin()
-            return
+        elif '"' in line or "\r" in text:
+            self._take_quoted(line)
+        elif self._inside:
+            self._add(line, ends=False)
+        else:  # it reads without an error from either state, and keeps the state
+            if text:
+                record = Record(text.split(","), self._number, self._number)
+                self._held.add(self._begins_at, record)
+            self._begin()
+
+    def _take_quoted(self, line: str) -> None:
         reading = read_line(line, inside=self._inside)
         other = read_line(line, inside=not self._inside)
-        if _fails_first(other, reading):
-            self._settle()
+        self._only_reading |= _fails_first(other, reading)
+        if self._only_reading and not self._doubts:
+            self._held.free()
         if reading.error_at is not None:
             self._break(line, reading, other)
-        elif self._inside or reading.inside or line.strip("\r\n"):
-            self._add(line, ends=not reading.inside)
         else:
-            self._begin()
+            self._add(line, ends=not reading.inside)
 
     def _add(self, line: str, *, ends: bool) -> None:
         self._inside = not ends
@@ -97,12 +97,15 @@ class Division:
             self._parts.append(line)
         elif self._parts:  # no field is that long, so an earlier quote may be missing
             self._first, self._begins_at = self._since()
-            self._held.clear()
+            self._held.drop()
             self._parts = []
         elif self._characters > UNCLOSED_CHARACTERS:
             raise self._endless()
         if ends:
-            self._held.append((self._begins_at, self._record()))
+            record = self._record()
+            if self._only_reading and isinstance(record, Record):
+                self._settle(record)
+            self._held.add(self._begins_at, record)
             self._begin()
 
     def _record(self) -> Record | BadLine:
@@ -129,57 +132,47 @@ class Division:
         """Name the record's lines, and with them those in doubt."""
         if unsure or self._doubts:
             first, begins_at = self._since()
-            self._held.clear()
+            self._held.drop()
             self._reject(first, begins_at, reason)
         else:
-            self._free_all()
+            self._held.free()
             self._reject(self._first, self._begins_at, reason)
 
     def _reject(self, first: int, begins_at: int, reason: str) -> None:
         if first < self._number:
             reason += f" (line {self._number}); none of these lines is imported"
-        self._held.append((begins_at, BadLine(first, self._number, reason)))
+        self._held.add(begins_at, BadLine(first, self._number, reason))
 
     def _doubt(self) -> None:
         self._doubts, self._doubts_since = EVIDENCE_AFTER_DAMAGE, self._read
 
-    def _settle(self) -> None:
-        """Count evidence for the reading so far; free what is certain now."""
-        self._doubts = max(0, self._doubts - 1)
-        if not self._doubts:
-            self._free_all()
+    def _settle(self, record: Record) -> None:
+        """Count a record that has no other reading, and is a likely one, as evidence."""
+        if self._doubts and len(record.fields) == self._columns:
+            self._doubts -= 1
+            if not self._doubts:
+                self._held.free()
 
     def _since(self) -> tuple[int, int]:
         """Return the first line that is in doubt, and the characters before it."""
-        if not self._held:
-            return self._first, self._begins_at
-        begins_at, record = self._held[0]
-        return record.line, begins_at
+        return self._held.first() or (self._first, self._begins_at)
 
     def _free_what_is_old(self) -> None:
         """Free records so far back that no field reaches from them to here."""
         here = self._begins_at if self._inside else self._read
         if here - self._doubts_since > LONGEST_RECORD_CHARACTERS:
             self._doubts = 0
-        while self._held and here - self._held[0][0] > LONGEST_RECORD_CHARACTERS:
-            self._free.append(self._held.popleft()[1])
+        self._held.free_before(here - LONGEST_RECORD_CHARACTERS)
 
     def _end(self) -> None:
         if not self._inside:
-            self._free_all()
+            self._held.free()
         elif self._characters <= LONGEST_RECORD_CHARACTERS:
             first, _ = self._since()
-            self._held.clear()
+            self._held.drop()
             reason = "is not CSV: unexpected end of data"
-            self._free.append(BadLine(first, self._number, reason))
-
-    def _free_all(self) -> None:
-        self._free.extend(record for _, record in self._held)
-        self._held.clear()
-
-    def _freed(self) -> list[Record | BadLine]:
-        free, self._free = self._free, []
-        return free
+            self._held.add(self._begins_at, BadLine(first, self._number, reason))
+            self._held.free()
 
     def _endless(self) -> UnreadableFileError:
         return UnreadableFileError(

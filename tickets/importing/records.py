@@ -10,8 +10,9 @@ import csv
 from collections.abc import Iterable, Iterator
 
 from tickets.importing.check import OPTIONAL, REQUIRED, check
-from tickets.importing.division import LONGEST_RECORD_CHARACTERS, Division, Record
+from tickets.importing.division import LONGEST_RECORD_CHARACTERS, Division
 from tickets.importing.errors import UnreadableFileError
+from tickets.importing.held import Record
 from tickets.importing.quotes import read_line
 from tickets.importing.row import BadLine, Row
 
@@ -32,8 +33,8 @@ class Records:
         self._columns = self._header()
         self._records = Division(
             map(_text, self._lines),
-            first_line=2,
-            after_body=len(self._columns) - 1 - self._columns.index("body"),
+            columns=len(self._columns),
+            body=self._columns.index("body"),
         )
 
     def __iter__(self) -> Iterator[Row | BadLine]:

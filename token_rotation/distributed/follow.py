@@ -108,6 +108,8 @@ class Follower:
             self.rotation.refresh_from_db(using=records_database())
         except BatchOperation.DoesNotExist:
             raise RotationError(f"{self.rotation} was removed while it ran") from None
+        except ValueError:  # JSON that Python refuses
+            raise RotationError(f"the record of {self.rotation} cannot be read") from None
         counts = range_counts_of(self.rotation)
         progress.reach(counts.rotated_rows)
         display.show(RangesSeen(counts.waiting, counts.at_work, counts.finished))

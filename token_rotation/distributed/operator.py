@@ -26,6 +26,7 @@ from token_rotation.options import RotationOptions
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.opening import own_session
+from token_rotation.postgres.table_locks import table_locks_after
 from token_rotation.run.closing import Closing
 from token_rotation.run.cut_off import settle_cut_off
 from token_rotation.run.output import Output
@@ -164,14 +165,15 @@ class Operator:
         try:
             return [
                 rotation
-                for rotation in running_rotations()
+                for rotation in running_rotations().readable()
                 if input_of(rotation).get("database") == self._target.database
                 and input_of(rotation).get("model") == self._target.label
             ]
         except DATABASE_ERRORS as error:
             raise StatementError(
-                f"The records of running rotations cannot be read: {reason_of(error)}. Following "
-                f"changes nothing. Try again: {self._target.whole_command} --follow"
+                f"The records of running rotations cannot be read: {reason_of(error)}"
+                f"{table_locks_after(error, records_database())}. Following changes nothing. "
+                f"Try again: {self._target.whole_command} --follow"
             ) from None
 
     def _sum_up(self, follower: Follower, options: RotationOptions) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from token_rotation.distributed.cancel import cancel_stopped
+from token_rotation.postgres.opening import own_session
 from token_rotation.run.recording.stop_running import request_stop
 
 
@@ -15,4 +16,5 @@ def stop_rotations(database: str, labels: Sequence[str] = ()) -> str:
     written.
     """
     asked = request_stop(database, labels)
-    return asked.but_ended(cancel_stopped(database)).as_sentence(database, labels)
+    with own_session(database):
+        return asked.but_ended(cancel_stopped(database)).as_sentence(database, labels)

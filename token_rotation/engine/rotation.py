@@ -14,9 +14,14 @@ from token_rotation.engine.overwriting import try_others
 from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.passes.pass_plan import PassPlan
 from token_rotation.engine.passes.pass_progress import PassProgress
+from token_rotation.engine.passes.recurrence import Recurrence
 from token_rotation.engine.result import Outcome, Result, mean_seconds
 from token_rotation.engine.row_limit import RowLimit
-from token_rotation.engine.sticking import check_that_changes_stick
+from token_rotation.engine.sticking import (
+    check_order_of_indexes,
+    check_that_changes_stick,
+    pending_again,
+)
 from token_rotation.engine.worker import Worker
 from token_rotation.engine.worker_pool import WorkerPool
 from token_rotation.events import BatchDone, Event, Observer, Remark, Waiting
@@ -42,6 +47,7 @@ class Rotation:
     4. Rows still pending start another pass. When all of them are locked, wait for them a bounded
        time. When no pass rotates any, and none is locked, it ends: the read of the table tells why.
        Rows that PostgreSQL refuses are tried once, alone; the rest goes on without them.
+       When the same rows are pending again after pass upon pass, it ends with an error.
 
     The process may die between any two statements: what committed is done, the rest is pending.
 
@@ -107,6 +113,7 @@ class Rotation:
         )
         self._cut_off = CutOff(target, bounds=bounds, observe=self._observe, stop=stop, clock=clock)
         self._progress = PassProgress()
+        self._recurrence = Recurrence(clock, at_most_seconds=options.retry_seconds)
         self.result = Result()
 
     def run(self) -> Result:
@@ -194,6 +201,7 @@ class Rotation:
             return self._end_of_all()
         if self._refusals.is_over:
             return self._end_refused()
+        self._check_recurrence(left)
         if self._progress.is_made(left, self.result.rotated_rows):
             self._lock_wait.restart()
         elif left.skipped_rows:
@@ -206,6 +214,7 @@ class Rotation:
         elif self._progress.is_fruitless():
             check_that_changes_stick(self._target, left.stuck, self._pool)
             if self._progress.is_idle:
+                self._pool.by_one(check_order_of_indexes)
                 return self._end_of_all()
         return False
 
@@ -236,6 +245,12 @@ class Rotation:
         if is_free and is_last:
             check_that_changes_stick(self._target, keys, self._pool)
         return is_last or not is_free
+
+    def _check_recurrence(self, left: PassOutcome) -> None:
+        """Raise UnyieldingRowsError where rows are pending again after each pass."""
+        keys = self._pool.by_one(self._plan.first_keys)
+        if self._recurrence.is_hopeless(left, self.result.rotated_rows, keys):
+            raise pending_again(self._target, self._pool, self._recurrence.passes)
 
     def _observe(self, event: Event) -> None:
         """Count and pass on events, one at a time.

@@ -11,6 +11,8 @@ from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.worker import Worker
 from token_rotation.engine.worker_pool import WorkerPool
 from token_rotation.errors import UnyieldingRowsError
+from token_rotation.inspection.key_order import check_index_order
+from token_rotation.inspection.triggers.update_hooks import update_hooks
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 
@@ -28,9 +30,36 @@ def check_that_changes_stick(target: Target, keys: KeyRange | None, pool: Worker
     if keys is not None and pool.by_one(partial(_try_one_row, keys=keys)) is Fate.DID_NOT_STICK:
         raise UnyieldingRowsError(
             f"rows of {target.table} stay pending after an UPDATE without an error, and "
-            "nobody holds them: another trigger or a rule undoes or suppresses it. Look at the "
-            "table's definition"
+            "nobody holds them: another trigger or a rule undoes or suppresses it. "
+            f"{_others(target, pool)}. Change or drop what does"
         )
+
+
+def pending_again(target: Target, pool: WorkerPool, passes: int) -> UnyieldingRowsError:
+    """Return the error for rows that become pending as fast as they are rotated."""
+    which = f"the same rows of {target.table} were" if passes else f"rows of {target.table} are"
+    when = f"after each of {passes} passes that rotated them" if passes else "as fast as it rotates"
+    return UnyieldingRowsError(
+        f"{which} pending again {when}: something sets {target.marker_column} back to NULL. "
+        f"{_others(target, pool)}; or a session of the application does it. End or change what does"
+    )
+
+
+def check_order_of_indexes(worker: Worker) -> None:
+    """Raise KeyOrderError where an index explains that no pass finds the pending rows."""
+    worker.retrying.run(lambda: check_index_order(worker.connection, worker.target))
+
+
+def _others(target: Target, pool: WorkerPool) -> str:
+    """Name the triggers and rules of somebody else that fire at an UPDATE."""
+
+    def ask(worker: Worker) -> list[str]:
+        return worker.retrying.run(lambda: update_hooks(worker.connection, target))
+
+    names = pool.by_one(ask)
+    if not names:
+        return f"No trigger or rule of others fires at an UPDATE of {target.table}"
+    return f"At an UPDATE fire: {', '.join(names)}"
 
 
 def _try_one_row(worker: Worker, keys: KeyRange) -> Fate:

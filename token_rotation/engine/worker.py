@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from token_rotation.engine.batches.batch import BatchRunner
+from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_rotation import RangeRotation
 from token_rotation.engine.batches.range_update import RangeUpdate
@@ -33,6 +34,8 @@ from token_rotation.stop import StopSignal
 
 TELL_EVERY_SECONDS = 2.0
 PROBE_SECONDS = 2
+EMPTY_BATCHES = 20
+"""Others may have rotated so many in a row; from then on, each range is looked at."""
 
 
 class Worker:
@@ -58,13 +61,14 @@ class Worker:
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
     ) -> None:
-        self._target = target
+        self.target = target
         self._row_limit = row_limit
         self._refusals = refusals
         self._observe = observe
         self._stop = stop
         self._clock = clock
         self._tell_at = clock() + TELL_EVERY_SECONDS
+        self._empty_batches = 0
         bounds_of_silence = replace(USUAL, standby_seconds=options.retry_seconds)
         self.connection = connection = Connection(
             target.database, bounds=bounds_of_silence, observe=observe
@@ -140,6 +144,7 @@ class Worker:
                 self.tell_of_looking()  # a stretch of keys without a pending row
                 continue
             outcome = self.ranges.rotate(keys, batch_rows)
+            self._check_advance(keys, outcome)
             self._tell_at = self._clock() + TELL_EVERY_SECONDS
             total += left_of(keys, outcome)
             if outcome.did_not_stick or self._refusals.is_over:
@@ -147,17 +152,24 @@ class Worker:
         self.announcements.close_receiver_connections()
         return total
 
+    def _check_advance(self, keys: KeyRange, outcome: BatchOutcome) -> None:
+        """Raise KeyOrderError where many batches found nothing because the look-up circles."""
+        is_empty = outcome.rotated_rows == 0 and outcome.skipped_rows == 0
+        self._empty_batches = self._empty_batches + 1 if is_empty else 0
+        if self._empty_batches >= EMPTY_BATCHES:
+            self.retrying.run(lambda: self.pending.check_order(keys))
+
     def check_rows(self, triggers: Sequence[str]) -> None:
         """Compare rows with their tokens before each commit from now on.
 
         ``triggers`` names what may overwrite them.
         """
-        writer = keeping_writer(self.connection, self._target, self.pending)
-        self._update.check_rows(writer, WrittenRows(self.connection, self._target, triggers))
+        writer = keeping_writer(self.connection, self.target, self.pending)
+        self._update.check_rows(writer, WrittenRows(self.connection, self.target, triggers))
 
     def is_served(self) -> bool:
         """Return True where the server would take a connection now."""
-        return is_reachable(self._target.database, connect_seconds=PROBE_SECONDS)
+        return is_reachable(self.target.database, connect_seconds=PROBE_SECONDS)
 
     def tell_of_looking(self) -> None:
         """Report now and then that the look-up takes long.

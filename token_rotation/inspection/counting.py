@@ -128,7 +128,7 @@ def _count(
     """Return the row; None if the statement took too long."""
     timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     try:
-        bounded = statements.together(statements.LIMIT_STATEMENT, *settings, query)
+        bounded = statements.together(statements.LIMIT_LOOK, *settings, query)
         return connection.row(bounded, {**(values or {}), "statement_timeout_ms": timeout_ms})
     except psycopg2.Error as error:
         if at_most_seconds is not None and fault_of(error) is Fault.TIMED_OUT:

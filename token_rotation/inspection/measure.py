@@ -30,7 +30,7 @@ def measure_storage(connection: Connection, target: Target, *, rows: int | None 
         sizes = _look(connection, storage_sql.storage(), values)
         indexes = _look(connection, storage_sql.token_indexes(), values)
     except psycopg2.Error as error:
-        if fault_of(error) is Fault.TIMED_OUT:
+        if fault_of(error) in (Fault.TIMED_OUT, Fault.LOCKED):
             return Storage()
         raise
     leftovers = connection.rows(storage_sql.leftover_indexes(), values)
@@ -63,7 +63,7 @@ def measure_server(
 
 
 def _look(connection: Connection, query: statements.Statement, values: dict[str, str]) -> list[Row]:
-    bounded = statements.together(statements.LIMIT_STATEMENT, query)
+    bounded = statements.together(statements.LIMIT_LOOK, query)
     return connection.rows(bounded, {**values, "statement_timeout_ms": LOOK_AT_MOST_MS})
 
 

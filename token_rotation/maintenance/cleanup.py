@@ -22,8 +22,8 @@ from token_rotation.selection.target import Target
 from token_rotation.sql.server import storage as storage_sql
 from token_rotation.stop import StopSignal, answering_signals
 
-STOPPING = "\nEnding the clean-up; a third signal ends at once.\n"
-ENDING = "\nStill ending the clean-up; the next signal ends at once.\n"
+STOPPING = "\nEnding the clean-up; a second signal ends it within five seconds.\n"
+ENDING = "\nStill ending the clean-up, within five seconds; the next signal ends at once.\n"
 TELL_EVERY_SECONDS = 5.0
 FEW = 0.01
 """So small a part of the dead rows may stay after a VACUUM without a remark."""
@@ -74,7 +74,7 @@ class Cleanup:
 
     def _look(self) -> tuple[Storage, int | None]:
         """Sizes, and the transaction of the first rotated rows."""
-        with reading(self._target.database) as connection:
+        with reading(self._target.database, stop=self._stop) as connection:
             since_xid = connection.value(storage_sql.oldest_rotation(self._target))
             return measure_storage(connection, self._target), since_xid
 
@@ -83,7 +83,7 @@ class Cleanup:
             f"Vacuuming {self._target.table} ({wording.size(before.table_bytes)}, "
             f"{_dead_rows(before)}) at a pace that traffic does not feel ..."
         )
-        with reading(self._target.database) as connection:
+        with reading(self._target.database, stop=self._stop) as connection:
             began_xid = next_transaction(connection) - 1  # a reader that comes now has the next
         vacuum = TableVacuum(self._target)
         ended = self._watch(lambda: vacuum.run(since_xid=since_xid, analyze=True), vacuum.cancel)
@@ -97,7 +97,7 @@ class Cleanup:
 
         Snapshots that are younger than the VACUUM do not matter, nor do few rows.
         """
-        with reading(self._target.database) as connection:
+        with reading(self._target.database, stop=self._stop) as connection:
             after = measure_storage(connection, self._target)
             holder = oldest_snapshot(connection, began_xid)
         left = after.dead_rows or 0
@@ -157,7 +157,7 @@ class Cleanup:
         If that fails, the work goes on.
         """
         try:
-            with reading(self._target.database) as connection:
+            with reading(self._target.database, stop=self._stop) as connection:
                 row = connection.row(
                     storage_sql.maintenance_progress(), {"table": self._target.table}
                 )

@@ -65,7 +65,7 @@ class RotationCollector(Collector):
 
 def read(target: Target) -> TargetMetrics:
     """Read the table and the records now. Raises RotationError."""
-    with reading(target.database, connect_seconds=CONNECT_SECONDS) as connection:
+    with reading(target.database, connect_seconds=CONNECT_SECONDS, locked_seconds=0) as connection:
         with connection.transaction(statements.LIMIT_STATEMENT, values=LIMIT):
             guard = inspect(connection, target, compares_rows=False)
             may_count = bool(guard.triggers) and not guard.is_blind

@@ -61,7 +61,7 @@ def failing_parts(database: str = DEFAULT_DB_ALIAS) -> tuple[str, ...]:
     Opens its own connection and takes 4 s at most.
     """
     try:
-        with reading(database, connect_seconds=CONNECT_SECONDS) as connection:
+        with reading(database, connect_seconds=CONNECT_SECONDS, locked_seconds=0) as connection:
             limit = {"statement_timeout_ms": STATEMENT_MS}
             with connection.transaction(LIMIT_STATEMENT, values=limit):
                 return tuple(_failing(connection, database))

@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from token_rotation import wording
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import AbortedError, RotationError
 from token_rotation.events import Event, Retrying
+from token_rotation.inspection.key_order import check_key_order, check_order_of_all_keys
 from token_rotation.notify.announcements import announce, has_listeners
 from token_rotation.postgres import statements
 from token_rotation.postgres.backoff import Backoff
@@ -77,13 +79,17 @@ class Replay:
     def run(self) -> Replayed:
         """Send the matching keys; return the counts.
 
-        Raises RotationError when the database cannot be read.
+        Raises RotationError when the database cannot be read, KeyOrderError where its index would
+        leave keys out.
         """
         self._stop.on_abort(self._connection.cancel)
         try:
+            asked = (self._connection, self._target)
+            self._persistence.run(partial(check_order_of_all_keys, *asked))
             after: Key | None = None
             while (rows := self._chunk(after)) and not self._stop.requested:
                 self._send(tuple(key for key, matches in rows if matches))
+                self._persistence.run(partial(check_key_order, *asked, (after, rows[-1][0])))
                 after = rows[-1][0]
             self.result.stopped = bool(rows)
         except AbortedError:

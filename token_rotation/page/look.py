@@ -52,7 +52,7 @@ class Look:
 
 def inspect_now(target: Target) -> GuardState:
     """Inspect guard, columns and indexes. Raises RotationError."""
-    with reading(target.database) as connection:
+    with reading(target.database, locked_seconds=0) as connection:
         return inspect(connection, target, compares_rows=False)
 
 
@@ -62,7 +62,7 @@ class Looks:
     def __init__(
         self,
         look: Callable[[Target], Report] = lambda target: make_report(
-            target, exact=False, compares_rows=False
+            target, exact=False, compares_rows=False, locked_seconds=0
         ),
         guard: Callable[[Target], GuardState] = inspect_now,
         clock: Callable[[], float] = time.monotonic,

@@ -39,8 +39,9 @@ class Connection:
     transaction-pooling proxy may sit in between. ``startup_options`` are for statements that cannot
     run in a transaction. A proxy may ignore them, so look whether they took effect.
 
-    PostgreSQL refuses a statement from which row security would hide rows, unless
-    ``outside_transactions``: such statements cannot have a setting of their own.
+    PostgreSQL refuses a statement from which row security would hide rows, and one that waits for
+    a lock for half a second where it asks for no other time; unless ``outside_transactions``: such
+    statements cannot have a setting of their own.
 
     A statement may take long, but the server may not fall silent for longer than ``bounds`` say:
     then the connection counts as lost. ``observe`` hears, from another thread, what a statement
@@ -66,6 +67,11 @@ class Connection:
         self._session: WatchedSession | None = None
         self._watcher: Watcher | None = None
         self._patience = 1.0
+
+    @property
+    def database(self) -> str:
+        """The alias."""
+        return self._alias
 
     def open(self) -> None:
         """Connect if needed.
@@ -146,6 +152,9 @@ class Connection:
         with session, session.raw.cursor() as cursor:
             cursor.execute(query, values)
 
+    def _begin(self, beginning: sql.Composable, values: Values | None) -> None:
+        self._send(beginning, values)
+
     def _framed(self, query: sql.Composable) -> sql.Composable:
         """Return a lone statement in a transaction that sees every row.
 
@@ -156,7 +165,7 @@ class Connection:
         session.may_commit = alone
         if self._outside_transactions or not alone:
             return query
-        return statements.together(statements.EVERY_ROW_OR_ERROR, query)
+        return statements.together(statements.FRAME, query)
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
@@ -192,7 +201,7 @@ class Connection:
         ``begin``, ``settings`` (SET LOCAL statements), then COMMIT, or ROLLBACK on any error.
         """
         try:
-            self._send(sql.SQL("; ").join([begin, *settings]), values)
+            self._begin(sql.SQL("; ").join([begin, *settings]), values)
             yield
             self._send(statements.COMMIT)
         except BaseException:

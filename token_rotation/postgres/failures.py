@@ -11,7 +11,7 @@ import psycopg2
 
 from token_rotation.postgres.sqlstate import Fault, classify
 
-_MESSAGE_QUOTES_NO_DATA = {"08", "25", "28", "42", "53", "55", "57", "58"}
+_MESSAGE_QUOTES_NO_DATA = {"08", "0A", "25", "28", "42", "53", "55", "57", "58"}
 """Classes of SQLSTATE: the first two characters."""
 
 _FUNCTION = re.compile(r"^PL/pgSQL function ([\w.$]+)\([^()]*\) line (\d+) at ", re.MULTILINE)

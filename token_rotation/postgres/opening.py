@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +11,11 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.postgres.silence.sockets import cut_after
+from token_rotation.postgres.times import hold_every_time
 
 APPLICATION_NAME = "rotate_tokens"
+
+LIMIT_LOCK_WAIT = "SET LOCAL lock_timeout = 1000"
 
 NOTICE_A_LOST_SERVER: Mapping[str, int] = {
     "connect_timeout": 10,
@@ -71,7 +74,8 @@ def open_raw(
 
     It is in no transaction.
 
-    The other arguments are those of ``own_wrapper``. Driver errors pass through.
+    It reads times that Python cannot hold as text. The other arguments are those of
+    ``own_wrapper``. Driver errors pass through.
     """
     wrapper = own_wrapper(
         alias,
@@ -85,6 +89,7 @@ def open_raw(
     raw: Any = wrapper.connection
     raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
     raw.autocommit = autocommit
+    hold_every_time(raw)
     return raw
 
 
@@ -92,12 +97,31 @@ def open_raw(
 def own_session(alias: str) -> Iterator[None]:
     """Give the calling thread a session of its own.
 
-    The thread reaches the alias through it while inside.
+    The thread reaches the alias through it while inside. No statement waits for a lock for more
+    than a second there: Django then raises an OperationalError.
     """
     before = connections[alias]
     connections[alias] = own_wrapper(alias)
     try:
-        yield
+        with connections[alias].execute_wrapper(_limit_lock_wait):
+            yield
     finally:
         connections[alias].close()
         connections[alias] = before
+
+
+def _limit_lock_wait(
+    execute: Callable[..., Any],
+    query: str,
+    values: Any,
+    many: bool,  # noqa: FBT001  (Django passes it so)
+    context: dict[str, Any],
+) -> Any:
+    """Run a statement of Django's with a bound, which ends with its transaction.
+
+    A setting of the session would stay behind in a pooled one. The DECLARE of a named cursor must
+    be a message of its own.
+    """
+    if getattr(context["cursor"].cursor, "name", None) is None:
+        query = f"{LIMIT_LOCK_WAIT}; {query}"
+    return execute(query, values, many, context)

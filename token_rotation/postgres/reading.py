@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -13,7 +14,11 @@ from token_rotation.events import Observer
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import READ_ONLY, fault_of, reason_of
+from token_rotation.postgres.look_connection import LOCKED_AT_MOST_SECONDS, LookConnection
+from token_rotation.postgres.session_timeouts import why_lost
 from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.table_locks import locked_by
+from token_rotation.stop import StopSignal
 
 NOT_ALLOWED = "42501"
 """SQLSTATE of a missing right, and of row security that would hide rows."""
@@ -22,8 +27,14 @@ NOT_ALLOWED = "42501"
 def refusal(connection: Connection, error: psycopg2.Error) -> str:
     """Return one line about a statement that PostgreSQL refused.
 
-    It names the role where a right is missing, and the policies where row security hides rows.
+    It names the role where a right is missing, the policies where row security hides rows, and who
+    locks which table where the statement waited for a lock.
     """
+    if fault_of(error) is Fault.LOCKED:
+        return (
+            f"others keep a table locked ({reason_of(error)}{locked_by(connection)}). This look "
+            "changed nothing: run the command again when the lock is gone"
+        )
     refused = f"PostgreSQL refused the statement: {reason_of(error)}"
     if error.pgcode != NOT_ALLOWED:
         return refused
@@ -39,15 +50,28 @@ def refusal(connection: Connection, error: psycopg2.Error) -> str:
 
 @contextmanager
 def reading(
-    alias: str, *, connect_seconds: int | None = None, observe: Observer = lambda _: None
+    alias: str,
+    *,
+    connect_seconds: int | None = None,
+    locked_seconds: float = LOCKED_AT_MOST_SECONDS,
+    stop: StopSignal | None = None,
+    observe: Observer = lambda _: None,
 ) -> Iterator[Connection]:
-    """Open a connection for a few look-ups, without retry.
+    """Open a connection for a few look-ups, without retry but of those that wait for locks.
 
-    It closes at the end. ``observe`` hears what a statement without an answer waits for.
+    ``locked_seconds`` and ``stop`` as for ``LookConnection``. It closes at the end. ``observe``
+    hears what a statement without an answer waits for.
 
     Raises DatabaseGoneError or StatementError in place of the driver's errors.
     """
-    connection = Connection(alias, connect_seconds=connect_seconds, observe=observe)
+    connection = LookConnection(
+        alias,
+        connect_seconds=connect_seconds,
+        locked_seconds=locked_seconds,
+        stop=stop,
+        observe=observe,
+    )
+    began_at = time.monotonic()
     try:
         yield connection
     except psycopg2.Error as error:
@@ -57,7 +81,9 @@ def reading(
                 "was changed. Run the same command on the primary"
             ) from None
         if fault_of(error) is Fault.CONNECTION:
-            raise DatabaseGoneError(f"cannot reach the database: {reason_of(error)}") from None
+            loss = why_lost(connection, error, time.monotonic() - began_at)
+            gone = f"cannot reach the database: {reason_of(error)}"
+            raise DatabaseGoneError(gone if loss is None else loss.reason) from None
         raise StatementError(refusal(connection, error)) from None
     finally:
         connection.close()

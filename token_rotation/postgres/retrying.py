@@ -5,6 +5,7 @@ Retries go on for a bounded time, or a few times at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,8 +18,10 @@ from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of, reason_of
 from token_rotation.postgres.reading import refusal
+from token_rotation.postgres.session_timeouts import why_lost
 from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.table_locks import locked_by
 from token_rotation.stop import StopSignal
 
 Answer = TypeVar("Answer")
@@ -28,7 +31,15 @@ UNKNOWN_BATCH = (
     "table says it: look with --report."
 )
 
-_RETRIED = {Fault.LOCKED, Fault.CONTENTION, Fault.TIMED_OUT, Fault.CONNECTION}
+OUT_OF_MEMORY = "53200"
+
+_RETRIED = {
+    Fault.LOCKED,
+    Fault.CONTENTION,
+    Fault.TIMED_OUT,
+    Fault.CONNECTION,
+    Fault.RESOURCES,
+}
 
 
 class RetryLoop:
@@ -56,10 +67,13 @@ class RetryLoop:
         self._clock = clock
         self.retries = 0
 
-    def run(self, action: Callable[[], Answer]) -> Answer:
+    def run(
+        self, action: Callable[[], Answer], *, do_less: Callable[[], None] = lambda: None
+    ) -> Answer:
         """Return the action's answer, after retries if needed.
 
-        The time to give up counts from the first failure.
+        The time to give up counts from the first failure. ``do_less`` is called after each try
+        that took too long, for a time limit of the role too, or too much memory.
 
         Raises AbortedError when the operator ended it, DatabaseGoneError when the time was up,
         StatementError for what another try does not mend.
@@ -67,6 +81,7 @@ class RetryLoop:
         attempt = 0
         failing_since: float | None = None
         while True:
+            began_at = time.monotonic()
             try:
                 return action()
             except (psycopg2.Error, OperationalError) as error:
@@ -75,7 +90,7 @@ class RetryLoop:
                 if isinstance(error, StillAliveError):
                     self._observe(Remark(f"Trying again, since {error}."))
                     continue
-                reason = self._reason_to_retry(error)
+                reason = self._reason_to_retry(error, time.monotonic() - began_at, do_less)
             attempt += 1
             now = self._clock()
             failing_since = now if failing_since is None else failing_since
@@ -92,15 +107,28 @@ class RetryLoop:
         self._observe(Remark(UNKNOWN_BATCH))
         return f"ended at once. {UNKNOWN_BATCH}"
 
-    def _reason_to_retry(self, error: psycopg2.Error | OperationalError) -> str:
+    def _reason_to_retry(
+        self,
+        error: psycopg2.Error | OperationalError,
+        seconds: float,
+        do_less: Callable[[], None],
+    ) -> str:
         if isinstance(error, OperationalError):  # raised by a database backend of the project's own
             self._connection.close()
             return str(error)
         fault = fault_of(error)
         if fault not in _RETRIED:
             raise StatementError(refusal(self._connection, error)) from None
-        if fault is Fault.CONNECTION:
+        if fault is Fault.TIMED_OUT or error.pgcode == OUT_OF_MEMORY:
+            do_less()
+        elif fault is Fault.LOCKED:
+            return f"{reason_of(error)}{locked_by(self._connection)}"
+        elif fault is Fault.CONNECTION:
             self._connection.close()
+            loss = why_lost(self._connection, error, seconds)
+            if loss is not None and loss.cut_short:
+                do_less()
+            return reason_of(error) if loss is None else loss.reason
         return reason_of(error)
 
     def _wait_or_give_up(self, reason: str, attempt: int, failing_seconds: float) -> None:

@@ -16,6 +16,7 @@ class Fault(Enum):
     CONTENTION = "a deadlock or a serialization failure"
     TIMED_OUT = "a statement was cancelled or timed out"
     CONNECTION = "the connection was lost or refused"
+    RESOURCES = "the server ran out of disk, memory or another resource"
     DUPLICATE_TOKEN = "a fresh token collided with a stored one"
     REFUSED_ROW = "a row cannot be changed as it is, and others can"
     FATAL = "not mended by trying again"
@@ -31,8 +32,11 @@ _BY_SQLSTATE = {
     "57P01": Fault.CONNECTION,
     "57P02": Fault.CONNECTION,
     "57P03": Fault.CONNECTION,
-    "57P05": Fault.CONNECTION,
-    "53300": Fault.CONNECTION,
+    "57P05": Fault.CONNECTION,  # idle_session_timeout
+    "53000": Fault.RESOURCES,
+    "53100": Fault.RESOURCES,  # disk full
+    "53200": Fault.RESOURCES,  # out of memory
+    "53300": Fault.CONNECTION,  # too many connections
     "25006": Fault.CONNECTION,  # read-only: this server is a standby until the fail-over is over
     "23505": Fault.DUPLICATE_TOKEN,
 }

@@ -18,9 +18,21 @@ Row security would leave the hidden rows out without a word. Local: behind a poo
 session would reach other clients, or be lost.
 """
 
-BEGIN = sql.SQL("BEGIN; {}").format(EVERY_ROW_OR_ERROR)
+LOCK_TIMEOUT_MS = 500
+"""How long a statement that says nothing else waits for a lock; signals are heard after it."""
 
-BEGIN_ONE_SNAPSHOT = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ; {}").format(EVERY_ROW_OR_ERROR)
+FRAME = sql.SQL("{}; SET LOCAL lock_timeout = {}").format(
+    EVERY_ROW_OR_ERROR, sql.Literal(LOCK_TIMEOUT_MS)
+)
+"""What precedes the statements of each transaction.
+
+Reads of the catalogue need a bound too: behind somebody's LOCK TABLE they wait for ever, where
+they write a definition as text or look up a size.
+"""
+
+BEGIN = sql.SQL("BEGIN; {}").format(FRAME)
+
+BEGIN_ONE_SNAPSHOT = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ; {}").format(FRAME)
 """Every statement sees the table as the first SELECT finds it."""
 
 COMMIT = sql.SQL("COMMIT")
@@ -31,8 +43,25 @@ LIMIT_LOCK_WAIT = sql.SQL("SET LOCAL lock_timeout = %(lock_timeout_ms)s")
 
 LIMIT_STATEMENT = sql.SQL("SET LOCAL statement_timeout = %(statement_timeout_ms)s")
 
-WITHOUT_A_LIMIT = sql.SQL("SET LOCAL statement_timeout = 0")
-"""Overrides a timeout of the role, which was meant for requests."""
+LASTING = sql.SQL(
+    "SELECT set_config('transaction_timeout', '0', true) "
+    "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
+)
+"""Let this transaction last, whatever transaction_timeout the role has.
+
+PostgreSQL 17 knows that setting.
+"""
+
+LIMIT_LOOK = sql.SQL("{}; {}").format(LASTING, LIMIT_STATEMENT)
+"""The bound of a look, in place of those of the role, which were meant for requests."""
+
+NO_STATEMENT_TIMEOUT = sql.SQL("SET LOCAL statement_timeout = 0")
+
+WITHOUT_A_LIMIT = sql.SQL("{}; {}").format(LASTING, NO_STATEMENT_TIMEOUT)
+"""Overrides the timeouts of the role, which were meant for requests.
+
+It is a SELECT, which takes the snapshot of a REPEATABLE READ transaction.
+"""
 
 AVOID_FULL_SCANS = sql.SQL("SET LOCAL enable_seqscan = off")
 """Count in an index, whatever stale statistics make the planner believe.
@@ -137,16 +166,5 @@ def without_transaction_timeout() -> sql.SQL:
     """
     return sql.SQL(
         "SELECT set_config('transaction_timeout', '0', false) "
-        "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
-    )
-
-
-def lasting() -> sql.SQL:
-    """Let this transaction last, whatever transaction_timeout the role has.
-
-    PostgreSQL 17 knows that setting. No lock.
-    """
-    return sql.SQL(
-        "SELECT set_config('transaction_timeout', '0', true) "
         "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
     )

@@ -47,8 +47,8 @@ def as_line(run: dict[str, Any]) -> str:
     silent = run["silent_seconds"]
     is_silent = silent is not None and silent >= SILENT_FOR.total_seconds()
     outcome = run["outcome"].replace("_", " ")
-    if run["waits_for_worker_since"]:
-        is_silent, outcome = True, _worker_wait(run)
+    if run["waits_for_a_worker"]:
+        is_silent, outcome = True, f"waiting for a worker {run['waits_for_a_worker']}"
     elif is_silent:
         why = "no worker is at work on it" if run["distributed"] else "killed or out of reach"
         outcome = f"no sign of life for {wording.duration(silent)}, {why}"
@@ -63,12 +63,6 @@ def as_line(run: dict[str, Any]) -> str:
         return f"{line}, last sign of life {run['heartbeat_at']}"
     line = f"{line} in {wording.duration(run['seconds'])}"
     return f"{line}. {run['refused']}" if run["refused"] else line
-
-
-def _worker_wait(run: dict[str, Any]) -> str:
-    since = datetime.fromisoformat(run["waits_for_worker_since"])
-    resent = "; lost messages were sent again" if run["sent_again"] else ""
-    return f"waiting for a worker since {since:%Y-%m-%d %H:%M:%S}{resent}"
 
 
 def _started(run: dict[str, Any]) -> str:
@@ -98,8 +92,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "silent_seconds": _silent_seconds(operation),
         "finished_at": _iso(operation.finished_at),
         "distributed": distributed,
-        "waits_for_worker_since": _iso(wait.since if wait else None),
-        "sent_again": wait.sent_again if wait else 0,
+        "waits_for_a_worker": wait and wait.since_when,
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
         "error": error and (error.message or error.type),
         "verified_at": verdict.get("read_at") if verdict.get("complete") is True else None,

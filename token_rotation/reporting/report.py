@@ -22,6 +22,7 @@ from token_rotation.inspection.storage import Storage
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.look_connection import LOCKED_AT_MOST_SECONDS
 from token_rotation.postgres.reading import reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.verified import Verified
@@ -119,16 +120,23 @@ class Report:
         }
 
 
-def make_report(target: Target, *, exact: bool, compares_rows: bool = True) -> Report:
+def make_report(
+    target: Target,
+    *,
+    exact: bool,
+    compares_rows: bool = True,
+    locked_seconds: float = LOCKED_AT_MOST_SECONDS,
+) -> Report:
     """Look at the target now.
 
-    ``exact`` counts however long it takes. ``compares_rows`` as for ``inspect``.
+    ``exact`` counts however long it takes. ``compares_rows`` as for ``inspect``, ``locked_seconds``
+    as for ``reading``.
 
     Raises NotReadyError when the table or one of its columns does not exist, or this role sees
     only a part of it.
     """
     bound = None if exact else COUNT_AT_MOST_SECONDS
-    with reading(target.database) as connection:
+    with reading(target.database, locked_seconds=locked_seconds) as connection:
         guard = inspect(connection, target, compares_rows=compares_rows)
         if not guard.triggers or guard.is_blind:
             raise NotReadyError(tuple(str(problem) for problem in guard.problems))

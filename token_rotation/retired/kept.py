@@ -96,7 +96,7 @@ def still_valid(
     table of retired tokens; driver errors pass through.
     """
     table_pages(connection)
-    settings = (statements.LIMIT_STATEMENT, statements.AVOID_NESTED_LOOPS)
+    settings = (statements.LIMIT_LOOK, statements.AVOID_NESTED_LOOPS)
     query = statements.together(*settings, retired_sql.count_still_valid(target))
     limit = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
     return int(connection.value(query, {"statement_timeout_ms": limit}))

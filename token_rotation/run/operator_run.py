@@ -95,14 +95,14 @@ class OperatorRun:
     def _look(self, closing_files: ExitStack) -> PendingCount:
         """Settle the cut-off and count what is pending.
 
-        If the operator ended the count, return a result in which nothing is known to be pending.
+        If the operator ended the look, return a result in which nothing is known to be pending.
         """
         try:
             with looking(self._target, self._stop, self._output.show_waits()) as (connection, _):
                 self._settle(connection, closing_files)
                 pending = count_rows(connection, self._target, self._leak_list, self._later)
         except StatementError:
-            if not self._stop.aborted:
+            if not self._stop.requested:
                 raise
             self.result.outcome = Outcome.STOPPED
             return PendingCount(0, is_estimate=True)
@@ -153,7 +153,8 @@ class OperatorRun:
         unrecorded_because = record.begin(self._options, rows)
         if unrecorded_because:
             self._output.warn(
-                f"This run leaves no record, and --stop cannot reach it: {unrecorded_because}"
+                "This run leaves no record yet, and --stop cannot reach it: "
+                f"{unrecorded_because}. It keeps trying to write one."
             )
         try:
             with recorded(record, rotation, progress, status, self._stop), closing(display):

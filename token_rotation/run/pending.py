@@ -108,9 +108,10 @@ def reading_until(
 ) -> Iterator[Connection]:
     """Open ``reading`` for looks that may take long.
 
-    ``stop.abort()`` cancels them. ``observe`` hears what they wait for.
+    ``stop.abort()`` cancels them; ``stop.request()`` ends a wait for a lock. ``observe`` hears what
+    they wait for.
     """
-    with reading(database, observe=observe) as connection:
+    with reading(database, stop=stop, observe=observe) as connection:
         if stop is not None:
             stop.on_abort(connection.cancel)
         yield connection

@@ -4,6 +4,7 @@ Replace what a killed build left behind.
 """
 
 from functools import partial
+from typing import Any, cast
 
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.core.management.base import CommandError
@@ -15,6 +16,8 @@ from django.db.models import Model
 from token_rotation.postgres.ddl_locks.attempts import politely
 from token_rotation.schema.background import in_the_background
 from token_rotation.schema.found_index import FoundIndex, expected_index, settled_index
+from token_rotation.schema.partitions import build_on_partitions, drop_on_partitions, parts_of
+from token_rotation.schema.refusal import quoting_no_row
 from token_rotation.sql import ddl as ddl_sql
 
 
@@ -27,9 +30,9 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
 
     It uses CREATE INDEX CONCURRENTLY. It keeps a valid index of that name and definition, and waits
     for an index that another session is building. It drops an INVALID one concurrently and builds
-    it again. An index of that name with another definition is an error and is not touched. The
-    migration needs ``atomic = False``, unless the table has no rows, as when a squashed migration
-    has just created it.
+    it again. On a partitioned table it builds one on each partition, and attaches them. An index of
+    that name with another definition is an error and is not touched. The migration needs ``atomic =
+    False``, unless the table has no rows, as when a squashed migration has just created it.
     """
 
     def database_forwards(
@@ -51,14 +54,22 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
             politely(schema_editor, [model._meta.db_table], change)
             return
         self._ensure_not_in_transaction(schema_editor)
-        found = settled_index(schema_editor.connection, self.index.name)
+        with quoting_no_row(model._meta.db_table):
+            self._build(schema_editor, model)
+
+    def _build(self, editor: BaseDatabaseSchemaEditor, model: type[Model]) -> None:
+        found = settled_index(editor.connection, self.index.name)
         if found and found.valid:
-            self._check(schema_editor, model, found)
+            self._check(editor, model, found)
+            return
+        parts = parts_of(editor, model._meta.db_table)
+        if parts:
+            build_on_partitions(editor, model, self.index, parts)
             return
         if found:
-            self._drop_invalid(schema_editor)
-        with in_the_background(schema_editor.connection, self.index.name):
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            self._drop_invalid(editor)
+        with in_the_background(editor.connection, self.index.name):
+            cast(Any, editor).add_index(model, self.index, concurrently=True)
 
     def database_backwards(
         self,
@@ -71,6 +82,10 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
             super().database_backwards(app_label, schema_editor, from_state, to_state)
             return
         self._ensure_not_in_transaction(schema_editor)
+        table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        if parts_of(schema_editor, table):
+            drop_on_partitions(schema_editor, self.index.name, table)
+            return
         with in_the_background(schema_editor.connection, self.index.name):
             super().database_backwards(app_label, schema_editor, from_state, to_state)
 
@@ -112,6 +127,9 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
         self._ensure_not_in_transaction(schema_editor)
+        if parts_of(schema_editor, model._meta.db_table):
+            drop_on_partitions(schema_editor, self.name, model._meta.db_table)
+            return
         with in_the_background(connection, self.name), connection.cursor() as cursor:
             cursor.execute(ddl_sql.drop_index_concurrently(self.name))
 

@@ -15,16 +15,19 @@ from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from token_rotation.postgres.ddl_locks.attempts import politely
 from token_rotation.schema.refusal import quoting_no_row
+from token_rotation.schema.servable import require_servable
 from token_rotation.schema.set_aside import triggers_set_aside
 
 
 class PoliteOperation(Operation):
     """Mixin that runs an operation in short attempts.
 
-    It stands before an operation on one model's table.
+    It stands before an operation on one model's table. One that ``must_be_servable`` is among the
+    first of a guard's: it refuses a table on which a later one would fail.
     """
 
     model_name: str
+    must_be_servable = False
 
     def database_forwards(
         self,
@@ -36,6 +39,10 @@ class PoliteOperation(Operation):
         change = partial(super().database_forwards, app_label, schema_editor, from_state, to_state)
         table = self._table(app_label, to_state)
         with quoting_no_row(table):
+            if self.must_be_servable and not schema_editor.collect_sql:
+                model = to_state.apps.get_model(app_label, self.model_name)
+                if self.allow_migrate_model(schema_editor.connection.alias, model):
+                    require_servable(schema_editor.connection, table)
             politely(schema_editor, [table], change)
 
     def database_backwards(
@@ -74,6 +81,8 @@ class AddFieldPolitely(PoliteOperation, AddField):
 
     The column must need no rewrite of the table.
     """
+
+    must_be_servable = True
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
         """Refuse to merge with a later default.
@@ -122,6 +131,8 @@ class AddTriggerPolitely(PoliteOperation, AddTrigger):
 
     Dropping it backwards: ACCESS EXCLUSIVE.
     """
+
+    must_be_servable = True
 
 
 class _ReplaceTrigger(AddTrigger):

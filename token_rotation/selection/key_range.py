@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Key = int | str | object
-"""A primary key as psycopg2 returns it: int, str or uuid.UUID. Code never computes with it."""
+"""A primary key as ``Connection`` returns it: int, str or uuid.UUID, say. Code never computes with
+it."""
 
 
 @dataclass(frozen=True, slots=True)

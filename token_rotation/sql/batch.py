@@ -115,6 +115,20 @@ def first_pending(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
+def first_pending_keys(target: Target, keys: KeyRange) -> sql.Composed:
+    """The first 100 pending keys of a range, as text.
+
+    ACCESS SHARE; the first entries of the partial index answer.
+    """
+    return sql.SQL(
+        "SELECT {key}::text FROM {table} WHERE {pending} ORDER BY {key} LIMIT 100"
+    ).format(
+        table=sql.Identifier(target.table),
+        pending=pending(target, keys),
+        key=sql.Identifier(target.table, target.key_column),
+    )
+
+
 def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
     """Test for a pending row in a range.
 

@@ -25,6 +25,78 @@ def index_state(index: str) -> Composed:
     ).format(index=Literal(index))
 
 
+def servable(table: str) -> Composed:
+    """What decides if a guard can serve the table, as one row; none if there is no such table.
+
+    Name with schema, pg_class.relkind, role, if that role is the owner's; the schema that new
+    functions go to, and if the role may create there; a foreign table among the children, and a
+    rule that replaces an INSERT or UPDATE of one of them, or NULL. No lock.
+    """
+    return SQL(
+        "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident({table}))::oid UNION "
+        "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid) "
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text, "
+        "current_user::text, pg_has_role(c.relowner, 'USAGE'), current_schema()::text, "
+        "coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), "
+        "(SELECT min(each.oid::regclass::text) FROM tree JOIN pg_class each USING (oid) "
+        "WHERE each.relkind = 'f'), "
+        "(SELECT min(quote_ident(rulename) || ' on ' || ev_class::regclass::text) "
+        "FROM pg_rewrite JOIN tree ON ev_class = tree.oid WHERE is_instead "
+        "AND ev_type IN ('2', '3') AND ev_enabled IN ('O', 'A')) "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass(quote_ident({table}))"
+    ).format(table=Literal(table))
+
+
+def partitions(table: str) -> Composed:
+    """A partitioned table and its partitions, parents first; no row for any other table.
+
+    Name as SQL writes it, if it has the rows, and the parent's name; NULL for the table itself.
+    No lock.
+    """
+    return SQL(
+        "SELECT relid::regclass::text, isleaf, parentrelid::regclass::text "
+        "FROM pg_partition_tree(to_regclass(quote_ident({table}))) "
+        "WHERE EXISTS (SELECT FROM pg_class WHERE relkind = 'p' "
+        "AND oid = to_regclass(quote_ident({table}))) ORDER BY level, 1"
+    ).format(table=Literal(table))
+
+
+def index_on(table: str, index: str) -> Composed:
+    """The index of that name on ``table``, which is written as in SQL; no row without one.
+
+    Its name as SQL writes it, if it is valid, and if it is part of a parent's. No lock.
+    """
+    return SQL(
+        "SELECT indexrelid::regclass::text, indisvalid AND indisready, relispartition "
+        "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
+        "WHERE indrelid = to_regclass({table}) AND relname = {index}"
+    ).format(table=Literal(table), index=Literal(index))
+
+
+def attach_index(parent: str, index: str) -> Composed:
+    """Let an index be a part of the parent's; both as SQL writes them.
+
+    ACCESS EXCLUSIVE on ``index``, for a moment.
+    """
+    return SQL("ALTER INDEX {parent} ATTACH PARTITION {index}").format(
+        parent=SQL(parent), index=SQL(index)
+    )
+
+
+def drop_partitioned_index(index: str) -> Composed:
+    """Drop the index of a partitioned table, and its parts.
+
+    ACCESS EXCLUSIVE on the table and its partitions.
+    """
+    return SQL("DROP INDEX IF EXISTS {index}").format(index=Identifier(index))
+
+
+def drop_index_on_partition(index: str) -> Composed:
+    """As ``drop_index_concurrently``, of a name as SQL writes it."""
+    return SQL("DROP INDEX CONCURRENTLY IF EXISTS {index}").format(index=SQL(index))
+
+
 def has_rows(table: str) -> Composed:
     """Test for any row in the table.
 

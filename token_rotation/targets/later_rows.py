@@ -79,7 +79,7 @@ def find_later_rows(connection: Connection, target: Target) -> tuple[Target, Lat
     """
     settings = (
         statements.LIMIT_LOCK_WAIT,
-        statements.WITHOUT_A_LIMIT,
+        statements.NO_STATEMENT_TIMEOUT,
         # To a snapshot from before an ALTER TABLE that rewrites it, the table seems empty.
         list_sql.lock(target),
     )
@@ -91,6 +91,7 @@ def find_later_rows(connection: Connection, target: Target) -> tuple[Target, Lat
             begin=statements.BEGIN_ONE_SNAPSHOT,
         ):
             read_at = database_clock(connection)  # takes the snapshot
+            connection.rows(statements.LASTING)
             target = replace(target, selection=target.selection.settled_at(read_at))
             values = {**values_of(target, EVERY_KEY), "read_at": read_at}
             connection.change(list_sql.later_rows(target), values)

@@ -1,5 +1,7 @@
 """Messages are lost while real workers rotate: the rotation goes on by itself."""
 
+import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,7 +36,7 @@ call_command("rotate_tokens", "--async", "--traffic-batch-rows", "0")
 
 
 @pytest.fixture
-def site(make_site: Callable[[], Site], tmp_path: Path) -> Site:
+def site(make_site: Callable[[], Site], tmp_path: Path) -> Iterator[Site]:
     """No worker yet; every process of it looks for lost messages often, if it looks."""
     site = make_site()
     site.env |= {
@@ -43,7 +45,8 @@ def site(make_site: Callable[[], Site], tmp_path: Path) -> Site:
         "TEST_RESEND_SECONDS": "0.5",
     }
     leak(site.tickets, ROWS)
-    return site
+    yield site
+    site.stop()
 
 
 @pytest.fixture
@@ -126,6 +129,20 @@ def test_a_follower_sends_again_where_no_worker_does(
 
     assert followed.returncode == 0, followed.stderr
     assert_each_token_changed_once(site.tickets)
+
+
+def test_a_follower_says_how_long_no_worker_was_there(site: Site) -> None:
+    """And it sends nothing twice: the messages are in the queue."""
+    site.rotate("--async")
+
+    follower = site.start("--follow", "--progress", "lines")
+    assert follower.stdout is not None
+    line = until(lambda: "no worker" in (line := follower.stdout.readline()) and line)
+
+    follower.send_signal(signal.SIGINT)
+    follower.communicate(timeout=60)
+    assert re.match(r"waiting: no worker has taken a task for \d+ s, ", line)
+    assert site.holds() == value(site.tickets, RANGES) == 4
 
 
 def test_report_and_stop_tell_that_no_worker_is_there(

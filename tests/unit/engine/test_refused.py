@@ -91,11 +91,14 @@ def test_batches_without_a_change_in_a_row_end_it_and_one_change_begins_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "BARREN_BATCHES", 2)
+    monkeypatch.setattr(module, "BARREN_ROWS", 15)
     found = Refusals(TARGET, lambda _: None)
     barren, fruitful = BatchOutcome(0, untried_rows=5), BatchOutcome(1, untried_rows=5)
     for outcome in (barren, fruitful, barren, BatchOutcome(0), BatchOutcome(0, refused_rows=1)):
         found.note(outcome)
         assert not found.is_over
+    found.note(barren)
+    assert not found.is_over, "there were batches enough, and not rows enough"
     found.note(barren)
     assert found.is_over
 

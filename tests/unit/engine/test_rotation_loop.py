@@ -67,6 +67,8 @@ class Played:
         self.waited_for: list[KeyRange] = []
         self.checked: list[KeyRange | None] = []
         self.doubtful: list[str] = []
+        self.first: set[str] = set()
+        self.looks_at_indexes = 0
         self.restarts = 0
         self.waited_seconds = 0.0
         self.blockers = BLOCKERS
@@ -81,6 +83,7 @@ class Played:
         monkeypatch.setattr(
             module, "check_that_changes_stick", lambda _, keys, __: self.checked.append(keys)
         )
+        monkeypatch.setattr(module, "check_order_of_indexes", lambda _: self.looked())
         self.rotation = Rotation(
             TARGET,
             RotationOptions(**options),
@@ -92,12 +95,18 @@ class Played:
         self.workers = self.rotation._workers
         self.vacuum = cast(Vacuum, self.rotation._vacuum)
 
+    def looked(self) -> None:
+        self.looks_at_indexes += 1
+
     # of the pool and the plan
 
     def allocator(self) -> None: ...
 
     def any_pending(self, _: object) -> bool:
         return self.is_pending.pop(0)
+
+    def first_keys(self, _: object) -> set[str]:
+        return self.first
 
     def by_one(self, ask: Callable[[Any], Any]) -> Any:
         return ask(None)
@@ -209,6 +218,7 @@ def test_six_passes_that_neither_skip_nor_rotate_are_the_end(
     played = Played(monkeypatch, *[(0, left(stuck=STUCK))] * 7)
     assert played.rotation.run().outcome is Outcome.COMPLETE
     assert (len(played.passes), len(played.checked)) == (1, 4)
+    assert played.looks_at_indexes == 1, "an index in disorder would explain it"
 
 
 def test_what_the_check_finds_ends_the_rotation(monkeypatch: pytest.MonkeyPatch) -> None:

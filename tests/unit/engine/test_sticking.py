@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from token_rotation.engine import sticking as module
 from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.sticking import check_that_changes_stick
 from token_rotation.engine.worker_pool import WorkerPool
@@ -27,7 +28,7 @@ class Pool:
         self.row = SimpleNamespace(fate=Fate.LEFT, rotate=self._rotate)
         self.asked: list[tuple[KeyRange, float]] = []
         self.retrying = SimpleNamespace(run=lambda action: action())
-        self.ranges = self
+        self.ranges = self.connection = self
 
     def _rotate(self) -> None:
         self.row.fate = self._fate
@@ -41,9 +42,15 @@ class Pool:
         yield self.row
 
 
-def test_a_row_that_does_not_rotate_names_its_table() -> None:
+@pytest.mark.parametrize(
+    ("found", "named"), [([], "No trigger or rule of others"), (["x on y"], "x on y")]
+)
+def test_a_row_that_does_not_rotate_names_its_table_and_what_fires_there(
+    monkeypatch: pytest.MonkeyPatch, found: list[str], named: str
+) -> None:
+    monkeypatch.setattr(module, "update_hooks", lambda *_: found)
     pool = Pool(Fate.DID_NOT_STICK)
-    with pytest.raises(UnyieldingRowsError, match="rows of order stay pending"):
+    with pytest.raises(UnyieldingRowsError, match=f"rows of order stay pending.*{named}"):
         check_that_changes_stick(TARGET, KEYS, cast(WorkerPool, pool))
     assert pool.asked == [(KEYS, 0.2)], "it waits no longer than a passing lock lasts"
 

@@ -13,6 +13,7 @@ from token_rotation.events import Event, Retrying
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.retrying import RetryLoop
+from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.postgres.sqlstate import Fault, classify
 from token_rotation.stop import StopSignal
 
@@ -141,6 +142,22 @@ def test_a_fault_after_an_abort_is_the_end() -> None:
     with pytest.raises(AbortedError, match="the batch in flight was rolled back"):
         played.retries.run(Server(Timeout("a")).ask)
     assert played.told == []
+
+
+def test_an_abort_without_the_servers_answer_calls_the_batch_not_known() -> None:
+    played = Played()
+    played.stop.abort()
+    with pytest.raises(AbortedError, match="not known whether the batch in flight was committed"):
+        played.retries.run(Server(LOST).ask)
+    assert [str(event) for event in played.told if "rolled back" in str(event)] == []
+    assert any("not known" in str(event) for event in played.told)
+
+
+def test_a_statement_that_proved_alive_is_repeated_without_counting_as_a_fault() -> None:
+    played = Played(give_up_after_seconds=0.0)
+    assert played.retries.run(Server(StillAliveError("a"), StillAliveError("b")).ask) == "answer"
+    assert played.retries.retries == 0
+    assert played.stop.seconds == []
 
 
 def test_a_wait_that_is_interrupted_is_the_end() -> None:

@@ -32,7 +32,9 @@ from token_rotation.postgres.sqlstate import Fault, classify
         ("P0001", Fault.REFUSED_ROW),
         ("42P01", Fault.FATAL),
         ("55000", Fault.FATAL),
-        ("53100", Fault.FATAL),
+        ("53100", Fault.RESOURCES),
+        ("53200", Fault.RESOURCES),
+        ("53400", Fault.FATAL),
         ("XX001", Fault.FATAL),
     ],
 )

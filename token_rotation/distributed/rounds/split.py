@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from token_rotation.inspection.key_order import check_key_order
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
@@ -36,7 +37,7 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
     the rest is for another round. Bounds are text, as ``range_upper_keys`` returns them. If
     ``pending_rows`` is an estimate, the last range has more rows than the others, or fewer.
 
-    One index-only look-up over at most 32 million keys.
+    One index-only look-up over at most 32 million keys. Raises KeyOrderError.
     """
     if pending_rows <= 0:
         return []
@@ -52,6 +53,7 @@ def split(connection: Connection, target: Target, pending_rows: int) -> list[Key
     look_up = key_ranges_sql.range_upper_keys(target)
     query = statements.together(statements.WITHOUT_A_LIMIT, statements.READ_IN_KEY_ORDER, look_up)
     uppers: list[str | None] = [key for (key,) in connection.rows(query, values)]
+    check_key_order(connection, target, uppers)
     if len(uppers) < ranges or ranges * range_rows >= pending_rows:
         uppers = [*uppers[: ranges - 1], None]
     return [KeyRange(after, upper) for after, upper in zip([None, *uppers], uppers, strict=False)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from token_rotation.engine.batches.refusals import PendingRow
 from token_rotation.engine.passes.allocator import Stretch
+from token_rotation.inspection.key_order import check_key_order
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, Values
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange
@@ -95,11 +96,24 @@ class PendingRows:
             "walk_rows": WALK_ROWS,
         }
         if not self._target.selection.is_indexed:
-            return _walked(self._rows(key_ranges_sql.walk(self._target, keys), values))
+            stretch = _walked(self._rows(key_ranges_sql.walk(self._target, keys), values))
+            if not stretch.upper_keys:
+                check_key_order(self._connection, self._target, (after, stretch.looked_to))
+            return stretch
         # One key of one batch needs no numbering, which costs more than the look at the index.
         is_one = ahead_rows <= batch_rows
         find = key_ranges_sql.batch_upper_key if is_one else key_ranges_sql.batch_upper_keys
         return Stretch([key for (key,) in self._rows(find(self._target, keys), values)])
+
+    def check_order(self, keys: KeyRange) -> None:
+        """Raise KeyOrderError if a range that a look-up gave ends before it begins."""
+        check_key_order(self._connection, self._target, (keys.after, keys.upper))
+
+    def first_keys(self, keys: KeyRange) -> set[str]:
+        """Return up to 100 pending keys of a range, as text, in the order of an index."""
+        keys = replace(keys, without=self._excluded())
+        query = batch_sql.first_pending_keys(self._target, keys)
+        return {key for (key,) in self._rows(query, values_of(self._target, keys))}
 
     def listed_rows(self, values: Sequence[str]) -> list[SeenRow]:
         """Return key and marker of rows in a list's chunk.

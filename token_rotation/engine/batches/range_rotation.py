@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-import psycopg2
-
 from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.first_row import Fate, FirstRow
@@ -23,9 +21,7 @@ from token_rotation.errors import RotationError
 from token_rotation.events import BatchDone, Observer
 from token_rotation.notify.announcements import Announcements
 from token_rotation.pacing.worker_pace import WorkerPace
-from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.retrying import RetryLoop
-from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
 
 
@@ -75,7 +71,8 @@ class RangeRotation:
         keys = self._without_refused(keys)
         before_rows = self._update.committed_rows
         try:
-            return self._retrying.run(partial(self._try, keys, batch_rows, before_rows))
+            attempt = partial(self._try, keys, batch_rows, before_rows)
+            return self._retrying.run(attempt, do_less=self._pace.timed_out)
         except RotationError:
             done_rows = self._update.committed_rows - before_rows
             self._row_limit.give_back(batch_rows - done_rows)
@@ -117,12 +114,7 @@ class RangeRotation:
         limit_rows = batch_rows - done_rows if self._row_limit.is_limited else None
         rotate = self._batches.rotate if self._has_checked else self._batches.rotate_and_check
         self._began_at = self._clock()
-        try:
-            outcome = rotate(keys, limit_rows)
-        except psycopg2.Error as error:
-            if fault_of(error) is Fault.TIMED_OUT:
-                self._pace.timed_out()
-            raise
+        outcome = rotate(keys, limit_rows)
         self._has_checked = True
         return self._done(keys, batch_rows, outcome, done_rows)
 

@@ -18,6 +18,7 @@ from token_rotation.targets.discovery import model_of, targets_of
 
 MOST_ROWS = 10_000
 BARREN_BATCHES = 100
+BARREN_ROWS = 100_000  # beside traffic, batches are small
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,14 @@ class Refusals:
         self._observe = observe
         self._lock = Lock()
         self._rows: dict[str, RefusedRow | None] = {}
-        self._barren_batches = 0
+        self._barren_batches = self._barren_rows = 0
         self.others_untried = False
         self.excluded: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
-        return len(self._rows) >= MOST_ROWS or self._barren_batches >= BARREN_BATCHES
+        are_barren = self._barren_batches >= BARREN_BATCHES and self._barren_rows >= BARREN_ROWS
+        return are_barren or len(self._rows) >= MOST_ROWS
 
     @property
     def so_far(self) -> Refused:
@@ -75,9 +77,10 @@ class Refusals:
         """Count batches in a row of which no row could be changed, however it was tried."""
         with self._lock:
             if outcome.rotated_rows:
-                self._barren_batches = 0
+                self._barren_batches = self._barren_rows = 0
             elif outcome.untried_rows:
                 self._barren_batches += 1
+                self._barren_rows += outcome.untried_rows + outcome.refused_rows
 
     def end_pass(self) -> None:
         """Leave out from now on what was refused so far."""

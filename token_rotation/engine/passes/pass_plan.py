@@ -43,6 +43,7 @@ class PassPlan:
         self._chunk_lines = 0 if leak_list is None else chunk_lines(target, leak_list)
         self._stop = stop
         self._clock = clock
+        self._found = bounds
 
     def allocator(self) -> Allocator:
         """A new pass over the rows."""
@@ -62,12 +63,19 @@ class PassPlan:
 
         True also when the end is asked for before the look is over.
         """
+        self._found = self._bounds
         if self._list is None and self._selection.is_indexed:
             return worker.retrying.run(worker.pending.any)
         allocator = self.allocator()
         while not (allocator.is_over or self._stop.requested):
             look = partial(allocator.next_range, ROWS_OF_A_LOOK, worker.pending)
-            if worker.retrying.run(look) is not None:
+            found = worker.retrying.run(look)
+            if found is not None:
+                self._found = found
                 return True
             worker.tell_of_looking()
         return self._stop.requested
+
+    def first_keys(self, worker: Worker) -> set[str]:
+        """Return up to 100 pending keys, as text, of where ``any_pending`` has found some."""
+        return worker.retrying.run(partial(worker.pending.first_keys, self._found))

@@ -46,7 +46,7 @@ def _look_ups(connection: Connection, target: Target) -> Iterator[tuple[str, sta
 
 
 def _any(connection: Connection, query: statements.Statement) -> bool:
-    bounded = statements.together(statements.LIMIT_STATEMENT, query)
+    bounded = statements.together(statements.LIMIT_LOOK, query)
     return bool(connection.value(bounded, {"statement_timeout_ms": LOOK_AT_MOST_MS}))
 
 

@@ -76,7 +76,7 @@ def _sampled_rows(
 ) -> list[SampledRow]:
     others = [column for column in kinds if column != target.token_column]
     query = statements.together(
-        statements.LIMIT_STATEMENT, statements.bounded(derived_sql.sample(target, kinds))
+        statements.LIMIT_LOOK, statements.bounded(derived_sql.sample(target, kinds))
     )
     return [
         (
@@ -111,7 +111,7 @@ def _declared(connection: Connection, target: Target) -> Iterator[Problem]:
     """Compare each declared SQL with what is stored."""
     for column, expression in zip(target.derived, target.derived_sql, strict=True):
         count = derived_sql.count_different(target, column, made_from(target, expression))
-        query = statements.together(statements.LIMIT_STATEMENT, statements.bounded(count))
+        query = statements.together(statements.LIMIT_LOOK, statements.bounded(count))
         try:
             filled, different = connection.row(query, LIMITS) or (0, 0)
         except (psycopg2.DataError, psycopg2.ProgrammingError) as error:

@@ -89,11 +89,10 @@ class HeapRead:
     def _read_once(self) -> Verdict | Unread:
         settings = (
             statements.LIMIT_STATEMENT,
-            statements.LIMIT_LOCK_WAIT,
             verdict_sql.READ_PLAINLY,
             verdict_sql.lock(self._target),
         )
-        bounds = {"statement_timeout_ms": self._left_ms(), "lock_timeout_ms": self._left_ms()}
+        bounds = {"statement_timeout_ms": self._left_ms()}
         before = (*_identity(self._connection), self._connection.value(activity_sql.WAL_POSITION))
         try:
             with self._connection.transaction(
@@ -107,7 +106,7 @@ class HeapRead:
             raise
 
     def _read(self, server: ReadServer) -> Verdict | Unread:
-        self._connection.rows(statements.lasting())
+        self._connection.rows(statements.LASTING)
         found = self._connection.rows(verdict_sql.relations(), {"table": self._target.table})
         foreign = [name for _, name, kind, *_ in found if kind == FOREIGN_TABLE]
         if foreign:

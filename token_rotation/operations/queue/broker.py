@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -18,6 +20,15 @@ WATCH_OPERATIONS = "token_rotation.operations.watch_operations"
 
 WORKER_ANSWERS_SECONDS = 1.0
 NO_SUCH_QUEUE = "404"
+
+# Where the project does not bound the wait for a silent broker. Seconds.
+REDIS_BOUNDS = {
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "socket_connect_timeout": 3,
+    "socket_timeout": 10,
+}
 
 # Redis takes from the lists of priority 0 first, so that a worker of both queues empties the high
 # one before it looks at the other.
@@ -40,29 +51,38 @@ def celery_app() -> Any:
         ) from None
 
 
-def ensure_broker() -> None:
-    """Raise UnavailableError when the broker does not answer.
+@contextmanager
+def _connected(app: Any) -> Iterator[Any]:
+    """Open a new connection: one from the pool may be open and its server gone.
 
-    It does so in bounded time.
+    Whatever goes wrong inside is an UnavailableError.
     """
-    app = celery_app()
     try:
-        # A new connection: one from the pool may be open and its server gone.
         with app.connection_for_write() as connection:
-            connection.default_channel  # noqa: B018  (connects, as the transport options say)
+            if connection.transport_cls in {"redis", "rediss", "sentinel"}:
+                connection.transport_options = REDIS_BOUNDS | connection.transport_options
+            yield connection
     except Exception as error:  # each transport has errors of its own
         if is_time_limit(error):
             raise
         raise UnavailableError(_sentence(app, error)) from None
 
 
+def ensure_broker() -> None:
+    """Raise UnavailableError when the broker does not answer.
+
+    It does so in bounded time.
+    """
+    with _connected(celery_app()) as connection:
+        connection.default_channel  # noqa: B018  (connects)
+
+
 def ensure_worker() -> None:
     """Raise UnavailableError when no worker answers within a second."""
     app = celery_app()
-    try:
-        answers = app.control.inspect(timeout=WORKER_ANSWERS_SECONDS, limit=1).ping()
-    except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
-        raise UnavailableError(_sentence(app, error)) from None
+    with _connected(app) as connection:
+        asked = app.control.inspect(timeout=WORKER_ANSWERS_SECONDS, limit=1, connection=connection)
+        answers = asked.ping()
     if not answers:
         raise UnavailableError("no Celery worker answers")
 
@@ -72,17 +92,14 @@ def messages_in(queue: str) -> int:
 
     Those that a worker has are not counted. Raises UnavailableError.
     """
-    app = celery_app()
-    try:
-        with app.connection_for_write() as connection:
+    with _connected(celery_app()) as connection:
+        try:
             declared = connection.default_channel.queue_declare(queue, passive=True)
-            return int(declared.message_count)
-    except Exception as error:  # each transport has errors of its own
-        if is_time_limit(error):
-            raise
-        if str(getattr(error, "reply_code", "")) == NO_SUCH_QUEUE:
+        except connection.channel_errors as error:
+            if str(getattr(error, "reply_code", "")) != NO_SUCH_QUEUE:
+                raise
             return 0  # Redis keeps no empty queue
-        raise UnavailableError(_sentence(app, error)) from None
+        return int(declared.message_count)
 
 
 def queue_of(route: Route) -> str:
@@ -97,7 +114,7 @@ def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) ->
     Raises UnavailableError when the broker does not take it.
     """
     app = celery_app()
-    try:
+    with _connected(app) as connection:
         app.send_task(
             RUN_OPERATION,
             args=[operation.pk],
@@ -107,11 +124,8 @@ def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) ->
             soft_time_limit=group.soft_time_limit_seconds,
             time_limit=group.time_limit_seconds,
             ignore_result=True,
+            connection=connection,
         )
-    except Exception as error:  # each transport has errors of its own
-        if is_time_limit(error):
-            raise
-        raise UnavailableError(_sentence(app, error)) from None
 
 
 def _sentence(app: Any, error: Exception) -> str:

@@ -26,8 +26,16 @@ class WorkerWait:
     sent_again: int
 
     def __str__(self) -> str:
-        resent = "; lost messages were sent again" if self.sent_again else ""
-        return f"no worker has taken a task for {self.seconds:.0f} s{resent}"
+        return f"no worker has taken a task for {self.seconds:.0f} s{self._resent}"
+
+    @property
+    def since_when(self) -> str:
+        """The same words as long as the wait lasts."""
+        return f"since {self.since:%Y-%m-%d %H:%M:%S}{self._resent}"
+
+    @property
+    def _resent(self) -> str:
+        return "; lost messages were sent again" if self.sent_again else ""
 
 
 def worker_wait(whole: BatchOperation) -> WorkerWait | None:

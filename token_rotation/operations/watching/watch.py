@@ -10,12 +10,11 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from token_rotation.operations.errors import StatusChangeError
 from token_rotation.operations.failures.alerts import mail, tell
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.signals import operations_watched
 from token_rotation.operations.stored_output import read_object
 from token_rotation.operations.watching.resend import resend
@@ -62,13 +61,13 @@ def _section(kind: str, lines: list[str]) -> str:
     return "\n".join([f"{kind}:", *shown])
 
 
-def _rounds() -> QuerySet[BatchOperation]:
+def _rounds() -> BatchOperationQuerySet:
     return BatchOperation.objects.of_type(WATCH).filter(status=Status.FINISHED)
 
 
 def _told() -> set[str]:
     """Return the lines that earlier rounds have reported."""
-    outputs = _rounds().values_list("output_data", flat=True)
+    outputs = (each.output_data for each in _rounds().readable())
     reported = (lines for output in outputs for lines in read_object(output).values())
     return {
         line
@@ -84,5 +83,6 @@ def _since(record: BatchOperation) -> datetime:
 
     An operation that ended after it may not have been reported yet.
     """
-    last = _rounds().filter(created_at__lt=record.created_at).first()
-    return (last or record).created_at - LATE_COMMITS
+    earlier = _rounds().filter(created_at__lt=record.created_at)
+    last = earlier.values_list("created_at", flat=True).first()
+    return (last or record.created_at) - LATE_COMMITS

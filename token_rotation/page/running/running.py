@@ -9,6 +9,7 @@ from typing import Any
 
 from token_rotation.distributed.records import RangeCounts, range_counts_of, ranges_of
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.worker_wait import WorkerWait, worker_wait
 from token_rotation.operations.stored_output import read_number, read_object
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
@@ -22,7 +23,8 @@ class RunningRotation:
     """A rotation whose record says that it runs.
 
     After 30 ``silent_seconds`` without a heartbeat it ``is_silent``: killed or out of reach.
-    ``ranges`` are those of a distributed rotation. ``waits`` are reasons to wait, in words.
+    ``ranges`` are those of a distributed rotation, ``worker_wait`` its wait for workers. ``waits``
+    are reasons to wait, in words.
     ``gives_way_with`` is the number of rows a batch while it gives way to traffic.
     """
 
@@ -33,11 +35,14 @@ class RunningRotation:
     waits: tuple[str, ...]
     gives_way_with: int | None
     ranges: RangeCounts | None = None
+    worker_wait: WorkerWait | None = None
 
     @property
     def is_silent(self) -> bool:
         no_worker_has_it = self.ranges is not None and self.ranges.at_work == 0
-        return not no_worker_has_it and self.silent_seconds >= SILENT_FOR.total_seconds()
+        if no_worker_has_it or self.worker_wait is not None:
+            return False
+        return self.silent_seconds >= SILENT_FOR.total_seconds()
 
     @property
     def is_stopping(self) -> bool:
@@ -63,6 +68,7 @@ def running_of(operation: BatchOperation) -> RunningRotation:
         waits=tuple(sorted({str(wait) for live in said if (wait := live.get("waiting_for"))})),
         gives_way_with=min(batch_rows, default=None),
         ranges=range_counts_of(operation) if is_distributed else None,
+        worker_wait=worker_wait(operation) if is_distributed else None,
     )
 
 

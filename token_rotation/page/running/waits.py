@@ -11,8 +11,8 @@ def waits_of(records: TargetRecords) -> tuple[str, ...]:
     said: list[str] = []
     for each in records.at_work:
         said += each.waits
-        if each.ranges is not None and not each.ranges.at_work and each.ranges.waiting:
-            said.append("a worker to take a range")
+        if each.worker_wait is not None:
+            said.append(f"a worker to take a range, {each.worker_wait.since_when}")
         if not each.waits:
             said += _why_slow(each)
     if records.at_work:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class SilenceBounds:
     answers, and the statement is repeated with twice the time. ``standby_seconds`` bounds the wait
     of a COMMIT for a synchronous standby. A statement that was cancelled must end in
     ``cancelled_seconds``.
+
+    Behind a pooler, ``pooler_seconds`` replace the bounds of an answer: there a question may wait
+    for a free connection. PgBouncer's own bound for that, query_wait_timeout, is 120 s by default.
     """
 
     ask_after_seconds: float = 2.0
@@ -28,6 +31,11 @@ class SilenceBounds:
     lifeless_seconds: float = 30.0
     standby_seconds: float = 60.0
     cancelled_seconds: float = 2.0
+    pooler_seconds: float = 180.0
+
+    def behind_pooler(self) -> SilenceBounds:
+        seconds = self.pooler_seconds
+        return replace(self, answer_seconds=seconds, unanswered_seconds=seconds)
 
 
 USUAL = SilenceBounds()

@@ -36,13 +36,16 @@ class Finding:
 class Judge:
     """The judgement on one silent statement of backend ``pid``.
 
-    ``lifeless_seconds`` may be longer than that of ``bounds``, after a question.
+    Where it ``is_pooled``, what a pooler says is no word of the server.
     """
 
-    def __init__(self, bounds: SilenceBounds, pid: int, since: float) -> None:
+    def __init__(
+        self, bounds: SilenceBounds, pid: int, since: float, *, is_pooled: bool = False
+    ) -> None:
         self._bounds = bounds
         self._pid = pid
         self._since = since
+        self._is_pooled = is_pooled
         self._case: object = None
         self._case_since = since
         self._marks: object = None
@@ -51,7 +54,7 @@ class Judge:
 
     def hear(self, look: Look, asked_at: float, now: float) -> Finding:
         """Judge by one more look, begun at ``asked_at``."""
-        if isinstance(look, Unanswered):
+        if isinstance(look, Unanswered) or (self._is_pooled and isinstance(look, Refused)):
             return self._unanswered(self._lasts("unanswered", asked_at, now), now)
         if isinstance(look, Refused):
             self._lasts("refused", asked_at, now)

@@ -19,7 +19,7 @@ from token_rotation.postgres.silence.backends import (
     answer_about,
 )
 
-SPOKEN = re.compile(r"failed: [^\n:]{2,40}?:  (?P<said>.*)")
+SPOKEN = re.compile(r"(?:^|: )[^\s:]{2,20}:  (?P<said>.*)")
 """libpq passes on what a server says when it refuses: severity, colon and two blanks."""
 
 Server = tuple[tuple[str, str], ...]

@@ -17,6 +17,9 @@ from token_rotation.postgres.silence.judge import Judge, with_patience
 from token_rotation.postgres.silence.sockets import Line
 
 QUERY_CANCELED = "57014"
+GREATEST_PID = 2**22
+"""On Linux, and more than elsewhere. A pooler sends 32 random bits instead of a pid."""
+
 UNREPLICATED = (
     "A COMMIT ended without its synchronous standby: what it wrote is committed on this server, "
     "and may be missing on the standby"
@@ -42,9 +45,10 @@ class WatchedSession:
         patience: float = 1.0,
     ) -> None:
         self.raw = raw
-        self.bounds = bounds
-        self.observe = observe
         self.pid: int = raw.info.backend_pid
+        self.is_pooled = not 0 < self.pid <= GREATEST_PID
+        self.bounds = bounds.behind_pooler() if self.is_pooled else bounds
+        self.observe = observe
         self.works_long = works_long
         self.patience = patience
         self.since: float | None = None
@@ -95,7 +99,10 @@ class WatchedSession:
         """Return the notes on the statement in flight."""
         if self._flight is None or self._flight.number != self.number:
             judge = Judge(
-                with_patience(self.bounds, self.patience), self.pid, self.since or time.monotonic()
+                with_patience(self.bounds, self.patience),
+                self.pid,
+                self.since or time.monotonic(),
+                is_pooled=self.is_pooled,
             )
             self._flight = Flight(self.number, judge, _last(self.raw.notices))
         return self._flight
@@ -126,12 +133,15 @@ class WatchedSession:
                 f"a live statement was cancelled after {self.bounds.lifeless_seconds:g} s or more "
                 "without a sign of life"
             ) from None
-        if flight.judge.waited_for_standby and error is None:
+        if error is None:
             self._note_standby(flight)
 
     def _note_standby(self, flight: Flight) -> None:
         """PostgreSQL says in a warning, in any language, that the wait was cancelled."""
-        if _last(self.raw.notices) is flight.last_notice:
+        notice = _last(self.raw.notices)
+        if notice is flight.last_notice:
+            return
+        if not (flight.judge.waited_for_standby or "synchronous replication" in notice):
             return
         self.observe(Remark(f"{UNREPLICATED}."))
         if flight.gives_up_standby:

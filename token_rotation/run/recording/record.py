@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from itertools import count
 from typing import Any, Protocol
+from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
@@ -42,6 +43,7 @@ FIGURES_EVERY_BEATS = 5
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 BRIEFLY_AT_MOST_SECONDS = 10.0
 SILENT_FOR = timedelta(seconds=30)
+MOST_BEATS_BETWEEN_TRIES = 32
 
 
 class AtWork(Protocol):
@@ -53,25 +55,38 @@ class AtWork(Protocol):
 
 
 class Record:
-    """One row, written through Django's connection of the calling thread."""
+    """One row, written through Django's connection of the calling thread.
+
+    A record that could not be begun is begun by a later beat, or at the end.
+    """
 
     def __init__(self, target: Target) -> None:
         self._database = target.database
         self._input = {"model": target.label, "selection": target.selection.as_input()}
         self._operation: BatchOperation | None = None
+        self._wanted: dict[str, Any] | None = None
+        self._beats_between_tries = self._beats_to_wait = 1
 
     def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
         """Record who began what.
 
-        Return the reason where that is not possible.
+        Return the reason where that is not possible now.
         """
+        self._wanted = {
+            "key": uuid4(),  # the answer to a COMMIT may be lost
+            "input_data": {**self._input, "options": asdict(options)},
+            "progress_total": pending_rows,
+        }
+        with own_session(self._database):
+            return self._begin()
+
+    def _begin(self) -> str | None:
+        if self._operation is not None or self._wanted is None:
+            return None
+        records = BatchOperation.objects.using(self._database)
         try:
-            with own_session(self._database), briefly(self._database):
-                self._operation = BatchOperation.objects.using(self._database).create_synchronous(
-                    OPERATION_TYPE,
-                    input_data={**self._input, "options": asdict(options)},
-                    progress_total=pending_rows,
-                )
+            with briefly(self._database):
+                self._operation = records.create_synchronous(OPERATION_TYPE, **self._wanted)
         except DATABASE_ERRORS as error:
             return reason_of(error)
         return None
@@ -82,6 +97,8 @@ class Record:
         Return True when somebody asked this rotation to stop.
         """
         if self._operation is None:
+            self._begin_in_turn()
+        if self._operation is None:
             return False
         try:
             with briefly(self._database, flushed=False):
@@ -89,8 +106,16 @@ class Record:
         except DATABASE_ERRORS:
             self.close()  # it may be lost; the next beat opens another
         except OperationError:  # somebody removed or ended the record
-            self._operation = None
+            self._operation = self._wanted = None
         return False
+
+    def _begin_in_turn(self) -> None:
+        """Try with growing pauses: a table may be missing all the time."""
+        self._beats_to_wait -= 1
+        if self._beats_to_wait <= 0:
+            self._begin()
+            self._beats_between_tries = min(MOST_BEATS_BETWEEN_TRIES, 2 * self._beats_between_tries)
+            self._beats_to_wait = self._beats_between_tries
 
     def end(self, result: Result, *, error: StoredError | None = None) -> None:
         """Record the end.
@@ -98,6 +123,7 @@ class Record:
         The rotation counts as failed only with an ``error``.
         """
         with own_session(self._database):
+            self._begin()
             self.beat(result.rotated_rows)
             if self._operation is None:
                 return

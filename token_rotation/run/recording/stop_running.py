@@ -10,7 +10,14 @@ from token_rotation import wording
 from token_rotation.errors import StatementError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.opening import own_session
+from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.table_locks import table_locks_after
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+
+TRIES = 10
+"""Of a second each, where others lock the records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +59,24 @@ def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
     """Ask running rotations to stop after their batch.
 
     Without ``labels``, ask all on the database; with them, only those of these targets. Raises
-    StatementError where the records cannot be read or written.
+    StatementError where the records cannot be read or written, also for a lock of others.
     """
-    running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
-    if labels:
-        running = running.filter(input_data__model__in=labels)
-    try:
+
+    def ask() -> Asked:
         silent = frozenset(running.stalled(SILENT_FOR).values_list("pk", flat=True))
         alive = frozenset(running.values_list("pk", flat=True)) - silent
         running.request_stop()
         return Asked(alive, silent)
+
+    running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
+    if labels:
+        running = running.filter(input_data__model__in=labels)
+    try:
+        with own_session(database):
+            return retry_at_once(ask, on=Fault.LOCKED, tries=TRIES)
     except DATABASE_ERRORS as error:
         raise StatementError(
-            f"The records of running rotations cannot be changed: {reason_of(error)}. Nothing was "
-            "stopped; Ctrl-C in its terminal, or SIGTERM, ends a rotation too"
+            f"The records of running rotations cannot be changed: {reason_of(error)}"
+            f"{table_locks_after(error, database)}. Nothing was stopped; Ctrl-C in its terminal, "
+            "or SIGTERM, ends a rotation too"
         ) from None

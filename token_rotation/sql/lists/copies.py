@@ -22,11 +22,6 @@ SETTINGS = sql.SQL(
 """One snapshot for each table, however many statements read it: a row that an UPDATE moves behind
 the reader is found where it was."""
 
-WITHOUT_TRANSACTION_TIMEOUT = sql.SQL(
-    "SELECT set_config('transaction_timeout', '0', true) "
-    "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -20,8 +20,7 @@ def loaded(connection: Connection, leak_list: LeakList, shape: Shape) -> Iterato
     """Hold the list in a temporary table while inside, in one transaction with one snapshot."""
     settings = (
         *(copies_sql.SETTINGS, statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT),
-        *(list_sql.ROOM_TO_JOIN, copies_sql.WITHOUT_TRANSACTION_TIMEOUT),
-        copies_sql.create(shape.wanted),
+        *(list_sql.ROOM_TO_JOIN, copies_sql.create(shape.wanted)),
     )
     bound = {"lock_timeout_ms": lookup.LOCK_TIMEOUT_MS}
     with connection.transaction(*settings, values=bound):

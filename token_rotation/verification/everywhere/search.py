@@ -9,6 +9,7 @@ from collections.abc import Callable
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import fault_of
 from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.table_locks import locked_by
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.sql.lists import copies as copies_sql
 from token_rotation.sql.lists import places as places_sql
@@ -181,6 +182,8 @@ class Search:
             waiting.append(table)
             return
         self._keep_copies()
+        if why is Why.LOCKED:
+            detail = locked_by(self._connection).removeprefix("; ")
         self._leave_out(why, table.label, detail=detail)
 
     def _leave_out(self, why: Why, *names: str, detail: str = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tickets.importing.test_records import HEADER
@@ -15,6 +15,8 @@ from tickets.importing.row import Row
 # What a field of a record looks like, and what a record looks like, inside a field.
 PIECES = ['"', '""', ",", "\n", "\r\n", "x", " ", '5" disk', "\nr9,s,b\n", '\n"r8","s","b"\n', "ü"]
 BODIES = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
+# No test depends on how fast a machine is.
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Records = list[tuple[str, str, str]]
 
 
@@ -42,6 +44,7 @@ def invented(contents: Records, damaged: str) -> Records:
     return [each for each in found if str(each).replace("\\r", "") not in known]
 
 
+@ANY_SPEED
 @given(files())
 def test_an_undamaged_file_gives_all_its_tickets(file: tuple[Records, str]) -> None:
     contents, text = file
@@ -49,6 +52,7 @@ def test_an_undamaged_file_gives_all_its_tickets(file: tuple[Records, str]) -> N
     assert rows(text.encode()) == contents
 
 
+@ANY_SPEED
 @given(files(), st.data())
 def test_a_lost_quote_invents_no_ticket(file: tuple[Records, str], data: st.DataObject) -> None:
     contents, text = file
@@ -58,6 +62,7 @@ def test_a_lost_quote_invents_no_ticket(file: tuple[Records, str], data: st.Data
         assert not invented(contents, text[:at] + text[at + 1 :])
 
 
+@ANY_SPEED
 @given(files(), st.data(), st.sampled_from(['"', "\r", "\0", '\0"', "\udcff"]))
 def test_a_character_too_many_invents_no_ticket(
     file: tuple[Records, str], data: st.DataObject, character: str
@@ -65,3 +70,24 @@ def test_a_character_too_many_invents_no_ticket(
     contents, text = file
     at = data.draw(st.integers(0, len(text)))
     assert not invented(contents, text[:at] + character + text[at:])
+
+
+UNESCAPED = st.lists(st.sampled_from(['"no"', "\nr9,s,b\n", "\n", ",", "x", " y"]), max_size=8)
+
+
+@ANY_SPEED
+@given(files(), UNESCAPED.map("".join), st.integers(0, 5))
+def test_a_record_whose_quotes_nobody_escaped_invents_no_ticket(
+    file: tuple[Records, str], text: str, place: int
+) -> None:
+    """Its own text may be cut off where it reads as a record, but is none of the others."""
+    contents, _ = file
+    damaged = io.StringIO()
+    for record in contents[:place]:
+        csv.writer(damaged, lineterminator="\n").writerow(record)
+    damaged.write(f'r7,s7,"He {text} end"\n')
+    for record in contents[place:]:
+        csv.writer(damaged, lineterminator="\n").writerow(record)
+
+    named = [reference for reference, *_ in invented(contents, damaged.getvalue())]
+    assert set(named) <= {"r7"}

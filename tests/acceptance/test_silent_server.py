@@ -1,0 +1,224 @@
+"""A server that falls silent, or waits for a standby for ever, ends no run without a word.
+
+The times are the run's own, unlike in ``tests/integration/test_silence.py``.
+"""
+
+import json
+import re
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from tests.support.databases import DatabaseFactory, make_server_directory
+from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.manage import Manage
+from tests.support.stopped import standing_still
+from tests.support.swallowing import SwallowingProxy
+from tests.support.waiting import until
+from tickets.config.embedded.cluster import PostgresCluster
+
+pytestmark = pytest.mark.server_versions
+
+ROWS = 5_000
+STUCK_AT = 1_000
+SLOWLY = ("rotate_tokens", "--batch-rows", "100", "--retry-seconds", "3")
+SECONDS_AFTER_THE_SECOND_SIGNAL = 30.0
+"""Five are promised, to a machine that does nothing else."""
+
+STUCK = f"""
+CREATE FUNCTION be_stuck() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
+CREATE TRIGGER stuck BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (OLD.id = {STUCK_AT}) EXECUTE FUNCTION be_stuck();
+"""
+STUCK_ANALYZE = """
+CREATE FUNCTION be_stuck(id bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+IF current_setting('application_name') = 'rotate_tokens' THEN PERFORM pg_sleep(600); END IF;
+RETURN id; END $$;
+CREATE INDEX stuck ON tickets_ticket (be_stuck(id));
+"""
+ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+ASLEEP_PID = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+WORKING_PID = """
+SELECT max(pid) FROM pg_stat_activity
+WHERE state = 'active' AND query LIKE '%UPDATE%tickets_ticket%' AND pid <> pg_backend_pid()
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(request: pytest.FixtureRequest) -> Iterator[PostgresCluster]:
+    """A server of these tests' own, which they may stop."""
+    programs = request.config.getoption("--server-programs")
+    cluster = PostgresCluster(
+        make_server_directory(),
+        bin_directory=Path(programs) if programs else None,
+        settings={"fsync": "off", "full_page_writes": "off"},
+    )
+    cluster.start()
+    yield cluster
+    cluster.stop("immediate")
+    shutil.rmtree(cluster.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def databases(cluster: PostgresCluster, manage: Manage) -> DatabaseFactory:
+    return DatabaseFactory(cluster.url(), manage)
+
+
+@pytest.fixture
+def url(databases: DatabaseFactory) -> str:
+    return databases.create("latest")
+
+
+@pytest.fixture
+def tickets(url: str, connect: Callable[[str], Any]) -> Iterator[Any]:
+    """Leaked tickets. The connection waits for no standby."""
+    connection = connect(url)
+    leak(connection, ROWS)
+    connection.cursor().execute("SET synchronous_commit = local")
+    yield connection
+    set_standby(connection, "")
+
+
+def set_standby(connection: Any, name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", [name])
+        cursor.execute("SELECT pg_reload_conf()")
+    until(lambda: value(connection, "SHOW synchronous_standby_names") == name)
+
+
+def read_until(stream: Any, words: str) -> str:
+    """The first line with the words."""
+    for line in stream:
+        if words in line:
+            return str(line)
+    raise AssertionError(f"the process ended without a word of: {words}")
+
+
+def end_with_two_signals(process: "Popen[str]") -> tuple[str, str]:
+    """What it said after the first signal. It ends in time, or the test fails."""
+    process.send_signal(signal.SIGTERM)
+    read_until(process.stderr, "econd signal")
+    process.send_signal(signal.SIGTERM)
+    return process.communicate(timeout=SECONDS_AFTER_THE_SECOND_SIGNAL)
+
+
+def server_stands_still(cluster: PostgresCluster) -> Any:
+    pid = cluster.server_pid()
+    assert pid is not None
+    return standing_still(pid, children=True)
+
+
+def assert_a_later_run_goes_on(manage: Manage, url: str, tickets: Any) -> None:
+    result = manage("rotate_tokens", database_url=url)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert_each_token_changed_once(tickets)
+
+
+def test_a_standby_that_is_gone_is_named_and_given_up_after_the_time_for_faults(
+    manage: Manage, url: str, tickets: Any
+) -> None:
+    set_standby(tickets, "ghost")
+    process = manage.start(*SLOWLY, "--progress", "json", database_url=url)
+    until(lambda: "COMMIT waits for a synchronous standby" in live_status(tickets))
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1
+    waits = [line["reason"] for line in map(json.loads, stdout.splitlines()) if "reason" in line]
+    assert any("synchronous_standby_names = 'ghost'" in reason for reason in waits)
+    (line,) = [line for line in stderr.splitlines() if "CommandError" in line]
+    assert "gave up after 3 s: a COMMIT waited for a synchronous standby" in line
+    assert "The 100 rows rotated by this run are safe" in line
+    assert "rolled back" not in stdout + stderr
+    assert pending(tickets) == ROWS - 100
+    set_standby(tickets, "")
+    assert_a_later_run_goes_on(manage, url, tickets)
+
+
+def live_status(connection: Any) -> str:
+    query = "SELECT coalesce(string_agg(live_data::text, ''), '') FROM token_rotation_operation"
+    return str(value(connection, query))
+
+
+def test_two_signals_end_a_wait_for_a_standby_and_say_what_is_committed(
+    manage: Manage, url: str, tickets: Any
+) -> None:
+    set_standby(tickets, "ghost")
+    process = manage.start("rotate_tokens", "--batch-rows", "100", database_url=url)
+    read_until(process.stdout, "COMMIT waits for a synchronous standby")
+    stdout, stderr = end_with_two_signals(process)
+    assert process.returncode == 3
+    assert "committed on this server, and may be missing on the standby" in stdout
+    assert "100 tokens rotated" in stdout
+    assert "batch in flight is rolled back" not in stderr
+    assert pending(tickets) == ROWS - 100
+    set_standby(tickets, "")
+    assert_a_later_run_goes_on(manage, url, tickets)
+
+
+def test_a_server_that_stands_still_is_told_and_given_up_in_bounded_time(
+    manage: Manage, cluster: PostgresCluster, url: str, tickets: Any
+) -> None:
+    tickets.cursor().execute(STUCK)
+    process = manage.start(*SLOWLY, database_url=f"{url}&connect_timeout=2")
+    until(lambda: value(tickets, ASLEEP))
+    with server_stands_still(cluster):
+        read_until(process.stdout, "a second connection asks why")
+        _, stderr = process.communicate(timeout=180)
+    assert process.returncode == 1
+    assert "gave up after" in stderr
+    assert "To go on: python manage.py rotate_tokens" in stderr
+    tickets.cursor().execute("DROP FUNCTION be_stuck() CASCADE")
+    assert_a_later_run_goes_on(manage, url, tickets)
+
+
+@pytest.mark.parametrize("in_flight", ["UPDATE", "VACUUM"])
+@pytest.mark.parametrize("stands_still", ["server", "backend"])
+def test_two_signals_end_a_command_whatever_stands_still(
+    manage: Manage,
+    cluster: PostgresCluster,
+    url: str,
+    tickets: Any,
+    in_flight: str,
+    stands_still: str,
+) -> None:
+    if in_flight == "UPDATE":
+        tickets.cursor().execute(STUCK)
+        command: tuple[str, ...] = SLOWLY
+    else:
+        assert manage("rotate_tokens", database_url=url).returncode == 0
+        tickets.cursor().execute(STUCK_ANALYZE)
+        command = ("clean_up_tokens",)
+    process = manage.start(*command, database_url=url)
+    pid = until(lambda: value(tickets, ASLEEP_PID))
+    still = server_stands_still(cluster) if stands_still == "server" else standing_still(pid)
+    with still:
+        stdout, stderr = end_with_two_signals(process)
+    assert process.returncode in {3, 1, -signal.SIGTERM, 128 + signal.SIGTERM}
+    assert "Traceback" not in stderr
+    if process.returncode != 3:
+        assert "not known" in stdout + stderr
+    if in_flight == "UPDATE":
+        tickets.cursor().execute("DROP FUNCTION be_stuck() CASCADE")
+        assert_a_later_run_goes_on(manage, url, tickets)
+
+
+def test_a_run_goes_on_when_the_way_to_the_server_swallows_what_passes(
+    manage: Manage, url: str, tickets: Any
+) -> None:
+    """A firewall forgets connections like that. New ones pass."""
+    proxy = SwallowingProxy(url)
+    try:
+        process = manage.start(*SLOWLY, "--pause-seconds", "0.01", database_url=proxy.url)
+        until(lambda: pending(tickets) < ROWS)
+        proxy.swallow(new_ones=False)
+        stdout, stderr = process.communicate(timeout=120)
+    finally:
+        proxy.close()
+    assert process.returncode == 0, stdout + stderr
+    assert re.search(r"retry 1 in .* the server says that it", stdout)
+    assert_each_token_changed_once(tickets)

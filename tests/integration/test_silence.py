@@ -1,0 +1,322 @@
+"""A statement may take long; a server, or the way to it, may not fall silent for long.
+
+Real backends are stopped, and a real proxy swallows. The bounds are short ones, of the tests' own.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg2 import sql
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.support.aliases import alias_of, lead_alias
+from tests.support.databases import make_server_directory
+from tests.support.leaked import value
+from tests.support.stopped import standing_still
+from tests.support.swallowing import SwallowingProxy
+from tests.support.waiting import until
+from tickets.config.embedded.cluster import PostgresCluster
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.events import Event, Remark
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.silence.bounds import SilenceBounds
+from token_rotation.postgres.silence.errors import SilentServerError, StillAliveError
+
+pytestmark = pytest.mark.server_versions
+
+PATIENT = 600.0
+SHORT = SilenceBounds(
+    ask_after_seconds=0.2,
+    ask_every_seconds=0.1,
+    answer_seconds=PATIENT,
+    unanswered_seconds=PATIENT,
+    settled_seconds=PATIENT,
+    lifeless_seconds=PATIENT,
+    standby_seconds=PATIENT,
+    cancelled_seconds=PATIENT,
+)
+"""Each test shortens the one bound that it is about; the others never end anything."""
+
+SLEEP = sql.SQL("SELECT pg_sleep(600)")
+BUSY = sql.SQL("SELECT count(*) FROM generate_series(1, 1000000000000)")
+UNTIL_A_ROW_IS_KEPT = sql.SQL(
+    "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM kept) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$"
+)
+INSERT = sql.SQL("INSERT INTO kept VALUES (1)")
+ALIAS = "silent"
+
+
+class Silent:
+    """A server's database under an alias, and connections to it."""
+
+    def __init__(self, url: str, onlooker: Any) -> None:
+        self.url = url
+        self.onlooker = onlooker
+        self.told: list[Event] = []
+        self.opened: list[Connection] = []
+
+    def connection(self, **bounds: float) -> Connection:
+        opened = Connection(ALIAS, bounds=replace(SHORT, **bounds), observe=self.told.append)
+        self.opened.append(opened)
+        return opened
+
+    def has_told(self, words: str) -> bool:
+        return any(words in str(event) for event in self.told)
+
+
+@pytest.fixture(scope="module")
+def cluster(request: pytest.FixtureRequest) -> Iterator[PostgresCluster]:
+    """A server whose settings these tests may change."""
+    programs = request.config.getoption("--server-programs")
+    cluster = PostgresCluster(
+        make_server_directory(),
+        bin_directory=Path(programs) if programs else None,
+        settings={"fsync": "off", "full_page_writes": "off"},
+    )
+    cluster.start()
+    yield cluster
+    cluster.stop("immediate")
+
+
+@pytest.fixture
+def server(
+    cluster: PostgresCluster, connect: Callable[[str], Any], django_db_blocker: DjangoDbBlocker
+) -> Iterator[Silent]:
+    cluster.create_database("silent")
+    url = cluster.url("silent")
+    onlooker = connect(url)
+    onlooker.cursor().execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept (id int)")
+    server = Silent(url, onlooker)
+    with alias_of(ALIAS, url), django_db_blocker.unblock():
+        yield server
+        for each in server.opened:
+            each.close()
+    set_standby(onlooker, "")
+
+
+def set_standby(connection: Any, name: str) -> None:
+    """Returns when new sessions wait for a standby of that name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = local")
+        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", [name])
+        cursor.execute("SELECT pg_reload_conf()")
+    until(lambda: value(connection, "SHOW synchronous_standby_names") == name)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as pool:
+        yield pool
+
+
+def pid_of(connection: Connection) -> int:
+    return int(connection.value(sql.SQL("SELECT pg_backend_pid()")))
+
+
+def runs(server: Silent, pid: int, condition: str = "state = 'active'") -> Callable[[], Any]:
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND {condition}"
+    return lambda: value(server.onlooker, query)
+
+
+SYNC_REP = "wait_event = 'SyncRep'"
+
+
+def test_a_long_statement_of_a_live_server_is_not_ended(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    connection = server.connection(settled_seconds=0.1)
+    long = pool.submit(connection.change, UNTIL_A_ROW_IS_KEPT)
+    until(lambda: server.has_told("PostgreSQL has worked on a statement"))
+    server.onlooker.cursor().execute("INSERT INTO kept VALUES (1)")
+    long.result(timeout=60)
+
+
+def test_a_stopped_backend_is_told_cancelled_and_given_up(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    connection = server.connection(lifeless_seconds=0.5, cancelled_seconds=0.5)
+    pid = pid_of(connection)
+    busy = pool.submit(connection.row, BUSY)
+    until(runs(server, pid))
+    with (
+        standing_still(pid),
+        pytest.raises(SilentServerError, match="the server did not end it"),
+    ):
+        busy.result(timeout=60)
+    assert server.has_told("without a sign of life")
+    assert connection.value(sql.SQL("SELECT 1")) == 1
+
+
+def test_a_live_backend_without_a_sign_of_life_answers_and_gets_twice_the_time(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    connection = server.connection(lifeless_seconds=0.4)
+    with pytest.raises(StillAliveError) as raised:
+        pool.submit(connection.row, SLEEP).result(timeout=60)
+    assert raised.value.pgcode == "57014"
+    assert connection.value(sql.SQL("SELECT 1")) == 1
+    assert connection._session is not None
+    assert connection._session.patience == 2.0
+
+
+@pytest.mark.parametrize(
+    ("new_ones", "bounds", "said"),
+    [
+        (False, {"settled_seconds": 0.5}, "has answered"),
+        (True, {"answer_seconds": 0.5, "unanswered_seconds": 1.5}, "nor on a second connection"),
+    ],
+)
+def test_an_answer_that_is_swallowed_on_its_way_counts_as_a_lost_connection(
+    server: Silent,
+    pool: ThreadPoolExecutor,
+    new_ones: bool,  # noqa: FBT001  (a parameter of the test)
+    bounds: dict[str, float],
+    said: str,
+) -> None:
+    """Where new connections pass, the server says that it has answered; else nothing answers."""
+    proxy = SwallowingProxy(server.url)
+    try:
+        lead_alias(ALIAS, proxy.url)
+        connection = server.connection(**bounds)
+        connection.open()
+        proxy.swallow(new_ones=new_ones)
+        with pytest.raises(SilentServerError, match=said):
+            pool.submit(connection.value, sql.SQL("SELECT 1")).result(timeout=60)
+        proxy.pass_on()
+        assert connection.value(sql.SQL("SELECT 1")) == 1
+    finally:
+        proxy.close()
+
+
+def test_a_backend_that_is_gone_without_a_word_counts_as_a_lost_connection(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    proxy = SwallowingProxy(server.url)
+    try:
+        lead_alias(ALIAS, proxy.url)
+        connection = server.connection(settled_seconds=0.5)
+        pid = pid_of(connection)
+        busy = pool.submit(connection.row, BUSY)
+        until(runs(server, pid))
+        proxy.swallow(new_ones=False)
+        value(server.onlooker, "SELECT pg_terminate_backend(%s)", pid)
+        with pytest.raises(SilentServerError, match="no longer runs the statement"):
+            busy.result(timeout=60)
+    finally:
+        proxy.close()
+
+
+def test_a_server_that_takes_no_connection_is_not_taken_for_silent(
+    server: Silent, cluster: PostgresCluster, pool: ThreadPoolExecutor, connect: Any
+) -> None:
+    elsewhere = connect(cluster.url())
+    connection = server.connection(unanswered_seconds=0.0)
+    connection.open()
+    elsewhere.cursor().execute("ALTER DATABASE silent ALLOW_CONNECTIONS false")
+    try:
+        long = pool.submit(connection.change, UNTIL_A_ROW_IS_KEPT)
+        until(lambda: server.has_told("the server lives, but cannot be asked why"))
+        server.onlooker.cursor().execute("INSERT INTO kept VALUES (1)")
+        long.result(timeout=60)
+    finally:
+        elsewhere.cursor().execute("ALTER DATABASE silent ALLOW_CONNECTIONS true")
+
+
+def test_a_commit_says_that_it_waits_for_a_standby_and_goes_on_with_it(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    set_standby(server.onlooker, "ghost")
+    connection = server.connection(lifeless_seconds=0.5)
+    commit = pool.submit(connection.change, INSERT)
+    until(lambda: server.has_told("COMMIT waits for a synchronous standby"))
+    assert server.has_told("synchronous_standby_names = 'ghost'")
+    set_standby(server.onlooker, "")
+    assert commit.result(timeout=60) == 1
+    assert not any(isinstance(event, Remark) for event in server.told)
+
+
+def test_a_cancelled_wait_for_a_standby_counts_as_committed_and_says_so(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    set_standby(server.onlooker, "ghost")
+    connection = server.connection()
+    pid = pid_of(connection)
+    commit = pool.submit(connection.change, INSERT)
+    until(runs(server, pid, SYNC_REP))
+    connection.cancel()
+    assert commit.result(timeout=60) == 1
+    assert value(server.onlooker, "SELECT count(*) FROM kept") == 1
+    assert server.has_told("may be missing on the standby")
+
+
+def test_somebody_elses_cancel_of_that_wait_is_told_too(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    set_standby(server.onlooker, "ghost")
+    connection = server.connection()
+    pid = pid_of(connection)
+    commit = pool.submit(connection.change, INSERT)
+    until(lambda: server.has_told("COMMIT waits"))
+    value(server.onlooker, "SELECT pg_cancel_backend(%s)", pid)
+    assert commit.result(timeout=60) == 1
+    assert server.has_told("may be missing on the standby")
+
+
+def test_a_standby_that_stays_away_is_given_up_after_the_bound(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    set_standby(server.onlooker, "ghost")
+    connection = server.connection(standby_seconds=0.5)
+    assert pool.submit(connection.change, INSERT).result(timeout=60) == 1
+    with pytest.raises(DatabaseGoneError, match="waited for a synchronous standby"):
+        connection.change(INSERT)
+    assert value(server.onlooker, "SELECT count(*) FROM kept") == 1
+
+
+def test_a_statement_that_ignores_its_cancel_loses_its_connection(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    connection = server.connection(cancelled_seconds=0.5)
+    pid = pid_of(connection)
+    busy = pool.submit(connection.row, BUSY)
+    until(runs(server, pid))
+    with standing_still(pid):
+        connection.cancel()
+        with pytest.raises(SilentServerError):
+            busy.result(timeout=60)
+
+
+def test_a_cancel_holds_up_no_thread_though_nobody_takes_it(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    """The driver's own request would stop the whole process until the server goes on."""
+    proxy = SwallowingProxy(server.url)
+    try:
+        lead_alias(ALIAS, proxy.url)
+        connection = server.connection(cancelled_seconds=0.5)
+        connection.open()
+        proxy.swallow(new_ones=True)
+        silent = pool.submit(connection.value, sql.SQL("SELECT 1"))
+        until(lambda: connection._session is not None and connection._session.since)
+        connection.cancel()
+        with pytest.raises(SilentServerError):
+            silent.result(timeout=60)
+    finally:
+        proxy.close()
+
+
+def test_the_watching_thread_ends_with_the_last_connection(server: Silent) -> None:
+    connection = server.connection()
+    connection.open()
+    assert is_watching(server)
+    connection.close()
+    until(lambda: not is_watching(server))
+
+
+def is_watching(server: Silent) -> bool:
+    return any(thread.name == "silence-watcher" for thread in threading.enumerate())

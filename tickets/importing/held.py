@@ -1,0 +1,56 @@
+"""Records that are held back until it is certain that they are none of a damaged field's text."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from tickets.importing.row import BadLine
+
+
+class Record(NamedTuple):
+    """The fields of a record, and its lines."""
+
+    fields: list[str]
+    line: int
+    last_line: int
+
+
+class Held:
+    """A queue of what is in doubt, and a list of what is free to go.
+
+    Places are numbers of characters since the beginning of the file.
+    """
+
+    def __init__(self) -> None:
+        self._queue: deque[tuple[int, Record | BadLine]] = deque()
+        self._free: list[Record | BadLine] = []
+
+    def add(self, place: int, record: Record | BadLine) -> None:
+        """Hold back a record that begins at ``place``."""
+        self._queue.append((place, record))
+
+    def first(self) -> tuple[int, int] | None:
+        """Return the line and the place where the doubt begins."""
+        if not self._queue:
+            return None
+        place, record = self._queue[0]
+        return record.line, place
+
+    def drop(self) -> None:
+        """Forget what is held back."""
+        self._queue.clear()
+
+    def free(self) -> None:
+        self._free.extend(record for _, record in self._queue)
+        self._queue.clear()
+
+    def free_before(self, place: int) -> None:
+        """Free what begins before ``place``."""
+        while self._queue and self._queue[0][0] < place:
+            self._free.append(self._queue.popleft()[1])
+
+    def freed(self) -> list[Record | BadLine]:
+        """Return what has become free since the last call."""
+        free, self._free = self._free, []
+        return free

@@ -1,0 +1,76 @@
+"""Who locks whole tables now, in words for the person who waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2 import sql
+
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.sqlstate import Fault
+
+MOST_SHOWN = 3
+
+TABLE_LOCKS = sql.SQL(
+    "WITH locked AS (SELECT relation, pid, granted, mode FROM pg_locks "
+    "WHERE locktype = 'relation' AND pid IS DISTINCT FROM pg_backend_pid() "
+    "AND database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) "
+    "AND mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')), "
+    "holders AS (SELECT relation, pid, mode = 'AccessExclusiveLock' AS stops_reads FROM locked "
+    "WHERE granted UNION SELECT relation, nullif(blocker, 0), mode = 'AccessExclusiveLock' "
+    "FROM locked CROSS JOIN unnest(pg_blocking_pids(pid)) AS blocker "
+    "WHERE NOT granted AND blocker <> pg_backend_pid()) "
+    "SELECT c.relname::text, h.pid, a.application_name, a.state, "
+    "extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds "
+    "FROM holders h JOIN pg_class c ON c.oid = h.relation AND c.relkind IN ('r', 'p', 'm') "
+    "LEFT JOIN pg_stat_activity a ON a.pid = h.pid "
+    "ORDER BY h.stops_reads DESC, seconds DESC NULLS LAST LIMIT {}"
+).format(sql.Literal(MOST_SHOWN))
+"""Table, pid (NULL: a prepared transaction), application, state, age of the transaction.
+
+Also who is ahead of a session that waits for such a lock: all others wait behind that one. The
+query text is left out on purpose: it may hold a token. No lock.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TableLock:
+    """A session that locks a table; state and age are None where they are hidden."""
+
+    table: str
+    pid: int | None
+    application: str | None
+    state: str | None
+    seconds: float | None
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return f"{self.table} by a prepared transaction (pg_prepared_xacts lists them)"
+        age = "age –" if self.seconds is None else f"open for {self.seconds:.0f} s"
+        what = ", ".join(filter(None, (self.application, self.state or "state –")))
+        return f"{self.table} by pid {self.pid} ({what}, transaction {age})"
+
+
+def locked_by(connection: Connection) -> str:
+    """Return which tables are locked by whom, as "; locked: ...".
+
+    Empty where nobody is seen any more, or the server cannot be asked.
+    """
+    try:
+        found = [TableLock(*row) for row in connection.rows(TABLE_LOCKS)]
+    except psycopg2.Error:
+        return ""
+    return f"; locked: {', '.join(dict.fromkeys(map(str, found)))}" if found else ""
+
+
+def table_locks_after(error: Exception, database: str) -> str:
+    """``locked_by``, asked in a session of its own, where an error of Django's is of a lock."""
+    if fault_of(error) is not Fault.LOCKED:
+        return ""
+    connection = Connection(database)
+    try:
+        return locked_by(connection)
+    finally:
+        connection.close()
