@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 _EXITS = {
     0: "exit code 0 (nothing pending)",
-    1: "exit code 1 (server out of reach)",
+    1: "exit code 1 (server in trouble)",
     3: "exit code 3 (rows pending)",
     -9: "ended by SIGKILL",
     -15: "ended by SIGTERM before it listened",

@@ -71,7 +71,14 @@ def test_an_interrupted_soak_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--rows", "9"), ("--minutes", "0"), ("--minutes", "nan"), ("--seed", "x")]
+    "wrong",
+    [
+        ("--rows", "9"),
+        ("--minutes", "0"),
+        ("--minutes", "nan"),
+        ("--seed", "x"),
+        ("--only", "rain"),
+    ],
 )
 def test_bad_input_is_refused_before_anything_starts(
     wrong: tuple[str, str], tmp_path: Path

@@ -54,7 +54,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         send = getattr(Connection, name)
 
         def explain_and_send(self: Connection, query: psycopg2_sql.Composable, *values: Any) -> Any:
-            settings, mark, statement = query.as_string(self._open()).rpartition("; ")
+            settings, mark, statement = query.as_string(self._open().raw).rpartition("; ")
             if '"tickets_ticket"' in statement:
                 explain = psycopg2_sql.SQL(f"{settings}{mark}EXPLAIN {statement}")
                 seen.append("\n".join(line for (line,) in rows(self, explain, *values)))

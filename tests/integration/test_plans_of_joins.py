@@ -46,7 +46,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
         send = getattr(Connection, name)
 
         def explain_and_send(self: Connection, query: sql.Composable, *values: Any) -> Any:
-            settings, mark, statement = query.as_string(self._open()).rpartition("; ")
+            settings, mark, statement = query.as_string(self._open().raw).rpartition("; ")
             if "SELECT" in statement and ("tickets_ticket" in statement or TABLE in statement):
                 explain = sql.SQL(f"{settings}{mark}EXPLAIN (FORMAT JSON, VERBOSE) {statement}")
                 ((answer,),) = rows(self, explain, *values)

@@ -11,7 +11,12 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 MEASUREMENTS = PROJECT / "docs" / "measurements"
-PUBLISHED = {path.stem: json.loads(path.read_text()) for path in MEASUREMENTS.glob("*.json")}
+NOT_MEASURED = ("matrix",)
+PUBLISHED = {
+    path.stem: json.loads(path.read_text())
+    for path in MEASUREMENTS.glob("*.json")
+    if path.stem not in NOT_MEASURED
+}
 OF_ONE_RUN = ("speed", "latency", "inserts", "bookkeeping", "resume")
 JUDGED = {"speed": 7, "latency": 1, "bookkeeping": 1, "verification": 1, "scale": 5}
 
