@@ -67,9 +67,10 @@ class RotationOptions:
     def most_connections(self) -> int:
         """Most server connections in use at the same time.
 
-        One for each worker, and one each to keep the record, to vacuum, to see who locks rows.
+        One for each worker, and one each to keep the record, to vacuum, to see who locks rows, and
+        to ask about statements that say nothing.
         """
-        return self.workers + (3 if self.vacuum_every_percent else 2)
+        return self.workers + (4 if self.vacuum_every_percent else 3)
 
     @property
     def cli_args(self) -> Iterator[str]:

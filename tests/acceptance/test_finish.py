@@ -2,11 +2,12 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.databases import unique_name
 from tests.support.held_table import hold_table, let_go
 from tests.support.leaked import leak, value
 from tests.support.manage import Manage
@@ -206,6 +207,34 @@ def test_killed_while_the_index_is_built_its_session_is_left_alone_and_its_rest_
     third = manage("clean_up_tokens", database_url=database_url)
     assert (third.returncode, value(tickets, INVALID)) == (0, 0)
     assert "Cleaned up" in third.stdout
+
+
+@pytest.fixture
+def role(tickets: Any) -> Iterator[str]:
+    """A role that may read the tickets."""
+    role = unique_name("role")
+    tickets.cursor().execute(f"CREATE ROLE {role} LOGIN; GRANT SELECT ON tickets_ticket TO {role}")
+    yield role
+    tickets.cursor().execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_clean_up_that_the_role_may_not_do_is_skipped_with_the_reason(
+    manage: Manage, database_url: str, tickets: Any, role: str
+) -> None:
+    manage("rotate_tokens", database_url=database_url)
+    as_role = database_url.replace("postgres@", f"{role}@", 1)
+    reader = manage("clean_up_tokens", database_url=as_role)
+    assert (reader.returncode, reader.stderr) == (0, "")
+    assert "Skipped: this role may not vacuum tickets_ticket" in reader.stdout
+
+    name = value(tickets, "SELECT current_database()")
+    tickets.cursor().execute(f'ALTER DATABASE "{name}" OWNER TO {role}')
+    owner = manage("clean_up_tokens", database_url=as_role)
+    tickets.cursor().execute(f'ALTER DATABASE "{name}" OWNER TO CURRENT_USER')
+    assert (owner.returncode, owner.stderr) == (0, "")
+    assert "Vacuumed and analyzed in" in owner.stdout
+    assert "Skipped: this role may not rebuild the index tickets_ticket_token_key" in owner.stdout
+    assert owner.stdout.endswith(f"To clean up later: {COMMAND}\n")
 
 
 def test_it_goes_with_no_option_that_changes_nothing(manage: Manage, database_url: str) -> None:

@@ -191,6 +191,51 @@ def test_a_full_disk_is_one_line_in_a_project_of_somebody_elses(project: Project
     assert len(done.stderr.splitlines()) == 1
 
 
+def with_a_full_disk(*words: str) -> list[str]:
+    """The command in a process that cannot write a byte to any file."""
+    return ["bash", "-c", 'ulimit -f 0; exec "$@"', "-", sys.executable, *words]
+
+
+def test_evidence_that_the_disk_refuses_leaves_the_older_file_and_no_other(
+    given: Mapping[str, str],
+) -> None:
+    evidence = Path(given["evidence"])
+    before = evidence.read_text()
+    done = subprocess.run(
+        with_a_full_disk("manage.py", *COMMANDS["report"], "--evidence", str(evidence)),
+        cwd=PROJECT,
+        env={**os.environ, "DATABASE_URL": given["url"]},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"CommandError: the evidence {evidence} could not be written: File too")
+    assert evidence.read_text() == before
+    assert [path.name for path in evidence.parent.iterdir() if path.name[0] == "."] == []
+
+
+def test_a_migration_that_the_disk_refuses_leaves_no_half_file(project: Project) -> None:
+    done = subprocess.run(
+        with_a_full_disk("-m", "django", "makemigrations"),
+        cwd=project.directory,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "CommandError: No migration was written: File too large. Run makemigrations again.\n"
+    )
+    assert list(project.written()) == []
+
+
 def test_a_rotation_whose_output_is_refused_rotates_everything(
     given: Mapping[str, str], database_url: str, connect: Callable[[str], Any]
 ) -> None:

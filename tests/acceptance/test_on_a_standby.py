@@ -121,6 +121,12 @@ def test_what_only_reads_answers_and_never_says_complete(
         assert "cannot reach" not in done.stdout + done.stderr
 
 
+def test_a_command_of_djangos_says_so_in_one_line(manage: Manage, servers: Servers) -> None:
+    done = manage("clearsessions", database_url=servers.standby)
+    assert done.returncode == 1
+    assert done.stderr == f"manage.py: {TAKES_NO_WRITES}. Nothing was changed\n"
+
+
 def test_an_evidence_file_of_a_standby_does_not_say_complete(
     manage: Manage, servers: Servers, tmp_path: Path
 ) -> None:

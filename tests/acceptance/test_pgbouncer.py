@@ -329,7 +329,7 @@ UNTIL_A_ROW_IS_KEPT = sql.SQL(
 @pytest.mark.parametrize("is_full", [False, True])
 def test_a_long_statement_behind_a_pooler_is_not_taken_for_a_lost_one(
     pooled_url: str,
-    tickets: Any,
+    database_url: str,
     connect: Callable[[str], Any],
     django_db_blocker: DjangoDbBlocker,
     is_full: bool,  # noqa: FBT001  (a parameter of the test)
@@ -339,6 +339,7 @@ def test_a_long_statement_behind_a_pooler_is_not_taken_for_a_lost_one(
         ask_after_seconds=0.1, answer_seconds=0.1, unanswered_seconds=0.2, settled_seconds=0.0
     )
     told: list[Event] = []
+    tickets = connect(database_url)
     tickets.cursor().execute("CREATE TABLE kept (id int)")
     with (
         alias_of("pooled", pooled_url),

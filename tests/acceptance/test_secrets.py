@@ -40,7 +40,9 @@ END $$;
 CREATE TRIGGER a_break BEFORE UPDATE ON tickets_ticket FOR EACH ROW
 WHEN (OLD.id = {row}) EXECUTE FUNCTION a_break();
 """
-FAILED = "(SELECT count(*) FROM token_rotation_operation WHERE result = 'failed')"
+REFUSED = (
+    "(SELECT count(*) FROM token_rotation_operation WHERE output_data->>'outcome' = 'rows_refused')"
+)
 MEND = "DROP FUNCTION a_break CASCADE"
 
 COLLIDE = "NEW.token := (SELECT token FROM tickets_ticket WHERE id <> OLD.id LIMIT 1);"
@@ -160,20 +162,22 @@ def play_to_the_end(story: Story, connect: Callable[[str], Any]) -> None:
 
 
 def break_down(story: Story) -> None:
-    """Errors that end a run, for each of which PostgreSQL quotes the token or could do so.
+    """Errors of a row, for each of which PostgreSQL quotes the token or could do so.
 
-    Each run meets the next of them, by the number of runs that have failed.
+    Each run meets the next of them, by the number of runs that were refused the row.
     """
-    before = value(story.tickets, f"SELECT {FAILED}")
+    before = value(story.tickets, f"SELECT {REFUSED}")
     cases = enumerate(BREAKDOWNS.values(), before)
     bodies = "".join(f"WHEN {number} THEN {body} " for number, body in cases)
     story.execute(
         "ALTER TABLE tickets_ticket ADD CONSTRAINT allowed CHECK (subject <> 'forbidden') NOT VALID"
     )
-    story.execute(BREAK.format(body=f"CASE {FAILED} {bodies} END CASE;", row=story.first_pending()))
+    story.execute(
+        BREAK.format(body=f"CASE {REFUSED} {bodies} END CASE;", row=story.first_pending())
+    )
     times = len(BREAKDOWNS)
-    story.each(*[("rotate_tokens", "--batch-rows", "20")] * times, expecting=[1] * times)
-    assert value(story.tickets, f"SELECT {FAILED}") == before + times
+    story.each(*[("rotate_tokens", "--batch-rows", "20")] * times, expecting=[3] * times)
+    assert value(story.tickets, f"SELECT {REFUSED}") == before + times
     story.execute(MEND)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.manage import Manage
+from tests.support.poison import REFUSE_UPDATES
 from tests.support.waiting import until
 
 ROWS = 8_000
@@ -113,19 +114,13 @@ def test_a_run_leaves_a_record_of_what_it_did(
 def test_a_failed_run_leaves_a_record_of_why(
     manage: Manage, database_url: str, tickets: Any
 ) -> None:
-    tickets.cursor().execute(
-        """
-        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'made for a test' USING ERRCODE = '42501'; END $$;
-        CREATE TRIGGER fail BEFORE UPDATE ON tickets_ticket FOR EACH ROW EXECUTE FUNCTION fail();
-        """
-    )
+    tickets.cursor().execute(REFUSE_UPDATES)
     assert manage("rotate_tokens", database_url=database_url).returncode == 1
     output = value(tickets, "SELECT output_data::text FROM token_rotation_operation")
     assert value(tickets, "SELECT result FROM token_rotation_operation") == "failed"
     error = json.loads(output)["error"]
     assert error["type"] == "token_rotation.errors.StatementError"
-    assert "42501" in error["message"]
+    assert "55000" in error["message"]
 
 
 def test_without_the_table_of_records_a_rotation_runs_and_says_so(

@@ -117,3 +117,24 @@ def test_a_guard_that_does_not_know_the_column_is_refused(ask: Ask, target: Targ
 def codes(target: Target) -> set[str]:
     with reading(target.database) as connection:
         return {problem.code for problem in inspect(connection, target).problems}
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_told"),
+    [(IN_STEP, False), ("'of an old token'", True), ("'another'", True), ("NULL", True)],
+    ids=["right", "as it was", "another", "none"],
+)
+@pytest.mark.parametrize("kept", ["'of an old token'", "NULL", IN_STEP])
+def test_a_writer_is_told_when_what_it_sent_was_not_stored(
+    tickets: Any, ask: Ask, kept: str, sent: str, *, is_told: bool
+) -> None:
+    """A column that was out of step before says nothing about what the writer sent."""
+    ask("ALTER TABLE tickets_ticket ALTER subject DROP NOT NULL")
+    ask("SET session_replication_role = replica")
+    ask(f"UPDATE tickets_ticket SET subject = {kept} WHERE id = 1")
+    ask("RESET session_replication_role")
+    tickets.notices.clear()
+    ask(f"UPDATE tickets_ticket SET subject = {sent} WHERE id = 1")
+    passes = kept == sent  # the function is not called: nothing was changed
+    assert bool(tickets.notices) is (is_told and not passes)
+    ask(f"UPDATE tickets_ticket SET subject = {IN_STEP} WHERE id = 1")

@@ -1,17 +1,26 @@
 """A distributed rotation that cannot go on is ended and reported, once."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connection
 
-from token_rotation.distributed.records import END_OF_ROUND, end_key
+from tests.support.leaked import CLEAR, leak
+from token_rotation.distributed.actions import RotateKeyRange
+from token_rotation.distributed.records import END_OF_ROUND, RANGE, end_key
 from token_rotation.distributed.rounds.begin import create_round, end_round_if_over
+from token_rotation.distributed.rounds.end import end_round
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.execution.perform import perform
+from token_rotation.operations.execution.take import take
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed, operations_watched
 from token_rotation.operations.stored_output import StoredError
-from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.options import RotationOptions
+from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,3 +85,44 @@ def test_a_failed_rotation_alerts_for_itself_once_with_its_reason(
     (message,) = mail.outbox
     assert message.subject == f"[Django] {rotation} failed"
     assert message.body == f"{rotation} failed: {GONE}"
+
+
+def test_rows_of_a_failed_range_count_once_when_a_later_round_rotates_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty rows: four by the range that fails, ten by the other, six by the next round."""
+    monkeypatch.setattr("token_rotation.distributed.rounds.begin.send", lambda *_: None)
+    leak(connection, 20)
+    rotation = operations.create_synchronous(
+        "rotation",
+        input_data={
+            "model": "tickets.Ticket",
+            "database": "default",
+            "distributed": True,
+            "options": asdict(RotationOptions()),
+        },
+    )
+    failing, other = create_round(rotation, 0, [KeyRange(None, "10"), KeyRange("10", None)])
+    failing.mark_as_running(runner="a worker")
+    failing.beat(0, 10)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = now() "
+            "WHERE id <= 4"
+        )
+    failing.finish(failed=True, output_data={"error": GONE.as_json()})
+    perform_range(other)
+
+    assert end_round(rotation, 0) == {"next_round": 1}
+    perform_range(operations.of_type(RANGE).filter(status=Status.UNPROCESSED).get())
+    assert end_round(rotation, 1) == {"outcome": "complete"}
+
+    rotation.refresh_from_db()
+    assert rotation.output_data["rotated_rows"] == 20
+    with connection.cursor() as cursor:
+        cursor.execute(CLEAR)
+
+
+def perform_range(work_range: BatchOperation) -> None:
+    group = ActionGroup(RANGE, actions=[RotateKeyRange])
+    perform(take(work_range.pk, "a worker"), group, may_retry=lambda *_: False)

@@ -2,13 +2,17 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
+import psycopg2
 import pytest
 from django.db import connection
 
-from tests.support.leaked import CLEAR, leak, pending
+from tests.support.leaked import CLEAR, leak, pending, value
+from tests.support.stopped import standing_still
+from tests.support.waiting import until
 from token_rotation.distributed.actions import RotateKeyRange
 from token_rotation.distributed.ranges.heartbeat import RangeHeartbeat
 from token_rotation.distributed.records import RANGE
@@ -22,6 +26,7 @@ from token_rotation.operations.execution.perform import perform
 from token_rotation.operations.execution.take import take
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
+from token_rotation.postgres.silence.bounds import SilenceBounds
 from token_rotation.selection.key_range import EVERY_KEY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,3 +104,37 @@ def test_an_attempt_that_was_replaced_stops_rotating(
 
     assert 0 < pending(connection) < ROWS
     assert operations.of_type(RANGE).get().runner == "another attempt"
+
+
+WORKING = "SELECT max(pid) FROM pg_stat_activity WHERE query LIKE '%%UPDATE%%tickets_ticket%%' AND "
+WORKING += "datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)"
+
+
+def test_a_range_whose_backend_stands_still_goes_on_with_another(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotation = operations.of_type("rotation").get()
+    at_once = SilenceBounds(
+        ask_after_seconds=0.2, settled_seconds=0.2, lifeless_seconds=0.5, cancelled_seconds=0.2
+    )
+    monkeypatch.setattr("token_rotation.engine.worker.USUAL", at_once)
+
+    def stop_backend() -> None:
+        onlooker = psycopg2.connect(**connection.get_connection_params())
+        onlooker.autocommit = True
+        pid = until(lambda: value(onlooker, WORKING, 0))
+        with standing_still(pid):
+            until(lambda: value(onlooker, WORKING, pid))
+        operations.filter(pk=rotation.pk).get().request_stop()
+        onlooker.close()
+        connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(stop_backend)
+        perform(claim, GROUP, may_retry=lambda *_: False)
+        stopping.result()
+
+    result = value_of(operations.of_type(RANGE).get())
+    assert result is not None
+    assert result["outcome"] == "stopped"
+    assert result["retries"] > 0

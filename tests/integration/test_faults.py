@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.held_table import LOOK_UNTIL_SOMEBODY_WAITS, until_a_statement_waits
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.poison import ALLOW_UPDATES, REFUSE_UPDATES
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
@@ -174,17 +175,14 @@ def test_any_other_error_ends_the_run_and_keeps_what_was_done(
 ) -> None:
     leak(tickets, 100)
 
-    def publish(event: Event) -> None:
+    def refuse(event: Event) -> None:
         if isinstance(event, BatchDone) and event.keys.upper == 40:
-            tickets.cursor().execute(
-                "ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;"
-                "CREATE PUBLICATION everything FOR TABLE tickets_ticket"
-            )
+            tickets.cursor().execute(REFUSE_UPDATES)
 
     with pytest.raises(StatementError, match="55000"):
-        rotation(publish, batch_rows=20).run()
+        rotation(refuse, batch_rows=20).run()
     assert pending(tickets) == 60
-    tickets.cursor().execute("DROP PUBLICATION everything")
+    tickets.cursor().execute(ALLOW_UPDATES)
     rotation().run()
     assert_each_token_changed_once(tickets)
 

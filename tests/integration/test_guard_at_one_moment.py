@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import psycopg2
 import pytest
 from django.db import models
 from django.test.utils import isolate_apps
@@ -52,6 +53,21 @@ class Guarded:
         self._execute("DELETE FROM device")
         self._execute("INSERT INTO device VALUES (1, %s, %s)", written)
         return self._row()
+
+    def calls(self, stored: Row, written: Row) -> bool:
+        """Return True if an UPDATE calls the function of the guard."""
+        self._execute(
+            "DO $$ BEGIN EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger "
+            "LANGUAGE plpgsql AS %L', (SELECT tgfoid::regproc FROM pg_trigger WHERE tgrelid = "
+            "'device'::regclass AND tgtype = 19), 'BEGIN RAISE EXCEPTION USING ERRCODE = ''22000'';"
+            " END'); END $$"  # 19: BEFORE UPDATE, for each row
+        )
+        try:
+            self.update(stored, written)
+        except psycopg2.DataError:
+            self._execute("ROLLBACK")
+            return True
+        return False
 
     def _row(self) -> Row:
         with self._connection.cursor() as cursor:
@@ -197,3 +213,16 @@ def test_a_marker_alone_moves_only_to_null(guarded: Guarded) -> None:
         for written in MARKERS:
             kept = None if written is None else stored
             assert guarded.update(("stored", stored), ("stored", written)) == ("stored", kept)
+
+
+def test_a_write_that_may_pass_calls_no_function_and_any_other_does(guarded: Guarded) -> None:
+    for stored in MARKERS:
+        for written in MARKERS:
+            is_claim = written is not None and written != stored
+            assert guarded.calls(("stored", stored), ("stored", written)) is is_claim
+    for stored, written, is_rotation in ROTATIONS:
+        assert guarded.calls(("stored", stored), ("sent", written)) is not is_rotation
+    for absent in (None, ""):
+        assert guarded.calls(("stored", LONG_AGO), (absent, NOW))
+        assert guarded.calls((absent, LONG_AGO), ("sent", LONG_AGO))
+        assert not guarded.calls((absent, LONG_AGO), (absent, LONG_AGO))

@@ -239,6 +239,23 @@ def test_a_role_that_may_not_vacuum_is_told_so(target: Target, tickets: Any) -> 
     assert reason.startswith("this role may not vacuum tickets_ticket")
 
 
+def test_a_role_that_may_not_vacuum_a_partition_is_told_so(target: Target, tickets: Any) -> None:
+    """PostgreSQL warns of the partition, and succeeds."""
+    with as_role(target, tickets, "SELECT"):
+        role = connections[target.database].settings_dict["OPTIONS"]["assume_role"]
+        tickets.cursor().execute(
+            "ALTER TABLE tickets_ticket RENAME TO unpartitioned;"
+            "CREATE TABLE tickets_ticket (LIKE unpartitioned) PARTITION BY LIST (status);"
+            "CREATE TABLE ticket_open PARTITION OF tickets_ticket FOR VALUES IN ('open');"
+            f"ALTER TABLE tickets_ticket OWNER TO {role}"
+        )
+        reason = TableVacuum(target).run().skipped_because
+        assert reason is not None
+        assert reason.startswith("this role may not vacuum tickets_ticket")
+        tickets.cursor().execute(f"ALTER TABLE ticket_open OWNER TO {role}")
+        assert TableVacuum(target).run().done
+
+
 def test_a_role_with_maintain_may(target: Target, tickets: Any) -> None:
     if tickets.server_version < 170000:
         pytest.skip("MAINTAIN came with PostgreSQL 17")

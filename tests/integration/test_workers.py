@@ -10,6 +10,7 @@ import pytest
 from django.db import connections
 
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
+from tests.support.poison import ALLOW_UPDATES, REFUSE_UPDATES
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from token_rotation.engine import worker_pool
@@ -187,18 +188,15 @@ def test_a_worker_that_cannot_go_on_ends_the_run_and_what_was_done_stays_done(
 ) -> None:
     leak(tickets, 1000)
 
-    def publish(event: Event) -> None:
+    def refuse(event: Event) -> None:
         if isinstance(event, BatchDone) and event.keys.upper == 500:
-            tickets.cursor().execute(
-                "ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;"
-                "CREATE PUBLICATION everything FOR TABLE tickets_ticket"
-            )
+            tickets.cursor().execute(REFUSE_UPDATES)
 
-    engine = rotation(publish, workers=3, batch_rows=10)
+    engine = rotation(refuse, workers=3, batch_rows=10)
     with pytest.raises(StatementError, match="55000"):
         engine.run()
     assert 0 < engine.result.rotated_rows == 1000 - pending(tickets)
-    tickets.cursor().execute("DROP PUBLICATION everything")
+    tickets.cursor().execute(ALLOW_UPDATES)
     rotation(workers=3, batch_rows=10).run()
     assert_each_token_changed_once(tickets)
 

@@ -26,6 +26,16 @@ def _trigger(body: str, *, when: str = "OLD.id = {id}", timing: str = "BEFORE") 
     )
 
 
+# Every UPDATE fails with SQLSTATE 55000 as a whole: the cause is in no row.
+REFUSE_UPDATES = """
+ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;
+CREATE PUBLICATION everything FOR TABLE tickets_ticket;
+"""
+ALLOW_UPDATES = """
+DROP PUBLICATION everything;
+ALTER TABLE tickets_ticket REPLICA IDENTITY DEFAULT;
+"""
+
 DROP_TRIGGER = "DROP FUNCTION poison CASCADE"
 DEFERRED = "AFTER DEFERRABLE INITIALLY DEFERRED"
 AUDIT = "CREATE TABLE audited (id bigint, {constraint}); INSERT INTO audited VALUES ({{id}});"

@@ -74,7 +74,7 @@ class Site:
         return value(self.tickets, ROTATION.format(columns))
 
     def until_finished(self) -> dict[str, Any]:
-        until(lambda: self.rotation("status") == "finished")
+        until(lambda: self.rotation("status") == "finished", timeout_seconds=180, pause_seconds=0.1)
         output: dict[str, Any] = self.rotation("output_data")
         return output
 

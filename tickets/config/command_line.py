@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, ManagementUtility
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from token_rotation.command_line import (
     OUTPUT_CLOSED,
@@ -20,7 +20,9 @@ from token_rotation.command_line import (
     finish_errors,
     standard_output,
 )
+from token_rotation.postgres import reason_of
 
+READ_ONLY = "25006"
 INTERRUPTED = 130  # what shells report after SIGINT
 
 
@@ -90,7 +92,7 @@ def _quiet_start_and_end() -> Iterator[None]:
 def _execute(argv: Sequence[str]) -> int:
     try:
         _Utility(list(argv)).execute()
-    except (ImproperlyConfigured, OperationalError) as error:
+    except (ImproperlyConfigured, OperationalError, InternalError) as error:
         message = _one_line(error)
         if message is None or "--traceback" in argv:
             raise
@@ -112,6 +114,9 @@ def _one_line(error: Exception) -> str | None:
 
     Return None if it needs a traceback.
     """
+    if isinstance(error, InternalError):
+        is_read_only = getattr(error.__cause__, "pgcode", None) == READ_ONLY
+        return f"{reason_of(error)}. Nothing was changed" if is_read_only else None
     if isinstance(error, OperationalError):
         if not is_connection_failure(error):
             return None

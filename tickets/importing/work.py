@@ -25,7 +25,7 @@ from token_rotation.postgres import Backoff, CancelRequest, Fault, fault_of, rea
 
 BEAT_EVERY_SECONDS = 1.0
 ATTEMPTS = 20
-MOST_REFUSALS_AT_FIRST = 1_000
+MOST_REFUSALS_AT_FIRST = 200
 BACKOFF = Backoff(give_up_after_seconds=60, first_seconds=0.02, longest_seconds=1.0)
 
 

@@ -44,6 +44,8 @@ class OutputEnd(BaseCommand):
         self.stderr.style_func = stderr.style_func
         with standard_output() as stream:
             stdout._out = stream or Path(os.devnull).open("w")  # noqa: SIM115
+            if stream is not None:
+                stream.show_any_name()
             code = self._code(argv)
             if stream is not None and self._lost(stream):
                 code = code or ExitCode.ERROR

@@ -1,4 +1,4 @@
-"""Standard output that shows any name and notes what it could not write."""
+"""Standard output that can show any name and notes what it could not write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ class OutputError(OSError):
 class StandardOutput(TextIOWrapper):
     """Standard output within ``standard_output``.
 
-    It escapes characters that its encoding lacks, such as the name of a table on an ASCII terminal.
     Where nobody reads any more, it raises BrokenPipeError; for every other failure OutputError,
     which ``finish`` raises again: whoever writes may have let it pass.
     """
@@ -30,6 +29,10 @@ class StandardOutput(TextIOWrapper):
     def flush(self) -> None:
         with self._noting_loss():
             super().flush()
+
+    def show_any_name(self) -> None:
+        """Escape characters that the encoding lacks: names of tables on an ASCII terminal, say."""
+        self.reconfigure(errors="backslashreplace")
 
     def finish(self) -> None:
         """Write the rest. Nothing is left to be written at exit, whatever it raises."""
@@ -74,7 +77,7 @@ def standard_output() -> Iterator[StandardOutput | None]:
     stream = StandardOutput(
         before.buffer,
         encoding=before.encoding,
-        errors="backslashreplace",
+        errors=before.errors,
         line_buffering=before.line_buffering,
         write_through=before.write_through,
     )

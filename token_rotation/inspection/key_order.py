@@ -52,6 +52,7 @@ def check_order_of_all_keys(connection: Connection, target: Target) -> None:
 
 
 def _disordered(connection: Connection, target: Target) -> list[str]:
+    """Name what is not in order. Where all keys are not, pending ones may be read by them."""
     found = []
     if _descends(connection, target, pending_alone=True):
         found += _pending_index(connection, target)

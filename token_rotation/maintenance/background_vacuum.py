@@ -127,7 +127,7 @@ class BackgroundVacuum:
         if self._holds_back() or (since is not None and now - since >= GIVE_WAY_AFTER_SECONDS):
             self._gave_way = True
             self._cancel_at = now + CANCEL_EVERY_SECONDS  # it may have been between two statements
-            Thread(target=vacuum.cancel, daemon=True).start()
+            vacuum.cancel()
 
     def close(self) -> None:
         """End the VACUUM that runs, if any.

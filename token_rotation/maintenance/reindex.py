@@ -42,6 +42,11 @@ class TokenReindex:
         """
 
         def attempt(connection: Connection) -> str | None:
+            if not connection.value(storage_sql.may_reindex(), {"index": index}):
+                return (
+                    f"this role may not rebuild the index {index}: its owner or, from PostgreSQL "
+                    f"17, a role with MAINTAIN on {self._target.table} may"
+                )
             reason = self._drop(connection)
             if reason is None:
                 connection.change(storage_sql.reindex(index))

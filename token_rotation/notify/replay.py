@@ -30,7 +30,7 @@ CHUNK_ROWS = 4_000
 LOCK_TIMEOUT_MS = 1_000
 SAY_EVERY_SECONDS = 5.0
 STOPPING_REPLAY = "\nStopping after the running chunk; a second signal ends the reading at once.\n"
-ENDING_REPLAY = "\nEnding; a receiver that is at work is not interrupted.\n"
+ENDING_REPLAY = "\nEnding within five seconds; a receiver that works for longer is cut short.\n"
 
 
 @dataclass(slots=True)

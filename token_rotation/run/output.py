@@ -47,13 +47,15 @@ class Output:
         return make_display(self.mode, progress, out=self.out, err=self.err, clock=time.monotonic)
 
     def show_waits(self) -> Observer:
-        """Return an observer of reads and waits, where no display is open."""
-        next_at = time.monotonic() + SHOW_EVERY_SECONDS
+        """Return an observer of reads and waits, where no display is open.
+
+        It shows the first wait at once.
+        """
+        next_at = {Verifying: time.monotonic() + SHOW_EVERY_SECONDS, Waiting: 0.0}
 
         def show(event: Event) -> None:
-            nonlocal next_at
-            if isinstance(event, Verifying | Waiting) and time.monotonic() >= next_at:
-                next_at = time.monotonic() + SHOW_EVERY_SECONDS
+            if isinstance(event, Verifying | Waiting) and time.monotonic() >= next_at[type(event)]:
+                next_at[type(event)] = time.monotonic() + SHOW_EVERY_SECONDS
                 self._show(event)
 
         return show

@@ -10,6 +10,7 @@ import shutil
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
+from errno import EBADF
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -28,6 +29,8 @@ def open_rereadable(name: str) -> BinaryIO:
     A pipe is copied to a temporary file without a name, which ends with the process. Raises
     OSError.
     """
+    if name == "-" and sys.stdin is None:
+        raise OSError(EBADF, "it is closed")
     file = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115
     if file.seekable():
         return file

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.celery_workers import RedisServer
+from tests.support.disordered import PENDING, disorder
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
-from tests.support.poison import POISONS
+from tests.support.poison import ALLOW_UPDATES, POISONS, REFUSE_UPDATES
 from tests.support.waiting import until
 from tests.support.worker_site import ROTATION, Site
 from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
@@ -88,6 +89,14 @@ call_command("rotate_tokens", "--async")
 """
 FREEZE = "os.kill(pid, signal.SIGSTOP)"
 REFUSE = 'broker.config_set("min-replicas-to-write", 1)'
+ASK_AGAIN = """
+CREATE FUNCTION ask_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    EXECUTE 'UPDATE tickets_ticket SET token_rotated_at = NULL WHERE id = $1' USING NEW.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER ask_again AFTER UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (NEW.id = 15000 AND NEW.token_rotated_at IS NOT NULL) EXECUTE FUNCTION ask_again();
+"""
 ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM token_rotation_operation WHERE {}"
 
 
@@ -121,7 +130,7 @@ def test_200_000_rows_by_two_workers_one_of_them_killed(make_site: Callable[[], 
     runner = until(lambda: value(site.tickets, HAS_JUST_BEGUN))
     next(worker for worker in workers if worker.name in runner).kill()
 
-    until(site.is_over_when_watched, pause_seconds=0.5, timeout_seconds=120)
+    until(site.is_over_when_watched, pause_seconds=2, timeout_seconds=240)
     assert handed_out.returncode == 3
     assert_each_token_changed_once(site.tickets)
     output = site.until_finished()
@@ -372,13 +381,10 @@ def test_rows_that_stay_locked_beside_a_refused_one_are_still_waited_for(
 
 
 def test_what_no_worker_can_do_fails_it_in_one_line(site: Site) -> None:
-    site.tickets.cursor().execute(
-        "ALTER TABLE tickets_ticket REPLICA IDENTITY NOTHING;"
-        "CREATE PUBLICATION everything FOR TABLE tickets_ticket"
-    )
+    site.tickets.cursor().execute(REFUSE_UPDATES)
     followed = site.rotate("--async", "--follow")
 
-    site.tickets.cursor().execute("DROP PUBLICATION everything")
+    site.tickets.cursor().execute(ALLOW_UPDATES)
     assert followed.returncode == 1
     (line,) = followed.stderr.splitlines()
     assert "55000" in line
@@ -393,11 +399,11 @@ def test_what_is_not_done_in_a_workers_time_is_shared_out_again(
     make_site: Callable[[], Site],
 ) -> None:
     site = make_site()
-    site.worker(concurrency=2, TEST_SOFT_LIMIT_SECONDS="2")
+    site.worker(concurrency=2, TEST_RANGE_SECONDS="1")
     leak(site.tickets, ROWS)
     site.until_ready()
 
-    followed = site.rotate("--async", "--follow", "--batch-rows", "400", "--pause-seconds", "0.05")
+    followed = site.rotate("--async", "--follow", "--batch-rows", "2000", "--pause-seconds", "0.5")
 
     assert followed.returncode == 0, followed.stderr
     output = site.rotation("output_data")
@@ -425,7 +431,8 @@ def test_of_ten_ends_of_one_round_one_begins_the_next(site: Site) -> None:
 
     assert answers.stdout.count("'next_round': 1") == 10, answers.stdout + answers.stderr
     output = site.until_finished()
-    assert value(site.tickets, ROUNDS.format("operation_type = 'rotation.range'")) == [1]
+    rounds = value(site.tickets, ROUNDS.format("operation_type = 'rotation.range'"))
+    assert (rounds.count(0), rounds.count(1)) == (0, 1)  # a slow machine needs a round more
     assert output["rotated_rows"] == ROWS
     assert_each_token_changed_once(site.tickets)
 
@@ -457,3 +464,26 @@ def test_workers_rotate_a_selection_and_leave_the_rest(make_site: Callable[[], S
     changes = "SELECT array[count(*), count(DISTINCT ticket_id), max(ticket_id)] FROM token_change"
     assert value(site.tickets, changes) == [24_000, 24_000, 24_000]
     assert len(site.rotation("input_data->'selection'")["where"]) == 1
+
+
+def test_workers_that_an_index_leads_back_end_the_rotation_with_its_name(site: Site) -> None:
+    disorder(site.tickets, PENDING)
+    ended = site.rotate("--async", "--follow", "--batch-rows", "100")
+    assert ended.returncode == 1, ended.stdout
+    assert f'REINDEX INDEX CONCURRENTLY "{PENDING}"' in ended.stderr.splitlines()[-1]
+    assert site.until_finished()["error"]["type"] == "token_rotation.errors.KeyOrderError"
+    site.tickets.cursor().execute(f"REINDEX INDEX {PENDING}")
+    assert site.rotate().returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
+def test_a_row_that_a_trigger_asks_for_again_ends_the_rounds_with_its_name(site: Site) -> None:
+    site.tickets.cursor().execute(ASK_AGAIN)
+    try:
+        ended = site.rotate("--async", "--follow")
+    finally:
+        site.tickets.cursor().execute("DROP FUNCTION ask_again CASCADE")
+    assert ended.returncode == 1, ended.stdout
+    assert "ask_again on tickets_ticket" in ended.stderr.splitlines()[-1]
+    assert site.until_finished()["error"]["type"] == "token_rotation.errors.UnyieldingRowsError"
+    assert pending(site.tickets) == 1

@@ -195,8 +195,8 @@ def test_a_range_whose_rows_are_gone_meanwhile_is_done() -> None:
 def test_a_row_that_cannot_be_changed_is_named_and_costs_no_other_row() -> None:
     rows = Rows(8, refused={2})
     assert runner(rows).rotate(EVERY_KEY) == BatchOutcome(7, refused_rows=1)
-    # All eight, 1-4, 1-2, 1, 2 and 2 alone, 3-4, and 5-8.
-    assert rows.updates == [WHOLE] * 5 + [1] + [WHOLE] * 2
+    # All eight, 1-4, 1-2, 1, then 2 alone, 3-4, and 5-8.
+    assert rows.updates == [WHOLE] * 4 + [1] + [WHOLE] * 2
     assert [each.name for each in rows.told.so_far.named] == ["id 2"]
 
 

@@ -1,5 +1,6 @@
 """A worker goes from range to range, tells of long looks, and keeps no rows it did not use."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -221,3 +222,14 @@ def test_a_probe_of_the_server_takes_two_seconds_at_most(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "is_reachable", is_reachable)
     assert not Played().worker.is_served()
     assert asked == [("default", 2)]
+
+
+def test_many_batches_without_a_row_are_looked_into_and_one_with_a_row_begins_anew() -> None:
+    played = Played()
+    looked_at: list[KeyRange] = []
+    played.worker.pending = cast(PendingRows, SimpleNamespace(check_order=looked_at.append))
+    few, one_row = [BatchOutcome(0)] * (module.EMPTY_BATCHES - 1), [BatchOutcome(1)]
+    skipped = [BatchOutcome(0, 1)]
+    played.outcomes = [*few, *one_row, *few, *skipped, *few, BatchOutcome(0), BatchOutcome(0)]
+    played.worker.one_pass(Ranges(*[ONE] * (len(played.outcomes) - 1), TWO))
+    assert looked_at == [ONE, TWO]

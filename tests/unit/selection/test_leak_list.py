@@ -1,6 +1,7 @@
 """Lists of leaked tokens and of keys, as files hold them."""
 
 import io
+import sys
 import tracemalloc
 from contextlib import closing
 from pathlib import Path
@@ -141,3 +142,9 @@ def test_copy_data_has_postgresqls_binary_form() -> None:
         b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\1\0\0\0\2ab" + b"\0\1\0\0\0\0" + b"\xff\xff"
     )
     assert CopyStream([b"ab"]).read() == CopyStream([b"ab"]).read(10_000)
+
+
+def test_standard_input_that_is_closed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it then
+    with pytest.raises(ListError, match=r"^standard input cannot be read: it is closed$"):
+        open_list("-", [TOKENS], None)

@@ -15,7 +15,14 @@ from token_rotation.distributed.records import (
 )
 from token_rotation.distributed.results import value_of
 from token_rotation.distributed.rounds.begin import WITHDRAWN, create_round, send_waiting
-from token_rotation.distributed.rounds.finish import finish, in_round, rotated_rows_of
+from token_rotation.distributed.rounds.finish import (
+    FAILED_ROWS,
+    finish,
+    in_round,
+    rotated_rows_of,
+    rows_of_failed_ranges,
+)
+from token_rotation.distributed.rounds.hopeless import hopeless
 from token_rotation.distributed.rounds.split import split
 from token_rotation.distributed.rounds.verdict import RoundEnd, Verdict, verdict
 from token_rotation.distributed.rounds.verify import verdict_of
@@ -54,10 +61,12 @@ def end_round(rotation: BatchOperation, number: int) -> dict[str, Any]:
             end.settle(verdict_of(rotation))
         finish(rotation, number, end.outcome, error=decided.error, verdict=end.verdict)
         return {"outcome": "error" if decided.error else end.outcome.name.lower()}
+    # Before the next round begins: its ranges rotate the rest of the failed ones.
+    failed_rows = rows_of_failed_ranges(work_ranges, rotation)
     with in_round(rotation, number) as stored:
         if stored is not None:
             create_round(stored, number + 1, ranges)
-            stored.output_data = {"rounds": number + 1}
+            stored.output_data = {"rounds": number + 1, FAILED_ROWS: failed_rows}
             stored.save(update_fields=["output_data"])
     send_waiting(round_of(rotation, number + 1))
     return {"next_round": number + 1}
@@ -80,7 +89,9 @@ def _decide(rotation: BatchOperation, end: RoundEnd) -> tuple[Verdict | None, li
         pending = count_pending(connection, target, at_most_seconds=bound)
         stop_requested = rotation.stop_requested_at is not None
         rows, later_rows = pending.rows - pending.later_rows, pending.later_rows
-        decided = verdict(rows, end, stop_requested=stop_requested, later_rows=later_rows)
+        decided = verdict(
+            rows, end, stop_requested=stop_requested, later_rows=later_rows
+        ) or hopeless(rotation, current_round(rotation), end)
         if decided is not None:
             return decided, []
         if not end.is_fruitful:

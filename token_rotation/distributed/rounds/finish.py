@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,9 +27,12 @@ from token_rotation.operations.execution.claim import losses
 from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.stored_output import StoredError, read_number
+from token_rotation.operations.stored_output import StoredError, read_number, read_object
 from token_rotation.postgres.reading import reading
 from token_rotation.run.recording.result_values import result_values
+
+# Where a running rotation keeps the rows of failed ranges, by the range's number.
+FAILED_ROWS = "failed_rows"
 
 
 @contextmanager
@@ -82,7 +85,8 @@ def rotated_rows_of(work_range: BatchOperation, rotation: BatchOperation) -> int
     It counts all of them, however they ended. Where the table cannot be asked, because the model or
     the table is gone, the last beat counts.
     """
-    rotated_rows = read_number((value_of(work_range) or {}).get("rotated_rows"), -1)
+    known = _failed_rows(rotation).get(str(work_range.pk))
+    rotated_rows = read_number((value_of(work_range) or {}).get("rotated_rows", known), -1)
     if rotated_rows >= 0:
         return int(rotated_rows)
     try:
@@ -92,6 +96,23 @@ def rotated_rows_of(work_range: BatchOperation, rotation: BatchOperation) -> int
     except (UnknownTargetError, SelectionError, StatementError):
         return work_range.progress_done
     return rows_of_failed(work_range, pending_rows)
+
+
+def rows_of_failed_ranges(
+    work_ranges: Sequence[BatchOperation], rotation: BatchOperation
+) -> dict[str, Any]:
+    """Return the rows of all ranges without a result, as the rotation stores them.
+
+    Those of earlier rounds come first; ``work_ranges`` are those of the round that ends.
+    """
+    failed = [each for each in work_ranges if value_of(each) is None]
+    return _failed_rows(rotation) | {
+        str(each.pk): rotated_rows_of(each, rotation) for each in failed
+    }
+
+
+def _failed_rows(rotation: BatchOperation) -> dict[str, Any]:
+    return read_object(read_object(rotation.output_data).get(FAILED_ROWS))
 
 
 def _sum_of_ranges(

@@ -17,7 +17,6 @@ from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
 
 BATCHES_WITHOUT_A_WAIT = 20
-_OF_SOME_ROW = {Fault.DUPLICATE_TOKEN, Fault.REFUSED_ROW}
 
 
 class BatchRunner:
@@ -41,7 +40,7 @@ class BatchRunner:
         self._pending = pending
         self._aborted = aborted
         self._isolation = Isolation(
-            update, pending, refusals, rotate=self._rotate_part, ended=ended
+            update, pending, refusals, attempt=self._update_once, ended=ended
         )
         self._batches_without_a_wait = 0
 
@@ -63,25 +62,20 @@ class BatchRunner:
         long, the next batches do not wait for anybody. A row that PostgreSQL refuses, or a
         duplicate token, fails a whole statement. Then the range is halved until that row is alone.
         """
-        outcome = self._rotate_part(keys, limit_rows)
-        if outcome.rotated_rows:
-            self._isolation.row_was_changed()
-        return outcome
+        return self._isolation.rotate(keys, limit_rows)
 
-    def _rotate_part(self, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
+    def _update_once(self, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
         if self._skips_locked() or limit_rows is not None:
-            return self._rotate_free_rows(keys, limit_rows)
+            return self._update.free_rows(keys, limit_rows)
         try:
             return self._update.whole_range(keys)
         except psycopg2.Error as error:
             fault = fault_of(error)
             if fault is Fault.TIMED_OUT and not self._aborted():
                 self._batches_without_a_wait = BATCHES_WITHOUT_A_WAIT
-                return self._rotate_free_rows(keys, None)
+                return self._update.free_rows(keys, None)
             if fault is Fault.LOCKED:
-                return self._rotate_free_rows(keys, None)
-            if fault in _OF_SOME_ROW:
-                return self._isolation.rotate_halves(keys, None)
+                return self._update.free_rows(keys, None)
             raise
 
     def rotate_and_check(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
@@ -103,11 +97,3 @@ class BatchRunner:
             return not self._update.updates_whole_ranges
         self._batches_without_a_wait -= 1
         return True
-
-    def _rotate_free_rows(self, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
-        try:
-            return self._update.free_rows(keys, limit_rows)
-        except psycopg2.Error as error:
-            if fault_of(error) in _OF_SOME_ROW:
-                return self._isolation.rotate_halves(keys, limit_rows)
-            raise

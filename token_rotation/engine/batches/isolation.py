@@ -18,14 +18,14 @@ from token_rotation.selection.key_range import KeyRange
 
 TRIES_OF_ONE_ROW = 10
 REFUSED_IN_A_ROW = 100
-NOTHING = BatchOutcome(0)
+_OF_SOME_ROW = {Fault.DUPLICATE_TOKEN, Fault.REFUSED_ROW}
 
 
 class Isolation:
     """Halves of a range, until the row that fails is alone.
 
-    ``rotate`` is the ordinary way to rotate a half. A row alone gets another token a few times if
-    its token was a duplicate. If it fails then, or for another reason, ``refusals`` learn of it.
+    ``attempt`` is one UPDATE of a range. A row alone gets another token a few times if its token
+    was a duplicate. If it fails then, or for another reason, ``refusals`` learn of it.
 
     Where REFUSED_IN_A_ROW rows were refused and none changed, the lower half stays untried from
     then on: a batch costs a look at its end, and no longer a transaction for each row. The next row
@@ -40,57 +40,77 @@ class Isolation:
         pending: PendingRows,
         refusals: Refusals,
         *,
-        rotate: Callable[[KeyRange, int | None], BatchOutcome],
+        attempt: Callable[[KeyRange, int | None], BatchOutcome],
         ended: Callable[[], bool],
     ) -> None:
         self._update = update
         self._pending = pending
         self._refusals = refusals
-        self._rotate = rotate
+        self._attempt = attempt
         self._ended = ended
         self._refused_in_a_row = 0
 
-    def row_was_changed(self) -> None:
-        """Note that not every row is refused."""
-        self._refused_in_a_row = 0
+    def rotate(
+        self, keys: KeyRange, limit_rows: int | None, rows: int | None = None
+    ) -> BatchOutcome:
+        """Rotate all rows of the range but those that fail.
 
-    def rotate_halves(self, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
-        """Rotate all rows of the range but those that fail. Other errors pass through."""
-        rows = self._pending.count(keys)
+        About ``rows`` are pending in it; None where that is not known. Other errors pass through.
+        """
+        try:
+            done = self._attempt(keys, limit_rows)
+        except psycopg2.Error as error:
+            fault = fault_of(error)
+            if fault not in _OF_SOME_ROW:
+                raise
+            rows = self._pending.count(keys) if rows is None else rows
+            return self._rotate_halves(keys, limit_rows, rows, fault)
+        if done.rotated_rows:
+            self._refused_in_a_row = 0
+        return done
+
+    def _rotate_halves(
+        self, keys: KeyRange, limit_rows: int | None, rows: int, fault: Fault
+    ) -> BatchOutcome:
+        """Rotate the halves of a range that met ``fault`` as a whole."""
         if self._ended():
             return BatchOutcome(0, untried_rows=rows)
         if rows <= 1:
             return self._rotate_alone(keys)
-        lower = self._pending.first_part(keys, rows // 2)
-        done = BatchOutcome(0, untried_rows=rows // 2)
-        if self._refused_in_a_row < REFUSED_IN_A_ROW:
-            done = self._part(lower, limit_rows)
+        lower_rows = rows // 2
+        lower = self._pending.first_part(keys, lower_rows)
+        upper = replace(keys, after=lower.upper)
+        if self._refused_in_a_row >= REFUSED_IN_A_ROW:
+            return BatchOutcome(0, untried_rows=lower_rows) + self.rotate(
+                upper, limit_rows, rows - lower_rows
+            )
+        done = self.rotate(lower, limit_rows, lower_rows)
         if limit_rows is not None:
             limit_rows -= done.rotated_rows
             if limit_rows == 0:
                 return done
-        return done + self._part(replace(keys, after=lower.upper), limit_rows)
-
-    def _part(self, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
-        done = self._rotate(keys, limit_rows)
-        if done.rotated_rows:
-            self.row_was_changed()
-        return done
+        elif fault is Fault.REFUSED_ROW and done.rotated_rows == lower_rows:
+            # The refused row is in the other half, which would fail as a whole, too.
+            return done + self._rotate_halves(upper, None, rows - lower_rows, fault)
+        return done + self.rotate(upper, limit_rows, rows - lower_rows)
 
     def _rotate_alone(self, keys: KeyRange) -> BatchOutcome:
         row = self._pending.first(keys)
         if row is None:
-            return NOTHING
+            return BatchOutcome(0)
         alone = replace(keys, exactly=row.key)
         try:
-            return retry_at_once(
+            done = retry_at_once(
                 lambda: self._update.free_rows(alone, batch_rows=1),
                 on=Fault.DUPLICATE_TOKEN,
                 tries=TRIES_OF_ONE_ROW,
             )
         except psycopg2.Error as error:
-            if fault_of(error) not in {Fault.DUPLICATE_TOKEN, Fault.REFUSED_ROW}:
+            if fault_of(error) not in _OF_SOME_ROW:
                 raise
             self._refused_in_a_row += 1
             self._refusals.add(row, error)
             return BatchOutcome(0, refused_rows=1)
+        if done.rotated_rows:
+            self._refused_in_a_row = 0
+        return done

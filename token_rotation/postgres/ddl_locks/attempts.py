@@ -6,7 +6,7 @@ Traffic behind it waits no longer than one attempt.
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.core.management.base import CommandError
 from django.db import OperationalError, transaction
@@ -82,10 +82,12 @@ class Notices:
         return time.monotonic() - self._last >= SECONDS_BETWEEN_NOTICES
 
     def show(self, line: str) -> None:
-        # migrate has left its "Applying ..." line open.
-        line_break = "\n" if self._first and sys.stderr.isatty() else ""
-        sys.stderr.write(f"{line_break}{line}\n")
-        sys.stderr.flush()
+        """Write the line; where stderr is closed or full, the migration goes on without."""
+        with suppress(OSError, AttributeError):
+            # migrate has left its "Applying ..." line open.
+            line_break = "\n" if self._first and sys.stderr.isatty() else ""
+            sys.stderr.write(f"{line_break}{line}\n")
+            sys.stderr.flush()
         self._first = False
         self._last = time.monotonic()
 

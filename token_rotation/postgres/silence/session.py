@@ -124,10 +124,10 @@ class WatchedSession:
 
     def _explain(self, flight: Flight, error: BaseException | None) -> None:
         """Tell what the watching thread did to the statement that has ended."""
-        is_canceled = isinstance(error, psycopg2.Error) and error.pgcode == QUERY_CANCELED
-        if isinstance(error, psycopg2.Error) and flight.cut_because:
+        sqlstate = error.pgcode if isinstance(error, psycopg2.Error) else None
+        if isinstance(error, psycopg2.Error) and sqlstate is None and flight.cut_because:
             raise SilentServerError(flight.cut_because) from None
-        if is_canceled and flight.cancel_is_question:
+        if sqlstate == QUERY_CANCELED and flight.cancel_is_question:
             self.patience *= 2
             raise StillAliveError(
                 f"a live statement was cancelled after {self.bounds.lifeless_seconds:g} s or more "

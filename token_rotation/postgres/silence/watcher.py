@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from contextlib import suppress
 from threading import Lock, Thread
@@ -33,10 +34,14 @@ class Watcher:
         self._server = server
         self._question = Question(server)
         self._next_at = 0.0
-        self._heard, self._wake = os.pipe()
-        os.set_blocking(self._heard, False)
-        os.set_blocking(self._wake, False)
+        self._heard, self._wake = socket.socketpair()
+        self._heard.setblocking(False)
+        self._wake.setblocking(False)
         self._thread = Thread(target=self._run, name="silence-watcher", daemon=True)
+
+    @property
+    def is_started(self) -> bool:
+        return self._thread.ident is not None
 
     def start(self) -> None:
         self._thread.start()
@@ -44,7 +49,7 @@ class Watcher:
     def wake(self) -> None:
         """Look now. A signal handler may call it."""
         with suppress(OSError):  # full, or ended
-            os.write(self._wake, b".")
+            self._wake.send(b".")
 
     def _run(self) -> None:
         try:
@@ -52,9 +57,10 @@ class Watcher:
                 self._look(sessions, time.monotonic())
                 self._sleep()
         finally:
+            _forget(self._server, self)  # after a defect, too
             self._question.close()
-            os.close(self._heard)
-            os.close(self._wake)
+            self._heard.close()
+            self._wake.close()
 
     def _sleep(self) -> None:
         poll = select.poll()
@@ -65,7 +71,7 @@ class Watcher:
             poll.register(descriptor, select.POLLOUT if writes else select.POLLIN)
         poll.poll(LOOK_EVERY_SECONDS * 1000)
         with suppress(BlockingIOError):
-            os.read(self._heard, 4096)
+            self._heard.recv(4096)
 
     def _look(self, sessions: list[WatchedSession], now: float) -> None:
         flying = [each for each in sessions if each.since is not None]
@@ -107,9 +113,9 @@ def watch(session: WatchedSession) -> Watcher:
         watcher = _watchers.get(server)
         if watcher is None:
             watcher = _watchers[server] = Watcher(server)
-            watcher.sessions.add(session)
-            watcher.start()
         watcher.sessions.add(session)
+        if not watcher.is_started:
+            watcher.start()
     return watcher
 
 
@@ -120,6 +126,12 @@ def _sessions_of(server: Server, watcher: Watcher) -> list[WatchedSession]:
         if not found and _watchers.get(server) is watcher:
             del _watchers[server]
         return found
+
+
+def _forget(server: Server, watcher: Watcher) -> None:
+    with _registry:
+        if _watchers.get(server) is watcher:
+            del _watchers[server]
 
 
 def _forget_threads() -> None:

@@ -71,6 +71,23 @@ def leftover_indexes() -> sql.SQL:
     )
 
 
+def may_reindex() -> sql.SQL:
+    """Test this role's right to rebuild ``index``.
+
+    No lock.
+
+    Its owner may, and a superuser; from PostgreSQL 17 on, so may any role that is granted MAINTAIN
+    on its table. The owner of the database may not: REINDEX INDEX differs in that from VACUUM.
+    """
+    return sql.SQL(
+        "SELECT pg_has_role(i.relowner, 'USAGE') "
+        "OR CASE WHEN current_setting('server_version_num')::int >= 170000 "
+        "THEN has_table_privilege(x.indrelid, 'MAINTAIN') ELSE false END "
+        "FROM pg_class i JOIN pg_index x ON x.indexrelid = i.oid "
+        "WHERE i.oid = to_regclass(quote_ident(%(index)s))"
+    )
+
+
 def reindex(index: str) -> sql.Composed:
     """Rebuild the index beside the old one, then swap them.
 

@@ -25,19 +25,20 @@ def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
 
 
 def may_vacuum() -> sql.SQL:
-    """Test this role's right to vacuum the table.
+    """Test this role's right to vacuum the table and its partitions, if there are any.
 
     No lock.
 
     The owner of the table or the database may, and a superuser. From PostgreSQL 17 on, so may any
-    role that is granted MAINTAIN.
+    role that is granted MAINTAIN. A partition that the role may not vacuum costs only a warning.
     """
     return sql.SQL(
-        "SELECT pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') "
+        "SELECT bool_and(pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') "
         "OR CASE WHEN current_setting('server_version_num')::int >= 170000 "
-        "THEN has_table_privilege(c.oid, 'MAINTAIN') ELSE false END "
+        "THEN has_table_privilege(c.oid, 'MAINTAIN') ELSE false END) "
         "FROM pg_class c, pg_database d WHERE d.datname = current_database() "
-        "AND c.oid = to_regclass(quote_ident(%(table)s))"
+        "AND (c.oid = to_regclass(quote_ident(%(table)s)) OR c.oid IN ("
+        "SELECT relid FROM pg_partition_tree(to_regclass(quote_ident(%(table)s)))))"
     )
 
 

@@ -76,6 +76,13 @@ def test_quotes_inside_words_cost_their_own_line(field: str) -> None:
     assert outcome(damaged) == ["r1", f"line 3: {STRAY}", "r3", f"line 5: {STRAY}", "r5"]
 
 
+@pytest.mark.parametrize("begins", [' "He', 'He ""said""'])
+def test_quotes_that_may_begin_a_field_leave_the_next_lines_in_doubt(begins: str) -> None:
+    damaged = f'r1,s,{begins}\nr9,looks,like a record\nand "one" more\nend"\nr2,s,b\n'
+
+    assert outcome(damaged) == [none_of(2, 5, STRAY), "r2"]
+
+
 def test_a_quote_at_the_end_of_a_subject_does_too_since_no_line_breaks_are_there() -> None:
     assert outcome('r1,s,b\nr2,TV 42",b\nr3,s,b\n') == ["r1", f"line 3: {STRAY}", "r3"]
 
