@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from soaking.faults.fault import Fault
 from soaking.faults.stage import Stage
 
 STEPS_SECONDS = (-7200, -90, -2, 2, 90, 7200)
 LIBRARY = "faketime/libfaketimeMT.so.1"
+SHARED_MEMORY = Path("/dev/shm")
 _PLACES = ("/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
 _FOLLOWS_AFTER_SECONDS = 1.0
 
@@ -59,6 +62,15 @@ def settable_clocks() -> Iterator[Clocks | None]:
         finally:
             for name in ("LD_PRELOAD", *(name for name in os.environ if name[:8] == "FAKETIME")):
                 del os.environ[name]
+            _forget_the_killed()
+
+
+def _forget_the_killed() -> None:
+    """Remove what libfaketime keeps of processes that had no time to do so."""
+    for path in SHARED_MEMORY.glob("*faketime_*"):
+        pid = path.name.rpartition("_")[2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            path.unlink(missing_ok=True)
 
 
 class ClockStep(Fault):
