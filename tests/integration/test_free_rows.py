@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.support.batches import range_update
@@ -43,3 +44,20 @@ def test_rows_that_others_lock_are_left_and_counted(
         assert update.free_rows(EVERY_KEY, None) == BatchOutcome(4, 2)
         other.rollback()
         assert update.free_rows(EVERY_KEY, None) == BatchOutcome(2)
+
+
+def test_a_locked_table_is_not_waited_for_longer_than_a_row(
+    tickets: Any, aimed: Target, other: Any
+) -> None:
+    leak(tickets, 3)
+    tickets.cursor().execute(
+        f"ALTER DATABASE \"{tickets.info.dbname}\" SET statement_timeout = '20s'"
+    )
+    with reading(aimed.database) as connection:
+        update = range_update(connection, aimed)
+        update.prepare(EVERY_KEY, 2)
+        other.cursor().execute("LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            update.free_rows(EVERY_KEY, 2)
+        other.rollback()
+        assert update.free_rows(EVERY_KEY, 2) == BatchOutcome(2, 1)
