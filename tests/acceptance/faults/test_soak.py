@@ -11,7 +11,7 @@ import pytest
 from tests.support.benchmark import own_server_environment
 from tests.support.waiting import until
 
-SOAK = Path(__file__).resolve().parents[2] / "scripts" / "soak"
+SOAK = Path(__file__).resolve().parents[3] / "scripts" / "soak"
 
 
 def test_rounds_of_rotation_under_random_faults_are_clean(tmp_path: Path) -> None:

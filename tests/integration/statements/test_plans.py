@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from psycopg2 import sql as psycopg2_sql
 
-from tests.integration.test_selection import list_of
+from tests.integration.lists.test_selection import list_of
 from tests.support.batches import range_update
 from tests.support.leaked import leak, value
 from tests.support.rotations import RotationFactory

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_heap_read import lacking
-from tests.integration.test_selection import column, list_of
+from tests.integration.lists.test_selection import column, list_of
+from tests.integration.verdict.test_heap_read import lacking
 from tests.support.leaked import leak, pending, value
 from tests.support.rotations import RotationFactory
 from token_rotation.distributed.operator import Operator

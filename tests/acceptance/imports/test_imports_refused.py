@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_import_tickets import last_operation, stored
+from tests.acceptance.imports.test_import_tickets import last_operation, stored
 from tests.support.databases import DatabaseFactory, unique_name
 from tests.support.leaked import value
 from tests.support.manage import Manage

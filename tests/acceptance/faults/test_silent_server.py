@@ -1,6 +1,6 @@
 """A server that falls silent, or waits for a standby for ever, ends no run without a word.
 
-The times are the run's own, unlike in ``tests/integration/test_silence.py``.
+The times are the run's own, unlike in ``tests/integration/faults/test_silence.py``.
 """
 
 import json

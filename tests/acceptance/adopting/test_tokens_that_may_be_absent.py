@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_makemigrations import operations
+from tests.acceptance.adopting.test_makemigrations import operations
 from tests.support.leaked import value
 from tests.support.project import Project
 

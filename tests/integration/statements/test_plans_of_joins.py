@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 from psycopg2 import sql
 
-from tests.integration.test_everywhere import listing, looked
-from tests.integration.test_plans import ROWS, STATISTICS, list_of
+from tests.integration.lists.test_everywhere import listing, looked
+from tests.integration.statements.test_plans import ROWS, STATISTICS, list_of
 from tests.support.leaked import leak
 from tests.support.plan_tree import Plan, nodes, repeated_scans
 from token_rotation.postgres.connection import Connection
