@@ -42,11 +42,11 @@ def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
     ACCESS SHARE. One index-only scan of the partial index. The last batch may be smaller.
     """
     return sql.SQL(
-        "SELECT {key} FROM ("
-        "SELECT {key}, row_number() OVER (ORDER BY {key}) AS place, count(*) OVER () AS places "
-        "FROM (SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(ahead_rows)s) "
+        "SELECT key FROM ("
+        "SELECT key, row_number() OVER (ORDER BY key) AS place, count(*) OVER () AS places "
+        "FROM (SELECT {key} AS key FROM {table} WHERE {pending} ORDER BY 1 LIMIT %(ahead_rows)s) "
         "AS ahead"
-        ") AS batch WHERE place %% %(batch_rows)s = 0 OR place = places ORDER BY {key}"
+        ") AS batch WHERE place %% %(batch_rows)s = 0 OR place = places ORDER BY key"
     ).format(
         key=sql.Identifier(target.key_column),
         table=sql.Identifier(target.table),
@@ -61,9 +61,9 @@ def range_upper_keys(target: Target) -> sql.Composed:
     without a type, is the key again, whatever its type; and any JSON can hold it.
     """
     return sql.SQL(
-        "SELECT {key}::text FROM ("
-        "SELECT {key}, row_number() OVER (ORDER BY {key}) AS place "
-        "FROM (SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(ahead_rows)s) "
+        "SELECT key::text FROM ("
+        "SELECT key, row_number() OVER (ORDER BY key) AS place "
+        "FROM (SELECT {key} AS key FROM {table} WHERE {pending} ORDER BY 1 LIMIT %(ahead_rows)s) "
         "AS ahead"
         ") AS numbered WHERE place %% %(range_rows)s = 0 ORDER BY place"
     ).format(
@@ -92,7 +92,7 @@ def walk(target: Target, keys: KeyRange) -> sql.Composed:
     return sql.SQL(
         "WITH walked AS MATERIALIZED ("
         "SELECT {key} AS key, {pending} AS pending FROM {table} WHERE {candidates} "
-        "ORDER BY {key} LIMIT %(walk_rows)s"
+        "ORDER BY 1 LIMIT %(walk_rows)s"
         "), numbered AS ("
         "SELECT key, row_number() OVER (ORDER BY key) AS place, count(*) OVER () AS places "
         "FROM walked WHERE pending"

@@ -91,3 +91,21 @@ def test_lists_find_their_rows(tickets: Any, devices: Target, *, is_indexed: boo
     found = keys_of(ask(tickets, find, **values_of(devices, EVERY_KEY)))
     assert found == ["1", "5", "8"]
     ask(tickets, "ROLLBACK")
+
+
+@pytest.mark.parametrize("name", ["place", "places", "pending", "ends_batch", "batch", "ahead"])
+def test_a_key_may_bear_the_name_of_a_column_of_a_statement(
+    tickets: Any, devices: Target, name: str
+) -> None:
+    ask(tickets, "ALTER TABLE device RENAME COLUMN place TO marker")
+    ask(tickets, f'ALTER TABLE device RENAME COLUMN key TO "{name}"')
+    target = replace(devices, key_column=name, marker_column="marker")
+    sizes = {"batch_rows": 2, "range_rows": 2, "ahead_rows": 100, "walk_rows": 100}
+    values = {**values_of(target, EVERY_KEY), **sizes}
+    uppers = keys_of(ask(tickets, key_ranges.batch_upper_keys(target, EVERY_KEY), **values))
+    assert uppers == [2, 7, 9]
+    assert keys_of(ask(tickets, key_ranges.batch_upper_key(target, EVERY_KEY), **values)) == [2]
+    assert keys_of(ask(tickets, key_ranges.range_upper_keys(target), **values)) == ["2", "7", "9"]
+    walked = ask(tickets, key_ranges.walk(target, EVERY_KEY), **values)
+    assert [key for key, ends_batch, _ in walked if ends_batch] == uppers
+    assert keys_of(ask(tickets, batch.first_pending_keys(target, EVERY_KEY), **values))[:1] == ["1"]

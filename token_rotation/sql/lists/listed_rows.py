@@ -151,11 +151,11 @@ def still_later(target: Target, rows: KeyRange) -> sql.Composed:
 
     ``rows`` lists them. In key order.
     """
-    key = sql.Identifier(target.key_column)
     return sql.SQL(
         "SELECT {key}::text, {marker}::text FROM {table} WHERE {listed} ORDER BY {key}"
     ).format(
-        key=key,
+        # With its table, else the text of the same name would be sorted.
+        key=sql.Identifier(target.table, target.key_column),
         marker=sql.Identifier(target.marker_column),
         table=sql.Identifier(target.table),
         listed=pending(target, rows),
