@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -487,9 +488,10 @@ def cancelled_in_the_middle_of_a_copy(
     class Cancelling(LeakList):
         def values(self) -> Any:
             for number, token in enumerate(super().values()):
+                yield token
                 if number == 100:
                     connection.cancel()
-                yield token
+                    yield from repeat(token, 20_000_000)  # until the request has arrived
 
     text = "\n".join(tokens * 200).encode()
     kinds = list_kinds(target, TOKENS)
