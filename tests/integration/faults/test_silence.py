@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from psycopg2 import sql
+from psycopg2.errors import QueryCanceled
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.aliases import alias_of, lead_alias
@@ -23,7 +24,9 @@ from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Event, Remark
+from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.postgres.silence.bounds import SilenceBounds
 from token_rotation.postgres.silence.errors import SilentServerError, StillAliveError
 
@@ -308,6 +311,31 @@ def test_a_cancel_holds_up_no_thread_though_nobody_takes_it(
             silent.result(timeout=60)
     finally:
         proxy.close()
+
+
+def test_a_copy_whose_source_goes_on_is_cancelled(
+    server: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, send = threading.Event(), CancelRequest.send
+
+    def noted(request: CancelRequest) -> None:
+        send(request)
+        taken.set()
+
+    monkeypatch.setattr(CancelRequest, "send", noted)
+    connection = server.connection()
+
+    def values() -> Iterator[bytes]:
+        for number in range(10_000):
+            if number == 5_000:
+                connection.cancel()
+            if number == 9_000:  # reads later
+                taken.wait(60)
+            yield number.to_bytes(4, "big")
+
+    with pytest.raises(QueryCanceled):
+        connection.copy(sql.SQL("COPY kept FROM STDIN (FORMAT binary)"), CopyStream(values()))
+    assert taken.is_set()  # an error of the source has the same type
 
 
 def test_the_watching_thread_ends_with_the_last_connection(server: Silent) -> None:

@@ -3,11 +3,11 @@
 import io
 import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from token_rotation.events import Event, Waiting
 from token_rotation.inspection.counting import count_pending
 from token_rotation.options import ListOptions, RotationOptions
 from token_rotation.postgres import statements
+from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
 from token_rotation.run import pending as pending_module
@@ -458,7 +459,7 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
 
 
 def test_no_listed_token_stands_in_the_log_of_a_server_that_logs_everything(
-    tickets: Any, target: Target, rotation: RotationFactory
+    tickets: Any, target: Target, rotation: RotationFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Path(value(tickets, "SHOW data_directory")).parent / "server.log"
     if not log.exists():
@@ -475,23 +476,37 @@ def test_no_listed_token_stands_in_the_log_of_a_server_that_logs_everything(
     rotation(target=only(target), leak_list=list_of(target, tokens), batch_rows=20).run()
     with reading(target.database) as connection:
         assert verify(connection, column_of(target), list_of(target, tokens)).valid_lines == 0
+        sent = noted_cancel_requests(monkeypatch)
         with pytest.raises(QueryCanceled):
-            cancelled_in_the_middle_of_a_copy(connection, target, tokens)
+            cancelled_in_the_middle_of_a_copy(connection, target, tokens, sent)
+        assert sent.is_set()  # an error of the source has the same type
     said = log.read_bytes()[began:].decode()
     assert said.count("COPY pg_temp.rotation_listed") >= 3
     assert not any(token[:13] in said for token in tokens)
 
 
+def noted_cancel_requests(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Return what is set once the server has taken a request."""
+    sent, send = threading.Event(), CancelRequest.send
+
+    def noted(request: CancelRequest) -> None:
+        send(request)
+        sent.set()
+
+    monkeypatch.setattr(CancelRequest, "send", noted)
+    return sent
+
+
 def cancelled_in_the_middle_of_a_copy(
-    connection: Connection, target: Target, tokens: Sequence[str]
+    connection: Connection, target: Target, tokens: Sequence[str], sent: threading.Event
 ) -> None:
     class Cancelling(LeakList):
         def values(self) -> Any:
             for number, token in enumerate(super().values()):
-                yield token
                 if number == 100:
                     connection.cancel()
-                    yield from repeat(token, 20_000_000)  # until the request has arrived
+                    sent.wait(60)
+                yield token
 
     text = "\n".join(tokens * 200).encode()
     kinds = list_kinds(target, TOKENS)

@@ -74,8 +74,14 @@ class WatchedSession:
                 self._explain(flight, error)
 
     def begin_again(self) -> None:
-        """Count what goes on as another statement, whose silence begins now."""
+        """Count what goes on as another statement, whose silence begins now.
+
+        If it was to end, it still is.
+        """
+        before = self.number
         self.__enter__()
+        if self.to_end == before:
+            self.to_end = self.number
 
     @property
     def is_closed(self) -> bool:
