@@ -20,6 +20,7 @@ from soaking.command import (
     random_options,
     spread_options,
 )
+from soaking.faults.clock import ClockStep
 from soaking.faults.kinds import Kinds
 from soaking.faults.stage import Stage
 from soaking.faults.thread import Faults
@@ -72,7 +73,7 @@ class Round:
         faults = Faults(stage, kinds, self._random.randint(1, MOST_FAULTS))
         self._under_traffic(ledger, faults, stage)
         self._finish_in_quiet()
-        self._table.check(stage.asked)
+        self._table.check(stage.asked, clock_was_set=faults.done[ClockStep.name] > 0)
         ledger.check(self._table.contents())
         return Figures(
             rounds=1,
