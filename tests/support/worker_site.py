@@ -29,7 +29,7 @@ class Site:
         make_worker: Callable[..., Worker],
         connection: Any,
     ) -> None:
-        number = next(NUMBERS)
+        self._number = number = next(NUMBERS)
         self.broker_url = broker.url.removesuffix("/0") + f"/{number}"
         self.env = {"DATABASE_URL": database_url, "CELERY_BROKER_URL": self.broker_url}
         self.database_url = database_url
@@ -39,7 +39,7 @@ class Site:
         self._workers: list[Worker] = []
 
     def worker(self, concurrency: int = 1, **env: str) -> Worker:
-        name = f"{self.broker_url[-1]}-{len(self._workers)}-of-rotation"
+        name = f"{self._number}-{len(self._workers)}-of-rotation"
         made = self._make_worker(name, {**self.env, **env}, concurrency=concurrency)
         self._workers.append(made)
         return made

@@ -100,19 +100,8 @@ def _run(
             if counts.imported
             else f"{failed}. Nothing was imported."
         )
-    _say(_sentence(operation, options, work), out)
+    print(_sentence(operation, options, work), file=out, flush=True)
     return work.finished and not counts.bad
-
-
-def _say(sentence: str, out: TextIO) -> None:
-    try:
-        print(sentence, file=out, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ImportTicketsError(
-            f"the output could not be written: {error.strerror}. {sentence}"
-        ) from None
 
 
 def _check_schema(database: str) -> None:

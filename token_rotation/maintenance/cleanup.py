@@ -12,7 +12,11 @@ from typing import TypeVar
 from token_rotation import wording
 from token_rotation.errors import RotationError
 from token_rotation.inspection.measure import measure_storage
-from token_rotation.inspection.snapshots import next_transaction, oldest_snapshot
+from token_rotation.inspection.snapshots import (
+    lasting_snapshot,
+    next_transaction,
+    oldest_snapshot,
+)
 from token_rotation.inspection.storage import IndexBloat, Storage
 from token_rotation.maintenance.reindex import TokenReindex
 from token_rotation.maintenance.vacuum import TableVacuum
@@ -99,9 +103,11 @@ class Cleanup:
         """
         with reading(self._target.database, stop=self._stop) as connection:
             after = measure_storage(connection, self._target)
-            holder = oldest_snapshot(connection, began_xid)
-        left = after.dead_rows or 0
-        if holder is None or left <= FEW * (before.dead_rows or 0):
+            if (after.dead_rows or 0) <= FEW * (before.dead_rows or 0):
+                return
+            lasting = lasting_snapshot(connection, began_xid, stopped=lambda: self._stop.requested)
+            holder = lasting or oldest_snapshot(connection, began_xid)
+        if holder is None:
             return
         who = "a short transaction" if holder.is_passing else holder
         self._say(

@@ -125,7 +125,7 @@ def test_a_signal_ends_the_first_look_of_a_rotation_that_waits_for_a_lock(
     hold: Callable[[str], Any],
     signum: signal.Signals,
 ) -> None:
-    holder = hold("tickets_ticket")
+    hold("tickets_ticket")
     process = manage.start("rotate_tokens", database_url=database_url)
     until(lambda: value(tickets, WAITING) == 1)
     process.send_signal(signum)
@@ -133,7 +133,6 @@ def test_a_signal_ends_the_first_look_of_a_rotation_that_waits_for_a_lock(
     assert process.returncode == 3, stdout + stderr
     assert "0 tokens rotated" in stdout
     assert "Stopped on request; how much is pending now is unknown" in stdout
-    assert names_of(holder, "tickets_ticket") in stdout
     assert len(stdout.splitlines()) == 1
 
 

@@ -86,7 +86,8 @@ def test_what_needs_to_write_is_refused_in_one_line_that_names_the_primary(
     assert f"cannot be changed: {TAKES_NO_WRITES}. Nothing was stopped" in stop.stderr
     unrecorded, line = rotated.stderr.splitlines()
     assert unrecorded == (
-        f"This run leaves no record, and --stop cannot reach it: {TAKES_NO_WRITES}"
+        f"This run leaves no record yet, and --stop cannot reach it: {TAKES_NO_WRITES}. "
+        "It keeps trying to write one."
     )
     assert f"of retries: {TAKES_NO_WRITES}. The 0 rows rotated by this run are safe" in line
 

@@ -168,7 +168,7 @@ def test_a_server_that_is_read_only_is_one_line(
 
     line = refused(manage, file, database_url)
 
-    assert "ReadOnlySqlTransaction (25006)" in line
+    assert "this server is a standby or allows only reading (25006)" in line
     assert "The server is read-only: import on the primary." in line
 
 

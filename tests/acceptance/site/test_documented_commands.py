@@ -43,7 +43,7 @@ _WORKERS = "acceptance/workers"
 # Where the others are run, and a word of theirs that the test, or what it imports, has.
 RUN_BY: dict[str, tuple[str, str, str]] = {
     r"scripts/demo (100000|--page)|manage\.py .*": (
-        "acceptance/test_demo.py",
+        "acceptance/site/test_demo.py",
         "test_the_demo_kills_a_rotation_resumes_it_and_proves_the_result",
         '"demonstration"',
     ),
@@ -83,12 +83,22 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         '"vendor"',
     ),
     r"scripts/bench.*": (  # each part is looked for below
-        "acceptance/test_bench.py",
+        "acceptance/site/test_bench.py",
         "test_page_and_plots_show_what_was_measured",
         "--speed",
     ),
-    r"scripts/soak( --minutes 10.*)?": (
-        "acceptance/test_soak.py",
+    r"scripts/install_services": (
+        _SCRIPTS,
+        "test_every_check_is_made_and_one_that_fails_is_told_by_the_exit_code",
+        '"install_services"',
+    ),
+    r"scripts/test-matrix": (
+        "unit/test_matrix.py",
+        "test_the_page_shows_the_stored_results",
+        "matrix",
+    ),
+    r"scripts/soak( --minutes 30.*| --minutes 1 --only .*)?": (
+        "acceptance/faults/test_soak.py",
         "test_rounds_of_rotation_under_random_faults_are_clean",
         "--minutes",
     ),
@@ -98,7 +108,7 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "containers.md",
     ),
     r"export DJANGO_SSL_REDIRECT=false": (
-        "acceptance/test_containers.py",
+        "acceptance/site/test_containers.py",
         "test_the_documented_url_shows_the_site",
         "TO_SEE_IT",
     ),
@@ -108,12 +118,12 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "postgres",
     ),
     r"python manage\.py verify_tokens leaked\.txt --through .*": (
-        "acceptance/test_door.py",
+        "acceptance/proving/test_door.py",
         "test_before_a_rotation_the_site_opens_and_afterwards_it_refuses_each",
         "--through",
     ),
     r"\. \.venv/bin/activate|python manage\.py makemigrations": (
-        "acceptance/test_adopt_docs.py",
+        "acceptance/adopting/test_adopt_docs.py",
         "test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_and_kills",
         "adopt.md",
     ),
@@ -138,12 +148,12 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         '"beat"',
     ),
     r"gunicorn --config python:tickets\.config\.gunicorn.*": (
-        "acceptance/test_web_server.py",
+        "acceptance/site/test_web_server.py",
         "test_probes_and_static_files_are_served_whatever_the_host_is_called",
         "python:tickets.config.gunicorn",
     ),
     r"python manage\.py sendtestemail --admins": (
-        "acceptance/test_deploy_check.py",
+        "acceptance/site/test_deploy_check.py",
         "test_those_who_are_to_be_told_of_failures_can_be_mailed",
         "sendtestemail",
     ),
@@ -227,7 +237,9 @@ def test_the_tests_that_run_the_others_are_there(path: str, name: str, word: str
 def test_each_part_of_the_benchmark_that_a_page_runs_is_run_by_its_tests() -> None:
     documented = [words for page in pages() for words in commands(page) if "scripts/bench" in words]
     parts = {option for words in documented for option in re.findall(r"--[a-z]+", words)}
-    tests = "".join(path.read_text() for path in (PROJECT / "tests").glob("acceptance/test_bench*"))
+    tests = "".join(
+        path.read_text() for path in (PROJECT / "tests").glob("acceptance/site/test_bench*")
+    )
     assert {part for part in parts if f'"{part}"' not in tests} == set()
 
 
