@@ -49,6 +49,7 @@ class Queue:
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
         env = environment(
+            LD_PRELOAD="",  # libfaketime breaks the sleep of a thread of theirs
             DATABASE_URL=database_url,
             CELERY_BROKER_URL=self.url,
             DJANGO_SETTINGS_MODULE="tickets.config.settings",
