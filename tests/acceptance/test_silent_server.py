@@ -171,6 +171,19 @@ def test_a_look_at_a_list_waits_for_no_standby_that_is_gone(
     assert "waits for a synchronous standby" not in stdout + stderr
 
 
+def test_a_clean_up_says_that_it_waits_for_a_standby_that_is_gone(
+    manage: Manage, url: str, tickets: Any
+) -> None:
+    assert_a_later_run_goes_on(manage, url, tickets)
+    set_standby(tickets, "ghost")
+    process = manage.start("clean_up_tokens", database_url=url)
+    read_until(process.stderr, "waiting: COMMIT waits for a synchronous standby")
+    set_standby(tickets, "")
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert "Cleaned up" in stdout
+
+
 def live_status(connection: Any) -> str:
     query = "SELECT coalesce(string_agg(live_data::text, ''), '') FROM token_rotation_operation"
     return str(value(connection, query))
