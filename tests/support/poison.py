@@ -100,6 +100,15 @@ POISONS = {
         DROP_TRIGGER,
         "function poison",
     ),
+    "a trigger with names of its own": Poison(
+        "23514",
+        _trigger(
+            "RAISE EXCEPTION 'frozen' USING ERRCODE = '23514', CONSTRAINT = OLD.token, "
+            "COLUMN = OLD.token, TABLE = OLD.token;"
+        ),
+        DROP_TRIGGER,
+        "function poison",
+    ),
     "a trigger that meets an error": Poison(
         "42883", _trigger("PERFORM no_such_function();"), DROP_TRIGGER, "function poison"
     ),

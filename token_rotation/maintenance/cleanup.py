@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from token_rotation import wording
 from token_rotation.errors import RotationError
+from token_rotation.events import Observer
 from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.snapshots import (
     lasting_snapshot,
@@ -41,11 +42,20 @@ class Cleanup:
     The VACUUM is of the table. The indexes are the token's.
 
     Each step ends by itself, is skipped with a reason, or is stopped. No step undoes another, and
-    a later run does what is left. Call it when nothing is pending.
+    a later run does what is left. Call it when nothing is pending. ``observe`` hears what it waits
+    for.
     """
 
-    def __init__(self, target: Target, *, say: Callable[[str], None], stop: StopSignal) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        say: Callable[[str], None],
+        stop: StopSignal,
+        observe: Observer = lambda _: None,
+    ) -> None:
         self._target = target
+        self._observe = observe
         self._say = say
         self._stop = stop
         self._command = target.clean_up_command
@@ -89,7 +99,7 @@ class Cleanup:
         )
         with reading(self._target.database, stop=self._stop) as connection:
             began_xid = next_transaction(connection) - 1  # a reader that comes now has the next
-        vacuum = TableVacuum(self._target)
+        vacuum = TableVacuum(self._target, observe=self._observe)
         ended = self._watch(lambda: vacuum.run(since_xid=since_xid, analyze=True), vacuum.cancel)
         if ended.done:
             self._say(f"Vacuumed and analyzed in {wording.duration(ended.seconds)}.")
@@ -120,7 +130,7 @@ class Cleanup:
             return None
         names = ", ".join(before.leftover_indexes)
         self._say(f"Dropping {names}, which an interrupted REINDEX left invalid ...")
-        reindex = TokenReindex(self._target)
+        reindex = TokenReindex(self._target, observe=self._observe)
         return self._watch(reindex.drop_leftovers, reindex.cancel)
 
     def _reindex(self, indexes: Iterable[IndexBloat]) -> str | None:
@@ -135,7 +145,7 @@ class Cleanup:
             self._say(f"The index {index.name} has {sizes}: not worth building it anew.")
             return None
         self._say(f"Building the index {index.name} anew beside the old one ({sizes}) ...")
-        reindex = TokenReindex(self._target)
+        reindex = TokenReindex(self._target, observe=self._observe)
         return self._watch(lambda: reindex.run(index.name), reindex.cancel)
 
     def _watch(self, work: Callable[[], Answer], cancel: Callable[[], None]) -> Answer:

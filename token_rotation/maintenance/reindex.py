@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from token_rotation.events import Observer
 from token_rotation.maintenance.vacuum import maintenance_in_progress
 from token_rotation.postgres.autocommit_session import CANCELLED, AutocommitSession
 from token_rotation.postgres.connection import Connection
@@ -21,12 +22,12 @@ class TokenReindex:
 
     Both methods return None when done, else the reason for people. They raise no database error. A
     REINDEX that is killed leaves an invalid index, named ..._ccnew or ..._ccold. It is of no use
-    and slows every write until ``drop_leftovers``.
+    and slows every write until ``drop_leftovers``. ``observe`` hears what they wait for.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, observe: Observer = lambda _: None) -> None:
         self._target = target
-        self._session = AutocommitSession(target.database)
+        self._session = AutocommitSession(target.database, observe=observe)
 
     def drop_leftovers(self) -> str | None:
         """Drop the leftovers of REINDEXes that have ended.

@@ -9,6 +9,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from token_rotation.events import Observer
 from token_rotation.inspection.snapshots import lasting_snapshot
 from token_rotation.postgres.autocommit_session import CANCELLED, COST_LIMIT, AutocommitSession
 from token_rotation.postgres.connection import Connection
@@ -37,12 +38,18 @@ class TableVacuum:
     The connection ends with it.
 
     ``cost_limit`` is PostgreSQL's vacuum_cost_limit, the work between two pauses of 2 ms; by
-    default it is autovacuum's.
+    default it is autovacuum's. ``observe`` hears what it waits for.
     """
 
-    def __init__(self, target: Target, *, cost_limit: int = COST_LIMIT) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        cost_limit: int = COST_LIMIT,
+        observe: Observer = lambda _: None,
+    ) -> None:
         self._target = target
-        self._session = AutocommitSession(target.database, cost_limit=cost_limit)
+        self._session = AutocommitSession(target.database, cost_limit=cost_limit, observe=observe)
 
     def run(self, *, since_xid: int | None = None, analyze: bool = False) -> Vacuumed:
         """Vacuum, or return the reason for none.

@@ -17,6 +17,9 @@ _MESSAGE_QUOTES_NO_DATA = {"08", "0A", "25", "28", "42", "53", "55", "57", "58"}
 _FUNCTION = re.compile(r"^PL/pgSQL function ([\w.$]+)\([^()]*\) line (\d+) at ", re.MULTILINE)
 """A line of an error's context. Other lines may quote statements, and so data."""
 
+_RAISED_BY = {"exec_stmt_raise", "PLy_output", "PLy_elog_impl"}
+"""Functions of PL/pgSQL and PL/Python. An error of theirs may call any text a constraint."""
+
 READ_ONLY = "25006"
 """SQLSTATE of a write on a standby, or where every transaction is read-only."""
 
@@ -58,8 +61,8 @@ def _without_values(error: psycopg2.Error) -> str:
     left out where it can quote data.
 
     PostgreSQL puts values into DETAIL ("Key (token)=(...) already exists") and, for data errors,
-    into the message itself. A function may raise any text under any SQLSTATE; its errors have a
-    context.
+    into the message itself. A function may raise any text under any SQLSTATE, and as any name; its
+    errors have a context.
     """
     if error.pgcode is None:
         lines = (line.strip() for line in str(error).splitlines())
@@ -71,9 +74,10 @@ def _without_values(error: psycopg2.Error) -> str:
     parts = [f"{type(error).__name__} ({error.pgcode})"]
     if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:
         parts.append(error.diag.message_primary or "")
+    is_raised = error.diag.source_function in _RAISED_BY
     for kind in ("constraint_name", "column_name", "table_name"):
         name = getattr(error.diag, kind)
-        if name:
+        if name and not is_raised:
             parts.append(f"{kind.removesuffix('_name')} {name}")
     if function := _FUNCTION.search(error.diag.context or ""):
         parts.append(f"function {function[1]} line {function[2]}")

@@ -53,7 +53,7 @@ def clean_up_after(after: Aftermath, target: Target, output: Output, stop: StopS
 
 def _clean_up(target: Target, output: Output, stop: StopSignal) -> bool:
     with stop_on_signal(stop, stopping=STOPPING, aborting=ENDING):
-        return Cleanup(target, say=output.say, stop=stop).run()
+        return Cleanup(target, say=output.say, stop=stop, observe=output.show_waits()).run()
 
 
 def clean_up_targets(targets: Sequence[Target], output: Output) -> ExitCode:

@@ -51,6 +51,7 @@ RETURN id; END $$;
 CREATE INDEX stuck ON tickets_ticket (be_stuck(id));
 """
 ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+WAITS_FOR_A_STANDBY = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 ASLEEP_PID = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 WORKING_PID = """
 SELECT max(pid) FROM pg_stat_activity
@@ -145,6 +146,42 @@ def test_a_standby_that_is_gone_is_named_and_given_up_after_the_time_for_faults(
     assert pending(tickets) == ROWS - 100
     set_standby(tickets, "")
     assert_a_later_run_goes_on(manage, url, tickets)
+
+
+@pytest.mark.parametrize(
+    "look", [("verify_tokens",), ("verify_tokens", "--everywhere"), ("rotate_tokens", "--dry-run")]
+)
+def test_a_look_at_a_list_waits_for_no_standby_that_is_gone(
+    manage: Manage, url: str, tickets: Any, tmp_path: Path, look: tuple[str, ...]
+) -> None:
+    """A COMMIT of a temporary table would wait a minute for it, for each part of the list."""
+    leaked = tmp_path / "leaked.txt"
+    leaked.write_text(str(value(tickets, "SELECT token FROM tickets_ticket WHERE id = 7")) + "\n")
+    set_standby(tickets, "ghost")
+    named = (
+        (look[0], "--only", str(leaked)) if look[0] == "rotate_tokens" else (look[0], str(leaked))
+    )
+    process = manage.start(*named, *look[1:], database_url=url)
+    until(lambda: process.poll() is not None or value(tickets, WAITS_FOR_A_STANDBY))
+    waits = value(tickets, WAITS_FOR_A_STANDBY)
+    set_standby(tickets, "")
+    stdout, stderr = process.communicate(timeout=120)
+    assert waits is None
+    assert process.returncode == 3, stdout + stderr
+    assert "waits for a synchronous standby" not in stdout + stderr
+
+
+def test_a_clean_up_says_that_it_waits_for_a_standby_that_is_gone(
+    manage: Manage, url: str, tickets: Any
+) -> None:
+    assert_a_later_run_goes_on(manage, url, tickets)
+    set_standby(tickets, "ghost")
+    process = manage.start("clean_up_tokens", database_url=url)
+    read_until(process.stderr, "waiting: COMMIT waits for a synchronous standby")
+    set_standby(tickets, "")
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert "Cleaned up" in stdout
 
 
 def live_status(connection: Any) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from psycopg2 import sql
 
+from token_rotation.sql.lists.listed_rows import COMMIT_WITHOUT_A_WAIT
+
 SETTINGS = sql.SQL(
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; "
     "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off; "
@@ -55,7 +57,8 @@ def create(wanted: Wanted) -> sql.Composed:
     COPY fills ``value``.
     """
     return sql.SQL(
-        "CREATE TEMPORARY TABLE pg_temp.rotation_listed (value bytea, head bytea "
+        COMMIT_WITHOUT_A_WAIT
+        + "CREATE TEMPORARY TABLE pg_temp.rotation_listed (value bytea, head bytea "
         "GENERATED ALWAYS AS (substr(value, 1, {head_bytes})) STORED) ON COMMIT DROP"
     ).format(head_bytes=sql.Literal(wanted.head_bytes))
 

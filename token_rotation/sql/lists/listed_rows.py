@@ -21,6 +21,9 @@ COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
 ROOM_TO_JOIN = sql.SQL("SET LOCAL work_mem = '64MB'")
 """Join a million values with the whole table in memory, without temporary files."""
 
+COMMIT_WITHOUT_A_WAIT = "SET LOCAL synchronous_commit = off; "
+"""The transaction writes a temporary table only, and its COMMIT would wait for a standby."""
+
 
 def create(value_type: str) -> sql.Composed:
     """Create the table of the list, until the transaction ends.
@@ -30,7 +33,8 @@ def create(value_type: str) -> sql.Composed:
     It names its schema, so that no search_path leads a list into a permanent table.
     """
     return sql.SQL(
-        "CREATE TEMPORARY TABLE pg_temp.rotation_listed (value {type}) ON COMMIT DROP"
+        COMMIT_WITHOUT_A_WAIT
+        + "CREATE TEMPORARY TABLE pg_temp.rotation_listed (value {type}) ON COMMIT DROP"
     ).format(type=sql.SQL(value_type))
 
 
