@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation.engine.result import Result
-from token_rotation.errors import NotReadyError, RotationError, UnyieldingRowsError
+from token_rotation.errors import (
+    AbortedError,
+    DatabaseGoneError,
+    NotReadyError,
+    RotationError,
+    UnyieldingRowsError,
+)
 from token_rotation.options import RotationOptions
 from token_rotation.run import summary
 from token_rotation.run.aftermath import Aftermath, look_after
@@ -64,7 +70,8 @@ class Closing:
         if isinstance(error, UnyieldingRowsError):
             return RotationError(f"{error}, then: {self.to_go_on}")
         said = str(error).rstrip(".")  # libpq's sentences have one of their own
-        return RotationError(
+        kind = type(error) if isinstance(error, DatabaseGoneError | AbortedError) else RotationError
+        return kind(
             f"{said}. The {result.rotated_rows:,} rows rotated by this run are safe, nothing is "
             f"half done. {summary.go_on(result, self.to_go_on)}"
         )

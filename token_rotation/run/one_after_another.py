@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from token_rotation.command_line.exit_code import ExitCode
-from token_rotation.errors import NotReadyError, RotationError
+from token_rotation.errors import AbortedError, DatabaseGoneError, RotationError
 from token_rotation.selection.target import Target
 
 
@@ -26,10 +26,10 @@ def one_after_another(
     work: Callable[[Target], TargetEnd],
     warn: Callable[[str], None],
 ) -> ExitCode:
-    """Work on each target; leave out those not ready.
+    """Work on each target, whatever becomes of the others.
 
-    If the work ends early, its warning or error names the targets that were not begun. Raises
-    RotationError.
+    A server that is gone, or the operator's wish, ends the work early. Then its warning or error
+    names the targets that were not begun. Raises RotationError.
     """
     ended = ExitCode.DONE
     failed = False
@@ -37,23 +37,22 @@ def one_after_another(
         left = targets[place + 1 :]
         try:
             end = work(target)
-        except NotReadyError as error:
+        except (DatabaseGoneError, AbortedError) as error:
+            named = f" ({_not_begun(left)})" if left else ""
+            raise RotationError(f"{error}{named}") from None
+        except RotationError as error:
             if not left:
                 raise
             warn(str(error))
             failed = True
             continue
-        except RotationError as error:
-            raise RotationError(f"{error}{_not_begun(left)}") from None
         if not end.done or (end.stopped and left):
             ended = ExitCode.UNFINISHED
         if end.stopped and left:
-            warn(_not_begun(left).lstrip())
+            warn(f"{_not_begun(left)}.")
             break
     return ExitCode.ERROR if failed else ended
 
 
 def _not_begun(targets: Sequence[Target]) -> str:
-    if not targets:
-        return ""
-    return f" Not begun: {', '.join(target.label for target in targets)}."
+    return f"Not begun: {', '.join(target.label for target in targets)}"

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from token_rotation.command_line.exit_code import ExitCode
-from token_rotation.errors import NotReadyError, RotationError
+from token_rotation.errors import (
+    AbortedError,
+    DatabaseGoneError,
+    NotReadyError,
+    RotationError,
+    StatementError,
+)
 from token_rotation.run.one_after_another import TargetEnd, one_after_another
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import SqlTokens
@@ -69,10 +75,22 @@ def test_a_stop_of_the_last_one_leaves_nothing_out() -> None:
     assert work.warnings == []
 
 
-def test_an_error_begins_no_other_and_names_them() -> None:
-    work = Work(Order=RotationError("the server is gone."))
+@pytest.mark.parametrize("kind", [DatabaseGoneError, AbortedError])
+def test_a_server_that_is_gone_begins_no_other_and_names_them(kind: type[RotationError]) -> None:
+    work = Work(Order=kind("the server is gone"))
     with pytest.raises(
-        RotationError, match=r"^the server is gone\. Not begun: shop\.Key, shop\.Link\.$"
+        RotationError, match=r"^the server is gone \(Not begun: shop\.Key, shop\.Link\)$"
     ):
         work.run()
     assert work.begun == ["shop.Order"]
+
+
+def test_a_server_that_goes_at_the_last_one_leaves_nothing_out() -> None:
+    with pytest.raises(RotationError, match=r"^gone$"):
+        Work(Link=DatabaseGoneError("gone")).run()
+
+
+def test_a_table_that_fails_is_told_and_keeps_no_other_from_its_turn() -> None:
+    work = Work(Order=StatementError("locked by pid 7"))
+    assert work.run() is ExitCode.ERROR
+    assert (len(work.begun), work.warnings) == (3, ["locked by pid 7"])
