@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 
 from token_rotation.postgres import opening, sessions
 from token_rotation.postgres.connection import Connection
@@ -72,5 +73,5 @@ def lasting_snapshot(
     while (holder := oldest_snapshot(connection, since_xid)) is not None and holder.is_passing:
         if stopped() or time.monotonic() >= ends_at:
             return None
-        time.sleep(LOOK_AGAIN_SECONDS)
+        Event().wait(LOOK_AGAIN_SECONDS)
     return holder

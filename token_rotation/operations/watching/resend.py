@@ -7,9 +7,9 @@ with them: as many are sent as the queue lacks.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from threading import Event
 
 from django.db.models import F
 
@@ -70,7 +70,7 @@ def _lost(route: Route, types: list[str]) -> list[BatchOperation]:
         ensure_broker()
     missing = _missing(route, types)
     if missing:
-        time.sleep(CONFIRMED_AFTER_SECONDS)
+        Event().wait(CONFIRMED_AFTER_SECONDS)
         still = {each.pk for each in _missing(route, types)}
         lost += [each for each in missing if each.pk in still and each not in lost]
     return lost
