@@ -39,6 +39,12 @@ def fault_of(error: Exception) -> Fault:
     return Fault.REFUSED_ROW if fault is Fault.FATAL and cause.diag.context else fault
 
 
+def is_met_by_function(error: Exception) -> bool:
+    """Return True where a PL/pgSQL function met the error: a trigger, for one row."""
+    cause = _driver_error(error)
+    return cause is not None and _FUNCTION.search(cause.diag.context or "") is not None
+
+
 def reason_of(error: Exception) -> str:
     """Return one line about a database error, without row values.
 

@@ -16,7 +16,7 @@ from token_rotation.errors import AbortedError, DatabaseGoneError, StatementErro
 from token_rotation.events import Observer, Remark, Retrying
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.failures import fault_of, is_met_by_function, reason_of
 from token_rotation.postgres.reading import refusal
 from token_rotation.postgres.session_timeouts import why_lost
 from token_rotation.postgres.silence.errors import StillAliveError
@@ -40,6 +40,10 @@ _RETRIED = {
     Fault.CONNECTION,
     Fault.RESOURCES,
 }
+
+
+class FunctionFailsError(DatabaseGoneError):
+    """The time was up, and the server is there: a function of the table kept failing."""
 
 
 class RetryLoop:
@@ -76,7 +80,8 @@ class RetryLoop:
         that took too long, for a time limit of the role too, or too much memory.
 
         Raises AbortedError when the operator ended it, DatabaseGoneError when the time was up,
-        StatementError for what another try does not mend.
+        StatementError for what another try does not mend. FunctionFailsError is a
+        DatabaseGoneError that a trigger is to blame for.
         """
         attempt = 0
         failing_since: float | None = None
@@ -91,10 +96,12 @@ class RetryLoop:
                     self._observe(Remark(f"Trying again, since {error}."))
                     continue
                 reason = self._reason_to_retry(error, time.monotonic() - began_at, do_less)
+                is_by_function = is_met_by_function(error)
             attempt += 1
             now = self._clock()
             failing_since = now if failing_since is None else failing_since
-            self._wait_or_give_up(reason, attempt, now - failing_since)
+            gave_up = FunctionFailsError if is_by_function else DatabaseGoneError
+            self._wait_or_give_up(reason, attempt, now - failing_since, gave_up)
 
     def _fate_of_batch(self, error: psycopg2.Error | OperationalError) -> str:
         """Say what became of the batch when the operator ended it.
@@ -131,10 +138,12 @@ class RetryLoop:
             return reason_of(error) if loss is None else loss.reason
         return reason_of(error)
 
-    def _wait_or_give_up(self, reason: str, attempt: int, failing_seconds: float) -> None:
+    def _wait_or_give_up(
+        self, reason: str, attempt: int, failing_seconds: float, gave_up: type[DatabaseGoneError]
+    ) -> None:
         wait_seconds = self._backoff.next_wait(attempt, failing_seconds)
         if wait_seconds is None:
-            raise DatabaseGoneError(f"gave up after {failing_seconds:.1f} s of retries: {reason}")
+            raise gave_up(f"gave up after {failing_seconds:.1f} s of retries: {reason}")
         self.retries += 1
         self._observe(Retrying(reason, attempt, wait_seconds))
         if self._stop.wait(wait_seconds):

@@ -27,6 +27,11 @@ COUNTED = (
     "BEGIN PERFORM nextval('attempts'); RAISE EXCEPTION 'no'; END $$; CREATE TRIGGER poison "
     "BEFORE UPDATE ON tickets_ticket FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION poison()"
 )
+RAISES = (
+    "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ "
+    "BEGIN RAISE SQLSTATE '{sqlstate}'; RETURN NEW; END $$; CREATE TRIGGER poison "
+    "BEFORE UPDATE ON tickets_ticket FOR EACH ROW WHEN (OLD.id = 17) EXECUTE FUNCTION poison()"
+)
 ATTEMPTS = "SELECT last_value FROM attempts"
 
 
@@ -261,3 +266,31 @@ def test_what_a_result_says_is_bounded_and_read_back() -> None:
     assert said.count("id ") == 10
     assert "5,000 rows" in said
     assert "4,990 more" in said
+
+
+@pytest.mark.server_versions
+@pytest.mark.parametrize("sqlstate", ["40001", "55P03", "57014", "53100", "08006", "57P01"])
+def test_a_row_for_which_a_trigger_raises_what_may_pass_is_left_out_when_the_time_is_up(
+    tickets: Any, rotation: RotationFactory, sqlstate: str
+) -> None:
+    leak(tickets, 60)
+    tickets.cursor().execute(RAISES.format(sqlstate=sqlstate))
+    told: list[Event] = []
+    result = rotation(told.append, batch_rows=25, retry_seconds=0.5).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.ROWS_REFUSED, 59)
+    assert (result.refused.rows, names(result)) == (1, ["id 17"])
+    assert sqlstate in result.refused.named[0].reason
+    tickets.cursor().execute("DROP FUNCTION poison CASCADE")
+    assert rotation().run().outcome is Outcome.COMPLETE
+
+
+def test_a_fault_that_passes_in_time_blames_no_row(tickets: Any, rotation: RotationFactory) -> None:
+    leak(tickets, 60)
+    tickets.cursor().execute("CREATE SEQUENCE attempts")
+    once = RAISES.format(sqlstate="40001").replace(
+        "BEGIN ", "BEGIN IF nextval('attempts') < 3 THEN "
+    )
+    tickets.cursor().execute(once.replace("; RETURN NEW", "; END IF; RETURN NEW"))
+    result = rotation(batch_rows=25, retry_seconds=60).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 60)
+    assert result.refused.rows == 0

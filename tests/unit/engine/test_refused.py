@@ -113,7 +113,7 @@ class Said:
     """What the driver tells of an error."""
 
     message_primary = "token abc is frozen"
-    constraint_name = column_name = table_name = None
+    constraint_name = column_name = table_name = source_function = None
 
     def __init__(self, context: str) -> None:
         self.context = context

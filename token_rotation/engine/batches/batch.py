@@ -52,6 +52,15 @@ class BatchRunner:
         """
         return self._update.committed_rows
 
+    def blame_rows(self) -> None:
+        """Leave out rows for which a function fails, though its error might pass."""
+        self._isolation.blames_rows = True
+
+    @property
+    def refused_in_a_row(self) -> int:
+        """Return how many rows were refused since the last one that changed."""
+        return self._isolation.refused_in_a_row
+
     def rotate(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         """Rotate the range; skip rows that stay locked.
 

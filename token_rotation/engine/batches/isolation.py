@@ -11,7 +11,7 @@ from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.batches.refusals import Refusals
-from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.failures import fault_of, is_met_by_function
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
@@ -31,7 +31,8 @@ class Isolation:
     then on: a batch costs a look at its end, and no longer a transaction for each row. The next row
     that changes ends that.
 
-    ``ended`` tells that the rest should stay as it is.
+    ``ended`` tells that the rest should stay as it is. With ``blames_rows`` a row counts as refused
+    for any error that a function met, also one that might pass.
     """
 
     def __init__(
@@ -48,7 +49,8 @@ class Isolation:
         self._refusals = refusals
         self._attempt = attempt
         self._ended = ended
-        self._refused_in_a_row = 0
+        self.refused_in_a_row = 0
+        self.blames_rows = False
 
     def rotate(
         self, keys: KeyRange, limit_rows: int | None, rows: int | None = None
@@ -60,14 +62,18 @@ class Isolation:
         try:
             done = self._attempt(keys, limit_rows)
         except psycopg2.Error as error:
-            fault = fault_of(error)
-            if fault not in _OF_SOME_ROW:
+            if not self._is_of_some_row(error):
                 raise
+            fault = Fault.REFUSED_ROW if self.blames_rows else fault_of(error)
             rows = self._pending.count(keys) if rows is None else rows
             return self._rotate_halves(keys, limit_rows, rows, fault)
         if done.rotated_rows:
-            self._refused_in_a_row = 0
+            self.refused_in_a_row = 0
         return done
+
+    def _is_of_some_row(self, error: psycopg2.Error) -> bool:
+        is_blamed = self.blames_rows and not self._ended() and is_met_by_function(error)
+        return is_blamed or fault_of(error) in _OF_SOME_ROW
 
     def _rotate_halves(
         self, keys: KeyRange, limit_rows: int | None, rows: int, fault: Fault
@@ -80,7 +86,7 @@ class Isolation:
         lower_rows = rows // 2
         lower = self._pending.first_part(keys, lower_rows)
         upper = replace(keys, after=lower.upper)
-        if self._refused_in_a_row >= REFUSED_IN_A_ROW:
+        if self.refused_in_a_row >= REFUSED_IN_A_ROW:
             return BatchOutcome(0, untried_rows=lower_rows) + self.rotate(
                 upper, limit_rows, rows - lower_rows
             )
@@ -106,11 +112,11 @@ class Isolation:
                 tries=TRIES_OF_ONE_ROW,
             )
         except psycopg2.Error as error:
-            if fault_of(error) not in _OF_SOME_ROW:
+            if not self._is_of_some_row(error):
                 raise
-            self._refused_in_a_row += 1
+            self.refused_in_a_row += 1
             self._refusals.add(row, error)
             return BatchOutcome(0, refused_rows=1)
         if done.rotated_rows:
-            self._refused_in_a_row = 0
+            self.refused_in_a_row = 0
         return done

@@ -18,11 +18,14 @@ from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.batches.refusals import Refusals
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.errors import RotationError
-from token_rotation.events import BatchDone, Observer
+from token_rotation.events import BatchDone, Observer, Remark
 from token_rotation.notify.announcements import Announcements
 from token_rotation.pacing.worker_pace import WorkerPace
-from token_rotation.postgres.retrying import RetryLoop
+from token_rotation.postgres.retrying import FunctionFailsError, RetryLoop
 from token_rotation.selection.key_range import KeyRange
+
+NO_ROW_IS_TO_BLAME = 10
+"""So many rows in a row, for which a trigger fails that was retried before: it fails for all."""
 
 
 class RangeRotation:
@@ -56,6 +59,7 @@ class RangeRotation:
         self._observe = observe
         self._clock = clock
         self._began_at = 0.0  # the last try
+        self._lasting: RotationError | None = None
         self._has_checked = False
 
     def check_next(self) -> None:
@@ -71,8 +75,7 @@ class RangeRotation:
         keys = self._without_refused(keys)
         before_rows = self._update.committed_rows
         try:
-            attempt = partial(self._try, keys, batch_rows, before_rows)
-            return self._retrying.run(attempt, do_less=self._pace.timed_out)
+            outcome = self._retried(partial(self._try, keys, batch_rows, before_rows))
         except RotationError:
             done_rows = self._update.committed_rows - before_rows
             self._row_limit.give_back(batch_rows - done_rows)
@@ -81,6 +84,19 @@ class RangeRotation:
             raise
         finally:
             self._announcements.send()
+        if self._lasting and self._batches.refused_in_a_row >= NO_ROW_IS_TO_BLAME:
+            raise self._lasting
+        return outcome
+
+    def _retried(self, attempt: Callable[[], BatchOutcome]) -> BatchOutcome:
+        """Retry; where a trigger fails all the time, look for the rows that it fails for."""
+        try:
+            return self._retrying.run(attempt, do_less=self._pace.timed_out)
+        except FunctionFailsError as error:
+            self._observe(Remark(f"{error}. Looking for the rows for which it fails."))
+            self._batches.blame_rows()
+            self._lasting = error
+            return self._retrying.run(attempt, do_less=self._pace.timed_out)
 
     @contextmanager
     def first_row(self, keys: KeyRange, wait_seconds: float) -> Iterator[FirstRow]:
