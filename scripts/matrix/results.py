@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from matrix.versions import VERSIONS
+
 MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
 FILE = MEASUREMENTS / "matrix.json"
 PAGE = MEASUREMENTS / "matrix.md"
@@ -93,7 +95,12 @@ def store(fresh: Iterable[Result]) -> None:
 
 def page(results: Mapping[str, Result]) -> str:
     """The text of docs/measurements/matrix.md."""
-    return TEMPLATE.read_text().format(rows="\n".join(map(_row, results.values())))
+    rows = [_row(results[each]) if each in results else _no_row(each) for each in VERSIONS]
+    return TEMPLATE.read_text().format(rows="\n".join(rows))
+
+
+def _no_row(version: str) -> str:
+    return f"| {version} | – | – | – | not run whole yet | – |"
 
 
 def _row(result: Result) -> str:
