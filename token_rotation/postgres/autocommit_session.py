@@ -6,7 +6,6 @@ They cannot run in one, such as VACUUM.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import psycopg2
 from django.db import OperationalError
@@ -16,7 +15,7 @@ from token_rotation.events import Observer
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.failures import reason_of
-from token_rotation.postgres.silence.bounds import LONG_WORK_LIFELESS_SECONDS, USUAL
+from token_rotation.postgres.silence.bounds import LONG_WORK
 
 COST_DELAY_MS = 2
 COST_LIMIT = 200
@@ -52,7 +51,7 @@ class AutocommitSession:
         self._connection = Connection(
             database,
             outside_transactions=True,
-            bounds=replace(USUAL, lifeless_seconds=LONG_WORK_LIFELESS_SECONDS),
+            bounds=LONG_WORK,
             observe=observe,
             startup_options=f"-c vacuum_cost_delay={COST_DELAY_MS}ms "
             f"-c vacuum_cost_limit={cost_limit} -c max_parallel_maintenance_workers=0 "

@@ -14,6 +14,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from token_rotation.events import Observer
 from token_rotation.postgres.connection import Connection, Row, Values
 from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.silence.bounds import LONG_WORK
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.stop import StopSignal
 
@@ -39,7 +40,7 @@ class LookConnection(Connection):
         stop: StopSignal | None = None,
         observe: Observer = lambda _: None,
     ) -> None:
-        super().__init__(alias, connect_seconds=connect_seconds, observe=observe)
+        super().__init__(alias, connect_seconds=connect_seconds, bounds=LONG_WORK, observe=observe)
         self._left_seconds = locked_seconds
         self._stop = stop
 

@@ -40,5 +40,9 @@ class SilenceBounds:
 
 USUAL = SilenceBounds()
 
-LONG_WORK_LIFELESS_SECONDS = 300.0
-"""For VACUUM and REINDEX: sorting in memory shows no change, and a repetition is expensive."""
+LONG_WORK = replace(USUAL, lifeless_seconds=3600.0)
+"""For VACUUM, REINDEX and looks at whole tables.
+
+Sorting, joining and reading in memory show no change, nor does a leader that waits for parallel
+workers, and a repetition is expensive.
+"""
