@@ -214,22 +214,6 @@ def test_a_backend_that_is_gone_without_a_word_counts_as_a_lost_connection(
         proxy.close()
 
 
-def test_a_server_that_takes_no_connection_is_not_taken_for_silent(
-    server: Silent, cluster: PostgresCluster, pool: ThreadPoolExecutor, connect: Any
-) -> None:
-    elsewhere = connect(cluster.url())
-    connection = server.connection(unanswered_seconds=0.0)
-    connection.open()
-    elsewhere.cursor().execute("ALTER DATABASE silent ALLOW_CONNECTIONS false")
-    try:
-        long = pool.submit(connection.change, UNTIL_A_ROW_IS_KEPT)
-        until(lambda: server.has_told("the server lives, but cannot be asked why"))
-        server.onlooker.cursor().execute("INSERT INTO kept VALUES (1)")
-        long.result(timeout=60)
-    finally:
-        elsewhere.cursor().execute("ALTER DATABASE silent ALLOW_CONNECTIONS true")
-
-
 def test_a_commit_says_that_it_waits_for_a_standby_and_goes_on_with_it(
     server: Silent, pool: ThreadPoolExecutor
 ) -> None:
