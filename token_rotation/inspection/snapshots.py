@@ -73,5 +73,5 @@ def lasting_snapshot(
     while (holder := oldest_snapshot(connection, since_xid)) is not None and holder.is_passing:
         if stopped() or time.monotonic() >= ends_at:
             return None
-        Event().wait(LOOK_AGAIN_SECONDS)
+        Event().wait(LOOK_AGAIN_SECONDS)  # time.sleep() fails under libfaketime
     return holder

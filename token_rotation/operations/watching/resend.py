@@ -70,7 +70,7 @@ def _lost(route: Route, types: list[str]) -> list[BatchOperation]:
         ensure_broker()
     missing = _missing(route, types)
     if missing:
-        Event().wait(CONFIRMED_AFTER_SECONDS)
+        Event().wait(CONFIRMED_AFTER_SECONDS)  # time.sleep() fails under libfaketime
         still = {each.pk for each in _missing(route, types)}
         lost += [each for each in missing if each.pk in still and each not in lost]
     return lost
