@@ -147,8 +147,8 @@ def test_many_refused_rows_side_by_side_keep_no_other_row_back(
     assert result.refused.others_untried
     assert 1_010 > result.refused.rows >= isolation.REFUSED_IN_A_ROW
     assert pending(tickets) == 1_010
-    # Alone, in halves, and in the upper halves of a batch in each pass.
-    assert value(tickets, ATTEMPTS) < 4 * 1_010
+    # Some three for each; twelve where each pass tries the refused rows again.
+    assert value(tickets, ATTEMPTS) < 5 * result.refused.rows
 
 
 def test_after_so_many_refused_rows_in_all_it_ends(
