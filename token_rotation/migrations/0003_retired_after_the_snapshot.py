@@ -17,11 +17,12 @@ CREATE OR REPLACE FUNCTION token_rotation_retire(
 ) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO token_rotation_retiredtoken (hash, source, retired_at)
-    SELECT replaced_hash, of_column, clock_timestamp()
-    WHERE replaced_hash IS NOT NULL
-    AND NOT EXISTS (SELECT FROM token_rotation_retiredtoken WHERE hash = new_hash)
-    ON CONFLICT (hash) DO NOTHING;
+    IF replaced_hash IS NOT NULL THEN
+        INSERT INTO token_rotation_retiredtoken (hash, source, retired_at)
+        SELECT replaced_hash, of_column, clock_timestamp()
+        WHERE NOT EXISTS (SELECT FROM token_rotation_retiredtoken WHERE hash = new_hash)
+        ON CONFLICT (hash) DO NOTHING;
+    END IF;
     IF NOT FOUND AND EXISTS (SELECT FROM token_rotation_retiredtoken WHERE hash = new_hash) THEN
         RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
             MESSAGE = 'a token was retired while it was written again';

@@ -58,7 +58,8 @@ class KeepRetired(_OnANewToken):
 
     It checks once more that the new token is not retired: another transaction may have retired it
     while this write waited for its entry in the unique index, or after this transaction took its
-    snapshot. Such a write fails with serialization_failure. Tried again, ``RefuseRetired`` refuses it quietly.
+    snapshot. Such a write fails with serialization_failure. Tried again, ``RefuseRetired`` refuses
+    it quietly.
     """
 
     name = "keep_retired"
