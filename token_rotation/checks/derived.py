@@ -23,6 +23,7 @@ from token_rotation.triggers.retired import RefuseRetired
 from token_rotation.triggers.truth_table.words import Accept
 
 HOW_TO = "docs/how-to/derived-columns.md says more."
+DIGEST = "encode(sha256(convert_to({token}::text, 'UTF8')), 'hex')"
 PLAIN = f"If it stores each value as it is given, declare guard(..., stores_plain=True). {HOW_TO}"
 REVOKE = (
     "To make every stored hash match nothing, declare guard(..., fresh_token=unusable(), "
@@ -45,16 +46,9 @@ def stored_value_messages(
     yield from _of_declaration(model, pair.update, others)
     declared = {*pair.update.derived, *pair.update.unrelated}
     undeclared = [field for field in others if field.name not in declared]
-    for field in self_filling(undeclared):
-        kind = type(field)
-        yield Error(
-            f"{field.name} may derive from {token.name}: its class {kind.__module__}."
-            f"{kind.__qualname__} fills it when a row is saved, which a rotation does not do.",
-            hint=f'Declare guard(..., derived={{"{field.name}": "<SQL with {{token}}>"}}), or None '
-            f"instead of SQL if it has nothing to do with {token.name}. {HOW_TO}",
-            obj=model,
-            id="token_rotation.E046",
-        )
+    filling = self_filling(undeclared)
+    if filling:
+        yield _undeclared(model, token, pair.update, filling)
     names = written_by_save(model, token) & {field.name for field in undeclared}
     if names:
         yield Warning(
@@ -65,6 +59,25 @@ def stored_value_messages(
             obj=model,
             id="token_rotation.W045",
         )
+
+
+def _undeclared(
+    model: type[Model], token: Field[Any, Any], update: UpdateGuard, fields: list[Field[Any, Any]]
+) -> Error:
+    kinds = ", ".join(
+        f"{field.name} ({type(field).__module__}.{type(field).__qualname__})" for field in fields
+    )
+    whole: dict[str, str | None] = {**update.derived, **dict.fromkeys(update.unrelated)}
+    whole |= dict.fromkeys(field.name for field in fields)
+    return Error(
+        f"These fields may derive from {token.name}: {kinds}. Their classes fill them when a row "
+        "is saved, which a rotation does not do.",
+        hint=f"If none of them derives from {token.name}, paste into its guard(): derived={whole}. "
+        f"For one that does, write its SQL with {{token}} instead of None, such as {DIGEST!r}. "
+        f"{HOW_TO}",
+        obj=model,
+        id="token_rotation.E046",
+    )
 
 
 def _of_token(

@@ -47,6 +47,31 @@ def check_retired_are_kept(
     ]
 
 
+@register(Tags.models)
+def check_unique_at_once(
+    app_configs: Sequence[AppConfig] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """Return one message for each token that is chosen and whose uniqueness may wait for COMMIT.
+
+    An INSERT of a token that another session is replacing waits for that session there only, after
+    the guard's last look.
+    """
+    chosen = app_configs if app_configs is not None else apps.get_app_configs()
+    return [
+        Error(
+            f"Its guard accepts the {pair.update.token} that is sent, but the constraint "
+            f"{constraint.name} can be deferred: a leaked token could come back while it is "
+            "replaced.",
+            hint="Take deferrable=... out of the constraint.",
+            obj=model,
+            id="token_rotation.E027",
+        )
+        for model, pair in _accepting(model for app in chosen for model in app.get_models())
+        for constraint in (model._meta.concrete_model or model)._meta.total_unique_constraints
+        if constraint.fields == (pair.update.token,) and constraint.deferrable is not None
+    ]
+
+
 @register(Tags.database)
 def check_kept_since_the_start(
     databases: Sequence[str] | None = None, **_: Any

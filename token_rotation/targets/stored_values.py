@@ -25,11 +25,6 @@ TRANSFORMING = (
 )
 """Methods of a field that may store, or show, another value than the one given."""
 
-NO_DIGEST = {
-    *("BooleanField", "DateField", "DateTimeField", "DurationField", "TimeField"),
-}
-"""Internal types that can hold neither a token nor a digest."""
-
 _OWN = ("django.", "token_rotation.")
 _HASH = re.compile(r"(?:^|_)(?:hash|hashed|hasher|digest|checksum)(?:_|$)")
 _HASHING = re.compile(r"hash|digest|checksum|make_password|pbkdf2|bcrypt|argon|scrypt|^sha\d|^md5")
@@ -62,17 +57,8 @@ def holds_hashes(field: Field[Any, Any]) -> bool:
 
 
 def self_filling(fields: list[Field[Any, Any]]) -> list[Field[Any, Any]]:
-    """Return the fields whose class fills them when a row is saved.
-
-    Only classes outside Django; and only fields that can hold a token or a digest.
-    """
-    return [
-        field
-        for field in fields
-        if not field.is_relation
-        and field.get_internal_type() not in NO_DIGEST
-        and _definition(type(field), "pre_save") is not None
-    ]
+    """Return the fields whose class, outside Django, fills them when a row is saved."""
+    return [field for field in fields if _definition(type(field), "pre_save") is not None]
 
 
 def written_by_save(model: type[Model], token: Field[Any, Any]) -> set[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from token_rotation.triggers.columns import GuardedColumns
 from token_rotation.triggers.moved import forget_move, is_moved
-from token_rotation.triggers.retired_sql import is_retired
+from token_rotation.triggers.retired_sql import is_retired, refuse_meanwhile_retired
 from token_rotation.triggers.truth_table.words import Accept, Said
 
 WISH = "token_rotation.wish"
@@ -19,6 +19,11 @@ IS_IGNORED = (
     "btrim(current_setting('pgtrigger.ignore', true), '{}'), ','))"
 )
 """The switch of ``pgtrigger.ignore``, which holds the names of triggers."""
+
+HAS_OLD_SNAPSHOT = (
+    "current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted')"
+)
+"""True if a later query of the transaction does not see what was committed meanwhile."""
 
 WRITTEN = "written"
 """The variable for the row as it was sent, where columns are computed from the token."""
@@ -54,10 +59,9 @@ def sent_body(columns: GuardedColumns) -> str:
     """Body of the AFTER INSERT trigger.
 
     It looks once more, since the INSERT may have waited while another transaction retired the
-    token.
+    token, or have an older snapshot.
     """
-    refusal = _error(Said.RETIRED_MEANWHILE, "serialization_failure")
-    return f"IF {is_retired('NEW', columns)} THEN {refusal} END IF; RETURN NULL;"
+    return f"{refuse_meanwhile_retired(columns)} RETURN NULL;"
 
 
 def update_condition(columns: GuardedColumns, derived: Derived) -> str:
@@ -136,9 +140,10 @@ def _refuse_retired(columns: GuardedColumns) -> str:
 
 
 def _refuse_held(columns: GuardedColumns) -> str:
-    """A statement that fails if another row is pending with this token; "" if an index does it.
+    """Statements that fail if another row is pending with this token; "" if an index does it.
 
-    It looks in an index of the token or, if there is none, through the index of pending rows.
+    They look in an index of the token or, if there is none, through the index of pending rows. An
+    old snapshot may not show such a row, so the write fails then, too.
     """
     if columns.is_unique:
         return ""
@@ -150,7 +155,9 @@ def _refuse_held(columns: GuardedColumns) -> str:
     if columns.as_text == "":
         terms.append(f"stored.{columns.token} <> ''")  # as the condition of the pending index
     held = f"EXISTS (SELECT FROM {columns.table} AS stored WHERE {' AND '.join(terms)})"
-    return f" IF {held} THEN {_error(Said.HELD_REFUSED, 'check_violation')} END IF;"
+    refuse = f"IF {held} THEN {_error(Said.HELD_REFUSED, 'check_violation')} END IF;"
+    unsure = _error(Said.MAY_BE_HELD, "feature_not_supported")
+    return f" {refuse} IF {HAS_OLD_SNAPSHOT} THEN {unsure} END IF;"
 
 
 def _issued(columns: GuardedColumns, fresh_token: str, accept: Accept, clock: str) -> str:

@@ -139,8 +139,8 @@ class MoveGuard(OfAToken):
 class SentGuard(OfAToken):
     """Trigger that looks once more that an inserted token is not retired.
 
-    The INSERT may have waited while another transaction retired it. It fails with
-    serialization_failure. Tried again, the insert guard refuses it.
+    The INSERT may have waited while another transaction retired it, or its transaction has an older
+    snapshot. It fails with serialization_failure. Tried again, the insert guard refuses it.
     """
 
     name = "guard_sent"

@@ -57,8 +57,9 @@ class KeepRetired(_OnANewToken):
     It does so in the transaction that replaces the token, also if nothing takes its place.
 
     It checks once more that the new token is not retired: another transaction may have retired it
-    while this write waited for its entry in the unique index. Such a write fails with
-    serialization_failure. Tried again, ``RefuseRetired`` refuses it quietly.
+    while this write waited for its entry in the unique index, or after this transaction took its
+    snapshot. Such a write fails with serialization_failure. Tried again, ``RefuseRetired`` refuses
+    it quietly.
     """
 
     name = "keep_retired"

@@ -27,6 +27,14 @@ def retire(replaced_hash: str, source: str, columns: GuardedColumns) -> str:
     )
 
 
+def refuse_meanwhile_retired(columns: GuardedColumns) -> str:
+    """A statement after the write, which fails with serialization_failure for a retired token.
+
+    It also knows a token that was retired after the transaction took its snapshot.
+    """
+    return f"PERFORM token_rotation_retire(NULL, NULL, {hash_or_null('NEW', columns)});"
+
+
 def retire_deleted(source: str, columns: GuardedColumns) -> str:
     """A statement that stores the hash of a deleted row's token, which is present."""
     return f"PERFORM token_rotation_retire({token_hash('OLD', columns)}, {source}, NULL);"

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
+import psycopg2
+import pytest
+
 from tests.support.leaked import assert_each_token_changed_once, leak, value
 from tests.support.manage import Manage
 from tests.support.rotations import RotationFactory
@@ -13,6 +16,8 @@ from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.engine.result import Outcome
 from token_rotation.events import BatchDone, Event
+from token_rotation.triggers.guard import guard
+from token_rotation.triggers.retired import keep_retired
 
 ROTATE = (
     "UPDATE tickets_ticket SET token = gen_random_uuid(), token_rotated_at = clock_timestamp()"
@@ -27,6 +32,14 @@ TRIGGERS = (
     "SELECT string_agg(tgname || ' ' || (pg_get_triggerdef(oid) LIKE '%%wish%%'), ',' ORDER BY"
     " tgname) FROM pg_trigger WHERE tgrelid = 'tickets_ticket'::regclass"
     " AND tgname LIKE 'pgtrigger%%'"
+)
+INSERT_ROW = (
+    "INSERT INTO tickets_ticket (id, subject, status, created_at, token)"
+    " SELECT max(id) + 1, 'x', 'open', now(), {} FROM tickets_ticket"
+)
+SEES_PAST_ITS_SNAPSHOT = (
+    "SELECT prosrc LIKE '%%transaction_isolation%%' FROM pg_proc"
+    " WHERE proname = 'token_rotation_retire'"
 )
 INSERT, UPDATE = (trigger.get_pgid(Ticket) for trigger in Ticket._meta.triggers)  # type: ignore[attr-defined]
 BEFORE = "0009"
@@ -101,3 +114,21 @@ def test_a_rotation_goes_on_while_the_guard_is_taken_back_and_replaced(
     result = rotation(replace, batch_rows=10).run()
     assert (result.outcome, replacements) == (Outcome.COMPLETE, [])
     assert_each_token_changed_once(tickets)
+
+
+def test_todays_triggers_work_with_the_functions_of_each_release(
+    database_url: str, connect: Callable[[str], Any], manage: Manage
+) -> None:
+    tickets = connect(database_url)
+    leak(tickets, 1)
+    for trigger in [*guard(accept="sent"), *keep_retired()]:
+        tickets.cursor().execute(str(trigger.compile(Ticket).install_sql))
+    tickets.cursor().execute(ROTATE)
+    for step, sees_past_its_snapshot in (("0002", False), ("0003", True), ("0002", False)):
+        migrated = manage("migrate", "token_rotation", step, database_url=database_url)
+        assert migrated.returncode == 0, migrated.stderr
+        tickets.cursor().execute(INSERT_ROW.format("gen_random_uuid()"))
+        with pytest.raises(psycopg2.errors.CheckViolation, match="is retired"):
+            tickets.cursor().execute(INSERT_ROW.format("(SELECT token FROM leaked)"))
+        assert value(tickets, SEES_PAST_ITS_SNAPSHOT) == sees_past_its_snapshot
+    assert value(tickets, STILL_VALID) == 0

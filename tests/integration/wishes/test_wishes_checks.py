@@ -5,12 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.wished import rotate_behind, wishing_models
-from token_rotation.checks.sent_tokens import check_kept_since_the_start, check_retired_are_kept
+from token_rotation.checks.sent_tokens import (
+    check_kept_since_the_start,
+    check_retired_are_kept,
+    check_unique_at_once,
+)
 from token_rotation.models import RetiredToken
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
@@ -90,3 +94,20 @@ def test_without_the_tables_the_checks_of_the_database_speak(wishes: Any) -> Non
             assert found() == []
         finally:
             cursor.execute("ALTER TABLE elsewhere RENAME TO token_rotation_retiredtoken")
+
+
+@pytest.mark.parametrize("name", ["Link", "Device"])
+def test_a_chosen_token_that_is_unique_at_commit_only_is_an_error(
+    wishes: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    model = getattr(wishes, name)
+    token = "slug" if name == "Link" else "secret"
+    constraints = [models.UniqueConstraint(fields=[token], name="at_once")]
+    monkeypatch.setattr(model._meta, "constraints", constraints)
+    monkeypatch.delitem(vars(model._meta), "total_unique_constraints", raising=False)
+    assert check_unique_at_once() == []
+    constraints[0].deferrable = models.Deferrable.IMMEDIATE
+    assert [each.id for each in check_unique_at_once()] == (
+        ["token_rotation.E027"] if name == "Link" else []
+    )
+    monkeypatch.delitem(vars(model._meta), "total_unique_constraints", raising=False)

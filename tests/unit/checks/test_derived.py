@@ -1,6 +1,9 @@
 """Declarations say what a column holds, and what derives from the token, or are refused by name."""
 
+import ast
 import hashlib
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,6 +44,16 @@ class Owner(models.ForeignKey):
         return super().pre_save(instance, add)
 
 
+class Flag(models.BooleanField):
+    def pre_save(self, instance: Any, add: Any) -> Any:
+        return super().pre_save(instance, add)
+
+
+class Key(models.UUIDField):
+    def pre_save(self, instance: Any, add: Any) -> Any:
+        return super().pre_save(instance, add)
+
+
 class Sha256Field(models.CharField):
     pass
 
@@ -55,6 +68,13 @@ def said(
     **others: Any,
 ) -> dict[str, str]:
     """Each message's id, with its sentence; for a model with these fields besides."""
+    found = messages(token, triggers, **others)
+    return {str(each.id).removeprefix("token_rotation."): each.msg for each in found}
+
+
+def messages(
+    token: Any = None, triggers: list[Any] | None = None, **others: Any
+) -> list[CheckMessage]:
     meta = type("Meta", (), {"app_label": "tickets", "triggers": triggers or guard()})
     attributes = {
         "__module__": __name__,
@@ -68,16 +88,13 @@ def said(
         model: Any = type("Key", (models.Model,), attributes)
     (pair,) = guards_of(model._meta.triggers)
     name = pair.update.token
-    messages: list[CheckMessage] = list(
-        stored_value_messages(model, model._meta.get_field(name), pair)
-    )
-    return {str(each.id).removeprefix("token_rotation."): each.msg for each in messages}
+    return list(stored_value_messages(model, model._meta.get_field(name), pair))
 
 
 def test_plain_fields_need_no_declaration() -> None:
     assert said() == {}
-    assert said(created_at=models.DateTimeField(auto_now_add=True), at=Stamped(null=True)) == {}
-    assert said(owner=Owner("tickets.Ticket", on_delete=models.CASCADE)) == {}
+    assert said(created_at=models.DateTimeField(auto_now_add=True)) == {}
+    assert said(owner=models.ForeignKey("tickets.Ticket", on_delete=models.CASCADE)) == {}
 
 
 def test_a_class_that_changes_values_is_refused_unless_it_is_declared_to_store_them_plainly() -> (
@@ -122,14 +139,36 @@ def test_hashes_are_revoked_where_new_ones_are_taken_as_sent_and_replaced_ones_k
     assert not urlsafe().is_unusable
 
 
-def test_a_field_that_fills_itself_needs_a_declaration() -> None:
-    checksum = Digested(max_length=64)
-    messages = said(checksum=checksum)
-    assert list(messages) == ["E046"]
-    assert "checksum may derive from token" in messages["E046"]
-    for declared in (SHA256, None):
-        triggers = guard(derived={"checksum": declared})
-        assert said(triggers=triggers, checksum=Digested(max_length=64)) == {}
+SELF_FILLING: dict[str, Callable[[], Any]] = {
+    "a text": lambda: Digested(max_length=64),
+    "a date and time": lambda: Stamped(null=True),
+    "a boolean": lambda: Flag(default=False),
+    "a relation": lambda: Owner("tickets.Ticket", on_delete=models.CASCADE),
+    "the primary key": lambda: Key(primary_key=True),
+}
+
+
+@pytest.mark.parametrize("make", SELF_FILLING.values(), ids=SELF_FILLING)
+def test_a_field_that_fills_itself_needs_a_declaration(make: Callable[[], Any]) -> None:
+    found = said(other=make())
+    assert list(found) == ["E046"]
+    assert f"may derive from token: other ({__name__}.{type(make()).__name__})" in found["E046"]
+    assert said(triggers=guard(derived={"other": None}), other=make()) == {}
+
+
+def test_the_sql_of_a_field_that_fills_itself_is_a_declaration() -> None:
+    assert said(triggers=guard(derived={"other": SHA256}), other=Digested(max_length=64)) == {}
+
+
+def test_what_the_hint_says_can_be_pasted_and_keeps_what_was_declared() -> None:
+    fields = {name.replace(" ", "_"): make for name, make in SELF_FILLING.items()}
+    made = {name: make() for name, make in fields.items()}
+    before = {"title": SHA256, "a_boolean": None}
+    (message,) = messages(triggers=guard(derived=before), **made)
+    (pasted,) = re.findall(r"derived=(\{.*?\})\.", message.hint or "")
+    derived = ast.literal_eval(pasted)
+    assert derived == {**before, **dict.fromkeys(fields)}
+    assert said(triggers=guard(derived=derived), **{name: fields[name]() for name in fields}) == {}
 
 
 @pytest.mark.parametrize(

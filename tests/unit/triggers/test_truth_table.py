@@ -9,20 +9,27 @@ from token_rotation.triggers.truth_table.inserts import (
     insert_verdict_of,
     insertions,
 )
-from token_rotation.triggers.truth_table.updates import UPDATES, Rule, updates, verdict_of
+from token_rotation.triggers.truth_table.updates import (
+    AFTER_UPDATES,
+    UPDATES,
+    Rule,
+    updates,
+    verdict_of,
+)
 from token_rotation.triggers.truth_table.words import ERRORS, Asker, Known, Marker, Token, Verdict
 
 
 def test_every_line_decides_a_case() -> None:
     used = {next(rule for rule in UPDATES if rule.decides(case)) for case in updates()}
     assert used == set(UPDATES)
+    assert any(map(AFTER_UPDATES.decides, updates()))
     entered = {next(rule for rule in INSERTS if rule.decides(case)) for case in insertions()}
     assert entered == set(INSERTS)
 
 
 def test_no_retired_token_is_stored() -> None:
     for case in updates():
-        if case.known is Known.RETIRED:
+        if case.known in {Known.RETIRED, Known.MISSED}:
             assert verdict_of(case).token is not Token.SENT
 
 
@@ -62,7 +69,7 @@ def line(*cells: str | None) -> str:
 
 def test_the_documentation_has_the_whole_table_and_nothing_else() -> None:
     text = (DOCS / "reference" / "guard.md").read_text()
-    expected = [*map(update_line, UPDATES), *map(insert_line, INSERTS)]
+    expected = [*map(update_line, (*UPDATES, AFTER_UPDATES)), *map(insert_line, INSERTS)]
     section = text.partition("\n## What the guard decides\n")[2].partition("\n## ")[0]
     found = [row for row in section.splitlines() if row.startswith("| ")]
     assert [row for row in found if not row.startswith("| the ")] == expected

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
-from token_rotation.triggers.truth_table.words import HELD, Accept, Marker, Said, Token, Verdict
+from token_rotation.triggers.truth_table.words import (
+    HELD,
+    MAY_BE_HELD,
+    RETIRED_MEANWHILE,
+    Accept,
+    Marker,
+    Said,
+    Token,
+    Verdict,
+)
 
 
 class Sent(StrEnum):
@@ -17,7 +26,9 @@ class Sent(StrEnum):
     FORBIDDEN_ABSENT = "absent, and the field forbids it"
     PRESENT = "present"
     RETIRED = "present and retired"
+    MISSED = "present and retired after the snapshot"
     HELD = "present and held by a pending row"
+    UNSURE = "present and not unique, under REPEATABLE READ"
 
 
 class Door(StrEnum):
@@ -56,7 +67,7 @@ class InsertRule:
         )
 
 
-_IS_PRESENT = (Sent.PRESENT, Sent.RETIRED, Sent.HELD)
+_IS_PRESENT = (Sent.PRESENT, Sent.RETIRED, Sent.MISSED, Sent.HELD, Sent.UNSURE)
 
 
 INSERTS = (
@@ -88,9 +99,21 @@ INSERTS = (
         accept=Accept.SENT,
     ),
     InsertRule(
+        RETIRED_MEANWHILE,
+        "the snapshot did not show it; tried again, the write meets a retired token",
+        sent=(Sent.MISSED,),
+        accept=Accept.SENT,
+    ),
+    InsertRule(
         HELD,
         "the token may be leaked, and is not retired yet",
         sent=(Sent.HELD,),
+        accept=Accept.SENT,
+    ),
+    InsertRule(
+        MAY_BE_HELD,
+        "the snapshot does not show a row that became pending since",
+        sent=(Sent.UNSURE,),
         accept=Accept.SENT,
     ),
     InsertRule(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from token_rotation.triggers.truth_table.inserts import Insertion, Sent, insert_verdict_of
-from token_rotation.triggers.truth_table.updates import UNCHANGED, Case, verdict_of
+from token_rotation.triggers.truth_table.updates import UNCHANGED, Case, verdict_before
 from token_rotation.triggers.truth_table.words import Change, Known, Token, Verdict
+
+_SENT = {Known.MISSED: Sent.MISSED, Known.HELD: Sent.HELD, Known.UNSURE: Sent.UNSURE}
 
 
 def moved_verdict_of(case: Case) -> Verdict:
@@ -13,7 +15,7 @@ def moved_verdict_of(case: Case) -> Verdict:
     The update guard decides first. The row that it leaves is deleted and inserted; the insert guard
     leaves it alone if its token is the stored one.
     """
-    left = verdict_of(case)
+    left = verdict_before(case)
     if case.change in UNCHANGED or left.token in {Token.STORED, Token.NONE}:
         return left
     inserted = insert_verdict_of(Insertion(_inserted(case), accept=case.accept))
@@ -26,4 +28,4 @@ def moved_verdict_of(case: Case) -> Verdict:
 def _inserted(case: Case) -> Sent:
     if case.change is Change.TAKEN_AWAY:
         return Sent.ALLOWED_ABSENT
-    return Sent.HELD if case.known is Known.HELD else Sent.PRESENT
+    return _SENT.get(case.known, Sent.PRESENT)

@@ -8,6 +8,8 @@ from itertools import product
 
 from token_rotation.triggers.truth_table.words import (
     HELD,
+    MAY_BE_HELD,
+    RETIRED_MEANWHILE,
     Accept,
     Asker,
     Change,
@@ -117,6 +119,14 @@ UPDATES = (
         accept=Accept.SENT,
     ),
     Rule(
+        MAY_BE_HELD,
+        "the snapshot does not show a row that became pending since",
+        change=_PRESENT,
+        asker=Asker.WISH,
+        known=Known.UNSURE,
+        accept=Accept.SENT,
+    ),
+    Rule(
         Verdict(Token.SENT, Marker.CLOCK),
         "the application chooses the value, which is not retired",
         change=_PRESENT,
@@ -176,6 +186,23 @@ UPDATES = (
         accept=Accept.SENT,
     ),
     Rule(
+        MAY_BE_HELD,
+        "the snapshot does not show a row that became pending since",
+        change=(Change.ISSUED,),
+        written=(Written.SAME,),
+        known=Known.UNSURE,
+        accept=Accept.SENT,
+    ),
+    Rule(
+        MAY_BE_HELD,
+        "the snapshot does not show a row that became pending since",
+        change=(Change.ISSUED,),
+        stored=(Stored.PENDING,),
+        written=(Written.BEFORE, Written.LATER),
+        known=Known.UNSURE,
+        accept=Accept.SENT,
+    ),
+    Rule(
         Verdict(Token.SENT, Marker.CLOCK),
         "a token is issued, which is not retired",
         change=(Change.ISSUED,),
@@ -210,9 +237,25 @@ UPDATES = (
 )
 """The first rule that decides a case gives the verdict."""
 
+AFTER_UPDATES = Rule(
+    RETIRED_MEANWHILE,
+    "the snapshot did not show it; tried again, the write meets a retired token",
+    change=_PRESENT,
+    known=Known.MISSED,
+)
+"""Decides once more, after the write, if that stored the token that was sent."""
+
 
 def verdict_of(case: Case) -> Verdict:
     """Return the verdict on an UPDATE."""
+    verdict = verdict_before(case)
+    if verdict.token is Token.SENT and AFTER_UPDATES.decides(case):
+        return AFTER_UPDATES.verdict
+    return verdict
+
+
+def verdict_before(case: Case) -> Verdict:
+    """Return the verdict before the row is written."""
     return next(rule.verdict for rule in UPDATES if rule.decides(case))
 
 

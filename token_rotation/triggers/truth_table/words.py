@@ -60,12 +60,16 @@ class Asker(StrEnum):
 class Known(StrEnum):
     """What the database knows of the token that is sent.
 
-    ``RETIRED``: the model keeps retired tokens, and it is one. ``HELD``: the column is not unique.
+    ``RETIRED``: the model keeps retired tokens, and it is one. ``MISSED``: it became one, and the
+    snapshot does not show it. ``HELD``: the column is not unique. ``UNSURE``: nor is it here, and
+    the snapshot may not show a pending row.
     """
 
     NEW = "new"
     RETIRED = "retired"
+    MISSED = "retired after the snapshot"
     HELD = "held by a pending row"
+    UNSURE = "not unique, under REPEATABLE READ"
 
 
 class Token(StrEnum):
@@ -99,10 +103,13 @@ class Said(StrEnum):
     DERIVED_KEPT = "a column that is computed from the token was not stored as sent"
     RETIRED_REFUSED = "the token that was sent is retired: send another"
     HELD_REFUSED = "the token that was sent is that of a pending row: send another"
+    MAY_BE_HELD = "a pending row may have the token that was sent: use READ COMMITTED"
     RETIRED_MEANWHILE = "a token was retired while it was written again"
 
 
-ERRORS = frozenset({Said.RETIRED_REFUSED, Said.HELD_REFUSED, Said.RETIRED_MEANWHILE})
+ERRORS = frozenset(
+    {Said.RETIRED_REFUSED, Said.HELD_REFUSED, Said.MAY_BE_HELD, Said.RETIRED_MEANWHILE}
+)
 """What is said by an error instead of a warning."""
 
 
@@ -116,3 +123,5 @@ class Verdict:
 
 
 HELD = Verdict(Token.NONE, Marker.NONE, Said.HELD_REFUSED)
+MAY_BE_HELD = Verdict(Token.NONE, Marker.NONE, Said.MAY_BE_HELD)
+RETIRED_MEANWHILE = Verdict(Token.NONE, Marker.NONE, Said.RETIRED_MEANWHILE)
