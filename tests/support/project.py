@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import PIPE, CompletedProcess, Popen
 from textwrap import dedent
 
 from tests.support.manage import PROJECT
@@ -56,8 +56,16 @@ print("the series is over")
 class Project:
     """Has one app, "shop". No setting of the reusable apps is set, and no Celery is named."""
 
-    def __init__(self, directory: Path, database_url: str, *, apps: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        database_url: str,
+        *,
+        apps: tuple[str, ...] = (),
+        library: Path = PROJECT,
+    ) -> None:
         self.directory = directory
+        self._library = library
         self._database_url = database_url
         self.migrations = directory / "shop" / "migrations"
         self.migrations.mkdir(parents=True)
@@ -97,6 +105,18 @@ class Project:
     def attempt(self, *args: str, answers: str = "") -> CompletedProcess[str]:
         return self._python("-m", "django", *args, answers=answers)
 
+    def start(self, *args: str, **variables: str) -> Popen[str]:
+        """Start Python with these arguments, its input and output in pipes."""
+        return Popen(
+            [sys.executable, *args],
+            cwd=self.directory,
+            env={**self.environment, **variables},
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            text=True,
+        )
+
     def _python(self, *args: str, answers: str) -> CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-W", "error::RuntimeWarning", *args],
@@ -119,7 +139,7 @@ class Project:
             "DATABASE_URL": self._database_url,
             "PGHOST": host,
             "DJANGO_SETTINGS_MODULE": "settings",
-            "PYTHONPATH": os.pathsep.join([str(self.directory), str(PROJECT)]),
+            "PYTHONPATH": os.pathsep.join([str(self.directory), str(self._library)]),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 

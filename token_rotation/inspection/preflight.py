@@ -6,6 +6,7 @@ Changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from token_rotation.inspection.columns.absent_tokens import absent_problems
 from token_rotation.inspection.columns.derived_columns import derived_problems, without_derived
@@ -20,6 +21,7 @@ from token_rotation.inspection.triggers.guard_triggers import (
     trigger_problems,
     trigger_states,
 )
+from token_rotation.inspection.triggers.later_release import LATER_RELEASE, later_migrations
 from token_rotation.inspection.triggers.other_triggers import (
     find_suspects,
     suspect_problems,
@@ -66,11 +68,17 @@ class GuardState:
 
     @property
     def serves(self) -> bool:
-        """Return True if nothing is wrong but what this role may see.
+        """Return True if nothing is wrong but what this role may see, and what this code may know.
 
-        A web application may well see only its own rows; a rotation may not.
+        A web application may well see only its own rows; a rotation may not. In a deploy it goes on
+        beside the guard of a later release.
         """
-        return all(problem.code in BLIND for problem in self.problems)
+        return all(problem.code in {*BLIND, LATER_RELEASE} for problem in self.problems)
+
+    @property
+    def is_of_later_release(self) -> bool:
+        """Return True if nothing is wrong but that this code cannot judge a later guard."""
+        return self.serves and any(problem.code == LATER_RELEASE for problem in self.problems)
 
     @property
     def is_blind(self) -> bool:
@@ -116,7 +124,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
         trigger_states(guards),
         {name: state for name, (state, _) in indexes.items()},
         problems=(
-            *trigger_problems(guards, target),
+            *trigger_problems(guards, target, partial(later_migrations, connection, target)),
             *overruling,
             *index_problems(target, indexes),
             *unguarded,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAKE = "python manage.py makemigrations"
 MIGRATE = "python manage.py migrate"
 PGTRIGGER = "python manage.py pgtrigger"
 

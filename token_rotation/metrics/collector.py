@@ -33,9 +33,10 @@ class TargetMetrics:
     """The figures of one target.
 
     ``pending`` is None if there is no table to count, or the role sees only a part of it.
+    ``is_guarded`` is None if a later release changed the guard, so that this code cannot tell.
     """
 
-    is_guarded: bool
+    is_guarded: bool | None
     pending: PendingCount | None
     totals: Totals
 
@@ -76,7 +77,8 @@ def read(target: Target) -> TargetMetrics:
             if may_count
             else None
         )
-    return TargetMetrics(guard.serves, pending, totals_of(target))
+    is_guarded = None if guard.is_of_later_release else guard.serves
+    return TargetMetrics(is_guarded, pending, totals_of(target))
 
 
 def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
@@ -105,7 +107,8 @@ def _gauges(figures: list[tuple[str, TargetMetrics]]) -> Iterator[Metric]:
         if each.pending is not None:
             pending.add_metric([model], each.pending.rows)
             is_estimate.add_metric([model], each.pending.is_estimate)
-        guarded.add_metric([model], each.is_guarded)
+        if each.is_guarded is not None:
+            guarded.add_metric([model], each.is_guarded)
         running.add_metric([model], each.totals.running)
     yield from (pending, is_estimate, guarded, running, verified)
 

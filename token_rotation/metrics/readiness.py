@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from http import HTTPStatus
 from threading import Lock
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError
-from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from token_rotation.errors import RotationError, TokenSourceError
+from token_rotation.inspection.disk_migrations import disk_migrations
 from token_rotation.inspection.preflight import inspect
 from token_rotation.metrics.targets import targets_on
 from token_rotation.postgres.connection import Connection
@@ -71,7 +70,7 @@ def failing_parts(database: str = DEFAULT_DB_ALIAS) -> tuple[str, ...]:
 
 def _failing(connection: Connection, database: str) -> Iterator[str]:
     applied = set(connection.rows(RECORDS)) if connection.value(RECORDS_EXIST) else set()
-    if not all(_is_applied(key, applied) for key in _migrations()):
+    if not all(_is_applied(key, applied) for key in disk_migrations()):
         yield "migrations"
     if not _guards_are_intact(connection, database):
         yield "guard"
@@ -85,22 +84,15 @@ def _guards_are_intact(connection: Connection, database: str) -> bool:
     return all(inspect(connection, target, compares_rows=False).serves for target in targets)
 
 
-@cache
-def _migrations() -> dict[tuple[str, str], frozenset[tuple[str, str]]]:
-    """Return the installed apps' migrations, each with those it replaces."""
-    migrations = MigrationLoader(None).disk_migrations
-    return {key: frozenset(migration.replaces) for key, migration in migrations.items()}
-
-
 def _is_applied(key: tuple[str, str], applied: set[tuple[str, str]]) -> bool:
     """Return True if the migration, or its equivalent, is applied.
 
     Equivalent are the migrations that it replaces, or the one that replaces it.
     """
-    replaced = _migrations()[key]
+    replaced = disk_migrations()[key]
     if key in applied or (replaced and replaced <= applied):
         return True
-    return any(key in others and other in applied for other, others in _migrations().items())
+    return any(key in others and other in applied for other, others in disk_migrations().items())
 
 
 readiness = Readiness(failing_parts, time.monotonic)

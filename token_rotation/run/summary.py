@@ -59,19 +59,29 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
     if after.retired_rows:
         said = f"Nothing is pending, but {retired_in_use(after.retired_rows)}"
         return f"{work}. {said}. To replace: {mend_retired(target)}"
-    problems = " Also: ".join(map(str, after.guard.problems if after.guard else ()))
+    problems = _guard_as_sentence(after)
     if pending.rows == 0:
         if after.verdict is not None and after.verdict.nothing_pending:
-            return f"{work}. Nothing is pending, but the guard is not whole: {problems}"
+            return f"{work}. Nothing is pending, but {problems}"
         said = f"{work}. {unverified_as_sentence(target, after.verdict)}"
-        return f"{said}. The guard is not whole: {problems}" if problems else said
+        return f"{said}. {_sentence(problems)}" if problems else said
     if isinstance(after.verdict, Verdict) and after.verdict.damaged:
         damage = damage_as_sentence(after.verdict.damaged)
         return f"{work}. {pending.rows:,} rows are pending. {damage}. Then: {to_go_on}"
     left = wording.count(pending.rows, is_estimate=pending.is_estimate)
     ended = _reason(result, "rows became pending since")
     said = f"{work}. {ended}; {left} pending{_later(pending)}. {go_on(result, to_go_on)}"
-    return f"{said}. The guard is not whole: {problems}" if problems else said
+    return f"{said}. {_sentence(problems)}" if problems else said
+
+
+def _guard_as_sentence(after: Aftermath) -> str:
+    """Say what is wrong with the guard, or that nobody can tell here; "" for a whole one."""
+    if after.guard is None or after.guard.intact:
+        return ""
+    problems = " Also: ".join(map(str, after.guard.problems))
+    if after.guard.is_of_later_release:
+        return f"this code cannot judge the guard: {problems}"
+    return f"the guard is not whole: {problems}"
 
 
 def go_on(result: Result, to_go_on: str) -> str:

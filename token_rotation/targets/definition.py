@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import Any
 
 from django.db.migrations import RunSQL
-from django.db.migrations.loader import MigrationLoader
 from pgtrigger.compiler import Trigger
 
 from token_rotation import migrations as library_migrations
+from token_rotation.inspection.disk_migrations import loaded_migrations
 from token_rotation.selection.trigger_definition import FunctionDefinition, TriggerDefinition
 
 _FUNCTION = re.compile(
@@ -62,7 +62,8 @@ def definition_of(trigger: Trigger) -> TriggerDefinition:
 def earlier_definitions(name: str) -> tuple[TriggerDefinition, ...]:
     """Return what the project's migrations created under a name.
 
-    ``name`` is the trigger's in the database. Loads every migration, once.
+    ``name`` is the trigger's in the database. Loads every migration, once; raises NotReadyError if
+    that fails.
     """
     return tuple(definition_of(each) for each in _of_migrations() if each.sql.pgid == name)
 
@@ -87,7 +88,7 @@ def _library_functions() -> dict[str, tuple[FunctionDefinition, ...]]:
 
 @cache
 def _of_migrations() -> tuple[Trigger, ...]:
-    migrations = MigrationLoader(None).disk_migrations.values()
+    migrations = loaded_migrations().disk_migrations.values()
     return tuple(each for migration in migrations for each in _triggers(migration.operations))
 
 

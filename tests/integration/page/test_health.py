@@ -39,7 +39,7 @@ def test_a_squashed_migration_is_applied_when_those_it_replaces_are(
 ) -> None:
     one, two, squashed = ("app", "0001"), ("app", "0002"), ("app", "0001_squashed_0002")
     known = {one: frozenset(), two: frozenset(), squashed: frozenset({one, two})}
-    monkeypatch.setattr(health, "_migrations", lambda: known)
+    monkeypatch.setattr(health, "disk_migrations", lambda: known)
 
     assert all(health._is_applied(key, {one, two}) for key in known)
     assert all(health._is_applied(key, {squashed}) for key in known)

@@ -324,6 +324,25 @@ def test_a_broken_guard_is_named_with_the_command_that_mends_it(
     assert "Start the rotation" not in page
 
 
+def test_a_guard_of_a_later_release_is_neither_called_broken_nor_to_be_repaired(
+    operator: Client, leaked: None
+) -> None:
+    (target,) = shown_targets()
+    function = f"ALTER FUNCTION {target.guard_triggers[0].name}()"
+    execute(f"{function} SET work_mem = '4MB'")
+    execute("INSERT INTO django_migrations (app, name, applied) VALUES ('tickets', 'x', now())")
+    try:
+        page = text(operator)
+    finally:
+        execute(f"{function} RESET work_mem; DELETE FROM django_migrations WHERE name = 'x'")
+    assert "The guard is of a later release" in page
+    assert "This code cannot judge it." in page
+    assert "Start it in the later release." in page
+    assert "not whole" not in page
+    assert "Repair" not in page
+    assert "A leaked token could come back" not in page
+
+
 def test_a_table_that_is_not_migrated_is_named_with_the_command_that_migrates(
     operator: Client, leaked: None
 ) -> None:

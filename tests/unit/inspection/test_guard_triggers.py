@@ -63,8 +63,11 @@ def on(
     ]
 
 
-def told(guards: Sequence[GuardOnRelation]) -> list[tuple[str, str, str]]:
-    return [(each.code[-4:], each.sentence, each.mend) for each in trigger_problems(guards, TARGET)]
+def told(
+    guards: Sequence[GuardOnRelation], later: Sequence[str] = ()
+) -> list[tuple[str, str, str]]:
+    found = trigger_problems(guards, TARGET, lambda: list(later))
+    return [(each.code[-4:], each.sentence, each.mend) for each in found]
 
 
 def names(*relations: Relation) -> str:
@@ -167,6 +170,27 @@ def test_the_table_is_told_apart_from_its_children_and_one_state_from_another() 
     ]
 
 
+def test_a_later_release_explains_what_is_missing_or_changed_once_and_nothing_else() -> None:
+    other = replace(UPDATE, name="g_insert", uri="app.Key:guard_insert")
+    guards = [
+        *on([ROOT, *CHILDREN[:1]], "changed"),
+        *on([ROOT], "missing", trigger=other),
+        *on(CHILDREN[:1], "disabled", trigger=other),
+    ]
+    later, disabled = told(guards, ["app.0002_one", "app.0003_two"])
+    assert later == (
+        "E060",
+        (
+            "The guard of app_key (guard_update, guard_insert) is of a later release, which alone "
+            "can tell whether it holds: the database has 2 migrations that this code lacks, the "
+            "first is app.0002_one"
+        ),
+        "the same command in the release that has app.0002_one",
+    )
+    assert disabled[0] == "E004"
+    assert [each[0] for each in told(guards[-1:], ["app.0002_one"])] == ["E004"]
+
+
 def test_what_is_enabled_or_dispensable_is_no_problem() -> None:
     assert told(on([ROOT, *CHILDREN], "enabled")) == []
     assert told(on([ROOT], "enabled", is_outdated=True)) == []
@@ -201,7 +225,7 @@ def test_a_trigger_of_an_earlier_release_is_a_warning_told_once() -> None:
         (
             "token_rotation.W002",
             "The guard trigger guard_update on app_key is not the one that the model describes",
-            REINSTALL,
+            f"python manage.py makemigrations, and then: {REINSTALL}",
         ),
         (
             "token_rotation.W002",

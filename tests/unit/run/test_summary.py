@@ -41,6 +41,20 @@ def test_a_broken_guard_is_named_however_the_run_ended(outcome: Outcome) -> None
     assert said.endswith(f"The guard is not whole: {DISABLED}")
 
 
+def test_a_guard_of_a_later_release_is_not_called_broken() -> None:
+    later = Problem("token_rotation.E060", "The guard is of a later release", "it there")
+    guard = GuardState({"shop.Order:guard_update": "changed"}, {"pending": "valid"}, (later,))
+    done, left = (
+        summary.as_sentence(TARGET, ended(outcome), after, to_go_on=COMMAND)
+        for outcome, after in (
+            (Outcome.COMPLETE, Aftermath(pending(0), guard, verdict=verdict_of())),
+            (Outcome.STOPPED, Aftermath(pending(7), guard)),
+        )
+    )
+    assert done.endswith(f"Nothing is pending, but this code cannot judge the guard: {later}")
+    assert left.endswith(f"This code cannot judge the guard: {later}")
+
+
 def test_rows_that_became_pending_after_the_end_are_told_as_such() -> None:
     said = summary.as_sentence(
         TARGET, ended(Outcome.COMPLETE), Aftermath(pending(3), WHOLE), to_go_on=COMMAND

@@ -20,6 +20,7 @@ from token_rotation.engine.rotation import Rotation
 from token_rotation.errors import AbortedError, NotReadyError
 from token_rotation.inspection.counting import pending_rows_of
 from token_rotation.inspection.preflight import inspect
+from token_rotation.inspection.triggers.later_release import LATER_RELEASE
 from token_rotation.operations.actions.action import Beat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.lifecycle import Status
@@ -155,12 +156,14 @@ def _run(engine: Rotation, stop: StopSignal) -> Result:
 def _ensure_guarded(target: Target) -> None:
     """Raise NotReadyError unless guard and indexes are ready.
 
-    They are ready when they are as the rotation needs them.
+    They are ready when they are as the rotation needs them. A deploy may change the guard of a
+    rotation in progress: this worker goes on, and who has the later release judges it at the end.
     """
     with reading(target.database) as connection:
         guard = inspect(connection, target)
-        if guard.problems:
-            raise NotReadyError(tuple(map(str, guard.problems)))
+        problems = [each for each in guard.problems if each.code != LATER_RELEASE]
+        if problems:
+            raise NotReadyError(tuple(map(str, problems)))
 
 
 def _pending_rows(target: Target, keys: KeyRange) -> int:

@@ -5,16 +5,19 @@ Are they present, do they fire, and do they do what the model says?
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from token_rotation.inspection.problem import MIGRATE, PGTRIGGER, Problem
+from token_rotation.inspection.problem import MAKE, MIGRATE, PGTRIGGER, Problem
 from token_rotation.inspection.triggers.definitions import Comparison
+from token_rotation.inspection.triggers.later_release import later_release
 from token_rotation.inspection.triggers.tree import FoundTrigger, Relation, Tree
 from token_rotation.selection.target import GuardTrigger, Target
 
 _WORST_FIRST = ("missing", "disabled", "changed", "enabled")
 _MOST_NAMES = 3
+_BY_RELEASE = {"missing", "changed"}
+"""States in which the guard of another release may be; none is disabled by a migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +61,28 @@ def trigger_states(guards: Iterable[GuardOnRelation]) -> dict[str, str]:
     return states
 
 
-def trigger_problems(guards: Iterable[GuardOnRelation], target: Target) -> Iterator[Problem]:
+def trigger_problems(
+    guards: Iterable[GuardOnRelation], target: Target, later_migrations: Callable[[], list[str]]
+) -> Iterator[Problem]:
     """Yield problems that stop a rotation.
 
     They are triggers that are missing, disabled, or do something else. A partition has what its
     parent has, so a missing one is told of the parent alone. Nothing tells which tokens were
-    written meanwhile, so each says how to replace them all.
+    written meanwhile, so each says how to replace them all. ``later_migrations`` names those that
+    this code has not: they may have made the guard what it is, which is one problem of them all.
     """
     groups: dict[tuple[str, str, bool], list[GuardOnRelation]] = {}
     for each in guards:
         follows = each.state == "missing" and each.relation.is_partition and not each.is_root
         if each.state != "enabled" and not (follows or each.is_dispensable):
             groups.setdefault((each.trigger.uri, each.state, each.is_root), []).append(each)
+    unlike = [group[0].trigger for (_, state, _), group in groups.items() if state in _BY_RELEASE]
+    later = later_migrations() if unlike else []
+    if later:
+        yield later_release(target.table, [each.short_name for each in unlike], later)
     for (_, state, _), group in groups.items():
+        if later and state in _BY_RELEASE:
+            continue
         found = _PROBLEMS[state](group)
         yield replace(found, mend=f"{found.mend}. {_afterwards(target)}")
 
@@ -83,14 +95,14 @@ def outdated_triggers(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
                 "token_rotation.W002",
                 f"The guard trigger {each.trigger.short_name} is missing on {each.relation.name}, "
                 "so that the tokens of deleted rows are not retired",
-                f"python manage.py makemigrations, and then: {MIGRATE}",
+                f"{MAKE}, and then: {MIGRATE}",
             )
         elif each.is_outdated and each.is_root:
             yield Problem(
                 "token_rotation.W002",
                 f"The guard trigger {each.trigger.short_name} on {each.relation.name} is not the "
                 "one that the model describes",
-                _reinstall(each.trigger),
+                f"{MAKE}, and then: {_reinstall(each.trigger)}",
             )
 
 

@@ -34,7 +34,7 @@ def condition_of(look: Look) -> Condition:
         return Condition(None, (), tuple(said), *(wording.UNKNOWN,) * 3, advice=())
     found = (*report.guard.problems, *report.guard.warnings)
     return Condition(
-        guard_is_whole=report.guard.intact,
+        guard_is_whole=None if report.guard.is_of_later_release else report.guard.intact,
         parts=tuple(_parts(report.guard)),
         problems=tuple(map(str, found)),
         table_size=wording.size(report.storage.table_bytes),

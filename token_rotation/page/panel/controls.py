@@ -80,6 +80,8 @@ def cannot_start_because(look: Look, records: TargetRecords) -> str:
         return "A rotation is running."
     if look.report is None:
         return "The table cannot be read."
+    if look.report.guard.is_of_later_release:
+        return "Start it in the later release."
     if not look.report.guard.intact:
         return "Repair the guard first."
     if look.report.counts.pending.rows == 0:

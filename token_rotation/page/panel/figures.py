@@ -65,6 +65,7 @@ TITLES = {
     "silent": "No heartbeat",
     "stopping": "Stopping",
     "unguarded": "The guard is not whole",
+    "unjudged": "The guard is of a later release",
     "unknown": "Unknown",
     "unready": "Not ready",
     "unverified": "Not verified",
@@ -124,6 +125,8 @@ def _state(look: Look, records: TargetRecords, pending: int | None) -> str:
     if records.at_work:
         stopping = all(each.is_stopping for each in records.at_work)
         return "stopping" if stopping else "rotating"
+    if report.guard.is_of_later_release:
+        return "unjudged"
     if not report.guard.intact or not report.guard.holds:
         return "unguarded"
     if pending == 0 and not report.complete:
@@ -156,6 +159,7 @@ def _sentence(state: str, target: Target, look: Look, records: TargetRecords) ->
         else "No rotation of this table has been started yet.",
         "rotating": "Traffic continues. You can stop or kill the rotation at any moment.",
         "stopping": "The current batch commits, then it ends. Rotated rows stay rotated.",
+        "unjudged": "This code cannot judge it. That release's page can, and starts rotations.",
         "unguarded": "A leaked token could come back. No rotation starts until you repair it.",
     }[state]
 
