@@ -127,6 +127,7 @@ def _finish(
     with suppress(*DATABASE_ERRORS):
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
         work.counts.imported = imported.count()
+    unfinished = "" if error else work.counts.unfinished()
     with suppress(*DATABASE_ERRORS, OperationError):
         operation.beat(work.counts.records)
         operation.finish(
@@ -135,6 +136,7 @@ def _finish(
                 "outcome": outcome,
                 "error": error and error.as_json(),
                 "last_line": work.line,
+                **({"unfinished": unfinished} if unfinished else {}),
                 **work.counts.as_data(),
             },
         )

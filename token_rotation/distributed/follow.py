@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Any, TextIO
 
@@ -12,7 +12,7 @@ from django.db import connections
 
 from token_rotation.distributed.records import range_counts_of, records_database
 from token_rotation.engine.refused import read_refused
-from token_rotation.engine.result import Blocker, Outcome, Result
+from token_rotation.engine.result import Outcome, Result, read_blockers
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
 from token_rotation.operations.lifecycle import Result as StoredResult
@@ -134,7 +134,7 @@ def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
         skipped_rows=read_number(output.get("skipped_rows")),
         seconds=read_number(output.get("seconds")),
         vacuums=read_number(output.get("vacuums")),
-        blockers=tuple(_blockers(output.get("blockers"))),
+        blockers=read_blockers(output.get("blockers")),
         refused=read_refused(output),
     )
     result.add(output)
@@ -144,9 +144,3 @@ def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
 def _outcome(stored: Any) -> Outcome:
     known = {outcome.name.lower(): outcome for outcome in Outcome}
     return known.get(stored, Outcome.STOPPED) if isinstance(stored, str) else Outcome.STOPPED
-
-
-def _blockers(stored: Any) -> Iterator[Blocker]:
-    for each in stored if isinstance(stored, list) else []:
-        with suppress(TypeError):  # of a version that stores other fields
-            yield Blocker(**read_object(each))

@@ -15,7 +15,7 @@ from token_rotation.operations.failures.alerts import mail, tell
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
-from token_rotation.operations.signals import operations_watched
+from token_rotation.operations.signals import operation_unfinished, operations_watched
 from token_rotation.operations.stored_output import read_object
 from token_rotation.operations.watching.resend import resend
 from token_rotation.operations.watching.troubles import WATCH, troubles
@@ -40,19 +40,27 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
     except StatusChangeError:
         return None
     told = _told()
-    report = {"sent again": resend().said, **troubles(since=_since(record))}
-    news = {kind: [line for line in report[kind] if line not in told] for kind in report}
-    if any(news.values()):
-        text = "\n\n".join(_section(kind, lines) for kind, lines in news.items() if lines)
-        logger.error("operations need a look: %s", text)
-        mail("operations need a look", text)
+    sent = resend().said
+    found = troubles(since=_since(record))
+    new = {kind: [each for each in found[kind] if str(each) not in told] for kind in found}
+    lines = {kind: [str(each) for each in new[kind]] for kind in new}
+    _report({"sent again": [line for line in sent if line not in told], **lines})
+    for each in new["unfinished"]:
+        tell(operation_unfinished, operation=each.operation, reason=each.reason)
     # After the report: reported twice is better than never.
-    record.finish(output_data={**news, "sent again": report["sent again"]})
+    record.finish(output_data={"sent again": sent, **lines})
     tell(operations_watched)
     # Rounds that have died, too.
     old = BatchOperation.objects.of_type(WATCH).filter(created_at__lt=record.created_at - KEPT_FOR)
     old.delete()
     return record
+
+
+def _report(news: dict[str, list[str]]) -> None:
+    if any(news.values()):
+        text = "\n\n".join(_section(kind, lines) for kind, lines in news.items() if lines)
+        logger.error("operations need a look: %s", text)
+        mail("operations need a look", text)
 
 
 def _section(kind: str, lines: list[str]) -> str:
