@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, Error, transaction
 from django.db.models import Model
 
 from tickets.importing.row import BadLine, Row
@@ -71,7 +71,7 @@ def import_chunk(
         transaction.on_commit(lambda: committed(done), using=database)
 
 
-def lost_a_race(error: DatabaseError) -> bool:
+def lost_a_race(error: Error) -> bool:
     """Return True if another import stored a reference first.
 
     It stored the reference after this import had looked it up.

@@ -16,6 +16,12 @@ _OF_ROWS = {"22", "23", "44", "54", "P0"}
 _OF_THE_SERVER = {"08", "25", "40", "53", "55", "57", "58", "XX"}
 
 
+def is_lost(error: Exception) -> bool:
+    """Return True if the connection is lost, so that a COMMIT may have been carried out."""
+    cause = error.__cause__
+    return isinstance(cause, psycopg2.Error) and cause.pgcode is None
+
+
 def concerns_rows(error: DatabaseError) -> bool:
     """Return True if the statement may succeed without one of its rows.
 
@@ -32,6 +38,8 @@ def concerns_rows(error: DatabaseError) -> bool:
 
 def refusal_of(error: Exception) -> str:
     """Return what the database refused, and what helps, without a full stop."""
+    if is_lost(error):
+        return reason_of(error)
     reason = f"the database refused: {reason_of(error)}"
     match getattr(error.__cause__, "pgcode", None):
         case "25006":

@@ -8,10 +8,12 @@ from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
 from token_rotation.postgres.failures import fault_of, reason_of
-from token_rotation.postgres.opening import open_raw
+from token_rotation.postgres.opening import open_raw, watched_session
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.postgres.standby import without_standby
 
 __all__ = [
     "Backoff",
@@ -19,6 +21,7 @@ __all__ = [
     "Connection",
     "Fault",
     "LockNotGrantedError",
+    "StillAliveError",
     "classify",
     "fault_of",
     "open_raw",
@@ -26,4 +29,6 @@ __all__ = [
     "reading",
     "reason_of",
     "retry_at_once",
+    "watched_session",
+    "without_standby",
 ]

@@ -29,6 +29,7 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_number, read_object
 from token_rotation.postgres.reading import reading
+from token_rotation.postgres.standby import without_standby
 from token_rotation.run.recording.result_values import stored_values
 
 # Where a running rotation keeps the rows of failed ranges, by the range's number.
@@ -42,7 +43,7 @@ def in_round(rotation: BatchOperation, number: int) -> Iterator[BatchOperation |
     It is None when the rotation has ended or is in another round.
     """
     database = records_database()
-    with transaction.atomic(using=database):
+    with without_standby(database), transaction.atomic(using=database):
         records = BatchOperation.objects.using(database).filter(pk=rotation.pk)
         stored = records.select_for_update(no_key=True).filter(status=Status.RUNNING).first()
         yield stored if stored is not None and current_round(stored) == number else None
