@@ -53,13 +53,14 @@ def import_chunk(
     rows: Sequence[Row],
     committed: Callable[[ChunkDone], None],
     *,
+    committing: Callable[[], None] = lambda: None,
     strict: bool = False,
 ) -> None:
     """Import the new rows: all or, on any error, none.
 
     New are rows that are not stored yet. With ``strict`` it imports only those before the first
-    clash. ``committed`` is called after the outermost transaction has committed, and never after a
-    rollback.
+    clash. ``committing`` is called before the COMMIT, ``committed`` after that of the outermost
+    transaction, and never after a rollback.
 
     Raises NotRunningError if somebody ended the operation, and LeftOutError. Raises IntegrityError
     about the constraint ``ONCE`` if another import stored a reference first: try again.
@@ -69,6 +70,7 @@ def import_chunk(
         new, done = _compare(rows, _stored_digests(database, rows), strict=strict)
         _insert(database, operation, new)
         transaction.on_commit(lambda: committed(done), using=database)
+        committing()
 
 
 def lost_a_race(error: Error) -> bool:

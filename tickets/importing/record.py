@@ -17,7 +17,7 @@ from tickets.models import ImportedTicket
 from token_rotation.operations import StoredError
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import without_standby
+from token_rotation.postgres import is_lost, without_standby
 
 OPERATION_TYPE = "import_tickets"
 
@@ -50,10 +50,13 @@ def finish(
         error = StoredError("", f"Stopped at the first bad line. {work.counts.first_bad[0]}")
     unfinished = "" if error else work.counts.unfinished()
     counted = False
-    with suppress(*DATABASE_ERRORS):
+    try:
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
         work.counts.imported = imported.count()
         counted = True
+    except DATABASE_ERRORS as failure:
+        if is_lost(failure):
+            return False
     with suppress(*DATABASE_ERRORS, OperationError), without_standby(options.database):
         operation.beat(work.counts.records)
         operation.finish(

@@ -6,7 +6,7 @@ import psycopg2
 from django.db import DatabaseError, InterfaceError
 
 from tickets.importing.chunk import LeftOutError, lost_a_race
-from token_rotation.postgres import reason_of
+from token_rotation.postgres import first_of, is_lost, reason_of
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
@@ -14,12 +14,6 @@ DATABASE_ERRORS = (DatabaseError, InterfaceError)
 _OF_ROWS = {"22", "23", "44", "54", "P0"}
 # A trigger may raise any SQLSTATE; these say the same wherever they come from.
 _OF_THE_SERVER = {"08", "25", "40", "53", "55", "57", "58", "XX"}
-
-
-def is_lost(error: Exception) -> bool:
-    """Return True if the connection is lost, so that a COMMIT may have been carried out."""
-    cause = error.__cause__
-    return isinstance(cause, psycopg2.Error) and cause.pgcode is None
 
 
 def concerns_rows(error: DatabaseError) -> bool:
@@ -39,7 +33,7 @@ def concerns_rows(error: DatabaseError) -> bool:
 def refusal_of(error: Exception) -> str:
     """Return what the database refused, and what helps, without a full stop."""
     if is_lost(error):
-        return reason_of(error)
+        return reason_of(first_of(error))
     reason = f"the database refused: {reason_of(error)}"
     match getattr(error.__cause__, "pgcode", None):
         case "25006":

@@ -15,13 +15,14 @@ from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import ImportTicketsError, RefusedError
 from tickets.importing.options import ImportOptions
 from tickets.importing.record import begin, finish
-from tickets.importing.refusal import DATABASE_ERRORS, is_lost, refusal_of
+from tickets.importing.refusal import DATABASE_ERRORS, refusal_of
 from tickets.importing.session import Session
 from tickets.importing.source import Source, opened
 from tickets.importing.work import Work
 from token_rotation.command_line import StopSignal, stop_on_signal
 from token_rotation.operations import StoredError, describe_explained, describe_unforeseen
 from token_rotation.operations.models import BatchOperation
+from token_rotation.postgres import is_lost
 
 GO_ON = "Run the same command again to go on: it skips what is imported."
 

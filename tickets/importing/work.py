@@ -14,7 +14,7 @@ from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import RefusedError, Stopped
 from tickets.importing.options import ImportOptions
 from tickets.importing.records import Records
-from tickets.importing.refusal import DATABASE_ERRORS, concerns_rows, is_lost, refusal_of
+from tickets.importing.refusal import DATABASE_ERRORS, concerns_rows, refusal_of
 from tickets.importing.row import BadLine, Row
 from tickets.importing.source import Source
 from token_rotation.command_line import StopSignal
@@ -26,6 +26,7 @@ from token_rotation.postgres import (
     Fault,
     StillAliveError,
     fault_of,
+    is_lost,
     reason_of,
     without_standby,
 )
@@ -39,8 +40,8 @@ BACKOFF = Backoff(give_up_after_seconds=60, first_seconds=0.02, longest_seconds=
 class Work:
     """One pass over one file.
 
-    It runs in the thread that calls ``run``. ``in_doubt`` is True if the connection was lost in a
-    chunk: perhaps its COMMIT was under way.
+    It runs in the thread that calls ``run``. ``in_doubt`` is True if the connection was lost during
+    a COMMIT.
     """
 
     def __init__(
@@ -128,10 +129,11 @@ class Work:
                     self._operation,
                     rows,
                     self._committed,
+                    committing=self._committing,
                     strict=self._options.strict,
                 )
             except DATABASE_ERRORS as error:
-                self.in_doubt = is_lost(error)
+                self.in_doubt = self.in_doubt and is_lost(error)
                 if attempt == ATTEMPTS or not _passes(error) or self._stop.aborted:
                     raise
                 self.counts.retries += 1
@@ -151,7 +153,11 @@ class Work:
                 f" line {row.line}: {reason}"
             )
 
+    def _committing(self) -> None:
+        self.in_doubt = True
+
     def _committed(self, done: ChunkDone) -> None:
+        self.in_doubt = False
         self.counts.add_chunk(done.imported, done.already_there)
         self.line = done.last_line
         for clash in done.clashes:

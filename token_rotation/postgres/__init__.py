@@ -7,7 +7,7 @@ from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
-from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.failures import fault_of, first_of, is_lost, reason_of
 from token_rotation.postgres.opening import open_raw, watched_session
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
@@ -24,6 +24,8 @@ __all__ = [
     "StillAliveError",
     "classify",
     "fault_of",
+    "first_of",
+    "is_lost",
     "open_raw",
     "politely",
     "reading",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import psycopg2
@@ -51,10 +52,12 @@ class WatchedCursor(cursor):
             return super().fetchall()
 
     def close(self) -> None:
+        """Close it. A connection that is lost says so at its next statement: Django wraps that."""
         if self.name is None or self.closed:
-            return super().close()
-        with self._sent():
-            return super().close()
+            super().close()
+            return
+        with suppress(psycopg2.OperationalError, psycopg2.InterfaceError), self._sent():
+            super().close()
 
     def _sent(self) -> WatchedSession:
         raw = self.connection
