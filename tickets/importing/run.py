@@ -40,6 +40,9 @@ def run_import(options: ImportOptions, *, out: TextIO, err: TextIO | None) -> bo
         session = Session(options.database, stop, display.waits)
         with closing(display):
             operation = _begin(session, source, options, stop)
+            if operation is None:
+                print("Stopped before it began. Nothing was imported.", file=out, flush=True)
+                return False
             work = Work(source, options, operation, counts, display, stop)
             known = _work(work, session, operation, options)
         print(_sentence(operation, options, work, known=known), file=out, flush=True)
@@ -48,17 +51,15 @@ def run_import(options: ImportOptions, *, out: TextIO, err: TextIO | None) -> bo
 
 def _begin(
     session: Session, source: Source, options: ImportOptions, stop: StopSignal
-) -> BatchOperation:
+) -> BatchOperation | None:
     try:
         return session.do(partial(begin, source, options))
     except DATABASE_ERRORS as error:
         if stop.aborted:
-            reason = "stopped before the import began"
-        elif is_lost(error):
+            return None
+        if is_lost(error):
             raise  # the server cannot be reached
-        else:
-            reason = refusal_of(error)
-        raise RefusedError(f"{reason}. Nothing was imported.") from None
+        raise RefusedError(f"{refusal_of(error)}. Nothing was imported.") from None
 
 
 def _work(work: Work, session: Session, operation: BatchOperation, options: ImportOptions) -> bool:
