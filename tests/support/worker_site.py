@@ -88,6 +88,9 @@ class Site:
         with redis.Redis.from_url(self.broker_url) as client:
             return holds(client)
 
+    def log(self) -> str:
+        return "".join(worker.log() for worker in self._workers)
+
     def mails_about(self, text: str) -> list[str]:
         """What the workers have mailed since the last ``forget``."""
         return [mail for worker in self._workers for mail in worker.mails_about(text)]

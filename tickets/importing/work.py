@@ -28,7 +28,6 @@ from token_rotation.postgres import (
     fault_of,
     is_lost,
     reason_of,
-    without_standby,
 )
 
 BEAT_EVERY_SECONDS = 1.0
@@ -169,9 +168,8 @@ class Work:
 
     def _meanwhile(self) -> bool:
         """Send a heartbeat during reading; return True to stop."""
-        with without_standby(self._options.database):
-            if self._heartbeat.tick(self.counts.records):
-                self._stop.request()
+        if self._heartbeat.tick(self.counts.records):
+            self._stop.request()
         return self._stop.requested
 
 

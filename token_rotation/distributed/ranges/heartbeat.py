@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from token_rotation.distributed.records import range_counts_of, records_database
+from token_rotation.distributed.records import range_counts_of
 from token_rotation.operations.actions.action import Beat
 from token_rotation.operations.errors import ClaimLostError, NotRunningError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import PaceListener
-from token_rotation.postgres.standby import without_standby
 from token_rotation.stop import StopSignal
 
 
@@ -57,8 +56,7 @@ class RangeHeartbeat:
         The sum is right, no matter which worker writes it.
         """
         try:
-            with without_standby(records_database()):
-                stop_requested = self._rotation.beat(range_counts_of(self._rotation).rotated_rows)
+            stop_requested = self._rotation.beat(range_counts_of(self._rotation).rotated_rows)
         except NotRunningError:  # another process has ended it
             return True
         self._listener.hear(self._rotation.control_data)

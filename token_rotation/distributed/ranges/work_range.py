@@ -13,7 +13,7 @@ from token_rotation.distributed.inputs import keys_of, target_of
 from token_rotation.distributed.ranges.heartbeat import RangeHeartbeat
 from token_rotation.distributed.ranges.range_options import range_options, range_seconds
 from token_rotation.distributed.ranges.range_totals import RangeTotals
-from token_rotation.distributed.records import range_counts_of, records_database, rotation_of
+from token_rotation.distributed.records import range_counts_of, rotation_of
 from token_rotation.distributed.results import FIGURES
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.engine.rotation import Rotation
@@ -26,7 +26,6 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import PaceListener
 from token_rotation.postgres.reading import reading
-from token_rotation.postgres.standby import without_standby
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.key_range import KeyRange
@@ -81,11 +80,10 @@ class WorkRange:
             result = self._rotate(rotation, target, totals)
         pending_rows = _pending_rows(target, keys)
         rotated_rows = totals.final_rows(result.rotated_rows, pending_rows)
-        with without_standby(records_database()):
-            self._operation.beat(rotated_rows)
-            with suppress(NotRunningError):  # it has ended
-                # A short range has no other beat.
-                rotation.beat(range_counts_of(rotation).rotated_rows)
+        self._operation.beat(rotated_rows)
+        with suppress(NotRunningError):  # it has ended
+            # A short range has no other beat.
+            rotation.beat(range_counts_of(rotation).rotated_rows)
         out_of_time = self._out_of_time and result.outcome is Outcome.STOPPED
         return {
             **result_values(result),

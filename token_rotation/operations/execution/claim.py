@@ -60,8 +60,7 @@ class Claim:
         Returns True when a stop was requested.
         """
         try:
-            with without_standby(self.database):
-                return self.operation.beat(done, total, live, runner=self.runner)
+            return self.operation.beat(done, total, live, runner=self.runner)
         except NotRunningError:
             raise self._lost() from None
 
