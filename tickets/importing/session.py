@@ -29,10 +29,5 @@ class Session:
                     self._stop.on_abort(cancel)
                 return work()
 
-        again = self._abort_again if ends_on_abort else None
+        again = self._stop.again if ends_on_abort else None
         return answering_signals(in_session, meanwhile=again)
-
-    def _abort_again(self) -> None:
-        """The signal may have come between two statements."""
-        if self._stop.aborted:
-            self._stop.abort()
