@@ -83,6 +83,10 @@ class WithdrawnError(RotationError):
     """
 
 
+class NotKnownError(RotationError):
+    """The server fell silent before it said if it carried out a COMMIT."""
+
+
 class AbortedError(RotationError):
     """The operator asked for an end at once.
 

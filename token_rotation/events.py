@@ -29,6 +29,9 @@ class Waiting:
 
     reason: str
 
+    def __str__(self) -> str:
+        return f"waiting: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
@@ -47,6 +50,9 @@ class Remark:
     """Something worth knowing that changes nothing for the rows."""
 
     text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)

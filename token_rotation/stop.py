@@ -16,10 +16,10 @@ Answer = TypeVar("Answer")
 class StopSignal:
     """A wish to end, from another thread or signal handler.
 
-    ``request`` lets the running batch commit. ``abort`` also cancels the statement in flight, so
-    that PostgreSQL rolls back what has not committed. Both return at once. Both may be called any
-    number of times, from any thread. A signal handler may call them while it interrupts another
-    call of either.
+    ``request`` lets the running batch commit, and cancels a look-up. ``abort`` cancels whatever
+    statement is in flight, so that PostgreSQL rolls back what has not committed. Both return at
+    once. Both may be called any number of times, from any thread. A signal handler may call them
+    while it interrupts another call of either.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,7 @@ class StopSignal:
         self._aborted = False
         self._wake_ups: SimpleQueue[None] = SimpleQueue()
         self._cancel: Callable[[], None] | None = None
+        self._end_looks: Callable[[], None] | None = None
 
     @property
     def requested(self) -> bool:
@@ -41,6 +42,8 @@ class StopSignal:
     def request(self) -> None:
         self._requested = True
         self._wake_ups.put(None)
+        if self._end_looks is not None:
+            self._end_looks()
 
     def abort(self) -> None:
         self._aborted = True
@@ -54,6 +57,17 @@ class StopSignal:
         It is called in the thread that aborts, perhaps in a signal handler: it must not wait.
         """
         self._cancel = cancel
+
+    def on_request(self, end_looks: Callable[[], None]) -> None:
+        """Register ``end_looks``, which ends statements that only look; as for ``on_abort``."""
+        self._end_looks = end_looks
+
+    def again(self) -> None:
+        """Repeat what was asked for: the first time may have fallen between two statements."""
+        if self._aborted:
+            self.abort()
+        elif self._requested:
+            self.request()
 
     def wait(self, seconds: float) -> bool:
         """Sleep up to ``seconds``.

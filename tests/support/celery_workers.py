@@ -139,6 +139,10 @@ class Worker(CeleryProgram):
         found = [mail.read_text() for mail in self.mails.glob("*")]
         return [mail for mail in found if text in mail]
 
+    def forget_mails(self) -> None:
+        for mail in self.mails.glob("*"):
+            mail.unlink()
+
     def _is_ready(self) -> bool:
         assert self.is_running(), self.log()
         return " ready." in self.log()

@@ -88,11 +88,20 @@ class Site:
         with redis.Redis.from_url(self.broker_url) as client:
             return holds(client)
 
+    def log(self) -> str:
+        return "".join(worker.log() for worker in self._workers)
+
+    def mails_about(self, text: str) -> list[str]:
+        """What the workers have mailed since the last ``forget``."""
+        return [mail for worker in self._workers for mail in worker.mails_about(text)]
+
     def forget(self) -> None:
         """No tickets, records and tasks, for the next test."""
         self.tickets.cursor().execute(CLEAR)
         with redis.Redis.from_url(self.broker_url) as client:
             forget_tasks(client)
+        for worker in self._workers:
+            worker.forget_mails()
 
     def stop(self) -> None:
         self.tickets.close()

@@ -43,6 +43,22 @@ def test_abort_cancels_the_statement_in_flight() -> None:
     assert stop.aborted
 
 
+def test_a_request_ends_looks_and_what_was_asked_for_can_be_repeated() -> None:
+    stop = StopSignal()
+    called: list[str] = []
+    stop.on_request(lambda: called.append("look"))
+    stop.on_abort(lambda: called.append("statement"))
+    stop.again()
+    assert called == []
+    stop.request()
+    stop.again()
+    assert called == ["look", "look"]
+    assert not stop.aborted
+    stop.abort()
+    stop.again()
+    assert called[2:] == ["look", "statement"] * 2
+
+
 def test_without_a_request_a_wait_lasts_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[float] = []
 

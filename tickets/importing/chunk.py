@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, Error, transaction
 from django.db.models import Model
 
 from tickets.importing.row import BadLine, Row
@@ -53,13 +53,14 @@ def import_chunk(
     rows: Sequence[Row],
     committed: Callable[[ChunkDone], None],
     *,
+    committing: Callable[[], None] = lambda: None,
     strict: bool = False,
 ) -> None:
     """Import the new rows: all or, on any error, none.
 
     New are rows that are not stored yet. With ``strict`` it imports only those before the first
-    clash. ``committed`` is called after the outermost transaction has committed, and never after a
-    rollback.
+    clash. ``committing`` is called before the COMMIT, ``committed`` after that of the outermost
+    transaction, and never after a rollback.
 
     Raises NotRunningError if somebody ended the operation, and LeftOutError. Raises IntegrityError
     about the constraint ``ONCE`` if another import stored a reference first: try again.
@@ -69,9 +70,10 @@ def import_chunk(
         new, done = _compare(rows, _stored_digests(database, rows), strict=strict)
         _insert(database, operation, new)
         transaction.on_commit(lambda: committed(done), using=database)
+        committing()
 
 
-def lost_a_race(error: DatabaseError) -> bool:
+def lost_a_race(error: Error) -> bool:
     """Return True if another import stored a reference first.
 
     It stored the reference after this import had looked it up.

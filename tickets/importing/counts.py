@@ -8,6 +8,7 @@ from typing import Any
 from tickets.importing.row import BadLine
 
 KEPT_BAD_LINES = 100
+SAID_BAD_LINES = 3
 
 
 @dataclass(slots=True)
@@ -37,6 +38,14 @@ class Counts:
         self.bad += 1
         if len(self.first_bad) < KEPT_BAD_LINES:
             self.first_bad.append(str(bad))
+
+    def unfinished(self) -> str:
+        """Why the import needs a person, in one line without contents; "" where it needs none."""
+        if not self.bad:
+            return ""
+        more = self.bad - len(self.first_bad[:SAID_BAD_LINES])
+        said = [*self.first_bad[:SAID_BAD_LINES], *([f"and {more:,} more"] if more else [])]
+        return f"bad lines were not imported: {'; '.join(said)}"
 
     def as_data(self) -> dict[str, Any]:
         """Return JSON values for the operation.

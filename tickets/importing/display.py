@@ -38,6 +38,7 @@ class ImportDisplay:
         self._out, self._err = out, err
         self._clock = clock
         self._started_at = self._next_line_at = clock()
+        self._next_wait_at: dict[type, float] = {}
         # disable=None: no bar if stderr is not a terminal. Here it may be closed.
         disable = None if err else True
         self._bar: tqdm[Any] = tqdm(
@@ -52,6 +53,12 @@ class ImportDisplay:
             self._next_line_at = self._clock() + LINE_EVERY_SECONDS
             with suppress(OSError):  # the import goes on; its end says so
                 print(f"{self._sentence()}{self._part()}", file=self._out, flush=True)
+
+    def waits(self, event: object) -> None:
+        """Say what a statement without an answer waits for. Any thread may call it."""
+        if self._clock() >= self._next_wait_at.get(type(event), 0.0):
+            self._next_wait_at[type(event)] = self._clock() + LINE_EVERY_SECONDS
+            self._complain(str(event))
 
     def bad(self, bad: BadLine) -> None:
         """Name a bad line, unless very many are named."""

@@ -6,7 +6,7 @@ import psycopg2
 from django.db import DatabaseError, InterfaceError
 
 from tickets.importing.chunk import LeftOutError, lost_a_race
-from token_rotation.postgres import reason_of
+from token_rotation.postgres import first_of, is_lost, reason_of
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
@@ -32,6 +32,8 @@ def concerns_rows(error: DatabaseError) -> bool:
 
 def refusal_of(error: Exception) -> str:
     """Return what the database refused, and what helps, without a full stop."""
+    if is_lost(error):
+        return reason_of(first_of(error))
     reason = f"the database refused: {reason_of(error)}"
     match getattr(error.__cause__, "pgcode", None):
         case "25006":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, Error
 
 from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
 from tickets.importing.chunking import chunked
@@ -21,7 +21,14 @@ from token_rotation.command_line import StopSignal
 from token_rotation.operations import Heartbeat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import Backoff, CancelRequest, Fault, fault_of, reason_of
+from token_rotation.postgres import (
+    Backoff,
+    Fault,
+    StillAliveError,
+    fault_of,
+    is_lost,
+    reason_of,
+)
 
 BEAT_EVERY_SECONDS = 1.0
 ATTEMPTS = 20
@@ -32,7 +39,8 @@ BACKOFF = Backoff(give_up_after_seconds=60, first_seconds=0.02, longest_seconds=
 class Work:
     """One pass over one file.
 
-    It runs in the thread that calls ``run``.
+    It runs in the thread that calls ``run``. ``in_doubt`` is True if the connection was lost during
+    a COMMIT.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class Work:
         self.counts = counts
         self.finished = False
         self.line = 0
+        self.in_doubt = False
         self._refusals = 0
 
     def run(self) -> None:
@@ -62,10 +71,7 @@ class Work:
 
         Raises UnreadableFileError and RefusedError. Committed rows stay.
         """
-        connection = connections[self._options.database]
         try:
-            connection.ensure_connection()
-            self._stop.on_abort(CancelRequest(connection.connection).send)
             self._import_all()
         except Stopped:
             pass
@@ -74,8 +80,6 @@ class Work:
         except DATABASE_ERRORS as error:
             if not self._stop.aborted:
                 raise RefusedError(refusal_of(error)) from None
-        finally:
-            connection.close()
 
     def _import_all(self) -> None:
         records = Records(self._source.lines(self._meanwhile))
@@ -124,9 +128,11 @@ class Work:
                     self._operation,
                     rows,
                     self._committed,
+                    committing=self._committing,
                     strict=self._options.strict,
                 )
-            except DatabaseError as error:
+            except DATABASE_ERRORS as error:
+                self.in_doubt = self.in_doubt and is_lost(error)
                 if attempt == ATTEMPTS or not _passes(error) or self._stop.aborted:
                     raise
                 self.counts.retries += 1
@@ -146,7 +152,11 @@ class Work:
                 f" line {row.line}: {reason}"
             )
 
+    def _committing(self) -> None:
+        self.in_doubt = True
+
     def _committed(self, done: ChunkDone) -> None:
+        self.in_doubt = False
         self.counts.add_chunk(done.imported, done.already_there)
         self.line = done.last_line
         for clash in done.clashes:
@@ -163,9 +173,11 @@ class Work:
         return self._stop.requested
 
 
-def _passes(error: DatabaseError) -> bool:
+def _passes(error: Error) -> bool:
     """Return True if a retry helps.
 
-    It helps if another transaction was first, or is in the way.
+    It helps if another transaction was first, or is in the way, or if a live backend was cancelled
+    that showed no sign of life.
     """
-    return lost_a_race(error) or fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)
+    was_alive = isinstance(error.__cause__, StillAliveError)
+    return was_alive or lost_a_race(error) or fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)

@@ -6,6 +6,7 @@ from django.core.checks import Tags
 from django.core.management.base import CommandError, CommandParser
 
 from token_rotation.command_line.output_end import OutputEnd
+from token_rotation.command_line.signal_handlers import ending_on_interrupt
 
 
 class OneLineParser(CommandParser):
@@ -30,6 +31,10 @@ class OneLineCommand(OutputEnd):
     """
 
     requires_system_checks = (Tags.models,)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        with ending_on_interrupt():
+            super().run_from_argv(argv)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
+from threading import current_thread, main_thread
 from types import FrameType
 
 from token_rotation.command_line.end_in_time import end_in_time
@@ -50,6 +51,23 @@ def stop_on_signal(
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+@contextmanager
+def ending_on_interrupt() -> Iterator[None]:
+    """Let SIGINT end the process at once while inside, where it would raise KeyboardInterrupt.
+
+    Python raises that only when the driver returns, and the server may have fallen silent.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _say(line: str) -> None:

@@ -17,6 +17,7 @@ from token_rotation.distributed.records import (
     END_OF_ROUND,
     RANGE,
     VACUUM,
+    records_database,
     rotation_of,
     running_rotations,
 )
@@ -32,6 +33,7 @@ from token_rotation.operations.errors import NotRunningError, UnavailableError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed, operations_watched
+from token_rotation.postgres.standby import without_standby
 from token_rotation.run.recording.record import BEAT_EVERY_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -155,6 +157,7 @@ def _request_stop_of_all(operation: BatchOperation) -> None:
     rotation = rotation_of(operation)
     try:
         if rotation is not None:
-            rotation.request_stop()
+            with without_standby(records_database()):
+                rotation.request_stop()
     except NotRunningError:
         pass

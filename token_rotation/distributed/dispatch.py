@@ -15,7 +15,12 @@ from token_rotation.distributed.cancel import withdraw
 from token_rotation.distributed.records import records_database
 from token_rotation.distributed.rounds.begin import create_round, send_waiting
 from token_rotation.distributed.rounds.split import split
-from token_rotation.errors import NotDispatchableError, StatementError, WithdrawnError
+from token_rotation.errors import (
+    NotDispatchableError,
+    NotKnownError,
+    StatementError,
+    WithdrawnError,
+)
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.snapshots import next_transaction
 from token_rotation.operations import describe_explained
@@ -24,7 +29,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.queue.broker import ensure_broker
 from token_rotation.options import RotationOptions
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.failures import first_of, is_lost, reason_of
 from token_rotation.postgres.reading import reading
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE
 from token_rotation.selection.target import Target
@@ -58,12 +63,13 @@ def dispatch(
 
     Raises WithdrawnError when the broker was lost meanwhile. The ranges that no worker has are
     removed, the others are asked to stop, and the rotation fails. Raises StatementError when the
-    records cannot be written.
+    records cannot be written, NotKnownError where the answer to their COMMIT was lost.
     """
     with reading(target.database) as connection:
         ranges = split(connection, target, pending.rows)
         since_xid = next_transaction(connection)
     database = records_database()
+    is_committing = False
     try:
         with transaction.atomic(using=database):
             rotation = BatchOperation.objects.using(database).create_synchronous(
@@ -81,7 +87,14 @@ def dispatch(
             )
             work_ranges = create_round(rotation, 0, ranges)
             transaction.on_commit(partial(send_waiting, work_ranges), using=database)
+            is_committing = True
     except DATABASE_ERRORS as error:
+        if is_committing and is_lost(error):
+            raise NotKnownError(
+                "It is not known whether the rotation was recorded: "
+                f"{reason_of(first_of(error))}. If it was, workers rotate soon. To see it: "
+                f"{target.whole_command} --follow"
+            ) from None
         raise StatementError(
             f"The records of the rotation cannot be written: {reason_of(error)}"
         ) from None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Any, TextIO
 
 from django.db import connections
 
+from token_rotation.command_line.end_in_time import end_in_time
 from token_rotation.distributed.records import range_counts_of, records_database
 from token_rotation.engine.refused import read_refused
-from token_rotation.engine.result import Blocker, Outcome, Result
+from token_rotation.engine.result import Outcome, Result, read_blockers
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.events import RangesSeen, Waiting
 from token_rotation.operations.lifecycle import Result as StoredResult
@@ -33,7 +34,7 @@ from token_rotation.postgres.opening import own_session
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.record import DATABASE_ERRORS
-from token_rotation.stop import StopSignal
+from token_rotation.stop import StopSignal, answering_signals
 
 LOOK_EVERY_SECONDS = 0.5
 WORKERS_MISSED_AFTER_SECONDS = 5.0
@@ -42,16 +43,19 @@ GIVE_UP_AFTER_SECONDS = 60.0
 
 @contextmanager
 def stopping_on_ctrl_c() -> Iterator[StopSignal]:
-    """Let SIGINT request a stop, while inside.
+    """Let SIGINT abort, while inside; a second one ends the process within five seconds.
 
     Where SIGINT is ignored (nohup), it stays ignored.
     """
     stop = StopSignal()
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: stop.request())
-    try:
+    if before is signal.SIG_IGN:
         yield stop
+        return
+    signal.signal(signal.SIGINT, lambda *_: stop.abort())
+    try:
+        with end_in_time([signal.SIGINT]):
+            yield stop
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -77,8 +81,15 @@ class Follower:
         """
         progress = Progress(self.rotation.progress_total or 0, clock=clock)
         display = make_display(self._mode, progress, out=self._out, err=self._err, clock=clock)
-        seen_at = clock()
         with closing(display), self._resending(), stopping_on_ctrl_c() as stop:
+            return answering_signals(partial(self._watch, progress, display, stop, clock))
+
+    def _watch(
+        self, progress: Progress, display: Display, stop: StopSignal, clock: Callable[[], float]
+    ) -> bool:
+        seen_at = clock()
+        with own_session(records_database(), observe=display.show) as cancel:
+            stop.on_abort(cancel)
             while not stop.wait(LOOK_EVERY_SECONDS):
                 try:
                     self._look(progress, display)
@@ -134,7 +145,7 @@ def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
         skipped_rows=read_number(output.get("skipped_rows")),
         seconds=read_number(output.get("seconds")),
         vacuums=read_number(output.get("vacuums")),
-        blockers=tuple(_blockers(output.get("blockers"))),
+        blockers=read_blockers(output.get("blockers")),
         refused=read_refused(output),
     )
     result.add(output)
@@ -144,9 +155,3 @@ def result_of(rotation: BatchOperation) -> tuple[Result, StoredError | None]:
 def _outcome(stored: Any) -> Outcome:
     known = {outcome.name.lower(): outcome for outcome in Outcome}
     return known.get(stored, Outcome.STOPPED) if isinstance(stored, str) else Outcome.STOPPED
-
-
-def _blockers(stored: Any) -> Iterator[Blocker]:
-    for each in stored if isinstance(stored, list) else []:
-        with suppress(TypeError):  # of a version that stores other fields
-            yield Blocker(**read_object(each))

@@ -204,7 +204,7 @@ def operate(
     RotationError.
     """
     complete = True
-    with own_session(records_database()):
+    with own_session(records_database(), observe=output.show_waits()):
         for target in targets:
             operator = Operator(target, output)
             done = operator.begin(options) if begin else False

@@ -61,9 +61,13 @@ class CutOff:
     def outcome(self, worker: Worker) -> Outcome:
         """Return the outcome of a rotation that has found nothing pending.
 
-        A marker that is later than the clock may be of any time. Somebody else looks for those
-        where this rotation knows only some of the rows.
+        It is STOPPED where the end was asked for before that is known. A marker that is later than
+        the clock may be of any time. Somebody else looks for those where this rotation knows only
+        some of the rows.
         """
-        if self._exists and self._is_whole and worker.retrying.run(worker.pending.any_later):
-            return Outcome.MARKERS_AHEAD
-        return Outcome.COMPLETE
+        if not (self._exists and self._is_whole):
+            return Outcome.COMPLETE
+        any_later = worker.look_up(worker.pending.any_later)
+        if any_later is None:
+            return Outcome.STOPPED
+        return Outcome.MARKERS_AHEAD if any_later else Outcome.COMPLETE

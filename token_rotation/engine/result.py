@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from token_rotation import wording
 from token_rotation.engine.batch_seconds import BatchSeconds
 from token_rotation.engine.refused import NONE_REFUSED, Refused
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
@@ -30,6 +32,18 @@ class Outcome(Enum):
     FOUND_PENDING = "the read of the table found pending rows"
 
 
+NEED_A_PERSON = frozenset(
+    {
+        Outcome.ROWS_LOCKED,
+        Outcome.ROWS_REFUSED,
+        Outcome.MARKERS_AHEAD,
+        Outcome.NOT_VERIFIED,
+        Outcome.FOUND_PENDING,
+    }
+)
+"""Ends that nobody asked for, and that no other run mends by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocker:
     """A session that locks a pending row.
@@ -51,6 +65,17 @@ class Blocker:
             )
         age = "–" if self.transaction_seconds is None else f"{self.transaction_seconds:.0f} s"
         return f"pid {self.pid} ({self.state or 'state –'}, transaction open {age})"
+
+
+def read_blockers(stored: Any) -> tuple[Blocker, ...]:
+    """Return the blockers in a record; none where it has another form."""
+    return tuple(_read_blockers(stored))
+
+
+def _read_blockers(stored: Any) -> Iterator[Blocker]:
+    for each in stored if isinstance(stored, list) else []:
+        with suppress(TypeError):  # of a version that stores other fields
+            yield Blocker(**read_object(each))
 
 
 @dataclass(slots=True)
@@ -86,6 +111,30 @@ class Result:
             return
         found = isinstance(verdict, Verdict) and verdict.pending
         self.outcome = Outcome.FOUND_PENDING if found else Outcome.NOT_VERIFIED
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, in words for people."""
+        reason: str = self.outcome.value
+        if self.outcome is not Outcome.ROWS_LOCKED:
+            return reason
+        return f"{reason}: {', '.join(map(str, self.blockers)) or 'who holds them is unknown'}"
+
+    @property
+    def unfinished(self) -> str:
+        """Why it needs a person, in one line without tokens; "" where it needs none."""
+        if self.outcome not in NEED_A_PERSON:
+            return ""
+        left = [self.refused.as_sentence()]
+        if self.outcome is not Outcome.ROWS_REFUSED or not self.refused:
+            rows = self._left_rows()
+            left.append(f"{wording.things(rows, 'row')}: {self.reason}" if rows else self.reason)
+        return "; ".join(filter(None, left))
+
+    def _left_rows(self) -> int:
+        if self.outcome is Outcome.FOUND_PENDING and isinstance(self.verdict, Verdict):
+            return self.verdict.pending
+        return self.skipped_rows
 
     def add(self, figures: Mapping[str, Any]) -> None:
         """Add another work's batches, retries and waits from a record."""

@@ -163,6 +163,7 @@ class Rotation:
     def _running(self) -> Iterator[None]:
         started_at = self._clock()
         self._stop.on_abort(self._cancel)
+        self._stop.on_request(self._end_looks)
         self._vacuum.begin()
         try:
             yield
@@ -189,6 +190,10 @@ class Rotation:
         for worker in self._workers:
             worker.connection.cancel()
 
+    def _end_looks(self) -> None:
+        for worker in self._workers:
+            worker.end_look()
+
     def _ended(self) -> bool:
         return self._stop.requested or self._row_limit.used_up
 
@@ -199,6 +204,8 @@ class Rotation:
         """
         if not self._pool.by_one(self._plan.any_pending):
             return self._end_of_all()
+        if self._stop.requested:  # perhaps nobody has looked
+            return False
         if self._refusals.is_over:
             return self._end_refused()
         self._check_recurrence(left)

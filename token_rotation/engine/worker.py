@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
@@ -16,7 +17,7 @@ from token_rotation.engine.passes.allocator import Allocator
 from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.token_writers.choose import keeping_writer, token_writer
-from token_rotation.errors import DatabaseGoneError
+from token_rotation.errors import AbortedError, DatabaseGoneError
 from token_rotation.events import Observer, Waiting
 from token_rotation.notify.announcements import Announcements
 from token_rotation.options import RotationOptions
@@ -31,6 +32,8 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
+
+Answer = TypeVar("Answer")
 
 TELL_EVERY_SECONDS = 2.0
 PROBE_SECONDS = 2
@@ -69,6 +72,7 @@ class Worker:
         self._clock = clock
         self._tell_at = clock() + TELL_EVERY_SECONDS
         self._empty_batches = 0
+        self._is_looking = False
         bounds_of_silence = replace(USUAL, standby_seconds=options.retry_seconds)
         self.connection = connection = Connection(
             target.database, bounds=bounds_of_silence, observe=observe
@@ -210,7 +214,25 @@ class Worker:
             return allocator.next_range(batch_rows, self.pending)
 
         try:
-            return self.retrying.run(look_up)
+            keys = self.look_up(look_up)
         except DatabaseGoneError:
             self._row_limit.give_back(batch_rows)  # for the workers that go on
             raise
+        return None if self._stop.requested else keys
+
+    def look_up(self, action: Callable[[], Answer]) -> Answer | None:
+        """Return the answer of a look-up, retried as needed; None where the end was asked for."""
+        self._is_looking = True
+        try:
+            return self.retrying.run(action, is_look=True)
+        except AbortedError:
+            if self._stop.aborted:
+                raise
+            return None
+        finally:
+            self._is_looking = False
+
+    def end_look(self) -> None:
+        """Cancel a look-up in flight. After the end was asked for, no batch follows it."""
+        if self._is_looking:
+            self.connection.cancel()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         describe_unforeseen,
     )
     from token_rotation.operations.lifecycle import Result, Status
-    from token_rotation.operations.signals import operation_failed
+    from token_rotation.operations.signals import operation_failed, operation_unfinished
     from token_rotation.operations.stored_output import StoredError
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "describe_explained",
     "describe_unforeseen",
     "operation_failed",
+    "operation_unfinished",
     "registry",
     "run",
     "run_asynchronous",
@@ -57,6 +58,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "describe_explained": "token_rotation.operations.failures.describe",
             "describe_unforeseen": "token_rotation.operations.failures.describe",
             "operation_failed": "token_rotation.operations.signals",
+            "operation_unfinished": "token_rotation.operations.signals",
             "registry": "token_rotation.operations.actions.registry",
             "run": "token_rotation.operations.execution.run",
             "run_asynchronous": "token_rotation.operations.execution.run",

@@ -20,6 +20,7 @@ from token_rotation.operations.lifecycle import Result, State, Status, stored_ch
 from token_rotation.operations.record.constraints import CONSTRAINTS
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.record.sql import BEAT
+from token_rotation.postgres.standby import without_standby
 
 
 class BatchOperation(models.Model):
@@ -220,6 +221,8 @@ class BatchOperation(models.Model):
     ) -> bool:
         """Write heartbeat and progress in one statement.
 
+        It waits for no synchronous standby, unless in a transaction of the caller's.
+
         Returns True when a stop was requested. ``done`` and ``total`` are whole figures, not
         differences. ``live`` is what the operation says of itself. None leaves what is stored. With
         ``runner`` only that attempt may write.
@@ -228,7 +231,8 @@ class BatchOperation(models.Model):
         """
         said = None if live is None else json.dumps(live, cls=DjangoJSONEncoder)
         values = {"id": self.pk, "done": done, "total": total, "live": said, "runner": runner}
-        with connections[self._database()].cursor() as cursor:
+        database = self._database()
+        with without_standby(database), connections[database].cursor() as cursor:
             cursor.execute(BEAT, values)
             row = cursor.fetchone()
         if row is None:

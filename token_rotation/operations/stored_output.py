@@ -15,6 +15,9 @@ LARGEST_NUMBER = 2**53
 UNKNOWN_FORM = "the stored error has an unknown form"
 NO_REASON = "no reason is stored"
 
+# Where an operation that did not fail says why it needs a person all the same.
+UNFINISHED = "unfinished"
+
 
 @dataclass(frozen=True, slots=True)
 class StoredError:
@@ -75,6 +78,17 @@ def read_reason(output: Any) -> StoredError:
         return StoredError("", NO_REASON)
     _, last = errors[-1]
     return StoredError(last.type, last.message)
+
+
+def read_unfinished(output: Any) -> str:
+    """Return why an operation that ended without an error needs a person, in one line.
+
+    "" where it needs none.
+    """
+    value = read_object(output).get(UNFINISHED)
+    if not value:
+        return ""
+    return _line(value) or UNKNOWN_FORM
 
 
 def read_actions(output: Any) -> list[dict[str, Any]]:

@@ -33,7 +33,8 @@ from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIO
 from token_rotation.operations.watching.resending import Reporter, resending
 from token_rotation.operations.watching.watch import watch
 from token_rotation.operations.worker.task import OperationTask, TaskBase
-from token_rotation.postgres.sessions import name_sessions
+from token_rotation.operations.worker.waits import Waits
+from token_rotation.postgres.sessions import name_sessions, watch_sessions
 
 logger = logging.getLogger(__name__)
 _until_shutdown = ExitStack()
@@ -88,12 +89,10 @@ def watch_operations(self: TaskBase) -> None:
 
 
 @worker_init.connect
-def _name_sessions(**_: Any) -> None:
-    """Name the sessions before the pool's processes start.
-
-    The processes inherit the name.
-    """
+def _prepare_sessions(**_: Any) -> None:
+    """Name and watch the sessions before the pool's processes start, which inherit that."""
     name_sessions()
+    watch_sessions(Waits())
 
 
 @worker_ready.connect

@@ -13,7 +13,12 @@ from token_rotation import wording
 from token_rotation.distributed.cancel import cancel_waiting
 from token_rotation.distributed.dispatch import dispatch, ensure_dispatchable
 from token_rotation.distributed.inputs import input_of
-from token_rotation.errors import NotDispatchableError, RotationError, WithdrawnError
+from token_rotation.errors import (
+    NotDispatchableError,
+    NotKnownError,
+    RotationError,
+    WithdrawnError,
+)
 from token_rotation.operations.errors import NotRunningError, OperationError, UnavailableError
 from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.options import RotationOptions
@@ -60,6 +65,8 @@ def start(target: Target, pace: Pace, user: Any) -> str:
             f"{error}. Its workers stop; what they have rotated is safe. To go on without them, in "
             f"a terminal: {target.command}"
         ) from None
+    except NotKnownError as error:
+        raise RefusedError(str(error)) from None
     except RotationError as error:
         raise RefusedError(f"Nothing was started: {error}") from None
 
@@ -130,7 +137,7 @@ def change_pace(target: Target, number: int, choose: Callable[[Pace], Pace]) -> 
     except NotRunningError:
         raise RefusedError(ENDED.format(number)) from None
     except DATABASE_ERRORS as error:
-        raise RefusedError(f"The pace was left as it was: {_reason(error)}") from None
+        raise RefusedError(f"The pace may not have been changed: {_reason(error)}") from None
     return f"Operation {number} goes on with {pace}, in about a second."
 
 

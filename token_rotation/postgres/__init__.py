@@ -7,11 +7,13 @@ from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
-from token_rotation.postgres.failures import fault_of, reason_of
-from token_rotation.postgres.opening import open_raw
+from token_rotation.postgres.failures import fault_of, first_of, is_lost, reason_of
+from token_rotation.postgres.opening import open_raw, watched_session
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.postgres.standby import without_standby
 
 __all__ = [
     "Backoff",
@@ -19,11 +21,16 @@ __all__ = [
     "Connection",
     "Fault",
     "LockNotGrantedError",
+    "StillAliveError",
     "classify",
     "fault_of",
+    "first_of",
+    "is_lost",
     "open_raw",
     "politely",
     "reading",
     "reason_of",
     "retry_at_once",
+    "watched_session",
+    "without_standby",
 ]

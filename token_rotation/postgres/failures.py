@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 import psycopg2
+from django.db import DatabaseError, InterfaceError
 
 from token_rotation.postgres.sqlstate import Fault, classify
 
@@ -43,6 +44,28 @@ def is_met_by_function(error: Exception) -> bool:
     """Return True where a PL/pgSQL function met the error: a trigger, for one row."""
     cause = _driver_error(error)
     return cause is not None and _FUNCTION.search(cause.diag.context or "") is not None
+
+
+def is_lost(error: Exception) -> bool:
+    """Return True if the connection is lost: nobody knows what became of a COMMIT in flight.
+
+    Takes the driver's error or one that Django has wrapped.
+    """
+    cause = _driver_error(error)
+    return cause is not None and cause.pgcode is None
+
+
+def first_of(error: Exception) -> Exception:
+    """Return the database error with which others began.
+
+    Where a connection is lost in a transaction, Django opens another, and that may fail, too.
+    """
+    found, earlier = error, error.__context__
+    while earlier is not None:
+        if isinstance(earlier, DatabaseError | InterfaceError):
+            found = earlier
+        earlier = earlier.__context__
+    return found
 
 
 def reason_of(error: Exception) -> str:

@@ -10,7 +10,11 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from token_rotation.events import Observer
+from token_rotation.postgres.silence.bounds import USUAL
 from token_rotation.postgres.silence.sockets import cut_after
+from token_rotation.postgres.silence.watched import WatchedConnection, WatchedConnections
+from token_rotation.postgres.standby import without_standby
 from token_rotation.postgres.times import hold_every_time
 
 APPLICATION_NAME = "rotate_tokens"
@@ -39,21 +43,28 @@ OPENING_SECONDS = 20.0
 def own_wrapper(
     alias: str,
     *,
-    application_name: str = APPLICATION_NAME,
+    application_name: str | None = APPLICATION_NAME,
     startup_options: str = "",
     connect_seconds: int | None = None,
+    watched: WatchedConnections | None = None,
 ) -> BaseDatabaseWrapper:
     """A new Django wrapper of an alias, not connected.
 
-    Its sessions bear ``application_name``. ``startup_options`` ("-c name=value ...") come after
-    those of the alias or of PGOPTIONS. ``connect_seconds`` replaces the alias's connect_timeout.
-    NOTICE_A_LOST_SERVER applies where the alias says nothing.
+    Its sessions bear ``application_name``; None: the alias's. ``startup_options`` ("-c name=value
+    ...") come after those of the alias or of PGOPTIONS. ``connect_seconds`` replaces the alias's
+    connect_timeout. NOTICE_A_LOST_SERVER applies where the alias says nothing. ``watched`` makes
+    its connections, unless the alias has a factory of its own.
     """
     wrapper = connections[alias].copy()
     options = wrapper.settings_dict["OPTIONS"]
     for name, value in NOTICE_A_LOST_SERVER.items():
         options.setdefault(name, value)
-    options["application_name"] = application_name
+    if application_name is not None:
+        options["application_name"] = application_name
+    if isinstance(options.get("connection_factory"), WatchedConnections):
+        del options["connection_factory"]
+    if watched is not None:
+        options.setdefault("connection_factory", watched)
     if connect_seconds is not None:
         options["connect_timeout"] = connect_seconds
     if startup_options:
@@ -94,20 +105,49 @@ def open_raw(
 
 
 @contextmanager
-def own_session(alias: str) -> Iterator[None]:
-    """Give the calling thread a session of its own.
+def watched_session(
+    alias: str,
+    *,
+    application_name: str | None = None,
+    observe: Observer = lambda _: None,
+) -> Iterator[Callable[[], None]]:
+    """Give the calling thread a session of its own, whose server may not fall silent for long.
 
-    The thread reaches the alias through it while inside. No statement waits for a lock for more
-    than a second there: Django then raises an OperationalError.
+    The thread reaches the alias through it while inside. Django raises an OperationalError where
+    the connection counts as lost. ``observe`` hears, from another thread, what a statement without
+    an answer waits for. Yields a function that cancels the statement in flight. It returns at once,
+    and a signal handler may call it; a connection that it does not end soon is dropped.
     """
     before = connections[alias]
-    connections[alias] = own_wrapper(alias)
+    watched = WatchedConnections(USUAL, observe)
+    own = own_wrapper(alias, application_name=application_name, watched=watched)
+
+    def cancel() -> None:
+        raw = own.connection
+        if isinstance(raw, WatchedConnection):
+            raw.end_statement()
+
+    connections[alias] = own
     try:
-        with connections[alias].execute_wrapper(_limit_lock_wait):
-            yield
+        yield cancel
     finally:
-        connections[alias].close()
+        own.close()
         connections[alias] = before
+
+
+@contextmanager
+def own_session(alias: str, *, observe: Observer = lambda _: None) -> Iterator[Callable[[], None]]:
+    """Give the calling thread a ``watched_session`` for the records of operations.
+
+    No statement waits for a lock for more than a second there: Django then raises an
+    OperationalError. No COMMIT waits for a synchronous standby.
+    """
+    with (
+        watched_session(alias, application_name=APPLICATION_NAME, observe=observe) as cancel,
+        connections[alias].execute_wrapper(_limit_lock_wait),
+        without_standby(alias),
+    ):
+        yield cancel
 
 
 def _limit_lock_wait(

@@ -72,12 +72,17 @@ class RetryLoop:
         self.retries = 0
 
     def run(
-        self, action: Callable[[], Answer], *, do_less: Callable[[], None] = lambda: None
+        self,
+        action: Callable[[], Answer],
+        *,
+        do_less: Callable[[], None] = lambda: None,
+        is_look: bool = False,
     ) -> Answer:
         """Return the action's answer, after retries if needed.
 
         The time to give up counts from the first failure. ``do_less`` is called after each try
-        that took too long, for a time limit of the role too, or too much memory.
+        that took too long, for a time limit of the role too, or too much memory. Nothing that
+        ``is_look`` is tried again once the end is asked for.
 
         Raises AbortedError when the operator ended it, DatabaseGoneError when the time was up,
         StatementError for what another try does not mend. FunctionFailsError is a
@@ -92,6 +97,8 @@ class RetryLoop:
             except (psycopg2.Error, OperationalError) as error:
                 if self._stop.aborted:
                     raise AbortedError(self._fate_of_batch(error)) from None
+                if is_look and self._stop.requested:
+                    raise AbortedError("ended while it looked for rows") from None
                 if isinstance(error, StillAliveError):
                     self._observe(Remark(f"Trying again, since {error}."))
                     continue

@@ -86,7 +86,7 @@ class OperatorRun:
             )
             if pending.rows:
                 self._rotate(pending)
-            after = answering_signals(self._sum_up, meanwhile=self._abort_again)
+            after = answering_signals(self._sum_up, meanwhile=self._stop.again)
         self.evident_target = self._target if after.complete else self._target_to_go_on
         if self._clean_up:
             return clean_up_after(after, self._target, self._output, self._stop)
@@ -158,8 +158,8 @@ class OperatorRun:
             )
         try:
             with recorded(record, rotation, progress, status, self._stop), closing(display):
-                answering_signals(rotation.run, meanwhile=self._abort_again)
-                answering_signals(partial(self._verify, observe), meanwhile=self._abort_again)
+                answering_signals(rotation.run, meanwhile=self._stop.again)
+                answering_signals(partial(self._verify, observe), meanwhile=self._stop.again)
         except RotationError as error:
             raise self._closing.explain(error, self.result) from None
 
@@ -198,7 +198,3 @@ class OperatorRun:
         """End a look at the first request: no batch is in flight that could commit."""
         if self._stop.requested:
             self._stop.abort()
-
-    def _abort_again(self) -> None:
-        if self._stop.aborted:
-            self._stop.abort()  # the first time may have fallen between two statements

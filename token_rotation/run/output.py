@@ -61,9 +61,7 @@ class Output:
         return show
 
     def _show(self, event: Verifying | Waiting) -> None:
-        kind, line = "verifying", str(event)
-        if isinstance(event, Waiting):
-            kind, line = "waiting", f"waiting: {event.reason}"
+        kind, line = "waiting" if isinstance(event, Waiting) else "verifying", str(event)
         if self.mode == "json":
             self.event({"event": kind, **asdict(event)})
         elif self.mode != "none":

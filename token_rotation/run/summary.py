@@ -190,7 +190,4 @@ def _work(result: Result) -> str:
 
 def _reason(result: Result, complete: str) -> str:
     """Say why it ended; ``complete`` when it found nothing pending."""
-    reason = complete if result.outcome is Outcome.COMPLETE else result.outcome.value
-    if result.outcome is Outcome.ROWS_LOCKED:
-        reason += ": " + (", ".join(map(str, result.blockers)) or "who holds them is unknown")
-    return _sentence(reason)
+    return _sentence(complete if result.outcome is Outcome.COMPLETE else result.reason)

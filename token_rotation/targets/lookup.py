@@ -10,10 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg2
+
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -82,28 +86,33 @@ class ListedRows:
                 for key, marker in self._connection.rows(query, values_of(self._target, EVERY_KEY))
             ]
 
-    def count(self, values: Sequence[str]) -> tuple[int, int, int]:
+    def count(
+        self, values: Sequence[str], *, at_most_seconds: float | None = None
+    ) -> tuple[int, int, int]:
         """Count the rows named, and those to rotate.
 
-        Count also those pending only because of the list.
+        Count also those pending only because of the list. No statement takes more than
+        ``at_most_seconds``.
         """
         type_of_column = self._type_of_column()
         query = list_sql.count_listed_rows(
             self._target, self._column, type_of_column, is_indexed=self._is_indexed
         )
-        with self._stored(values):
+        with self._stored(values, at_most_seconds):
             stored, meant, added = self._connection.row(
                 query, values_of(self._target, EVERY_KEY)
             ) or (0, 0, 0)
         return int(stored), int(meant), int(added)
 
     @contextmanager
-    def _stored(self, values: Sequence[str]) -> Iterator[None]:
-        settings = (statements.LIMIT_LOCK_WAIT, statements.WITHOUT_A_LIMIT, list_sql.ROOM_TO_JOIN)
+    def _stored(
+        self, values: Sequence[str], at_most_seconds: float | None = None
+    ) -> Iterator[None]:
+        settings = (statements.LIMIT_LOCK_WAIT, statements.LIMIT_LOOK, list_sql.ROOM_TO_JOIN)
         settings = (*settings, *self._settings)
-        with self._connection.transaction(
-            *settings, list_sql.create("text"), values={"lock_timeout_ms": LOCK_TIMEOUT_MS}
-        ):
+        timeout_ms = 0 if at_most_seconds is None else max(1, int(at_most_seconds * 1000))
+        limits = {"lock_timeout_ms": LOCK_TIMEOUT_MS, "statement_timeout_ms": timeout_ms}
+        with self._connection.transaction(*settings, list_sql.create("text"), values=limits):
             stream = CopyStream(value.encode() for value in values)
             self._connection.copy(list_sql.COPY, stream)
             self._connection.change(list_sql.ANALYZE)
@@ -139,7 +148,8 @@ def count_listed(
 ) -> ListCount:
     """Count the rows of a list, or estimate them.
 
-    After ``at_most_seconds``, it estimates from the part looked up. With ``by_heap`` it uses no
+    After ``at_most_seconds``, it estimates from the part looked up, or by the number of lines where
+    there is none. With ``by_heap`` it uses no
     index, and reads the table once for each 250,000 lines.
     """
     look_up = ListedRows(connection, target, leak_list, by_heap=by_heap)
@@ -147,10 +157,26 @@ def count_listed(
     ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
     lines, counts = 0, (0, 0, 0)
     for values in leak_list.chunks(size):
-        found = look_up.count(values)
+        left_seconds = None if ends_at is None else max(0.0, ends_at - time.monotonic())
+        try:
+            found = look_up.count(values, at_most_seconds=left_seconds)
+        except psycopg2.Error as error:
+            if not _is_over(ends_at) or fault_of(error) is not Fault.TIMED_OUT:
+                raise
+            return _estimate(leak_list.lines, lines, counts)
         counts = (counts[0] + found[0], counts[1] + found[1], counts[2] + found[2])
         lines += len(values)
-        if lines < leak_list.lines and ends_at is not None and time.monotonic() > ends_at:
-            stored, meant, added = (count * leak_list.lines // lines for count in counts)
-            return ListCount(leak_list.lines, stored, max(1, meant), added, is_estimate=True)
+        if lines < leak_list.lines and _is_over(ends_at):
+            return _estimate(leak_list.lines, lines, counts)
     return ListCount(lines, *counts)
+
+
+def _is_over(ends_at: float | None) -> bool:
+    return ends_at is not None and time.monotonic() > ends_at
+
+
+def _estimate(lines: int, looked_up: int, counts: tuple[int, int, int]) -> ListCount:
+    if not looked_up:
+        return ListCount(lines, lines, lines, lines, is_estimate=True)
+    stored, meant, added = (count * lines // looked_up for count in counts)
+    return ListCount(lines, stored, max(1, meant), added, is_estimate=True)

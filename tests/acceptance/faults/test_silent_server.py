@@ -5,7 +5,6 @@ The times are the run's own, unlike in ``tests/integration/faults/test_silence.p
 
 import json
 import re
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.databases import DatabaseFactory, make_server_directory
+from tests.support.databases import DatabaseFactory
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.manage import Manage
+from tests.support.silent import own_cluster, server_stands_still, set_standby
 from tests.support.stopped import standing_still
 from tests.support.swallowing import SwallowingProxy
 from tests.support.waiting import until
@@ -50,6 +50,24 @@ IF current_setting('application_name') = 'rotate_tokens' THEN PERFORM pg_sleep(6
 RETURN id; END $$;
 CREATE INDEX stuck ON tickets_ticket (be_stuck(id));
 """
+STUCK_COMMIT = """
+CREATE FUNCTION be_stuck() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
+CREATE CONSTRAINT TRIGGER stuck AFTER INSERT ON tickets_message DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION be_stuck();
+"""
+STUCK_RECORD = """
+CREATE FUNCTION be_stuck() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
+CREATE TRIGGER stuck BEFORE UPDATE ON token_rotation_operation
+FOR EACH ROW EXECUTE FUNCTION be_stuck();
+"""
+RUNNING = """
+INSERT INTO token_rotation_operation (key, operation_type, status, result, os_user, host, runner,
+    input_data, progress_done, started_at, heartbeat_at)
+VALUES (gen_random_uuid(), 'rotation', 'running', 'not available', '', '', '',
+    '{"model": "tickets.Ticket", "database": "default", "distributed": true}', 0, now(), now())
+"""
 ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 WAITS_FOR_A_STANDBY = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 ASLEEP_PID = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
@@ -62,16 +80,7 @@ WHERE state = 'active' AND query LIKE '%UPDATE%tickets_ticket%' AND pid <> pg_ba
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest) -> Iterator[PostgresCluster]:
     """A server of these tests' own, which they may stop."""
-    programs = request.config.getoption("--server-programs")
-    cluster = PostgresCluster(
-        make_server_directory(),
-        bin_directory=Path(programs) if programs else None,
-        settings={"fsync": "off", "full_page_writes": "off"},
-    )
-    cluster.start()
-    yield cluster
-    cluster.stop("immediate")
-    shutil.rmtree(cluster.directory, ignore_errors=True)
+    yield from own_cluster(request)
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +98,8 @@ def tickets(url: str, connect: Callable[[str], Any]) -> Iterator[Any]:
     """Leaked tickets. The connection waits for no standby."""
     connection = connect(url)
     leak(connection, ROWS)
-    connection.cursor().execute("SET synchronous_commit = local")
     yield connection
     set_standby(connection, "")
-
-
-def set_standby(connection: Any, name: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", [name])
-        cursor.execute("SELECT pg_reload_conf()")
-    until(lambda: value(connection, "SHOW synchronous_standby_names") == name)
 
 
 def read_until(stream: Any, words: str) -> str:
@@ -115,12 +116,6 @@ def end_with_two_signals(process: "Popen[str]") -> tuple[str, str]:
     read_until(process.stderr, "econd signal")
     process.send_signal(signal.SIGTERM)
     return process.communicate(timeout=SECONDS_AFTER_THE_SECOND_SIGNAL)
-
-
-def server_stands_still(cluster: PostgresCluster) -> Any:
-    pid = cluster.server_pid()
-    assert pid is not None
-    return standing_still(pid, children=True)
 
 
 def assert_a_later_run_goes_on(manage: Manage, url: str, tickets: Any) -> None:
@@ -257,6 +252,90 @@ def test_two_signals_end_a_command_whatever_stands_still(
     if in_flight == "UPDATE":
         tickets.cursor().execute("DROP FUNCTION be_stuck() CASCADE")
         assert_a_later_run_goes_on(manage, url, tickets)
+
+
+@pytest.fixture
+def csv(tmp_path: Path, tickets: Any) -> str:
+    """Three tickets. The leaked ones have taken no number from the sequence."""
+    value(tickets, f"SELECT setval(pg_get_serial_sequence('tickets_ticket', 'id'), {ROWS})")
+    file = tmp_path / "tickets.csv"
+    file.write_text("reference,subject,body\nr1,S,B\nr2,S,B\nr3,S,B\n")
+    return str(file)
+
+
+def assert_a_later_import_goes_on(manage: Manage, url: str, csv: str, tickets: Any) -> None:
+    result = manage("import_tickets", csv, database_url=url)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert value(tickets, "SELECT count(*) FROM tickets_message") == 3
+
+
+def test_an_import_names_a_standby_that_is_gone_and_two_signals_end_it(
+    manage: Manage, url: str, tickets: Any, csv: str
+) -> None:
+    set_standby(tickets, "ghost")
+    process = manage.start("import_tickets", csv, "--chunk-rows", "1", database_url=url)
+    read_until(process.stderr, "waiting: COMMIT waits for a synchronous standby")
+    stdout, stderr = end_with_two_signals(process)
+    assert "committed on this server, and may be missing on the standby" in stderr
+    if process.returncode not in ENDED_BY_FORCE:
+        assert process.returncode == 3
+        assert "Imported 1 tickets" in stdout
+    assert value(tickets, "SELECT count(*) FROM tickets_message") == 1
+    set_standby(tickets, "")
+    assert_a_later_import_goes_on(manage, url, csv, tickets)
+
+
+def test_an_import_whose_server_stands_still_at_a_commit_ends_and_calls_it_not_known(
+    manage: Manage, cluster: PostgresCluster, url: str, tickets: Any, csv: str
+) -> None:
+    tickets.cursor().execute(STUCK_COMMIT)
+    process = manage.start("import_tickets", csv, database_url=f"{url}&connect_timeout=2")
+    until(lambda: value(tickets, ASLEEP))
+    with server_stands_still(cluster):
+        read_until(process.stderr, "a second connection asks why")
+        _, stderr = process.communicate(timeout=180)
+    assert process.returncode == 1
+    (line,) = [line for line in stderr.splitlines() if "CommandError" in line]
+    assert "the server has said nothing for" in line
+    assert "It is not known whether the chunk after line 0 was imported, too. Run the same" in line
+    tickets.cursor().execute("DROP FUNCTION be_stuck() CASCADE")
+    assert_a_later_import_goes_on(manage, url, csv, tickets)
+
+
+def test_a_stop_waits_for_no_standby_that_is_gone(manage: Manage, url: str, tickets: Any) -> None:
+    tickets.cursor().execute(RUNNING)
+    set_standby(tickets, "ghost")
+    stopped = manage("rotate_tokens", "--stop", database_url=url)
+    assert stopped.returncode == 0, stopped.stderr
+    assert value(tickets, "SELECT stop_requested_at IS NOT NULL FROM token_rotation_operation")
+
+
+def test_a_stop_whose_server_stands_still_ends_and_calls_it_not_known(
+    manage: Manage, cluster: PostgresCluster, url: str, tickets: Any
+) -> None:
+    tickets.cursor().execute(RUNNING + ";" + STUCK_RECORD)
+    process = manage.start("rotate_tokens", "--stop", database_url=url)
+    until(lambda: value(tickets, ASLEEP))
+    with server_stands_still(cluster):
+        read_until(process.stderr, "a second connection asks why")
+        _, stderr = process.communicate(timeout=180)
+    assert process.returncode == 1
+    assert "It is not known whether running rotations were asked to stop: the server" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_ctrl_c_ends_following_though_the_server_stands_still(
+    manage: Manage, cluster: PostgresCluster, url: str, tickets: Any
+) -> None:
+    tickets.cursor().execute(RUNNING)
+    process = manage.start("rotate_tokens", "--follow", database_url=url)
+    read_until(process.stdout, "ranges at work")
+    with server_stands_still(cluster):
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)  # the kernel may make one of two
+        _, stderr = process.communicate(timeout=SECONDS_AFTER_THE_SECOND_SIGNAL)
+    assert process.returncode in {3, -signal.SIGINT, 128 + signal.SIGINT}
+    assert "Traceback" not in stderr
 
 
 def test_a_run_goes_on_when_the_way_to_the_server_swallows_what_passes(

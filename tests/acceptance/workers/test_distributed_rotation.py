@@ -16,6 +16,7 @@ from tests.support.poison import ALLOW_UPDATES, POISONS, REFUSE_UPDATES
 from tests.support.waiting import until
 from tests.support.worker_site import ROTATION, Site
 from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
+from token_rotation.operations.watching.troubles import WATCH
 
 RANGES = "SELECT {} FROM token_rotation_operation WHERE operation_type = 'rotation.range'"
 AT_WORK = RANGES.format("count(*)") + " AND status = 'running' AND progress_total > 0"
@@ -97,6 +98,10 @@ END $$;
 CREATE TRIGGER ask_again AFTER UPDATE ON tickets_ticket FOR EACH ROW
 WHEN (NEW.id = 15000 AND NEW.token_rotated_at IS NOT NULL) EXECUTE FUNCTION ask_again();
 """
+FINISHED_ROUNDS = (
+    "SELECT count(*) FROM token_rotation_operation "
+    f"WHERE operation_type = '{WATCH}' AND status = 'finished'"
+)
 ROUNDS = "SELECT array_agg(input_data->'round' ORDER BY id) FROM token_rotation_operation WHERE {}"
 
 
@@ -335,6 +340,50 @@ def test_a_refused_row_is_named_and_stops_no_range(site: Site, kind: str) -> Non
     again = site.rotate("--async", "--follow")
     assert again.returncode == 0
     assert_each_token_changed_once(site.tickets)
+
+
+def test_people_are_told_once_of_rows_that_were_refused_or_not_tried(site: Site) -> None:
+    poison = POISONS["a trigger that raises"]
+    site.tickets.cursor().execute(
+        poison.made_by.format(id=0).replace("OLD.id = 0", "OLD.id IS NOT NULL")
+    )
+    try:
+        site.rotate("--async", "--follow")
+    finally:
+        site.tickets.cursor().execute(poison.mended_by)
+    number = site.rotation("id")
+
+    for expected in (1, 2):
+        site.send(WATCH_OPERATIONS)
+        until(lambda rounds=expected: value(site.tickets, FINISHED_ROUNDS) == rounds)
+
+    (mail,) = site.mails_about("operations need a look")
+    told = " ".join(mail.split())
+    assert f"unfinished: operation {number} (rotation): PostgreSQL refused to change" in told
+    assert "(id 1" in told
+    assert "RaiseException (P0001): function poison line 1" in told
+    assert "Too many in a row were refused, so that not every row was tried" in told
+    tokens = value(site.tickets, "SELECT array_agg(token::text) FROM tickets_ticket")
+    assert not [token for token in tokens if token in told]
+
+
+def test_people_are_told_once_of_rows_that_stayed_locked(
+    site: Site, connect: Callable[[str], Any]
+) -> None:
+    holder = connect(site.database_url)
+    holder.autocommit = False
+    holder.cursor().execute("SELECT FROM tickets_ticket WHERE id = 77 FOR UPDATE")
+    site.rotate("--async", "--follow", "--wait-for-locks", "0.1")
+    holder.rollback()
+
+    for expected in (1, 2):
+        site.send(WATCH_OPERATIONS)
+        until(lambda rounds=expected: value(site.tickets, FINISHED_ROUNDS) == rounds)
+
+    (mail,) = site.mails_about("operations need a look")
+    told = " ".join(mail.split())
+    pid = holder.info.backend_pid
+    assert f"(rotation): 1 row: rows stayed locked by others: pid {pid} (" in told
 
 
 def test_where_every_row_is_refused_the_rounds_end(site: Site) -> None:

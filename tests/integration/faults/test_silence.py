@@ -6,8 +6,6 @@ Real backends are stopped, and a real proxy swallows. The bounds are short ones,
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,35 +15,21 @@ from psycopg2.extensions import parse_dsn
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.aliases import alias_of, lead_alias
-from tests.support.databases import make_server_directory
 from tests.support.leaked import value
+from tests.support.silent import ALIAS, Silent, own_cluster, runs, set_standby
 from tests.support.stopped import standing_still
 from tests.support.swallowing import SwallowingProxy
 from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
 from token_rotation.errors import DatabaseGoneError
-from token_rotation.events import Event, Remark
+from token_rotation.events import Remark
 from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.postgres.silence import watcher
-from token_rotation.postgres.silence.bounds import SilenceBounds
 from token_rotation.postgres.silence.errors import SilentServerError, StillAliveError
 
 pytestmark = pytest.mark.server_versions
-
-PATIENT = 600.0
-SHORT = SilenceBounds(
-    ask_after_seconds=0.2,
-    ask_every_seconds=0.1,
-    answer_seconds=PATIENT,
-    unanswered_seconds=PATIENT,
-    settled_seconds=PATIENT,
-    lifeless_seconds=PATIENT,
-    standby_seconds=PATIENT,
-    cancelled_seconds=PATIENT,
-)
-"""Each test shortens the one bound that it is about; the others never end anything."""
 
 SLEEP = sql.SQL("SELECT pg_sleep(600)")
 BUSY = sql.SQL("SELECT count(*) FROM generate_series(1, 1000000000000)")
@@ -53,39 +37,12 @@ UNTIL_A_ROW_IS_KEPT = sql.SQL(
     "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM kept) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$"
 )
 INSERT = sql.SQL("INSERT INTO kept VALUES (1)")
-ALIAS = "silent"
-
-
-class Silent:
-    """A server's database under an alias, and connections to it."""
-
-    def __init__(self, url: str, onlooker: Any) -> None:
-        self.url = url
-        self.onlooker = onlooker
-        self.told: list[Event] = []
-        self.opened: list[Connection] = []
-
-    def connection(self, **bounds: float) -> Connection:
-        opened = Connection(ALIAS, bounds=replace(SHORT, **bounds), observe=self.told.append)
-        self.opened.append(opened)
-        return opened
-
-    def has_told(self, words: str) -> bool:
-        return any(words in str(event) for event in self.told)
 
 
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest) -> Iterator[PostgresCluster]:
     """A server whose settings these tests may change."""
-    programs = request.config.getoption("--server-programs")
-    cluster = PostgresCluster(
-        make_server_directory(),
-        bin_directory=Path(programs) if programs else None,
-        settings={"fsync": "off", "full_page_writes": "off"},
-    )
-    cluster.start()
-    yield cluster
-    cluster.stop("immediate")
+    yield from own_cluster(request)
 
 
 @pytest.fixture
@@ -104,15 +61,6 @@ def server(
     set_standby(onlooker, "")
 
 
-def set_standby(connection: Any, name: str) -> None:
-    """Returns when new sessions wait for a standby of that name."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = local")
-        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", [name])
-        cursor.execute("SELECT pg_reload_conf()")
-    until(lambda: value(connection, "SHOW synchronous_standby_names") == name)
-
-
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor() as pool:
@@ -121,11 +69,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 def pid_of(connection: Connection) -> int:
     return int(connection.value(sql.SQL("SELECT pg_backend_pid()")))
-
-
-def runs(server: Silent, pid: int, condition: str = "state = 'active'") -> Callable[[], Any]:
-    query = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND {condition}"
-    return lambda: value(server.onlooker, query)
 
 
 SYNC_REP = "wait_event = 'SyncRep'"

@@ -20,7 +20,7 @@ from tests.support.racing import at_once
 from tickets.models import Ticket
 from token_rotation.distributed.records import END_OF_ROUND
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.signals import operations_watched
+from token_rotation.operations.signals import operation_unfinished, operations_watched
 from token_rotation.operations.watching.troubles import WATCH
 from token_rotation.operations.watching.watch import watch
 
@@ -86,6 +86,44 @@ def test_a_failed_operation_is_reported_once() -> None:
 
     (report,) = mail.outbox
     assert f"{operation}: E: why" in report.body
+
+
+def test_an_end_that_needs_a_person_is_mailed_and_signalled_once_with_its_reason() -> None:
+    told: list[tuple[BatchOperation, str]] = []
+
+    def hear(operation: BatchOperation, reason: str, **_: Any) -> None:
+        told.append((operation, reason))
+
+    operation_unfinished.connect(hear)
+    try:
+        operation = operations.create_synchronous("mail")
+        operation.finish(output_data={"unfinished": "3 of 9 mails\ncame back"})
+        watch()
+        watch()
+    finally:
+        operation_unfinished.disconnect(hear)
+
+    (report,) = mail.outbox
+    assert report.body.endswith(f"unfinished:\n{operation}: 3 of 9 mails came back")
+    assert told == [(operation, "3 of 9 mails came back")]
+
+
+def test_bad_lines_of_an_import_are_reported_once(tmp_path: Path) -> None:
+    file = tmp_path / "tickets.csv"
+    file.write_text("reference,subject,body\n" + "".join(f"r{n},,secret\n" for n in range(5)))
+    with pytest.raises(SystemExit):
+        call_command("import_tickets", str(file))
+
+    watch()
+    watch()
+
+    operation = operations.of_type("import_tickets").get()
+    (report,) = mail.outbox
+    assert (
+        f"{operation}: bad lines were not imported: line 2: subject is empty; "
+        "line 3: subject is empty; line 4: subject is empty; and 2 more"
+    ) in report.body
+    assert "secret" not in report.body
 
 
 def test_nothing_is_mailed_when_all_is_well() -> None:
@@ -190,6 +228,11 @@ def test_records_that_hold_anything_do_not_stop_a_round(rounds: list[Any]) -> No
     for operation, junk in zip(failed, [*JUNK, None], strict=False):
         operation.finish(failed=True, output_data=junk)
     failed[-1].finish(failed=True, output_data={"error": {"type": "E", "message": "why"}})
+    unfinished = [operations.create_synchronous("mail") for _ in range(3)]
+    for operation, junk in zip(unfinished, ({"unfinished": 1}, ["unfinished"], None), strict=True):
+        operation.finish(output_data=junk)
+    with connection.cursor() as cursor:
+        cursor.execute(UNREADABLE.replace('"rounds"', '"unfinished"'), [unfinished[2].pk])
     stalled = operations.create_synchronous("mail")
     operations.filter(pk=stalled.pk).update(heartbeat_at=Now() - timedelta(days=1))
     operations.create_synchronous(WATCH).finish(output_data={"failed": 1, "stalled": [[1], {}]})
@@ -207,6 +250,8 @@ def test_records_that_hold_anything_do_not_stop_a_round(rounds: list[Any]) -> No
     assert f"{failed[-2]}: its record cannot be read" in report.body
     assert f"{failed[-1]}: E: why" in report.body
     assert f"{stalled}: silent since" in report.body
+    assert f"{unfinished[0]}: the stored error has an unknown form" in report.body
+    assert f"{unfinished[2]}: its record cannot be read" in report.body
     assert len(rounds) == 2
 
 

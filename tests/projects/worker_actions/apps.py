@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from typing import Any
 
 from django.apps import AppConfig
@@ -17,6 +18,19 @@ class BatchActionsConfig(AppConfig):
             from token_rotation.distributed.ranges import range_options  # noqa: PLC0415
 
             range_options.LONGEST_SECONDS = float(os.environ["TEST_RANGE_SECONDS"])
+        if "TEST_SILENT_SECONDS" in os.environ:
+            _bound_silence(float(os.environ["TEST_SILENT_SECONDS"]))
+
+
+def _bound_silence(seconds: float) -> None:
+    from token_rotation.postgres import sessions  # noqa: PLC0415
+
+    sessions.OTHERS_WORK = replace(
+        sessions.OTHERS_WORK,
+        ask_after_seconds=1.0,
+        answer_seconds=seconds,
+        unanswered_seconds=2 * seconds,
+    )
 
 
 def _note(operation: Any, **_: object) -> None:

@@ -71,7 +71,7 @@ class Played:
             target, bounds=bounds, observe=self._note, stop=self.stop, clock=self.clock
         )
         pending = SimpleNamespace(clock_behind_seconds=self._behind, any_later=self._later)
-        self._worker: Any = SimpleNamespace(retrying=self, pending=pending)
+        self._worker: Any = SimpleNamespace(retrying=self, look_up=self.run, pending=pending)
 
     def run(self, action: Callable[[], Any]) -> Any:
         self.looks += 1

@@ -28,7 +28,7 @@ class Looker:
 
     def __init__(self, *stretches: Stretch, any_pending: bool = False) -> None:
         self.stretches = list(stretches)
-        self.retrying = SimpleNamespace(run=lambda action: action())
+        self.look_up = lambda action: action()
         self.pending = SimpleNamespace(
             any=lambda: any_pending, upper_keys=self._upper_keys, listed_rows=self._listed_rows
         )

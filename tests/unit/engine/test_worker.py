@@ -15,7 +15,7 @@ from token_rotation.engine.passes.allocator import Allocator, Finder
 from token_rotation.engine.passes.pass_outcome import PassOutcome
 from token_rotation.engine.row_limit import RowLimit
 from token_rotation.engine.worker import Worker
-from token_rotation.errors import DatabaseGoneError
+from token_rotation.errors import AbortedError, DatabaseGoneError
 from token_rotation.events import Event, Waiting
 from token_rotation.notify.announcements import Announcements
 from token_rotation.options import RotationOptions
@@ -86,7 +86,7 @@ class Played:
         self.worker.announcements = cast(Announcements, self)
         self.worker.pending = self.pending
 
-    def run(self, action: Any) -> Any:
+    def run(self, action: Any, **_: Any) -> Any:
         return action()
 
     def open(self) -> None:
@@ -233,3 +233,35 @@ def test_many_batches_without_a_row_are_looked_into_and_one_with_a_row_begins_an
     played.outcomes = [*few, *one_row, *few, *skipped, *few, BatchOutcome(0), BatchOutcome(0)]
     played.worker.one_pass(Ranges(*[ONE] * (len(played.outcomes) - 1), TWO))
     assert looked_at == [ONE, TWO]
+
+
+def test_a_look_up_is_cancelled_and_nothing_else_and_no_batch_follows_it() -> None:
+    played = Played()
+    cancelled: list[str] = []
+    played.cancel = lambda: cancelled.append("look-up")  # type: ignore[attr-defined]
+    played.worker.end_look()
+    assert cancelled == []
+
+    class Stopping(Ranges):
+        def _next(self, batch_rows: int, finder: Finder) -> KeyRange | None:
+            played.stop.request()
+            played.worker.end_look()
+            return super()._next(batch_rows, finder)
+
+    played.worker.one_pass(Stopping(ONE, TWO))
+    assert cancelled == ["look-up"]
+    assert played.rotated == []
+
+
+def test_a_look_up_that_was_ended_has_no_answer_and_an_abort_passes_through() -> None:
+    played = Played()
+
+    def ended(*_: object, **__: object) -> None:
+        raise AbortedError("ended")
+
+    played.run = ended  # type: ignore[assignment, method-assign]
+    played.stop.request()
+    assert played.worker.look_up(lambda: 1) is None
+    played.stop.abort()
+    with pytest.raises(AbortedError):
+        played.worker.look_up(lambda: 1)

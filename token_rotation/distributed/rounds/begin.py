@@ -20,6 +20,7 @@ from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import send
 from token_rotation.operations.stored_output import read_reason
+from token_rotation.postgres.standby import without_standby
 from token_rotation.selection.key_range import KeyRange
 
 # Where a rotation whose dispatch failed keeps the reason until its round ends.
@@ -78,13 +79,14 @@ def end_round_if_over(rotation: BatchOperation) -> bool:
     records = BatchOperation.objects.using(records_database())
     key = end_key(rotation, number)
     is_sent = records.filter(key=key, send_again_at__isnull=False).exists()
-    end = records.create_asynchronous(
-        END_OF_ROUND,
-        context_object=rotation,
-        key=key,
-        countdown=0,
-        input_data={"rotation": rotation.pk, "round": number},
-    )
+    with without_standby(records_database()):
+        end = records.create_asynchronous(
+            END_OF_ROUND,
+            context_object=rotation,
+            key=key,
+            countdown=0,
+            input_data={"rotation": rotation.pk, "round": number},
+        )
     if end.result == Result.FAILED:
         fail(rotation, read_reason(end.output_data))
     if not is_sent:

@@ -19,7 +19,7 @@ from token_rotation.distributed.records import (
 )
 from token_rotation.distributed.results import figures_of, vacuum_value_of, value_of
 from token_rotation.engine.refused import Refused, read_refused, sum_of
-from token_rotation.engine.result import Outcome, Result
+from token_rotation.engine.result import Outcome, Result, read_blockers
 from token_rotation.errors import SelectionError, StatementError, UnknownTargetError
 from token_rotation.inspection.counting import pending_rows_of
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
@@ -29,7 +29,8 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_number, read_object
 from token_rotation.postgres.reading import reading
-from token_rotation.run.recording.result_values import result_values
+from token_rotation.postgres.standby import without_standby
+from token_rotation.run.recording.result_values import stored_values
 
 # Where a running rotation keeps the rows of failed ranges, by the range's number.
 FAILED_ROWS = "failed_rows"
@@ -42,7 +43,7 @@ def in_round(rotation: BatchOperation, number: int) -> Iterator[BatchOperation |
     It is None when the rotation has ended or is in another round.
     """
     database = records_database()
-    with transaction.atomic(using=database):
+    with without_standby(database), transaction.atomic(using=database):
         records = BatchOperation.objects.using(database).filter(pk=rotation.pk)
         stored = records.select_for_update(no_key=True).filter(status=Status.RUNNING).first()
         yield stored if stored is not None and current_round(stored) == number else None
@@ -61,8 +62,7 @@ def finish(
     Returns True when this call did. With an ``error`` the rotation has failed: ``outcome`` does not
     count, and an alert is sent. ``verdict`` is what a read of the table has found.
     """
-    output = {**_sum_of_ranges(rotation, outcome, error), "rounds": number + 1}
-    output["verdict"] = verdict and verdict.as_values()
+    output = {**_sum_of_ranges(rotation, outcome, verdict, error), "rounds": number + 1}
     with in_round(rotation, number) as stored:
         if stored is None:
             return False
@@ -116,9 +116,12 @@ def _failed_rows(rotation: BatchOperation) -> dict[str, Any]:
 
 
 def _sum_of_ranges(
-    rotation: BatchOperation, outcome: Outcome, error: StoredError | None
+    rotation: BatchOperation,
+    outcome: Outcome,
+    verdict: Verdict | Unread | None,
+    error: StoredError | None,
 ) -> dict[str, Any]:
-    total = Result(outcome)
+    total = Result(outcome, verdict=verdict)
     lost, ranges = 0, 0
     blockers: list[Any] = []
     refused: dict[Any, list[Refused]] = {}
@@ -141,7 +144,8 @@ def _sum_of_ranges(
         total.refused = sum_of(last_round)
     if outcome is not Outcome.ROWS_LOCKED:
         total.skipped_rows, blockers = 0, []
-    return {**result_values(total, error), "ranges": ranges, "losses": lost, "blockers": blockers}
+    total.blockers = read_blockers(blockers)
+    return {**stored_values(total, error), "ranges": ranges, "losses": lost, "blockers": blockers}
 
 
 def _seconds_since_start(rotation: BatchOperation) -> float:

@@ -38,6 +38,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import send
 from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres.reading import reading
+from token_rotation.postgres.standby import without_standby
 from token_rotation.run.recording.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
 from token_rotation.selection.target import Target
 from token_rotation.stop import answering_signals
@@ -65,13 +66,15 @@ def begin_vacuum_if_due(rotation: BatchOperation) -> None:
         )
     if number == 0 or vacuums_of(rotation).exclude(status=Status.FINISHED).exists():
         return
-    vacuum = BatchOperation.objects.using(records_database()).create_asynchronous(
-        VACUUM,
-        context_object=rotation,
-        key=vacuum_key(rotation, number),
-        countdown=0,
-        input_data={"rotation": rotation.pk, "since_xid": _vacuumed_until(rotation)},
-    )
+    since_xid = _vacuumed_until(rotation)
+    with without_standby(records_database()):
+        vacuum = BatchOperation.objects.using(records_database()).create_asynchronous(
+            VACUUM,
+            context_object=rotation,
+            key=vacuum_key(rotation, number),
+            countdown=0,
+            input_data={"rotation": rotation.pk, "since_xid": since_xid},
+        )
     if vacuum.status == Status.UNPROCESSED:
         _send(vacuum)
 
@@ -104,7 +107,7 @@ def _send(vacuum: BatchOperation) -> None:
         send(vacuum, registry.get(VACUUM))
     except UnavailableError as error:
         logger.warning("no VACUUM: %s", error)
-        with suppress(StatusChangeError):  # it did arrive
+        with suppress(StatusChangeError), without_standby(records_database()):  # it did arrive
             vacuum.cancel()
 
 

@@ -65,11 +65,11 @@ class PassPlan:
         """
         self._found = self._bounds
         if self._list is None and self._selection.is_indexed:
-            return worker.retrying.run(worker.pending.any)
+            return worker.look_up(worker.pending.any) is not False
         allocator = self.allocator()
         while not (allocator.is_over or self._stop.requested):
             look = partial(allocator.next_range, ROWS_OF_A_LOOK, worker.pending)
-            found = worker.retrying.run(look)
+            found = worker.look_up(look)
             if found is not None:
                 self._found = found
                 return True
@@ -78,4 +78,4 @@ class PassPlan:
 
     def first_keys(self, worker: Worker) -> set[str]:
         """Return up to 100 pending keys, as text, of where ``any_pending`` has found some."""
-        return worker.retrying.run(partial(worker.pending.first_keys, self._found))
+        return worker.look_up(partial(worker.pending.first_keys, self._found)) or set()

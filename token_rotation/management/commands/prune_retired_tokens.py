@@ -15,7 +15,7 @@ from token_rotation.errors import RotationError
 from token_rotation.events import Event, Retrying
 from token_rotation.management.command import TokenCommand, add_database
 from token_rotation.retired.prune import RETRY_SECONDS, Pruning
-from token_rotation.stop import StopSignal
+from token_rotation.stop import StopSignal, answering_signals
 
 MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC
 
@@ -50,7 +50,7 @@ class Command(TokenCommand):
         )
         try:
             with stop_on_signal(stop):
-                complete = pruning.run()
+                complete = answering_signals(pruning.run)
         except RotationError as error:
             raise RotationError(f"{error}. Hashes deleted before: {pruning.rows:,}.") from error
         tokens = wording.things(pruning.rows, "token")

@@ -57,7 +57,8 @@ class Command(TokenCommand):
                 return ExitCode.of(write_report(targets, asked.report, output.say, evidence))
             case Mode.STOP:
                 labels = [target.label for target in targets] if asked.models else []
-                output.say(stop_rotations(asked.database, labels))
+                waits = output.show_waits()
+                output.say(stop_rotations(asked.database, labels, observe=waits))
                 return ExitCode.DONE
             case Mode.ASYNC | Mode.FOLLOW:
                 begin = asked.mode is Mode.ASYNC

@@ -21,6 +21,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.record.resend_time import resend_at
 from token_rotation.operations.stored_output import read_actions, read_number, read_object
+from token_rotation.postgres.standby import without_standby
 
 # How an action ended.
 SUCCESSFUL = "successful"
@@ -108,7 +109,7 @@ class Claim:
     @contextmanager
     def locked(self) -> Iterator[BatchOperation]:
         """The stored row, locked until the end of the transaction."""
-        with transaction.atomic(using=self.database):
+        with without_standby(self.database), transaction.atomic(using=self.database):
             stored = (
                 BatchOperation.objects.using(self.database)
                 .select_for_update(no_key=True)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Event, Thread
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -63,7 +63,7 @@ def beating(
     *,
     interval_seconds: float,
     database: str,
-    session: Callable[[], AbstractContextManager[None]] = nullcontext,
+    session: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Iterator[None]:
     """Call ``beat`` in a thread every ``interval_seconds``, while inside.
 
@@ -92,7 +92,7 @@ def _beat_until(
     beat: Callable[[], object],
     interval_seconds: float,
     database: str,
-    session: Callable[[], AbstractContextManager[None]],
+    session: Callable[[], AbstractContextManager[Any]],
 ) -> None:
     is_failing = False
     try:

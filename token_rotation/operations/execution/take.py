@@ -14,6 +14,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.stored_output import read_object
+from token_rotation.postgres.standby import without_standby
 
 
 def take(operation_id: int, runner: str, *, retry_within_seconds: float | None = None) -> Claim:
@@ -27,7 +28,7 @@ def take(operation_id: int, runner: str, *, retry_within_seconds: float | None =
     than OPERATIONS_MAX_LOSSES workers, after finishing it as failed.
     """
     database = router.db_for_write(BatchOperation)
-    with transaction.atomic(using=database):
+    with without_standby(database), transaction.atomic(using=database):
         found = BatchOperation.objects.using(database).filter(pk=operation_id)
         stored = found.select_for_update(no_key=True).first()
         if stored is None or stored.status == Status.FINISHED:

@@ -21,6 +21,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import ensure_broker, messages_in, queue_of, send
 from token_rotation.operations.record.resend_time import resend_at
 from token_rotation.operations.watching.left_over import certain, expected, records
+from token_rotation.postgres.standby import without_standby
 
 MOST_IN_A_ROUND = 100
 CONFIRMED_AFTER_SECONDS = 1.0
@@ -51,12 +52,13 @@ def resend() -> Resent:
     sent because the broker does not answer is found by the next call.
     """
     lines: list[str] = []
-    for route in Route:
-        types = [group.name for group in registry if group.route is route]
-        try:
-            lines += _send_each(_lost(route, types))
-        except UnavailableError as error:
-            return Resent(tuple(lines), str(error))
+    with without_standby(records().db):
+        for route in Route:
+            types = [group.name for group in registry if group.route is route]
+            try:
+                lines += _send_each(_lost(route, types))
+            except UnavailableError as error:
+                return Resent(tuple(lines), str(error))
     return Resent(tuple(lines))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import router
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 def resending(
     tell: Callable[[Resent], None],
     *,
-    session: Callable[[], AbstractContextManager[None]] = nullcontext,
+    session: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Iterator[None]:
     """Send lost operations again, in a thread, while inside.
 

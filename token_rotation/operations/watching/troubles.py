@@ -1,4 +1,4 @@
-"""Find problems of operations: a line each.
+"""Find troubles of operations: a line each.
 
 An operation gets its line whatever its record holds.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
@@ -18,6 +19,7 @@ from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.queue.limits import visibility_timeout_seconds
+from token_rotation.operations.stored_output import UNFINISHED, read_unfinished
 from token_rotation.operations.watching.left_over import overdue
 
 # The operation that a round of the watch is.
@@ -28,30 +30,42 @@ IDENTITY = ("operation_type", "created_at", "heartbeat_at")
 logger = logging.getLogger(__name__)
 
 
-def troubles(since: datetime) -> dict[str, list[str]]:
-    """Return lines by kind: present problems, and failures since then."""
+class Trouble(NamedTuple):
+    """An operation, and what is wrong with it."""
+
+    operation: BatchOperation
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.reason}"
+
+
+def troubles(since: datetime) -> dict[str, list[Trouble]]:
+    """Return troubles by kind: present ones, and those of operations that ended since then."""
     silent_for = timedelta(seconds=option("OPERATIONS_STALLED_SECONDS"))
     stalled = BatchOperation.objects.stalled(silent_for).exclude(operation_type=WATCH)
-    failed = BatchOperation.objects.filter(
-        status=Status.FINISHED, result=Result.FAILED, finished_at__gte=since
-    )
+    ended = BatchOperation.objects.filter(status=Status.FINISHED, finished_at__gte=since)
+    ended = ended.order_by("finished_at")
+    unfinished = ended.filter(result=Result.SUCCESSFUL, output_data__has_key=UNFINISHED)
+    unfinished = unfinished.exclude(operation_type=WATCH)  # its own report has that kind
     waiting = BatchOperation.objects.filter(
         overdue(visibility_timeout_seconds()), operation_type__in=registry.names()
     )
     return {
-        "stalled": _lines(stalled, lambda each: f"silent since {each.heartbeat_at}"),
-        "failed": _lines(failed.order_by("finished_at"), reason),
-        "not started": _lines(waiting, lambda each: f"waits since {each.created_at}"),
+        "stalled": _each(stalled, lambda each: f"silent since {each.heartbeat_at}"),
+        "failed": _each(ended.filter(result=Result.FAILED), reason),
+        "unfinished": _each(unfinished, lambda each: read_unfinished(each.output_data)),
+        "not started": _each(waiting, lambda each: f"waits since {each.created_at}"),
     }
 
 
-def _lines(found: QuerySet[BatchOperation], say: Callable[[BatchOperation], str]) -> list[str]:
-    """Return a line for each operation, also for unreadable records.
+def _each(found: QuerySet[BatchOperation], say: Callable[[BatchOperation], str]) -> list[Trouble]:
+    """Return the trouble of each operation, also for unreadable records.
 
     What ``say`` needs beside IDENTITY is read then, one operation at a time. A record that cannot
     be read must not end the look at all of them.
     """
-    lines = []
+    troubled = []
     for each in found.only(*IDENTITY).iterator():
         try:
             said = say(each)
@@ -60,5 +74,5 @@ def _lines(found: QuerySet[BatchOperation], say: Callable[[BatchOperation], str]
                 raise
             logger.exception("%s cannot be read", each)
             said = f"its record cannot be read ({type(error).__qualname__})"
-        lines.append(f"{each}: {said}")
-    return lines
+        troubled.append(Trouble(each, said))
+    return troubled

@@ -10,15 +10,18 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import router
+
 from token_rotation.operations.errors import StatusChangeError
 from token_rotation.operations.failures.alerts import mail, tell
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
-from token_rotation.operations.signals import operations_watched
+from token_rotation.operations.signals import operation_unfinished, operations_watched
 from token_rotation.operations.stored_output import read_object
 from token_rotation.operations.watching.resend import resend
 from token_rotation.operations.watching.troubles import WATCH, troubles
+from token_rotation.postgres.standby import without_standby
 
 MOST_IN_A_ROUND = 100
 # A transaction that finishes an operation may commit after the round that should have seen it.
@@ -34,25 +37,40 @@ def watch(key: UUID | None = None) -> BatchOperation | None:
     None means that this key's round has run or runs. A round that dies before it reports leaves its
     findings to the next one.
     """
-    record = BatchOperation.objects.create_asynchronous(WATCH, key=key)
-    try:
-        record.mark_as_running()
-    except StatusChangeError:
-        return None
+    database = router.db_for_write(BatchOperation)
+    with without_standby(database):
+        record = BatchOperation.objects.create_asynchronous(WATCH, key=key)
+        try:
+            record.mark_as_running()
+        except StatusChangeError:
+            return None
     told = _told()
-    report = {"sent again": resend().said, **troubles(since=_since(record))}
-    news = {kind: [line for line in report[kind] if line not in told] for kind in report}
+    sent = resend().said
+    found = troubles(since=_since(record))
+    new = {kind: [each for each in found[kind] if str(each) not in told] for kind in found}
+    lines = {kind: [str(each) for each in new[kind]] for kind in new}
+    _report({"sent again": [line for line in sent if line not in told], **lines})
+    for each in new["unfinished"]:
+        tell(operation_unfinished, operation=each.operation, reason=each.reason)
+    with without_standby(database):
+        # After the report: reported twice is better than never.
+        record.finish(output_data={"sent again": sent, **lines})
+        _delete_old(record)
+    tell(operations_watched)
+    return record
+
+
+def _delete_old(record: BatchOperation) -> None:
+    """Delete old rounds, also those that have died."""
+    old = BatchOperation.objects.of_type(WATCH).filter(created_at__lt=record.created_at - KEPT_FOR)
+    old.delete()
+
+
+def _report(news: dict[str, list[str]]) -> None:
     if any(news.values()):
         text = "\n\n".join(_section(kind, lines) for kind, lines in news.items() if lines)
         logger.error("operations need a look: %s", text)
         mail("operations need a look", text)
-    # After the report: reported twice is better than never.
-    record.finish(output_data={**news, "sent again": report["sent again"]})
-    tell(operations_watched)
-    # Rounds that have died, too.
-    old = BatchOperation.objects.of_type(WATCH).filter(created_at__lt=record.created_at - KEPT_FOR)
-    old.delete()
-    return record
 
 
 def _section(kind: str, lines: list[str]) -> str:

@@ -40,6 +40,14 @@ class SilenceBounds:
 
 USUAL = SilenceBounds()
 
+OTHERS_WORK = replace(
+    USUAL, ask_after_seconds=10.0, lifeless_seconds=float("inf"), standby_seconds=float("inf")
+)
+"""For statements of other code, such as an application's actions in a worker.
+
+Only what is lost ends. How long they may take, and what their COMMITs wait for, is not ours.
+"""
+
 LONG_WORK = replace(USUAL, lifeless_seconds=3600.0)
 """For VACUUM, REINDEX and looks at whole tables.
 

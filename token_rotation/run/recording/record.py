@@ -33,7 +33,7 @@ from token_rotation.postgres.statements import (
 )
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
-from token_rotation.run.recording.result_values import figures, result_values
+from token_rotation.run.recording.result_values import figures, stored_values
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 
@@ -130,7 +130,7 @@ class Record:
             # Where this fails too, the record stays as a rotation without a sign of life.
             with suppress(*DATABASE_ERRORS, OperationError), briefly(self._database):
                 self._operation.finish(
-                    failed=error is not None, output_data=result_values(result, error)
+                    failed=error is not None, output_data=stored_values(result, error)
                 )
 
     def _write_figures(self, rotation: AtWork) -> None:

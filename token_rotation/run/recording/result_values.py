@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from token_rotation.engine.result import Result
-from token_rotation.operations.stored_output import StoredError
+from token_rotation.operations.stored_output import UNFINISHED, StoredError
 
 
 def result_values(result: Result, error: StoredError | None = None) -> dict[str, Any]:
@@ -24,6 +24,12 @@ def result_values(result: Result, error: StoredError | None = None) -> dict[str,
         **figures(result),
         "verdict": result.verdict and result.verdict.as_values(),
     }
+
+
+def stored_values(result: Result, error: StoredError | None = None) -> dict[str, Any]:
+    """Return a result as a record stores it: with the reason why it needs a person, if any."""
+    unfinished = {} if error or not result.unfinished else {UNFINISHED: result.unfinished}
+    return {**result_values(result, error), **unfinished}
 
 
 def figures(result: Result) -> dict[str, Any]:

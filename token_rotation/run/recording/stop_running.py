@@ -7,14 +7,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from token_rotation import wording
-from token_rotation.errors import StatementError
+from token_rotation.errors import NotKnownError, StatementError
+from token_rotation.events import Observer
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.failures import is_lost, reason_of
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sqlstate import Fault
 from token_rotation.postgres.table_locks import table_locks_after
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+
+OTHER_WAYS = "Ctrl-C in its terminal, or SIGTERM, ends a rotation too"
 
 TRIES = 10
 """Of a second each, where others lock the records."""
@@ -55,16 +58,24 @@ class Asked:
         return " ".join(said)
 
 
-def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
+def request_stop(
+    database: str, labels: Sequence[str] = (), *, observe: Observer = lambda _: None
+) -> Asked:
     """Ask running rotations to stop after their batch.
 
-    Without ``labels``, ask all on the database; with them, only those of these targets. Raises
-    StatementError where the records cannot be read or written, also for a lock of others.
+    Without ``labels``, ask all on the database; with them, only those of these targets. ``observe``
+    hears what a statement without an answer waits for. Raises StatementError where the records
+    cannot be read or written, also for a lock of others, and NotKnownError where the server fell
+    silent.
     """
+    is_asking = False
 
     def ask() -> Asked:
+        nonlocal is_asking
+        is_asking = False
         silent = frozenset(running.stalled(SILENT_FOR).values_list("pk", flat=True))
         alive = frozenset(running.values_list("pk", flat=True)) - silent
+        is_asking = True
         running.request_stop()
         return Asked(alive, silent)
 
@@ -72,11 +83,15 @@ def request_stop(database: str, labels: Sequence[str] = ()) -> Asked:
     if labels:
         running = running.filter(input_data__model__in=labels)
     try:
-        with own_session(database):
+        with own_session(database, observe=observe):
             return retry_at_once(ask, on=Fault.LOCKED, tries=TRIES)
     except DATABASE_ERRORS as error:
+        if is_asking and is_lost(error):
+            raise NotKnownError(
+                "It is not known whether running rotations were asked to stop: "
+                f"{reason_of(error)}. Run the same command again; {OTHER_WAYS}"
+            ) from None
         raise StatementError(
             f"The records of running rotations cannot be changed: {reason_of(error)}"
-            f"{table_locks_after(error, database)}. Nothing was stopped; Ctrl-C in its terminal, "
-            "or SIGTERM, ends a rotation too"
+            f"{table_locks_after(error, database)}. Nothing was stopped; {OTHER_WAYS}"
         ) from None
