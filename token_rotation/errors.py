@@ -40,6 +40,10 @@ class StatementError(RotationError):
     """PostgreSQL refused a statement, and another try would not help."""
 
 
+class AbortAskedError(RotationError):
+    """The operator's own query said that the rotation must end."""
+
+
 class TokenSourceError(RotationError):
     """The function for tokens is missing, or made something else."""
 

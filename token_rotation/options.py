@@ -32,11 +32,13 @@ class RotationOptions:
     ``retry_seconds`` how long a fault may last.
 
     The others slow the rotation down for the sake of traffic; None sets no bound. A standby whose
-    application name is in ``except_standby`` may lag: it does so on purpose, say. While other
-    sessions work on the server, ``traffic_batch_rows`` bounds a batch of adaptive size; 0 ignores
-    traffic. ``workers`` is the number of batches at the same time. A VACUUM runs after each
-    ``vacuum_every_percent`` of the table's rows; 0 disables it. With ``independent_tokens`` a token
-    shares no digits with its neighbours (``engine.token_writers.prefixed``).
+    application name is in ``except_standby`` may lag: it does so on purpose, say. A short
+    transaction of others may take ``traffic_budget_ms`` longer at its 95th to 99th percentile, if
+    the batch size adapts; 0 pays no regard to traffic. ``pause_while`` and ``abort_when`` are
+    queries with a boolean answer. ``workers`` is the number of batches at the same time. A VACUUM
+    runs after each ``vacuum_every_percent`` of the table's rows; 0 disables it. With
+    ``independent_tokens`` a token shares no digits with its neighbours
+    (``engine.token_writers.prefixed``).
 
     ``verdict_at_most_seconds`` bounds the read of the table at the end, and how long its snapshot
     keeps dead rows alive; without that read nothing counts as complete.
@@ -49,7 +51,7 @@ class RotationOptions:
     lock_timeout_ms: int = 50
     wait_for_locks_seconds: float = 30.0
     retry_seconds: float = 60.0
-    traffic_batch_rows: int = 15
+    traffic_budget_ms: float = 5.0
     vacuum_every_percent: float = 10.0
     independent_tokens: bool = False
     verdict_at_most_seconds: float = 3600.0
@@ -58,6 +60,11 @@ class RotationOptions:
     max_replica_lag_seconds: float | None = None
     except_standby: tuple[str, ...] = ()
     max_active_queries: int | None = None
+    max_wal_mb_per_second: float | None = None
+    max_files_to_archive: int | None = None
+    pause_while: str | None = None
+    pause_while_url: str | None = None
+    abort_when: str | None = None
 
     def __post_init__(self) -> None:
         # JSON, which the records hold, has no tuples.

@@ -5,11 +5,13 @@ Each raises ``argparse.ArgumentTypeError``, which argparse shows with the option
 
 import argparse
 import math
+from urllib.parse import urlsplit
 
 from django.db import connections
 
 MOST_WORKERS = 64
 A_YEAR_SECONDS = 365 * 86_400
+A_MINUTE_MS = 60_000
 
 
 def positive_int(text: str) -> int:
@@ -83,6 +85,33 @@ def positive_seconds(text: str) -> float:
     if number == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
     return number
+
+
+def milliseconds(text: str) -> float:
+    """Read a number of milliseconds, 0 up to a minute."""
+    return _number(text, at_most=A_MINUTE_MS, meant="a number of milliseconds up to a minute")
+
+
+def positive_number(text: str) -> float:
+    """Read a number above 0."""
+    number = _number(text, at_most=10**9, meant="a number up to a billion")
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
+
+
+def http_url(text: str) -> str:
+    """Read a URL of http or https, without a user and a password, which records would keep."""
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL that begins with http:// or https://")
+    if "@" in parts.netloc:
+        raise argparse.ArgumentTypeError("the URL holds a user or password, which records keep")
+    return text
 
 
 def http_statuses(text: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,13 +28,16 @@ from token_rotation.engine.worker_pool import WorkerPool
 from token_rotation.events import BatchDone, Event, Observer, Remark, Waiting
 from token_rotation.maintenance.background_vacuum import BackgroundVacuum
 from token_rotation.options import RotationOptions
-from token_rotation.pacing.health import make_throttle
+from token_rotation.pacing.budget.probe import Probe
+from token_rotation.pacing.health import make_throttle, traffic_budget
 from token_rotation.pacing.pace import Pace
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 from token_rotation.targets.later_rows import LaterRows
+
+logger = logging.getLogger(__name__)
 
 
 class Rotation:
@@ -76,7 +80,9 @@ class Rotation:
         self._stop = stop
         self._clock = clock
         self._row_limit = RowLimit(options.limit_rows)
-        self._throttle = throttle = make_throttle(options, clock)
+        self._budget = traffic_budget(options, clock, self._tell_of_pace)
+        self._probe = None if self._budget is None else Probe(target, self._budget)
+        self._throttle = throttle = make_throttle(options, clock, self._budget)
         self._refusals = refusals = Refusals(target, self._observe)
         self._workers = [
             Worker(
@@ -88,16 +94,17 @@ class Rotation:
                 stop=stop,
                 clock=clock,
                 refusals=refusals,
+                number=number,
                 bounds=bounds,
                 leak_list=leak_list,
             )
-            for _ in range(options.workers)
+            for number in range(options.workers)
         ]
         self._pool = WorkerPool(self._workers, observe=self._observe, stop=stop)
         self._vacuum = BackgroundVacuum(
             target,
             options.vacuum_every_percent,
-            meets_traffic=lambda: throttle.meets_traffic,
+            meets_traffic=lambda: throttle.is_giving_way,
             holds_back=lambda: throttle.holds_back,
             observe=self._observe,
         )
@@ -165,11 +172,15 @@ class Rotation:
         self._stop.on_abort(self._cancel)
         self._stop.on_request(self._end_looks)
         self._vacuum.begin()
+        if self._probe is not None:
+            self._probe.begin()
         try:
             yield
         finally:
             self.result.seconds = self._clock() - started_at
             self._vacuum.close()
+            if self._probe is not None:
+                self._probe.close()
             self.sum_up()
             for worker in self._workers:
                 worker.connection.close()
@@ -185,6 +196,13 @@ class Rotation:
                 worker.check_rows(triggers)
             names = ", ".join(triggers)
             self._observe(Remark(f"Each batch is checked before it commits, because of {names}."))
+
+    def _tell_of_pace(self, reason: str) -> None:
+        logger.debug(reason)
+        import os
+
+        if os.environ.get("PACE_LOG"):
+            open(os.environ["PACE_LOG"], "a").write(f"{self._clock():.3f} {reason}\n")
 
     def _cancel(self) -> None:
         for worker in self._workers:

@@ -61,6 +61,7 @@ class Worker:
         stop: StopSignal,
         clock: Callable[[], float],
         refusals: Refusals,
+        number: int = 0,
         bounds: KeyRange = EVERY_KEY,
         leak_list: LeakList | None = None,
     ) -> None:
@@ -78,7 +79,9 @@ class Worker:
             target.database, bounds=bounds_of_silence, observe=observe
         )
         self.announcements = Announcements(target)
-        self.pace = WorkerPace(options, throttle, observe=observe, stop=stop, clock=clock)
+        self.pace = WorkerPace(
+            options, throttle, observe=observe, stop=stop, clock=clock, worker=number
+        )
         backoff = Backoff(options.retry_seconds)
         self.retrying = RetryLoop(
             connection, backoff=backoff, stop=stop, observe=observe, clock=clock

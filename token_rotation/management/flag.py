@@ -19,6 +19,8 @@ class Mode(Enum):
     DRY_RUN = "--dry-run"
     REPORT = "--report"
     STOP = "--stop"
+    PAUSE = "--pause"
+    RESUME = "--resume"
     ASYNC = "--async"
     FOLLOW = "--follow"
 

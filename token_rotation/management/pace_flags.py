@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from token_rotation.command_line.argument_types import (
-    non_negative_int,
+    http_url,
+    milliseconds,
     percent,
     positive_int,
+    positive_number,
     positive_seconds,
     seconds,
     worker_count,
@@ -55,10 +57,11 @@ PACE = (
         "rotate this number of batches at the same time, each on its own connection",
     ),
     _option(
-        "traffic_batch_rows",
-        non_negative_int,
-        "N",
-        "rotate at most this number of rows in a batch while other sessions work; 0 ignores them",
+        "traffic_budget_ms",
+        milliseconds,
+        "MS",
+        "let a short transaction of others take this many milliseconds longer at its 95th to 99th "
+        "percentile; 0 pays no regard to traffic",
     ),
     _option("pause_seconds", seconds, "SECONDS", "pause this long between two batches"),
     _option(
@@ -75,6 +78,26 @@ PACE = (
         needs=(flag_of("max_replica_lag_seconds"),),
     ),
     _option("max_active_queries", positive_int, "N", "pause while more backends are active"),
+    _option(
+        "max_wal_mb_per_second",
+        positive_number,
+        "MB",
+        "pause while the server writes more WAL than this, until it writes half of that",
+    ),
+    _option(
+        "max_files_to_archive",
+        positive_int,
+        "N",
+        "pause while more files of WAL wait for the archiver, until half as many wait",
+    ),
+    _option(
+        "pause_while",
+        str,
+        "SQL",
+        "pause while this query answers true, or not within a second. It may only read",
+    ),
+    _option("pause_while_url", http_url, "URL", "pause while this URL answers anything but 200"),
+    _option("abort_when", str, "SQL", "end the rotation once this query answers true"),
     _option(
         "wait_for_locks_seconds",
         seconds,

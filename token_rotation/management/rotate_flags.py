@@ -15,7 +15,7 @@ from token_rotation.management.pace_flags import BATCH_SIZES, LIMIT, PACE, RATE
 from token_rotation.reporting.formats import FORMATS
 from token_rotation.run.display import MODES as PROGRESS_MODES
 
-ROTATE, DRY_RUN, REPORT, STOP, ASYNC, FOLLOW = Mode
+ROTATE, DRY_RUN, REPORT, STOP, PAUSE, RESUME, ASYNC, FOLLOW = Mode
 
 MODES = (
     Flag("--dry-run", "show what a rotation would do, and write nothing", {"action": "store_true"}),
@@ -25,6 +25,12 @@ MODES = (
         "ask every running rotation of the database to end after its batch",
         {"action": "store_true"},
     ),
+    Flag(
+        "--pause",
+        "ask every running rotation of the database to pause after its batch",
+        {"action": "store_true"},
+    ),
+    Flag("--resume", "let paused rotations of the database go on", {"action": "store_true"}),
     Flag(
         "--async",
         "let Celery workers rotate, on any number of machines, and return at once",

@@ -6,20 +6,20 @@ It says if there is one, how long it is, and why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
-from token_rotation.pacing.health_signal import HealthSignal
+from token_rotation.pacing.budget.traffic_budget import TrafficBudget
+from token_rotation.pacing.gates.gate import HealthSignal
 from token_rotation.pacing.pace import Pace
 
 HEALTH_EVERY_SECONDS = 1.0
-TRAFFIC_LASTS_SECONDS = 5.0
-TRAFFIC_REST = 2.0
-"""Beside traffic the rotation rests after a batch for this many times the batch's duration."""
-
 LOOK_AGAIN_SECONDS = 0.5
+PAUSED = "paused by an operator; --resume lets it go on"
+REST = "giving way to traffic"
 LONGEST_WAIT_SECONDS = 1.0
 """A longer wait is asked for again: the pace may have changed."""
 
@@ -49,11 +49,8 @@ class Throttle:
       no more rows than one second's worth.
     - Health signals are read once a second while all is well, twice a second while one says wait,
       however many threads ask.
-    - While ``others_at_work`` returns True, and for five seconds after, the rotation meets traffic.
-      Then no batch takes more than ``traffic_batch_rows``, and a worker rests after each batch
-      twice as long as the batch took. So traffic has the server for two thirds of the time, for
-      less with several workers. 0 disables detection. None means that batches have a fixed size,
-      which no change of pace alters.
+    - With a ``budget`` no batch takes more rows than it allows, and workers rest as it says. None
+      means that batches have a fixed size, which no change of pace alters.
     """
 
     def __init__(
@@ -63,32 +60,30 @@ class Throttle:
         pause_seconds: float = 0.0,
         max_rows_per_second: int | None = None,
         signals: tuple[HealthSignal, ...] = (),
-        traffic_batch_rows: int | None = 0,
-        others_at_work: Callable[[Any], bool] | None = None,
+        budget: TrafficBudget | None = None,
     ) -> None:
         self._clock = clock
         self._lock = Lock()
         self._pause_seconds = pause_seconds
         self._max_rows_per_second = max_rows_per_second
         self._signals = signals
-        self._traffic_batch_rows = traffic_batch_rows
-        self._others_at_work = others_at_work
-        self._traffic_until = -math.inf
+        self._budget = budget
+        self._paused = False
         self._health_wait: Wait | None = None
-        self._pause_until = self._rest_until = self._allowed_at = self._read_again_at = clock()
+        self._pause_until = self._allowed_at = self._read_again_at = clock()
 
     def batch_rows(self, rows: int) -> int:
         """The rows of a batch that would otherwise take ``rows``."""
         if self._max_rows_per_second is not None:
             rows = min(rows, self._max_rows_per_second)
-        if self._traffic_batch_rows and self.meets_traffic:
-            rows = min(rows, self._traffic_batch_rows)
+        if self._budget is not None and self._budget.is_on:
+            rows = min(rows, self._budget.rows)
         return rows
 
     @property
-    def meets_traffic(self) -> bool:
-        """Return True when others worked within the last five seconds."""
-        return self._clock() < self._traffic_until
+    def is_giving_way(self) -> bool:
+        """Return True while the budget holds the work back."""
+        return self._budget is not None and self._budget.is_tight
 
     @property
     def holds_back(self) -> bool:
@@ -107,14 +102,25 @@ class Throttle:
             self._pause_until = min(self._pause_until, now + pace.pause_seconds)
             self._max_rows_per_second = pace.max_rows_per_second
             self._pause_seconds = pace.pause_seconds
-            if self._traffic_batch_rows is not None:
-                self._traffic_batch_rows = pace.traffic_batch_rows
-                self._read_again_at = now
-                if pace.traffic_batch_rows == 0:
-                    self._traffic_until, self._rest_until = -math.inf, now
+            self._paused = pace.paused
+            if self._budget is not None:
+                self._budget.change(pace.traffic_budget_ms / 1000)
 
     def _rows_ahead(self, now: float) -> float:
         return max(0.0, self._allowed_at - now) * (self._max_rows_per_second or 0)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """A batch is at work while inside, whether it commits or fails."""
+        budget = self._budget
+        if budget is None:
+            yield
+            return
+        began_at = budget.batch_begins()
+        try:
+            yield
+        finally:
+            budget.batch_ends(began_at)
 
     def batch_done(self, rows: int, started_at: float) -> None:
         """Note a committed batch of ``rows`` rows.
@@ -124,14 +130,11 @@ class Throttle:
         with self._lock:
             now = self._clock()
             self._pause_until = now + self._pause_seconds
-            if self._traffic_batch_rows and self.meets_traffic:
-                rest_until = now + TRAFFIC_REST * (now - started_at)
-                self._rest_until = max(self._rest_until, rest_until)
             if self._max_rows_per_second is not None:
                 since = max(self._allowed_at, started_at)
                 self._allowed_at = since + rows / self._max_rows_per_second
 
-    def next_wait(self, source: Any = None) -> Wait | None:
+    def next_wait(self, source: Any = None, worker: int = 0) -> Wait | None:
         """Return the wait before the next batch.
 
         None when it may start now.
@@ -140,13 +143,15 @@ class Throttle:
         """
         with self._lock:
             now = self._clock()
+            if self._paused:
+                return Wait(LOOK_AGAIN_SECONDS, "pause", PAUSED)
             left_seconds = max(self._pause_until, self._allowed_at) - now
             if left_seconds > 0:
                 wait_seconds = min(left_seconds, LONGEST_WAIT_SECONDS)
                 return Wait(wait_seconds, "pace", "the pace asked for", is_trouble=False)
-            if self._rest_until > now:
-                wait_seconds = min(self._rest_until - now, LONGEST_WAIT_SECONDS)
-                return Wait(wait_seconds, "traffic", "giving way to traffic", is_trouble=False)
+            rest = None if self._budget is None else self._budget.wait_seconds(worker)
+            if rest is not None:
+                return Wait(min(rest, LONGEST_WAIT_SECONDS), "traffic", REST, is_trouble=False)
             if now >= self._read_again_at:
                 self._health_wait = self._read(source)
             elif self._health_wait is not None:  # which another thread was told
@@ -155,9 +160,6 @@ class Throttle:
             return self._health_wait
 
     def _read(self, source: Any) -> Wait | None:
-        others_at_work = self._others_at_work if self._traffic_batch_rows != 0 else None
-        if others_at_work is not None and others_at_work(source):
-            self._traffic_until = self._clock() + TRAFFIC_LASTS_SECONDS
         for signal in self._signals:
             reading = signal.read(source)
             if signal.gate.update(reading):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from token_rotation.events import Observer, Waiting
@@ -28,6 +29,7 @@ class WorkerPace:
         observe: Observer,
         stop: StopSignal,
         clock: Callable[[], float],
+        worker: int = 0,
     ) -> None:
         self._size: BatchSize = (
             AdaptiveBatchSize(options.target_batch_seconds)
@@ -35,6 +37,7 @@ class WorkerPace:
             else FixedBatchSize(options.batch_rows)
         )
         self._throttle = throttle
+        self._worker = worker
         self._observe = observe
         self._stop = stop
         self._clock = clock
@@ -63,7 +66,7 @@ class WorkerPace:
     @property
     def is_giving_way(self) -> bool:
         """Return True while batches are smaller because of traffic."""
-        return self.batch_rows < self._size.rows and self._throttle.meets_traffic
+        return self.batch_rows < self._size.rows and self._throttle.is_giving_way
 
     def next_wait(self, source: Any) -> Wait | None:
         """Return the wait before the next batch.
@@ -72,7 +75,7 @@ class WorkerPace:
 
         The throttle takes its readings from ``source``, the worker's connection.
         """
-        return self._throttle.next_wait(source)
+        return self._throttle.next_wait(source, self._worker)
 
     def keep(self, wait: Wait) -> None:
         """Wait, and say why unless the operator asked for it.
@@ -85,6 +88,10 @@ class WorkerPace:
         self._stop.wait(wait.seconds)
         waited_seconds = self._clock() - started_at
         self.waited_seconds[wait.kind] = self.waited_seconds.get(wait.kind, 0.0) + waited_seconds
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Tell the throttle of a batch that is at work while inside."""
+        return self._throttle.batch()
 
     def learn(self, rows: int, seconds: float) -> None:
         """Learn how long a batch takes."""

@@ -24,12 +24,12 @@ from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.running.records import read_records, running_rotation
-from token_rotation.page.running.running import pace_now
 from token_rotation.postgres.failures import reason_of
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.statements import LIMIT_LOCK_WAIT
 from token_rotation.run.pending import look
 from token_rotation.run.recording.record import DATABASE_ERRORS
+from token_rotation.run.recording.running_pace import pace_now
 from token_rotation.selection.target import Target
 from token_rotation.sql.single_start import wait_for_other_start
 
@@ -79,7 +79,7 @@ def _start(target: Target, pace: Pace, user: Any) -> str:
     if pending.rows == 0:
         return "Nothing is pending; nothing was started."
     options = RotationOptions(
-        pause_seconds=pace.pause_seconds, traffic_batch_rows=pace.traffic_batch_rows
+        pause_seconds=pace.pause_seconds, traffic_budget_ms=pace.traffic_budget_ms
     )
     rotation, ranges = dispatch(target, options, pending, started_by=user)
     them = "it" if pending.rows == 1 else "them"
@@ -138,6 +138,8 @@ def change_pace(target: Target, number: int, choose: Callable[[Pace], Pace]) -> 
         raise RefusedError(ENDED.format(number)) from None
     except DATABASE_ERRORS as error:
         raise RefusedError(f"The pace may not have been changed: {_reason(error)}") from None
+    if pace.paused:
+        return f"Operation {number} pauses after its current batch."
     return f"Operation {number} goes on with {pace}, in about a second."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from token_rotation.pacing.pace import LONGEST_PAUSE_SECONDS, MOST_ROWS, Pace
+from token_rotation.pacing.pace import LONGEST_PAUSE_SECONDS, MOST_BUDGET_MS, MOST_ROWS, Pace
 
 
 class PaceForm(forms.Form):
@@ -18,7 +18,9 @@ class PaceForm(forms.Form):
 
     max_rows_per_second = forms.IntegerField(min_value=1, max_value=MOST_ROWS, required=False)
     pause_seconds = forms.FloatField(min_value=0, max_value=LONGEST_PAUSE_SECONDS)
-    traffic_batch_rows = forms.IntegerField(min_value=0, max_value=MOST_ROWS)
+    traffic_budget_ms = forms.FloatField(min_value=0, max_value=MOST_BUDGET_MS)
+
+    paused = forms.BooleanField(required=False)
 
     def __init__(self, data: Any, before: Pace) -> None:
         super().__init__(data)
@@ -43,5 +45,6 @@ class PaceForm(forms.Form):
 NAMES = {
     "max_rows_per_second": "Rows per second",
     "pause_seconds": "Pause",
-    "traffic_batch_rows": "Rows a batch beside traffic",
+    "traffic_budget_ms": "Budget of traffic",
+    "paused": "Pause",
 }

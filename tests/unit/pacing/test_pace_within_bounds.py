@@ -8,7 +8,7 @@ import pytest
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.batch_size import AdaptiveBatchSize, FixedBatchSize
 from token_rotation.pacing.health import make_throttle
-from token_rotation.pacing.health_signal import active_queries_signal, replica_lag_signal
+from token_rotation.pacing.gates.gate import active_queries_signal, replica_lag_signal
 from token_rotation.pacing.pace import Pace, pace_of
 from token_rotation.pacing.throttle import Throttle
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from token_rotation.pacing.health_signal import Gate, active_queries_signal, replica_lag_signal
+from token_rotation.pacing.gates.gate import Gate, active_queries_signal, replica_lag_signal
 from token_rotation.pacing.throttle import Throttle, Wait
 
 

@@ -130,7 +130,8 @@ class RangeRotation:
         limit_rows = batch_rows - done_rows if self._row_limit.is_limited else None
         rotate = self._batches.rotate if self._has_checked else self._batches.rotate_and_check
         self._began_at = self._clock()
-        outcome = rotate(keys, limit_rows)
+        with self._pace.batch():
+            outcome = rotate(keys, limit_rows)
         self._has_checked = True
         return self._done(keys, batch_rows, outcome, done_rows)
 

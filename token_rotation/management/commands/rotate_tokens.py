@@ -17,6 +17,7 @@ from token_rotation.management.rotate_request import read_request
 from token_rotation.reporting.evidence import Evidence
 from token_rotation.reporting.write_report import write_report
 from token_rotation.run.dry_run import dry_run_targets
+from token_rotation.run.recording.running_pace import set_paused
 from token_rotation.run.rotate_targets import rotate_targets
 from token_rotation.run.selected import select
 from token_rotation.targets.discovery import find_targets
@@ -59,6 +60,11 @@ class Command(TokenCommand):
                 labels = [target.label for target in targets] if asked.models else []
                 waits = output.show_waits()
                 output.say(stop_rotations(asked.database, labels, observe=waits))
+                return ExitCode.DONE
+            case Mode.PAUSE | Mode.RESUME:
+                labels = [target.label for target in targets] if asked.models else []
+                paused, waits = asked.mode is Mode.PAUSE, output.show_waits()
+                output.say(set_paused(asked.database, labels, paused=paused, observe=waits))
                 return ExitCode.DONE
             case Mode.ASYNC | Mode.FOLLOW:
                 begin = asked.mode is Mode.ASYNC

@@ -11,11 +11,11 @@ from token_rotation.distributed.records import RangeCounts, range_counts_of, ran
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.worker_wait import WorkerWait, worker_wait
 from token_rotation.operations.stored_output import read_number, read_object
-from token_rotation.options import RotationOptions
-from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
+from token_rotation.pacing.pace import Pace
 from token_rotation.page.running.rates import Sample, replay
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.record import SILENT_FOR
+from token_rotation.run.recording.running_pace import pace_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +74,6 @@ def running_of(operation: BatchOperation) -> RunningRotation:
 
 def _live_data_of_ranges(rotation: BatchOperation) -> list[Mapping[str, Any]]:
     return [read_object(each.live_data) for each in ranges_of(rotation).running().readable()]
-
-
-def pace_now(operation: BatchOperation) -> Pace:
-    """Return the pace last asked for.
-
-    Without one, return the pace that the rotation started with.
-    """
-    asked = pace_asked_for(operation.control_data)
-    if asked is not None:
-        return asked
-    try:
-        return pace_of(RotationOptions(**_options(operation)))
-    except (TypeError, ValueError):  # the record of a version that has other options
-        return Pace()
 
 
 def samples_of(operation: BatchOperation) -> tuple[Sample, ...]:

@@ -59,16 +59,3 @@ class HealthSignal:
     gate: Gate
     read: Callable[[Any], float]
     tell: Callable[[float], str]
-
-
-def replica_lag_signal(max_lag_seconds: float, read: Callable[[Any], float]) -> HealthSignal:
-    """Pause above ``max_lag_seconds``, resume below half of it."""
-    gate = Gate(close_above=max_lag_seconds, open_at=max_lag_seconds / 2)
-    tell = lambda lag: str(lag if isinstance(lag, Lag) else Lag(lag))  # noqa: E731
-    return HealthSignal("replica lag", gate, read, tell)
-
-
-def active_queries_signal(max_queries: int, read: Callable[[Any], float]) -> HealthSignal:
-    """Pause while more than ``max_queries`` other backends are active."""
-    gate = Gate(close_above=max_queries, open_at=max_queries)
-    return HealthSignal("active queries", gate, read, lambda count: f"{count:.0f} active queries")

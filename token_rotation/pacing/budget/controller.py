@@ -1,0 +1,161 @@
+"""Steer a rotation by the delay that it adds to a short transaction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from token_rotation.pacing.budget.delays import Delay, DelayWindow, quantile
+from token_rotation.pacing.budget.intensity import Intensity
+
+BASE_SECONDS = 30.0
+"""Delays of rests are compared for so long."""
+FEWEST_AT_REST = 8
+RECENT_SECONDS = 1.0
+FEWEST_RECENT = 4
+STEADY_SECONDS = 6.0
+FEWEST_STEADY = 20
+
+TAIL = 3.0
+"""Delays beyond the usual fall off about exponentially: the 95th percentile is thrice the mean."""
+HIGH_PART = 0.95
+
+GROW_BELOW = 0.6
+SHED_ABOVE = 1.0
+HALVE_ABOVE = 2.0
+"""In budgets. Between the first two the level is held."""
+
+GROWTH = 1.5
+GENTLE_GROWTH = 1.15
+SHED = 0.75
+LEAST_FACTOR = 0.25
+
+GROW_EVERY_SECONDS = 0.25
+SHED_EVERY_SECONDS = 0.3
+"""A change must be able to show before the next one."""
+FILLS_FOR_SECONDS = 5.0
+"""After shedding, the last step before the level that was too much is gentle for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change of intensity with its reason, for people."""
+
+    factor: float
+    reason: str
+
+
+class BudgetController:
+    """Decides on the intensity by probes.
+
+    A probe in a rest tells what the server takes by itself; all others tell what people feel beside
+    the rotation. What it adds is the larger of two: thrice the mean excess of the last second,
+    which hears an overload at once, and the difference of the 95th percentiles since the last
+    shedding, which hears rare long delays. Growth needs both below ``budget_seconds``.
+
+    Without enough readings it is blind: it grows no more, and says why.
+    """
+
+    def __init__(self, intensity: Intensity, budget_seconds: float) -> None:
+        self._intensity = intensity
+        self.budget_seconds = budget_seconds
+        self._at_rest = DelayWindow(BASE_SECONDS)
+        self._beside = DelayWindow(STEADY_SECONDS)
+        self._first_at_rest = 0
+        self._changed_at = -math.inf
+        self._too_much: tuple[float, float] = (math.inf, -math.inf)
+        self.added_seconds: float | None = None
+        self.blind_because: str | None = "too few probes"
+
+    @property
+    def is_tight(self) -> bool:
+        """Return True where the last probes, or the lack of them, forbade growth."""
+        added = self.added_seconds
+        return added is None or added >= GROW_BELOW * self.budget_seconds
+
+    def add(self, delay: Delay, *, at_rest: bool, is_first: bool = False) -> None:
+        """Take a probe that has ended.
+
+        Those of the first rest count until later ones are enough: workers elsewhere may have been
+        at work.
+        """
+        if not at_rest:
+            self._beside.add(delay)
+            return
+        self._at_rest.add(delay)
+        self._first_at_rest += is_first
+        if self._first_at_rest and len(self._at_rest) - self._first_at_rest >= FEWEST_AT_REST:
+            self._at_rest.drop(self._first_at_rest)
+            self._first_at_rest = 0
+
+    def forget(self) -> None:
+        """Start the measuring anew, as after a step of the clock or another server."""
+        self._at_rest.clear()
+        self._beside.clear()
+
+    def decide(self, now: float, in_flight_seconds: float = 0.0) -> Decision | None:
+        """Change the intensity where it is time; return what was changed and why.
+
+        ``in_flight_seconds`` is the age of a probe without an answer: an overload may last longer
+        than the time to answer to it.
+        """
+        added = self._added(now, in_flight_seconds)
+        self.added_seconds = added
+        if added is None:
+            return None
+        used = added / self.budget_seconds
+        since = now - self._changed_at
+        if used > SHED_ABOVE:
+            return self._shed(now, used) if since >= SHED_EVERY_SECONDS else None
+        if used < GROW_BELOW and since >= GROW_EVERY_SECONDS and not self._intensity.is_full:
+            return self._grow(now)
+        return None
+
+    def _added(self, now: float, in_flight_seconds: float) -> float | None:
+        at_rest = self._at_rest.seconds(now)
+        recent = self._beside.seconds(now, RECENT_SECONDS)
+        if len(at_rest) < FEWEST_AT_REST:
+            self.blind_because = "too few probes at rest"
+            return None
+        base = quantile(at_rest, HIGH_PART)
+        mean_at_rest = sum(at_rest) / len(at_rest)
+        late = in_flight_seconds - base - HALVE_ABOVE * self.budget_seconds
+        if late > 0:
+            self.blind_because = None
+            return in_flight_seconds - base
+        if len(recent) < FEWEST_RECENT:
+            self.blind_because = "too few probes"
+            return None
+        self.blind_because = None
+        excess = max(0.0, sum(recent) / len(recent) - mean_at_rest)
+        added = TAIL * excess
+        steady = self._beside.seconds(now)
+        if len(steady) >= FEWEST_STEADY:
+            added = max(added, quantile(steady, HIGH_PART) - base)
+        return added
+
+    def _shed(self, now: float, used: float) -> Decision | None:
+        if self._intensity.is_least:
+            return None
+        self._too_much = (self._intensity.level, now)
+        factor = max(LEAST_FACTOR, 1 / used) if used > HALVE_ABOVE else SHED
+        return self._change(now, factor)
+
+    def _grow(self, now: float) -> Decision:
+        level, at = self._too_much
+        is_near = self._intensity.level + math.log2(GROWTH) >= level
+        is_gentle = is_near and now - at < FILLS_FOR_SECONDS
+        return self._change(now, GENTLE_GROWTH if is_gentle else GROWTH)
+
+    def _change(self, now: float, factor: float) -> Decision:
+        added, budget = self.added_seconds or 0.0, self.budget_seconds
+        self._intensity.multiply(factor)
+        self._changed_at = now
+        if factor < 1:
+            self._beside.clear()
+        what = "more" if factor > 1 else "less"
+        rows = self._intensity.actuators.rows
+        return Decision(
+            factor,
+            f"probe +{added * 1000:.1f} ms of {budget * 1000:g}: {what}, {rows:,} rows a batch",
+        )

@@ -1,0 +1,64 @@
+"""Measure what a short transaction takes, all the while, on a connection of its own."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+import psycopg2
+from django.db import OperationalError
+
+from token_rotation.errors import DatabaseGoneError
+from token_rotation.pacing.budget.traffic_budget import TrafficBudget
+from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
+from token_rotation.sql.server.probe import probe
+
+AFTER_A_FAULT_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 0.1
+
+
+class Probe:
+    """Probes in a daemon thread, until ``close``.
+
+    No fault of a probe ends a rotation: without probes the budget lets nothing grow.
+    """
+
+    def __init__(self, target: Target, budget: TrafficBudget) -> None:
+        self._budget = budget
+        self._query = probe(target)
+        self._connection = Connection(target.database)
+        self._closed = Event()
+        self._threads = [
+            Thread(target=self._probe, name="rotation-probe", daemon=True),
+            Thread(target=self._look, name="rotation-probe-look", daemon=True),
+        ]
+
+    def begin(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End the probes. One without an answer is cancelled."""
+        self._closed.set()
+        if self._threads[0].is_alive():
+            self._connection.cancel()
+
+    def _probe(self) -> None:
+        wait_seconds = 0.0
+        while not self._closed.wait(wait_seconds):
+            wait_seconds = self._once()
+        self._connection.close()
+
+    def _once(self) -> float:
+        try:
+            self._connection.open()
+            self._budget.probe_begins()
+            row = self._connection.row(self._query)
+            return self._budget.probe_ends(float(row[0]) if row else 0.0)
+        except (psycopg2.Error, OperationalError, DatabaseGoneError):
+            self._budget.probe_failed()
+            return AFTER_A_FAULT_SECONDS
+
+    def _look(self) -> None:
+        while not self._closed.wait(LOOK_EVERY_SECONDS):
+            self._budget.look()

@@ -1,0 +1,131 @@
+"""The budget of a rotation: how much longer others' transactions may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from token_rotation.pacing.budget.controller import BudgetController, Decision
+from token_rotation.pacing.budget.delays import Delay
+from token_rotation.pacing.budget.intensity import Intensity
+from token_rotation.pacing.budget.rest_slots import RestSlots
+
+FIRST_ROWS = 200
+PROBE_EVERY_SECONDS = 0.08
+PROBE_AT_REST_SECONDS = 0.02
+LOOK_AGAIN_SECONDS = 0.02
+
+
+class TrafficBudget:
+    """What all workers of a process may do for now. Any number of threads may use it.
+
+    It hears when batches and probes begin and end, and answers how many rows the next batch takes,
+    and how long a worker rests. A ``budget_seconds`` of 0 holds nothing back.
+    """
+
+    def __init__(
+        self,
+        budget_seconds: float,
+        *,
+        largest_rows: int,
+        workers: int,
+        clock: Callable[[], float],
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._lock = Lock()
+        self._intensity = Intensity(largest_rows=largest_rows, workers=workers)
+        self._intensity.begin_at(FIRST_ROWS)
+        self._controller = BudgetController(self._intensity, budget_seconds)
+        self._slots = RestSlots(clock())
+        self._batches = 0
+        self._batch_at = self._rest_until = clock()
+        self._probe_at: float | None = None
+
+    @property
+    def is_on(self) -> bool:
+        return self._controller.budget_seconds > 0
+
+    @property
+    def rows(self) -> int:
+        """The most rows of the next batch."""
+        return self._intensity.actuators.rows
+
+    @property
+    def is_tight(self) -> bool:
+        """Return True while the delay of others, or that it is not known, holds the work back."""
+        return self.is_on and self._controller.is_tight and not self._intensity.is_full
+
+    def change(self, budget_seconds: float) -> None:
+        with self._lock:
+            self._controller.budget_seconds = budget_seconds
+
+    def batch_begins(self) -> float:
+        with self._lock:
+            self._batches += 1
+            self._batch_at = self._clock()
+            return self._batch_at
+
+    def batch_ends(self, began_at: float) -> None:
+        with self._lock:
+            now = self._clock()
+            self._batches -= 1
+            self._batch_at = now
+            rest = self._intensity.actuators.rest if self.is_on else 0.0
+            self._rest_until = max(self._rest_until, now + rest * (now - began_at))
+
+    def wait_seconds(self, worker: int = 0) -> float | None:
+        """Return how long a worker waits before it asks again; None: it may work."""
+        with self._lock:
+            if not self.is_on:
+                return None
+            now = self._clock()
+            if self._slots.is_on(now):
+                return LOOK_AGAIN_SECONDS
+            if worker >= self._intensity.actuators.workers:
+                return LOOK_AGAIN_SECONDS
+            if self._rest_until > now:
+                return self._rest_until - now
+            return None
+
+    def probe_begins(self) -> float:
+        with self._lock:
+            self._probe_at = self._clock()
+            return self._probe_at
+
+    def probe_ends(self, server_seconds: float) -> float:
+        """Take a probe that has ended; return the seconds until the next."""
+        with self._lock:
+            now, began_at = self._clock(), self._probe_at or self._clock()
+            self._probe_at = None
+            if self._slots.sync(server_seconds, began_at, now):
+                self._tell("The server's clock has stepped; resting at its new times.")
+            delay = Delay(began_at, now - began_at)
+            is_idle = not self._batches and self._batch_at <= began_at
+            if self._slots.is_on(now):
+                if is_idle and self._slots.counts(began_at):
+                    self._controller.add(delay, at_rest=True, is_first=self._slots.is_first)
+                    self._slots.probed()
+                return PROBE_AT_REST_SECONDS
+            self._controller.add(delay, at_rest=False)
+            self._decide(now, 0.0)
+            return PROBE_EVERY_SECONDS
+
+    def probe_failed(self) -> None:
+        with self._lock:
+            self._probe_at = None
+
+    def look(self) -> None:
+        """Decide also while a probe has no answer."""
+        with self._lock:
+            now = self._clock()
+            if self._probe_at is not None and not self._slots.is_on(now):
+                self._decide(now, now - self._probe_at)
+
+    def _decide(self, now: float, in_flight_seconds: float) -> None:
+        decision: Decision | None = None
+        if self.is_on:
+            decision = self._controller.decide(now, in_flight_seconds)
+        if decision is not None:
+            self._tell(decision.reason)

@@ -1,0 +1,78 @@
+"""Questions of the operator's own, asked between batches: a query, or a URL."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+from psycopg2 import sql
+
+from token_rotation.errors import NotReadyError
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import fault_of, reason_of
+from token_rotation.postgres.sqlstate import Fault
+
+ANSWER_SECONDS = 1.0
+URL_SECONDS = 2.0
+READ_ONLY = sql.SQL("SET TRANSACTION READ ONLY")
+
+YES, NO = 1.0, 0.0
+
+
+def answer(connection: Connection, query: str, flag: str) -> float | None:
+    """Return YES or NO, or None where the server has not answered within a second.
+
+    The query runs in a transaction of its own that may only read, and is rolled back. Raises
+    NotReadyError for a query that fails, or whose answer is not one boolean; driver errors about
+    the connection pass through.
+    """
+    limits = {"statement_timeout_ms": int(ANSWER_SECONDS * 1000)}
+    try:
+        with connection.rolled_back(READ_ONLY, statements.LIMIT_LOOK, values=limits):
+            rows = connection.rows(sql.SQL(query))
+    except psycopg2.Error as error:
+        if fault_of(error) is Fault.TIMED_OUT:
+            return None
+        if fault_of(error) in (Fault.CONNECTION, Fault.RESOURCES):
+            raise
+        raise NotReadyError(
+            (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
+        ) from None
+    if len(rows) != 1 or len(rows[0]) != 1 or not isinstance(rows[0][0], bool):
+        raise NotReadyError(
+            (f"The query of {flag} must answer with one boolean. Mend it, or leave out {flag}",)
+        )
+    return YES if rows[0][0] else NO
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer other than 200."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+
+
+def status_of(url: str) -> str:
+    """Return "" for an answer of 200, else what was answered, without the URL."""
+    try:
+        with _OPENER.open(url, timeout=URL_SECONDS) as response:
+            status = int(response.status)
+    except urllib.error.HTTPError as error:
+        status = error.code
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return f"no answer ({type(reason).__name__})"
+    return "" if status == HTTPStatus.OK else f"{status}"
+
+
+def host_of(url: str) -> str:
+    """The host and port of a URL, for people."""
+    return urlsplit(url).netloc

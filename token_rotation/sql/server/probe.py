@@ -1,0 +1,20 @@
+"""A short transaction like an application's, to measure what it takes. Locks no row."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from token_rotation.selection.target import Target
+
+
+def probe(target: Target) -> sql.Composable:
+    """Look up a row by key and commit something, in one message.
+
+    Answers with the server's clock in seconds. What is committed is an empty logical message: its
+    COMMIT flushes the WAL as any other, and leaves no dead row behind.
+    """
+    return sql.SQL(
+        "SELECT extract(epoch FROM clock_timestamp())::float8, "
+        "pg_logical_emit_message(true, 'token_rotation probe', ''), "
+        "(SELECT true FROM {table} ORDER BY {key} LIMIT 1)"
+    ).format(table=sql.Identifier(target.table), key=sql.Identifier(target.key_column))
