@@ -33,8 +33,10 @@ LEAST_FACTOR = 0.25
 GROW_EVERY_SECONDS = 0.25
 SHED_EVERY_SECONDS = 0.3
 """A change must be able to show before the next one."""
-FILLS_FOR_SECONDS = 5.0
-"""After shedding, the last step before the level that was too much is gentle for so long."""
+NEAR_FOR_SECONDS = 10.0
+FREE_BELOW = 0.2
+"""For so long after shedding, growth near the level that was too much is gentle, unless the delay
+is hardly felt any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class BudgetController:
         if used > SHED_ABOVE:
             return self._shed(now, used) if since >= SHED_EVERY_SECONDS else None
         if used < GROW_BELOW and since >= GROW_EVERY_SECONDS and not self._intensity.is_full:
-            return self._grow(now)
+            return self._grow(now, used)
         return None
 
     def _added(self, now: float, in_flight_seconds: float) -> float | None:
@@ -138,13 +140,12 @@ class BudgetController:
         if self._intensity.is_least:
             return None
         self._too_much = (self._intensity.level, now)
-        factor = max(LEAST_FACTOR, 1 / used) if used > HALVE_ABOVE else SHED
-        return self._change(now, factor)
+        return self._change(now, max(LEAST_FACTOR, min(SHED, SHED / used)))
 
-    def _grow(self, now: float) -> Decision:
+    def _grow(self, now: float, used: float) -> Decision:
         level, at = self._too_much
         is_near = self._intensity.level + math.log2(GROWTH) >= level
-        is_gentle = is_near and now - at < FILLS_FOR_SECONDS
+        is_gentle = is_near and now - at < NEAR_FOR_SECONDS and used > FREE_BELOW
         return self._change(now, GENTLE_GROWTH if is_gentle else GROWTH)
 
     def _change(self, now: float, factor: float) -> Decision:
