@@ -15,8 +15,8 @@ from benchmark.page.page import make_page, read_parts
 from benchmark.page.sections import SECTIONS
 from benchmark.parts.bookkeeping import measure_bookkeeping
 from benchmark.parts.derived_cost import measure_derived_cost
+from benchmark.parts.frontier import measure_frontier
 from benchmark.parts.insert_cost import measure_insert_cost
-from benchmark.parts.latency import measure_latency
 from benchmark.parts.lists import measure_lists
 from benchmark.parts.long_report import measure_long_report
 from benchmark.parts.look_ups import measure_look_ups
@@ -82,9 +82,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "speed": lambda: measure_speed(
             some, recipes, rows=rows, rounds=rounds, quick=arguments.quick
         ),
-        "latency": lambda: measure_latency(
-            some, recipes, rows=rows, rounds=rounds, quick=arguments.quick
-        ),
+        "traffic": lambda: measure_frontier(some, rows=rows, rounds=rounds, quick=arguments.quick),
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
         "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),

@@ -11,7 +11,7 @@ from benchmark.recipes.recipe import Recipe
 
 PARTS = {
     "speed": "rows a second, memory, disk and WAL of each recipe, without traffic",
-    "latency": "what traffic at a fixed rate feels of each recipe",
+    "traffic": "rows a second against what is added to the delays of traffic, at many rates",
     "inserts": "what the guard's trigger costs an INSERT",
     "derived": "what it costs to keep a column in step that derives from the token",
     "bookkeeping": "the share of progress, record and counts in the run time",
@@ -23,7 +23,16 @@ PARTS = {
     "verification": "the share of the read of the table at the end in the run time",
     "lists": "how soon a list of leaked tokens is rotated, and verified",
 }
-ONLY_WHEN_ASKED = ("derived", "scale", "vacuum", "http", "report", "verification", "lists")
+ONLY_WHEN_ASKED = (
+    "traffic",
+    "derived",
+    "scale",
+    "vacuum",
+    "http",
+    "report",
+    "verification",
+    "lists",
+)
 DEFAULT_PARTS = tuple(part for part in PARTS if part not in ONLY_WHEN_ASKED)
 DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 DEFAULT_ROWS, QUICK_ROWS = 1_000_000, 5_000

@@ -68,17 +68,21 @@ def _resume(part: Document) -> Figure:
     return figure
 
 
-def _latency(part: Document) -> Figure:
-    figure, axes = _bars_sheet("Latency of traffic in ms: p50, p99 (large; hollow: quiet), max")
-    for number, recipe in enumerate(part["recipes"]):
-        medians, colour = recipe["medians"], _colour(recipe)
-        axes.plot([medians["p50_ms"], medians["max_ms"]], [number, number], color=colour, lw=1)
-        axes.scatter([medians["p50_ms"], medians["max_ms"]], [number, number], color=colour, s=14)
-        axes.scatter(medians["p99_ms"], number, color=colour, s=70)
-        quiet_p99_ms = recipe["quiet_medians"]["p99_ms"]
-        axes.scatter(quiet_p99_ms, number, facecolors="none", edgecolors=colour, s=70)
-    axes.set_yticks(range(len(part["recipes"])), [_label(recipe) for recipe in part["recipes"]])
-    axes.set_xscale("log")
+def _traffic(part: Document) -> Figure:
+    figure, axes = plt.subplots(figsize=(8, 5), layout=_layout())
+    for traffic in part["traffic"]:
+        rate = traffic["transactions_per_second"]
+        label = "both cores" if rate is None else f"{rate:,.0f} a second"
+        recipes = sorted(traffic["recipes"], key=lambda one: float(one["rows_per_second"]))
+        axes.plot(
+            [one["added_ms"] for one in recipes],
+            [one["rows_per_second"] for one in recipes],
+            marker="o",
+            label=label,
+        )
+    axes.set_xlabel("added to the traffic's judged percentile, ms")
+    axes.set_ylabel("rows a second")
+    axes.legend()
     return figure
 
 
@@ -140,7 +144,7 @@ def _colour(recipe: Document) -> str:
 
 _PLOTS: Mapping[str, Mapping[str, Callable[[Document], Figure]]] = {
     "speed": {"speed": _speed, "disk": _disk},
-    "latency": {"latency": _latency},
+    "traffic": {"traffic": _traffic},
     "resume": {"resume": _resume},
     "scale": {"scale": _scale},
 }

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmark.measures import HEAP, MEMORY, RATE, TAKEN, WAL
-from benchmark.parts.median import median
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -29,31 +28,35 @@ def speed_table(part: Document) -> Table:
     return heads, rows
 
 
-def latency_table(part: Document) -> Table:
-    keys = ("p50_ms", "p99_ms", "p999_ms", "max_ms")
+def traffic_table(part: Document) -> Table:
     heads = (
-        *("during", "rows", "to rotate", "runs", "rows/s", "VACUUM ran %"),
-        *("quiet p50 ms", "quiet p99 ms", "quiet CPU %"),
-        *("p50 ms", "p99 ms", "p99.9 ms", "max ms", "CPU %", "p99 to quiet", "took s"),
+        *("transactions a second", "recipe", "runs", "rows/s", "to the range loop"),
+        *("quiet p50 ms", "p95", "p99", "beside p50 ms", "p95", "p99", "added ms"),
     )
     rows = [
         (
+            _per_second(traffic["transactions_per_second"]),
             one["title"],
-            f"{one['rows']:,}",
-            f"{one['pending_rows']:,}",
-            f"{len(one['runs'])}",
-            f"{one['pending_rows'] / one['medians']['seconds']:,.0f}",
-            _vacuum_percent(one),
-            *(f"{one['quiet_medians'][key]:,.2f}" for key in ("p50_ms", "p99_ms")),
-            f"{one['quiet_medians']['cpu_busy_percent']:.0f}",
-            *(f"{one['medians'][key]:,.2f}" for key in keys),
-            f"{one['medians']['cpu_busy_percent']:.0f}",
-            _spread([run["p99_ratio"] for run in one["runs"]]),
-            f"{one['medians']['seconds']:,.1f}",
+            f"{one['runs']}",
+            f"{one['rows_per_second']:,.0f}",
+            f"{one['ratio_to_key_ranges']:.2f}",
+            *(f"{one[f'quiet_p{each}_ms']:.2f}" for each in (50, 95, 99)),
+            *(f"{one[f'beside_p{each}_ms']:.2f}" for each in (50, 95, 99)),
+            _with_interval(one["added_ms"], one["added_ms_between"]),
         )
-        for one in part["recipes"]
+        for traffic in part["traffic"]
+        for one in traffic["recipes"]
     ]
     return heads, rows
+
+
+def _with_interval(added: float, between: Sequence[float]) -> str:
+    least, most = between
+    return f"{added:.2f} ({least:.2f} to {most:.2f})"
+
+
+def _per_second(rate: float | None) -> str:
+    return "both cores" if rate is None else f"{rate:,.0f}"
 
 
 def resume_table(part: Document) -> Table:
@@ -231,12 +234,6 @@ def _spread(figures: Sequence[float]) -> str:
     if len(figures) == 1:
         return f"{figures[0]:,.2f}"
     return f"{statistics.median(figures):,.2f} ({min(figures):,.2f} to {max(figures):,.2f})"
-
-
-def _vacuum_percent(recipe: Document) -> str:
-    """The median share of the time, for recipes that run VACUUM."""
-    share = median(run["vacuum_share"] for run in recipe["runs"])
-    return _shown(share, lambda known: f"{100 * known:.0f}")
 
 
 def _seconds(figure: float | None) -> str:

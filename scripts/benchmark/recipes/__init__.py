@@ -1,7 +1,6 @@
 """The ways to rotate that are compared. The first one is what the others are compared to.
 
-The rows of the slow ones are chosen so that a run takes ten to thirty seconds on two cores, the
-shares of ours under traffic so that a VACUUM runs beside them, as in any longer rotation.
+The rows of the slow ones are chosen so that a run takes ten to thirty seconds on two cores.
 """
 
 from benchmark.recipes.recipe import Recipe, install_triggers, program, rotate_tokens
@@ -13,7 +12,7 @@ WELL_KNOWN = Recipe(
     program("fifty_row_bulk_update"),
     rows_at_most=20_000,
 )
-ONE_WORKER = Recipe("rotate-1", "rotate_tokens", rotate_tokens(), traffic_share=0.25)
+ONE_WORKER = Recipe("rotate-1", "rotate_tokens", rotate_tokens())
 INDEPENDENT = Recipe(
     "rotate-independent",
     "rotate_tokens --independent-tokens",
@@ -30,20 +29,20 @@ TWO_WORKERS = Recipe(
     "rotate-2",
     "rotate_tokens --workers 2",
     rotate_tokens("--workers", "2"),
-    traffic_share=0.15,
 )
 FOUR_WORKERS = Recipe(
     "rotate-4",
     "rotate_tokens --workers 4",
     rotate_tokens("--workers", "4"),
-    traffic_share=0.15,
 )
 PYTHON_TOKENS = Recipe(
     "rotate-python",
     "rotate_tokens, tokens made in Python by random_uuids",
     rotate_tokens(),
     environment={"DJANGO_SETTINGS_MODULE": "benchmark.projects.python_tokens.settings"},
-    traffic_share=0.15,
+)
+KEY_RANGES = Recipe(
+    "key-ranges", "UPDATEs of key ranges, no guard against locks", program("key_ranges")
 )
 COMPARED: tuple[Recipe, ...] = (
     BASELINE,
@@ -55,7 +54,7 @@ COMPARED: tuple[Recipe, ...] = (
         program("bulk_update"),
         rows_at_most=25_000,
     ),
-    Recipe("key-ranges", "UPDATEs of key ranges, no guard against locks", program("key_ranges")),
+    KEY_RANGES,
     ONE_WORKER,
     PYTHON_TOKENS,
     TWO_WORKERS,
@@ -68,7 +67,6 @@ COMPARED: tuple[Recipe, ...] = (
         rotate_tokens(),
         environment={"DJANGO_SETTINGS_MODULE": "benchmark.projects.retired_tokens.settings"},
         rows_at_most=250_000,
-        traffic_share=0.25,
         preparation=install_triggers(),
     ),
     Recipe(
@@ -78,3 +76,12 @@ COMPARED: tuple[Recipe, ...] = (
         resumes=False,
     ),
 )
+PACED: tuple[Recipe, ...] = (
+    ONE_WORKER,
+    Recipe("budget-2", "budget of 2 ms", rotate_tokens("--traffic-budget-ms", "2")),
+    Recipe("budget-20", "budget of 20 ms", rotate_tokens("--traffic-budget-ms", "20")),
+    TWO_WORKERS,
+    Recipe("budget-0", "no regard to traffic", rotate_tokens("--traffic-budget-ms", "0")),
+    KEY_RANGES,
+)
+"""What is compared beside traffic, the default first."""

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-RANGE_KEYS = 10_000
+RANGE_KEYS = 4_000
 
 
 def rotate() -> int:

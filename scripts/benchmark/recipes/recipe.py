@@ -36,8 +36,7 @@ class Recipe:
     """A client program; `arguments` follow the Python interpreter, `key` names it in --recipes.
 
     Its last line on stdout is JSON, as that of `rotate_tokens --progress json`. `rows_at_most` is
-    set for slow recipes, which are measured on a smaller table. Those that are slower under traffic
-    find all but `traffic_share` of the table's rows rotated there already. `resumes`: run again
+    set for slow recipes, which are measured on a smaller table. `resumes`: run again
     after a kill, it need not start over. `preparation`, arguments as well, is run before the work,
     without being measured. `only_speed`: of nothing else is there anything new to learn.
     """
@@ -47,7 +46,6 @@ class Recipe:
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     rows_at_most: int | None = None
-    traffic_share: float = 1.0
     resumes: bool = True
     preparation: tuple[str, ...] = ()
     only_speed: bool = False
@@ -55,10 +53,6 @@ class Recipe:
     def rows(self, wanted: int) -> int:
         """The rows of the table on which it is measured."""
         return min(wanted, self.rows_at_most or wanted)
-
-    def traffic_pending(self, wanted: int) -> int:
-        """How many of them are pending where traffic is measured too."""
-        return round(self.rows(wanted) * self.traffic_share)
 
     def prepare(self, database_url: str) -> None:
         """Make a new clone ready. Raises BenchmarkError when that fails."""

@@ -75,9 +75,17 @@ class Traffic:
 
 @contextmanager
 def running_traffic(
-    database_url: str, *, rows: int, warm_up_seconds: float, directory: Path
+    database_url: str,
+    *,
+    rows: int,
+    warm_up_seconds: float,
+    directory: Path,
+    rate_per_second: float | None = RATE_PER_SECOND,
 ) -> Iterator[Traffic]:
-    """Traffic on tickets 1 to `rows`, warmed up; `directory` is empty and takes its files."""
+    """Traffic on tickets 1 to `rows`, warmed up; `directory` is empty and takes its files.
+
+    `rate_per_second` None: as fast as the clients can.
+    """
     files = []
     for number, statement in enumerate(SCRIPTS.values()):
         path = directory / f"{number}.sql"
@@ -88,7 +96,7 @@ def running_traffic(
         "--no-vacuum",
         f"--client={CLIENTS}",
         "--jobs=1",
-        f"--rate={RATE_PER_SECOND}",
+        *([f"--rate={rate_per_second}"] if rate_per_second else []),
         f"--time={_LONGER_THAN_ANY_RUN_SECONDS}",
         "--log",
         f"--log-prefix={directory / 'log'}",

@@ -19,12 +19,12 @@ class Transaction:
 
 
 def read_log_line(line: str) -> Transaction:
-    """Read a line of `pgbench --rate --log`.
+    """Read a line of `pgbench --log`, with or without --rate.
 
-    client, transaction, time, script, epoch, microseconds, schedule lag: with --rate the time
-    already counts from the scheduled start, so the lag, which is a part of it, is not added.
+    client, transaction, time, script, epoch, microseconds, with --rate also the schedule lag: the
+    time already counts from the scheduled start, so the lag, which is a part of it, is not added.
     """
-    _client, _number, time_us, script, epoch, microseconds, _lag_us = line.split()
+    _client, _number, time_us, script, epoch, microseconds, *_lag_us = line.split()
     latency_seconds = int(time_us) / 1e6
     ended_at = int(epoch) + int(microseconds) / 1e6
     return Transaction(int(script), ended_at - latency_seconds, latency_seconds)
