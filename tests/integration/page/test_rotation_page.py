@@ -473,13 +473,19 @@ def test_a_rotation_that_has_ended_meanwhile_is_left_alone(operator: Client) -> 
 def test_the_pace_is_left_for_the_rotation_with_what_was_not_sent_as_it_was(
     operator: Client, leaked: None
 ) -> None:
-    operation = running(options={"max_rows_per_second": 50, "traffic_batch_rows": 7})
+    operation = running(options={"max_rows_per_second": 50, "traffic_budget_ms": 7})
     form = {"pause_seconds": "0.5", "max_rows_per_second": ""}
     answer = operator.post(url("pace", operation), form, headers=HTMX)
-    assert "no limit to the rate, 0.5 s between batches, 7 rows a batch" in answer.content.decode()
+    said = "no limit to the rate, 0.5 s between batches, traffic slower by at most 7 ms"
+    assert said in answer.content.decode()
     operation.refresh_from_db()
     assert operation.control_data == {
-        "pace": {"pause_seconds": 0.5, "max_rows_per_second": None, "traffic_batch_rows": 7}
+        "pace": {
+            "pause_seconds": 0.5,
+            "max_rows_per_second": None,
+            "traffic_budget_ms": 7,
+            "paused": False,
+        }
     }
 
 
@@ -491,7 +497,10 @@ def test_the_pace_is_left_for_the_rotation_with_what_was_not_sent_as_it_was(
         {"pause_seconds": "3601"},
         {"max_rows_per_second": "0"},
         {"max_rows_per_second": "1.5"},
-        {"traffic_batch_rows": ""},
+        {"traffic_budget_ms": ""},
+        {"traffic_budget_ms": "-1"},
+        {"traffic_budget_ms": "nan"},
+        {"traffic_budget_ms": "60001"},
     ],
 )
 def test_what_is_no_pace_is_refused_in_words(
