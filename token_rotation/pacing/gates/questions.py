@@ -23,13 +23,16 @@ READ_ONLY = sql.SQL("SET TRANSACTION READ ONLY")
 
 YES, NO = 1.0, 0.0
 
+PASSING = (Fault.CONNECTION, Fault.RESOURCES, Fault.LOCKED, Fault.CONTENTION)
+"""Faults that another try may mend, and no change of the query."""
+
 
 def answer(connection: Connection, query: str, flag: str) -> float | None:
     """Return YES or NO, or None where the server has not answered within a second.
 
     The query runs in a transaction of its own that may only read, and is rolled back. Raises
-    NotReadyError for a query that fails, or whose answer is not one boolean; driver errors about
-    the connection pass through.
+    NotReadyError for a query that fails, or whose answer is not one boolean; driver errors that
+    another try may mend pass through.
     """
     limits = {"statement_timeout_ms": int(ANSWER_SECONDS * 1000)}
     try:
@@ -38,7 +41,7 @@ def answer(connection: Connection, query: str, flag: str) -> float | None:
     except psycopg2.Error as error:
         if fault_of(error) is Fault.TIMED_OUT:
             return None
-        if fault_of(error) in (Fault.CONNECTION, Fault.RESOURCES):
+        if fault_of(error) in PASSING:
             raise
         raise NotReadyError(
             (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
