@@ -170,13 +170,6 @@ def test_following_shows_all_workers_together_and_ends_with_them(site: Site) -> 
     assert_each_token_changed_once(site.tickets)
 
 
-def test_workers_followers_and_records_are_no_traffic_to_give_way_to(site: Site) -> None:
-    """Batches beside traffic have 15 rows."""
-    site.rotate("--async", "--follow")
-
-    assert site.rotation("output_data")["batches"] < ROWS / 15 / 4
-
-
 def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None:
     site.rotate("--async", *FOR_LONG)
     follower = site.start("--follow", "--progress", "lines")
