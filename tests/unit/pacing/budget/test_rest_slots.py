@@ -90,8 +90,8 @@ def test_without_the_servers_clock_there_is_no_slot_but_the_first() -> None:
 def test_a_step_of_the_servers_clock_is_told_and_followed(step_seconds: float) -> None:
     slots = synced(0)
     now = SERVER_AT + 1
-    assert slots.sync(now + step_seconds, now, now + 0.001), "it has stepped"
-    assert not slots.sync(now + step_seconds, now, now + 0.001), "and is known"
+    assert slots.sync(now + step_seconds, now, now + 0.003), "it has stepped"
+    assert not slots.sync(now + step_seconds, now, now + 0.003), "and is known"
     found = beginnings(slots, -step_seconds, 20)
     assert found
     assert all(at % PERIOD_SECONDS < 2 * STEP_SECONDS for at in found)

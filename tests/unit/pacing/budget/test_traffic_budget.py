@@ -140,6 +140,56 @@ def test_a_probe_without_an_answer_makes_it_shed() -> None:
     budget.batch_ends(began_at)
 
 
+class Played:
+    """A budget past its first rest, with a clock that is the server's."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self.clock = Clock(100.01)
+        self.budget = TrafficBudget(
+            BUDGET, largest_rows=LARGEST_ROWS, workers=workers, clock=self.clock
+        )
+        while self.budget.wait_seconds() is not None:
+            self.probe()
+
+    def probe(self) -> None:
+        self.budget.probe_begins()
+        self.clock.now += 0.001
+        self.budget.probe_ends(self.clock.now)
+        self.clock.now += 0.02
+
+
+def test_a_probe_beside_a_batch_tells_nothing_of_the_server_at_rest() -> None:
+    played = Played()
+    began_at = played.budget.batch_begins()
+    played.clock.now = 102.001  # the next slot has begun; the batch is late
+    for _ in range(12):
+        played.probe()
+    assert played.budget.wait_seconds() is not None, "it still waits for probes at rest"
+    played.budget.batch_ends(began_at)
+    for _ in range(5):
+        played.probe()
+    assert played.clock.now < 102.5
+    assert played.budget.wait_seconds() is None
+
+
+def test_a_short_batch_does_not_cut_the_rest_after_a_long_one_of_another_worker() -> None:
+    played = Played(workers=2)
+    budget, clock = played.budget, played.clock
+    budget.probe_begins()
+    for _ in range(15):
+        clock.now += 0.1
+        budget.look()  # without an answer: the gentlest
+    clock.now = 103.0
+    long, short = budget.batch_begins(), budget.batch_begins() + 0.4
+    clock.now += 0.5
+    budget.batch_ends(long)
+    rest = budget.wait_seconds()
+    budget.batch_ends(short)
+    assert rest is not None
+    assert rest > 0.5
+    assert budget.wait_seconds() == rest
+
+
 def test_a_worker_rests_after_a_batch_in_proportion_to_its_time() -> None:
     server = ModelledServer(per_batch(20.0))
     process = server.add(BUDGET_MS)
