@@ -14,6 +14,7 @@ from psycopg2 import sql
 from token_rotation.errors import NotReadyError
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import READ_ONLY as READ_ONLY_TRANSACTION
 from token_rotation.postgres.failures import fault_of, reason_of
 from token_rotation.postgres.sqlstate import Fault
 
@@ -41,16 +42,24 @@ def answer(connection: Connection, query: str, flag: str) -> float | None:
     except psycopg2.Error as error:
         if fault_of(error) is Fault.TIMED_OUT:
             return None
-        if fault_of(error) in PASSING:
+        if _is_no_question(error):
+            rows = []
+        elif error.pgcode != READ_ONLY_TRANSACTION and fault_of(error) in PASSING:
             raise
-        raise NotReadyError(
-            (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
-        ) from None
+        else:
+            raise NotReadyError(
+                (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
+            ) from None
     if len(rows) != 1 or len(rows[0]) != 1 or not isinstance(rows[0][0], bool):
         raise NotReadyError(
             (f"The query of {flag} must answer with one boolean. Mend it, or leave out {flag}",)
         )
     return YES if rows[0][0] else NO
+
+
+def _is_no_question(error: psycopg2.Error) -> bool:
+    """Return True where the driver found no answer in what the server said, or no query."""
+    return isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
