@@ -1,6 +1,8 @@
 """A URL that answers anything but 200 pauses a rotation."""
 
+import socket
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
 
@@ -32,6 +34,26 @@ def test_no_answer_is_a_wait_and_says_the_kind_alone() -> None:
     with answering() as server:
         url = server.url
     assert status_of(url) == "no answer (ConnectionRefusedError)"
+
+
+def test_what_does_not_speak_http_is_a_wait() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def talk() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        talking = Thread(target=talk)
+        talking.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/is-calm"
+        assert status_of(url) == "no answer (BadStatusLine)"
+        talking.join()
+
+
+def test_a_url_that_cannot_be_asked_is_a_wait() -> None:
+    assert status_of("http://127.0.0.1/is calm") == "no answer (InvalidURL)"
 
 
 def test_a_proxy_of_the_environment_is_not_asked(
