@@ -187,6 +187,27 @@ def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None
     assert "no workers rotate it now" in site.rotate("--follow").stdout
 
 
+def test_a_pause_holds_for_all_workers_and_a_resume_lets_them_go_on(site: Site) -> None:
+    site.rotate("--async", "--batch-rows", "100", "--pause-seconds", "0.1")
+    until(lambda: site.rotation("progress_done") > 0)
+
+    assert "Asked 1 running rotation to pause" in site.rotate("--pause").stdout
+
+    waiting = RANGES.format("count(*)") + " AND status = 'running'"
+    paused = waiting + " AND live_data->>'waiting_for' LIKE 'paused%'"
+    until(lambda: 0 < value(site.tickets, waiting) == value(site.tickets, paused))
+    left = pending(site.tickets)
+    assert left > 0
+    beat = RANGES.format("min(heartbeat_at)") + " AND status = 'running'"
+    before = value(site.tickets, beat)
+    until(lambda: value(site.tickets, beat) > before)
+    assert pending(site.tickets) == left
+    assert "Asked 1 running rotation to go on." in site.rotate("--resume").stdout
+    output = site.until_finished()
+    assert (output["outcome"], output["rotated_rows"]) == ("complete", ROWS)
+    assert_each_token_changed_once(site.tickets)
+
+
 def test_every_task_delivered_three_times_changes_nothing(site: Site) -> None:
     site.rotate("--async", *SLOWLY)
     numbers = (
