@@ -56,13 +56,6 @@ def test_a_url_that_cannot_be_asked_is_a_wait() -> None:
     assert status_of("http://127.0.0.1/is calm") == "no answer (InvalidURL)"
 
 
-def test_a_proxy_of_the_environment_is_not_asked(
-    server: Answering, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1/")
-    assert status_of(server.url) == ""
-
-
 def test_a_rotation_waits_and_says_the_host_and_the_answer_and_no_path(server: Answering) -> None:
     now = 50.0
     throttle = Throttle(clock=lambda: now, signals=(url_signal(server.url),))
