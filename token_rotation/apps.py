@@ -13,10 +13,10 @@ class TokenRotationConfig(AppConfig):
 
         The hooks go into Django's ORM and makemigrations.
         """
-        from token_rotation.declare.returning import read_back_what_the_guard_stores
-        from token_rotation.declare.watching import watch
-        from token_rotation.makemigrations import autodetector
-        from token_rotation.retired.validating import watch_validation
+        from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
+        from token_rotation.declare.watching import watch  # noqa: PLC0415
+        from token_rotation.makemigrations import autodetector  # noqa: PLC0415
+        from token_rotation.retired.validating import watch_validation  # noqa: PLC0415
 
         import_module("token_rotation.checks")
         import_module("token_rotation.distributed.actions")

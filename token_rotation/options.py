@@ -74,10 +74,11 @@ class RotationOptions:
     def most_connections(self) -> int:
         """Most server connections in use at the same time.
 
-        One for each worker, and one each to keep the record, to vacuum, to see who locks rows, and
-        to ask about statements that say nothing.
+        One for each worker, and one each to keep the record, to vacuum, to see who locks rows, to
+        ask about statements that say nothing, and to measure what others feel.
         """
-        return self.workers + (4 if self.vacuum_every_percent else 3)
+        others = 3 + (self.vacuum_every_percent > 0) + (self.batch_rows is None)
+        return self.workers + others
 
     @property
     def cli_args(self) -> Iterator[str]:

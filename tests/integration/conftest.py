@@ -120,7 +120,7 @@ def rotation(target: Target) -> RotationFactory:
     ) -> Rotation:
         return Rotation(
             target,
-            RotationOptions(**{"traffic_batch_rows": 0} | options),
+            RotationOptions(**{"traffic_budget_ms": 0} | options),
             observe=observe,
             stop=stop or StopSignal(),
             clock=time.monotonic,

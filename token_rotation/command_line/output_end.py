@@ -43,7 +43,7 @@ class OutputEnd(BaseCommand):
         self.stderr = _StandardError(stderr._out)
         self.stderr.style_func = stderr.style_func
         with standard_output() as stream:
-            stdout._out = stream or Path(os.devnull).open("w")
+            stdout._out = stream or Path(os.devnull).open("w")  # noqa: SIM115
             if stream is not None:
                 stream.show_any_name()
             code = self._code(argv)

@@ -132,6 +132,8 @@ class Rotation:
         """
         with self._running():
             self._try_others()
+            if self._probe is not None:  # after a worker has its connection: that one must do
+                self._probe.begin()
             while not self._ended():
                 self._pool.by_one(self._cut_off.wait_for_clock)
                 left = self._pool.one_pass(self._plan.allocator())
@@ -172,8 +174,6 @@ class Rotation:
         self._stop.on_abort(self._cancel)
         self._stop.on_request(self._end_looks)
         self._vacuum.begin()
-        if self._probe is not None:
-            self._probe.begin()
         try:
             yield
         finally:

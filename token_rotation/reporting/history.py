@@ -15,6 +15,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.worker_wait import worker_wait
 from token_rotation.operations.stored_output import read_error, read_number, read_object
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR, briefly
+from token_rotation.run.recording.running_pace import pace_now
 from token_rotation.selection.target import Target
 
 LAST_RUNS = 5
@@ -52,6 +53,8 @@ def as_line(run: dict[str, Any]) -> str:
     elif is_silent:
         why = "no worker is at work on it" if run["distributed"] else "killed or out of reach"
         outcome = f"no sign of life for {wording.duration(silent)}, {why}"
+    elif run["paused"]:
+        outcome = "paused, --resume lets it go on"
     line = (
         f"operation {run['operation']}, {_started(run)} by {run['started_by'] or wording.UNKNOWN}"
         f"{', distributed' if run['distributed'] else ''}: {outcome}, "
@@ -93,6 +96,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "finished_at": _iso(operation.finished_at),
         "distributed": distributed,
         "waits_for_a_worker": wait and wait.since_when,
+        "paused": operation.status == Status.RUNNING and pace_now(operation).paused,
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
         "error": error and (error.message or error.type),
         "verified_at": verdict.get("read_at") if verdict.get("complete") is True else None,

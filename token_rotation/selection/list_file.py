@@ -31,10 +31,10 @@ def open_rereadable(name: str) -> BinaryIO:
     """
     if name == "-" and sys.stdin is None:
         raise OSError(EBADF, "it is closed")
-    file = sys.stdin.buffer if name == "-" else Path(name).open("rb")
+    file = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115
     if file.seekable():
         return file
-    kept = TemporaryFile()
+    kept = TemporaryFile()  # noqa: SIM115  (open as long as the process needs it)
     shutil.copyfileobj(file, kept)
     return kept
 

@@ -37,7 +37,7 @@ class LaterRows:
     """
 
     def __init__(self) -> None:
-        self._file = TemporaryFile("w+", encoding="utf-8")
+        self._file = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  (closed by ``close``)
         self.rows = 0
         self.latest: datetime | None = None
 

@@ -16,7 +16,7 @@ from tests.support.web_server import WebServer, environment
 
 ROWS = 100_000
 GENTLY_ROWS = 10_000  # as it does by itself, and the others faster, which is harder on traffic
-ROUGHLY = ("--workers", "2", "--traffic-batch-rows", "150")
+ROUGHLY = ("--workers", "2", "--traffic-budget-ms", "20")
 CUSTOMERS, TICKETS_EACH, STALE_TICKETS = 4, 60, 40
 # 80 requests/s: what is left of 2 cores beside a rotation can serve them.
 INTERVAL_SECONDS = 0.05

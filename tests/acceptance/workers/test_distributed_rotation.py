@@ -170,13 +170,6 @@ def test_following_shows_all_workers_together_and_ends_with_them(site: Site) -> 
     assert_each_token_changed_once(site.tickets)
 
 
-def test_workers_followers_and_records_are_no_traffic_to_give_way_to(site: Site) -> None:
-    """Batches beside traffic have 15 rows."""
-    site.rotate("--async", "--follow")
-
-    assert site.rotation("output_data")["batches"] < ROWS / 15 / 4
-
-
 def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None:
     site.rotate("--async", *FOR_LONG)
     follower = site.start("--follow", "--progress", "lines")
@@ -192,6 +185,27 @@ def test_the_end_of_following_is_not_the_end_of_the_rotation(site: Site) -> None
     site.rotate("--stop")
     assert site.until_finished()["outcome"] == "stopped"
     assert "no workers rotate it now" in site.rotate("--follow").stdout
+
+
+def test_a_pause_holds_for_all_workers_and_a_resume_lets_them_go_on(site: Site) -> None:
+    site.rotate("--async", "--batch-rows", "100", "--pause-seconds", "0.1")
+    until(lambda: site.rotation("progress_done") > 0)
+
+    assert "Asked 1 running rotation to pause" in site.rotate("--pause").stdout
+
+    waiting = RANGES.format("count(*)") + " AND status = 'running'"
+    paused = waiting + " AND live_data->>'waiting_for' LIKE 'paused%'"
+    until(lambda: 0 < value(site.tickets, waiting) == value(site.tickets, paused))
+    left = pending(site.tickets)
+    assert left > 0
+    beat = RANGES.format("min(heartbeat_at)") + " AND status = 'running'"
+    before = value(site.tickets, beat)
+    until(lambda: value(site.tickets, beat) > before)
+    assert pending(site.tickets) == left
+    assert "Asked 1 running rotation to go on." in site.rotate("--resume").stdout
+    output = site.until_finished()
+    assert (output["outcome"], output["rotated_rows"]) == ("complete", ROWS)
+    assert_each_token_changed_once(site.tickets)
 
 
 def test_every_task_delivered_three_times_changes_nothing(site: Site) -> None:

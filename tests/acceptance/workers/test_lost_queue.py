@@ -14,7 +14,7 @@ from tests.support.worker_site import Site
 
 ROWS = 40_000  # four ranges
 # The looks of a test are traffic to give way to.
-QUICKLY = ("--traffic-batch-rows", "0")
+QUICKLY = ("--traffic-budget-ms", "0")
 SLOWLY = (*QUICKLY, "--batch-rows", "200", "--pause-seconds", "0.05")
 
 RANGES = "SELECT count(*) FROM token_rotation_operation WHERE operation_type = 'rotation.range'"
@@ -31,7 +31,7 @@ from django.core.management import call_command
 def die(**_):
     os._exit(9)
 
-call_command("rotate_tokens", "--async", "--traffic-batch-rows", "0")
+call_command("rotate_tokens", "--async", "--traffic-budget-ms", "0")
 """
 
 

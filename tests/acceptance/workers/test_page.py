@@ -45,7 +45,7 @@ def operator(workers: Team, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
 def test_a_rotation_started_from_the_page_is_done_by_workers_at_the_pace_that_is_asked_for(
     operator: Client, finished: Callable[[Any], Any]
 ) -> None:
-    form = {"pause_seconds": "3600", "traffic_batch_rows": "15"}
+    form = {"pause_seconds": "3600", "traffic_budget_ms": "5"}
     answer = operator.post("/rotation/tickets.Ticket/start", form)
     assert answer.status_code == 302
     rotation = BatchOperation.objects.of_type("rotation").get()
@@ -59,7 +59,7 @@ def test_a_rotation_started_from_the_page_is_done_by_workers_at_the_pace_that_is
     assert done.batch_seconds.cumulative()[-1] == ("+Inf", done.batches) == ("+Inf", 1)
     page = operator.get("/rotation/").content.decode()
     assert "the pace asked for: no limit to the rate, 3600 s between batches" in page
-    form = {"pause_seconds": "0", "traffic_batch_rows": "0"}
+    form = {"pause_seconds": "0", "traffic_budget_ms": "0"}
     operator.post(f"/rotation/tickets.Ticket/operations/{rotation.pk}/pace", form)
     finished(rotation)
     assert rotation.output_data["outcome"] == "complete"
@@ -99,7 +99,7 @@ def press_start(operator: Client) -> str:
     """A POST of the same session in the calling thread; what it answers."""
     client = Client(headers={"HX-Request": "true"})
     client.cookies = operator.cookies
-    form = {"pause_seconds": "0", "traffic_batch_rows": "0"}
+    form = {"pause_seconds": "0", "traffic_budget_ms": "0"}
     try:
         return client.post("/rotation/tickets.Ticket/start", form).content.decode()
     finally:

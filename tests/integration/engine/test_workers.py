@@ -205,7 +205,7 @@ def test_a_worker_that_waits_does_not_keep_the_error_of_another_back(target: Tar
     allocator = InKeyOrder(time.monotonic)
 
     class Closed(Throttle):
-        def next_wait(self, source: Any = None) -> Wait:
+        def next_wait(self, source: Any = None, worker: int = 0) -> Wait:
             allocator.close()  # as the other one's error does
             return Wait(0.01, "replica lag", "replica lag 20.0 s")
 

@@ -104,6 +104,11 @@ def running(**input_data: Any) -> BatchOperation:
     )
 
 
+def button(name: str, operation: BatchOperation, *, value: str) -> str:
+    """The beginning of the button that pauses or resumes."""
+    return f'id="{name}-tickets-ticket-{operation.pk}" name="paused" value="{value}"'
+
+
 def execute(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
@@ -473,14 +478,61 @@ def test_a_rotation_that_has_ended_meanwhile_is_left_alone(operator: Client) -> 
 def test_the_pace_is_left_for_the_rotation_with_what_was_not_sent_as_it_was(
     operator: Client, leaked: None
 ) -> None:
-    operation = running(options={"max_rows_per_second": 50, "traffic_batch_rows": 7})
+    operation = running(options={"max_rows_per_second": 50, "traffic_budget_ms": 7})
     form = {"pause_seconds": "0.5", "max_rows_per_second": ""}
     answer = operator.post(url("pace", operation), form, headers=HTMX)
-    assert "no limit to the rate, 0.5 s between batches, 7 rows a batch" in answer.content.decode()
+    said = "no limit to the rate, 0.5 s between batches, traffic slower by at most 7 ms"
+    assert said in answer.content.decode()
     operation.refresh_from_db()
     assert operation.control_data == {
-        "pace": {"pause_seconds": 0.5, "max_rows_per_second": None, "traffic_batch_rows": 7}
+        "pace": {
+            "pause_seconds": 0.5,
+            "max_rows_per_second": None,
+            "traffic_budget_ms": 7,
+            "paused": False,
+        }
     }
+
+
+def test_a_rotation_is_paused_and_resumed_with_a_button_at_the_pace_that_it_had(
+    operator: Client, leaked: None
+) -> None:
+    operation = running(options={"max_rows_per_second": 50, "traffic_budget_ms": 7})
+    pace = {"pause_seconds": 0.0, "max_rows_per_second": 50, "traffic_budget_ms": 7}
+    page = operator.get("/rotation/").content.decode()
+    assert button("pause-now", operation, value="true") in page
+    assert 'id="resume-' not in page
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+    answer = operator.post(url("pace", operation), {"paused": "true"}, headers=HTMX)
+    assert f"Operation {operation.pk} pauses after its current batch." in answer.content.decode()
+    operation.refresh_from_db()
+    assert operation.control_data == {"pace": {**pace, "paused": True}}
+    page = operator.get("/rotation/").content.decode()
+    assert button("resume", operation, value="false") in page
+    assert 'id="pause-now-' not in page
+    assert "it is paused; nothing is rotated" in words(page)
+
+    form = {"pause_seconds": "0.5"}
+    answer = operator.post(url("pace", operation), form, headers=HTMX)
+    operation.refresh_from_db()
+    assert operation.control_data["pace"]["paused"], "another pace does not resume it"
+
+    answer = operator.post(url("pace", operation), {"paused": "false"}, headers=HTMX)
+    assert f"Operation {operation.pk} goes on with" in answer.content.decode()
+    operation.refresh_from_db()
+    assert operation.control_data == {"pace": {**pace, "pause_seconds": 0.5, "paused": False}}
+
+
+def test_without_the_right_to_control_nobody_pauses(
+    make_client: Callable[..., Client], leaked: None
+) -> None:
+    operation, onlooker = running(), make_client()
+    assert "Pause operation" not in text(onlooker)
+    assert onlooker.post(url("pace", operation), {"paused": "true"}).status_code == 403
+    operation.refresh_from_db()
+    assert operation.control_data is None
 
 
 @pytest.mark.parametrize(
@@ -491,7 +543,10 @@ def test_the_pace_is_left_for_the_rotation_with_what_was_not_sent_as_it_was(
         {"pause_seconds": "3601"},
         {"max_rows_per_second": "0"},
         {"max_rows_per_second": "1.5"},
-        {"traffic_batch_rows": ""},
+        {"traffic_budget_ms": ""},
+        {"traffic_budget_ms": "-1"},
+        {"traffic_budget_ms": "nan"},
+        {"traffic_budget_ms": "60001"},
     ],
 )
 def test_what_is_no_pace_is_refused_in_words(

@@ -8,14 +8,15 @@ from psycopg2 import sql
 
 from token_rotation.errors import NotReadyError
 from token_rotation.options import RotationOptions
-from token_rotation.pacing import health
+from token_rotation.pacing.gates import server
+from token_rotation.pacing.health import make_throttle
 from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, statement: str, figures: str) -> None:
     """Let the server answer so: no test can make standbys that lag in every way."""
-    monkeypatch.setattr(health.others_sql, statement, lambda: sql.SQL(f"SELECT {figures}"))
+    monkeypatch.setattr(server.activity_sql, statement, lambda: sql.SQL(f"SELECT {figures}"))
 
 
 @pytest.mark.parametrize(
@@ -31,13 +32,13 @@ def test_an_unknown_lag_has_no_end_and_each_names_its_standby(
 ) -> None:
     answer(monkeypatch, "replica_lag", figures)
     with reading(target.database) as connection:
-        found = health.replica_lag(connection)
+        found = server.replica_lag(connection)
     assert (found, str(found)) == (lag, said)
 
 
 def test_without_standbys_there_is_no_lag(target: Target) -> None:
     with reading(target.database) as connection:
-        assert health.replica_lag(connection, ["whoever"]) == 0.0
+        assert server.replica_lag(connection, ["whoever"]) == 0.0
 
 
 @pytest.mark.parametrize(("figures", "count"), [("0, 0", 0.0), ("0, 7", 7.0)])
@@ -46,14 +47,14 @@ def test_active_queries_are_counted(
 ) -> None:
     answer(monkeypatch, "active_queries", figures)
     with reading(target.database) as connection:
-        assert health.active_queries(connection) == count
+        assert server.active_queries(connection) == count
 
 
 @pytest.mark.parametrize(
     ("statement", "figures", "read", "option"),
     [
-        ("replica_lag", "1, false, 0.0, 'b'", health.replica_lag, "--max-replica-lag"),
-        ("active_queries", "1, 0", health.active_queries, "--max-active-queries"),
+        ("replica_lag", "1, false, 0.0, 'b'", server.replica_lag, "--max-replica-lag"),
+        ("active_queries", "1, 0", server.active_queries, "--max-active-queries"),
     ],
 )
 def test_what_the_role_may_not_see_is_refused_with_what_to_do(
@@ -85,7 +86,7 @@ def test_a_figure_is_read_only_where_the_options_bound_it(
 ) -> None:
     answer(monkeypatch, "replica_lag", "0, false, 9.0, 'b'")
     answer(monkeypatch, "active_queries", "0, 9")
-    throttle = health.make_throttle(RotationOptions(**options), lambda: 0.0)
+    throttle = make_throttle(RotationOptions(**options), lambda: 0.0)
     with reading(target.database) as connection:
         wait = throttle.next_wait(connection)
     assert (wait and wait.kind) == kind

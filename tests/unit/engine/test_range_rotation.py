@@ -46,12 +46,21 @@ class Pace:
         self.full_batch_rows = 100
         self.learned: list[tuple[int, float]] = []
         self.done: list[tuple[int, float]] = []
+        self.at_work = 0
 
     def learn(self, rows: int, seconds: float) -> None:
         self.learned.append((rows, seconds))
 
     def batch_done(self, rows: int, began_at: float) -> None:
         self.done.append((rows, began_at))
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        self.at_work += 1
+        try:
+            yield
+        finally:
+            self.at_work -= 1
 
     def timed_out(self) -> None:
         self.full_batch_rows //= 10
@@ -83,6 +92,7 @@ class Played:
         self.steps = list(steps)
         self.asked: list[tuple[str, KeyRange, int | None]] = []
         self.waited_seconds: list[float] = []
+        self.at_work: list[int] = []
         self.told: list[BatchDone] = []
         self.retried = 0
         self.committed_rows = self.sent = 0
@@ -121,6 +131,7 @@ class Played:
 
     def _step(self, how: str, keys: KeyRange, limit_rows: int | None) -> BatchOutcome:
         self.asked.append((how, keys, limit_rows))
+        self.at_work.append(self.pace.at_work)
         rows, seconds, sqlstate = self.steps.pop(0)
         self.committed_rows += rows
         self.clock.now += seconds
@@ -163,6 +174,15 @@ def test_the_first_batch_is_checked_and_the_next_ones_are_not_unless_it_is_asked
     played.ranges.rotate(KEYS, 1)
     played.ranges.rotate(KEYS, 1)
     assert [how for how, _, _ in played.asked] == ["check", "rotate", "check", "rotate"]
+
+
+def test_the_pace_knows_while_a_batch_is_at_work_and_that_it_has_ended_however_it_ends() -> None:
+    played = Played((0, 1, DEADLOCK), (1, 1, None), (0, 1, DUPLICATE))
+    played.ranges.rotate(KEYS, 1)
+    assert (played.at_work, played.pace.at_work) == ([1, 1], 0)
+    with pytest.raises(StatementError):
+        played.ranges.rotate(KEYS, 1)
+    assert (played.at_work, played.pace.at_work) == ([1, 1, 1], 0)
 
 
 def test_a_check_that_fails_is_made_again() -> None:

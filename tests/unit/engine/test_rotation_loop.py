@@ -45,6 +45,19 @@ class Vacuum:
         self.heard.append("closed")
 
 
+class Probe:
+    """Never asks a server."""
+
+    def __init__(self, *_: object) -> None:
+        self.heard: list[str] = []
+
+    def begin(self) -> None:
+        self.heard.append("begun")
+
+    def close(self) -> None:
+        self.heard.append("closed")
+
+
 class Connection:
     cancelled = closed = 0
 
@@ -79,6 +92,7 @@ class Played:
         monkeypatch.setattr(module, "PassPlan", lambda *_, **__: self)
         monkeypatch.setattr(module, "LockWait", lambda *_, **__: self)
         monkeypatch.setattr(module, "BackgroundVacuum", Vacuum)
+        monkeypatch.setattr(module, "Probe", Probe)
         monkeypatch.setattr(module, "try_others", lambda *_: self.doubtful)
         monkeypatch.setattr(
             module, "check_that_changes_stick", lambda _, keys, __: self.checked.append(keys)
@@ -94,6 +108,7 @@ class Played:
         )
         self.workers = self.rotation._workers
         self.vacuum = cast(Vacuum, self.rotation._vacuum)
+        self.probe = cast(Probe | None, self.rotation._probe)
 
     def looked(self) -> None:
         self.looks_at_indexes += 1
@@ -297,9 +312,28 @@ def test_the_vacuum_asks_the_throttle_whom_it_would_disturb(
 ) -> None:
     played = Played(monkeypatch)
     asked = played.vacuum.asked
+    assert (asked["meets_traffic"](), asked["holds_back"]()) == (True, False), "no probe yet"
+    played.rotation.change_pace(Pace(traffic_budget_ms=0))
     assert (asked["meets_traffic"](), asked["holds_back"]()) == (False, False)
-    played.rotation._throttle._traffic_until = played.clock.now + 1
-    assert (asked["meets_traffic"](), asked["holds_back"]()) == (True, False)
+
+
+def test_probes_go_on_as_long_as_the_rotation_however_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    played = Played(monkeypatch, (5, left()))
+    heard_at_work: list[str] = []
+
+    def fail() -> None:
+        assert played.probe is not None
+        heard_at_work.extend(played.probe.heard)
+        raise UnyieldingRowsError("for this test")
+
+    played.during_pass = fail
+    with pytest.raises(UnyieldingRowsError):
+        played.rotation.run()
+    assert played.probe is not None
+    assert (heard_at_work, played.probe.heard) == (["begun"], ["begun", "closed"])
+    assert Played(monkeypatch, batch_rows=9).probe is None, "nothing could be steered by it"
 
 
 def test_a_result_so_far_has_the_figures_of_all_workers_and_of_the_vacuum(

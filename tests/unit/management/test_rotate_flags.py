@@ -31,12 +31,15 @@ def asking_for(mode: Mode) -> list[str]:
     return [] if mode is Mode.ROTATE else [mode.value]
 
 
+A_VALUE = {"--pause-while-url": "http://host.example/"}
+
+
 def typing(flag: Flag) -> list[str]:
     """The flag with a value, and with another flag that it needs."""
     needed = [flag.needs[0], "2"] if flag.needs else []
     if "action" in flag.settings and flag.settings["action"] == "store_true":
         return [flag.name, *needed]
-    return [flag.name, *flag.settings.get("choices", ("1",))[:1], *needed]
+    return [flag.name, *flag.settings.get("choices", (A_VALUE.get(flag.name, "1"),))[:1], *needed]
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -146,9 +149,12 @@ def test_a_list_without_a_name_is_a_list_all_the_same() -> None:
         (),
         ("--independent-tokens", "--workers", "2", "--batch-rows", "50"),
         ("--target-batch-seconds", "0.05", "--vacuum-every", "0", "--wait-for-locks", "1234567.8"),
-        ("--traffic-batch-rows", "0", "--retry-seconds", "3", "--pause-seconds", "1e-05"),
+        ("--traffic-budget-ms", "2.5", "--retry-seconds", "3", "--pause-seconds", "1e-05"),
         ("--max-rows-per-second", "7", "--max-replica-lag", "5", "--max-active-queries", "9"),
         ("--max-replica-lag", "5", "--except-standby", "1.0", "--except-standby", "late one"),
+        ("--max-wal-mb-per-second", "20", "--max-files-to-archive", "9"),
+        ("--pause-while", "SELECT 1.0 > 2", "--abort-when", "SELECT false"),
+        ("--pause-while-url", "https://host.example:8443/calm?a=1"),
     ],
 )
 def test_to_go_on_the_same_choices_are_typed_again(typed: tuple[str, ...]) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from token_rotation.options import RotationOptions
+from token_rotation.pacing.budget.traffic_budget import FIRST_ROWS, TrafficBudget
 from token_rotation.pacing.pace import Pace, PaceListener, pace_asked_for, pace_of
 from token_rotation.pacing.throttle import Throttle
+
+SIZES: dict[str, Any] = {"largest_rows": 4000, "workers": 1}
 
 
 class Clock:
@@ -22,7 +25,7 @@ def seconds(throttle: Throttle) -> float:
 
 
 def test_a_pace_that_was_stored_is_the_one_that_is_read() -> None:
-    pace = Pace(pause_seconds=0.5, max_rows_per_second=100, traffic_batch_rows=7)
+    pace = Pace(pause_seconds=0.5, max_rows_per_second=100, traffic_budget_ms=7, paused=True)
     assert pace_asked_for(pace.as_word()) == pace
 
 
@@ -45,7 +48,7 @@ def test_a_word_that_is_no_pace_is_ignored(word: Any) -> None:
 
 
 def test_a_rotation_begins_at_the_pace_of_its_options() -> None:
-    options = RotationOptions(pause_seconds=0.5, max_rows_per_second=9, traffic_batch_rows=3)
+    options = RotationOptions(pause_seconds=0.5, max_rows_per_second=9, traffic_budget_ms=3)
     assert pace_of(options) == Pace(0.5, 9, 3)
 
 
@@ -59,10 +62,11 @@ def test_what_was_asked_is_heard_once_however_often_it_is_told() -> None:
 
 
 def test_a_pace_says_itself_in_words() -> None:
-    assert str(Pace(0.5, 1500, 15)) == (
-        "at most 1,500 rows/s, 0.5 s between batches, 15 rows a batch beside traffic"
+    assert str(Pace(0.5, 1500, 2.5)) == (
+        "at most 1,500 rows/s, 0.5 s between batches, traffic slower by at most 2.5 ms"
     )
-    assert str(Pace(traffic_batch_rows=0)) == "no limit to the rate, no regard to traffic"
+    assert str(Pace(traffic_budget_ms=0)) == "no limit to the rate, no regard to traffic"
+    assert str(Pace(0.5, 1500, paused=True)) == "a pause until somebody resumes it"
 
 
 def test_rows_that_were_ahead_of_the_old_rate_are_ahead_of_the_new_one() -> None:
@@ -104,26 +108,45 @@ def test_however_long_the_wait_the_pace_is_asked_for_again_within_a_second() -> 
     assert seconds(throttle) == 1.0
 
 
-def test_regard_to_traffic_can_be_taken_up_and_dropped() -> None:
+def test_a_budget_can_be_taken_up_and_dropped() -> None:
     clock = Clock()
-    throttle = Throttle(clock=clock, traffic_batch_rows=0, others_at_work=lambda _: True)
-    throttle.next_wait()
+    throttle = Throttle(clock=clock, budget=TrafficBudget(0, **SIZES, clock=clock))
+    assert throttle.next_wait() is None
     assert throttle.batch_rows(4000) == 4000
-    throttle.change(Pace(traffic_batch_rows=20))
-    throttle.next_wait()
-    assert throttle.batch_rows(4000) == 20
-    throttle.change(Pace(traffic_batch_rows=0))
+    assert not throttle.is_giving_way
+    throttle.change(Pace(traffic_budget_ms=20))
+    assert throttle.batch_rows(4000) == FIRST_ROWS
+    assert throttle.is_giving_way, "before its first probes it knows nothing"
+    wait = throttle.next_wait()
+    assert wait is not None
+    assert (wait.kind, wait.is_trouble) == ("traffic", False)
+    throttle.change(Pace(traffic_budget_ms=0))
+    assert throttle.next_wait() is None
     assert throttle.batch_rows(4000) == 4000
-    assert not throttle.meets_traffic
+    assert not throttle.is_giving_way
 
 
 def test_batches_of_a_fixed_size_keep_it() -> None:
-    clock = Clock()
-    throttle = Throttle(clock=clock, traffic_batch_rows=None, others_at_work=lambda _: True)
-    throttle.change(Pace(traffic_batch_rows=20))
-    throttle.next_wait()
-    assert throttle.meets_traffic
+    throttle = Throttle(clock=Clock())
+    throttle.change(Pace(traffic_budget_ms=20))
+    assert throttle.next_wait() is None
     assert throttle.batch_rows(4000) == 4000
+    assert not throttle.is_giving_way
+
+
+def test_a_paused_rotation_starts_no_batch_until_it_is_resumed() -> None:
+    clock = Clock()
+    throttle = Throttle(clock=clock)
+    throttle.change(Pace(paused=True))
+    for _ in range(3):
+        wait = throttle.next_wait()
+        assert wait is not None
+        assert (wait.kind, wait.is_trouble) == ("pause", True)
+        assert "--resume" in wait.reason
+        assert 0 < wait.seconds <= 0.5, "it hears soon of the wish to go on"
+        clock.now += 3600
+    throttle.change(Pace())
+    assert throttle.next_wait() is None
 
 
 def test_rows_of_a_batch_that_runs_while_the_pace_changes_count_from_the_change_on() -> None:

@@ -7,13 +7,15 @@ import pytest
 
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.batch_size import AdaptiveBatchSize, FixedBatchSize
-from token_rotation.pacing.health import make_throttle
-from token_rotation.pacing.gates.gate import active_queries_signal, replica_lag_signal
+from token_rotation.pacing.budget.traffic_budget import FIRST_ROWS
+from token_rotation.pacing.gates.signals import active_queries_signal, replica_lag_signal
+from token_rotation.pacing.health import make_throttle, traffic_budget
 from token_rotation.pacing.pace import Pace, pace_of
 from token_rotation.pacing.throttle import Throttle
 
 HOUR = 3600.0
 BILLION = 1_000_000_000
+A_MINUTE_MS = 60_000
 
 
 class Clock:
@@ -36,8 +38,8 @@ def waits(throttle: Throttle) -> float:
         {"max_rows_per_second": 1},
         {"max_rows_per_second": BILLION},
         {"max_rows_per_second": None},
-        {"traffic_batch_rows": 0},
-        {"traffic_batch_rows": BILLION},
+        {"traffic_budget_ms": 0},
+        {"traffic_budget_ms": A_MINUTE_MS},
     ],
 )
 def test_a_pace_at_its_bounds_is_accepted(pace: Any) -> None:
@@ -51,8 +53,9 @@ def test_a_pace_at_its_bounds_is_accepted(pace: Any) -> None:
         {"pause_seconds": HOUR + 0.001},
         {"max_rows_per_second": 0},
         {"max_rows_per_second": BILLION + 1},
-        {"traffic_batch_rows": -1},
-        {"traffic_batch_rows": BILLION + 1},
+        {"traffic_budget_ms": -0.001},
+        {"traffic_budget_ms": A_MINUTE_MS + 0.001},
+        {"traffic_budget_ms": float("nan")},
     ],
 )
 def test_a_pace_beyond_its_bounds_is_refused(pace: Any) -> None:
@@ -61,7 +64,7 @@ def test_a_pace_beyond_its_bounds_is_refused(pace: Any) -> None:
 
 
 def test_unless_said_a_pace_is_gentle_beside_traffic_and_else_without_a_limit() -> None:
-    assert Pace() == Pace(0.0, None, 15)
+    assert Pace() == Pace(0.0, None, 5.0, paused=False)
 
 
 def test_a_pause_of_the_options_that_is_longer_than_an_hour_begins_as_an_hour() -> None:
@@ -108,49 +111,6 @@ def test_time_that_was_not_used_is_not_saved_up() -> None:
     assert waits(throttle) == 0.5
 
 
-def test_a_long_rest_beside_traffic_is_asked_about_again_after_a_second() -> None:
-    clock = Clock()
-    throttle = Throttle(clock=clock, traffic_batch_rows=1, others_at_work=lambda _: True)
-    throttle.next_wait()
-    clock.now += 3
-    throttle.batch_done(1, clock.now - 3)
-    assert waits(throttle) == 1.0
-    clock.now += 5.5
-    assert waits(throttle) == 0.5
-
-
-def test_to_drop_the_regard_to_traffic_ends_its_rest() -> None:
-    clock = Clock()
-    throttle = Throttle(clock=clock, traffic_batch_rows=1, others_at_work=lambda _: True)
-    throttle.next_wait()
-    throttle.batch_done(1, clock.now - 1)
-    assert waits(throttle) == 1.0
-    throttle.change(Pace(traffic_batch_rows=1))
-    assert waits(throttle) == 1.0
-    throttle.change(Pace(traffic_batch_rows=0))
-    assert waits(throttle) == 0.0
-
-
-def test_regard_to_one_row_is_regard() -> None:
-    clock, looks = Clock(), []
-    throttle = Throttle(
-        clock=clock, traffic_batch_rows=1, others_at_work=lambda _: looks.append(1) or True
-    )
-    throttle.next_wait()
-    assert throttle.meets_traffic
-    throttle.change(Pace(traffic_batch_rows=1))
-    assert throttle.meets_traffic
-    throttle.next_wait()
-    assert len(looks) == 2, "a change of pace is a reason to look at once"
-
-
-def test_without_regard_to_traffic_nobody_looks() -> None:
-    def look(_: object) -> bool:
-        raise AssertionError("asked")
-
-    assert Throttle(clock=Clock(), others_at_work=look).next_wait() is None
-
-
 def test_it_holds_back_while_one_signal_of_several_says_wait() -> None:
     readings = {"lag": 9.0, "queries": 0.0}
     signals = (
@@ -179,31 +139,23 @@ def test_an_unknown_lag_is_too_much() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "looks", "takes"),
+    ("options", "takes", "waits_for"),
     [
-        ({}, 1, 15),
-        ({"traffic_batch_rows": 1}, 1, 1),
-        ({"traffic_batch_rows": 0}, 0, 4000),
-        ({"batch_rows": 100}, 1, 4000),
-        ({"batch_rows": 100, "traffic_batch_rows": 1}, 1, 4000),
-        ({"batch_rows": 100, "traffic_batch_rows": 0}, 0, 4000),
+        ({}, FIRST_ROWS, "traffic"),
+        ({"traffic_budget_ms": 0.5}, FIRST_ROWS, "traffic"),
+        ({"traffic_budget_ms": 0}, 4000, None),
+        ({"batch_rows": 100}, 4000, None),
+        ({"batch_rows": 100, "traffic_budget_ms": 2}, 4000, None),
     ],
 )
-def test_traffic_is_looked_for_where_the_options_ask_for_it(
-    options: Any, looks: int, takes: int
+def test_traffic_is_regarded_where_the_options_ask_for_it(
+    options: Any, takes: int, waits_for: str | None
 ) -> None:
-    class Session:
-        asked = 0
-
-        def value(self, *_: object) -> bool:
-            self.asked += 1
-            return True
-
-    session = Session()
-    throttle = make_throttle(RotationOptions(**options), Clock())
-    throttle.next_wait(session)
-    assert session.asked == looks
+    asked, clock = RotationOptions(**options), Clock()
+    throttle = make_throttle(asked, clock, traffic_budget(asked, clock, lambda _: None))
     assert throttle.batch_rows(4000) == takes
+    wait = throttle.next_wait()
+    assert (wait and wait.kind) == waits_for
 
 
 def test_a_fixed_size_never_falls_below_one_row() -> None:

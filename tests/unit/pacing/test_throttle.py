@@ -2,7 +2,8 @@
 
 import pytest
 
-from token_rotation.pacing.gates.gate import Gate, active_queries_signal, replica_lag_signal
+from token_rotation.pacing.gates.gate import Gate
+from token_rotation.pacing.gates.signals import active_queries_signal, replica_lag_signal
 from token_rotation.pacing.throttle import Throttle, Wait
 
 
@@ -112,58 +113,6 @@ def test_batches_at_the_same_time_share_one_rate() -> None:
     throttle.batch_done(500, started_at)
     throttle.batch_done(500, started_at)
     assert seconds(throttle.next_wait()) == pytest.approx(0.9)
-
-
-def test_while_others_work_batches_are_small_and_five_seconds_longer() -> None:
-    clock = Clock()
-    others = [True, False, False]
-    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda _: others.pop(0))
-    assert throttle.next_wait() is None
-    assert throttle.batch_rows(4000) == 25
-    assert throttle.batch_rows(10) == 10
-    clock.now += 4.9
-    assert throttle.next_wait() is None
-    assert throttle.batch_rows(4000) == 25
-    clock.now += 0.1
-    assert throttle.batch_rows(4000) == 4000
-
-
-def test_while_others_work_it_rests_twice_as_long_as_a_batch_took() -> None:
-    clock = Clock()
-    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda _: True)
-    batch(throttle, clock, rows=25, seconds=0.25)
-    assert throttle.next_wait() is None, "nobody else was seen yet"
-    batch(throttle, clock, rows=25, seconds=0.25)
-    wait = throttle.next_wait()
-    assert wait == Wait(0.5, "traffic", "giving way to traffic", is_trouble=False)
-    clock.now += 0.5
-    assert throttle.next_wait() is None
-
-
-def test_a_short_batch_does_not_cut_the_rest_after_a_long_one_of_another_worker() -> None:
-    clock = Clock()
-    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=lambda _: True)
-    assert throttle.next_wait() is None
-    clock.now += 0.25
-    throttle.batch_done(25, clock.now - 0.25)
-    throttle.batch_done(25, clock.now - 0.01)
-    assert seconds(throttle.next_wait()) == pytest.approx(0.5)
-
-
-def test_others_are_looked_for_once_a_second() -> None:
-    clock = Clock()
-    looks = 0
-
-    def look(_: object) -> bool:
-        nonlocal looks
-        looks += 1
-        return False
-
-    throttle = Throttle(clock=clock, traffic_batch_rows=25, others_at_work=look)
-    for _ in range(25):
-        throttle.next_wait()
-        clock.now += 0.125
-    assert looks == 4
 
 
 def test_however_many_ask_a_closed_gate_is_looked_at_twice_a_second() -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.support.clock import Clock
 from token_rotation.events import Event, Waiting
 from token_rotation.options import RotationOptions
+from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 from token_rotation.pacing.throttle import Throttle, Wait
 from token_rotation.pacing.worker_pace import WorkerPace
 from token_rotation.stop import StopSignal
@@ -25,7 +26,7 @@ class Waits(StopSignal):
 
 
 class Played:
-    def __init__(self, throttle: Throttle | None = None, **options: Any) -> None:
+    def __init__(self, throttle: Throttle | None = None, number: int = 0, **options: Any) -> None:
         self.clock = Clock()
         self.throttle = throttle or Throttle(clock=self.clock)
         self.told: list[Event] = []
@@ -35,6 +36,7 @@ class Played:
             observe=self.told.append,
             stop=Waits(self.clock),
             clock=self.clock,
+            worker=number,
         )
 
 
@@ -70,26 +72,42 @@ def test_a_fixed_size_does_not_learn_but_from_a_time_out() -> None:
     assert played.pace.batch_rows == 7
 
 
+def budgeted() -> Throttle:
+    """A throttle whose budget has seen no probe yet, past its first rest."""
+    clock = Clock()
+    budget = TrafficBudget(0.005, largest_rows=4000, workers=2, clock=clock)
+    throttle = Throttle(clock=clock, budget=budget)
+    clock.now += 1
+    return throttle
+
+
 @pytest.mark.parametrize(
-    ("bounds", "is_giving_way"),
-    [({"traffic_batch_rows": 15}, True), ({"max_rows_per_second": 15}, False)],
+    ("throttle", "rows", "is_giving_way"),
+    [(budgeted(), 200, True), (Throttle(clock=Clock(), max_rows_per_second=200), 200, False)],
+    ids=["budget", "rate"],
 )
 def test_it_gives_way_to_traffic_and_not_to_a_rate(
-    bounds: dict[str, int], *, is_giving_way: bool
+    throttle: Throttle, rows: int, *, is_giving_way: bool
 ) -> None:
-    throttle = Throttle(clock=Clock(), others_at_work=lambda _: True, **bounds)
     pace = Played(throttle).pace
-    assert not pace.is_giving_way
     assert pace.next_wait(None) is None
-    assert (pace.batch_rows, pace.full_batch_rows) == (15, 1_000)
+    assert (pace.batch_rows, pace.full_batch_rows) == (rows, 1_000)
     assert pace.is_giving_way == is_giving_way
 
 
 def test_a_batch_that_traffic_does_not_bound_gives_no_way() -> None:
-    throttle = Throttle(clock=Clock(), others_at_work=lambda _: True, traffic_batch_rows=15)
-    pace = Played(throttle, batch_rows=15).pace
-    pace.next_wait(None)
+    pace = Played(budgeted(), batch_rows=15).pace
+    assert pace.batch_rows == 15
     assert not pace.is_giving_way
+
+
+def test_a_second_worker_stays_at_rest_until_the_budget_lets_it_join() -> None:
+    throttle = budgeted()
+    first, second = Played(throttle).pace, Played(throttle, number=1).pace
+    assert first.next_wait(None) is None
+    wait = second.next_wait(None)
+    assert wait is not None
+    assert (wait.kind, wait.is_trouble) == ("traffic", False)
 
 
 def test_committed_rows_count_towards_the_rate_of_all() -> None:

@@ -14,13 +14,15 @@ from token_rotation.selection.target import Target
 from token_rotation.sql.server.probe import probe
 
 AFTER_A_FAULT_SECONDS = 1.0
+LOOK_WHILE_OFF_SECONDS = 1.0
 LOOK_EVERY_SECONDS = 0.1
 
 
 class Probe:
     """Probes in a daemon thread, until ``close``.
 
-    No fault of a probe ends a rotation: without probes the budget lets nothing grow.
+    No fault of a probe ends a rotation: without probes the budget lets nothing grow. While the
+    budget is 0 there is no probe, and no connection.
     """
 
     def __init__(self, target: Target, budget: TrafficBudget) -> None:
@@ -50,6 +52,9 @@ class Probe:
         self._connection.close()
 
     def _once(self) -> float:
+        if not self._budget.is_on:
+            self._connection.close()
+            return LOOK_WHILE_OFF_SECONDS
         try:
             self._connection.open()
             self._budget.probe_begins()

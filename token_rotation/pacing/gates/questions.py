@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from psycopg2 import sql
 from token_rotation.errors import NotReadyError
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.failures import READ_ONLY as READ_ONLY_TRANSACTION
 from token_rotation.postgres.failures import fault_of, reason_of
 from token_rotation.postgres.sqlstate import Fault
 
@@ -23,13 +25,16 @@ READ_ONLY = sql.SQL("SET TRANSACTION READ ONLY")
 
 YES, NO = 1.0, 0.0
 
+PASSING = (Fault.CONNECTION, Fault.RESOURCES, Fault.LOCKED, Fault.CONTENTION)
+"""Faults that another try may mend, and no change of the query."""
+
 
 def answer(connection: Connection, query: str, flag: str) -> float | None:
     """Return YES or NO, or None where the server has not answered within a second.
 
     The query runs in a transaction of its own that may only read, and is rolled back. Raises
-    NotReadyError for a query that fails, or whose answer is not one boolean; driver errors about
-    the connection pass through.
+    NotReadyError for a query that fails, or whose answer is not one boolean; driver errors that
+    another try may mend pass through.
     """
     limits = {"statement_timeout_ms": int(ANSWER_SECONDS * 1000)}
     try:
@@ -38,16 +43,24 @@ def answer(connection: Connection, query: str, flag: str) -> float | None:
     except psycopg2.Error as error:
         if fault_of(error) is Fault.TIMED_OUT:
             return None
-        if fault_of(error) in (Fault.CONNECTION, Fault.RESOURCES):
+        if _is_no_question(error):
+            rows = []
+        elif error.pgcode != READ_ONLY_TRANSACTION and fault_of(error) in PASSING:
             raise
-        raise NotReadyError(
-            (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
-        ) from None
+        else:
+            raise NotReadyError(
+                (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
+            ) from None
     if len(rows) != 1 or len(rows[0]) != 1 or not isinstance(rows[0][0], bool):
         raise NotReadyError(
             (f"The query of {flag} must answer with one boolean. Mend it, or leave out {flag}",)
         )
     return YES if rows[0][0] else NO
+
+
+def _is_no_question(error: psycopg2.Error) -> bool:
+    """Return True where the driver found no answer in what the server said, or no query."""
+    return isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -67,7 +80,7 @@ def status_of(url: str) -> str:
             status = int(response.status)
     except urllib.error.HTTPError as error:
         status = error.code
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         return f"no answer ({type(reason).__name__})"
     return "" if status == HTTPStatus.OK else f"{status}"

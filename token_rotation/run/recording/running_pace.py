@@ -15,8 +15,11 @@ from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
 from token_rotation.postgres.failures import is_lost, reason_of
 from token_rotation.postgres.opening import own_session
+from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sqlstate import Fault
 from token_rotation.postgres.table_locks import table_locks_after
-from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE
+from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+from token_rotation.run.recording.stop_running import TRIES
 
 
 def pace_now(operation: BatchOperation) -> Pace:
@@ -46,12 +49,18 @@ def set_paused(
     Without ``labels``, ask all on the database. Raises StatementError where the records cannot be
     read or written, and NotKnownError where the server fell silent.
     """
+
+    def ask() -> tuple[int, int]:
+        silent = set(running.stalled(SILENT_FOR).values_list("pk", flat=True))
+        asked = [each.pk for each in running if _is_asked(each, paused=paused)]
+        return len(silent.intersection(asked)), len(set(asked) - silent)
+
     running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
     if labels:
         running = running.filter(input_data__model__in=labels)
     try:
         with own_session(database, observe=observe):
-            asked = sum(_ask(operation, paused=paused) for operation in running)
+            silent, alive = retry_at_once(ask, on=Fault.LOCKED, tries=TRIES)
     except DATABASE_ERRORS as error:
         what = "pause" if paused else "go on"
         if is_lost(error):
@@ -63,18 +72,19 @@ def set_paused(
             f"The records of running rotations cannot be changed: {reason_of(error)}"
             f"{table_locks_after(error, database)}. Run the same command again"
         ) from None
-    if not asked:
-        which = f" of {', '.join(labels)}" if labels else ""
-        return f"No rotation{which} is running on database {database!r}."
-    them = wording.things(asked, "running rotation")
-    if paused:
-        return f"Asked {them} to pause after the running batch. --resume lets them go on."
-    return f"Asked {them} to go on."
+    them, which = wording.things(alive, "running rotation"), f" of {', '.join(labels)}"
+    said = f"No rotation{which if labels else ''} is running on database {database!r}."
+    if alive:
+        pause = "pause after the running batch. --resume lets them go on"
+        said = f"Asked {them} to {pause if paused else 'go on'}."
+    if silent:
+        said += f" {silent} more gave no sign of life for 30 s: killed, or out of reach."
+    return said
 
 
-def _ask(operation: BatchOperation, *, paused: bool) -> int:
+def _is_asked(operation: BatchOperation, *, paused: bool) -> bool:
     try:
         operation.control(replace(pace_now(operation), paused=paused).as_word())
     except NotRunningError:
-        return 0
-    return 1
+        return False
+    return True
