@@ -21,19 +21,21 @@ def make_page(parts: Sequence[Document]) -> str:
     """A section a part, each with what it was measured on."""
     head = (
         "# Measurements\n\nAfter this page you know what a rotation costs. `scripts/bench` writes "
-        "it; do not edit it by hand.\n"
+        "it from the JSON files beside it.\nWhere a section says nothing of machine or run, those "
+        "of the section before it apply.\n"
     )
-    return head + "".join(map(_section, parts))
+    before = [None, *parts[:-1]]
+    return head + "".join(map(_section, parts, before))
 
 
-def _section(part: Document) -> str:
+def _section(part: Document, before: Document | None) -> str:
     section = SECTIONS[part["part"]]
     blocks = [
         f"\n## {section.title}",
-        f"{conditions(part)}.",
+        *(f"{text}." for text in [_new_conditions(part, before)] if text),
         section.note,
         *(_markdown(make_table(part)) for make_table in section.tables),
-        *(f"![{section.title}]({plot_file(plot, part)})" for plot in section.plots),
+        *(f"![{plot}]({plot_file(plot, part)})" for plot in section.plots),
     ]
     if part["verdicts"]:
         blocks.append(_markdown(verdicts_table(part)))
@@ -47,14 +49,30 @@ def plot_file(plot: str, part: Document) -> str:
 
 def conditions(part: Document) -> str:
     """What the figures depend on, on one line."""
+    return f"{machine(part)}, {run(part)}"
+
+
+def _new_conditions(part: Document, before: Document | None) -> str:
+    if before is None or machine(part) != machine(before):
+        return conditions(part)
+    return run(part) if run(part) != run(before) else ""
+
+
+def machine(part: Document) -> str:
+    """The computer and the server's settings."""
     settings = ", ".join(f"{name} = {value}" for name, value in part["settings"].items())
-    rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
-    shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
     return (
         f"{part['cores']} cores, {part['memory_gb']} GB, PostgreSQL {part['postgresql']} with "
-        f"{settings or 'default settings'}, {shown} rows, "
-        f"medians of {part['rounds']}, {part['measured_at'][:10]}: `{part['command']}`"
+        f"{settings or 'default settings'}"
     )
+
+
+def run(part: Document) -> str:
+    """Rows, rounds, day and command."""
+    rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
+    shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
+    day = part["measured_at"][:10]
+    return f"{shown} rows, medians of {part['rounds']}, {day}: `{part['command']}`"
 
 
 def _markdown(table: Table) -> str:
