@@ -30,10 +30,10 @@ def speed_table(part: Document) -> Table:
 
 
 def latency_table(part: Document) -> Table:
-    keys = ("p50_ms", "p99_ms", "max_ms")
+    keys = ("p99_ms", "max_ms")
     heads = (
-        *("during", "rows to rotate", "rows/s", "quiet p99 ms"),
-        *("p50 ms", "p99 ms", "max ms", "p99 / quiet"),
+        *("during", "rows to rotate", "rows/s"),
+        *("quiet p99 ms", "p99 ms", "max ms", "p99 / quiet"),
     )
     rows = [
         (
@@ -132,7 +132,7 @@ def billion_table(part: Document) -> Table:
 
 
 def vacuum_table(part: Document) -> Table:
-    figures = (RATE, HEAP, WAL)
+    figures = (RATE, HEAP)
     heads = ("--vacuum-every", "workers", *(m.title for m in figures), "rate / default's")
     rows = [
         (
