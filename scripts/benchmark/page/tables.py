@@ -11,17 +11,16 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 UNKNOWN = "–"
 BILLION = 1_000_000_000
-SHOWN = (RATE, HEAP, WAL)
 
 
 def speed_table(part: Document) -> Table:
-    heads = ("recipe", "", "rows", *(m.title for m in SHOWN), "rate / single UPDATE")
+    heads = ("recipe", "", "rows", RATE.title, HEAP.title, "rate / single UPDATE")
     rows = [
         (
             recipe["key"],
             recipe["title"],
             f"{recipe['rows']:,}",
-            *(_shown(recipe["medians"][m.key], m.shown) for m in SHOWN),
+            *(_shown(recipe["medians"][m.key], m.shown) for m in (RATE, HEAP)),
             f"{statistics.median(run['ratio_to_single_update'] for run in recipe['runs']):.2f}",
         )
         for recipe in part["recipes"]
@@ -31,16 +30,11 @@ def speed_table(part: Document) -> Table:
 
 def latency_table(part: Document) -> Table:
     keys = ("p99_ms", "max_ms")
-    heads = (
-        *("during", "rows to rotate", "rows/s"),
-        *("quiet p99 ms", "p99 ms", "max ms", "p99 / quiet"),
-    )
+    heads = ("during", "rows/s", "p99 ms", "max ms", "p99 / quiet p99")
     rows = [
         (
             one["key"],
-            f"{one['pending_rows']:,}",
             f"{one['pending_rows'] / one['medians']['seconds']:,.0f}",
-            f"{one['quiet_medians']['p99_ms']:,.2f}",
             *(f"{one['medians'][key]:,.2f}" for key in keys),
             _spread([run["p99_ratio"] for run in one["runs"]]),
         )
@@ -80,33 +74,17 @@ def derived_table(part: Document) -> Table:
     return heads, [row]
 
 
-def bookkeeping_table(part: Document) -> Table:
-    rows = [(what, f"{share:.2%}") for what, share in part["shares"].items()]
-    return ("what", "share of the run time"), [*rows, ("all", f"{part['share']:.2%}")]
-
-
-def verification_table(part: Document) -> Table:
-    rows = [
-        (f"{one['read_seconds']:.2f}", f"{one['total_seconds']:.2f}", f"{one['share']:.2%}")
-        for one in part["runs"]
-    ]
-    return ("read of the table: s", "whole run: s", "share"), rows
-
-
 def scale_table(part: Document) -> Table:
-    seconds = (
-        *("first_batch_seconds", "resume_seconds_at_5", "resume_seconds_at_95"),
-        *("report_seconds_at_5", "report_seconds_at_95"),
-    )
+    seconds = ("resume_seconds_at_5", "resume_seconds_at_95")
     heads = (
-        *("rows", *(measure.title for measure in SHOWN)),
+        *("rows", *(measure.title for measure in (RATE, WAL))),
         *(f"{measure.title}, independent" for measure in (RATE, WAL)),
-        *("first batch s", "resume s at 5 %", "at 95 %", "report s at 5 %", "at 95 %"),
+        *("resume s at 5 %", "at 95 %"),
     )
     rows = [
         (
             f"{one['rows']:,}",
-            *(_shown(one["medians"][measure.key], measure.shown) for measure in SHOWN),
+            *(_shown(one["medians"][measure.key], measure.shown) for measure in (RATE, WAL)),
             *(
                 _shown(one["medians"].get(f"independent_{measure.key}"), measure.shown)
                 for measure in (RATE, WAL)
@@ -132,13 +110,12 @@ def billion_table(part: Document) -> Table:
 
 
 def vacuum_table(part: Document) -> Table:
-    figures = (RATE, HEAP)
-    heads = ("--vacuum-every", "workers", *(m.title for m in figures), "rate / default's")
+    heads = ("--vacuum-every", "workers", HEAP.title, "rate / default's")
     rows = [
         (
             f"{one['vacuum_every_percent']:g} %",
             f"{one['workers']}",
-            *(m.shown(one["medians"][m.key]) for m in figures),
+            HEAP.shown(one["medians"][HEAP.key]),
             f"{one['medians']['ratio_to_default']:.2f}",
         )
         for one in part["settings_compared"]
@@ -148,29 +125,14 @@ def vacuum_table(part: Document) -> Table:
 
 def http_table(part: Document) -> Table:
     keys = ("p50_ms", "p99_ms", "max_ms")
-    heads = ("during", "p50 ms", "p99 ms", "max ms", "requests/s", "errors", "rows/s")
+    heads = ("during", "p50 ms", "p99 ms", "max ms", "rows/s")
     rows = [
         (
             one["title"],
             *(f"{one['medians'][key]:,.1f}" for key in keys),
-            f"{one['medians']['requests_per_second']:,.1f}",
-            f"{sum(run['errors'] for run in one['runs']):,}",
             f"{one['medians']['rotated_rows_per_second']:,.0f}",
         )
         for one in part["situations"]
-    ]
-    return heads, rows
-
-
-def report_table(part: Document) -> Table:
-    heads = ("worker", f"all s, first row after {part['slow_seconds']:g} s", "file MB")
-    rows = [
-        (
-            one["kind"],
-            f"{one['medians']['seconds']:,.1f}",
-            f"{one['medians']['file_bytes'] / 1e6:,.1f}",
-        )
-        for one in part["workers"]
     ]
     return heads, rows
 
