@@ -21,8 +21,8 @@ def make_page(parts: Sequence[Document]) -> str:
     """A section a part, each with what it was measured on."""
     head = (
         "# Measurements\n\nAfter this page you know what a rotation costs. `scripts/bench` writes "
-        "it from the JSON files beside it.\nWhere a section says nothing of machine or run, those "
-        "of the section before it apply.\n"
+        "it from the JSON files beside it.\nConditions that a section does not name are those "
+        "of the one before.\n"
     )
     before = [None, *parts[:-1]]
     return head + "".join(map(_section, parts, before))
@@ -49,30 +49,32 @@ def plot_file(plot: str, part: Document) -> str:
 
 def conditions(part: Document) -> str:
     """What the figures depend on, on one line."""
-    return f"{machine(part)}, {run(part)}"
+    return f"{', '.join(_conditions(part))}: `{part['command']}`"
 
 
 def _new_conditions(part: Document, before: Document | None) -> str:
-    if before is None or machine(part) != machine(before):
+    """Return those that differ from the section before it."""
+    if before is None or _conditions(part)[0] != _conditions(before)[0]:
         return conditions(part)
-    return run(part) if run(part) != run(before) else ""
+    new = [
+        now for now, last in zip(_conditions(part), _conditions(before), strict=True) if now != last
+    ]
+    command = f"`{part['command']}`" if part["command"] != before["command"] else ""
+    return ": ".join(filter(None, (", ".join(new), command)))
 
 
-def machine(part: Document) -> str:
-    """The computer and the server's settings."""
+def _conditions(part: Document) -> tuple[str, ...]:
+    """The machine with the server's settings, rows, rounds, day."""
     settings = ", ".join(f"{name} = {value}" for name, value in part["settings"].items())
-    return (
-        f"{part['cores']} cores, {part['memory_gb']} GB, PostgreSQL {part['postgresql']} with "
-        f"{settings or 'default settings'}"
-    )
-
-
-def run(part: Document) -> str:
-    """Rows, rounds, day and command."""
+    computer = f"{part['cores']} cores, {part['memory_gb']} GB"
     rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
     shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
-    day = part["measured_at"][:10]
-    return f"{shown} rows, medians of {part['rounds']}, {day}: `{part['command']}`"
+    return (
+        f"{computer}, PostgreSQL {part['postgresql']} with {settings or 'default settings'}",
+        f"{shown} rows",
+        f"medians of {part['rounds']}",
+        part["measured_at"][:10],
+    )
 
 
 def _markdown(table: Table) -> str:
