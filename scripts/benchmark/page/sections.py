@@ -12,7 +12,6 @@ from benchmark.page.tables import (
     inserts_table,
     latency_table,
     lists_table,
-    resume_table,
     scale_table,
     speed_table,
     vacuum_table,
@@ -34,7 +33,7 @@ SECTIONS = {
     "speed": Section(
         "Speed, memory, disk",
         "Slow recipes run on a smaller table; nothing is extrapolated. Growth is the size after / "
-        "before. The last column is the median of ratios to a single UPDATE run before.",
+        "before.",
         (speed_table,),
         plots=("speed", "disk"),
     ),
@@ -48,9 +47,8 @@ SECTIONS = {
     ),
     "resume": Section(
         "Going on after SIGKILL",
-        "Seconds until the row at which the process was killed is rotated. The single UPDATE and "
-        "the offline rewrite start over.",
-        (resume_table,),
+        "Seconds from the start of the process until the row at which it was killed is rotated. "
+        "The single UPDATE and the offline rewrite start over.",
         plots=("resume",),
     ),
     "inserts": Section(
@@ -60,7 +58,7 @@ SECTIONS = {
     ),
     "derived": Section(
         "What a derived column costs",
-        "One worker. The guard computes the SHA-256 of each fresh token.",
+        "The guard computes the SHA-256 of each fresh token.",
         (derived_table,),
     ),
     "bookkeeping": Section(
@@ -97,7 +95,7 @@ SECTIONS = {
     ),
     "lists": Section(
         "A list of leaked tokens",
-        "Whole processes. `--only` rotates the listed tokens and must change no other.",
+        "`--only` rotates the listed tokens and must change no other.",
         (lists_table,),
     ),
 }
