@@ -41,7 +41,7 @@ SECTIONS = {
         "What traffic feels",
         f"pgbench at {RATE_PER_SECOND} transactions a second on {CLIENTS} connections, timed from "
         "the scheduled start: look-ups by token, status changes and new tickets in equal shares. "
-        "The last column, median and range, compares with the time just before.",
+        "Quiet is the time just before. Ratio: median and range.",
         (latency_table,),
         plots=("latency",),
     ),
@@ -63,7 +63,7 @@ SECTIONS = {
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "Counts, progress and the record, which is kept beside the batches.",
+        "Counts, progress and the record.",
     ),
     "verification": Section(
         "What it costs to verify",
@@ -78,8 +78,7 @@ SECTIONS = {
     ),
     "vacuum": Section(
         "How often to vacuum",
-        "`--vacuum-every` is the share of the rows after which VACUUM runs. With 0 only autovacuum "
-        "runs.",
+        "`--vacuum-every` is the share of the rows after which VACUUM runs.",
         (vacuum_table,),
     ),
     "http": Section(
