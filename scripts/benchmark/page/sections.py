@@ -7,18 +7,14 @@ from benchmark.page.tables import (
     Document,
     Table,
     billion_table,
-    bookkeeping_table,
     derived_table,
     http_table,
     inserts_table,
     latency_table,
     lists_table,
-    report_table,
-    resume_table,
     scale_table,
     speed_table,
     vacuum_table,
-    verification_table,
 )
 from benchmark.traffic.pgbench import CLIENTS, RATE_PER_SECOND
 
@@ -29,20 +25,15 @@ class Section:
 
     title: str
     note: str
-    tables: Sequence[Callable[[Document], Table]]
+    tables: Sequence[Callable[[Document], Table]] = ()
     plots: Sequence[str] = ()
 
 
 SECTIONS = {
     "speed": Section(
         "Speed, memory, disk",
-        "Slow recipes run on a smaller table; nothing is extrapolated. Growth is the size after "
-        "over the size before. The rate is by the client's own clock; the whole process includes "
-        "the start of Python and the counts. One and two workers run directly after a single "
-        "UPDATE of their own, others are compared to the last one before them. Shown are the "
-        "median of the ratios and their range. From some 400,000 rows on our neighbours share "
-        "their first digits, unless --independent-tokens is given; other recipes write a random "
-        "UUID a row.",
+        "Slow recipes run on a smaller table; nothing is extrapolated. Growth is the size after / "
+        "before.",
         (speed_table,),
         plots=("speed", "disk"),
     ),
@@ -50,73 +41,60 @@ SECTIONS = {
         "What traffic feels",
         f"pgbench at {RATE_PER_SECOND} transactions a second on {CLIENTS} connections, timed from "
         "the scheduled start: look-ups by token, status changes and new tickets in equal shares. "
-        "The quiet time lies directly before each recipe, on the same table; a ratio is of such "
-        "neighbours. Shown are the median of the ratios and their range. Rows that are not to "
-        "rotate were rotated before.",
+        "Quiet is the time just before. Ratio: median and range.",
         (latency_table,),
         plots=("latency",),
     ),
     "resume": Section(
         "Going on after SIGKILL",
-        "From the start of the process until the row at which it was killed is rotated. The "
-        "single UPDATE and the offline rewrite start over.",
-        (resume_table,),
+        "Seconds from the start of the process until the row at which it was killed is rotated. "
+        "The single UPDATE and the offline rewrite start over.",
         plots=("resume",),
     ),
     "inserts": Section(
         "What the guard costs an INSERT",
-        "One INSERT of many rows, which shows the cost at its largest.",
+        "One INSERT of many rows, the worst case.",
         (inserts_table,),
     ),
     "derived": Section(
         "What a derived column costs",
-        "`rotate_tokens` with one worker. The guard computes the SHA-256 of each fresh token, and "
-        "the rows are as wide without it. The ratio is of neighbours.",
+        "The guard computes the SHA-256 of each fresh token.",
         (derived_table,),
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "By clocks around its functions. The record is kept beside the batches, so its share is an "
-        "upper bound.",
-        (bookkeeping_table,),
+        "Counts, progress and the record.",
     ),
     "verification": Section(
         "What it costs to verify",
-        "One read of the whole table at the end, which every rotation makes before it says "
-        "complete. Both are timed in the same run.",
-        (verification_table,),
+        "One read of the whole table at the end.",
     ),
     "scale": Section(
         "From small tables to large ones",
-        "`rotate_tokens` with its defaults and with `--independent-tokens`, killed at 5 and at "
-        "95 % of the rows, with a report after each kill. "
-        "What it means for larger tables: [scale](../explanation/scale.md).",
+        "`rotate_tokens`, also with `--independent-tokens`, killed at 5 and at 95 % of the rows. "
+        "Larger tables: [scale](../explanation/scale.md).",
         (scale_table, billion_table),
         plots=("scale",),
     ),
     "vacuum": Section(
         "How often to vacuum",
-        "`--vacuum-every` is the share of the rows after which a VACUUM runs beside the batches. "
-        "With 0 only autovacuum runs.",
+        "`--vacuum-every` is the share of the rows after which VACUUM runs.",
         (vacuum_table,),
     ),
     "http": Section(
         "What customers feel over HTTP",
-        "wrk opens links of tickets on gunicorn with two workers, among the rows being rotated. "
-        "Their own links were replaced before. Every answer must be 200.",
+        "wrk opens links of rotated tickets on gunicorn with two workers. Every answer must be "
+        "200.",
         (http_table,),
     ),
     "report": Section(
         "A report whose query is slow",
-        "Every ticket as CSV, the first row after the stated time, by each kind of gunicorn "
-        "worker. Then a client that leaves while the query runs. "
-        "How it works: [reports](../how-to/stream-reports.md).",
-        (report_table,),
+        "Every ticket as [CSV](../how-to/stream-reports.md), by sync and gthread workers. The "
+        "first row comes late, or the client leaves while the query runs.",
     ),
     "lists": Section(
         "A list of leaked tokens",
-        "Whole processes. `--only` rotates the listed tokens and must change no other. "
-        "Verification runs before, and after everything was rotated.",
+        "`--only` rotates the listed tokens and must change no other.",
         (lists_table,),
     ),
 }
