@@ -7,14 +7,18 @@ from benchmark.page.tables import (
     Document,
     Table,
     billion_table,
+    bookkeeping_table,
     derived_table,
     http_table,
     inserts_table,
     latency_table,
     lists_table,
+    report_table,
+    resume_table,
     scale_table,
     speed_table,
     vacuum_table,
+    verification_table,
 )
 from benchmark.traffic.pgbench import CLIENTS, RATE_PER_SECOND
 
@@ -25,7 +29,7 @@ class Section:
 
     title: str
     note: str
-    tables: Sequence[Callable[[Document], Table]] = ()
+    tables: Sequence[Callable[[Document], Table]]
     plots: Sequence[str] = ()
 
 
@@ -49,6 +53,7 @@ SECTIONS = {
         "Going on after SIGKILL",
         "Seconds from the start of the process until the row at which it was killed is rotated. "
         "The single UPDATE and the offline rewrite start over.",
+        (resume_table,),
         plots=("resume",),
     ),
     "inserts": Section(
@@ -63,11 +68,13 @@ SECTIONS = {
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "Counts, progress and the record.",
+        "By clocks around its functions.",
+        (bookkeeping_table,),
     ),
     "verification": Section(
         "What it costs to verify",
-        "One read of the whole table at the end.",
+        "Each run reads the whole table once, at its end.",
+        (verification_table,),
     ),
     "scale": Section(
         "From small tables to large ones",
@@ -89,8 +96,9 @@ SECTIONS = {
     ),
     "report": Section(
         "A report whose query is slow",
-        "Every ticket as [CSV](../how-to/stream-reports.md), by sync and gthread workers. The "
-        "first row comes late, or the client leaves while the query runs.",
+        "Every ticket as [CSV](../how-to/stream-reports.md). Cancelled: the client left while the "
+        "query ran.",
+        (report_table,),
     ),
     "lists": Section(
         "A list of leaked tokens",

@@ -42,6 +42,15 @@ def latency_table(part: Document) -> Table:
     return heads, rows
 
 
+def resume_table(part: Document) -> Table:
+    heads = ("recipe", "killed at 50 %: s", "at 95 %: s")
+    keys = ("resume_seconds_at_50", "resume_seconds_at_95")
+    rows = [
+        (one["key"], *(_seconds(one["medians"][key]) for key in keys)) for one in part["recipes"]
+    ]
+    return heads, rows
+
+
 def inserts_table(part: Document) -> Table:
     heads = ("rows inserted", "rows/s with trigger", "without", "µs a row")
     row = (
@@ -61,6 +70,21 @@ def derived_table(part: Document) -> Table:
         f"{part['rate_derived_to_plain']:.2f}",
     )
     return heads, [row]
+
+
+def bookkeeping_table(part: Document) -> Table:
+    shares = part["shares"]
+    row = ("share of the run", *(f"{share:.2%}" for share in (*shares.values(), part["share"])))
+    return ("", *shares, "all"), [row]
+
+
+def verification_table(part: Document) -> Table:
+    heads = ("read of the table: s", f"whole run of {part['rows']:,} rows: s", "share")
+    rows = [
+        (f"{one['read_seconds']:.2f}", f"{one['total_seconds']:.2f}", f"{one['share']:.2%}")
+        for one in part["runs"]
+    ]
+    return heads, rows
 
 
 def scale_table(part: Document) -> Table:
@@ -121,6 +145,24 @@ def http_table(part: Document) -> Table:
             f"{one['medians']['rotated_rows_per_second']:,.0f}",
         )
         for one in part["situations"]
+    ]
+    return heads, rows
+
+
+def report_table(part: Document) -> Table:
+    keys = ("seconds", "first_byte_seconds", "longest_silence_seconds", "cancel_seconds")
+    heads = (
+        *("worker", f"first row after {part['slow_seconds']:g} s, all after s", "first byte s"),
+        *("longest silence s", "cancelled after s", "memory more MB", "file MB"),
+    )
+    rows = [
+        (
+            one["kind"],
+            *(f"{one['medians'][key]:.2f}" for key in keys),
+            f"{one['medians']['memory_growth_mb']:.1f}",
+            f"{one['medians']['file_bytes'] / 1e6:,.1f}",
+        )
+        for one in part["workers"]
     ]
     return heads, rows
 
