@@ -13,11 +13,11 @@ from token_rotation.triggers.truth_table.words import HELD, Accept, Marker, Said
 class Sent(StrEnum):
     """The token that an INSERT sends."""
 
-    ALLOWED_ABSENT = "absent, and the field allows it"
-    FORBIDDEN_ABSENT = "absent, and the field forbids it"
+    ALLOWED_ABSENT = "absent, allowed"
+    FORBIDDEN_ABSENT = "absent, forbidden"
     PRESENT = "present"
-    RETIRED = "present and retired"
-    HELD = "present and held by a pending row"
+    RETIRED = "retired"
+    HELD = "held"
 
 
 class Door(StrEnum):
@@ -25,7 +25,7 @@ class Door(StrEnum):
 
     GUARDED = "INSERT"
     IGNORED = "INSERT under pgtrigger.ignore"
-    MOVED = "a row moves between partitions, token and marker unchanged"
+    MOVED = "move between partitions, token and marker unchanged"
 
 
 @dataclass(frozen=True)

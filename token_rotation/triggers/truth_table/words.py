@@ -16,14 +16,14 @@ class Accept(StrEnum):
 class Change(StrEnum):
     """The stored token beside the token being written.
 
-    An absent token is NULL or, in a text column, empty.
+    An absent token is NULL or, in a text column, empty. An issued one was absent before.
     """
 
     SAME = "same"
-    BOTH_ABSENT = "absent before and after"
+    BOTH_ABSENT = "absent"
     TAKEN_AWAY = "taken away"
     CHANGED = "changed"
-    ISSUED = "absent before, present after"
+    ISSUED = "issued"
 
 
 class Stored(StrEnum):
@@ -36,13 +36,16 @@ class Stored(StrEnum):
 
 
 class Written(StrEnum):
-    """The marker being written, beside the stored one."""
+    """The marker being written, beside the stored one.
+
+    ``BEFORE`` and ``LATER`` are later than that: from before this transaction, and of it.
+    """
 
     SAME = "same"
     NULL = "NULL"
     EARLIER = "earlier"
-    BEFORE = "later, but from before this transaction"
-    LATER = "later, of this transaction"
+    BEFORE = "old"
+    LATER = "new"
     FUTURE = "in the future"
     INFINITE = "infinite"
 
@@ -54,37 +57,38 @@ class Asker(StrEnum):
     """
 
     WRITER = "any writer"
-    WISH = "a wish"
+    WISH = "wish"
 
 
 class Known(StrEnum):
     """What the database knows of the token that is sent.
 
-    ``RETIRED``: the model keeps retired tokens, and it is one. ``HELD``: the column is not unique.
+    ``RETIRED``: the model keeps retired tokens, and it is one. ``HELD``: the column is not unique,
+    and another pending row has it.
     """
 
     NEW = "new"
     RETIRED = "retired"
-    HELD = "held by a pending row"
+    HELD = "held"
 
 
 class Token(StrEnum):
     """The token that the row has afterwards."""
 
-    SENT = "as sent"
-    STORED = "as stored"
+    SENT = "sent"
+    STORED = "stored"
     FRESH = "fresh"
-    NONE = "the write fails"
+    NONE = "fails"
 
 
 class Marker(StrEnum):
     """The marker that the row has afterwards."""
 
-    SENT = "as sent"
-    STORED = "as stored"
+    SENT = "sent"
+    STORED = "stored"
     NULL = "NULL"
-    CLOCK = "the clock's time"
-    NONE = "the write fails"
+    CLOCK = "clock"
+    NONE = "fails"
 
 
 class Said(StrEnum):
