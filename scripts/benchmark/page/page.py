@@ -20,9 +20,8 @@ def read_parts(directory: Path) -> list[dict[str, Any]]:
 def make_page(parts: Sequence[Document]) -> str:
     """A section a part, each with what it was measured on."""
     head = (
-        "# Measurements\n\nAfter this page you know what a rotation costs. `scripts/bench` writes "
-        "it from the JSON files beside it.\nConditions that a section does not name are those "
-        "of the one before.\n"
+        "# Measurements\n\nWhat a rotation costs: `scripts/bench` makes this page from the JSON "
+        "files beside it.\nConditions that a section does not name are those of the one before.\n"
     )
     before = [None, *parts[:-1]]
     return head + "".join(map(_section, parts, before))
@@ -33,7 +32,7 @@ def _section(part: Document, before: Document | None) -> str:
     blocks = [
         f"\n## {section.title}",
         *(f"{text}." for text in [_new_conditions(part, before)] if text),
-        section.note,
+        *filter(None, [section.note]),
         *(_markdown(make_table(part)) for make_table in section.tables),
         *(f"![{plot}]({plot_file(plot, part)})" for plot in section.plots),
     ]

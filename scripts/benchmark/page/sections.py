@@ -25,7 +25,7 @@ from benchmark.traffic.pgbench import CLIENTS, RATE_PER_SECOND
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`plots` are names of PNG files beside the page."""
+    """`plots` are names of PNG files beside the page; an empty `note` is left out."""
 
     title: str
     note: str
@@ -36,8 +36,7 @@ class Section:
 SECTIONS = {
     "speed": Section(
         "Speed, memory, disk",
-        "Slow recipes run on a smaller table; nothing is extrapolated. Growth is the size after / "
-        "before.",
+        "Slow recipes run on a smaller table. Growth is the size after / before.",
         (speed_table,),
         plots=("speed", "disk"),
     ),
@@ -45,14 +44,14 @@ SECTIONS = {
         "What traffic feels",
         f"pgbench at {RATE_PER_SECOND} transactions a second on {CLIENTS} connections, timed from "
         "the scheduled start: look-ups by token, status changes and new tickets in equal shares. "
-        "Quiet is the time just before. Ratio: median and range.",
+        "Quiet: just before. Ratio: median and range.",
         (latency_table,),
         plots=("latency",),
     ),
     "resume": Section(
         "Going on after SIGKILL",
-        "Seconds from the start of the process until the row at which it was killed is rotated. "
-        "The single UPDATE and the offline rewrite start over.",
+        "Seconds from the next start until the row at which it was killed is rotated. "
+        "`single-update` and `rewrite` start over.",
         (resume_table,),
         plots=("resume",),
     ),
@@ -73,19 +72,18 @@ SECTIONS = {
     ),
     "verification": Section(
         "What it costs to verify",
-        "Each run reads the whole table once, at its end.",
+        "",
         (verification_table,),
     ),
     "scale": Section(
         "From small tables to large ones",
-        "`rotate_tokens`, also with `--independent-tokens`, killed at 5 and at 95 % of the rows. "
-        "Larger tables: [scale](../explanation/scale.md).",
+        "`rotate_tokens`, also with `--independent-tokens`, killed at 5 and at 95 % of the rows.",
         (scale_table, billion_table),
         plots=("scale",),
     ),
     "vacuum": Section(
         "How often to vacuum",
-        "`--vacuum-every` is the share of the rows after which VACUUM runs.",
+        "",
         (vacuum_table,),
     ),
     "http": Section(
@@ -102,7 +100,7 @@ SECTIONS = {
     ),
     "lists": Section(
         "A list of leaked tokens",
-        "`--only` rotates the listed tokens and must change no other.",
+        "",
         (lists_table,),
     ),
 }

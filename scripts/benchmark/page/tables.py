@@ -189,8 +189,16 @@ def verdicts_table(part: Document) -> Table:
         met = "✓" if verdict["passed"] else "**not met**"
         figure = verdict["figure"]
         shown = f"{figure:,.{3 if figure < 1 else 2}f}"
-        rows.append((verdict["what"], shown, bound, met))
+        rows.append((_with_keys(verdict["what"], part), shown, bound, met))
     return ("bound", "", "", ""), rows
+
+
+def _with_keys(what: str, part: Document) -> str:
+    """The keys of recipes for their titles, as the tables above say them."""
+    recipes = {recipe["title"]: recipe["key"] for recipe in part.get("recipes", ())}
+    for title in sorted(recipes, key=len, reverse=True):
+        what = what.replace(title, recipes[title])
+    return what
 
 
 def _shown(figure: float | None, shown: Callable[[float], str]) -> str:
