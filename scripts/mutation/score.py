@@ -73,9 +73,9 @@ PAGE = Path(__file__).with_name("page.md")
 
 
 def _line(row: tuple[str, int, int, int, str]) -> str:
-    name, killed, _, left, score = row
+    name, killed, _, left, _ = row
     shown = name if name == "all" else f"`{name}`"
-    return f"| {shown} | {killed:,} | {left:,} | {score} |"
+    return f"| {shown} | {killed:,} | {left:,} |"
 
 
 def page(
