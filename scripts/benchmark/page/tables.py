@@ -117,7 +117,6 @@ def billion_table(part: Document) -> Table:
         ("hours, one worker", f"{BILLION / rate / 3600:,.1f}"),
         ("WAL written, GB", f"{BILLION * wal_bytes / 1e9:,.0f}"),
         ("WAL written a second, MB", f"{rate * wal_bytes / 1e6:,.0f}"),
-        ("seconds to fill max_wal_size = 1 GB", f"{2**30 / rate / wal_bytes:,.0f}"),
     ]
     return ("reckoned for 1,000,000,000 rows, not measured", ""), rows
 
