@@ -99,7 +99,7 @@ PACE = (
     ),
     Flag(
         flag_of("independent_tokens"),
-        "draw each token by itself. Without it, tokens of neighbours share their first 1 to 4 "
+        "draw each token by itself. Without it, tokens of neighbours share their first 1 or 2 "
         "digits on tables above some 400,000 rows, which spares the index",
         {"dest": "independent_tokens", "action": "store_true"},
     ),
