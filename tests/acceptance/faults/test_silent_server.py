@@ -104,10 +104,12 @@ def tickets(url: str, connect: Callable[[str], Any]) -> Iterator[Any]:
 
 def read_until(stream: Any, words: str) -> str:
     """The first line with the words."""
+    said = []
     for line in stream:
         if words in line:
             return str(line)
-    raise AssertionError(f"the process ended without a word of: {words}")
+        said.append(line)
+    raise AssertionError(f"the process ended without a word of: {words}. It said: {said}")
 
 
 def end_with_two_signals(process: "Popen[str]") -> tuple[str, str]:
