@@ -37,7 +37,7 @@ def differences(then: Values, now: Values) -> Iterator[str]:
 
 
 def _of_the_server(then: Values, now: Values) -> Iterator[str]:
-    if "not_read_because" in now:
+    if "not_read_because" in now or "not_read_because" in then:
         return
     for name, meaning in (
         ("system_identifier", "it is another cluster, restored or set up anew"),

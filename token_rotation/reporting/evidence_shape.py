@@ -32,7 +32,7 @@ def _is_lsn(value: Any) -> bool:
 
 
 def _are_texts(values: dict[str, Any]) -> bool:
-    return all(isinstance(each, str) for each in values.values())
+    return all(isinstance(each, str) and each for each in values.values())
 
 
 def _or_null(form: Form) -> Form:

@@ -104,20 +104,20 @@ def test_what_the_writer_wrote_is_read(tmp_path: Path) -> None:
     assert read(tmp_path, {**ENTRY, **unread})
 
 
-@pytest.mark.parametrize("place", list(places(ENTRY)), ids=str)
-def test_no_part_may_be_missing(tmp_path: Path, place: Path_) -> None:
-    said = refusal(tmp_path, changed(place, remove))
-    assert "proves nothing: targets[0]" in said
-    assert "\n" not in said
+def test_no_part_may_be_missing(tmp_path: Path) -> None:
+    for place in places(ENTRY):
+        if place != ("guard", "indexes", "pending"):
+            said = refusal(tmp_path, changed(place, remove))
+            assert "proves nothing: targets[0]" in said
+            assert "\n" not in said
 
 
 @pytest.mark.parametrize("junk", [{}, [7], -1, "", float("nan")], ids=str)
-@pytest.mark.parametrize("place", list(places(ENTRY)), ids=str)
-def test_no_part_may_be_of_another_kind(tmp_path: Path, place: Path_, junk: Any) -> None:
-    may_be = {"options": {}, "rotation": {}}
-    if may_be.get(str(place[0])) == junk:
-        pytest.skip("an object may stand there")
-    assert "proves nothing" in refusal(tmp_path, changed(place, set_to(junk)))
+def test_no_part_may_be_of_another_kind(tmp_path: Path, junk: Any) -> None:
+    for place in places(ENTRY):
+        if junk == {} and place in {("options",), ("rotation",), ("guard", "indexes")}:
+            continue
+        assert "proves nothing" in refusal(tmp_path, changed(place, set_to(junk))), place
 
 
 @pytest.mark.parametrize(
