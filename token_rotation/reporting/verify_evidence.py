@@ -40,7 +40,7 @@ def verify_evidence(
         for line in found:
             say(f"{target.label}: {line}.")
         if found and verdict.outside:
-            say(f"{target.label}: {_outside(target, verdict)}.")
+            say(f"{target.label}: selection {entry['selection']}: {_outside(target, verdict)}.")
         if not found:
             say(_as_it_was(target, entry, verdict))
         same = same and not found and verdict.nothing_anywhere

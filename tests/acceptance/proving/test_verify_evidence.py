@@ -189,3 +189,9 @@ def test_a_narrower_selection_forged_into_evidence_hides_no_pending_row(
     differs = manage("verify_evidence", str(path), database_url=database_url)
     assert differs.returncode == 3
     assert "3 rows outside of it are pending now" in differs.stdout
+
+    tickets.cursor().execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
+    both = manage("verify_evidence", str(path), database_url=database_url)
+    assert both.returncode == 3
+    assert "and is disabled." in both.stdout
+    assert "selection --where id=999: 3 rows outside of it are pending now" in both.stdout
