@@ -63,6 +63,7 @@ def _block(report: Report) -> str:
         "total": total,
         "rotated": f"{rotated} ({report.percent:.2f} %)",
         "pending": pending,
+        **({"outside": _outside(report)} if report.outside else {}),
         **({"later than now": f"{counts.later_rows:,} markers"} if counts.later_rows else {}),
         "complete": _complete(report),
         "looked at": looked_at_by(report.verdict).in_short,
@@ -89,6 +90,8 @@ def _complete(report: Report) -> str:
     """Say yes only after a read of the whole table."""
     if report.complete:
         return "yes"
+    if report.selection_complete:
+        return f"no: the selection is, but {_outside(report)}"
     verdict = report.verdict
     verified = report.verified or "never verified"
     if isinstance(verdict, Unread) and report.counts.pending.rows == 0:
@@ -100,6 +103,15 @@ def _complete(report: Report) -> str:
     if verdict.nothing_pending and report.retired_rows:
         return f"no: {retired_in_use(report.retired_rows)}"
     return "no"
+
+
+def _outside(report: Report) -> str:
+    if report.outside is None:
+        return ""
+    rows, is_estimate = report.outside.rows, report.outside.is_estimate
+    noun, verb = ("row", "is") if rows == 1 else ("rows", "are")
+    said = wording.count(rows, is_estimate=is_estimate)
+    return f"{said} {noun} outside of it {verb} pending"
 
 
 def _nothing_to_do(report: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from token_rotation.selection.selection import EVERY_ROW, Selection
 from token_rotation.selection.trigger_definition import TriggerDefinition
@@ -82,6 +82,11 @@ class Target:
     unrelated: tuple[str, ...] = ()
     revokes: bool = False
     absent: Absent = EVERY_ROW_HAS_A_TOKEN
+
+    @property
+    def unnarrowed(self) -> Target:
+        """The target with every row, and the same cut-off."""
+        return replace(self, selection=Selection(issued_before=self.selection.issued_before))
 
     @property
     def command(self) -> str:

@@ -101,16 +101,23 @@ class Verdict:
         """Return True if no selected row is pending, read from the primary."""
         return self.pending == 0 and self.server.is_primary
 
+    @property
+    def nothing_anywhere(self) -> bool:
+        """Return True if no row of the whole table is pending, read from the primary."""
+        return self.nothing_pending and self.outside == 0
+
     def as_values(self) -> dict[str, Any]:
         """Return JSON values, for records and evidence."""
         return {
-            "complete": self.nothing_pending,
+            "complete": self.nothing_anywhere,
+            "selection_complete": self.nothing_pending,
             "read": "the heap of each relation, in one snapshot, without an index",
             "relations": [
                 {"name": each.name, "oid": each.oid, "rows": each.rows} for each in self.relations
             ],
             "rows": self.rows,
             "pending_rows": self.pending,
+            "pending_rows_outside": self.outside,
             "pending_rows_everywhere": self.sums.everywhere,
             "rows_without_a_token": self.sums.absent,
             "markers_later_than_the_clock": self.sums.later,
@@ -136,6 +143,8 @@ class Unread:
 
     because: str
     nothing_pending: bool = False
+    nothing_anywhere: bool = False
+    outside: int = 0
 
     def as_values(self) -> dict[str, Any]:
         """Return JSON values, for records and evidence."""
