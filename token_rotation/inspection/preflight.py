@@ -10,6 +10,7 @@ from functools import partial
 
 from token_rotation.inspection.columns.absent_tokens import absent_problems
 from token_rotation.inspection.columns.derived_columns import derived_problems, without_derived
+from token_rotation.inspection.columns.related_columns import related_problems
 from token_rotation.inspection.columns.token_probe import token_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.problem import MIGRATE, Problem
@@ -118,6 +119,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     # PostgreSQL would refuse a look at the rows, or show those of another table.
     looks = compares_rows and not (foreign or unseen)
     derived, doubtful = derived_problems(connection, target) if looks else ([], [])
+    related = list(related_problems(connection, target)) if looks else []
     absent, unknown = absent_problems(connection, target) if looks else ([], [])
     time_zone = time_zone_problem()
     return GuardState(
@@ -133,6 +135,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *token_problems(connection, target),
             *unseen,
             *derived,
+            *(each for each in related if each.stops),
             *without_derived(target, outdated),
         ),
         warnings=(
@@ -141,6 +144,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *suspect_warnings(suspects, target),
             *also,
             *doubtful,
+            *(each for each in related if not each.stops),
             *damage_warnings(connection, target),
             *unknown,
             *partition_problems(connection, target),

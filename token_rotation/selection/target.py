@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from token_rotation.selection.related_table import RelatedTable
 from token_rotation.selection.selection import EVERY_ROW, Selection
 from token_rotation.selection.trigger_definition import TriggerDefinition
 from token_rotation.tokens.sources import TokenSource
@@ -63,7 +64,8 @@ class Target:
 
     The guard computes the columns ``derived`` with ``derived_sql``, one each, in which ``{token}``
     stands for the token. The columns ``unrelated`` are declared not to follow it. With ``revokes``
-    the column holds hashes, and fresh values match nothing.
+    the column holds hashes, and fresh values match nothing. ``related`` are the tables that hold a
+    part of the same objects.
     """
 
     label: str
@@ -80,6 +82,7 @@ class Target:
     derived: tuple[str, ...] = ()
     derived_sql: tuple[str, ...] = ()
     unrelated: tuple[str, ...] = ()
+    related: tuple[RelatedTable, ...] = ()
     revokes: bool = False
     absent: Absent = EVERY_ROW_HAS_A_TOKEN
 

@@ -38,7 +38,7 @@ class Stored(StrEnum):
 class Written(StrEnum):
     """The marker being written, beside the stored one.
 
-    ``BEFORE`` and ``LATER`` are later than that: from before this transaction, and of it.
+    ``BEFORE`` and ``LATER`` are later than that: from before this statement, and of it.
     """
 
     SAME = "same"
