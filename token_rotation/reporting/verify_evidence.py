@@ -10,6 +10,7 @@ from typing import Any
 
 from token_rotation import wording
 from token_rotation.errors import EvidenceError, NotReadyError
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
@@ -18,7 +19,7 @@ from token_rotation.postgres.reading import reading
 from token_rotation.reporting.compare_evidence import differences
 from token_rotation.reporting.evidence import KIND
 from token_rotation.reporting.guard_values import guard_values
-from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.retired.kept import still_valid
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets
 from token_rotation.targets.resolve import resolve_recorded
