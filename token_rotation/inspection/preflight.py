@@ -11,6 +11,7 @@ from functools import partial
 from token_rotation.inspection.columns.absent_tokens import absent_problems
 from token_rotation.inspection.columns.derived_columns import derived_problems, without_derived
 from token_rotation.inspection.columns.related_columns import related_problems
+from token_rotation.inspection.columns.sent_tokens import sent_problems
 from token_rotation.inspection.columns.token_probe import token_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.problem import MIGRATE, Problem
@@ -52,7 +53,7 @@ class GuardState:
     of the table, its children and partitions. ``indexes`` gives "valid", "invalid" or "missing" for
     the pending index and, where tokens are unique, for theirs. ``problems`` stop a rotation;
     ``warnings`` do not. ``overruled``: writes go past the triggers, or are changed after
-    them, or row security may hide retired tokens from them.
+    them, or retired tokens may be hidden from them or written in another way.
     ``to_try`` names the triggers that a rotation tries on one row before it begins.
     """
 
@@ -112,7 +113,8 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     foreign, unseen = tuple(foreign_tables(tree)), tuple(view_problems(connection, target))
     hidden = retired_problem(connection, target)
     unkept = () if hidden is None else (hidden,)
-    overruling = (*suspect_problems(suspects, target), *rules, *foreign, *unkept)
+    returning = sent_problems(connection, target)
+    overruling = (*suspect_problems(suspects, target), *rules, *foreign, *unkept, *returning)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
     outdated = tuple(outdated_triggers(guards))

@@ -79,7 +79,7 @@ PACE = (
         "wait_for_locks_seconds",
         seconds,
         "SECONDS",
-        "wait this long at the end for rows that others lock",
+        "wait this long at the end for rows that others lock, and for open writes",
     ),
     _option(
         "retry_seconds", seconds, "SECONDS", "give up when the database has failed for this long"

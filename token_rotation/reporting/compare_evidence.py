@@ -77,6 +77,8 @@ def _of_the_rows(then: Values, now: Values) -> Iterator[str]:
         yield f"not verified now: {now['not_read_because']}"
         return
     was, pending = then.get("pending_rows"), now.get("pending_rows")
+    for writer in now.get("open_writers") or ():
+        yield f"not verified now: {writer} may commit a leaked token: wait for its end"
     if pending:
         verb = "is" if pending == 1 else "are"
         yield f"{wording.things(pending, 'row')} {verb} pending now, {wording.count(was)} then"

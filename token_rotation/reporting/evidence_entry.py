@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from token_rotation.engine.result import Result
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
@@ -19,7 +20,7 @@ from token_rotation.postgres.reading import reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.history import last_runs
 from token_rotation.reporting.parts_of_evidence import is_complete, selection_is_complete
-from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.retired.kept import still_valid
 from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList

@@ -12,7 +12,6 @@ from token_rotation.inspection.verdict.verdict import (
     Unread,
     Verdict,
     damage_as_sentence,
-    not_primary_as_sentence,
 )
 from token_rotation.reporting.history import as_line
 from token_rotation.reporting.report import Report
@@ -98,8 +97,8 @@ def _complete(report: Report) -> str:
         return f"not verified ({verdict.because}): none pending by the index; {verified}"
     if isinstance(verdict, Verdict) and verdict.damaged:
         return f"no: {damage_as_sentence(verdict.damaged)}"
-    if isinstance(verdict, Verdict) and verdict.pending == 0 and not verdict.server.is_primary:
-        return f"not verified: {not_primary_as_sentence(verdict.server)}; {verified}"
+    if isinstance(verdict, Verdict) and verdict.pending == 0 and verdict.unproven_because:
+        return f"not verified: {verdict.unproven_because}; {verified}"
     if verdict.nothing_pending and report.retired_rows:
         return f"no: {retired_in_use(report.retired_rows)}"
     return "no"

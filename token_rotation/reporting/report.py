@@ -89,6 +89,8 @@ class Report:
             return f"{self.target.command} --report --exact"
         if isinstance(self.verdict, Verdict) and not self.verdict.server.is_primary:
             return f"{self.target.command} --report on the primary"
+        if isinstance(self.verdict, Verdict) and self.verdict.is_written:
+            return f"{self.target.command} --report when those transactions have ended"
         if isinstance(self.verdict, Verdict) and self.verdict.damaged:
             mends = "; ".join(each.mend for each in self.verdict.damaged)
             return f"{mends} in psql, then {self.target.command}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from token_rotation import wording
 from token_rotation.errors import NotReadyError
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
@@ -16,7 +17,7 @@ from token_rotation.reporting.compare_evidence import differences
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.parts_of_evidence import selection_of
 from token_rotation.reporting.read_evidence import read_evidence
-from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.retired.kept import still_valid
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets
 from token_rotation.targets.resolve import resolve_recorded

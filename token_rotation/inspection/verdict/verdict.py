@@ -11,6 +11,7 @@ from typing import Any
 
 from token_rotation import wording
 from token_rotation.inspection.verdict.heap_sums import HeapSums
+from token_rotation.inspection.verdict.open_writer import OpenWriter, writers_as_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Verdict:
     """What one read of the whole table found, in one snapshot and without an index.
 
     ``listed`` counts the rows that only a list tells from fresh ones; with ``list_only``, it alone
-    is the selection.
+    is the selection. ``open_writers`` may yet commit a leaked token.
     """
 
     relations: tuple[ReadRelation, ...]
@@ -80,6 +81,7 @@ class Verdict:
     damaged: tuple[DamagedIndex, ...] = ()
     listed: int = 0
     list_only: bool = False
+    open_writers: tuple[OpenWriter, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -98,8 +100,20 @@ class Verdict:
 
     @property
     def nothing_pending(self) -> bool:
-        """Return True if no selected row is pending, read from the primary."""
-        return self.pending == 0 and self.server.is_primary
+        """Return True if no selected row is pending, and nothing makes that doubtful."""
+        return self.pending == 0 and not self.unproven_because
+
+    @property
+    def is_written(self) -> bool:
+        """Return True if only open writers make it doubtful that nothing is pending."""
+        return self.pending == 0 and self.server.is_primary and bool(self.open_writers)
+
+    @property
+    def unproven_because(self) -> str:
+        """Say why the rows of this read prove nothing; "" where they do."""
+        if not self.server.is_primary:
+            return not_primary_as_sentence(self.server)
+        return writers_as_sentence(self.open_writers) if self.open_writers else ""
 
     @property
     def nothing_anywhere(self) -> bool:
@@ -123,6 +137,7 @@ class Verdict:
             "markers_later_than_the_clock": self.sums.later,
             "infinite_markers": self.sums.infinite,
             "damaged_indexes": [each.name for each in self.damaged],
+            "open_writers": [str(each) for each in self.open_writers],
             "database": self.server.database,
             "role": self.server.role,
             "server_version": self.server.version,
