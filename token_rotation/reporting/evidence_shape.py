@@ -63,6 +63,7 @@ READ = {
     "markers_later_than_the_clock": COUNT,
     "infinite_markers": COUNT,
     "damaged_indexes": [TEXT],
+    "open_writers": [TEXT],
     "database": TEXT,
     "role": TEXT,
     "server_version": TEXT,

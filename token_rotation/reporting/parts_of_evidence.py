@@ -72,7 +72,8 @@ def contradictions(entry: Values) -> Iterator[str]:
 def _of_the_read(read: Values, *, is_whole: bool) -> Iterator[str]:
     is_primary = not (read["is_standby"] or read["is_read_only"])
     pending, outside = read["pending_rows"], read["pending_rows_outside"]
-    if read["selection_complete"] != (pending == 0 and is_primary):
+    is_sure = is_primary and not read["open_writers"]
+    if read["selection_complete"] != (pending == 0 and is_sure):
         yield "completeness.selection_complete is not what its counts say"
     if read["complete"] != (read["selection_complete"] and outside == 0):
         yield "completeness.complete is not what its counts say"

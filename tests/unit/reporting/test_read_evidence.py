@@ -131,6 +131,11 @@ def test_no_part_may_be_of_another_kind(tmp_path: Path, junk: Any) -> None:
         ("completeness.pending_rows_everywhere", 7, "completeness.complete is not what its counts"),
         ("completeness.damaged_indexes", ["i"], "completeness.complete is not what its counts"),
         ("completeness.is_standby", True, "completeness.selection_complete is not what its counts"),
+        (
+            "completeness.open_writers",
+            ["pid 7"],
+            "completeness.selection_complete is not what its counts",
+        ),
         ("completeness.rows", 999, "completeness.rows is not the sum of its relations"),
         ("completeness.relations", [], "completeness.rows is not the sum of its relations"),
         ("completeness.wal_position_before", None, "completeness.wal_position_before is null"),
