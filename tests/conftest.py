@@ -45,7 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
         _cluster = PostgresCluster(
             make_server_directory(),
             bin_directory=Path(programs) if programs else None,
-            settings={"fsync": "off", "full_page_writes": "off", "max_connections": "200"},
+            settings={
+                "fsync": "off",
+                "full_page_writes": "off",
+                "max_connections": "200",
+                "max_prepared_transactions": "10",
+            },
         )
         os.environ["DATABASE_URL"] = _cluster.url()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -29,7 +29,8 @@ class RotationOptions:
     ``batch_rows`` fixes the batch size; without it, the size adapts to ``target_batch_seconds``.
     ``limit_rows`` ends the run after that many rows. ``lock_timeout_ms`` bounds each wait for a
     lock inside a batch, ``wait_for_locks_seconds`` the wait at the end for locked rows, and
-    ``retry_seconds`` how long a fault may last.
+    for open transactions that have written to the table, and ``retry_seconds`` how long a fault may
+    last.
 
     The others slow the rotation down for the sake of traffic; None sets no bound. A standby whose
     application name is in ``except_standby`` may lag: it does so on purpose, say. A short

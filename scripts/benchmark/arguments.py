@@ -13,25 +13,25 @@ PARTS = {
     "speed": "rows a second, memory, disk and WAL of each recipe, without traffic",
     "traffic": "rows a second against what is added to the delays of traffic, at many rates",
     "inserts": "what the guard's trigger costs an INSERT",
-    "derived": "what it costs to keep a column in step that derives from the token",
     "bookkeeping": "the share of progress, record and counts in the run time",
     "resume": "how soon each recipe goes on after SIGKILL at 50 and at 95 %%",
     "scale": "the default rotation on tables of many sizes",
     "vacuum": "rate and growth of the table by how often a VACUUM runs beside the batches",
     "http": "what customers who open their tickets over HTTP feel of a rotation; needs wrk",
+    "lists": "how soon a list of leaked tokens is rotated, and verified",
     "report": "a CSV report over HTTP whose query is slow on purpose",
     "verification": "the share of the read of the table at the end in the run time",
-    "lists": "how soon a list of leaked tokens is rotated, and verified",
+    "derived": "what it costs to keep a column in step that derives from the token",
 }
 ONLY_WHEN_ASKED = (
     "traffic",
-    "derived",
     "scale",
     "vacuum",
     "http",
+    "lists",
     "report",
     "verification",
-    "lists",
+    "derived",
 )
 DEFAULT_PARTS = tuple(part for part in PARTS if part not in ONLY_WHEN_ASKED)
 DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

@@ -100,7 +100,7 @@ def page(results: Mapping[str, Result]) -> str:
 
 
 def _no_row(version: str) -> str:
-    return f"| {version} | – | – | – | not run whole yet | – |"
+    return f"| {version} | – | – | – | no full run | – |"
 
 
 def _row(result: Result) -> str:

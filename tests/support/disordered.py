@@ -13,6 +13,9 @@ UPDATE pg_index SET indclass = (
     AND opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
 ) WHERE indexrelid = '{index}'::regclass
 """
+KEEP_PLANS = "ALTER TABLE tickets_ticket SET (autovacuum_enabled = off)"
+"""Fresh statistics would make a small table read in full, in order."""
+
 PENDING, KEY = "tickets_ticket_pending", "tickets_ticket_pkey"
 BUILD = {
     PENDING: f"DROP INDEX {PENDING}; "
@@ -28,6 +31,7 @@ def disorder(tickets: Any, index: str) -> None:
     A role without a superuser's rights may not do that.
     """
     with tickets.cursor() as cursor:
+        cursor.execute(KEEP_PLANS)
         cursor.execute(DISORDER)
         cursor.execute(BUILD[index])
         cursor.execute(AS_IF_IN_ORDER.format(index=index))

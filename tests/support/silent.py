@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.support.databases import make_server_directory
@@ -32,6 +34,7 @@ SHORT = SilenceBounds(
 """Each test shortens the one bound that it is about; the others never end anything."""
 
 ALIAS = "silent"
+A_COMMIT = "SELECT pg_logical_emit_message(true, 'a test', '')"
 
 
 class Silent:
@@ -74,12 +77,31 @@ def server_stands_still(cluster: PostgresCluster) -> AbstractContextManager[None
 
 
 def set_standby(connection: Any, name: str) -> None:
-    """Returns when new sessions wait for a standby of that name; this one waits for none."""
+    """Returns when COMMITs of others wait for a standby of that name; this one waits for none."""
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = local")
         cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", [name])
         cursor.execute("SELECT pg_reload_conf()")
     until(lambda: value(connection, "SHOW synchronous_standby_names") == name)
+    if name:  # the checkpointer tells the sessions, and may be later than they
+        until(lambda: a_commit_waits(connection))
+
+
+def a_commit_waits(connection: Any) -> bool:
+    """Try one in another session."""
+    other = psycopg2.connect(connection.dsn)
+    other.autocommit = True
+    pid = other.info.backend_pid
+    waits = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'SyncRep'"
+    with ThreadPoolExecutor(1) as pool:
+        commit = pool.submit(other.cursor().execute, A_COMMIT)
+        until(lambda: commit.done() or value(connection, waits))
+        has_waited = not commit.done()
+        if has_waited:
+            value(connection, f"SELECT pg_cancel_backend({pid})")
+        commit.result(timeout=60)
+    other.close()
+    return has_waited
 
 
 def runs(server: Silent, pid: int, condition: str = "state = 'active'") -> Callable[[], Any]:

@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from tests.support.verdicts import verdict_of
+from token_rotation.engine.result import Result
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.problem import Problem
@@ -57,7 +58,10 @@ def test_what_the_index_alone_says_is_not_complete(verdict: Verdict | Unread | N
 
 def test_rows_outside_of_the_selection_do_not_make_it_incomplete() -> None:
     verdict = verdict_of(everywhere=1)
-    assert summary.Aftermath(NOTHING, HOLDS, verdict=verdict, outside=ONE).complete
+    after = summary.Aftermath(NOTHING, HOLDS, verdict=verdict, outside=ONE)
+    assert after.complete
+    end = summary.end_event(Result(), after, None)
+    assert (end["complete"], end["selection_complete"]) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """What is compared is of one run; every published figure keeps its bound, and the page shows it."""
 
 import json
-import re
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -74,14 +73,3 @@ def test_ours_was_killed_before_it_was_done_and_the_curve_reaches_ten_million_ro
         assert run["50"] > 0
         assert run["95"] > 0
     assert PUBLISHED["scale"]["rows"][-1] == 10_000_000
-
-
-def test_the_default_share_for_vacuum_is_reasoned_with_what_was_measured() -> None:
-    heap = {
-        (one["workers"], one["vacuum_every_percent"]): f"{one['medians']['heap_growth']:.2f}"
-        for one in PUBLISHED["vacuum"]["settings_compared"]
-    }
-    page = (PROJECT / "docs" / "explanation" / "how-it-works.md").read_text()
-    (reasons,) = (part for part in page.split("\n\n") if part.startswith("Why 10 %"))
-    said = [heap[workers, share] for share in (10, 20, 5) for workers in (1, 2)]
-    assert re.findall(r"\d\.\d\d", reasons) == said

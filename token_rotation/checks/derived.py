@@ -11,9 +11,10 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.db.models import Field, GeneratedField, Model
 
+from token_rotation.targets.related_tables import fields_elsewhere, qualified
 from token_rotation.targets.stored_values import (
+    fills_itself,
     holds_hashes,
-    self_filling,
     transforming_methods,
     written_by_save,
 )
@@ -43,13 +44,23 @@ def stored_value_messages(
         for field in token.model._meta.local_concrete_fields
         if field.name not in {token.name, marker}
     ]
-    yield from _of_declaration(model, pair.update, others)
+    known = {**{field.name: field for field in others}, **fields_elsewhere(token.model)}
+    yield from _of_declaration(model, pair.update, known)
     declared = {*pair.update.derived, *pair.update.unrelated}
-    undeclared = [field for field in others if field.name not in declared]
-    filling = self_filling(undeclared)
+    undeclared = {name: field for name, field in known.items() if name not in declared}
+    filling = {name: field for name, field in undeclared.items() if fills_itself(field)}
     if filling:
         yield _undeclared(model, token, pair.update, filling)
-    names = written_by_save(model, token) & {field.name for field in undeclared}
+    written = {each: written_by_save(each, token) for each in (model, *_children(token.model))}
+    names = {
+        name
+        for name, field in undeclared.items()
+        if any(
+            field.name in of_save
+            for each, of_save in written.items()
+            if field in each._meta.concrete_fields
+        )
+    }
     if names:
         yield Warning(
             f"The save() of the model reads {token.name} and sets {', '.join(sorted(names))}, "
@@ -62,19 +73,31 @@ def stored_value_messages(
 
 
 def _undeclared(
-    model: type[Model], token: Field[Any, Any], update: UpdateGuard, fields: list[Field[Any, Any]]
+    model: type[Model],
+    token: Field[Any, Any],
+    update: UpdateGuard,
+    fields: dict[str, Field[Any, Any]],
 ) -> Error:
     kinds = ", ".join(
-        f"{field.name} ({type(field).__module__}.{type(field).__qualname__})" for field in fields
+        f"{name} ({type(field).__module__}.{type(field).__qualname__})"
+        for name, field in fields.items()
     )
-    whole: dict[str, str | None] = {**update.derived, **dict.fromkeys(update.unrelated)}
-    whole |= dict.fromkeys(field.name for field in fields)
+    whole: dict[str, str | None] = {
+        **update.derived,
+        **dict.fromkeys(update.unrelated),
+        **dict.fromkeys(fields),
+    }
+    elsewhere = [name for name in fields if "." in name]
+    move = (
+        f"It cannot keep {', '.join(elsewhere)} of another table in step: move what derives from "
+        f"{token.name} to {token.model._meta.label}. "
+    )
     return Error(
         f"These fields may derive from {token.name}: {kinds}. Their classes fill them when a row "
         "is saved, which a rotation does not do.",
         hint=f"If none of them derives from {token.name}, paste into its guard(): derived={whole}. "
         f"For one that does, write its SQL with {{token}} instead of None, such as {DIGEST!r}. "
-        f"{HOW_TO}",
+        f"{move if elsewhere else ''}{HOW_TO}",
         obj=model,
         id="token_rotation.E046",
     )
@@ -132,23 +155,24 @@ def _of_revocation(
 
 
 def _of_declaration(
-    model: type[Model], update: UpdateGuard, others: list[Field[Any, Any]]
+    model: type[Model], update: UpdateGuard, known: dict[str, Field[Any, Any]]
 ) -> Iterator[CheckMessage]:
-    known = {field.name: field for field in others}
     declared: dict[str, str | None] = {**dict.fromkeys(update.unrelated), **update.derived}
     for name, expression in declared.items():
-        wrong = _wrong_with(known.get(name), expression)
+        wrong = _wrong_with(name, known.get(name), expression)
         if wrong is not None:
             yield Error(
                 f"derived names {name}, {wrong}.", hint=HOW_TO, obj=model, id="token_rotation.E047"
             )
 
 
-def _wrong_with(field: Field[Any, Any] | None, expression: str | None) -> str | None:
+def _wrong_with(name: str, field: Field[Any, Any] | None, expression: str | None) -> str | None:
     if field is None:
-        return "which is no other field of the token's table"
+        return "which is no other field of the token's table, nor one of a parent or child by label"
     if expression is None:
         return None
+    if name == qualified(field):
+        return "which is in another table, so that no SQL can keep it in step"
     if "{token}" not in expression:
         return "whose SQL does not contain {token}"
     if field.primary_key:
@@ -156,3 +180,10 @@ def _wrong_with(field: Field[Any, Any] | None, expression: str | None) -> str | 
     if isinstance(field, GeneratedField):
         return "which PostgreSQL computes itself: leave it out"
     return "which is a relation" if field.is_relation else None
+
+
+def _children(model: type[Model]) -> Iterator[type[Model]]:
+    """Yield every model whose save() writes rows of the table, also proxies."""
+    for each in model._meta.apps.get_models():
+        if issubclass(each, model) and each is not model:
+            yield each

@@ -152,6 +152,7 @@ class Operator:
         verdict = verify(
             self._target,
             at_most_seconds=options.verdict_at_most_seconds,
+            wait_for_locks_seconds=options.wait_for_locks_seconds,
             observe=self._output.show_waits(),
         )
         if verdict.nothing_pending:
@@ -184,6 +185,7 @@ class Operator:
             self._output,
             to_go_on=target.command,
             verdict_at_most_seconds=options.verdict_at_most_seconds,
+            wait_for_locks_seconds=options.wait_for_locks_seconds,
         )
         if error is not None:
             raise closing.explain(RotationError(error.message or error.type), result)

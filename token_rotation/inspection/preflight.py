@@ -10,6 +10,8 @@ from functools import partial
 
 from token_rotation.inspection.columns.absent_tokens import absent_problems
 from token_rotation.inspection.columns.derived_columns import derived_problems, without_derived
+from token_rotation.inspection.columns.related_columns import related_problems
+from token_rotation.inspection.columns.sent_tokens import sent_problems
 from token_rotation.inspection.columns.token_probe import token_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.problem import MIGRATE, Problem
@@ -51,7 +53,7 @@ class GuardState:
     of the table, its children and partitions. ``indexes`` gives "valid", "invalid" or "missing" for
     the pending index and, where tokens are unique, for theirs. ``problems`` stop a rotation;
     ``warnings`` do not. ``overruled``: writes go past the triggers, or are changed after
-    them, or row security may hide retired tokens from them.
+    them, or retired tokens may be hidden from them or written in another way.
     ``to_try`` names the triggers that a rotation tries on one row before it begins.
     """
 
@@ -111,13 +113,15 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     foreign, unseen = tuple(foreign_tables(tree)), tuple(view_problems(connection, target))
     hidden = retired_problem(connection, target)
     unkept = () if hidden is None else (hidden,)
-    overruling = (*suspect_problems(suspects, target), *rules, *foreign, *unkept)
+    returning = sent_problems(connection, target)
+    overruling = (*suspect_problems(suspects, target), *rules, *foreign, *unkept, *returning)
     indexes = read_indexes(connection, target)
     unguarded, exempt = role_problems(connection, target)
     outdated = tuple(outdated_triggers(guards))
     # PostgreSQL would refuse a look at the rows, or show those of another table.
     looks = compares_rows and not (foreign or unseen)
     derived, doubtful = derived_problems(connection, target) if looks else ([], [])
+    related = list(related_problems(connection, target)) if looks else []
     absent, unknown = absent_problems(connection, target) if looks else ([], [])
     time_zone = time_zone_problem()
     return GuardState(
@@ -133,6 +137,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *token_problems(connection, target),
             *unseen,
             *derived,
+            *(each for each in related if each.stops),
             *without_derived(target, outdated),
         ),
         warnings=(
@@ -141,6 +146,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *suspect_warnings(suspects, target),
             *also,
             *doubtful,
+            *(each for each in related if not each.stops),
             *damage_warnings(connection, target),
             *unknown,
             *partition_problems(connection, target),

@@ -20,5 +20,10 @@ class Problem:
     sentence: str
     mend: str
 
+    @property
+    def stops(self) -> bool:
+        """Return True if it stops a rotation; a warning does not."""
+        return ".E" in self.code
+
     def __str__(self) -> str:
         return f"{self.sentence}. Run: {self.mend}"

@@ -8,12 +8,12 @@ from typing import Any
 from psycopg2 import sql
 
 from token_rotation.errors import NotReadyError
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import whole_view as whole_view_sql
-from token_rotation.triggers.retired import KeepRetired
 from token_rotation.triggers.retired_sql import TABLE as RETIRED_TABLE
 
 BLIND = {"token_rotation.E055", "token_rotation.E056", "token_rotation.E057"}
@@ -104,8 +104,8 @@ def retired_problem(connection: Connection, target: Target) -> Problem | None:
 
     The triggers look as that role: a token that it does not see counts as never retired.
     """
-    keeps = any(each.short_name.startswith(KeepRetired.name) for each in target.guard_triggers)
-    found = keeps and connection.row(whole_view_sql.row_security_of(), {"table": RETIRED_TABLE})
+    values = {"table": RETIRED_TABLE}
+    found = keeps(target) and connection.row(whole_view_sql.row_security_of(), values)
     if not found:
         return None
     (name,) = found

@@ -102,7 +102,7 @@ PACE = (
         "wait_for_locks_seconds",
         seconds,
         "SECONDS",
-        "wait this long at the end for rows that others lock",
+        "wait this long at the end for rows that others lock, and for open writes",
     ),
     _option(
         "retry_seconds", seconds, "SECONDS", "give up when the database has failed for this long"
@@ -122,7 +122,7 @@ PACE = (
     ),
     Flag(
         flag_of("independent_tokens"),
-        "draw each token by itself. Without it, tokens of neighbours share their first 1 to 4 "
+        "draw each token by itself. Without it, tokens of neighbours share their first 1 or 2 "
         "digits on tables above some 400,000 rows, which spares the index",
         {"dest": "independent_tokens", "action": "store_true"},
     ),

@@ -24,7 +24,7 @@ def differences(then: Values, now: Values) -> Iterator[str]:
         if then.get(name) != now.get(name):
             yield f"the {name.replace('_', ' ')} was {then.get(name)}, and is {now.get(name)}"
     before, after = (read_object(each.get("completeness")) for each in (then, now))
-    if then.get("complete") is not True:
+    if then.get("selection_complete") is not True:
         why = before.get("not_read_because")
         yield "the evidence itself does not say complete" + (f": {why}" if why else "")
     yield from _of_the_server(before, after)
@@ -37,15 +37,17 @@ def differences(then: Values, now: Values) -> Iterator[str]:
 
 
 def _of_the_server(then: Values, now: Values) -> Iterator[str]:
-    if "not_read_because" in now:
+    if "not_read_because" in now or "not_read_because" in then:
         return
     for name, meaning in (
         ("system_identifier", "it is another cluster, restored or set up anew"),
         ("timeline", "a standby was promoted, or a backup was restored"),
         ("database", "it is another database"),
     ):
-        if then.get(name) is not None and now.get(name) not in {None, then[name]}:
-            words = name.replace("_", " ")
+        words = name.replace("_", " ")
+        if then.get(name) is None and now.get(name) is not None:
+            yield f"the evidence names no {words}, so it may be of another server"
+        elif now.get(name) not in {None, then.get(name)}:
             yield f"the {words} was {then[name]}, and is {now[name]}: {meaning}"
     was, is_now = (_lsn(each.get("wal_position_before")) for each in (then, now))
     if was is not None and is_now is not None and is_now < was:
@@ -75,6 +77,8 @@ def _of_the_rows(then: Values, now: Values) -> Iterator[str]:
         yield f"not verified now: {now['not_read_because']}"
         return
     was, pending = then.get("pending_rows"), now.get("pending_rows")
+    for writer in now.get("open_writers") or ():
+        yield f"not verified now: {writer} may commit a leaked token: wait for its end"
     if pending:
         verb = "is" if pending == 1 else "are"
         yield f"{wording.things(pending, 'row')} {verb} pending now, {wording.count(was)} then"

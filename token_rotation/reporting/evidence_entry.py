@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from token_rotation.engine.result import Result
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
@@ -18,16 +19,16 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.history import last_runs
-from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.reporting.parts_of_evidence import is_complete, selection_is_complete
+from token_rotation.retired.kept import still_valid
 from token_rotation.run.recording.result_values import result_values
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.sql.server import activity as activity_sql
-from token_rotation.targets.lookup import count_listed
+from token_rotation.targets.lookup import ListCount, count_listed
 from token_rotation.verification.looked_at import looked_at_by
 
 REPLICAS_AT_MOST_SECONDS = 10.0
@@ -52,18 +53,19 @@ def make_entry(
     """
     with reading(target.database) as connection:
         role, database, version, now = connection.row(activity_sql.SERVER) or (None,) * 4
+        count = None if leak_list is None else _count(connection, target, leak_list)
         if result is not None and verdict is None:
             verdict = result.verdict
         if verdict is None:
             verdict = HeapRead(connection, target, at_most_seconds=None).run()
+            verdict = _with_list(verdict, target, count)
         guard = inspect(connection, target)
         pending = _pending(connection, target)
-        listed = None if leak_list is None else _listed(connection, target, leak_list)
         retired = still_valid(connection, target) if keeps(target) else None
         wal_position = str(connection.value(activity_sql.WAL_POSITION))
         replicas = _replicas(connection, wal_position)
     runs = last_runs(target)
-    return {
+    entry: dict[str, Any] = {
         "model": target.label,
         "table": target.table,
         "token_column": target.token_column,
@@ -76,23 +78,29 @@ def make_entry(
         "selected": target.selection.as_input(),
         "options": None if options is None else asdict(options),
         "rotation": None if result is None else result_values(result),
-        "complete": verdict.nothing_pending and guard.holds and not retired,
+        "complete": False,
+        "selection_complete": False,
         "completeness": verdict.as_values(),
         "tables_looked_at": looked_at_by(verdict).as_dict(),
         "pending": pending,
-        "list": listed,
+        "list": leak_list and count and _listed(leak_list, count),
         "rows_with_a_retired_token": retired,
         "guard": guard_values(guard),
         "wal_position": wal_position,
         "replicas": replicas,
         "last_runs": list(runs),
     }
+    return {
+        **entry,
+        "complete": is_complete(entry),
+        "selection_complete": selection_is_complete(entry),
+    }
 
 
 def _pending(connection: Connection, target: Target) -> dict[str, Any]:
     """Return queries that count pending rows, and their answers."""
-    everything = _ask(connection, replace(target, selection=EVERY_ROW))
-    if target.selection.is_indexed:
+    everything = _ask(connection, target.unnarrowed)
+    if target.selection.condition is None:
         return {"everywhere": everything}
     return {"selection": _ask(connection, target), "everywhere": everything}
 
@@ -107,12 +115,26 @@ def _ask(connection: Connection, target: Target) -> dict[str, Any]:
     }
 
 
-def _listed(connection: Connection, target: Target, leak_list: LeakList) -> dict[str, Any]:
+def _with_list(
+    verdict: Verdict | Unread, target: Target, count: ListCount | None
+) -> Verdict | Unread:
+    """Add the rows that only a list tells from fresh ones."""
+    if isinstance(verdict, Unread) or count is None:
+        return verdict
+    list_only = target.selection.is_list_only
+    rows = count.meant_rows if list_only else count.added_rows
+    return replace(verdict, listed=rows, list_only=list_only)
+
+
+def _count(connection: Connection, target: Target, leak_list: LeakList) -> ListCount:
+    return count_listed(connection, target, leak_list, at_most_seconds=None)
+
+
+def _listed(leak_list: LeakList, count: ListCount) -> dict[str, Any]:
     """Return what the list still means.
 
     A token that is found is valid.
     """
-    count = count_listed(connection, target, leak_list, at_most_seconds=None)
     return {
         "name": leak_list.name,
         "of": leak_list.kind.name,

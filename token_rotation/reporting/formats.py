@@ -12,7 +12,6 @@ from token_rotation.inspection.verdict.verdict import (
     Unread,
     Verdict,
     damage_as_sentence,
-    not_primary_as_sentence,
 )
 from token_rotation.reporting.history import as_line
 from token_rotation.reporting.report import Report
@@ -63,6 +62,7 @@ def _block(report: Report) -> str:
         "total": total,
         "rotated": f"{rotated} ({report.percent:.2f} %)",
         "pending": pending,
+        **({"outside": _outside(report)} if report.outside else {}),
         **({"later than now": f"{counts.later_rows:,} markers"} if counts.later_rows else {}),
         "complete": _complete(report),
         "looked at": looked_at_by(report.verdict).in_short,
@@ -89,17 +89,28 @@ def _complete(report: Report) -> str:
     """Say yes only after a read of the whole table."""
     if report.complete:
         return "yes"
+    if report.selection_complete:
+        return f"no: the selection is, but {_outside(report)}"
     verdict = report.verdict
     verified = report.verified or "never verified"
     if isinstance(verdict, Unread) and report.counts.pending.rows == 0:
         return f"not verified ({verdict.because}): none pending by the index; {verified}"
     if isinstance(verdict, Verdict) and verdict.damaged:
         return f"no: {damage_as_sentence(verdict.damaged)}"
-    if isinstance(verdict, Verdict) and verdict.pending == 0 and not verdict.server.is_primary:
-        return f"not verified: {not_primary_as_sentence(verdict.server)}; {verified}"
+    if isinstance(verdict, Verdict) and verdict.pending == 0 and verdict.unproven_because:
+        return f"not verified: {verdict.unproven_because}; {verified}"
     if verdict.nothing_pending and report.retired_rows:
         return f"no: {retired_in_use(report.retired_rows)}"
     return "no"
+
+
+def _outside(report: Report) -> str:
+    if report.outside is None:
+        return ""
+    rows, is_estimate = report.outside.rows, report.outside.is_estimate
+    noun, verb = ("row", "is") if rows == 1 else ("rows", "are")
+    said = wording.count(rows, is_estimate=is_estimate)
+    return f"{said} {noun} outside of it {verb} pending"
 
 
 def _nothing_to_do(report: Report) -> str:

@@ -47,7 +47,7 @@ def as_line(run: dict[str, Any]) -> str:
     """
     silent = run["silent_seconds"]
     is_silent = silent is not None and silent >= SILENT_FOR.total_seconds()
-    outcome = run["outcome"].replace("_", " ")
+    outcome = outcome_of(run)
     if run["waits_for_a_worker"]:
         is_silent, outcome = True, f"waiting for a worker {run['waits_for_a_worker']}"
     elif is_silent:
@@ -68,6 +68,12 @@ def as_line(run: dict[str, Any]) -> str:
     return f"{line}. {run['refused']}" if run["refused"] else line
 
 
+def outcome_of(run: dict[str, Any]) -> str:
+    """Return the outcome in words; a run of some rows completes these alone."""
+    outcome: str = run["outcome"].replace("_", " ")
+    return f"selection {outcome}" if run["narrowed"] and outcome == "complete" else outcome
+
+
 def _started(run: dict[str, Any]) -> str:
     if run["started_at"] is None:
         return "not started, asked for"
@@ -84,7 +90,8 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
     error = read_error(output.get("error"))
     outcome = output.get("outcome")
     verdict = read_object(output.get("verdict"))
-    distributed = bool(read_object(operation.input_data).get("distributed"))
+    given = read_object(operation.input_data)
+    distributed, selected = bool(given.get("distributed")), read_object(given.get("selection"))
     wait = worker_wait(operation) if distributed and not has_ended else None
     origin = f"{operation.os_user}@{operation.host}".strip("@")
     return {
@@ -97,6 +104,7 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "distributed": distributed,
         "waits_for_a_worker": wait and wait.since_when,
         "paused": operation.status == Status.RUNNING and pace_now(operation).paused,
+        "narrowed": bool(selected.get("where")) or _is_list_only(selected.get("list")),
         "outcome": outcome if isinstance(outcome, str) else str(operation.status),
         "error": error and (error.message or error.type),
         "verified_at": verdict.get("read_at") if verdict.get("complete") is True else None,
@@ -104,6 +112,10 @@ def as_values(operation: BatchOperation) -> dict[str, Any]:
         "seconds": read_number(output.get("seconds"), None),
         "refused": read_refused(output).as_sentence() or None,
     }
+
+
+def _is_list_only(args: Any) -> bool:
+    return isinstance(args, list) and args[:1] == ["--only"]
 
 
 def _silent_seconds(operation: BatchOperation) -> float | None:

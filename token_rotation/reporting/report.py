@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from token_rotation.inspection.counting import (
     COUNT_AT_MOST_SECONDS,
     Counts,
     PendingCount,
+    count_pending,
     estimate_rows,
 )
 from token_rotation.inspection.measure import measure_server, measure_storage
@@ -36,9 +37,11 @@ class Report:
     """Counts, sizes and guard of a target, and advice.
 
     ``complete``: a read of the whole table found nothing pending, and every guard trigger fires. So
-    no leaked token opens anything, and none can come back. ``runs`` are the last ones, as
-    ``history`` gives them; ``verified`` is the last run whose read found nothing pending.
-    ``retired_rows`` have a token that was retired; None where they were not counted.
+    no leaked token opens anything, and none can come back. ``selection_complete`` says so of the
+    selection alone; ``outside`` counts the pending rows beside it, where it leaves rows out.
+    ``runs`` are the last ones, as ``history`` gives them; ``verified`` is the last run whose read
+    found nothing pending. ``retired_rows`` have a token that was retired; None where they were not
+    counted.
     """
 
     target: Target
@@ -50,10 +53,15 @@ class Report:
     runs: tuple[dict[str, Any], ...] = ()
     verified: Verified | None = None
     retired_rows: int | None = None
+    outside: PendingCount | None = None
+
+    @property
+    def pending_everywhere(self) -> int:
+        return self.counts.pending.rows + (self.outside.rows if self.outside else 0)
 
     @property
     def rotated(self) -> int:
-        return self.counts.total_rows - self.counts.pending.rows
+        return max(0, self.counts.total_rows - self.pending_everywhere)
 
     @property
     def percent(self) -> float:
@@ -61,6 +69,10 @@ class Report:
 
     @property
     def complete(self) -> bool:
+        return self.verdict.nothing_anywhere and self.selection_complete
+
+    @property
+    def selection_complete(self) -> bool:
         return self.verdict.nothing_pending and self.guard.holds and not self.retired_rows
 
     @property
@@ -77,11 +89,15 @@ class Report:
             return f"{self.target.command} --report --exact"
         if isinstance(self.verdict, Verdict) and not self.verdict.server.is_primary:
             return f"{self.target.command} --report on the primary"
+        if isinstance(self.verdict, Verdict) and self.verdict.is_written:
+            return f"{self.target.command} --report when those transactions have ended"
         if isinstance(self.verdict, Verdict) and self.verdict.damaged:
             mends = "; ".join(each.mend for each in self.verdict.damaged)
             return f"{mends} in psql, then {self.target.command}"
         if self.verdict.nothing_pending and self.retired_rows:
             return mend_retired(self.target)
+        if self.selection_complete:
+            return self.target.unnarrowed.command
         if self.runs and self.runs[0].get("refused"):
             return f"mend what the last run was refused, then {self.target.command}"
         return self.target.command
@@ -100,10 +116,12 @@ class Report:
             "rotated": self.rotated,
             "pending": self.counts.pending.rows,
             "pending_is_estimate": self.counts.pending.is_estimate,
+            "pending_outside": self.outside and self.outside.rows,
             "later_than_the_clock": self.counts.later_rows,
             "rows_with_a_retired_token": self.retired_rows,
             "percent": self.percent,
             "complete": self.complete,
+            "selection_complete": self.selection_complete,
             "verdict": self.verdict.as_values(),
             "tables_looked_at": looked_at_by(self.verdict).as_dict(),
             "last_verified_at": self.verified and self.verified.at,
@@ -143,9 +161,12 @@ def make_report(
         verdict = HeapRead(connection, target, at_most_seconds=bound).run()
         counts = _counts(connection, target, verdict)
         storage = measure_storage(connection, target, rows=counts.total_rows)
-        said = _advice(connection, target, counts, storage)
+        outside = _outside(connection, target, verdict)
         verdict, retired = verify_none_in_use(connection, target, verdict, bound)
-        return Report(target, counts, storage, guard, verdict, tuple(said), retired_rows=retired)
+        report = Report(
+            target, counts, storage, guard, verdict, retired_rows=retired, outside=outside
+        )
+        return replace(report, advice=tuple(_advice(connection, report)))
 
 
 def _counts(connection: Connection, target: Target, verdict: Verdict | Unread) -> Counts:
@@ -156,11 +177,24 @@ def _counts(connection: Connection, target: Target, verdict: Verdict | Unread) -
     return Counts(verdict.rows, False, pending, sums.first, sums.last, sums.later)
 
 
-def _advice(connection: Connection, target: Target, counts: Counts, storage: Storage) -> list[str]:
-    pending = counts.pending.rows
+def _outside(
+    connection: Connection, target: Target, verdict: Verdict | Unread
+) -> PendingCount | None:
+    """Count what is pending beside the selection; None where it leaves no row out."""
+    if not target.selection.leaves_rows_out:
+        return None
+    if isinstance(verdict, Verdict):
+        return PendingCount(verdict.outside, is_estimate=False)
+    everywhere, selected = (count_pending(connection, each) for each in (target.unnarrowed, target))
+    is_estimate = everywhere.is_estimate or selected.is_estimate
+    return PendingCount(max(0, everywhere.rows - selected.rows), is_estimate)
+
+
+def _advice(connection: Connection, report: Report) -> list[str]:
+    target, pending = report.target, report.pending_everywhere
     if pending:
         return advice.before_rotation(measure_server(connection, target), target.table, pending)
-    return advice.after_rotation(storage, counts.total_rows, target.clean_up_command)
+    return advice.after_rotation(report.storage, report.counts.total_rows, target.clean_up_command)
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -33,7 +33,7 @@ def last_verified(target: Target) -> Verified | None:
     records = BatchOperation.objects.using(target.database).of_type(OPERATION_TYPE)
     found = records.filter(
         input_data__contains={"model": target.label},
-        output_data__contains={"verdict": {"complete": True}},
+        output_data__contains={"verdict": {"selection_complete": True}},
     )[:LOOKED_THROUGH]
     try:
         with briefly(target.database):

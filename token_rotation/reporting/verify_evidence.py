@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from token_rotation import wording
-from token_rotation.errors import EvidenceError, NotReadyError
+from token_rotation.errors import NotReadyError
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
-from token_rotation.operations.stored_output import read_object
 from token_rotation.postgres.reading import reading
 from token_rotation.reporting.compare_evidence import differences
-from token_rotation.reporting.evidence import KIND
 from token_rotation.reporting.guard_values import guard_values
-from token_rotation.retired.kept import keeps, still_valid
+from token_rotation.reporting.parts_of_evidence import selection_of
+from token_rotation.reporting.read_evidence import read_evidence
+from token_rotation.retired.kept import still_valid
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets
 from token_rotation.targets.resolve import resolve_recorded
@@ -34,35 +33,19 @@ def verify_evidence(
     """
     same = True
     for entry in read_evidence(file):
-        selected = read_object(entry.get("selected"))
-        target = _target(entry, selected, database)
-        verdict, now = looked_up(target, at_most_seconds, list_only=_is_list_only(selected))
+        selection = selection_of(entry)
+        (target,) = find_targets(database, [entry["model"]])
+        target = resolve_recorded(target, entry["selected"])
+        verdict, now = looked_up(target, at_most_seconds, list_only=selection.is_list_only)
         found = list(differences(entry, now))
         for line in found:
             say(f"{target.label}: {line}.")
+        if found and verdict.outside:
+            say(f"{target.label}: selection {entry['selection']}: {_outside(target, verdict)}.")
         if not found:
             say(_as_it_was(target, entry, verdict))
-        same = same and not found
+        same = same and not found and verdict.nothing_anywhere
     return same
-
-
-def read_evidence(file: str) -> list[dict[str, Any]]:
-    """Return the entries of a file. Raises EvidenceError."""
-    try:
-        document = read_object(json.loads(Path(file).read_text(encoding="utf-8")))
-    except OSError as error:
-        raise EvidenceError(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise EvidenceError(f"{file} is no JSON file. --evidence FILE writes one") from None
-    entries = document.get("targets")
-    if document.get("evidence") != KIND or not isinstance(entries, list) or not entries:
-        raise EvidenceError(f"{file} holds no evidence. --evidence FILE writes it")
-    if any("completeness" not in read_object(each) for each in entries):
-        raise EvidenceError(
-            f"{file} is of an older version, which did not read the table itself. To write it "
-            f"anew: python manage.py rotate_tokens --report --exact --evidence {file}"
-        )
-    return [read_object(each) for each in entries]
 
 
 def looked_up(
@@ -88,23 +71,32 @@ def looked_up(
         }
 
 
-def _target(entry: dict[str, Any], selected: dict[str, Any], database: str) -> Target:
-    (target,) = find_targets(database, [str(entry.get("model"))])
-    return resolve_recorded(target, selected)
-
-
-def _is_list_only(selected: dict[str, Any]) -> bool:
-    list_args = selected.get("list")
-    return isinstance(list_args, list) and list_args[:1] == ["--only"]
-
-
 def _as_it_was(target: Target, entry: dict[str, Any], verdict: Verdict | Unread) -> str:
-    then = read_object(entry["completeness"])
+    then, selection = entry["completeness"], entry["selection"]
     rows = verdict.rows if isinstance(verdict, Verdict) else None
+    is_narrowed = selection_of(entry).leaves_rows_out
+    what = f"the selection {selection} is complete" if is_narrowed else "complete"
+    outside = f"; {_outside(target, verdict)}" if is_narrowed else ""
     said = (
-        f"{target.label}: complete, as the evidence of {then.get('read_at')} says. It was read "
-        f"again: {wording.count(rows)} rows now, {wording.count(then.get('rows'))} then."
+        f"{target.label}: {what}, as the evidence of {then['read_at']} says{outside}. It was read "
+        f"again: {wording.count(rows)} rows now, {wording.count(then['rows'])} then."
     )
-    if not _is_list_only(read_object(entry.get("selected"))):
-        return said
-    return f"{said} The list is not in the evidence: verify_tokens FILE looks it up."
+    if entry["selected"]["list"]:
+        said = f"{said} The list is not in the evidence: verify_tokens FILE looks it up."
+    unknown = _not_compared(verdict)
+    return f"{said} Not compared, as this role may not read it: {unknown}." if unknown else said
+
+
+def _outside(target: Target, verdict: Verdict | Unread) -> str:
+    rows = verdict.outside
+    verb = "is" if rows == 1 else "are"
+    said = f"{wording.things(rows, 'row')} outside of it {verb} pending now"
+    return f"{said} (to rotate: {target.unnarrowed.command})" if rows else said
+
+
+def _not_compared(verdict: Verdict | Unread) -> str:
+    if isinstance(verdict, Unread):
+        return ""
+    server = verdict.server
+    known = {"system identifier": server.system_identifier, "timeline": server.timeline}
+    return ", ".join(name for name, value in known.items() if value is None)

@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from token_rotation import wording
 from token_rotation.errors import NotReadyError, RotationError
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.models import RetiredToken
 from token_rotation.postgres import statements
@@ -32,12 +33,6 @@ def keeps_retired(model: type[Model]) -> bool:
     """Return True if a model keeps hashes of replaced tokens."""
     triggers = getattr(model._meta, "triggers", [])
     return any(isinstance(trigger, KeepRetired) for trigger in triggers)
-
-
-def keeps(target: Target) -> bool:
-    """Return True if a target keeps hashes of replaced tokens."""
-    names = (trigger.uri.partition(":")[2] for trigger in target.guard_triggers)
-    return any(name.startswith(KeepRetired.name) for name in names)
 
 
 def keeping_retired(targets: Sequence[Target]) -> list[Target]:

@@ -9,11 +9,13 @@ from token_rotation.errors import RotationError
 from token_rotation.events import Observer
 from token_rotation.inspection import advice
 from token_rotation.inspection.counting import PendingCount, estimated_rows
+from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
+from token_rotation.inspection.verdict.writers_wait import WRITERS_AT_MOST_SECONDS
 from token_rotation.postgres.connection import Connection
-from token_rotation.retired.kept import keeps, verify_none_in_use
+from token_rotation.retired.kept import verify_none_in_use
 from token_rotation.run.pending import count_rows, reading_until
 from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
@@ -68,6 +70,7 @@ def look_after(
     result: Result,
     *,
     verdict_at_most_seconds: float,
+    wait_for_locks_seconds: float = WRITERS_AT_MOST_SECONDS,
     observe: Observer,
     leak_list: LeakList | None = None,
     later: LaterRows | None = None,
@@ -94,6 +97,7 @@ def look_after(
                     leak_list=leak_list,
                     later=later,
                     stop=stop,
+                    wait_for_locks_seconds=wait_for_locks_seconds,
                 )
             )
         found = _verified(target, result.verdict, _guard(target))

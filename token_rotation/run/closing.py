@@ -38,6 +38,7 @@ class Closing:
     leak_list: LeakList | None = None
     stop: StopSignal | None = None
     verdict_at_most_seconds: float = RotationOptions().verdict_at_most_seconds
+    wait_for_locks_seconds: float = RotationOptions().wait_for_locks_seconds
     later: LaterRows | None = None
 
     def sum_up(self, result: Result, *, advise: bool) -> Aftermath:
@@ -49,6 +50,7 @@ class Closing:
             self.target,
             result,
             verdict_at_most_seconds=self.verdict_at_most_seconds,
+            wait_for_locks_seconds=self.wait_for_locks_seconds,
             observe=self.output.show_waits(),
             leak_list=self.leak_list,
             later=self.later,

@@ -36,6 +36,7 @@ def dry_run(
         target,
         at_most_seconds=options.verdict_at_most_seconds,
         observe=output.show_waits(),
+        wait_for_locks_seconds=options.wait_for_locks_seconds,
         leak_list=leak_list,
     )
     if not verdict.nothing_pending:

@@ -133,6 +133,7 @@ class OperatorRun:
             later=self._later,
             stop=self._stop,
             verdict_at_most_seconds=self._options.verdict_at_most_seconds,
+            wait_for_locks_seconds=self._options.wait_for_locks_seconds,
         )
 
     def _rotate(self, pending: PendingCount) -> None:
@@ -176,6 +177,7 @@ class OperatorRun:
                 later=self._later,
                 stop=self._stop,
                 retry_seconds=self._options.retry_seconds,
+                wait_for_locks_seconds=self._options.wait_for_locks_seconds,
             )
         )
 

@@ -32,7 +32,8 @@ def end_event(result: Result, after: Aftermath | None, error: str | None) -> dic
         "pending_rows_outside": after.outside.rows if after and after.outside else None,
         "rows_with_a_retired_token": after.retired_rows if after else None,
         "guard_holds": after.guard.holds if after and after.guard else None,
-        "complete": after.complete if after else False,
+        "complete": after.nothing_anywhere if after else False,
+        "selection_complete": after.complete if after else False,
     }
 
 

@@ -7,18 +7,21 @@ from token_rotation.inspection.verdict.verdict import (
     Unread,
     Verdict,
     damage_as_sentence,
-    not_primary_as_sentence,
 )
 from token_rotation.selection.target import Target
 
 
 def unverified_as_sentence(target: Target, verdict: Verdict | Unread | None) -> str:
-    """Say what is known of a table whose heap was not read, or not on the primary."""
+    """Say what is known of a table whose heap was not read, or proves nothing."""
+    if isinstance(verdict, Verdict) and not verdict.server.is_primary:
+        return f"Nothing is pending here, but {verdict.unproven_because}"
+    by_index, because = " by the index", "the table was not read"
     if isinstance(verdict, Verdict):
-        return f"Nothing is pending here, but {not_primary_as_sentence(verdict.server)}"
-    because = verdict.because if verdict else "the table was not read"
+        by_index, because = "", verdict.unproven_because
+    elif verdict is not None:
+        because = verdict.because
     return (
-        f"Nothing is pending by the index, but that was not verified: {because}. Rotated rows are "
+        f"Nothing is pending{by_index}, but that was not verified: {because}. Rotated rows are "
         f"safe. To verify: {target.command} --report --exact"
     )
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from token_rotation.errors import RotationError
-from token_rotation.events import Observer, Verifying
+from token_rotation.events import Observer, Verifying, Waiting
 from token_rotation.inspection.indexes import indexes_on
 from token_rotation.inspection.verdict.heap_read import HeapRead
+from token_rotation.inspection.verdict.open_writer import OpenWriter
 from token_rotation.inspection.verdict.verdict import DamagedIndex, Unread, Verdict
+from token_rotation.inspection.verdict.writers_wait import WRITERS_AT_MOST_SECONDS
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
@@ -34,9 +36,11 @@ def verify(
     later: LaterRows | None = None,
     stop: StopSignal | None = None,
     retry_seconds: float = RotationOptions().retry_seconds,
+    wait_for_locks_seconds: float = WRITERS_AT_MOST_SECONDS,
 ) -> Verdict | Unread:
     """Read the heap, and look up a list, and rows with a later marker, without an index.
 
+    It first waits up to ``wait_for_locks_seconds`` for transactions that have written to the table.
     A read that the database breaks off begins again, for up to ``retry_seconds``. Unread says why
     there is no verdict: it took longer than ``at_most_seconds``, ``stop`` was requested, or the
     database could not be asked.
@@ -50,6 +54,8 @@ def verify(
             at_most_seconds=at_most_seconds,
             stopped=lambda: stop.requested,
             on_pages=_shown(observe),
+            writers_at_most_seconds=wait_for_locks_seconds,
+            on_wait=_waited_for(observe),
         ).run()
 
     try:
@@ -101,6 +107,20 @@ def _with_later(
     names = indexes_on(connection, target, target.key_column) if missing_rows > 0 else ()
     damaged = (*verdict.damaged, *(DamagedIndex(name, missing_rows) for name in names))
     return replace(verdict, listed=verdict.listed + reached, damaged=damaged)
+
+
+def _waited_for(observe: Observer) -> Callable[[Sequence[OpenWriter]], None]:
+    """Observe a wait for open transactions, once for the same ones."""
+    said = ""
+
+    def show(writers: Sequence[OpenWriter]) -> None:
+        nonlocal said
+        names = ", ".join(str(each.pid or each) for each in writers)
+        if names != said:
+            said = names
+            observe(Waiting(f"the table is written by {', '.join(map(str, writers))}"))
+
+    return show
 
 
 def _shown(observe: Observer) -> Callable[[int, int], None]:

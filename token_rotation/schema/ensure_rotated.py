@@ -15,6 +15,7 @@ from django.db.models import Field, Model
 
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.whole_view import require_one_table
+from token_rotation.schema.none_retired import refusal
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.targets.absent import absent_of
@@ -82,10 +83,10 @@ class EnsureRotated(Operation):
     These are rows of a model that still have a token that may be leaked. ``model`` is its label,
     ``marker`` the field that is NULL for such rows, both as they are at this place in the
     migrations. ``token`` is the token's field: where it may be NULL or blank, rows without a token
-    do not count. The migration that adds the marker must be among the dependencies. For a model of
-    another app, ``column`` names the marker, which only the database knows. The operation changes
-    nothing, forwards or backwards, and checks once. It reads the table itself, since an index may
-    lack rows.
+    do not count. Where the models keep retired tokens, no row may have one. The migration that adds
+    the marker must be among the dependencies. For a model of another app, ``column`` names the
+    marker, which only the database knows. The operation changes nothing, forwards or backwards, and
+    checks once. It reads the table itself, since an index may lack rows.
     """
 
     reduces_to_sql = False
@@ -126,6 +127,9 @@ class EnsureRotated(Operation):
         count = pending_rows(connection, model._meta.db_table, column, self._token_of(model))
         if count:
             raise RowsPendingError(self._sentence(connection.alias, count))
+        refused = refusal(connection, model._meta.db_table, column)
+        if refused is not None:
+            raise RowsPendingError(refused)
 
     def database_backwards(self, *_: Any) -> None:
         pass

@@ -73,7 +73,7 @@ class Selection:
     @property
     def leaves_rows_out(self) -> bool:
         """Return True when pending rows may lie outside the selection."""
-        return self.condition is not None or self.is_list_only
+        return bool(self.condition or self.where) or self.is_list_only
 
     @property
     def is_list_only(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from token_rotation.selection.related_table import RelatedTable
 from token_rotation.selection.selection import EVERY_ROW, Selection
 from token_rotation.selection.trigger_definition import TriggerDefinition
 from token_rotation.tokens.sources import TokenSource
@@ -63,7 +64,8 @@ class Target:
 
     The guard computes the columns ``derived`` with ``derived_sql``, one each, in which ``{token}``
     stands for the token. The columns ``unrelated`` are declared not to follow it. With ``revokes``
-    the column holds hashes, and fresh values match nothing.
+    the column holds hashes, and fresh values match nothing. ``related`` are the tables that hold a
+    part of the same objects.
     """
 
     label: str
@@ -80,8 +82,14 @@ class Target:
     derived: tuple[str, ...] = ()
     derived_sql: tuple[str, ...] = ()
     unrelated: tuple[str, ...] = ()
+    related: tuple[RelatedTable, ...] = ()
     revokes: bool = False
     absent: Absent = EVERY_ROW_HAS_A_TOKEN
+
+    @property
+    def unnarrowed(self) -> Target:
+        """The target with every row, and the same cut-off."""
+        return replace(self, selection=Selection(issued_before=self.selection.issued_before))
 
     @property
     def command(self) -> str:

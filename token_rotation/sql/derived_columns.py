@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from psycopg2 import sql
 
+from token_rotation.selection.related_table import Join, RelatedTable
 from token_rotation.selection.target import Target
 
 SAMPLED_ROWS = 500
@@ -44,13 +45,56 @@ def sample(target: Target, kinds: dict[str, str]) -> sql.Composed:
     ``kinds`` are the columns, with the answer of ``columns``. Values come as text or bytes. The
     rows have a token. Each part is read along an index on the key.
     """
-    token = _plain(target.token_column, kinds.get(target.token_column, "text"))
+    token = _plain(sql.Identifier(target.token_column), kinds.get(target.token_column, "text"))
     others = (
-        _beginning(column, kind) for column, kind in kinds.items() if column != target.token_column
+        _beginning(sql.Identifier(column), kind)
+        for column, kind in kinds.items()
+        if column != target.token_column
     )
     return sql.SQL("SELECT {values} FROM ({rows}) AS sampled").format(
         values=sql.SQL(", ").join([token, *others]),
         rows=_sampled(target, kinds),
+    )
+
+
+def related_sample(
+    target: Target, token_kind: str, related: RelatedTable, kinds: dict[str, str]
+) -> sql.Composed:
+    """Read a key, the token, and columns of a table that holds a part of the same objects.
+
+    Of each part of the token's table, the rows that the other table has. ``kinds`` are its columns.
+    """
+    token = sql.Identifier(target.table, target.token_column)
+    last = related.joins[-1]
+    by_key = sql.Identifier(last.table, last.column)
+    by_token = sql.Identifier(target.table, target.key_column)
+    pending = sql.SQL("AND {} IS NULL").format(sql.Identifier(target.table, target.marker_column))
+    parts = ((pending, by_token, "ASC"), (None, by_key, "ASC"), (None, by_key, "DESC"))
+    each = sql.SQL(
+        "(SELECT {by_key}, {values} FROM {table} {joins} WHERE {token} IS NOT NULL "
+        "AND {token}::text <> '' {also} ORDER BY {order} {direction} LIMIT {rows})"
+    )
+    return sql.SQL(" UNION ").join(
+        each.format(
+            by_key=by_key,
+            values=sql.SQL(", ").join(
+                [
+                    _plain(token, token_kind),
+                    *(
+                        _beginning(sql.Identifier(last.table, column), kind)
+                        for column, kind in kinds.items()
+                    ),
+                ]
+            ),
+            table=sql.Identifier(target.table),
+            joins=sql.SQL(" ").join(map(_join, related.joins)),
+            token=token,
+            also=also or sql.SQL(""),
+            order=order,
+            direction=sql.SQL(direction),
+            rows=sql.Literal(SAMPLED_ROWS),
+        )
+        for also, order, direction in parts
     )
 
 
@@ -93,9 +137,17 @@ def _sampled(target: Target, others: Iterable[str]) -> sql.Composed:
     )
 
 
-def _plain(column: str, kind: str) -> sql.Composed:
-    return sql.SQL("{}" if kind == "bytea" else "{}::text").format(sql.Identifier(column))
+def _join(join: Join) -> sql.Composed:
+    return sql.SQL("JOIN {table} ON {own} = {before}").format(
+        table=sql.Identifier(join.table),
+        own=sql.Identifier(join.table, join.column),
+        before=sql.Identifier(join.before, join.column_before),
+    )
 
 
-def _beginning(column: str, kind: str) -> sql.Composed:
+def _plain(column: sql.Identifier, kind: str) -> sql.Composed:
+    return sql.SQL("{}" if kind == "bytea" else "{}::text").format(column)
+
+
+def _beginning(column: sql.Identifier, kind: str) -> sql.Composed:
     return sql.SQL("substr({}, 1, {})").format(_plain(column, kind), sql.Literal(LONGEST_TEXT))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from psycopg2 import sql
 
 from token_rotation.selection.key_range import EVERY_KEY
-from token_rotation.selection.selection import EVERY_ROW, Selection
+from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import later, pending, still_pending
 
@@ -75,7 +75,6 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
     with a later marker are pending, too. Takes ``first`` and ``end``, row addresses as "(page,0)";
     where ``is_last`` there is no ``end``. Also ``read_at`` and the parameters of ``values_of``.
     """
-    whole = replace(target, selection=Selection(issued_before=target.selection.issued_before))
     end = sql.SQL("") if is_last else sql.SQL(" AND ctid < %(end)s::tid")
     absent = "{token} IS NULL OR {token} = ''" if token_is_text else "{token} IS NULL"
     return sql.SQL(
@@ -87,7 +86,7 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
         "CASE WHEN max({marker}) {finite} THEN max({marker}) END "
         "FROM {table} WHERE ctid >= %(first)s::tid{end} GROUP BY tableoid"
     ).format(
-        everywhere=still_pending(whole, EVERY_KEY, later_than=READ_AT),
+        everywhere=still_pending(target.unnarrowed, EVERY_KEY, later_than=READ_AT),
         pending=still_pending(target, EVERY_KEY, later_than=READ_AT),
         later=later(replace(target, selection=EVERY_ROW), than=READ_AT),
         absent=sql.SQL(absent).format(token=sql.Identifier(target.token_column)),

@@ -16,6 +16,7 @@ from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
+from token_rotation.targets.related_tables import fields_elsewhere, related_tables
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.base import OfAToken
 from token_rotation.triggers.guard import GuardPair, guards_of
@@ -101,6 +102,7 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
     token = _field(model, pair.update.token)
     marker = pair.update.marker
     derived = pair.update.derived
+    elsewhere = fields_elsewhere(model)
     return Target(
         label=model._meta.label,
         database=database,
@@ -116,7 +118,10 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         ),
         derived=tuple(_field(model, name).column for name in derived),
         derived_sql=tuple(derived.values()),
-        unrelated=tuple(_field(model, name).column for name in pair.update.unrelated),
+        unrelated=tuple(
+            _field(model, name).column for name in pair.update.unrelated if name not in elsewhere
+        ),
+        related=tuple(related_tables(model, pair.update)),
         revokes=pair.update.revokes,
         absent=absent_of(token),
     )

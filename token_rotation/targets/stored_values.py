@@ -56,9 +56,9 @@ def holds_hashes(field: Field[Any, Any]) -> bool:
     )
 
 
-def self_filling(fields: list[Field[Any, Any]]) -> list[Field[Any, Any]]:
-    """Return the fields whose class, outside Django, fills them when a row is saved."""
-    return [field for field in fields if _definition(type(field), "pre_save") is not None]
+def fills_itself(field: Field[Any, Any]) -> bool:
+    """Return True if the field's class, outside Django, fills it when a row is saved."""
+    return _definition(type(field), "pre_save") is not None
 
 
 def written_by_save(model: type[Model], token: Field[Any, Any]) -> set[str]:

@@ -173,13 +173,15 @@ def _issued(columns: GuardedColumns, fresh_token: str, accept: Accept, clock: st
 
 
 def _is_rotation(columns: GuardedColumns) -> str:
-    """SQL that is true if the marker says that this transaction issued the token, never NULL.
+    """SQL that is true if the marker says that this statement issued the token, never NULL.
 
-    Another time proves nothing. A stale save may carry one from before it began, of a row that was
-    asked to be rotated once more, or one of a clock that ran fast.
+    Another time proves nothing. A stale save may carry one that its transaction loaded, of a row
+    that was asked to be rotated once more, or one of a clock that ran fast. In a procedure that
+    commits, only the transaction's time moves on.
     """
     new, old = (f"{row}.{columns.marker}" for row in ("NEW", "OLD"))
-    later = f"{new} BETWEEN now() AND clock_timestamp() AND {new} > coalesce({old}, '-infinity')"
+    began = "greatest(now(), statement_timestamp())"
+    later = f"{new} BETWEEN {began} AND clock_timestamp() AND {new} > coalesce({old}, '-infinity')"
     if columns.may_be_absent:
         later += f" AND ({columns.present('OLD')} OR {old} IS NOT NULL)"
     return f"coalesce({later}, false)"

@@ -74,6 +74,13 @@ def column_of(target: Target) -> TokenColumn:
     return replace(column, holds_hashes=hashes, is_declared=True)
 
 
+def target_at(column: TokenColumn) -> Target | None:
+    """Return the target whose token a column holds; None where no guard declares it."""
+    found = _every_target(column.database) if column.is_declared else []
+    places = {(each.table, each.token_column): each for each in found}
+    return places.get(column.place)
+
+
 def _stores_plain(model: type[Model], field: Field[Any, Any]) -> bool:
     pairs = guards_of(getattr(model._meta, "triggers", []))
     return any(pair.update.stores_plain for pair in pairs if pair.update.token == field.name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
 from token_rotation.errors import ListError, NotReadyError
 from token_rotation.inspection.columns.column_type import column_type
+from token_rotation.inspection.verdict.writers_wait import WritersWait
 from token_rotation.inspection.whole_view import require_one_table
 from token_rotation.options import ListOptions
 from token_rotation.postgres import statements
@@ -20,7 +22,7 @@ from token_rotation.sql.lists import valid_tokens as valid_sql
 from token_rotation.targets.lookup import LOCK_TIMEOUT_MS
 from token_rotation.targets.resolve import HASHES
 from token_rotation.verification.likely_list import doubts
-from token_rotation.verification.token_column import TokenColumn
+from token_rotation.verification.token_column import TokenColumn, target_at
 from token_rotation.verification.token_list import opened_tokens
 from token_rotation.verification.verified import Verified, verified_as_sentences
 
@@ -97,7 +99,7 @@ def verify_list(
 ) -> bool:
     """Say for each column how many listed tokens still open something.
 
-    Return True when none does.
+    Return True when none does, and no open transaction may commit one.
 
     Raises ListError, also if none does and the list may be of something else. ``shape_differs``
     says that its tokens look unlike the stored ones. Otherwise as ``verify``.
@@ -125,13 +127,15 @@ def verify_list(
         raise ListError(". ".join(doubted.values()))
     for doubt in doubted.values():
         say(f"{doubt}.")
-    return none_valid
+    return none_valid and not any(verified.open_writers for verified in found.values())
 
 
 def _verified(leak_list: LeakList, column: TokenColumn) -> Verified:
     with reading(column.database) as connection:
         require_one_table(connection.rows, column.table, column.database)
-        return verify(connection, column, leak_list)
+        target = target_at(column)
+        open_writers = () if target is None else WritersWait(connection.rows, target).run()
+        return replace(verify(connection, column, leak_list), open_writers=open_writers)
 
 
 def _valid_lines(leak_list: LeakList, column: TokenColumn) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation import wording
+from token_rotation.inspection.verdict.open_writer import OpenWriter, writers_as_sentence
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.verification.token_column import TokenColumn
 
@@ -16,12 +17,13 @@ class Verified:
     Of ``lines`` listed tokens, ``valid_lines`` open something. One listed twice counts twice.
     ``derived`` are the names of derived columns, each with the number of listed tokens that it
     still holds; for a list of SHA-256, with the number of rows that do not follow from their
-    token.
+    token. ``open_writers`` may yet commit a listed token.
     """
 
     lines: int
     valid_lines: int
     derived: tuple[tuple[str, int], ...] = ()
+    open_writers: tuple[OpenWriter, ...] = ()
 
     @property
     def none_valid(self) -> bool:
@@ -44,6 +46,9 @@ def verified_as_sentences(
         else:
             tokens = wording.things(number, "listed token")
             sentences.append(f"{where} still holds the value of {tokens}.")
+    if verified.open_writers:
+        because = writers_as_sentence(verified.open_writers)
+        sentences.append(f"{column.label}: not verified: {because}.")
     return sentences
 
 

@@ -20,20 +20,21 @@ def read_parts(directory: Path) -> list[dict[str, Any]]:
 def make_page(parts: Sequence[Document]) -> str:
     """A section a part, each with what it was measured on."""
     head = (
-        "# Measurements\n\nAfter this page you know what a rotation costs. `scripts/bench` writes "
-        "it; do not edit it by hand.\n"
+        "# Measurements\n\nWhat a rotation costs: `scripts/bench` makes this page from the JSON "
+        "files beside it.\nConditions that a section does not name are those of the one before.\n"
     )
-    return head + "".join(map(_section, parts))
+    before = [None, *parts[:-1]]
+    return head + "".join(map(_section, parts, before))
 
 
-def _section(part: Document) -> str:
+def _section(part: Document, before: Document | None) -> str:
     section = SECTIONS[part["part"]]
     blocks = [
         f"\n## {section.title}",
-        f"{conditions(part)}.",
-        section.note,
+        *(f"{text}." for text in [_new_conditions(part, before)] if text),
+        *filter(None, [section.note]),
         *(_markdown(make_table(part)) for make_table in section.tables),
-        *(f"![{section.title}]({plot_file(plot, part)})" for plot in section.plots),
+        *(f"![{plot}]({plot_file(plot, part)})" for plot in section.plots),
     ]
     if part["verdicts"]:
         blocks.append(_markdown(verdicts_table(part)))
@@ -47,13 +48,31 @@ def plot_file(plot: str, part: Document) -> str:
 
 def conditions(part: Document) -> str:
     """What the figures depend on, on one line."""
+    return f"{', '.join(_conditions(part))}: `{part['command']}`"
+
+
+def _new_conditions(part: Document, before: Document | None) -> str:
+    """Return those that differ from the section before it."""
+    if before is None or _conditions(part)[0] != _conditions(before)[0]:
+        return conditions(part)
+    new = [
+        now for now, last in zip(_conditions(part), _conditions(before), strict=True) if now != last
+    ]
+    command = f"`{part['command']}`" if part["command"] != before["command"] else ""
+    return ": ".join(filter(None, (", ".join(new), command)))
+
+
+def _conditions(part: Document) -> tuple[str, ...]:
+    """The machine with the server's settings, rows, rounds, day."""
     settings = ", ".join(f"{name} = {value}" for name, value in part["settings"].items())
+    computer = f"{part['cores']} cores, {part['memory_gb']} GB"
     rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
     shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
     return (
-        f"{part['cores']} cores, {part['memory_gb']} GB, PostgreSQL {part['postgresql']} with "
-        f"{settings or 'default settings'}, {shown} rows, "
-        f"medians of {part['rounds']}, {part['measured_at'][:10]}: `{part['command']}`"
+        f"{computer}, PostgreSQL {part['postgresql']} with {settings or 'default settings'}",
+        f"{shown} rows",
+        f"medians of {part['rounds']}",
+        part["measured_at"][:10],
     )
 
 

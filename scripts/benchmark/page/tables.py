@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmark.measures import HEAP, MEMORY, RATE, TAKEN, WAL
+from benchmark.measures import HEAP, RATE, WAL
 
 Document = Mapping[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -14,14 +14,13 @@ BILLION = 1_000_000_000
 
 
 def speed_table(part: Document) -> Table:
-    heads = ("recipe", "rows", "runs", *(m.title for m in TAKEN), "to single UPDATE")
+    heads = ("recipe", "", "rows", RATE.title, HEAP.title)
     rows = [
         (
+            recipe["key"],
             recipe["title"],
             f"{recipe['rows']:,}",
-            f"{len(recipe['runs'])}",
-            *(_shown(recipe["medians"][m.key], m.shown) for m in TAKEN),
-            _spread([run["ratio_to_single_update"] for run in recipe["runs"]]),
+            *(_shown(recipe["medians"][m.key], m.shown) for m in (RATE, HEAP)),
         )
         for recipe in part["recipes"]
     ]
@@ -36,7 +35,7 @@ def traffic_table(part: Document) -> Table:
     rows = [
         (
             _per_second(traffic["transactions_per_second"]),
-            one["title"],
+            one["key"],
             f"{one['runs']}",
             f"{one['rows_per_second']:,.0f}",
             f"{one['ratio_to_key_ranges']:.2f}",
@@ -60,29 +59,27 @@ def _per_second(rate: float | None) -> str:
 
 
 def resume_table(part: Document) -> Table:
+    heads = ("recipe", "killed at 50 %: s", "at 95 %: s")
     keys = ("resume_seconds_at_50", "resume_seconds_at_95")
-    heads = ("recipe", "rows", "killed at 50 %: s", "killed at 95 %: s")
     rows = [
-        (one["title"], f"{one['rows']:,}", *(_seconds(one["medians"][key]) for key in keys))
-        for one in part["recipes"]
+        (one["key"], *(_seconds(one["medians"][key]) for key in keys)) for one in part["recipes"]
     ]
     return heads, rows
 
 
 def inserts_table(part: Document) -> Table:
-    heads = ("rows inserted", "rows/s with trigger", "rows/s without", "ratio", "µs a row")
+    heads = ("rows inserted", "rows/s with trigger", "without", "µs a row")
     row = (
         f"{part['inserted_rows']:,}",
         f"{part['rows_per_second_with_trigger']:,.0f}",
         f"{part['rows_per_second_without']:,.0f}",
-        f"{part['rate_with_trigger_to_without']:.2f}",
         f"{part['microseconds_per_row']:.2f}",
     )
     return heads, [row]
 
 
 def derived_table(part: Document) -> Table:
-    heads = ("rows/s with a derived column", "rows/s without", "ratio")
+    heads = ("rows/s with the column", "without", "ratio")
     row = (
         f"{part['rows_per_second_derived']:,.0f}",
         f"{part['rows_per_second_plain']:,.0f}",
@@ -92,32 +89,31 @@ def derived_table(part: Document) -> Table:
 
 
 def bookkeeping_table(part: Document) -> Table:
-    rows = [(what, f"{share:.2%}") for what, share in part["shares"].items()]
-    return ("what", "share of the run time"), [*rows, ("all", f"{part['share']:.2%}")]
+    shares = part["shares"]
+    row = ("share of the run", *(f"{share:.2%}" for share in (*shares.values(), part["share"])))
+    return ("", *shares, "all"), [row]
 
 
 def verification_table(part: Document) -> Table:
+    heads = ("read of the table: s", f"whole run of {part['rows']:,} rows: s", "share")
     rows = [
         (f"{one['read_seconds']:.2f}", f"{one['total_seconds']:.2f}", f"{one['share']:.2%}")
         for one in part["runs"]
     ]
-    return ("read of the table: s", "whole run: s", "share"), rows
+    return heads, rows
 
 
 def scale_table(part: Document) -> Table:
-    seconds = (
-        *("first_batch_seconds", "resume_seconds_at_5", "resume_seconds_at_95"),
-        *("report_seconds_at_5", "report_seconds_at_95"),
-    )
+    seconds = ("resume_seconds_at_5", "resume_seconds_at_95")
     heads = (
-        *("rows", *(measure.title for measure in TAKEN)),
-        *(f"{measure.title}, independent tokens" for measure in (RATE, WAL)),
-        *("first batch s", "resume s at 5 %", "at 95 %", "report s at 5 %", "at 95 %"),
+        *("rows", *(measure.title for measure in (RATE, WAL))),
+        *(f"{measure.title}, independent" for measure in (RATE, WAL)),
+        *("resume s at 5 %", "at 95 %"),
     )
     rows = [
         (
             f"{one['rows']:,}",
-            *(_shown(one["medians"][measure.key], measure.shown) for measure in TAKEN),
+            *(_shown(one["medians"][measure.key], measure.shown) for measure in (RATE, WAL)),
             *(
                 _shown(one["medians"].get(f"independent_{measure.key}"), measure.shown)
                 for measure in (RATE, WAL)
@@ -134,22 +130,20 @@ def billion_table(part: Document) -> Table:
     medians = part["sizes"][-1]["medians"]
     rate, wal_bytes = medians[RATE.key], medians[WAL.key]
     rows = [
-        ("hours with one worker", f"{BILLION / rate / 3600:,.1f}"),
+        ("hours, one worker", f"{BILLION / rate / 3600:,.1f}"),
         ("WAL written, GB", f"{BILLION * wal_bytes / 1e9:,.0f}"),
         ("WAL written a second, MB", f"{rate * wal_bytes / 1e6:,.0f}"),
-        ("seconds to fill max_wal_size = 1 GB", f"{2**30 / rate / wal_bytes:,.0f}"),
     ]
-    return ("reckoned for 1,000,000,000 rows from the largest size, not measured", ""), rows
+    return ("reckoned for 1,000,000,000 rows, not measured", ""), rows
 
 
 def vacuum_table(part: Document) -> Table:
-    figures = (RATE, HEAP, WAL)
-    heads = ("--vacuum-every", "workers", *(m.title for m in figures), "rate to the default's")
+    heads = ("--vacuum-every", "workers", HEAP.title, "rate / default's")
     rows = [
         (
             f"{one['vacuum_every_percent']:g} %",
             f"{one['workers']}",
-            *(m.shown(one["medians"][m.key]) for m in figures),
+            HEAP.shown(one["medians"][HEAP.key]),
             f"{one['medians']['ratio_to_default']:.2f}",
         )
         for one in part["settings_compared"]
@@ -158,18 +152,11 @@ def vacuum_table(part: Document) -> Table:
 
 
 def http_table(part: Document) -> Table:
-    keys = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
-    heads = (
-        *("during", "p50 ms", "p95 ms", "p99 ms", "max ms"),
-        *("requests", "a second", "errors", "rows rotated a second"),
-    )
+    heads = ("during", "p99 ms", "rows/s")
     rows = [
         (
             one["title"],
-            *(f"{one['medians'][key]:,.1f}" for key in keys),
-            f"{one['medians']['requests']:,.0f}",
-            f"{one['medians']['requests_per_second']:,.1f}",
-            f"{sum(run['errors'] for run in one['runs']):,}",
+            f"{one['medians']['p99_ms']:,.1f}",
             f"{one['medians']['rotated_rows_per_second']:,.0f}",
         )
         for one in part["situations"]
@@ -178,20 +165,17 @@ def http_table(part: Document) -> Table:
 
 
 def report_table(part: Document) -> Table:
+    keys = ("seconds", "first_byte_seconds", "longest_silence_seconds", "cancel_seconds")
     heads = (
-        *("worker", f"first row after {part['slow_seconds']:g} s: all after s", "first byte s"),
-        *("longest silence s", "file MB", "blank lines", "memory more MB", "cancelled after s"),
+        *("worker", f"first row after {part['slow_seconds']:g} s, all after s", "first byte s"),
+        *("longest silence s", "cancelled after s", "memory more MB", "file MB"),
     )
     rows = [
         (
             one["kind"],
-            f"{one['medians']['seconds']:,.1f}",
-            f"{one['medians']['first_byte_seconds']:.2f}",
-            f"{one['medians']['longest_silence_seconds']:.2f}",
-            f"{one['medians']['file_bytes'] / 1e6:,.1f}",
-            f"{one['medians']['blank_lines']:,.0f}",
+            *(f"{one['medians'][key]:.2f}" for key in keys),
             f"{one['medians']['memory_growth_mb']:.1f}",
-            f"{one['medians']['cancel_seconds']:.2f}",
+            f"{one['medians']['file_bytes'] / 1e6:,.1f}",
         )
         for one in part["workers"]
     ]
@@ -199,30 +183,37 @@ def report_table(part: Document) -> Table:
 
 
 def lists_table(part: Document) -> Table:
-    heads = ("command", "list of", "lines", "whole process", MEMORY.title)
+    """A line a command and length; a column a kind of list."""
+    seconds: dict[tuple[str, int], dict[str, float]] = {}
+    for each in part["commands"]:
+        row = seconds.setdefault((each["command"], each["lines"]), {})
+        row[each["kind"]] = each["medians"]["seconds"]
+    kinds = list(dict.fromkeys(each["kind"] for each in part["commands"]))
     rows = [
-        (
-            each["command"],
-            each["kind"],
-            f"{each['lines']:,}",
-            f"{each['medians']['seconds']:.2f} s",
-            MEMORY.shown(each["medians"][MEMORY.key]),
-        )
-        for each in part["commands"]
+        (command, f"{lines:,}", *(_seconds(row.get(kind)) for kind in kinds))
+        for (command, lines), row in seconds.items()
     ]
-    return heads, rows
+    return ("command", "lines", *(f"{kind}: s" for kind in kinds)), rows
 
 
 def verdicts_table(part: Document) -> Table:
     rows = []
     for verdict in part["verdicts"]:
         least, most = verdict["needs_at_least"], verdict["needs_at_most"]
-        bound = f"at least {least:g}" if least is not None else f"at most {most:g}"
-        met = "met" if verdict["passed"] else "**not met**"
+        bound = f"≥ {least:g}" if least is not None else f"≤ {most:g}"
+        met = "✓" if verdict["passed"] else "**not met**"
         figure = verdict["figure"]
         shown = f"{figure:,.{3 if figure < 1 else 2}f}"
-        rows.append((verdict["what"], shown, bound, met))
-    return ("what", "figure", "must be", ""), rows
+        rows.append((_with_keys(verdict["what"], part), shown, bound, met))
+    return ("bound", "", "", ""), rows
+
+
+def _with_keys(what: str, part: Document) -> str:
+    """The keys of recipes for their titles, as the tables above say them."""
+    recipes = {recipe["title"]: recipe["key"] for recipe in part.get("recipes", ())}
+    for title in sorted(recipes, key=len, reverse=True):
+        what = what.replace(title, recipes[title])
+    return what
 
 
 def _shown(figure: float | None, shown: Callable[[float], str]) -> str:
@@ -233,7 +224,7 @@ def _spread(figures: Sequence[float]) -> str:
     """The median, and between what the figures lie."""
     if len(figures) == 1:
         return f"{figures[0]:,.2f}"
-    return f"{statistics.median(figures):,.2f} ({min(figures):,.2f} to {max(figures):,.2f})"
+    return f"{statistics.median(figures):,.2f} ({min(figures):,.2f}–{max(figures):,.2f})"
 
 
 def _seconds(figure: float | None) -> str:

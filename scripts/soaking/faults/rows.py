@@ -70,11 +70,10 @@ class Poison(Fault):
             return False
         rows = self.stage.some(self.stage.askable, POISONED_ROWS)
         listed = ", ".join(map(str, rows))
+        spoil = [each.format(rows=listed) for each in self.spoil]
         try:
-            self.stage.execute(_BRIEFLY, *(each.format(rows=listed) for each in self.spoil))
-        except errors.LockNotAvailable:
-            self._rows = rows  # a part may have been done
-            self.mend()
+            self.stage.execute(_BRIEFLY, "BEGIN", *spoil, "COMMIT")
+        except errors.LockNotAvailable:  # nothing was done; another fault may hold rows for long
             return False
         self._rows = rows
         self.stage.begin_refusals(rows)

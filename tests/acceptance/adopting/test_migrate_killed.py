@@ -22,6 +22,7 @@ STEPS = {
     "0010": "CREATE OR REPLACE FUNCTION",
     "0011": "CREATE OR REPLACE FUNCTION",
     "0012": "ALTER TABLE",
+    "0013": "CREATE OR REPLACE FUNCTION",
 }
 HOLDS_OR_QUEUES = (
     "SELECT query LIKE 'INSERT%%' AND (state = 'idle in transaction' OR wait_event_type = 'Lock')"

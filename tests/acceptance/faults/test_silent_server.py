@@ -68,9 +68,10 @@ INSERT INTO token_rotation_operation (key, operation_type, status, result, os_us
 VALUES (gen_random_uuid(), 'rotation', 'running', 'not available', '', '', '',
     '{"model": "tickets.Ticket", "database": "default", "distributed": true}', 0, now(), now())
 """
-ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-WAITS_FOR_A_STANDBY = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-ASLEEP_PID = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+HERE = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event"
+ASLEEP = f"SELECT count(*) {HERE} = 'PgSleep'"
+ASLEEP_PID = f"SELECT max(pid) {HERE} = 'PgSleep'"
+WAITS_FOR_A_STANDBY = f"SELECT max(pid) {HERE} = 'SyncRep'"
 WORKING_PID = """
 SELECT max(pid) FROM pg_stat_activity
 WHERE state = 'active' AND query LIKE '%UPDATE%tickets_ticket%' AND pid <> pg_backend_pid()
@@ -104,10 +105,12 @@ def tickets(url: str, connect: Callable[[str], Any]) -> Iterator[Any]:
 
 def read_until(stream: Any, words: str) -> str:
     """The first line with the words."""
+    said = []
     for line in stream:
         if words in line:
             return str(line)
-    raise AssertionError(f"the process ended without a word of: {words}")
+        said.append(line)
+    raise AssertionError(f"the process ended without a word of: {words}. It said: {said}")
 
 
 def end_with_two_signals(process: "Popen[str]") -> tuple[str, str]:

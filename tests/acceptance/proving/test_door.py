@@ -82,13 +82,12 @@ def test_before_a_rotation_the_site_opens_and_afterwards_it_refuses_each(
     assert "30 refused, 0 open, 0 without a clear answer." in after.stdout
     assert "No tried token opens anything." in after.stdout
     assert "--known-good" not in after.stdout
-    some = tried("/t/{token}/", "--sample", "7")
+    some = tried("/t/{token}/", "--sample", "7", "--known-good", str(good))
     assert some.returncode == 0
     assert "tried 7 of 30 leaked tokens: 7 refused" in some.stdout
-    assert "Add --known-good FILE" in some.stdout
     # A control before and after each, and the good ones twice.
     assert server.stop() == 0
-    assert server.logs().count('"GET /t/[token]/ ') == 30 + 30 + 7 + 3 * 2 + 5 * 2
+    assert server.logs().count('"GET /t/[token]/ ') == 30 + 30 + 7 + 3 * 2 + 5 * 4
 
 
 def test_a_door_that_accepts_anything_is_told_no_leaked_token(
@@ -99,6 +98,18 @@ def test_a_door_that_accepts_anything_is_told_no_leaked_token(
     assert "The door cannot tell: it answered 200 to a random token." in done.stdout
     assert "tried 0 of 30" in done.stdout
     assert server.logs().count("GET /healthz") == 1
+
+
+def test_a_mistyped_url_is_not_known_to_refuse_and_what_to_type_is_said(tried: Tried) -> None:
+    """Every leaked token is still valid."""
+    done = tried("/tt/{token}/")
+    assert done.returncode == 3
+    assert "30 refused, 0 open" in done.stdout
+    assert "No tried token opens anything" not in done.stdout
+    assert done.stdout.splitlines()[-1] == (
+        "Not known: no valid token was tried, so perhaps the door opens to none, as at a mistyped "
+        "URL. Nothing was changed. Run it again with --known-good FILE."
+    )
 
 
 def test_a_door_that_refuses_everything_proves_nothing(tried: Tried, good: Path) -> None:
@@ -113,14 +124,14 @@ def test_statuses_that_refuse_are_named_by_the_operator(tried: Tried) -> None:
     """A log-in page instead of an error: the answer to an unknown token is a redirect."""
     assert tried("/tickets/?from={token}").returncode == 1
     named = tried("/tickets/?from={token}", "--refused", "302,404")
-    assert named.returncode == 0
+    assert named.returncode == 3
     assert "30 refused" in named.stdout
 
 
 def test_a_token_may_stand_in_a_header(tried: Tried) -> None:
     header = ("--header", "Authorization: Bearer {token}", "--header", "Accept: text/html")
     done = tried("/metrics", *header)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 3, done.stdout
     assert "30 refused" in done.stdout
 
 

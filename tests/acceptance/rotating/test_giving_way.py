@@ -99,7 +99,10 @@ def test_it_waits_while_more_backends_are_active_than_allowed(
     for connection in busy:
         psycopg2.extras.wait_select(connection)
         connection.cursor().execute("SELECT pg_sleep(300)")
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    sleeping = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    )
     until(lambda: value(tickets, sleeping) == 2)
     process = manage.start("rotate_tokens", "--max-active-queries", "1", database_url=primary_url)
     assert process.stdout is not None

@@ -231,7 +231,10 @@ def test_a_second_signal_ends_at_once_and_rolls_the_batch_back(
         """
     )
     process = manage.start("rotate_tokens", "--batch-rows", "50", database_url=database_url)
-    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    asleep = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    )
     until(lambda: value(tickets, asleep) == 1)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None

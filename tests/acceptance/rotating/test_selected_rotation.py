@@ -219,7 +219,10 @@ def test_where_narrows_a_rotation_and_says_what_it_leaves(
     assert done.returncode == 0, done.stderr
     assert changed(tickets) == set(range(3, 301, 3))
     assert "; 2,900 rows outside of it are still pending" in done.stdout
-    assert (report.returncode, json.loads(report.stdout)["pending"]) == (0, 0)
+    values = json.loads(report.stdout)
+    assert (report.returncode, values["pending"], values["pending_outside"]) == (3, 0, 2_900)
+    assert (values["complete"], values["selection_complete"]) == (False, True)
+    assert ": selection complete, 100 rows" in everything.stdout
     assert everything.returncode == 3
 
 

@@ -30,7 +30,10 @@ INSERT INTO tickets_message (ticket_id, body, version) SELECT id, 'B', 1 FROM ti
 ALTER TABLE tickets_message RENAME TO stored_message;
 CREATE VIEW tickets_message AS SELECT * FROM stored_message WHERE is_read(ticket_id);
 """
-ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+ASLEEP = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event = 'PgSleep'"
+)
 
 
 @pytest.fixture

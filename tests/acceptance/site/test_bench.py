@@ -94,7 +94,10 @@ def test_the_exit_code_says_whether_every_figure_is_as_it_must_be(
             least, most = verdict["needs_at_least"], verdict["needs_at_most"]
             held = verdict["figure"] >= least if most is None else verdict["figure"] <= most
             assert verdict["passed"] == held
-            assert verdict["what"] in found["stdout"]
+        shown = {True: "✓", False: "**not met**"}
+        for passed, mark in shown.items():
+            judged = sum(verdict["passed"] == passed for verdict in verdicts)
+            assert found["stdout"].count(mark) == judged
         passed = all(verdict["passed"] for verdict in verdicts)
         assert found["exit_code"] == (0 if passed else 1)
 

@@ -11,7 +11,7 @@ from django.test.utils import isolate_apps
 from token_rotation.triggers.guard import guard
 
 BEGAN, NOW = "2026-01-01 10:00:00+00", "2026-01-01 10:00:05+00"
-"""The start of every transaction, and the clock."""
+"""The start of every statement, and the clock."""
 
 BEFORE_IT_BEGAN, LATER_THAN_IT_BEGAN = (
     "2026-01-01 09:59:59.999999+00",
@@ -36,7 +36,8 @@ class Guarded:
         for trigger in guard(accept=accept, fresh_token="'fresh'"):
             text = str(trigger.compile(_device()).install_sql)
             text = text.replace("clock_timestamp()", f"timestamptz '{NOW}'")
-            self._execute(text.replace("now()", f"timestamptz '{BEGAN}'"))
+            text = text.replace("statement_timestamp()", f"timestamptz '{BEGAN}'")
+            self._execute(text.replace("now()", f"timestamptz '{LONG_AGO}'"))
 
     def update(self, stored: Row, written: Row, *, is_wish: bool = False) -> Row:
         """The row after an UPDATE of it."""
@@ -134,7 +135,7 @@ ROTATIONS = [
 ]
 
 
-def test_a_rotation_is_dated_within_its_transaction_and_after_the_stored_marker(
+def test_a_rotation_is_dated_within_its_statement_and_after_the_stored_marker(
     guarded: Guarded,
 ) -> None:
     for stored, written, is_rotation in ROTATIONS:

@@ -69,7 +69,7 @@ WRITTEN = {
     Written.NULL: None,
     Written.EARLIER: "2025-05-01 00:00:00+00",
     Written.BEFORE: "2025-07-01 00:00:00+00",
-    Written.LATER: "now",  # when the transaction began
+    Written.LATER: "clock_timestamp()",
     Written.FUTURE: "2125-07-01 00:00:00+00",
     Written.INFINITE: "infinity",
 }
@@ -299,7 +299,8 @@ def play(guarded: Guarded, case: Case, key: int, *, minus_infinity: bool) -> Ite
     with guarded.knowing(sent, -key - 1, case.known):
         said = guarded.attempt(
             UPDATE.format(
-                token=wish if case.asker.name == "WISH" else "%(token)s", marker="%(marker)s"
+                token=wish if case.asker.name == "WISH" else "%(token)s",
+                marker=written if case.written is Written.LATER else "%(marker)s",
             ),
             {
                 "id": key,

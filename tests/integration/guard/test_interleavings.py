@@ -2,11 +2,8 @@
 
 Hypothesis plays random interleavings on a real database. What the guard's truth table lets through
 on purpose is left out by construction: a writer who brings an old token together with a marker that
-counts as new. There are two ways to do that, and neither is a stale save of a rotated row:
-
-- Other code reads a row after a rotation (T0, t0), the row is rotated again to T1, is then asked to
-  be rotated again (marker NULL), and T0 and t0 are written: "changed, O NULL, N set" passes.
-- A statement spells an old token out and dates it later than the stored marker.
+counts as new. That is no stale save of a rotated row: the statement spells an old token out and
+dates it itself.
 """
 
 import os

@@ -215,3 +215,95 @@ def test_a_save_that_only_issues_the_token_is_none() -> None:
         self.other = 1
 
     assert said(save=save) == {}
+
+
+CHILD_LABEL = "tickets.Child.look"
+
+
+def in_a_family(
+    derived: dict[str, str | None] | None = None,
+    *,
+    look: Callable[[], Any] = lambda: Digested(max_length=64),
+    of: tuple[str, ...] = ("Child",),
+    save: Any = None,
+) -> dict[str, CheckMessage]:
+    """The messages of a model with the token, whose relatives ``of`` have a field ``look``."""
+
+    def made(name: str, *bases: Any, **attributes: Any) -> Any:
+        meta = attributes.pop("meta", {})
+        if name in of:
+            attributes["look"] = look()
+        return type(
+            name,
+            bases or (models.Model,),
+            {
+                "__module__": __name__,
+                "Meta": type("Meta", (), {"app_label": "tickets", **meta}),
+                **attributes,
+            },
+        )
+
+    with isolate_apps("tickets"):
+        grandparent = made("Grandparent")
+        parent = made("Parent", grandparent)
+        made("Sibling", parent)
+        key = made(
+            "Key",
+            parent,
+            meta={"triggers": guard(derived=derived)},
+            token=models.CharField(max_length=64),
+            token_rotated_at=RotatedAtField(),
+        )
+        beside = made("Beside", number=models.AutoField(primary_key=True))
+        proxy = made("Proxy", key, meta={"proxy": True})
+        child = made("Child", proxy, **({"save": save} if save else {}))
+        made("Grandchild", child)
+        made("Both", key, beside)
+        (pair,) = guards_of(key._meta.triggers)
+        found = list(stored_value_messages(key, key._meta.get_field("token"), pair))
+    return {str(each.id).removeprefix("token_rotation."): each for each in found}
+
+
+@pytest.mark.parametrize("name", ["Grandparent", "Parent", "Child", "Grandchild", "Both", "Beside"])
+def test_a_field_of_another_table_of_the_same_object_needs_a_declaration(name: str) -> None:
+    found = in_a_family(of=(name,))
+    assert list(found) == ["E046"]
+    assert f"may derive from token: tickets.{name}.look ({__name__}.Digested)" in found["E046"].msg
+    assert f"It cannot keep tickets.{name}.look of another table in step" in (
+        found["E046"].hint or ""
+    )
+    (pasted,) = re.findall(r"derived=(\{.*?\})\.", found["E046"].hint or "")
+    assert ast.literal_eval(pasted) == {f"tickets.{name}.look": None}
+    assert in_a_family(ast.literal_eval(pasted), of=(name,)) == {}
+
+
+def test_a_field_of_other_objects_needs_none() -> None:
+    assert in_a_family(of=("Sibling",)) == {}
+    assert in_a_family(look=lambda: models.CharField(max_length=64)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "sql", "reason"),
+    [
+        (CHILD_LABEL, SHA256, "another table"),
+        ("look", None, "no other field"),
+        ("Child.look", None, "no other field"),
+        ("tickets.Child.nothing", None, "no other field"),
+        ("tickets.Key.token", None, "no other field"),
+    ],
+)
+def test_no_other_name_and_no_sql_declares_it(name: str, sql: str | None, reason: str) -> None:
+    found = in_a_family({CHILD_LABEL: None, name: sql})
+    assert list(found) == ["E047"]
+    assert reason in found["E047"].msg
+
+
+def test_a_save_of_a_child_that_reads_the_token_is_a_warning() -> None:
+    def save(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.look = self.token[:8]
+
+    plain: Any = lambda: models.CharField(max_length=64)  # noqa: E731
+    found = in_a_family(look=plain, save=save)
+    assert list(found) == ["W045"]
+    assert "reads token and sets tickets.Child.look" in found["W045"].msg
+    assert in_a_family({CHILD_LABEL: None}, look=plain, save=save) == {}

@@ -233,7 +233,10 @@ def test_a_trigger_of_an_earlier_release_is_a_warning_told_once() -> None:
                 "The guard trigger keep_deleted is missing on app_key, so that the tokens of "
                 "deleted rows are not retired"
             ),
-            f"python manage.py makemigrations, and then: {MIGRATE}",
+            (
+                f"python manage.py makemigrations, and then: {MIGRATE} (if nothing is left to "
+                "migrate: python manage.py pgtrigger install app.Key:keep_deleted)"
+            ),
         ),
     ]
     assert list(outdated_triggers([*older[1:], *lacking[1:]])) == []

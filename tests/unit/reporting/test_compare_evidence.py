@@ -13,6 +13,7 @@ THEN: dict[str, Any] = {
     "table": "orders",
     "token_column": "token",
     "complete": True,
+    "selection_complete": True,
     "completeness": verdict_of().as_values(),
     "guard": {"holds": True, "triggers": {"shop.Order:guard": "enabled"}, "problems": []},
     "rows_with_a_retired_token": None,
@@ -91,13 +92,21 @@ def test_each_difference_is_a_line(changes: dict[str, Any], said: str) -> None:
 
 def test_evidence_that_is_not_complete_proves_nothing() -> None:
     then = deepcopy(THEN)
-    then["complete"] = False
+    then["selection_complete"] = False
     then["completeness"] = Unread("the read was stopped").as_values()
     (line,) = differences(then, THEN)
     assert line == "the evidence itself does not say complete: the read was stopped"
 
 
+@pytest.mark.parametrize("name", ["system_identifier", "timeline"])
+def test_evidence_that_names_no_server_is_not_of_this_one(name: str) -> None:
+    words = name.replace("_", " ")
+    assert list(differences(now(**{name: None}), THEN)) == [
+        f"the evidence names no {words}, so it may be of another server"
+    ]
+
+
 @pytest.mark.parametrize("junk", [None, [], "x", 7, {"relations": "x", "wal_position_before": 3}])
 def test_junk_in_a_file_is_no_agreement(junk: Any) -> None:
-    then = {**deepcopy(THEN), "complete": None, "completeness": junk, "guard": junk}
+    then = {**deepcopy(THEN), "selection_complete": None, "completeness": junk, "guard": junk}
     assert list(differences(then, THEN))

@@ -50,9 +50,17 @@ def test_all_refused_with_both_controls_is_the_all_clear() -> None:
     ]
 
 
-def test_without_a_good_token_it_says_what_is_not_shown() -> None:
+def test_refusals_of_a_door_that_nobody_saw_open_are_not_known() -> None:
     found = verdict(NO, controls=(RANDOM, RANDOM))
-    assert found.all_refused
+    assert (found.all_refused, found.some_open, found.is_not_known) == (False, False, True)
+    (line,) = list(found.sentences("l"))[1:]
+    assert line.startswith("Not known: no valid token was tried")
+    assert line.endswith("Run it again with --known-good FILE.")
+
+
+def test_unclear_answers_without_a_good_token_stay_unclear() -> None:
+    found = verdict(NO, BUSY, controls=(RANDOM, RANDOM))
+    assert (found.all_refused, found.some_open, found.is_not_known) == (False, False, False)
     assert "--known-good FILE" in list(found.sentences("l"))[-1]
 
 

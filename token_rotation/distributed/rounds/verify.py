@@ -10,7 +10,9 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
 from token_rotation.run.verify import verify
 
-PART_OF_THE_SOFT_LIMIT = 0.8
+PART_TO_READ = 0.7
+PART_TO_WAIT = 0.1
+"""Of the soft limit."""
 
 
 def verdict_of(rotation: BatchOperation) -> Verdict | Unread:
@@ -19,13 +21,19 @@ def verdict_of(rotation: BatchOperation) -> Verdict | Unread:
     A table that is too large for it stays unverified: ``rotate_tokens --report --exact`` reads it
     in a process that has the time.
     """
+    options = _options_of(rotation)
     soft_limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None) or float("inf")
-    at_most_seconds = min(_asked_for(rotation), PART_OF_THE_SOFT_LIMIT * soft_limit)
-    return verify(target_of(rotation), at_most_seconds=at_most_seconds, observe=lambda _: None)
+    wait_seconds = min(options.wait_for_locks_seconds, PART_TO_WAIT * soft_limit)
+    return verify(
+        target_of(rotation),
+        at_most_seconds=min(options.verdict_at_most_seconds, PART_TO_READ * soft_limit),
+        wait_for_locks_seconds=wait_seconds,
+        observe=lambda _: None,
+    )
 
 
-def _asked_for(rotation: BatchOperation) -> float:
+def _options_of(rotation: BatchOperation) -> RotationOptions:
     try:
-        return options_of(rotation).verdict_at_most_seconds
+        return options_of(rotation)
     except (TypeError, KeyError):  # of another version of this code
-        return RotationOptions().verdict_at_most_seconds
+        return RotationOptions()

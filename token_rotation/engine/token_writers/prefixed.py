@@ -8,8 +8,8 @@ also costs a whole page of WAL. So on large tables a connection chooses the firs
 of its tokens and keeps them for a stretch of rows. It fills one slice of the index at a time.
 
 The prefix costs some secrecy. Who holds a token knows the first digits of those made beside it, 4
-bits each. At worst such a UUID has 106 of its 122 random bits left. Guessing *some* valid token
-gets no easier for those who know none, and hardly easier for those who do. All slices come in
+bits each: at most two, so that 114 of a UUID's 122 random bits are left. Guessing *some* valid
+token gets no easier for those who know none, and hardly easier for those who do. All slices come in
 random order before any comes again, each time with a third of its fair part of the rows.
 """
 
@@ -28,7 +28,9 @@ PAGES_A_SLICE = 128
 ROWS_A_PAGE = 64  # of some 200 that a page of the index holds
 MOST_ROWS_A_BATCH = PAGES_A_SLICE * ROWS_A_PAGE
 """A larger batch, all of which goes to one slice, would crowd it."""
-MOST_DIGITS = 4
+MOST_DIGITS = 2
+"""So 114 of 122 random bits stay secret: never below 112, the least strength that NIST SP 800-57
+part 1 allows."""
 
 
 def can_have_prefix(expression: str) -> bool:

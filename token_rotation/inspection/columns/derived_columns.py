@@ -39,22 +39,30 @@ def derived_problems(connection: Connection, target: Target) -> tuple[list[Probl
     It compares up to 1,500 rows, each statement for 5 s at most. What it could not compare is a
     warning. Driver errors pass through.
     """
-    columns = connection.rows(derived_sql.columns(), {"table": target.table})
-    stored = [
-        (name, kind, may_read) for name, kind, may_read, is_computed in columns if not is_computed
-    ]
-    kinds = {name: kind for name, kind, may_read in stored if may_read}
-    hidden = [name for name, _, may_read in stored if not may_read]
-    warnings = [not_compared(target, hidden, "this role may not read them")] if hidden else []
+    kinds, warnings = readable_columns(connection, target.table)
     try:
         rows = _sampled_rows(connection, target, kinds)
         found = [*_likenesses(target, rows), *_declared(connection, target)]
     except psycopg2.Error as error:
         if fault_of(error) not in (Fault.TIMED_OUT, Fault.LOCKED):
             raise
-        return [], [*warnings, not_compared(target, list(kinds), reason_of(error))]
-    problems = [*_hashes(target, rows), *(each for each in found if _stops(each))]
-    return problems, [*warnings, *(each for each in found if not _stops(each))]
+        return [], [*warnings, not_compared(target.table, list(kinds), reason_of(error))]
+    problems = [*_hashes(target, rows), *(each for each in found if each.stops)]
+    return problems, [*warnings, *(each for each in found if not each.stops)]
+
+
+def readable_columns(connection: Connection, table: str) -> tuple[dict[str, str], list[Problem]]:
+    """Return the columns of a table that can be compared, by their kind, and a warning if others.
+
+    Those that PostgreSQL computes follow the token, or the other columns.
+    """
+    columns = connection.rows(derived_sql.columns(), {"table": table})
+    stored = [
+        (name, kind, may_read) for name, kind, may_read, is_computed in columns if not is_computed
+    ]
+    hidden = [name for name, _, may_read in stored if not may_read]
+    warnings = [not_compared(table, hidden, "this role may not read them")] if hidden else []
+    return {name: kind for name, kind, may_read in stored if may_read}, warnings
 
 
 def without_derived(target: Target, outdated: Sequence[Problem]) -> Iterator[Problem]:
@@ -67,10 +75,6 @@ def without_derived(target: Target, outdated: Sequence[Problem]) -> Iterator[Pro
         )
 
 
-def _stops(problem: Problem) -> bool:
-    return ".E" in problem.code
-
-
 def _sampled_rows(
     connection: Connection, target: Target, kinds: dict[str, str]
 ) -> list[SampledRow]:
@@ -80,14 +84,14 @@ def _sampled_rows(
     )
     return [
         (
-            Token(_value(token)),
-            {name: _value(each) for name, each in zip(others, values, strict=True) if each},
+            Token(value_of(token)),
+            {name: value_of(each) for name, each in zip(others, values, strict=True) if each},
         )
         for token, *values in connection.rows(query, LIMITS)
     ]
 
 
-def _value(stored: str | memoryview) -> Value:
+def value_of(stored: str | memoryview) -> Value:
     return stored if isinstance(stored, str) else bytes(stored)
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from token_rotation.inspection.columns.likeness import Found
 from token_rotation.inspection.problem import Problem
+from token_rotation.selection.related_table import RelatedTable
 from token_rotation.selection.target import Target
 
 HOW_TO = "docs/how-to/derived-columns.md"
-DECLARE = "python manage.py makemigrations, then migrate, after you declare"
+_AFTER_YOU = "python manage.py makemigrations, then migrate, after you"
+DECLARE = f"{_AFTER_YOU} declare"
 
 
 def column_derives(target: Target, column: str, found: Found, compared: int) -> Problem:
@@ -17,10 +19,7 @@ def column_derives(target: Target, column: str, found: Found, compared: int) -> 
 
     A problem, unless it is declared to be unrelated and is no digest.
     """
-    sentence = (
-        f"{target.table}.{column} holds {found.likeness.what} in {found.rows:,} of {compared:,} "
-        "rows compared"
-    )
+    sentence = _holds(target.table, column, found, compared)
     if column in target.unrelated and not found.likeness.is_digest:
         return Problem(
             "token_rotation.W046",
@@ -39,6 +38,27 @@ def column_derives(target: Target, column: str, found: Found, compared: int) -> 
         "token_rotation.E050",
         f"{sentence}: after a rotation it would still belong to the leaked token ({HOW_TO})",
         f'{DECLARE} guard(..., derived={{"{column}": "{made}"}})',
+    )
+
+
+def related_column_derives(
+    target: Target, related: RelatedTable, column: str, found: Found, compared: int
+) -> Problem:
+    """A column of a parent or a child holds something of the token: as ``column_derives``."""
+    sentence = _holds(related.table, column, found, compared)
+    move = f"{_AFTER_YOU} move the column to {target.table}"
+    if column in related.unrelated and not found.likeness.is_digest:
+        return Problem(
+            "token_rotation.W046",
+            f"{sentence}. The model declares that it does not follow the token, so it still "
+            "belongs to the leaked token after a rotation",
+            f"{move}, unless nothing is looked up by it",
+        )
+    return Problem(
+        "token_rotation.E050",
+        f"{sentence}: after a rotation it would still belong to the leaked token, since the guard "
+        f"of {target.table} writes no other table ({HOW_TO})",
+        f"{move}, and declare its SQL in guard(..., derived={{...}})",
     )
 
 
@@ -72,11 +92,11 @@ def sql_differs(target: Target, column: str, different: int, filled: int) -> Pro
     )
 
 
-def not_compared(target: Target, columns: Sequence[str], reason: str) -> Problem:
+def not_compared(table: str, columns: Sequence[str], reason: str) -> Problem:
     """Some columns could not be compared."""
     return Problem(
         "token_rotation.W047",
-        f"{target.table}: {', '.join(columns)} was not compared with the token, so a column that "
+        f"{table}: {', '.join(columns)} was not compared with the token, so a column that "
         f"derives from it may be unknown: {reason}",
         "python manage.py check --database ALIAS, as a role that may read every column",
     )
@@ -84,3 +104,8 @@ def not_compared(target: Target, columns: Sequence[str], reason: str) -> Problem
 
 def _right_sql(column: str) -> str:
     return f"{DECLARE} the right SQL for {column} in guard(..., derived={{...}})"
+
+
+def _holds(table: str, column: str, found: Found, compared: int) -> str:
+    what = found.likeness.what
+    return f"{table}.{column} holds {what} in {found.rows:,} of {compared:,} rows compared"

@@ -13,6 +13,7 @@ from token_rotation.inspection.triggers.definitions import Comparison
 from token_rotation.inspection.triggers.later_release import later_release
 from token_rotation.inspection.triggers.tree import FoundTrigger, Relation, Tree
 from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_AGAIN
 
 _WORST_FIRST = ("missing", "disabled", "changed", "enabled")
 _MOST_NAMES = 3
@@ -95,7 +96,7 @@ def outdated_triggers(guards: Iterable[GuardOnRelation]) -> Iterator[Problem]:
                 "token_rotation.W002",
                 f"The guard trigger {each.trigger.short_name} is missing on {each.relation.name}, "
                 "so that the tokens of deleted rows are not retired",
-                f"{MAKE}, and then: {MIGRATE}",
+                f"{MAKE}, and then: {_reinstall(each.trigger)}",
             )
         elif each.is_outdated and each.is_root:
             yield Problem(
@@ -147,8 +148,13 @@ def _disabled(group: Sequence[GuardOnRelation]) -> Problem:
 
 def _changed(group: Sequence[GuardOnRelation]) -> Problem:
     first, trigger = group[0], group[0].trigger
+    of_library = [each for each in first.differences if each.endswith(FUNCTIONS)]
     mend = _reinstall(trigger)
-    if not first.is_root and not first.relation.is_partition:
+    if of_library:
+        app, before = FUNCTIONS_AGAIN
+        also = f", and then: {mend}" if len(of_library) < len(first.differences) else ""
+        mend = f"{MIGRATE} {app} {before}, and then: {MIGRATE} {app}{also}"
+    elif not first.is_root and not first.relation.is_partition:
         drop = f"DROP TRIGGER {trigger.name} ON {first.relation.name}"
         mend = f"BEGIN; {drop}; {_create(first)}; COMMIT; in psql{_for_each(group)}"
     sentence = (

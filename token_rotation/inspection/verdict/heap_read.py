@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -16,6 +17,11 @@ from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.inspection.verdict.damaged_index import damaged_indexes
 from token_rotation.inspection.verdict.heap_sums import HeapSums
 from token_rotation.inspection.verdict.verdict import ReadRelation, ReadServer, Unread, Verdict
+from token_rotation.inspection.verdict.writers_wait import (
+    WRITERS_AT_MOST_SECONDS,
+    OnWait,
+    WritersWait,
+)
 from token_rotation.inspection.whole_view import name_problems
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
@@ -43,10 +49,11 @@ OnPages = Callable[[int, int], None]
 
 
 class HeapRead:
-    """One read of every row of a table and its children.
+    """One read of every row of a table and its children, once open writers have ended.
 
-    It gives up after ``at_most_seconds`` (None: no bound) and when ``stopped`` says so.
-    ``on_pages`` hears of each part that was read.
+    It waits for those up to ``writers_at_most_seconds``; ``on_wait`` hears of it. The read gives up
+    after ``at_most_seconds`` (None: no bound) and when ``stopped`` says so. ``on_pages`` hears of
+    each part that was read.
     """
 
     def __init__(
@@ -57,6 +64,8 @@ class HeapRead:
         at_most_seconds: float | None,
         stopped: Callable[[], bool] = lambda: False,
         on_pages: OnPages = lambda _done, _all: None,
+        writers_at_most_seconds: float = WRITERS_AT_MOST_SECONDS,
+        on_wait: OnWait = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
@@ -66,6 +75,14 @@ class HeapRead:
         self._on_pages = on_pages
         self._clock = clock
         self._started_at = clock()
+        self._writers = WritersWait(
+            connection.rows,
+            target,
+            at_most_seconds=writers_at_most_seconds,
+            stopped=stopped,
+            on_wait=on_wait,
+            clock=clock,
+        )
 
     def run(self) -> Verdict | Unread:
         """Read. Unread says why the end was not reached. Driver errors pass through.
@@ -75,13 +92,16 @@ class HeapRead:
         table, database = self._target.table, self._target.database
         for problem in name_problems(self._connection.rows, table, database):
             return Unread(problem.sentence)
+        open_writers = self._writers.run()
+        self._started_at = self._clock()
         for _ in range(READS_AT_MOST):
             verdict = self._read_once()
             if isinstance(verdict, Unread):
                 return verdict
             now = self._connection.rows(tree_sql.relations(), {"table": table})
             if {oid for oid, *_ in now} == {each.oid for each in verdict.relations}:
-                return verdict
+                # A rotation beside this one may have retired the last tokens during the read.
+                return replace(verdict, open_writers=open_writers or self._writers.run())
         return Unread(
             f"children or partitions of {table} came or went during each of {READS_AT_MOST} reads"
         )

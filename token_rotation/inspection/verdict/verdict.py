@@ -11,6 +11,7 @@ from typing import Any
 
 from token_rotation import wording
 from token_rotation.inspection.verdict.heap_sums import HeapSums
+from token_rotation.inspection.verdict.open_writer import OpenWriter, writers_as_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Verdict:
     """What one read of the whole table found, in one snapshot and without an index.
 
     ``listed`` counts the rows that only a list tells from fresh ones; with ``list_only``, it alone
-    is the selection.
+    is the selection. ``open_writers`` may yet commit a leaked token.
     """
 
     relations: tuple[ReadRelation, ...]
@@ -80,6 +81,7 @@ class Verdict:
     damaged: tuple[DamagedIndex, ...] = ()
     listed: int = 0
     list_only: bool = False
+    open_writers: tuple[OpenWriter, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -98,24 +100,44 @@ class Verdict:
 
     @property
     def nothing_pending(self) -> bool:
-        """Return True if no selected row is pending, read from the primary."""
-        return self.pending == 0 and self.server.is_primary
+        """Return True if no selected row is pending, and nothing makes that doubtful."""
+        return self.pending == 0 and not self.unproven_because
+
+    @property
+    def is_written(self) -> bool:
+        """Return True if only open writers make it doubtful that nothing is pending."""
+        return self.pending == 0 and self.server.is_primary and bool(self.open_writers)
+
+    @property
+    def unproven_because(self) -> str:
+        """Say why the rows of this read prove nothing; "" where they do."""
+        if not self.server.is_primary:
+            return not_primary_as_sentence(self.server)
+        return writers_as_sentence(self.open_writers) if self.open_writers else ""
+
+    @property
+    def nothing_anywhere(self) -> bool:
+        """Return True if no row of the whole table is pending, read from the primary."""
+        return self.nothing_pending and self.outside == 0
 
     def as_values(self) -> dict[str, Any]:
         """Return JSON values, for records and evidence."""
         return {
-            "complete": self.nothing_pending,
+            "complete": self.nothing_anywhere,
+            "selection_complete": self.nothing_pending,
             "read": "the heap of each relation, in one snapshot, without an index",
             "relations": [
                 {"name": each.name, "oid": each.oid, "rows": each.rows} for each in self.relations
             ],
             "rows": self.rows,
             "pending_rows": self.pending,
+            "pending_rows_outside": self.outside,
             "pending_rows_everywhere": self.sums.everywhere,
             "rows_without_a_token": self.sums.absent,
             "markers_later_than_the_clock": self.sums.later,
             "infinite_markers": self.sums.infinite,
             "damaged_indexes": [each.name for each in self.damaged],
+            "open_writers": [str(each) for each in self.open_writers],
             "database": self.server.database,
             "role": self.server.role,
             "server_version": self.server.version,
@@ -136,6 +158,8 @@ class Unread:
 
     because: str
     nothing_pending: bool = False
+    nothing_anywhere: bool = False
+    outside: int = 0
 
     def as_values(self) -> dict[str, Any]:
         """Return JSON values, for records and evidence."""

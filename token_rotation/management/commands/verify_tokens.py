@@ -38,7 +38,8 @@ class Command(TokenCommand):
     help = (
         "Count the listed tokens that are still valid, or with --retired the retired ones. "
         "--everywhere finds their copies in the database; --through tries them at the application. "
-        "Nothing is written. Exit codes: 0 none is found, 1 error, 3 some are. "
+        "Nothing is written. Exit codes: 0 none is found, 1 error, 3 some are, or not known "
+        "without --known-good. "
         "Where an answer is incomplete, that is an error."
     )
 
@@ -109,7 +110,8 @@ class Command(TokenCommand):
             verdict = trial.run(leak_list)
             for sentence in verdict.sentences(leak_list.name):
                 output.say(sentence)
-        return _exit_code(some=verdict.some_open, complete=verdict.all_refused)
+        some = verdict.some_open or verdict.is_not_known
+        return _exit_code(some=some, complete=verdict.all_refused)
 
 
 def _columns_or_none(database: str, names: Sequence[str]) -> list[TokenColumn]:

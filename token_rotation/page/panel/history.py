@@ -8,6 +8,7 @@ from typing import Any
 
 from token_rotation import wording
 from token_rotation.page.running.records import TargetRecords
+from token_rotation.reporting.history import outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def history_of(records: TargetRecords) -> History:
 
 
 def _run(run: dict[str, Any], *, is_silent: bool) -> RecentRun:
-    outcome, started_at = run["outcome"].replace("_", " "), run["started_at"]
+    outcome, started_at = outcome_of(run), run["started_at"]
     kind = "bad" if is_silent else KINDS.get(outcome, "plain")
     return RecentRun(
         number=run["operation"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
+from token_rotation.triggers.truth_table.reasons import Why
 from token_rotation.triggers.truth_table.words import (
     HELD,
     MAY_BE_HELD,
@@ -22,13 +23,13 @@ from token_rotation.triggers.truth_table.words import (
 class Sent(StrEnum):
     """The token that an INSERT sends."""
 
-    ALLOWED_ABSENT = "absent, and the field allows it"
-    FORBIDDEN_ABSENT = "absent, and the field forbids it"
+    ALLOWED_ABSENT = "absent, allowed"
+    FORBIDDEN_ABSENT = "absent, forbidden"
     PRESENT = "present"
-    RETIRED = "present and retired"
-    MISSED = "present and retired after the snapshot"
-    HELD = "present and held by a pending row"
-    UNSURE = "present and not unique, under REPEATABLE READ"
+    RETIRED = "retired"
+    MISSED = "missed"
+    HELD = "held"
+    UNSURE = "unsure"
 
 
 class Door(StrEnum):
@@ -36,7 +37,7 @@ class Door(StrEnum):
 
     GUARDED = "INSERT"
     IGNORED = "INSERT under pgtrigger.ignore"
-    MOVED = "a row moves between partitions, token and marker unchanged"
+    MOVED = "move between partitions, token and marker unchanged"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class InsertRule:
     """A line of the table of INSERTs; None stands for every value."""
 
     verdict: Verdict
-    reason: str
+    reason: Why
     sent: Collection[Sent] | None = None
     door: Collection[Door] = (Door.GUARDED,)
     accept: Accept | None = None
@@ -73,58 +74,58 @@ _IS_PRESENT = (Sent.PRESENT, Sent.RETIRED, Sent.MISSED, Sent.HELD, Sent.UNSURE)
 INSERTS = (
     InsertRule(
         Verdict(Token.SENT, Marker.NULL),
-        "what comes in by that door is pending",
+        Why.STAYS_PENDING,
         sent=_IS_PRESENT,
         door=(Door.IGNORED,),
     ),
     InsertRule(
         Verdict(Token.SENT, Marker.SENT),
-        "it opens nothing",
+        Why.ABSENT,
         door=(Door.IGNORED,),
     ),
     InsertRule(
         Verdict(Token.SENT, Marker.SENT),
-        "it is no new row",
+        Why.NO_NEW_ROW,
         door=(Door.MOVED,),
     ),
     InsertRule(
         Verdict(Token.SENT, Marker.CLOCK),
-        "it opens nothing",
+        Why.ABSENT,
         sent=(Sent.ALLOWED_ABSENT,),
     ),
     InsertRule(
         Verdict(Token.NONE, Marker.NONE, Said.RETIRED_REFUSED),
-        "a retired token never comes back, and the application is told",
+        Why.RETIRED,
         sent=(Sent.RETIRED,),
         accept=Accept.SENT,
     ),
     InsertRule(
         RETIRED_MEANWHILE,
-        "the snapshot did not show it; tried again, the write meets a retired token",
+        Why.MISSED,
         sent=(Sent.MISSED,),
         accept=Accept.SENT,
     ),
     InsertRule(
         HELD,
-        "the token may be leaked, and is not retired yet",
+        Why.HELD,
         sent=(Sent.HELD,),
         accept=Accept.SENT,
     ),
     InsertRule(
         MAY_BE_HELD,
-        "the snapshot does not show a row that became pending since",
+        Why.UNSURE,
         sent=(Sent.UNSURE,),
         accept=Accept.SENT,
     ),
     InsertRule(
         Verdict(Token.SENT, Marker.CLOCK),
-        "the application chooses the value, which is not retired",
+        Why.CHOSEN,
         sent=(Sent.PRESENT,),
         accept=Accept.SENT,
     ),
     InsertRule(
         Verdict(Token.FRESH, Marker.CLOCK),
-        "the value that was sent may be leaked",
+        Why.MAY_LEAK,
     ),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from token_rotation.triggers.truth_table.reasons import Why
 from token_rotation.triggers.truth_table.words import (
     HELD,
     MAY_BE_HELD,
@@ -43,7 +44,7 @@ class Rule:
     """
 
     verdict: Verdict
-    reason: str
+    reason: Why
     change: Collection[Change]
     stored: Collection[Stored] | None = None
     written: Collection[Written] | None = None
@@ -75,36 +76,36 @@ _PASS = Verdict(Token.SENT, Marker.SENT)
 UPDATES = (
     Rule(
         _PASS,
-        "nothing changes",
+        Why.UNCHANGED,
         change=UNCHANGED,
         written=(Written.SAME,),
     ),
     Rule(
         _PASS,
-        "the row is asked to be rotated again",
+        Why.ASKED,
         change=UNCHANGED,
         written=(Written.NULL,),
     ),
     Rule(
         Verdict(Token.SENT, Marker.STORED, Said.MARKER_KEPT),
-        "the marker never claims a rotation that did not happen",
+        Why.NO_ROTATION,
         change=UNCHANGED,
     ),
     Rule(
         Verdict(Token.SENT, Marker.CLOCK),
-        "an absent token opens nothing; the marker keeps a stale save from bringing it back",
+        Why.STALE_LATER,
         change=(Change.TAKEN_AWAY,),
     ),
     Rule(
         Verdict(Token.FRESH, Marker.CLOCK),
-        "a wish is a rotation, and the value that was sent may be leaked",
+        Why.MAY_LEAK,
         change=_PRESENT,
         asker=Asker.WISH,
         accept=Accept.FRESH,
     ),
     Rule(
         Verdict(Token.NONE, Marker.NONE, Said.RETIRED_REFUSED),
-        "a wish never fails silently",
+        Why.RETIRED,
         change=_PRESENT,
         asker=Asker.WISH,
         known=Known.RETIRED,
@@ -112,7 +113,7 @@ UPDATES = (
     ),
     Rule(
         HELD,
-        "the token may be leaked, and is not retired yet",
+        Why.HELD,
         change=_PRESENT,
         asker=Asker.WISH,
         known=Known.HELD,
@@ -120,7 +121,7 @@ UPDATES = (
     ),
     Rule(
         MAY_BE_HELD,
-        "the snapshot does not show a row that became pending since",
+        Why.UNSURE,
         change=_PRESENT,
         asker=Asker.WISH,
         known=Known.UNSURE,
@@ -128,41 +129,41 @@ UPDATES = (
     ),
     Rule(
         Verdict(Token.SENT, Marker.CLOCK),
-        "the application chooses the value, which is not retired",
+        Why.CHOSEN,
         change=_PRESENT,
         asker=Asker.WISH,
         accept=Accept.SENT,
     ),
     Rule(
         Verdict(Token.STORED, Marker.STORED, Said.RETIRED_KEPT),
-        "a retired token never comes back",
+        Why.RETIRED,
         change=_PRESENT,
         known=Known.RETIRED,
     ),
     Rule(
         _PASS,
-        "this is a rotation",
+        Why.ROTATION,
         change=(Change.CHANGED,),
         stored=(Stored.PENDING, Stored.ROTATED),
         written=(Written.LATER,),
     ),
     Rule(
         _PASS,
-        "this is a rotation",
+        Why.ROTATION,
         change=(Change.ISSUED,),
         stored=(Stored.ROTATED,),
         written=(Written.LATER,),
     ),
     Rule(
         Verdict(Token.FRESH, Marker.CLOCK, Said.OTHER_TOKEN),
-        "a token is issued, and the value that was sent may be leaked",
+        Why.MAY_LEAK,
         change=(Change.ISSUED,),
         written=(Written.SAME,),
         accept=Accept.FRESH,
     ),
     Rule(
         Verdict(Token.FRESH, Marker.CLOCK, Said.OTHER_TOKEN),
-        "the row has no time of which the token could be newer",
+        Why.NO_TIME,
         change=(Change.ISSUED,),
         stored=(Stored.PENDING,),
         written=(Written.BEFORE, Written.LATER),
@@ -170,7 +171,7 @@ UPDATES = (
     ),
     Rule(
         HELD,
-        "the token may be leaked, and is not retired yet",
+        Why.HELD,
         change=(Change.ISSUED,),
         written=(Written.SAME,),
         known=Known.HELD,
@@ -178,7 +179,7 @@ UPDATES = (
     ),
     Rule(
         HELD,
-        "the token may be leaked, and is not retired yet",
+        Why.HELD,
         change=(Change.ISSUED,),
         stored=(Stored.PENDING,),
         written=(Written.BEFORE, Written.LATER),
@@ -187,7 +188,7 @@ UPDATES = (
     ),
     Rule(
         MAY_BE_HELD,
-        "the snapshot does not show a row that became pending since",
+        Why.UNSURE,
         change=(Change.ISSUED,),
         written=(Written.SAME,),
         known=Known.UNSURE,
@@ -195,7 +196,7 @@ UPDATES = (
     ),
     Rule(
         MAY_BE_HELD,
-        "the snapshot does not show a row that became pending since",
+        Why.UNSURE,
         change=(Change.ISSUED,),
         stored=(Stored.PENDING,),
         written=(Written.BEFORE, Written.LATER),
@@ -204,14 +205,14 @@ UPDATES = (
     ),
     Rule(
         Verdict(Token.SENT, Marker.CLOCK),
-        "a token is issued, which is not retired",
+        Why.CHOSEN,
         change=(Change.ISSUED,),
         written=(Written.SAME,),
         accept=Accept.SENT,
     ),
     Rule(
         Verdict(Token.SENT, Marker.CLOCK),
-        "a token is issued, which is not retired",
+        Why.CHOSEN,
         change=(Change.ISSUED,),
         stored=(Stored.PENDING,),
         written=(Written.BEFORE, Written.LATER),
@@ -219,19 +220,18 @@ UPDATES = (
     ),
     Rule(
         Verdict(Token.STORED, Marker.STORED, Said.STAYS_ABSENT),
-        "a stale save does not bring back what was taken away",
+        Why.STALE,
         change=(Change.ISSUED,),
     ),
     Rule(
         Verdict(Token.SENT, Marker.NULL, Said.STAYS_PENDING),
-        "the row stays pending, so the rotation replaces the token",
+        Why.STAYS_PENDING,
         change=(Change.CHANGED,),
         stored=(Stored.PENDING,),
     ),
     Rule(
         Verdict(Token.STORED, Marker.STORED, Said.TOKEN_KEPT),
-        "a stale save brings no leaked token back, and a marker that is not of this transaction "
-        "proves nothing",
+        Why.STALE,
         change=(Change.CHANGED,),
     ),
 )
@@ -239,7 +239,7 @@ UPDATES = (
 
 AFTER_UPDATES = Rule(
     RETIRED_MEANWHILE,
-    "the snapshot did not show it; tried again, the write meets a retired token",
+    Why.MISSED,
     change=_PRESENT,
     known=Known.MISSED,
 )

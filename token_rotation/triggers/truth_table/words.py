@@ -16,14 +16,14 @@ class Accept(StrEnum):
 class Change(StrEnum):
     """The stored token beside the token being written.
 
-    An absent token is NULL or, in a text column, empty.
+    An absent token is NULL or, in a text column, empty. An issued one was absent before.
     """
 
     SAME = "same"
-    BOTH_ABSENT = "absent before and after"
+    BOTH_ABSENT = "absent"
     TAKEN_AWAY = "taken away"
     CHANGED = "changed"
-    ISSUED = "absent before, present after"
+    ISSUED = "issued"
 
 
 class Stored(StrEnum):
@@ -36,13 +36,16 @@ class Stored(StrEnum):
 
 
 class Written(StrEnum):
-    """The marker being written, beside the stored one."""
+    """The marker being written, beside the stored one.
+
+    ``BEFORE`` and ``LATER`` are later than that: from before this statement, and of it.
+    """
 
     SAME = "same"
     NULL = "NULL"
     EARLIER = "earlier"
-    BEFORE = "later, but from before this transaction"
-    LATER = "later, of this transaction"
+    BEFORE = "old"
+    LATER = "new"
     FUTURE = "in the future"
     INFINITE = "infinite"
 
@@ -54,41 +57,41 @@ class Asker(StrEnum):
     """
 
     WRITER = "any writer"
-    WISH = "a wish"
+    WISH = "wish"
 
 
 class Known(StrEnum):
     """What the database knows of the token that is sent.
 
     ``RETIRED``: the model keeps retired tokens, and it is one. ``MISSED``: it became one, and the
-    snapshot does not show it. ``HELD``: the column is not unique. ``UNSURE``: nor is it here, and
-    the snapshot may not show a pending row.
+    snapshot does not show it. ``HELD``: the column is not unique, and another pending row has it.
+    ``UNSURE``: the column is not unique, and the snapshot may not show such a row.
     """
 
     NEW = "new"
     RETIRED = "retired"
-    MISSED = "retired after the snapshot"
-    HELD = "held by a pending row"
-    UNSURE = "not unique, under REPEATABLE READ"
+    MISSED = "missed"
+    HELD = "held"
+    UNSURE = "unsure"
 
 
 class Token(StrEnum):
     """The token that the row has afterwards."""
 
-    SENT = "as sent"
-    STORED = "as stored"
+    SENT = "sent"
+    STORED = "stored"
     FRESH = "fresh"
-    NONE = "the write fails"
+    NONE = "fails"
 
 
 class Marker(StrEnum):
     """The marker that the row has afterwards."""
 
-    SENT = "as sent"
-    STORED = "as stored"
+    SENT = "sent"
+    STORED = "stored"
     NULL = "NULL"
-    CLOCK = "the clock's time"
-    NONE = "the write fails"
+    CLOCK = "clock"
+    NONE = "fails"
 
 
 class Said(StrEnum):

@@ -50,8 +50,21 @@ class DoorVerdict:
 
     @property
     def all_refused(self) -> bool:
-        """Return True if the controls hold and every wanted token was refused."""
+        """Return True if every wanted token was refused at a door that is shown to open."""
+        return self._only_refusals and self._shown_to_open
+
+    @property
+    def is_not_known(self) -> bool:
+        """Return True if every wanted token was refused, perhaps by a door that never opens."""
+        return self._only_refusals and not self._shown_to_open
+
+    @property
+    def _only_refusals(self) -> bool:
         return not self._wrong and self.tally.refused == self.wanted
+
+    @property
+    def _shown_to_open(self) -> bool:
+        return self.tally.open > 0 or any(control.is_good for control in self.controls)
 
     @property
     def _wrong(self) -> list[Control]:
@@ -65,15 +78,17 @@ class DoorVerdict:
             yield self._wrong[0].sentence
         elif self.tally.open:
             yield "Leaked tokens still open the application. Look at its caches and replicas."
+        elif self.is_not_known:
+            yield (
+                "Not known: no valid token was tried, so perhaps the door opens to none, as at a "
+                "mistyped URL. Nothing was changed. Run it again with --known-good FILE."
+            )
         elif not self.all_refused:
             yield f"{self._doubt()} This is no proof. Try again, slower if need be."
+            if not self._shown_to_open:
+                yield "Add --known-good FILE: no valid token was tried."
         else:
             yield "No tried token opens anything."
-        if not self._wrong and not any(control.is_good for control in self.controls):
-            yield (
-                "No valid token was tried, so it is not shown that the door opens at all. Add "
-                "--known-good FILE."
-            )
 
     def _counts(self) -> str:
         unknown = self.tally.unknown
