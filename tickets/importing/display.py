@@ -12,8 +12,8 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from tickets.importing.counts import Counts
+from tickets.importing.reading.source import Source
 from tickets.importing.row import BadLine
-from tickets.importing.source import Source
 
 LINE_EVERY_SECONDS = 5.0
 SHOWN_BAD_LINES = 1_000

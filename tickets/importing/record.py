@@ -10,8 +10,8 @@ from django.db import connections
 
 from tickets.importing.errors import RefusedError
 from tickets.importing.options import ImportOptions
+from tickets.importing.reading.source import Source
 from tickets.importing.refusal import DATABASE_ERRORS
-from tickets.importing.source import Source
 from tickets.importing.work import Work
 from tickets.models import ImportedTicket
 from token_rotation.operations import StoredError

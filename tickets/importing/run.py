@@ -14,10 +14,10 @@ from tickets.importing.counts import Counts
 from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import ImportTicketsError, RefusedError
 from tickets.importing.options import ImportOptions
+from tickets.importing.reading.source import Source, opened
 from tickets.importing.record import begin, finish
 from tickets.importing.refusal import DATABASE_ERRORS, refusal_of
 from tickets.importing.session import Session
-from tickets.importing.source import Source, opened
 from tickets.importing.work import Work
 from token_rotation.command_line import StopSignal, stop_on_signal
 from token_rotation.operations import StoredError, describe_explained, describe_unforeseen

@@ -13,10 +13,10 @@ from tickets.importing.counts import Counts
 from tickets.importing.display import ImportDisplay
 from tickets.importing.errors import RefusedError, Stopped
 from tickets.importing.options import ImportOptions
-from tickets.importing.records import Records
+from tickets.importing.reading.records import Records
+from tickets.importing.reading.source import Source
 from tickets.importing.refusal import DATABASE_ERRORS, concerns_rows, refusal_of
 from tickets.importing.row import BadLine, Row
-from tickets.importing.source import Source
 from token_rotation.command_line import StopSignal
 from token_rotation.operations import Heartbeat
 from token_rotation.operations.errors import NotRunningError

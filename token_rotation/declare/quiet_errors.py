@@ -15,7 +15,7 @@ from django.db import DataError, IntegrityError
 from django.db.models.sql.query import Query
 from psycopg2.extensions import Diagnostics
 
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 
 ReturnT = TypeVar("ReturnT")
 

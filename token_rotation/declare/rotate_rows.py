@@ -21,9 +21,9 @@ from token_rotation.declare.loaded import keep_watch
 from token_rotation.declare.rotate_once import rotate_once
 from token_rotation.declare.uncommitted import UncommittedSave
 from token_rotation.errors import NoTokenError, StatementError, TooManyRowsError
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import target_of, targets_of
 

@@ -26,7 +26,7 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.stored_output import StoredError, read_object
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.run.recording.record import DATABASE_ERRORS
 
 STOPPED = "(stopped)"

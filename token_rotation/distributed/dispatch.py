@@ -29,7 +29,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.queue.broker import ensure_broker
 from token_rotation.options import RotationOptions
-from token_rotation.postgres.failures import first_of, is_lost, reason_of
+from token_rotation.postgres.faults.failures import first_of, is_lost, reason_of
 from token_rotation.postgres.reading import reading
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE
 from token_rotation.selection.target import Target

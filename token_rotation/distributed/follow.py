@@ -29,7 +29,7 @@ from token_rotation.operations.stored_output import (
 )
 from token_rotation.operations.watching.resend import Resent
 from token_rotation.operations.watching.resending import resending
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.opening import own_session
 from token_rotation.run.display import Display, make_display
 from token_rotation.run.progress import Progress

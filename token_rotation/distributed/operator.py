@@ -24,9 +24,9 @@ from token_rotation.inspection.counting import PendingCount
 from token_rotation.operations.models import BatchOperation
 from token_rotation.options import RotationOptions
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
+from token_rotation.postgres.faults.table_locks import table_locks_after
 from token_rotation.postgres.opening import own_session
-from token_rotation.postgres.table_locks import table_locks_after
 from token_rotation.run.closing import Closing
 from token_rotation.run.cut_off import settle_cut_off
 from token_rotation.run.output import Output

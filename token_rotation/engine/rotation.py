@@ -199,10 +199,6 @@ class Rotation:
 
     def _tell_of_pace(self, reason: str) -> None:
         logger.debug(reason)
-        import os
-
-        if os.environ.get("PACE_LOG"):
-            open(os.environ["PACE_LOG"], "a").write(f"{self._clock():.3f} {reason}\n")
 
     def _cancel(self) -> None:
         for worker in self._workers:

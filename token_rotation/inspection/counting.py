@@ -10,8 +10,8 @@ import psycopg2
 from token_rotation.inspection.indexes import read_indexes
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, Row, Values
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql

@@ -10,8 +10,8 @@ from token_rotation.errors import KeyOrderError
 from token_rotation.inspection.indexes import indexes_on, read_indexes
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import Key
 from token_rotation.selection.target import Target
 from token_rotation.sql import key_order as key_order_sql

@@ -9,8 +9,8 @@ from token_rotation.inspection.snapshots import SnapshotHolder, oldest_snapshot
 from token_rotation.inspection.storage import IndexBloat, Storage, natural_index_bytes
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, Row
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import storage as storage_sql
 

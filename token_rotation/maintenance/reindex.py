@@ -6,8 +6,8 @@ from token_rotation.events import Observer
 from token_rotation.maintenance.vacuum import maintenance_in_progress
 from token_rotation.postgres.autocommit_session import CANCELLED, AutocommitSession
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.sql.server import storage as storage_sql

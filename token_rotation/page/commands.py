@@ -24,7 +24,7 @@ from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace
 from token_rotation.page.running.records import read_records, running_rotation
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.statements import LIMIT_LOCK_WAIT
 from token_rotation.run.pending import look

@@ -14,7 +14,7 @@ from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Observer
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.silence.bounds import LONG_WORK
 
 COST_DELAY_MS = 2

@@ -13,9 +13,9 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from token_rotation.events import Observer
 from token_rotation.postgres.connection import Connection, Row, Values
-from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.silence.bounds import LONG_WORK
-from token_rotation.postgres.sqlstate import Fault
 from token_rotation.stop import StopSignal
 
 LOCKED_AT_MOST_SECONDS = 10.0

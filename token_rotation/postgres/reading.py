@@ -13,11 +13,11 @@ from token_rotation.errors import DatabaseGoneError, StatementError
 from token_rotation.events import Observer
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import READ_ONLY, fault_of, reason_of
+from token_rotation.postgres.faults.failures import READ_ONLY, fault_of, reason_of
+from token_rotation.postgres.faults.session_timeouts import why_lost
+from token_rotation.postgres.faults.sqlstate import Fault
+from token_rotation.postgres.faults.table_locks import locked_by
 from token_rotation.postgres.look_connection import LOCKED_AT_MOST_SECONDS, LookConnection
-from token_rotation.postgres.session_timeouts import why_lost
-from token_rotation.postgres.sqlstate import Fault
-from token_rotation.postgres.table_locks import locked_by
 from token_rotation.stop import StopSignal
 
 NOT_ALLOWED = "42501"

@@ -16,12 +16,12 @@ from token_rotation.errors import AbortedError, DatabaseGoneError, StatementErro
 from token_rotation.events import Observer, Remark, Retrying
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of, is_met_by_function, reason_of
+from token_rotation.postgres.faults.failures import fault_of, is_met_by_function, reason_of
+from token_rotation.postgres.faults.session_timeouts import why_lost
+from token_rotation.postgres.faults.sqlstate import Fault
+from token_rotation.postgres.faults.table_locks import locked_by
 from token_rotation.postgres.reading import refusal
-from token_rotation.postgres.session_timeouts import why_lost
 from token_rotation.postgres.silence.errors import StillAliveError
-from token_rotation.postgres.sqlstate import Fault
-from token_rotation.postgres.table_locks import locked_by
 from token_rotation.stop import StopSignal
 
 Answer = TypeVar("Answer")

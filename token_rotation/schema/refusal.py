@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError
 from django.db import DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError
 
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 
 
 class ChangeRefusedError(CommandError):

@@ -7,6 +7,7 @@ from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 from token_rotation.selection.target import Absent
 from token_rotation.sql.pending import without_marker
+from token_rotation.sql.server.tree import TREE
 
 
 def index_state(index: str) -> Composed:
@@ -186,18 +187,16 @@ def lock_as_a_reader(table: str) -> Composed:
     return SQL("LOCK TABLE {table} IN ACCESS SHARE MODE").format(table=Identifier(table))
 
 
-def was_rewritten() -> SQL:
+def was_rewritten() -> Composed:
     """Tell if ``table`` or a child has other files than in this transaction's snapshot.
 
     The function knows the files of now. False where each statement has a snapshot of its own, and
     for what this transaction itself rewrote. No lock.
     """
     return SQL(
-        "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
-        "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid) "
-        "SELECT coalesce(bool_or(c.relfilenode <> pg_relation_filenode(c.oid)), false) "
+        "{tree} SELECT coalesce(bool_or(c.relfilenode <> pg_relation_filenode(c.oid)), false) "
         "FROM tree JOIN pg_class c ON c.oid = tree.oid"
-    )
+    ).format(tree=TREE)
 
 
 def count_pending_in_heap(table: str, marker: str, token: str | None, absent: Absent) -> Composed:

@@ -14,6 +14,7 @@ from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import later, pending, still_pending
+from token_rotation.sql.server.tree import TREE
 
 READ_PLAINLY = sql.SQL(
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_tidscan = on; SET LOCAL jit = off; "
@@ -48,22 +49,20 @@ def lock(target: Target) -> sql.Composed:
     )
 
 
-def relations() -> sql.SQL:
+def relations() -> sql.Composed:
     """The table and all its children: oid, name, kind, schema, bare name and pages.
 
     Takes ``table``. The name has its schema and is quoted where needed.
     """
     return sql.SQL(
-        "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
-        "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid) "
-        "SELECT c.oid::bigint, "
+        "{tree} SELECT c.oid::bigint, "
         "quote_ident(n.nspname) || '.' || quote_ident(c.relname), "
         "c.relkind::text, n.nspname::text, c.relname::text, coalesce(pg_relation_size(c.oid), 0) "
         "/ current_setting('block_size')::bigint "
         "FROM tree JOIN pg_class c ON c.oid = tree.oid "
         "JOIN pg_namespace n ON n.oid = c.relnamespace "
         "ORDER BY c.oid"
-    )
+    ).format(tree=TREE)
 
 
 def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql.Composed:

@@ -16,8 +16,8 @@ from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target

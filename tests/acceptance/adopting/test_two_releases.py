@@ -40,8 +40,10 @@ SELECT array_agg(DISTINCT times) FROM (
     USING (table_name, id) WHERE table_name = %s GROUP BY id
 ) AS rows
 """
-RELEASE = "import token_rotation; print('release', token_rotation.__version__)"
-READY = "from token_rotation.metrics.readiness import failing_parts; print(failing_parts())"
+RELEASE = "import token_rotation; print('release', token_rotation.__version__, flush=True)"
+READY = (
+    "from token_rotation.metrics.readiness import failing_parts; print(failing_parts(), flush=True)"
+)
 CHECK = "check --database default"
 NO_ISSUES = "System check identified no issues"
 

@@ -176,7 +176,8 @@ def test_a_terminal_that_knows_only_ascii_is_told_every_name(
 
 def test_a_full_disk_is_one_line_in_a_project_of_somebody_elses(project: Project) -> None:
     with open("/dev/full", "w", encoding="ascii") as full:  # noqa: PTH123
-        done = typed(project, "-m", "django", "makemigrations", stdout=full.fileno())
+        unbuffered = {"PYTHONUNBUFFERED": "1"}  # else it is said when the migrations are written
+        done = typed(project, "-m", "django", "makemigrations", stdout=full.fileno(), **unbuffered)
         assert done.returncode == 1
         assert done.stderr.splitlines()[0] == (
             "CommandError: No migration was written: No space left on device. "

@@ -21,7 +21,8 @@ from token_rotation.triggers.truth_table.inserts import (
     insertions,
 )
 from token_rotation.triggers.truth_table.moves import moved_verdict_of
-from token_rotation.triggers.truth_table.updates import Case, updates, verdict_of
+from token_rotation.triggers.truth_table.update_cases import Case, updates
+from token_rotation.triggers.truth_table.updates import verdict_of
 from token_rotation.triggers.truth_table.words import (
     Accept,
     Change,

@@ -149,6 +149,22 @@ def test_a_retired_token_in_another_case_is_why(
     assert named in refused(link, "E061")
 
 
+def test_retired_bytes_whose_text_a_session_may_write_in_another_way_are_why(
+    loose_types: None, wishes: Any, link: Target
+) -> None:
+    retype(wishes.Link, "slug", "bytea USING slug::bytea")
+    insert = "INSERT INTO wishes_link (name, slug) VALUES ('', 'leaked')"
+    execute(
+        insert,
+        "UPDATE wishes_link SET slug = 'fresh', slug_rotated_at = clock_timestamp()",
+        "SET bytea_output = 'escape'",
+        insert,
+        "RESET bytea_output",
+    )
+    assert answers("SELECT count(*) FROM wishes_link WHERE slug = 'leaked'") == [1]
+    assert "the type bytea" in refused(link, "E061")
+
+
 def test_where_no_retired_tokens_are_kept_it_may(loose_types: None, wishes: Any) -> None:
     (device,) = find_targets("default", ["wishes.Device"])
     retype(wishes.Device, "secret", "text COLLATE said")

@@ -14,8 +14,8 @@ from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
 from tickets.importing.counts import Counts
 from tickets.importing.display import ImportDisplay
 from tickets.importing.options import ImportOptions
+from tickets.importing.reading.source import opened
 from tickets.importing.row import Row
-from tickets.importing.source import opened
 from tickets.importing.work import Work
 from tickets.models import ImportedTicket, Message, Ticket
 from token_rotation.operations.errors import NotRunningError

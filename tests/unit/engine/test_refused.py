@@ -13,7 +13,7 @@ from token_rotation.engine.batches.refusals import PendingRow, Refusals
 from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.refused import Refused, RefusedRow, read_refused, sum_of
 from token_rotation.events import Event, Remark
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.tokens.sources import SqlTokens

@@ -12,9 +12,9 @@ from token_rotation.errors import AbortedError, DatabaseGoneError, StatementErro
 from token_rotation.events import Event, Remark, Retrying
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.faults.sqlstate import Fault, classify
 from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.postgres.silence.errors import StillAliveError
-from token_rotation.postgres.sqlstate import Fault, classify
 from token_rotation.stop import StopSignal
 
 

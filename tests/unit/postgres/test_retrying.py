@@ -4,8 +4,8 @@ import psycopg2
 import pytest
 from django.db import IntegrityError
 
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.postgres.sqlstate import Fault
 
 
 class Server:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.postgres.faults.sqlstate import Fault, classify
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from token_rotation.triggers.truth_table.inserts import (
     insert_verdict_of,
     insertions,
 )
+from token_rotation.triggers.truth_table.update_cases import updates
 from token_rotation.triggers.truth_table.updates import (
     AFTER_UPDATES,
     UPDATES,
     Rule,
-    updates,
     verdict_of,
 )
 from token_rotation.triggers.truth_table.words import ERRORS, Known, Marker, Token

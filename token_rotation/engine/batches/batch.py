@@ -12,8 +12,8 @@ from token_rotation.engine.batches.isolation import Isolation
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.batches.refusals import Refusals
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
 
 BATCHES_WITHOUT_A_WAIT = 20

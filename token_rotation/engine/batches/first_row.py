@@ -16,8 +16,8 @@ from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
 from token_rotation.engine.token_writers.assignment import Assignment
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql

@@ -11,9 +11,9 @@ from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.batches.refusals import Refusals
-from token_rotation.postgres.failures import fault_of, is_met_by_function
+from token_rotation.postgres.faults.failures import fault_of, is_met_by_function
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
 
 TRIES_OF_ONE_ROW = 10

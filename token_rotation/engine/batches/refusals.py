@@ -11,7 +11,7 @@ import psycopg2
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.refused import MOST_NAMED, MOST_SAID, Refused, RefusedRow, shown
 from token_rotation.events import Observer, Remark
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.selection.key_range import Key
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import model_of, targets_of

@@ -7,8 +7,8 @@ import psycopg2
 from token_rotation.inspection.storage import PAGE_BYTES, natural_index_bytes
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import catalogue as catalogue_sql
 from token_rotation.sql.server import storage as storage_sql

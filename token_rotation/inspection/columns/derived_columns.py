@@ -21,8 +21,8 @@ from token_rotation.inspection.columns.likeness import Token, is_password_hash, 
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of, reason_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of, reason_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import derived_columns as derived_sql
 from token_rotation.sql.tokens import made_from

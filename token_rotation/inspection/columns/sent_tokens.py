@@ -28,7 +28,7 @@ def _loose(connection: Connection, target: Target) -> Iterator[Problem]:
         yield Problem(
             "token_rotation.E061",
             f"{target.table}.{target.token_column} has {what}, by which texts that differ are "
-            "equal: a retired token in another case, say, could be stored and would open its row",
+            "equal: a retired token written in another way could be stored and would open its row",
             f"{PGTRIGGER} uninstall {triggers}, then migrate to a plain text field with a "
             f'deterministic collation (db_collation="C"), then {PGTRIGGER} install {triggers}, '
             f"then {target.whole_command} --issued-before now",

@@ -8,7 +8,7 @@ import psycopg2
 
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import catalogue as catalogue_sql
 

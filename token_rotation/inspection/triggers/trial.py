@@ -14,8 +14,8 @@ from token_rotation.inspection.triggers.other_triggers import Suspect
 from token_rotation.inspection.triggers.tree import Relation
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import trial as trial_sql
 from token_rotation.sql.tokens import made_by

@@ -25,9 +25,9 @@ from token_rotation.inspection.verdict.writers_wait import (
 from token_rotation.inspection.whole_view import name_problems
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.reading import NOT_ALLOWED
-from token_rotation.postgres.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.target import Target
 from token_rotation.sql import verdict as verdict_sql

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from django.db import DatabaseError, InterfaceError, connections
 
 from token_rotation.operations.errors import OperationError
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 
 JOIN_AT_MOST_SECONDS = 5.0
 

@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 
 from token_rotation.operations.options import mask
 from token_rotation.operations.stored_output import MESSAGE_CHARACTERS, StoredError
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 
 WITHHELD = "withheld: the setting OPERATIONS_MASK names nothing that hides secrets"
 TRACEBACK_CHARACTERS = 10_000

@@ -15,9 +15,9 @@ from psycopg2 import sql
 from token_rotation.errors import NotReadyError
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import READ_ONLY as READ_ONLY_TRANSACTION
-from token_rotation.postgres.failures import fault_of, reason_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import READ_ONLY as READ_ONLY_TRANSACTION
+from token_rotation.postgres.faults.failures import fault_of, reason_of
+from token_rotation.postgres.faults.sqlstate import Fault
 
 ANSWER_SECONDS = 1.0
 URL_SECONDS = 2.0

@@ -23,7 +23,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, PaceListener
-from token_rotation.postgres.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.silence.sockets import cut_after
 from token_rotation.postgres.statements import (

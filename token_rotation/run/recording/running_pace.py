@@ -13,11 +13,11 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_object
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, pace_asked_for, pace_of
-from token_rotation.postgres.failures import is_lost, reason_of
+from token_rotation.postgres.faults.failures import is_lost, reason_of
+from token_rotation.postgres.faults.sqlstate import Fault
+from token_rotation.postgres.faults.table_locks import table_locks_after
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.postgres.sqlstate import Fault
-from token_rotation.postgres.table_locks import table_locks_after
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
 from token_rotation.run.recording.stop_running import TRIES
 

@@ -10,11 +10,11 @@ from token_rotation import wording
 from token_rotation.errors import NotKnownError, StatementError
 from token_rotation.events import Observer
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres.failures import is_lost, reason_of
+from token_rotation.postgres.faults.failures import is_lost, reason_of
+from token_rotation.postgres.faults.sqlstate import Fault
+from token_rotation.postgres.faults.table_locks import table_locks_after
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.postgres.sqlstate import Fault
-from token_rotation.postgres.table_locks import table_locks_after
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
 
 OTHER_WAYS = "Ctrl-C in its terminal, or SIGTERM, ends a rotation too"

@@ -12,7 +12,8 @@ def loose_equality() -> sql.SQL:
     """What makes values of ``column`` equal whose texts differ; no row if nothing does.
 
     A nondeterministic collation, quoted with its schema and True; or a type of text from outside
-    PostgreSQL, such as citext, and False. A domain counts as its base type.
+    PostgreSQL, such as citext, and False; or bytea, whose text depends on the writer's
+    bytea_output, and False. A domain counts as its base type.
     """
     return sql.SQL(
         "WITH RECURSIVE types (oid, base, collated) AS ("
@@ -27,7 +28,8 @@ def loose_equality() -> sql.SQL:
         "WHERE types.base = 0 AND NOT c.collisdeterministic "
         "UNION ALL SELECT t.oid::regtype::text, false FROM types "
         "JOIN pg_type t ON t.oid = types.oid "
-        "WHERE types.base = 0 AND t.typcategory = 'S' AND t.oid >= 16384"
+        "WHERE types.base = 0 "
+        "AND (t.typcategory = 'S' AND t.oid >= 16384 OR t.oid = 'bytea'::regtype)"
     )
 
 

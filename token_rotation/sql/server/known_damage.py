@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
+from token_rotation.sql.server.tree import TREE
+
 DEFAULT = "of the database"
 
 VERSION = sql.SQL(
@@ -28,9 +30,7 @@ def indexes(*, with_default: bool) -> sql.Composed:
         else "SELECT NULL::text, NULL::text"
     )
     return sql.SQL(
-        "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
-        "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid), "
-        "base (was, now) AS ({default}) "
+        "{tree}, base (was, now) AS ({default}) "
         "SELECT DISTINCT ON (index) x.indexrelid::regclass::text AS index, "
         "CASE WHEN l.oid = 100 THEN {name} ELSE l.oid::regcollation::text END, "
         "CASE WHEN l.oid = 100 THEN base.was ELSE l.collversion END, "
@@ -40,4 +40,4 @@ def indexes(*, with_default: bool) -> sql.Composed:
         "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = part.attnum "
         "LEFT JOIN pg_collation l ON l.oid = part.sorted_by "
         "WHERE a.attname = ANY (%(columns)s::name[]) ORDER BY index, l.oid NULLS LAST"
-    ).format(default=sql.SQL(default), name=sql.Literal(DEFAULT))
+    ).format(tree=TREE, default=sql.SQL(default), name=sql.Literal(DEFAULT))

@@ -10,20 +10,23 @@ from psycopg2 import sql
 
 from token_rotation.selection.target import Target
 
+TREE = sql.SQL(
+    "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
+    "SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid)"
+)
+"""Begins a statement: ``table`` and what inherits from it, at any depth."""
 
-def relations() -> sql.SQL:
+
+def relations() -> sql.Composed:
     """The table and what inherits from it, at any depth.
 
     One row each, the table first: oid, name as SQL writes it, relkind, and True for a partition.
     """
     return sql.SQL(
-        "WITH RECURSIVE tree (relation) AS ("
-        "SELECT to_regclass(quote_ident(%(table)s))::oid "
-        "UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.relation) "
-        "SELECT c.oid::bigint, c.oid::regclass::text, c.relkind::text, c.relispartition "
-        "FROM tree JOIN pg_class c ON c.oid = tree.relation "
+        "{tree} SELECT c.oid::bigint, c.oid::regclass::text, c.relkind::text, c.relispartition "
+        "FROM tree JOIN pg_class c ON c.oid = tree.oid "
         "ORDER BY c.oid <> to_regclass(quote_ident(%(table)s)), c.oid::regclass::text"
-    )
+    ).format(tree=TREE)
 
 
 def triggers(*, with_conditions: bool) -> sql.Composed:

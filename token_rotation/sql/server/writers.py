@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
+from token_rotation.sql.server.tree import TREE
 
-def open_writers() -> sql.SQL:
+
+def open_writers() -> sql.Composed:
     """Others' open transactions that have written to ``table`` or to a relation below it.
 
     Virtual transaction; pid, NULL for a prepared transaction; the name of that; state and age in
@@ -17,14 +19,11 @@ def open_writers() -> sql.SQL:
     may hold a token.
     """
     return sql.SQL(
-        "WITH RECURSIVE tree (relation) AS ("
-        "SELECT to_regclass(quote_ident(%(table)s))::oid "
-        "UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.relation), "
-        "locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted), "
+        "{tree}, locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted), "
         "writers AS (SELECT DISTINCT virtualtransaction, pid FROM locks "
         "WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-        "AND relation IN (SELECT relation FROM tree) "
+        "AND relation IN (SELECT oid FROM tree) "
         "AND pid IS DISTINCT FROM pg_backend_pid()) "
         "SELECT w.virtualtransaction, w.pid, p.gid, a.state, "
         "extract(epoch FROM clock_timestamp() - a.xact_start)::float8 "
@@ -33,4 +32,4 @@ def open_writers() -> sql.SQL:
         "AND x.virtualtransaction = w.virtualtransaction "
         "LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid "
         "ORDER BY a.xact_start NULLS FIRST, w.pid"
-    )
+    ).format(tree=TREE)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from token_rotation.triggers.truth_table.inserts import Insertion, Sent, insert_verdict_of
-from token_rotation.triggers.truth_table.updates import UNCHANGED, Case, verdict_before
+from token_rotation.triggers.truth_table.update_cases import UNCHANGED, Case
+from token_rotation.triggers.truth_table.updates import verdict_before
 from token_rotation.triggers.truth_table.words import Change, Known, Token, Verdict
 
 _SENT = {Known.MISSED: Sent.MISSED, Known.HELD: Sent.HELD, Known.UNSURE: Sent.UNSURE}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import product
 
 from token_rotation.triggers.truth_table.reasons import Why
+from token_rotation.triggers.truth_table.update_cases import PRESENT, UNCHANGED, Case
 from token_rotation.triggers.truth_table.words import (
     HELD,
     MAY_BE_HELD,
@@ -22,18 +22,6 @@ from token_rotation.triggers.truth_table.words import (
     Verdict,
     Written,
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """One UPDATE of one row."""
-
-    change: Change
-    stored: Stored
-    written: Written
-    asker: Asker = Asker.WRITER
-    known: Known = Known.NEW
-    accept: Accept = Accept.FRESH
 
 
 @dataclass(frozen=True)
@@ -62,12 +50,6 @@ class Rule:
             and self.known in {None, case.known}
             and self.accept in {None, case.accept}
         )
-
-
-UNCHANGED = (Change.SAME, Change.BOTH_ABSENT)
-
-
-_PRESENT = (Change.CHANGED, Change.ISSUED)
 
 
 _PASS = Verdict(Token.SENT, Marker.SENT)
@@ -99,14 +81,14 @@ UPDATES = (
     Rule(
         Verdict(Token.FRESH, Marker.CLOCK),
         Why.MAY_LEAK,
-        change=_PRESENT,
+        change=PRESENT,
         asker=Asker.WISH,
         accept=Accept.FRESH,
     ),
     Rule(
         Verdict(Token.NONE, Marker.NONE, Said.RETIRED_REFUSED),
         Why.RETIRED,
-        change=_PRESENT,
+        change=PRESENT,
         asker=Asker.WISH,
         known=Known.RETIRED,
         accept=Accept.SENT,
@@ -114,7 +96,7 @@ UPDATES = (
     Rule(
         HELD,
         Why.HELD,
-        change=_PRESENT,
+        change=PRESENT,
         asker=Asker.WISH,
         known=Known.HELD,
         accept=Accept.SENT,
@@ -122,7 +104,7 @@ UPDATES = (
     Rule(
         MAY_BE_HELD,
         Why.UNSURE,
-        change=_PRESENT,
+        change=PRESENT,
         asker=Asker.WISH,
         known=Known.UNSURE,
         accept=Accept.SENT,
@@ -130,14 +112,14 @@ UPDATES = (
     Rule(
         Verdict(Token.SENT, Marker.CLOCK),
         Why.CHOSEN,
-        change=_PRESENT,
+        change=PRESENT,
         asker=Asker.WISH,
         accept=Accept.SENT,
     ),
     Rule(
         Verdict(Token.STORED, Marker.STORED, Said.RETIRED_KEPT),
         Why.RETIRED,
-        change=_PRESENT,
+        change=PRESENT,
         known=Known.RETIRED,
     ),
     Rule(
@@ -240,7 +222,7 @@ UPDATES = (
 AFTER_UPDATES = Rule(
     RETIRED_MEANWHILE,
     Why.MISSED,
-    change=_PRESENT,
+    change=PRESENT,
     known=Known.MISSED,
 )
 """Decides once more, after the write, if that stored the token that was sent."""
@@ -257,29 +239,3 @@ def verdict_of(case: Case) -> Verdict:
 def verdict_before(case: Case) -> Verdict:
     """Return the verdict before the row is written."""
     return next(rule.verdict for rule in UPDATES if rule.decides(case))
-
-
-_WRITTEN = {
-    Stored.PENDING: (
-        Written.SAME,
-        Written.BEFORE,
-        Written.LATER,
-        Written.FUTURE,
-        Written.INFINITE,
-    ),
-    Stored.ROTATED: tuple(Written),
-    Stored.FUTURE: (Written.SAME, Written.NULL, Written.EARLIER, Written.FUTURE, Written.INFINITE),
-    Stored.INFINITE: (Written.SAME, Written.NULL, Written.EARLIER, Written.FUTURE),
-}
-"""The markers that can be written beside each stored one."""
-
-
-def updates() -> Iterator[Case]:
-    """Yield every case of an UPDATE."""
-    choices = product(Change, Stored, Written, Asker, Known, Accept)
-    for change, stored, written, asker, known, accept in choices:
-        if written not in _WRITTEN[stored]:
-            continue
-        if change not in _PRESENT and (known is not Known.NEW or asker is Asker.WISH):
-            continue  # an absent or unchanged token is neither
-        yield Case(change, stored, written, asker, known=known, accept=accept)

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
-from token_rotation.postgres.table_locks import locked_by
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
+from token_rotation.postgres.faults.table_locks import locked_by
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.sql.lists import copies as copies_sql
 from token_rotation.sql.lists import places as places_sql

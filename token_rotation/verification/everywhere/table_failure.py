@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import psycopg2
 
-from token_rotation.postgres.failures import fault_of, reason_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of, reason_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.verification.everywhere.not_searched import Why
 
 _NO_SUCH_TABLE = "42P01"

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tickets.importing.test_records import HEADER
-from tickets.importing.records import Records as Importing
+from tickets.importing.reading.records import Records as Importing
 from tickets.importing.row import Row
 
 # What a field of a record looks like, and what a record looks like, inside a field.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tickets.importing.division import LONGEST_RECORD_CHARACTERS as LONGEST
-from tickets.importing.records import Records
+from tickets.importing.reading.division import LONGEST_RECORD_CHARACTERS as LONGEST
+from tickets.importing.reading.records import Records
+from tickets.importing.reading.source import LONGEST_LINE_BYTES, Source
 from tickets.importing.row import Row
-from tickets.importing.source import LONGEST_LINE_BYTES, Source
 
 HEADER = b"reference,subject,body\n"
 AFTER = "is not CSV: ',' expected after '\"'"

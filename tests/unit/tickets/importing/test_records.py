@@ -6,7 +6,7 @@ import pytest
 
 from tickets.importing.chunking import chunked
 from tickets.importing.errors import UnreadableFileError
-from tickets.importing.records import LONGEST_RECORD_CHARACTERS, Records
+from tickets.importing.reading.records import LONGEST_RECORD_CHARACTERS, Records
 from tickets.importing.row import BadLine, Row
 
 HEADER = b"reference,subject,body\n"

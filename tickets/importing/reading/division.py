@@ -13,8 +13,8 @@ import csv
 from collections.abc import Iterable, Iterator
 
 from tickets.importing.errors import UnreadableFileError
-from tickets.importing.held import Held, Record
-from tickets.importing.quotes import Reading, read_line, stands_alone
+from tickets.importing.reading.held import Held, Record
+from tickets.importing.reading.quotes import Reading, read_line, stands_alone
 from tickets.importing.row import BadLine
 
 LONGEST_RECORD_CHARACTERS = 1 << 20

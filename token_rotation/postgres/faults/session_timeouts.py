@@ -15,8 +15,8 @@ from psycopg2 import sql
 
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 
 TRANSACTION = "transaction_timeout"
 PROBE_SECONDS = 2

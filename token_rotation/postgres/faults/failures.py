@@ -10,7 +10,7 @@ import re
 import psycopg2
 from django.db import DatabaseError, InterfaceError
 
-from token_rotation.postgres.sqlstate import Fault, classify
+from token_rotation.postgres.faults.sqlstate import Fault, classify
 
 _MESSAGE_QUOTES_NO_DATA = {"08", "0A", "25", "28", "42", "53", "55", "57", "58"}
 """Classes of SQLSTATE: the first two characters."""

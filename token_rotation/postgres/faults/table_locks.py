@@ -8,8 +8,8 @@ import psycopg2
 from psycopg2 import sql
 
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.failures import fault_of
-from token_rotation.postgres.sqlstate import Fault
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 
 MOST_SHOWN = 3
 

@@ -10,10 +10,10 @@ import csv
 from collections.abc import Iterable, Iterator
 
 from tickets.importing.check import OPTIONAL, REQUIRED, check
-from tickets.importing.division import LONGEST_RECORD_CHARACTERS, Division
 from tickets.importing.errors import UnreadableFileError
-from tickets.importing.held import Record
-from tickets.importing.quotes import read_line
+from tickets.importing.reading.division import LONGEST_RECORD_CHARACTERS, Division
+from tickets.importing.reading.held import Record
+from tickets.importing.reading.quotes import read_line
 from tickets.importing.row import BadLine, Row
 
 __all__ = ["LONGEST_RECORD_CHARACTERS", "Records"]

@@ -1,0 +1,1 @@
+"""What PostgreSQL's errors mean for a rotation, and who is in the way, without any value."""
