@@ -12,7 +12,8 @@ from token_rotation.selection.key_range import KeyRange
 class BatchDone:
     """A batch committed.
 
-    ``is_giving_way``: the next batch is small for the sake of traffic.
+    ``giving_way_because`` says why the next batch is small for the sake of traffic, "" where it is
+    not.
     """
 
     keys: KeyRange
@@ -20,7 +21,7 @@ class BatchDone:
     skipped_rows: int
     seconds: float
     next_batch_rows: int
-    is_giving_way: bool = False
+    giving_way_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

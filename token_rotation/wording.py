@@ -25,6 +25,11 @@ def rate(rows_per_second: float | None) -> str:
     return f"{UNKNOWN} rows/s" if rows_per_second is None else f"{rows_per_second:,.0f} rows/s"
 
 
+def giving_way(because: str, *, before: str = "") -> str:
+    """``giving way to traffic: probe +6.1 ms of 5``, or "" for no reason."""
+    return f"{before}giving way to traffic: {because}" if because else ""
+
+
 def size(number: int | None) -> str:
     """Return bytes as ``117 MB``, as PostgreSQL says it.
 

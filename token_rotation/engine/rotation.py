@@ -104,7 +104,7 @@ class Rotation:
         self._vacuum = BackgroundVacuum(
             target,
             options.vacuum_every_percent,
-            meets_traffic=lambda: throttle.is_giving_way,
+            meets_traffic=lambda: bool(throttle.giving_way_because),
             holds_back=lambda: throttle.holds_back,
             observe=self._observe,
         )

@@ -81,9 +81,9 @@ class Throttle:
         return rows
 
     @property
-    def is_giving_way(self) -> bool:
-        """Return True while the budget holds the work back."""
-        return self._budget is not None and self._budget.is_tight
+    def giving_way_because(self) -> str:
+        """Return why the budget holds the work back, "" where it does not."""
+        return "" if self._budget is None else self._budget.tight_because
 
     @property
     def holds_back(self) -> bool:

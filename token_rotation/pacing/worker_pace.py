@@ -64,9 +64,9 @@ class WorkerPace:
         return self._size.largest_rows
 
     @property
-    def is_giving_way(self) -> bool:
-        """Return True while batches are smaller because of traffic."""
-        return self.batch_rows < self._size.rows and self._throttle.is_giving_way
+    def giving_way_because(self) -> str:
+        """Return why batches are smaller for the sake of traffic, "" where they are not."""
+        return self._throttle.giving_way_because if self.batch_rows < self._size.rows else ""
 
     def next_wait(self, source: Any) -> Wait | None:
         """Return the wait before the next batch.

@@ -36,7 +36,9 @@ def connection(target: Target) -> Iterator[Connection]:
     [
         ("SELECT true", YES),
         ("SELECT false", NO),
-        ("SELECT 'a' LIKE '%a%'; -- {}", YES),
+        ("SELECT 'a' LIKE '%a%' -- {}", YES),
+        ("SELECT 1 < 2;\n", YES),
+        ("VALUES (false)", NO),
         ("SELECT pg_sleep(600) IS NULL", None),
     ],
 )
@@ -60,8 +62,10 @@ def test_a_query_answers_with_yes_or_no_or_not_in_time(
         ("SELECT true, false", "must answer with one boolean"),
         ("SELECT true WHERE false", "must answer with one boolean"),
         ("SELECT true FROM generate_series(1, 2)", "must answer with one boolean"),
-        ("DO $$ BEGIN END $$", "must answer with one boolean"),
-        ("", "must answer with one boolean"),
+        ("DO $$ BEGIN END $$", "fails"),
+        ("", "fails"),
+        (f"COMMIT; UPDATE tickets_ticket SET subject = '{LITERAL}'; SELECT true", "fails"),
+        (f"SELECT true; COMMIT; UPDATE tickets_ticket SET subject = '{LITERAL}'", "fails"),
     ],
 )
 def test_a_query_that_is_no_question_is_refused_with_its_flag_and_without_its_text(

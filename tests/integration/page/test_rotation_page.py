@@ -247,10 +247,10 @@ def test_rows_rotated_before_a_look_and_said_after_it_are_taken_off_once(
     [
         ({"waiting_for": "replica lag 4.2 s"}, "Waiting for replica lag 4.2 s"),
         (
-            {"waiting_for": None, "is_giving_way": True, "batch_rows": 15},
-            "Waiting for nothing; it gives way to traffic, with batches of 15 rows",
+            {"waiting_for": None, "giving_way_because": "probe +4 ms of 5", "batch_rows": 15},
+            "Waiting for nothing; giving way to traffic: probe +4 ms of 5; batches of 15 rows",
         ),
-        ({"waiting_for": None, "is_giving_way": False}, "Waiting for nothing"),
+        ({"waiting_for": None, "giving_way_because": ""}, "Waiting for nothing"),
     ],
 )
 def test_it_says_what_the_rotation_waits_for(

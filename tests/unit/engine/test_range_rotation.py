@@ -40,7 +40,7 @@ Step = tuple[int, int, str | None]
 class Pace:
     """Says 100 rows a batch, a tenth after each time-out, and 15 for the next one."""
 
-    batch_rows, is_giving_way = 15, True
+    batch_rows, giving_way_because = 15, "probe +4 ms of 5"
 
     def __init__(self) -> None:
         self.full_batch_rows = 100
@@ -160,7 +160,7 @@ def test_a_batch_is_told_and_counts_for_the_pace_and_what_it_learns() -> None:
     played = Played((7, 3, None), limit_rows=30)
     assert played.limit.take(10) == 10
     assert played.ranges.rotate(KEYS, 10) == BatchOutcome(7, 1)
-    assert played.told == [BatchDone(KEYS, 7, 1, 3.0, 15, is_giving_way=True)]
+    assert played.told == [BatchDone(KEYS, 7, 1, 3.0, 15, giving_way_because="probe +4 ms of 5")]
     assert (played.pace.learned, played.pace.done) == ([(7, 3.0)], [(7, 50.0)])
     assert played.limit.take(100) == 23
     assert (played.retried, played.sent) == (0, 1)

@@ -113,17 +113,17 @@ def test_a_budget_can_be_taken_up_and_dropped() -> None:
     throttle = Throttle(clock=clock, budget=TrafficBudget(0, **SIZES, clock=clock))
     assert throttle.next_wait() is None
     assert throttle.batch_rows(4000) == 4000
-    assert not throttle.is_giving_way
+    assert throttle.giving_way_because == ""
     throttle.change(Pace(traffic_budget_ms=20))
     assert throttle.batch_rows(4000) == FIRST_ROWS
-    assert throttle.is_giving_way, "before its first probes it knows nothing"
+    assert throttle.giving_way_because == "too few probes"
     wait = throttle.next_wait()
     assert wait is not None
     assert (wait.kind, wait.is_trouble) == ("traffic", False)
     throttle.change(Pace(traffic_budget_ms=0))
     assert throttle.next_wait() is None
     assert throttle.batch_rows(4000) == 4000
-    assert not throttle.is_giving_way
+    assert throttle.giving_way_because == ""
 
 
 def test_batches_of_a_fixed_size_keep_it() -> None:
@@ -131,7 +131,7 @@ def test_batches_of_a_fixed_size_keep_it() -> None:
     throttle.change(Pace(traffic_budget_ms=20))
     assert throttle.next_wait() is None
     assert throttle.batch_rows(4000) == 4000
-    assert not throttle.is_giving_way
+    assert throttle.giving_way_because == ""
 
 
 def test_a_paused_rotation_starts_no_batch_until_it_is_resumed() -> None:

@@ -82,23 +82,26 @@ def budgeted() -> Throttle:
 
 
 @pytest.mark.parametrize(
-    ("throttle", "rows", "is_giving_way"),
-    [(budgeted(), 200, True), (Throttle(clock=Clock(), max_rows_per_second=200), 200, False)],
+    ("throttle", "rows", "because"),
+    [
+        (budgeted(), 200, "too few probes"),
+        (Throttle(clock=Clock(), max_rows_per_second=200), 200, ""),
+    ],
     ids=["budget", "rate"],
 )
 def test_it_gives_way_to_traffic_and_not_to_a_rate(
-    throttle: Throttle, rows: int, *, is_giving_way: bool
+    throttle: Throttle, rows: int, because: str
 ) -> None:
     pace = Played(throttle).pace
     assert pace.next_wait(None) is None
     assert (pace.batch_rows, pace.full_batch_rows) == (rows, 1_000)
-    assert pace.is_giving_way == is_giving_way
+    assert pace.giving_way_because == because
 
 
 def test_a_batch_that_traffic_does_not_bound_gives_no_way() -> None:
     pace = Played(budgeted(), batch_rows=15).pace
     assert pace.batch_rows == 15
-    assert not pace.is_giving_way
+    assert pace.giving_way_because == ""
 
 
 def test_a_second_worker_stays_at_rest_until_the_budget_lets_it_join() -> None:

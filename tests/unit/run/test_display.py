@@ -31,8 +31,8 @@ class Shown:
         self.closed = True
 
 
-def batch(rows: int = 25, *, is_giving_way: bool = False) -> BatchDone:
-    return BatchDone(KeyRange(None, rows), rows, 0, 0.001, rows, is_giving_way)
+def batch(rows: int = 25, *, because: str = "") -> BatchDone:
+    return BatchDone(KeyRange(None, rows), rows, 0, 0.001, rows, because)
 
 
 def test_at_most_ten_batches_a_second_are_shown_and_the_last_one_always() -> None:
@@ -71,8 +71,8 @@ def lines_of(mode: str, *events: Event) -> list[str]:
 
 
 def test_lines_say_when_batches_are_small_for_the_sake_of_traffic() -> None:
-    gentle, ordinary = lines_of("lines", batch(is_giving_way=True), batch(4000))
-    assert gentle.endswith("batch 25 rows, giving way to traffic")
+    gentle, ordinary = lines_of("lines", batch(because="probe +4 ms of 5"), batch(4000))
+    assert gentle.endswith("batch 25 rows, giving way to traffic: probe +4 ms of 5")
     assert ordinary.endswith("batch 4,000 rows")
 
 
@@ -103,10 +103,10 @@ def test_a_bar_shows_remarks_above_itself_and_the_reason_for_small_batches() -> 
         "bar", Progress(100, clock=clock), out=io.StringIO(), err=err, clock=clock
     )
     display.show(Remark("no VACUUM"))
-    display.show(batch(is_giving_way=True))
+    display.show(batch(because="probe +4 ms of 5"))
     display.close()
     assert "no VACUUM\n" in err.getvalue()
-    assert "batch 25, giving way to traffic" in err.getvalue()
+    assert "batch 25, giving way to traffic: probe +4 ms of 5" in err.getvalue()
 
 
 @pytest.mark.parametrize("mode", ["bar", "lines", "json"])

@@ -12,22 +12,22 @@ def after(*events: Event) -> dict[str, object]:
     return live_status.as_json()
 
 
-def batch(*, is_giving_way: bool = False) -> BatchDone:
-    return BatchDone(EVERY_KEY, 10, 0, 0.1, 15, is_giving_way)
+def batch(giving_way_because: str = "") -> BatchDone:
+    return BatchDone(EVERY_KEY, 10, 0, 0.1, 15, giving_way_because)
 
 
 def test_before_the_first_batch_nothing_is_known() -> None:
-    assert after() == {"waiting_for": None, "batch_rows": None, "is_giving_way": False}
+    assert after() == {"waiting_for": None, "batch_rows": None, "giving_way_because": ""}
 
 
 def test_a_wait_lasts_until_the_next_batch() -> None:
     waiting = Waiting("replica lag 4.2 s")
     assert after(batch(), waiting)["waiting_for"] == "replica lag 4.2 s"
     assert after(batch(), waiting, Remark("VACUUM begins"))["waiting_for"] == "replica lag 4.2 s"
-    assert after(waiting, batch(is_giving_way=True)) == {
+    assert after(waiting, batch("probe +4 ms of 5")) == {
         "waiting_for": None,
         "batch_rows": 15,
-        "is_giving_way": True,
+        "giving_way_because": "probe +4 ms of 5",
     }
 
 

@@ -153,7 +153,7 @@ class RangeRotation:
                 total.skipped_rows,
                 seconds,
                 self._pace.batch_rows,
-                is_giving_way=self._pace.is_giving_way,
+                giving_way_because=self._pace.giving_way_because,
             )
         )
         return total

@@ -70,10 +70,16 @@ class BudgetController:
         self.blind_because: str | None = "too few probes"
 
     @property
-    def is_tight(self) -> bool:
-        """Return True where the last probes, or the lack of them, forbade growth."""
-        added = self.added_seconds
-        return added is None or added >= GROW_BELOW * self.budget_seconds
+    def tight_because(self) -> str:
+        """Return why the last probes, or the lack of them, forbid growth; "" where they do not."""
+        if self.added_seconds is None:
+            return self.blind_because or ""
+        if self.added_seconds < GROW_BELOW * self.budget_seconds:
+            return ""
+        return self._felt(self.added_seconds)
+
+    def _felt(self, added_seconds: float) -> str:
+        return f"probe +{added_seconds * 1000:.1f} ms of {self.budget_seconds * 1000:g}"
 
     def add(self, delay: Delay, *, at_rest: bool, is_first: bool = False) -> None:
         """Take a probe that has ended.
@@ -149,7 +155,6 @@ class BudgetController:
         return self._change(now, GENTLE_GROWTH if is_gentle else GROWTH)
 
     def _change(self, now: float, factor: float) -> Decision:
-        added, budget = self.added_seconds or 0.0, self.budget_seconds
         self._intensity.multiply(factor)
         self._changed_at = now
         if factor < 1:
@@ -158,5 +163,5 @@ class BudgetController:
         rows = self._intensity.actuators.rows
         return Decision(
             factor,
-            f"probe +{added * 1000:.1f} ms of {budget * 1000:g}: {what}, {rows:,} rows a batch",
+            f"{self._felt(self.added_seconds or 0.0)}: {what}, {rows:,} rows a batch",
         )

@@ -53,9 +53,14 @@ class TrafficBudget:
         return self._intensity.actuators.rows
 
     @property
-    def is_tight(self) -> bool:
-        """Return True while the delay of others, or that it is not known, holds the work back."""
-        return self.is_on and self._controller.is_tight and not self._intensity.is_full
+    def tight_because(self) -> str:
+        """Return what holds the work back, "" for nothing.
+
+        It is the delay of others, or that it is not known.
+        """
+        if not self.is_on or self._intensity.is_full:
+            return ""
+        return self._controller.tight_because
 
     def change(self, budget_seconds: float) -> None:
         with self._lock:

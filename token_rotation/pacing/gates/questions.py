@@ -39,18 +39,15 @@ def answer(connection: Connection, query: str, flag: str) -> float | None:
     limits = {"statement_timeout_ms": int(ANSWER_SECONDS * 1000)}
     try:
         with connection.rolled_back(READ_ONLY, statements.LIMIT_LOOK, values=limits):
-            rows = connection.rows(sql.SQL(query))
+            rows = connection.rows(_one_statement(query))
     except psycopg2.Error as error:
         if fault_of(error) is Fault.TIMED_OUT:
             return None
-        if _is_no_question(error):
-            rows = []
-        elif error.pgcode != READ_ONLY_TRANSACTION and fault_of(error) in PASSING:
+        if error.pgcode != READ_ONLY_TRANSACTION and fault_of(error) in PASSING:
             raise
-        else:
-            raise NotReadyError(
-                (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
-            ) from None
+        raise NotReadyError(
+            (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)
+        ) from None
     if len(rows) != 1 or len(rows[0]) != 1 or not isinstance(rows[0][0], bool):
         raise NotReadyError(
             (f"The query of {flag} must answer with one boolean. Mend it, or leave out {flag}",)
@@ -58,9 +55,11 @@ def answer(connection: Connection, query: str, flag: str) -> float | None:
     return YES if rows[0][0] else NO
 
 
-def _is_no_question(error: psycopg2.Error) -> bool:
-    """Return True where the driver found no answer in what the server said, or no query."""
-    return isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None
+def _one_statement(query: str) -> sql.Composed:
+    """As a sub-select: a second statement, which could leave the transaction, is a syntax error."""
+    return sql.SQL("SELECT * FROM (\n{query}\n) AS answer").format(
+        query=sql.SQL(query.rstrip().removesuffix(";"))
+    )
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

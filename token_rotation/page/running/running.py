@@ -25,7 +25,7 @@ class RunningRotation:
     After 30 ``silent_seconds`` without a heartbeat it ``is_silent``: killed or out of reach.
     ``ranges`` are those of a distributed rotation, ``worker_wait`` its wait for workers. ``waits``
     are reasons to wait, in words.
-    ``gives_way_with`` is the number of rows a batch while it gives way to traffic.
+    ``gives_way_with`` is the number of rows a batch while it gives way to traffic, with the reason.
     """
 
     operation: BatchOperation
@@ -33,7 +33,7 @@ class RunningRotation:
     progress: Progress
     pace: Pace
     waits: tuple[str, ...]
-    gives_way_with: int | None
+    gives_way_with: tuple[int, str] | None
     ranges: RangeCounts | None = None
     worker_wait: WorkerWait | None = None
 
@@ -59,14 +59,18 @@ def running_of(operation: BatchOperation) -> RunningRotation:
     samples = samples_of(operation)
     is_distributed = bool(read_object(operation.input_data).get("distributed"))
     said = _live_data_of_ranges(operation) if is_distributed else [read_object(operation.live_data)]
-    batch_rows = [read_number(live.get("batch_rows")) for live in said if live.get("is_giving_way")]
+    gentle = [
+        (read_number(live.get("batch_rows")), str(because))
+        for live in said
+        if (because := live.get("giving_way_because"))
+    ]
     return RunningRotation(
         operation=operation,
         silent_seconds=max(0.0, now - samples[-1][0]),
         progress=replay(samples, operation.progress_total or 0, now=now),
         pace=pace_now(operation),
         waits=tuple(sorted({str(wait) for live in said if (wait := live.get("waiting_for"))})),
-        gives_way_with=min(batch_rows, default=None),
+        gives_way_with=min(gentle, default=None),
         ranges=range_counts_of(operation) if is_distributed else None,
         worker_wait=worker_wait(operation) if is_distributed else None,
     )

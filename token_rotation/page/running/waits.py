@@ -22,9 +22,10 @@ def waits_of(records: TargetRecords) -> tuple[str, ...]:
 
 def _why_slow(rotation: RunningRotation) -> tuple[str, ...]:
     """Return why a healthy rotation is slow; else empty."""
-    pace, batch_rows = rotation.pace, rotation.gives_way_with
+    pace = rotation.pace
     if pace.max_rows_per_second is not None or pace.pause_seconds > 0:
         return (f"the pace asked for: {pace}",)
-    if batch_rows is not None:
-        return (f"nothing; it gives way to traffic, with batches of {batch_rows:,} rows",)
+    if rotation.gives_way_with is not None:
+        rows, because = rotation.gives_way_with
+        return (f"nothing; {wording.giving_way(because)}; batches of {rows:,} rows",)
     return ()

@@ -42,8 +42,8 @@ class Bar:
                     f"{remaining} left",
                     f"batch {event.next_batch_rows:,}",
                 ]
-                if event.is_giving_way:
-                    parts.append("giving way to traffic")
+                if event.giving_way_because:
+                    parts.append(wording.giving_way(event.giving_way_because))
                 if progress.skipped_rows:
                     parts.append(f"{progress.skipped_rows:,} skipped")
             case RangesSeen():

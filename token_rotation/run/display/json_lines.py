@@ -28,7 +28,7 @@ class JsonLines:
                     batch_skipped_rows=event.skipped_rows,
                     batch_seconds=round(event.seconds, 4),
                     next_batch_rows=event.next_batch_rows,
-                    is_giving_way=event.is_giving_way,
+                    giving_way_because=event.giving_way_because,
                 )
             case RangesSeen():
                 self._write(

@@ -68,7 +68,7 @@ class Lines:
         return (
             f"{self._done()}, {self._left()}, "
             f"{self._progress.skipped_rows:,} skipped, batch {event.next_batch_rows:,} rows"
-            f"{', giving way to traffic' if event.is_giving_way else ''}"
+            f"{wording.giving_way(event.giving_way_because, before=', ')}"
         )
 
     def _seen(self, event: RangesSeen | Verifying) -> str:

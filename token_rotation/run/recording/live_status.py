@@ -16,14 +16,14 @@ class LiveStatus:
     def __init__(self) -> None:
         self._waiting_for: str | None = None
         self._batch_rows: int | None = None
-        self._is_giving_way = False
+        self._giving_way_because = ""
 
     def note(self, event: Event) -> None:
         match event:
             case BatchDone():
                 self._waiting_for = None
                 self._batch_rows = event.next_batch_rows
-                self._is_giving_way = event.is_giving_way
+                self._giving_way_because = event.giving_way_because
             case Waiting():
                 self._waiting_for = event.reason
             case Verifying():
@@ -39,5 +39,5 @@ class LiveStatus:
         return {
             "waiting_for": self._waiting_for,
             "batch_rows": self._batch_rows,
-            "is_giving_way": self._is_giving_way,
+            "giving_way_because": self._giving_way_because,
         }

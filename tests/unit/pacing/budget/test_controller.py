@@ -50,7 +50,7 @@ def test_below_the_budget_it_grows_gently_to_full_speed() -> None:
     assert len(decided) >= 2
     assert all(1 < decision.factor <= 2 for decision in decided)
     assert 500 < steered.rows <= 4000
-    assert not steered.controller.is_tight
+    assert steered.controller.tight_because == ""
     steered.feel(0.1, 5.0)
     assert steered.intensity.is_full
     assert steered.feel(0.1, 1.0) == [], "there is nothing to change at full speed"
@@ -75,7 +75,7 @@ def test_inside_the_dead_band_it_holds(budgets: float) -> None:
     steered = Steered()
     assert steered.feel(budgets, 10.0) == []
     assert steered.rows == 500
-    assert steered.controller.is_tight
+    assert steered.controller.tight_because.endswith(" ms of 5")
 
 
 def test_above_the_budget_it_sheds() -> None:
@@ -137,7 +137,7 @@ def test_with_too_few_probes_it_is_blind_does_not_grow_and_says_why(
     assert decided == []
     assert steered.rows == 500
     assert steered.controller.blind_because == reason
-    assert steered.controller.is_tight
+    assert steered.controller.tight_because == reason
 
 
 def test_it_is_blind_again_once_its_probes_are_old() -> None:
