@@ -82,7 +82,9 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "speed": lambda: measure_speed(
             some, recipes, rows=rows, rounds=rounds, quick=arguments.quick
         ),
-        "traffic": lambda: measure_frontier(some, rows=rows, rounds=rounds, quick=arguments.quick),
+        "traffic": lambda: measure_frontier(
+            some, rows=rows, rounds=rounds, rates=arguments.rates, quick=arguments.quick
+        ),
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
         "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),

@@ -35,6 +35,8 @@ ONLY_WHEN_ASKED = (
 )
 DEFAULT_PARTS = tuple(part for part in PARTS if part not in ONLY_WHEN_ASKED)
 DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+DEFAULT_RATES = (10.0, 50.0, 300.0, 1_000.0, 2_500.0, None)
+MOST = "max"
 DEFAULT_ROWS, QUICK_ROWS = 1_000_000, 5_000
 DEFAULT_ROUNDS, QUICK_ROUNDS = 3, 1
 LOAD_SECONDS, QUICK_LOAD_SECONDS = 20, 1
@@ -47,7 +49,8 @@ class Arguments:
     """`command` is what was typed, without --output; `parts` are keys of PARTS, in their order.
 
     `quick`: as briefly as it can be done. `settings` are the server's; `load_seconds` is for each
-    situation of --http, `slow_seconds` before the first row of --report.
+    situation of --http, `slow_seconds` before the first row of --report. `rates` are those of
+    --traffic, None for as many transactions as saturate the cores.
     """
 
     command: str
@@ -55,6 +58,7 @@ class Arguments:
     recipes: tuple[Recipe, ...]
     rows: int
     sizes: tuple[int, ...]
+    rates: tuple[float | None, ...]
     rounds: int
     quick: bool
     load_seconds: int
@@ -76,6 +80,7 @@ def parse_arguments(typed: Sequence[str]) -> Arguments:
         recipes=given.recipes,
         rows=given.rows or rows,
         sizes=given.scale_rows or sizes,
+        rates=given.traffic_rates,
         rounds=given.rounds or rounds,
         quick=given.quick,
         load_seconds=QUICK_LOAD_SECONDS if given.quick else LOAD_SECONDS,
@@ -108,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scale-rows", type=_sizes, metavar="N,...",
         help=f"the sizes of --scale (default: {','.join(map(str, DEFAULT_SIZES))})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--traffic-rates", type=_rates, default=DEFAULT_RATES, metavar="N,...",
+        help=f"transactions a second of --traffic, {MOST} for as many as saturate the cores "
+        f"(default: 10,50,300,1000,2500,{MOST})",
     )  # fmt: skip
     parser.add_argument(
         "--rounds", type=_positive, metavar="N",
@@ -152,6 +162,10 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _sizes(text: str) -> tuple[int, ...]:
     return tuple(sorted({_positive(size) for size in text.split(",")}))
+
+
+def _rates(text: str) -> tuple[float | None, ...]:
+    return tuple(None if rate == MOST else float(_positive(rate)) for rate in text.split(","))
 
 
 def _recipes(text: str) -> tuple[Recipe, ...]:

@@ -28,30 +28,26 @@ def speed_table(part: Document) -> Table:
 
 
 def traffic_table(part: Document) -> Table:
-    heads = (
-        *("transactions a second", "recipe", "runs", "rows/s", "to the range loop"),
-        *("quiet p50 ms", "p95", "p99", "beside p50 ms", "p95", "p99", "added ms"),
-    )
+    """A column a rate, a line a recipe: its rate, and what it adds."""
+    heads = ("", *(_per_second(traffic["transactions_per_second"]) for traffic in part["traffic"]))
+    lines = zip(*(traffic["recipes"] for traffic in part["traffic"]), strict=True)
     rows = [
         (
-            _per_second(traffic["transactions_per_second"]),
-            one["key"],
-            f"{one['runs']}",
-            f"{one['rows_per_second']:,.0f}",
-            f"{one['ratio_to_key_ranges']:.2f}",
-            *(f"{one[f'quiet_p{each}_ms']:.2f}" for each in (50, 95, 99)),
-            *(f"{one[f'beside_p{each}_ms']:.2f}" for each in (50, 95, 99)),
-            _with_interval(one["added_ms"], one["added_ms_between"]),
+            line[0]["key"],
+            *(
+                f"{one['ratio_to_loop_alone']:.2f}, "
+                + _with_interval(one["added_ms"], one["added_ms_between"])
+                for one in line
+            ),
         )
-        for traffic in part["traffic"]
-        for one in traffic["recipes"]
+        for line in lines
     ]
     return heads, rows
 
 
 def _with_interval(added: float, between: Sequence[float]) -> str:
     least, most = between
-    return f"{added:.2f} ({least:.2f} to {most:.2f})"
+    return f"{added:+.1f} ({least:.1f}–{most:.1f})"
 
 
 def _per_second(rate: float | None) -> str:

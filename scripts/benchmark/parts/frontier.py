@@ -1,6 +1,5 @@
 """The frontier: rows a second against what is added to the traffic's delays."""
 
-import math
 import random
 import statistics
 import tempfile
@@ -20,9 +19,9 @@ from benchmark.recipes.recipe import Recipe
 from benchmark.traffic.pgbench import running_traffic
 from benchmark.traffic.transactions import percentile
 
-RATES: tuple[float | None, ...] = (10, 50, 300, 1_000, 2_500, None)
-"""Transactions a second; None: as many as saturate the cores."""
+JUDGED = PACED[0]
 FEWEST_TRANSACTIONS = 2_000
+"""In each window of what is judged, and of the range loop."""
 MOST_RUNS = 40
 QUIET_SECONDS, QUICK_QUIET_SECONDS = 10.0, 0.5
 RARE_RATE = 50
@@ -53,15 +52,24 @@ class Run:
 Runs = Mapping[tuple[float | None, str], Sequence[Run]]
 
 
-def measure_frontier(databases: Databases, *, rows: int, rounds: int, quick: bool) -> Part:
+def measure_frontier(
+    databases: Databases,
+    *,
+    rows: int,
+    rounds: int,
+    rates: Sequence[float | None],
+    quick: bool,
+) -> Part:
     """Every recipe at every rate, on a clone of its own, after a quiet window of the same traffic.
 
-    It is repeated until both windows have at least 2,000 transactions between them.
+    ``rates`` are transactions a second, None for as many as saturate the cores. Rows a second are
+    told as ratios to the range loop's without traffic.
     """
+    alone = statistics.median(_alone(databases, rows) for _ in range(rounds))
     runs: dict[tuple[float | None, str], list[Run]] = {}
-    for rate in RATES:
+    for rate in rates:
         for number in range(1 if quick else MOST_RUNS):
-            todo = [one for one in PACED if not _is_enough(runs.get((rate, one.key), ()), rounds)]
+            todo = [one for one in PACED if _lacks(one, runs.get((rate, one.key), ()), rounds)]
             if not todo:
                 break
             for recipe in shifted(todo, number):
@@ -71,16 +79,28 @@ def measure_frontier(databases: Databases, *, rows: int, rounds: int, quick: boo
     figures = {
         "budget_ms": BUDGET_MS,
         "quiet_seconds": QUICK_QUIET_SECONDS if quick else QUIET_SECONDS,
-        "traffic": [_as_json(rate, runs) for rate in RATES],
+        "loop_alone_rows_per_second": alone,
+        "traffic": [_as_json(rate, runs, alone) for rate in rates],
     }
-    return Part("traffic", figures, _verdicts(runs))
+    verdicts = [verdict for rate in rates for verdict in _verdicts(rate, runs, alone)]
+    return Part("traffic", figures, verdicts)
 
 
-def _is_enough(some: Sequence[Run], rounds: int) -> bool:
+def _alone(databases: Databases, rows: int) -> float:
+    """Rows a second of the range loop while nobody else works."""
+    announce(f"no traffic: {KEY_RANGES.title}")
+    with databases.clone(rows) as url:
+        KEY_RANGES.prepare(url)
+        finished = KEY_RANGES.run(url)
+    return finished.rows / finished.seconds
+
+
+def _lacks(recipe: Recipe, some: Sequence[Run], rounds: int) -> bool:
+    """Return True where more runs are needed."""
+    if len(some) < rounds or recipe not in (JUDGED, KEY_RANGES):
+        return len(some) < rounds
     windows = ([run.quiet_ms for run in some], [run.beside_ms for run in some])
-    return len(some) >= rounds and all(
-        sum(map(len, window)) >= FEWEST_TRANSACTIONS for window in windows
-    )
+    return any(sum(map(len, window)) < FEWEST_TRANSACTIONS for window in windows)
 
 
 def _measure(
@@ -120,17 +140,16 @@ def _judged_percent(rate: float | None) -> int:
     return 95 if rate is not None and rate <= RARE_RATE else 99
 
 
-def _as_json(rate: float | None, runs: Runs) -> dict[str, Any]:
-    loop = _rate(runs[rate, KEY_RANGES.key])
+def _as_json(rate: float | None, runs: Runs, alone: float) -> dict[str, Any]:
     return {
         "transactions_per_second": rate,
         "judged_percent": _judged_percent(rate),
-        "recipes": [_recipe_as_json(one, rate, runs[rate, one.key], loop) for one in PACED],
+        "recipes": [_recipe_as_json(one, rate, runs[rate, one.key], alone) for one in PACED],
     }
 
 
 def _recipe_as_json(
-    recipe: Recipe, rate: float | None, some: Sequence[Run], loop: float
+    recipe: Recipe, rate: float | None, some: Sequence[Run], alone: float
 ) -> dict[str, Any]:
     quiet = _pooled([run.quiet_ms for run in some])
     beside = _pooled([run.beside_ms for run in some])
@@ -141,7 +160,7 @@ def _recipe_as_json(
         "runs": len(some),
         "transactions": [len(quiet), len(beside)],
         "rows_per_second": _rate(some),
-        "ratio_to_key_ranges": _rate(some) / loop,
+        "ratio_to_loop_alone": _rate(some) / alone,
         **{f"quiet_p{each}_ms": percentile(quiet, each) for each in (50, 95, 99)},
         **{f"beside_p{each}_ms": percentile(beside, each) for each in (50, 95, 99)},
         "added_ms": added,
@@ -170,22 +189,18 @@ def _added(rate: float | None, some: Sequence[Run]) -> tuple[float, tuple[float,
     return difference(some), (percentile(drawn, tail), percentile(drawn, 100 - tail))
 
 
-def _verdicts(runs: Runs) -> list[Verdict]:
-    verdicts = []
-    for rate in RATES:
-        if (rate, PACED[0].key) not in runs:
-            continue
-        ours, loop = runs[rate, PACED[0].key], runs[rate, KEY_RANGES.key]
-        beside = f"beside {_named(rate)}"
-        ratio = _rate(ours) / _rate(loop)
-        verdicts.append(
-            Verdict(f"rate to the range loop's, {beside}", ratio, at_least=NEEDED_RATIO[rate])
-        )
-        at_most = BUDGET_MS
-        if rate is None:
-            quiet = percentile(_pooled([run.quiet_ms for run in ours]), 99)
-            at_most = max(BUDGET_MS, quiet / 2)
-        added, _ = _added(rate, ours)
-        percent = _judged_percent(rate)
-        verdicts.append(Verdict(f"ms added at the p{percent}, {beside}", added, at_most=at_most))
-    return [each for each in verdicts if math.isfinite(each.figure)]
+def _verdicts(rate: float | None, runs: Runs, alone: float) -> list[Verdict]:
+    ours = runs[rate, JUDGED.key]
+    percent, beside = _judged_percent(rate), f"beside {_named(rate)}"
+    at_most = BUDGET_MS
+    if rate is None:
+        at_most = max(BUDGET_MS, percentile(_pooled([run.quiet_ms for run in ours]), percent) / 2)
+    added, _ = _added(rate, ours)
+    return [
+        Verdict(
+            f"rate, of the loop's alone, {beside}",
+            _rate(ours) / alone,
+            at_least=NEEDED_RATIO.get(rate),
+        ),
+        Verdict(f"ms added at the p{percent}, {beside}", added, at_most=at_most),
+    ]

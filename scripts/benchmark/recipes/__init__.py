@@ -81,7 +81,6 @@ PACED: tuple[Recipe, ...] = (
     Recipe("budget-2", "budget of 2 ms", rotate_tokens("--traffic-budget-ms", "2")),
     Recipe("budget-20", "budget of 20 ms", rotate_tokens("--traffic-budget-ms", "20")),
     TWO_WORKERS,
-    Recipe("budget-0", "no regard to traffic", rotate_tokens("--traffic-budget-ms", "0")),
     KEY_RANGES,
 )
 """What is compared beside traffic, the default first."""

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -50,8 +49,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """All the other parts, of few recipes, on a server with default settings."""
     return quickly(
         tmp_path_factory.mktemp("parts"),
-        *("--latency", "--resume", "--inserts", "--bookkeeping", "--derived", "--scale"),
-        *("--vacuum", "--lists", "--verification"),
+        *("--traffic", "--traffic-rates", "1000,max", "--resume", "--inserts", "--bookkeeping"),
+        *("--derived", "--scale", "--vacuum", "--lists", "--verification"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
 
@@ -73,7 +72,7 @@ def test_every_recipe_rotates_every_row_and_has_every_figure(tuned: Findings) ->
 
 
 def test_it_says_what_each_part_was_measured_on(tuned: Findings, parts: Findings) -> None:
-    names = ["latency", "resume", "inserts", "bookkeeping", "scale", "vacuum", "lists"]
+    names = ["traffic", "resume", "inserts", "bookkeeping", "scale", "vacuum", "lists"]
     for part in (tuned["speed-tuned"], *(parts[name] for name in names)):
         assert part["command"].startswith("scripts/bench --quick")
         assert part["cores"] == os.cpu_count()
@@ -108,27 +107,33 @@ def test_all_that_must_hold_is_judged(tuned: Findings, parts: Findings) -> None:
         *((0.9, None), (1.6, None), (0.5, None), (25, None)),
         *((None, 1.25), (None, 1.25), (None, 100)),
     ]
-    assert [v["needs_at_most"] for v in parts["latency"]["verdicts"]] == [1.5]
+    judged = [(v["needs_at_least"], v["needs_at_most"]) for v in parts["traffic"]["verdicts"]]
+    assert judged[:3] == [(0.5, None), (None, 5), (0.05, None)]
+    assert judged[3][1] >= 5
     assert [v["needs_at_most"] for v in parts["bookkeeping"]["verdicts"]] == [0.02]
     assert [v["needs_at_most"] for v in parts["verification"]["verdicts"]] == [0.05]
     assert [v["needs_at_least"] for v in parts["scale"]["verdicts"]] == [0.7, 0.9, None]
     assert [v["needs_at_most"] for v in parts["lists"]["verdicts"]] == [5, 60, 1.15]
 
 
-def test_traffic_is_measured_from_its_schedule_before_and_during_every_recipe(
+def test_traffic_is_measured_from_its_schedule_before_and_beside_every_recipe(
     parts: Findings,
 ) -> None:
-    recipes = {one["key"]: one["runs"] for one in parts["latency"]["recipes"]}
-    assert list(recipes) == ["single-update", "bulk-update-50", "rotate-1"]
-    assert [len(runs) for runs in recipes.values()] == [1, 1, 1]
-    for run in chain.from_iterable(recipes.values()):
-        for felt in (run["quiet"], run["during"]):
-            assert felt["transactions"] > 0
-            assert 0 < felt["p50_ms"] <= felt["p99_ms"] <= felt["p999_ms"] <= felt["max_ms"]
-        assert run["quiet"]["seconds"] == parts["latency"]["quiet_seconds"]
-        assert run["p99_ratio"] == run["during"]["p99_ms"] / run["quiet"]["p99_ms"]
-    assert recipes["bulk-update-50"][0]["vacuum_share"] is None
-    assert recipes["rotate-1"][0]["vacuum_share"] == 0  # too few rows
+    few, many = parts["traffic"]["traffic"]
+    assert (few["transactions_per_second"], many["transactions_per_second"]) == (1000, None)
+    for traffic in (few, many):
+        assert traffic["judged_percent"] == 99
+        recipes = {one["key"]: one for one in traffic["recipes"]}
+        assert list(recipes) == ["rotate-1", "budget-2", "budget-20", "rotate-2", "key-ranges"]
+        for one in recipes.values():
+            assert all(one["transactions"])
+            assert 0 < one["quiet_p50_ms"] <= one["quiet_p95_ms"] <= one["quiet_p99_ms"]
+            assert 0 < one["beside_p50_ms"] <= one["beside_p95_ms"] <= one["beside_p99_ms"]
+            assert one["added_ms"] == one["beside_p99_ms"] - one["quiet_p99_ms"]
+            least, most = one["added_ms_between"]
+            assert least <= one["added_ms"] <= most
+            alone = parts["traffic"]["loop_alone_rows_per_second"]
+            assert one["ratio_to_loop_alone"] == one["rows_per_second"] / alone
 
 
 def test_going_on_after_a_kill_is_timed_where_a_recipe_can(parts: Findings) -> None:
@@ -203,7 +208,7 @@ def test_lists_are_verified_before_and_after_and_a_hundredth_is_rotated(
 def test_page_and_plots_show_what_was_measured(tuned: Findings, parts: Findings) -> None:
     for found, plots in (
         (tuned, ["speed-tuned", "disk-tuned"]),
-        (parts, ["latency", "resume", "scale"]),
+        (parts, ["traffic", "resume", "scale"]),
     ):
         page = (found["output"] / "bench.md").read_text()
         assert all(line in page for line in found["stdout"].splitlines())
