@@ -72,7 +72,7 @@ def _traffic(part: Document) -> Figure:
     figure, axes = plt.subplots(figsize=(8, 5), layout=_layout())
     for traffic in part["traffic"]:
         rate = traffic["transactions_per_second"]
-        label = "both cores" if rate is None else f"{rate:,.0f} a second"
+        label = "full load" if rate is None else f"{rate:g}/s"
         recipes = sorted(traffic["recipes"], key=lambda one: float(one["rows_per_second"]))
         axes.plot(
             [one["added_ms"] for one in recipes],

@@ -51,7 +51,7 @@ def _with_interval(added: float, between: Sequence[float]) -> str:
 
 
 def _per_second(rate: float | None) -> str:
-    return "both cores" if rate is None else f"{rate:,.0f}"
+    return "full load" if rate is None else f"{rate:g}/s"
 
 
 def resume_table(part: Document) -> Table:

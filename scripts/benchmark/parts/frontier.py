@@ -73,7 +73,7 @@ def measure_frontier(
             if not todo:
                 break
             for recipe in shifted(todo, number):
-                announce(f"traffic of {_named(rate)}, run {number + 1}: {recipe.title}")
+                announce(f"traffic, {_named(rate)}, run {number + 1}: {recipe.title}")
                 run = _measure(databases, recipe, rate, rows, quick=quick)
                 runs.setdefault((rate, recipe.key), []).append(run)
     figures = {
@@ -133,7 +133,7 @@ def _measure(
 
 
 def _named(rate: float | None) -> str:
-    return "both cores" if rate is None else f"{rate:,.0f} a second"
+    return "full load" if rate is None else f"{rate:g}/s"
 
 
 def _judged_percent(rate: float | None) -> int:
@@ -198,9 +198,9 @@ def _verdicts(rate: float | None, runs: Runs, alone: float) -> list[Verdict]:
     added, _ = _added(rate, ours)
     return [
         Verdict(
-            f"rate, of the loop's alone, {beside}",
+            f"rate {beside}",
             _rate(ours) / alone,
             at_least=NEEDED_RATIO.get(rate),
         ),
-        Verdict(f"ms added at the p{percent}, {beside}", added, at_most=at_most),
+        Verdict(f"ms added to p{percent} {beside}", added, at_most=at_most),
     ]

@@ -9,10 +9,12 @@ from psycopg2.sql import SQL, Identifier
 from benchmark.announce import announce
 from benchmark.parts.part import Part
 from benchmark.parts.rounds import shifted
+from benchmark.parts.verdict import Verdict
 from benchmark.processes.connection import connected, one_value
 from benchmark.processes.databases import Databases
 
 INSERTED_ROWS_AT_MOST = 200_000
+LEAST_RATIO = 0.65
 _TRIGGER = (
     "SELECT tgname FROM pg_trigger"
     " WHERE tgrelid = 'tickets_ticket'::regclass AND tgname LIKE 'pgtrigger\\_guard\\_insert\\_%'"
@@ -45,7 +47,9 @@ def measure_insert_cost(databases: Databases, *, rows: int, rounds: int, warm_up
         "microseconds_per_row": (1 / with_trigger - 1 / without) * 1e6,
         "runs": {"with_trigger": runs[True], "without": runs[False]},
     }
-    return Part("inserts", figures)
+    ratio = with_trigger / without
+    verdict = Verdict("rate with the guard / without", ratio, at_least=LEAST_RATIO)
+    return Part("inserts", figures, [verdict])
 
 
 def _insert(databases: Databases, rows: int, *, guarded: bool) -> float:
