@@ -22,6 +22,14 @@ OUTPUT_CLOSED = 141
 """What shells report after SIGPIPE."""
 
 
+class _StandardOutput(OutputWrapper):
+    """Standard output that perhaps nobody reads: the command goes on without it."""
+
+    def write(self, *args: Any, **kwargs: Any) -> Any:
+        with suppress(BrokenPipeError):
+            super().write(*args, **kwargs)
+
+
 class _StandardError(OutputWrapper):
     """Standard error that may be closed or full: there is nowhere else to say so."""
 
@@ -46,6 +54,8 @@ class OutputEnd(BaseCommand):
             stdout._out = stream or Path(os.devnull).open("w")  # noqa: SIM115
             if stream is not None:
                 stream.show_any_name()
+            self.stdout = _StandardOutput(stdout._out)
+            self.stdout.style_func = stdout.style_func
             code = self._code(argv)
             if stream is not None and self._lost(stream):
                 code = code or ExitCode.ERROR
