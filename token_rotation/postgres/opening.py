@@ -19,7 +19,7 @@ from token_rotation.postgres.times import hold_every_time
 
 APPLICATION_NAME = "rotate_tokens"
 
-LIMIT_LOCK_WAIT = "SET LOCAL lock_timeout = 1000"
+RECORDS_LOCK_WAIT_MS = 1_000
 
 NOTICE_A_LOST_SERVER: Mapping[str, int] = {
     "connect_timeout": 10,
@@ -144,24 +144,31 @@ def own_session(alias: str, *, observe: Observer = lambda _: None) -> Iterator[C
     """
     with (
         watched_session(alias, application_name=APPLICATION_NAME, observe=observe) as cancel,
-        connections[alias].execute_wrapper(_limit_lock_wait),
+        limited_lock_waits(alias, RECORDS_LOCK_WAIT_MS),
         without_standby(alias),
     ):
         yield cancel
 
 
-def _limit_lock_wait(
-    execute: Callable[..., Any],
-    query: str,
-    values: Any,
-    many: bool,  # noqa: FBT001  (Django passes it so)
-    context: dict[str, Any],
-) -> Any:
-    """Run a statement of Django's with a bound, which ends with its transaction.
+@contextmanager
+def limited_lock_waits(alias: str, at_most_ms: int) -> Iterator[None]:
+    """Let no statement on the thread's connection wait longer for a lock while inside.
 
-    A setting of the session would stay behind in a pooled one. The DECLARE of a named cursor must
-    be a message of its own.
+    Django then raises an OperationalError.
     """
-    if getattr(context["cursor"].cursor, "name", None) is None:
-        query = f"{LIMIT_LOCK_WAIT}; {query}"
-    return execute(query, values, many, context)
+
+    def limit(
+        execute: Callable[..., Any],
+        query: str,
+        values: Any,
+        many: bool,  # noqa: FBT001  (Django passes it so)
+        context: dict[str, Any],
+    ) -> Any:
+        # The bound ends with its transaction: one of the session would stay behind in a pooled one.
+        # The DECLARE of a named cursor must be a message of its own.
+        if getattr(context["cursor"].cursor, "name", None) is None:
+            query = f"SET LOCAL lock_timeout = {at_most_ms}; {query}"
+        return execute(query, values, many, context)
+
+    with connections[alias].execute_wrapper(limit):
+        yield
