@@ -20,7 +20,7 @@ def ending_waits() -> Iterator[None]:
 
     Python by itself hears of SIGINT when the driver returns, which may be never.
     """
-    end_statements = watch_sessions(ShownWaits(_tell), OPERATORS_WORK)
+    end_statements = watch_sessions(ShownWaits(_tell), OPERATORS_WORK, works_long=True)
     interrupted = Event()
 
     def interrupt() -> None:

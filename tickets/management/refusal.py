@@ -16,7 +16,9 @@ def refusal_of(alias: str, error: Exception) -> str:
     The details can hold a whole row with its token.
     """
     if is_lost(error):
-        return reason_of(first_of(error))
+        reason = reason_of(first_of(error))
+        # Where it gave up, the server is there; what it waits for is not.
+        return reason if reason.startswith("gave up") else f"cannot reach the database: {reason}"
     reason = f"the database refused: {reason_of(error)}"
     if fault_of(error) is Fault.LOCKED:
         with suppress(*DATABASE_ERRORS):

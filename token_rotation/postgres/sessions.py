@@ -39,16 +39,19 @@ def name_sessions(name: str = APPLICATION_NAME) -> None:
         options["application_name"] = name
 
 
-def watch_sessions(observe: Observer, bounds: SilenceBounds = OTHERS_WORK) -> Callable[[], None]:
+def watch_sessions(
+    observe: Observer, bounds: SilenceBounds = OTHERS_WORK, *, works_long: bool = False
+) -> Callable[[], None]:
     """Let no PostgreSQL connection that this process opens wait for a server that is lost.
 
     It holds from now on, where a connection has no factory of its own. ``observe`` hears, from
-    another thread, what a statement without an answer waits for.
+    another thread, what a statement without an answer waits for; with ``works_long`` nothing of
+    one that works.
 
     Returns a function that cancels the statements in flight, whatever they wait for. It returns at
     once, and any thread or signal handler may call it.
     """
-    watched = _Remembered(bounds, observe)
+    watched = _Remembered(bounds, observe, works_long=works_long)
     for options in _options():
         options.setdefault("connection_factory", watched)
     return watched.end_statements
@@ -57,12 +60,14 @@ def watch_sessions(observe: Observer, bounds: SilenceBounds = OTHERS_WORK) -> Ca
 class _Remembered(WatchedConnections):
     """Watched connections, each as long as others have it."""
 
-    def __init__(self, bounds: SilenceBounds, observe: Observer) -> None:
+    def __init__(self, bounds: SilenceBounds, observe: Observer, *, works_long: bool) -> None:
         super().__init__(bounds, observe)
+        self._works_long = works_long
         self._made: WeakSet[WatchedConnection] = WeakSet()
 
     def __call__(self, dsn: str, **more: Any) -> WatchedConnection:
         made = super().__call__(dsn, **more)
+        made._session.works_long = self._works_long
         self._made.add(made)
         return made
 
