@@ -67,7 +67,7 @@ class _Remembered(WatchedConnections):
 
     def __call__(self, dsn: str, **more: Any) -> WatchedConnection:
         made = super().__call__(dsn, **more)
-        made._session.works_long = self._works_long
+        made._session.works_long = self._works_long  # noqa: SLF001  (of the same room)
         self._made.add(made)
         return made
 
