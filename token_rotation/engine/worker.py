@@ -73,10 +73,8 @@ class Worker:
         self._tell_at = clock() + TELL_EVERY_SECONDS
         self._empty_batches = 0
         self._is_looking = False
-        bounds_of_silence = replace(USUAL, standby_seconds=options.retry_seconds)
-        self.connection = connection = Connection(
-            target.database, bounds=bounds_of_silence, observe=observe
-        )
+        silence = replace(USUAL, standby_seconds=options.retry_seconds)
+        self.connection = connection = Connection(target.database, bounds=silence, observe=observe)
         self.announcements = Announcements(target)
         self.pace = WorkerPace(options, throttle, observe=observe, stop=stop, clock=clock)
         backoff = Backoff(options.retry_seconds)
@@ -113,6 +111,7 @@ class Worker:
             refusals,
             aborted=lambda: stop.aborted,
             ended=lambda: stop.requested or refusals.is_over,
+            row_patience=max(1.0, options.retry_seconds / silence.lifeless_seconds),
         )
         self.ranges = RangeRotation(
             self.batches,

@@ -74,7 +74,7 @@ def test_where_every_row_is_refused_one_line_says_so(
     assert "3,000 pending" in line
     assert "Too many in a row were refused, so that not every row was tried" in line
     assert "function poison line 1" in line
-    assert "Something may refuse every row" in line
+    assert "Something may refuse all of them" in line
 
 
 def test_programs_read_it_from_the_last_json_line(
