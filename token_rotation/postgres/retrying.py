@@ -146,7 +146,8 @@ class RetryLoop:
             raise StatementError(refusal(self._connection, error)) from None
         if isinstance(error, StillAliveError):
             self._connection.limit_patience(self._backoff.give_up_after_seconds)
-        elif fault is Fault.TIMED_OUT or error.pgcode == OUT_OF_MEMORY:
+            return str(error)
+        if fault is Fault.TIMED_OUT or error.pgcode == OUT_OF_MEMORY:
             do_less()
         elif fault is Fault.LOCKED:
             return f"{reason_of(error)}{locked_by(self._connection)}"
