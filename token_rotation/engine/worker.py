@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import TypeVar
 
 from token_rotation.engine.batches.batch import BatchRunner
@@ -74,7 +75,12 @@ class Worker:
         self._empty_batches = 0
         self._is_looking = False
         silence = replace(USUAL, standby_seconds=options.retry_seconds)
-        self.connection = connection = Connection(target.database, bounds=silence, observe=observe)
+        self.connection = connection = Connection(
+            target.database,
+            connect_seconds=max(2, min(10, ceil(options.retry_seconds / 2))),
+            bounds=silence,
+            observe=observe,
+        )
         self.announcements = Announcements(target)
         self.pace = WorkerPace(options, throttle, observe=observe, stop=stop, clock=clock)
         backoff = Backoff(options.retry_seconds)

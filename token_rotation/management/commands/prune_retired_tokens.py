@@ -17,6 +17,7 @@ from token_rotation.management.command import TokenCommand, add_database
 from token_rotation.retired.prune import RETRY_SECONDS, Pruning
 from token_rotation.stop import StopSignal, answering_signals
 
+STOPPING = "\nStopping when the server answers; a second signal ends it within five seconds.\n"
 MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC
 
 
@@ -40,16 +41,19 @@ class Command(TokenCommand):
     def work(self, parsed: dict[str, Any]) -> ExitCode:
         stop, days, output = StopSignal(), parsed["older_than"], self.output()
 
-        def say_first_retry(event: Event) -> None:
-            """Say why it waits, once a step."""
+        show_wait = output.show_waits()
+
+        def say_why_it_waits(event: Event) -> None:
+            """Say it of the first retry of a step, and of silence every few seconds."""
             if isinstance(event, Retrying) and event.attempt == 1:
                 output.warn(f"Trying again for up to {RETRY_SECONDS:.0f} s: {event.reason}")
+            show_wait(event)
 
         pruning = Pruning(
-            parsed["database"], older_than_days=days, stop=stop, observe=say_first_retry
+            parsed["database"], older_than_days=days, stop=stop, observe=say_why_it_waits
         )
         try:
-            with stop_on_signal(stop):
+            with stop_on_signal(stop, stopping=STOPPING):
                 complete = answering_signals(pruning.run)
         except RotationError as error:
             raise RotationError(f"{error}. Hashes deleted before: {pruning.rows:,}.") from error
