@@ -73,7 +73,7 @@ def test_what_to_mend_comes_before_the_command_however_the_run_ended(
     mend = "1 row (id 7: why). Mend those rows or what refuses them, then: "
     assert said.endswith(f"PostgreSQL refused to change {mend}{COMMAND}")
     none = summary.go_on(replace(result, rotated_rows=0), COMMAND)
-    assert "Something may refuse every row" in none
+    assert "Something may refuse all of them" in none
 
 
 def test_what_could_not_be_looked_at_is_not_claimed() -> None:
