@@ -45,19 +45,22 @@ def names(result: Result) -> list[str]:
     return [each.name for each in result.refused.named]
 
 
-@pytest.mark.parametrize("options", [{"batch_rows": 25}, {"batch_rows": 60, "workers": 2}])
 @pytest.mark.parametrize(
-    ("body", "why"),
-    [(SLEEPS, "its statement did not end in 0.5 s"), (HANGS_UP, "3 connections were lost at it")],
+    ("body", "why", "options"),
+    [
+        (SLEEPS, "its statement did not end in 0.5 s", {"batch_rows": 12}),
+        (HANGS_UP, "3 connections were lost at it", {"batch_rows": 12}),
+        (HANGS_UP, "3 connections were lost at it", {"batch_rows": 20, "workers": 2}),
+    ],
 )
 def test_a_row_whose_statement_or_connection_never_ends_well_is_named_and_left(
     tickets: Any, rotation: RotationFactory, body: str, why: str, options: dict[str, int]
 ) -> None:
-    leak(tickets, 60)
+    leak(tickets, 24)
     poison(tickets, body)
     told: list[Event] = []
     result = rotation(told.append, retry_seconds=0.5, **options).run()
-    assert (result.outcome, result.rotated_rows) == (Outcome.ROWS_REFUSED, 59)
+    assert (result.outcome, result.rotated_rows) == (Outcome.ROWS_REFUSED, 23)
     assert names(result) == ["id 17"]
     assert why in result.refused.named[0].reason
     assert any("Looking for the rows" in str(event) for event in told)
@@ -92,7 +95,7 @@ def test_a_slow_batch_is_done_in_parts_and_no_row_is_blamed(
     tickets: Any, rotation: RotationFactory
 ) -> None:
     """Each UPDATE of more than five rows takes for ever; smaller ones take no time."""
-    leak(tickets, 60)
+    leak(tickets, 16)
     poison(
         tickets,
         "PERFORM set_config('test.rows', "
@@ -100,19 +103,18 @@ def test_a_slow_batch_is_done_in_parts_and_no_row_is_blamed(
         f"IF current_setting('test.rows')::int > 5 THEN {SLEEPS}; END IF",
         when="true",
     )
-    result = rotation(batch_rows=30, retry_seconds=0.3).run()
-    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 60)
+    result = rotation(batch_rows=8, retry_seconds=0.3).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 16)
     assert result.refused.rows == 0
     assert_each_token_changed_once(tickets)
 
 
-@pytest.mark.parametrize("body", [SLEEPS, HANGS_UP])
 def test_where_each_row_is_so_it_ends_after_a_few(
-    tickets: Any, rotation: RotationFactory, monkeypatch: pytest.MonkeyPatch, body: str
+    tickets: Any, rotation: RotationFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(isolation, "COSTLY_IN_A_ROW", 2)
     leak(tickets, 60)
-    poison(tickets, body, when="OLD.id > 20")
+    poison(tickets, HANGS_UP, when="OLD.id > 20")
     result = rotation(batch_rows=20, retry_seconds=0.3).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.ROWS_REFUSED, 20)
     assert (result.refused.rows, result.refused.others_untried) == (2, True)
