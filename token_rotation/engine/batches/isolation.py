@@ -174,12 +174,11 @@ class Isolation:
             )
 
     def _refuse(self, row: PendingRow, error: psycopg2.Error, seconds: float) -> BatchOutcome:
-        self._refused_in_a_row += 1
-        if _is_costly(error):
-            self._costly_in_a_row += 1
-            if self._costly_in_a_row >= COSTLY_IN_A_ROW:
-                self._refusals.end()
-        self._refusals.add(row, self._reason(error, seconds))
+        is_new = self._refusals.add(row, self._reason(error, seconds))
+        self._refused_in_a_row += is_new
+        self._costly_in_a_row += is_new and _is_costly(error)
+        if self._costly_in_a_row >= COSTLY_IN_A_ROW:
+            self._refusals.end()
         return BatchOutcome(0, refused_rows=1)
 
     def _reason(self, error: psycopg2.Error, seconds: float) -> str:

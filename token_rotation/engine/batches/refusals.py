@@ -62,18 +62,22 @@ class Refusals:
         """End the rotation: to try one row after another takes too long."""
         self._is_ended = True
 
-    def add(self, row: PendingRow, reason: str) -> None:
-        """Note that a row was refused; tell of the first ones. No value is in ``reason``."""
+    def add(self, row: PendingRow, reason: str) -> bool:
+        """Note that a row was refused; tell of the first ones. No value is in ``reason``.
+
+        Return False where it was known: a range that is retried meets it again.
+        """
         refused = RefusedRow(self._name_of(row), reason)
         with self._lock:
             if row.key_text in self._rows:
-                return
+                return False
             place = len(self._rows)
             self._rows[row.key_text] = refused if place < MOST_NAMED else None
         if place < MOST_SAID:
             self._observe(Remark(f"Refused, stays pending: {refused.name}: {refused.reason}"))
         elif place == MOST_SAID:
             self._observe(Remark("More rows are refused; the end tells how many."))
+        return True
 
     def note(self, outcome: BatchOutcome) -> None:
         """Count batches in a row of which no row could be changed, however it was tried."""
