@@ -51,7 +51,7 @@ def own_wrapper(
     """A new Django wrapper of an alias, not connected.
 
     Its sessions bear ``application_name``; None: the alias's. ``startup_options`` ("-c name=value
-    ...") come after those of the alias or of PGOPTIONS. ``connect_seconds`` replaces the alias's
+    ...") come after those of the alias or of PGOPTIONS. ``connect_seconds`` bounds the alias's
     connect_timeout. NOTICE_A_LOST_SERVER applies where the alias says nothing. ``watched`` makes
     its connections, unless the alias has a factory of its own.
     """
@@ -66,7 +66,10 @@ def own_wrapper(
     if watched is not None:
         options.setdefault("connection_factory", watched)
     if connect_seconds is not None:
-        options["connect_timeout"] = connect_seconds
+        own_seconds = int(options["connect_timeout"])  # 0 or less: no bound
+        options["connect_timeout"] = (
+            min(own_seconds, connect_seconds) if own_seconds > 0 else connect_seconds
+        )
     if startup_options:
         before = options.get("options") or os.environ.get("PGOPTIONS", "")
         options["options"] = f"{before} {startup_options}".lstrip()
@@ -109,6 +112,7 @@ def watched_session(
     alias: str,
     *,
     application_name: str | None = None,
+    connect_seconds: int | None = None,
     observe: Observer = lambda _: None,
 ) -> Iterator[Callable[[], None]]:
     """Give the calling thread a session of its own, whose server may not fall silent for long.
@@ -120,7 +124,12 @@ def watched_session(
     """
     before = connections[alias]
     watched = WatchedConnections(USUAL, observe)
-    own = own_wrapper(alias, application_name=application_name, watched=watched)
+    own = own_wrapper(
+        alias,
+        application_name=application_name,
+        connect_seconds=connect_seconds,
+        watched=watched,
+    )
 
     def cancel() -> None:
         raw = own.connection
@@ -136,14 +145,21 @@ def watched_session(
 
 
 @contextmanager
-def own_session(alias: str, *, observe: Observer = lambda _: None) -> Iterator[Callable[[], None]]:
+def own_session(
+    alias: str, *, connect_seconds: int | None = None, observe: Observer = lambda _: None
+) -> Iterator[Callable[[], None]]:
     """Give the calling thread a ``watched_session`` for the records of operations.
 
     No statement waits for a lock for more than a second there: Django then raises an
     OperationalError. No COMMIT waits for a synchronous standby.
     """
     with (
-        watched_session(alias, application_name=APPLICATION_NAME, observe=observe) as cancel,
+        watched_session(
+            alias,
+            application_name=APPLICATION_NAME,
+            connect_seconds=connect_seconds,
+            observe=observe,
+        ) as cancel,
         limited_lock_waits(alias, RECORDS_LOCK_WAIT_MS),
         without_standby(alias),
     ):

@@ -32,6 +32,12 @@ HAS_JUST_BEGUN = (
     + " AND heartbeat_at > clock_timestamp() - interval '0.2 s'"
 )
 
+HANGS_UP = """
+CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+CREATE TRIGGER hang_up BEFORE UPDATE ON tickets_ticket FOR EACH ROW
+WHEN (OLD.id = 15000) EXECUTE FUNCTION hang_up();
+"""
 
 LOSE_THE_BROKER = """
 import redis
@@ -342,6 +348,22 @@ def test_a_refused_row_is_named_and_stops_no_range(site: Site, kind: str) -> Non
     assert_each_token_changed_once(site.tickets)
 
 
+def test_a_row_that_ends_each_connection_is_named_and_stops_no_range(site: Site) -> None:
+    site.tickets.cursor().execute(HANGS_UP)
+    try:
+        followed = site.rotate("--async", "--follow", "--retry-seconds", "1")
+    finally:
+        site.tickets.cursor().execute("DROP FUNCTION hang_up CASCADE")
+
+    assert followed.returncode == 3, followed.stderr
+    assert pending(site.tickets) == 1
+    said = followed.stdout.splitlines()[-1]
+    assert "PostgreSQL refused to change 1 row (id 15000: 3 connections were lost at it" in said
+    assert site.rotation("output_data")["outcome"] == "rows_refused"
+    assert site.rotate("--async", "--follow").returncode == 0
+    assert_each_token_changed_once(site.tickets)
+
+
 def test_people_are_told_once_of_rows_that_were_refused_or_not_tried(site: Site) -> None:
     poison = POISONS["a trigger that raises"]
     site.tickets.cursor().execute(
@@ -401,7 +423,7 @@ def test_where_every_row_is_refused_the_rounds_end(site: Site) -> None:
     assert (output["outcome"], output["rotated_rows"], output["rounds"]) == ("rows_refused", 0, 1)
     assert output["refused"]["others_untried"]
     assert len(output["refused"]["named"]) <= 100
-    assert "may refuse every row" in followed.stdout
+    assert "may refuse all of them" in followed.stdout
     assert site.rotate().returncode == 0
     assert_each_token_changed_once(site.tickets)
 

@@ -17,6 +17,7 @@ from token_rotation.management.command import TokenCommand, add_database
 from token_rotation.retired.prune import RETRY_SECONDS, Pruning
 from token_rotation.stop import StopSignal, answering_signals
 
+STOPPING = "\nStopping when the server answers; a second signal ends it within five seconds.\n"
 MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC
 
 
@@ -53,7 +54,7 @@ class Command(TokenCommand):
 
         pruning = Pruning(parsed["database"], older_than_days=days, stop=stop, observe=observe)
         try:
-            with stop_on_signal(stop):
+            with stop_on_signal(stop, stopping=STOPPING):
                 complete = answering_signals(pruning.run, meanwhile=stop.again)
         except RotationError as error:
             raise RotationError(f"{error}. Hashes deleted before: {pruning.rows:,}.") from error
