@@ -119,9 +119,9 @@ class Project:
         )
 
     def _python(self, *args: str, answers: str) -> CompletedProcess[str]:
-        """Forked as those of ``Manage``, where what it imports is this project's library."""
+        """Forked, as those of ``Manage`` are, where nobody answers."""
         words = ["-W", "error::RuntimeWarning", *args]
-        if not answers and self._library == PROJECT:
+        if not answers:
             return OF_OTHERS.run(words, self.environment, 120, self.directory)
         return subprocess.run(
             [sys.executable, *words],

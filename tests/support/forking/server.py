@@ -103,6 +103,7 @@ def enter(directory: str) -> None:
     sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in os.environ
     if directory != str(PROJECT):
         os.chdir(directory)
+        sys.path.remove(str(PROJECT))
         sys.path[:0] = [directory, *os.environ["PYTHONPATH"].split(os.pathsep)]
         importlib.invalidate_caches()
 
