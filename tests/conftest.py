@@ -7,6 +7,7 @@ unique names, so several runs at once do not meet. With --server-programs the cl
 another PostgreSQL, whatever DATABASE_URL says.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from django.test import TransactionTestCase
 
 from tests.support.databases import DatabaseFactory, make_server_directory, unique_name
 from tests.support.emptying import empty_full_tables
+from tests.support.forking.client import OF_OTHERS
 from tests.support.longest_first import sort_longest_first
 from tests.support.manage import Manage
 from tickets.config.embedded.cluster import PostgresCluster
@@ -75,6 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     sort_longest_first(items)
 
 
+def pytest_collection_finish() -> None:
+    """What is collected stays to the end; the search for garbage need not go through it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def server_url() -> str:
     """URL of a database to connect to for creating others."""
@@ -100,6 +108,7 @@ def manage() -> Iterator[Manage]:
     manage = Manage(embedded_directory=directory)
     yield manage
     manage.close()
+    OF_OTHERS.end()
     shutil.rmtree(directory)
 
 

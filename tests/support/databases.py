@@ -6,16 +6,20 @@ import tempfile
 import uuid
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import psycopg2
 from psycopg2 import sql
+from psycopg2.errorcodes import ADMIN_SHUTDOWN, CRASH_SHUTDOWN
 
 from tests.support.manage import Manage
 
 FILES_IN_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 8 * 1024**3
+SESSION_LOST = (None, ADMIN_SHUTDOWN, CRASH_SHUTDOWN)
+"""A test may have ended every session of the server, or the server."""
 
 
 def unique_name(purpose: str) -> str:
@@ -49,6 +53,7 @@ class DatabaseFactory:
         self._server_url = server_url
         self._manage = manage
         self._templates: dict[str, str] = {}
+        self._session: Any = None
 
     def create(self, migrated_to: str) -> str:
         name = unique_name("clone")
@@ -68,13 +73,13 @@ class DatabaseFactory:
     def drop_all(self) -> None:
         for url in self._templates.values():
             self.drop(url)
+        if self._session is not None:
+            self._session.close()
 
     @cached_property
     def _strategy(self) -> str:
         """PostgreSQL 15 writes a whole copy to the WAL if not told otherwise; 14 never does."""
-        connection = psycopg2.connect(self._server_url)
-        version: int = connection.server_version
-        connection.close()
+        version: int = self._connected().server_version
         return "STRATEGY FILE_COPY" if version >= 150000 else ""
 
     def _make_template(self, migrated_to: str) -> str:
@@ -92,13 +97,21 @@ class DatabaseFactory:
         assert result.returncode == 0, result.stderr
 
     def _execute(self, statement: str, *names: str) -> None:
-        connection = psycopg2.connect(self._server_url)
+        query = sql.SQL(statement).format(*map(sql.Identifier, names))
         try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
-        finally:
-            connection.close()
+            self._connected().cursor().execute(query)
+        except psycopg2.Error as error:
+            if error.pgcode not in SESSION_LOST:
+                raise
+            self._session.close()
+            self._connected().cursor().execute(query)
+
+    def _connected(self) -> Any:
+        """A session that stays open: to begin one costs as much as to drop a database."""
+        if self._session is None or self._session.closed:
+            self._session = psycopg2.connect(self._server_url)
+            self._session.autocommit = True
+        return self._session
 
     def _url(self, name: str) -> str:
         parts = urlsplit(self._server_url)

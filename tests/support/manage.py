@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
 from tests.support.forking import PROJECT
-from tests.support.forking.client import ForkServer
+from tests.support.forking.client import OF_THE_SITE
 
 __all__ = ["PROJECT", "Manage"]
 
@@ -19,7 +19,6 @@ class Manage:
     def __init__(self, *, embedded_directory: Path) -> None:
         self._embedded_directory = embedded_directory
         self._started: list[Popen[str]] = []
-        self._fork_server = ForkServer()
 
     def __call__(
         self,
@@ -35,8 +34,8 @@ class Manage:
         time: with a database, and without settings of Python itself.
         """
         environment = self._environment(database_url, env)
-        run = self._fork_server.run if _forks(database_url, env) else _run
-        result = run(args, environment, timeout)
+        run = OF_THE_SITE.run if _forks(database_url, env) else _run
+        result = run(["manage.py", *args], environment, timeout)
         assert traceback_expected or "Traceback" not in result.stderr, result.stderr
         return result
 
@@ -61,8 +60,10 @@ class Manage:
         this process, and nothing else of it, such as signals that are ignored.
         """
         if not _forks(database_url, env):
-            return self.start_program(*_command(args), database_url=database_url, env=env)
-        process = self._fork_server.start(args, self._environment(database_url, env))
+            words = [sys.executable, "manage.py", *args]
+            return self.start_program(*words, database_url=database_url, env=env)
+        words = ["manage.py", *args]
+        process = OF_THE_SITE.start(words, self._environment(database_url, env))
         self._started.append(process)
         return process
 
@@ -88,7 +89,7 @@ class Manage:
     def close(self) -> None:
         """End whatever runs, for good."""
         self.end_all()
-        self._fork_server.end()
+        OF_THE_SITE.end()
 
     def end_all(self) -> None:
         """Kill the processes that were started and still run."""
@@ -115,10 +116,10 @@ def _forks(database_url: str | None, env: Mapping[str, str] | None) -> bool:
 
 
 def _run(
-    args: Sequence[str], environment: Mapping[str, str], timeout: float
+    words: Sequence[str], environment: Mapping[str, str], timeout: float
 ) -> CompletedProcess[str]:
     return subprocess.run(
-        _command(args),
+        [sys.executable, *words],
         cwd=PROJECT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -127,7 +128,3 @@ def _run(
         timeout=timeout,
         check=False,
     )
-
-
-def _command(args: Sequence[str]) -> list[str]:
-    return [sys.executable, str(PROJECT / "manage.py"), *args]

@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 from textwrap import dedent
 
+from tests.support.forking.client import OF_OTHERS
 from tests.support.manage import PROJECT
 
 SETTINGS = """
@@ -118,8 +119,12 @@ class Project:
         )
 
     def _python(self, *args: str, answers: str) -> CompletedProcess[str]:
+        """Forked, as those of ``Manage`` are, where nobody answers."""
+        words = ["-W", "error::RuntimeWarning", *args]
+        if not answers:
+            return OF_OTHERS.run(words, self.environment, 120, self.directory)
         return subprocess.run(
-            [sys.executable, "-W", "error::RuntimeWarning", *args],
+            [sys.executable, *words],
             cwd=self.directory,
             env=self.environment,
             input=answers,

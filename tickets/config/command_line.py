@@ -7,33 +7,38 @@ import gc
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, ManagementUtility
-from django.db import InternalError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
+from tickets.config.ending_waits import ending_waits
+from tickets.config.repairable import one_line
 from token_rotation.command_line import (
     OUTPUT_CLOSED,
     OneLineCommand,
     OutputError,
     finish_errors,
+    open_closed_output,
     standard_output,
 )
-from token_rotation.postgres import reason_of
 
-READ_ONLY = "25006"
 INTERRUPTED = 130  # what shells report after SIGINT
+NO_END_OF_ONE_STATEMENT = {"dbshell", "runserver", "shell", "test", "testserver"}
+"""Commands that go on after Ctrl-C, or leave it to others."""
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command named in ``argv``; return its exit code.
 
-    A bad configuration or an unreachable database is one line (1; with --traceback a traceback). So
-    is Ctrl-C in Django's own commands (130), and output that cannot be written (1). If nobody reads
-    the output, the command ends silently (141). Other exceptions keep their traceback. Afterwards
-    SIGINT has its default effect.
+    A bad configuration, an unreachable database, or a right or table that is missing there is one
+    line (1; with --traceback a traceback). So is Ctrl-C in Django's own commands (130), and output
+    that cannot be written (1). If nobody reads the output, the command ends silently (141); if it
+    was closed before, as usual. Other exceptions keep their traceback. Afterwards SIGINT has its
+    default effect.
     """
+    open_closed_output()
     with standard_output() as output:
         try:
             try:
@@ -60,8 +65,12 @@ class _Utility(ManagementUtility):
 
     It enables garbage collection and KeyboardInterrupt only once there is a command. Before that,
     and in this project's own commands, Ctrl-C must not raise KeyboardInterrupt. During an import,
-    or a second time, it shows a traceback.
+    or a second time, it shows a traceback. What it enables ends with ``at_end``.
     """
+
+    def __init__(self, argv: list[str], at_end: ExitStack) -> None:
+        super().__init__(argv)
+        self._at_end = at_end
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
         command = super().fetch_command(subcommand)
@@ -70,6 +79,8 @@ class _Utility(ManagementUtility):
         ours = isinstance(command, OneLineCommand)
         if not ours and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not ours and subcommand not in NO_END_OF_ONE_STATEMENT:
+            self._at_end.enter_context(ending_waits())
         return command
 
 
@@ -91,34 +102,12 @@ def _quiet_start_and_end() -> Iterator[None]:
 
 def _execute(argv: Sequence[str]) -> int:
     try:
-        _Utility(list(argv)).execute()
-    except (ImproperlyConfigured, OperationalError, InternalError) as error:
-        message = _one_line(error)
+        with ExitStack() as at_end:
+            _Utility(list(argv), at_end).execute()
+    except (ImproperlyConfigured, DatabaseError, InterfaceError) as error:
+        message = one_line(error)
         if message is None or "--traceback" in argv:
             raise
         sys.stderr.write(f"manage.py: {message}\n")
         return 1
     return 0
-
-
-def is_connection_failure(error: OperationalError) -> bool:
-    """Return True if the connection failed.
-
-    Return False if the server refused a statement.
-    """
-    return getattr(error.__cause__, "pgcode", None) is None
-
-
-def _one_line(error: Exception) -> str | None:
-    """Return ``error`` as one line.
-
-    Return None if it needs a traceback.
-    """
-    if isinstance(error, InternalError):
-        is_read_only = getattr(error.__cause__, "pgcode", None) == READ_ONLY
-        return f"{reason_of(error)}. Nothing was changed" if is_read_only else None
-    if isinstance(error, OperationalError):
-        if not is_connection_failure(error):
-            return None
-        return " ".join(f"cannot reach the database: {error}".split())
-    return " ".join(f"{error}".split())

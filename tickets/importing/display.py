@@ -51,28 +51,33 @@ class ImportDisplay:
             self._bar.update(self._source.read_bytes - self._bar.n)
         elif self._clock() >= self._next_line_at:
             self._next_line_at = self._clock() + LINE_EVERY_SECONDS
-            with suppress(OSError):  # the import goes on; its end says so
-                print(f"{self._sentence()}{self._part()}", file=self._out, flush=True)
+            self.say(f"{self._sentence()}{self._part()}")
 
     def waits(self, event: object) -> None:
         """Say what a statement without an answer waits for. Any thread may call it."""
         if self._clock() >= self._next_wait_at.get(type(event), 0.0):
             self._next_wait_at[type(event)] = self._clock() + LINE_EVERY_SECONDS
-            self._complain(str(event))
+            self.warn(str(event))
 
     def bad(self, bad: BadLine) -> None:
         """Name a bad line, unless very many are named."""
         if self._counts.bad <= SHOWN_BAD_LINES:
-            self._complain(str(bad))
+            self.warn(str(bad))
         elif self._counts.bad == SHOWN_BAD_LINES + 1:
-            self._complain("More lines are bad; they are counted, not named.")
+            self.warn("More lines are bad; they are counted, not named.")
 
-    def _complain(self, line: str) -> None:
+    def warn(self, line: str) -> None:
+        """Write a line to stderr."""
         with suppress(OSError):
             if not self._bar.disable:
                 self._bar.write(line, file=self._err)
             elif self._err:
                 print(line, file=self._err, flush=True)
+
+    def say(self, line: str) -> None:
+        """Write a line to stdout. Nobody may be there to read it."""
+        with suppress(OSError):  # the import goes on; its end says so where a disk is full, say
+            print(line, file=self._out, flush=True)
 
     def close(self) -> None:
         self._bar.close()

@@ -27,5 +27,9 @@ class RefusedError(ImportTicketsError):
     """
 
 
+class LockedError(ImportTicketsError):
+    """A table that others kept locked for too long."""
+
+
 class Stopped(Exception):  # noqa: N818  (an order, not an error)
-    """A stop by the operator during a wait for input."""
+    """A stop by the operator during a wait for input, or for a lock."""

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django.db import connections
 
-from tickets.importing.errors import RefusedError
+from tickets.importing.errors import LockedError, RefusedError, Stopped
 from tickets.importing.options import ImportOptions
 from tickets.importing.reading.source import Source
 from tickets.importing.refusal import DATABASE_ERRORS
+from tickets.importing.retries import Retries
 from tickets.importing.work import Work
 from tickets.models import ImportedTicket
 from token_rotation.operations import StoredError
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import is_lost, without_standby
+from token_rotation.postgres import is_lost, reason_of, without_standby
 
 OPERATION_TYPE = "import_tickets"
+FINISH_LOCKED_SECONDS = 10.0
 
 
-def begin(source: Source, options: ImportOptions) -> BatchOperation:
-    """Record that the import begins. Raises RefusedError."""
+def begin(source: Source, options: ImportOptions, key: UUID) -> BatchOperation:
+    """Record that the import begins. Repeated with the same ``key``, it begins one.
+
+    Raises RefusedError.
+    """
     _check_schema(options.database)
     with without_standby(options.database):
         return BatchOperation.objects.using(options.database).create_synchronous(
             OPERATION_TYPE,
+            key=key,
             input_data={
                 "file": _storable(options.file, connections[options.database]),
                 "size_bytes": source.size_bytes,
@@ -38,12 +46,17 @@ def begin(source: Source, options: ImportOptions) -> BatchOperation:
 
 
 def finish(
-    operation: BatchOperation, options: ImportOptions, work: Work, error: StoredError | None
+    operation: BatchOperation,
+    options: ImportOptions,
+    work: Work,
+    error: StoredError | None,
+    retries: Retries,
+    warn: Callable[[str], None],
 ) -> bool:
     """Record how the import ended. Returns True if the tickets in the table could be counted.
 
     The answer to a COMMIT may have been lost. If the record cannot be written either, it looks
-    like that of a killed import.
+    like that of a killed import, and ``warn`` hears why.
     """
     outcome = "error" if error else "complete" if work.finished else "stopped"
     if error is None and options.strict and work.counts.first_bad:
@@ -52,23 +65,30 @@ def finish(
     counted = False
     try:
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
-        work.counts.imported = imported.count()
+        work.counts.imported = retries.do(imported.count, locked_seconds=0)
         counted = True
+    except (LockedError, Stopped):
+        pass
     except DATABASE_ERRORS as failure:
         if is_lost(failure):
             return False
-    with suppress(*DATABASE_ERRORS, OperationError), without_standby(options.database):
+    output = {
+        "outcome": outcome,
+        "error": error and error.as_json(),
+        "last_line": work.line,
+        **({"unfinished": unfinished} if unfinished else {}),
+    }
+
+    def end() -> None:
         operation.beat(work.counts.records)
-        operation.finish(
-            failed=error is not None,
-            output_data={
-                "outcome": outcome,
-                "error": error and error.as_json(),
-                "last_line": work.line,
-                **({"unfinished": unfinished} if unfinished else {}),
-                **work.counts.as_data(),
-            },
-        )
+        operation.finish(failed=error is not None, output_data={**output, **work.counts.as_data()})
+
+    try:
+        with suppress(OperationError), without_standby(options.database):
+            retries.do(end, locked_seconds=FINISH_LOCKED_SECONDS)
+    except (*DATABASE_ERRORS, LockedError, Stopped) as failure:
+        reason = str(failure) if isinstance(failure, LockedError | Stopped) else reason_of(failure)
+        warn(f"The end of {operation} could not be recorded: {reason}. What was imported stays.")
     return counted
 
 

@@ -6,17 +6,20 @@ The import is recorded and shown, answers signals, and is summarized.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import TextIO
+from uuid import uuid4
 
 from tickets.importing.counts import Counts
 from tickets.importing.display import ImportDisplay
-from tickets.importing.errors import ImportTicketsError, RefusedError
+from tickets.importing.errors import ImportTicketsError, LockedError, RefusedError, Stopped
 from tickets.importing.options import ImportOptions
 from tickets.importing.reading.source import Source, opened
 from tickets.importing.record import begin, finish
 from tickets.importing.refusal import DATABASE_ERRORS, refusal_of
+from tickets.importing.retries import Retries
 from tickets.importing.session import Session
 from tickets.importing.work import Work
 from token_rotation.command_line import StopSignal, stop_on_signal
@@ -38,22 +41,29 @@ def run_import(options: ImportOptions, *, out: TextIO, err: TextIO | None) -> bo
     with opened(options.file) as source, stop_on_signal(stop):
         display = ImportDisplay(source, counts, out=out, err=err, clock=time.monotonic)
         session = Session(options.database, stop, display.waits)
+        retries = Retries(options.database, counts, stop, display.waits)
         with closing(display):
-            operation = _begin(session, source, options, stop)
+            operation = _begin(session, retries, source, options, stop)
             if operation is None:
-                print("Stopped before it began. Nothing was imported.", file=out, flush=True)
+                display.say("Stopped before it began. Nothing was imported.")
                 return False
-            work = Work(source, options, operation, counts, display, stop)
-            known = _work(work, session, operation, options)
-        print(_sentence(operation, options, work, known=known), file=out, flush=True)
+            work = Work(source, options, operation, counts, display, stop, retries)
+            known = _work(work, session, operation, options, retries, display.warn)
+        display.say(_sentence(operation, options, work, known=known))
         return work.finished and not counts.bad
 
 
 def _begin(
-    session: Session, source: Source, options: ImportOptions, stop: StopSignal
+    session: Session, retries: Retries, source: Source, options: ImportOptions, stop: StopSignal
 ) -> BatchOperation | None:
     try:
-        return session.do(partial(begin, source, options))
+        return session.do(partial(retries.do, partial(begin, source, options, uuid4())))
+    except Stopped:
+        return None
+    except LockedError as error:
+        raise LockedError(
+            f"{error}. Nothing was imported. Run it again when that is gone"
+        ) from None
     except DATABASE_ERRORS as error:
         if stop.aborted:
             return None
@@ -62,7 +72,14 @@ def _begin(
         raise RefusedError(f"{refusal_of(error)}. Nothing was imported.") from None
 
 
-def _work(work: Work, session: Session, operation: BatchOperation, options: ImportOptions) -> bool:
+def _work(
+    work: Work,
+    session: Session,
+    operation: BatchOperation,
+    options: ImportOptions,
+    retries: Retries,
+    warn: Callable[[str], None],
+) -> bool:
     """Import, and record the end. Returns False if a COMMIT's outcome is not known.
 
     Raises ImportTicketsError.
@@ -78,7 +95,7 @@ def _work(work: Work, session: Session, operation: BatchOperation, options: Impo
         error = describe_unforeseen(ended_by)
         raise
     finally:
-        ending = partial(finish, operation, options, work, error)
+        ending = partial(finish, operation, options, work, error, retries, warn)
         counted = session.do(ending, ends_on_abort=False)
     known = counted or not work.in_doubt
     if failed is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import time
+from functools import partial
 
-from django.db import DatabaseError, Error
+from django.db import DatabaseError
 
-from tickets.importing.chunk import ChunkDone, import_chunk, lost_a_race
+from tickets.importing.chunk import ChunkDone, import_chunk
 from tickets.importing.chunking import chunked
 from tickets.importing.counts import Counts
 from tickets.importing.display import ImportDisplay
@@ -16,24 +16,16 @@ from tickets.importing.options import ImportOptions
 from tickets.importing.reading.records import Records
 from tickets.importing.reading.source import Source
 from tickets.importing.refusal import DATABASE_ERRORS, concerns_rows, refusal_of
+from tickets.importing.retries import Retries
 from tickets.importing.row import BadLine, Row
 from token_rotation.command_line import StopSignal
 from token_rotation.operations import Heartbeat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
-from token_rotation.postgres import (
-    Backoff,
-    Fault,
-    StillAliveError,
-    fault_of,
-    is_lost,
-    reason_of,
-)
+from token_rotation.postgres import is_lost, reason_of
 
 BEAT_EVERY_SECONDS = 1.0
-ATTEMPTS = 20
 MOST_REFUSALS_AT_FIRST = 200
-BACKOFF = Backoff(give_up_after_seconds=60, first_seconds=0.02, longest_seconds=1.0)
 
 
 class Work:
@@ -51,9 +43,10 @@ class Work:
         counts: Counts,
         display: ImportDisplay,
         stop: StopSignal,
+        retries: Retries,
     ) -> None:
         self._source, self._options, self._operation = source, options, operation
-        self._display, self._stop = display, stop
+        self._display, self._stop, self._retries = display, stop, retries
         self._heartbeat = Heartbeat(
             operation, interval_seconds=BEAT_EVERY_SECONDS, clock=time.monotonic
         )
@@ -69,7 +62,7 @@ class Work:
         ``finished`` is then True if the file was read to its end; with ``strict``, to its first
         bad line. ``line`` is the last committed one.
 
-        Raises UnreadableFileError and RefusedError. Committed rows stay.
+        Raises UnreadableFileError, RefusedError and LockedError. Committed rows stay.
         """
         try:
             self._import_all()
@@ -117,11 +110,9 @@ class Work:
                 return
 
     def _write(self, rows: list[Row]) -> None:
-        """Import rows; retry while other transactions interfere.
+        """Import rows; retry while other transactions interfere."""
 
-        Each retry means that another transaction made progress.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
+        def write() -> None:
             try:
                 import_chunk(
                     self._options.database,
@@ -133,12 +124,9 @@ class Work:
                 )
             except DATABASE_ERRORS as error:
                 self.in_doubt = self.in_doubt and is_lost(error)
-                if attempt == ATTEMPTS or not _passes(error) or self._stop.aborted:
-                    raise
-                self.counts.retries += 1
-                self._stop.wait(BACKOFF.delay_seconds(attempt, random.random))
-            else:
-                return
+                raise
+
+        self._retries.do(write)
 
     def _refused_by_database(self, row: Row, error: DatabaseError) -> None:
         """Count a row that no retry gets in; end an import of which no row gets in."""
@@ -168,16 +156,6 @@ class Work:
 
     def _meanwhile(self) -> bool:
         """Send a heartbeat during reading; return True to stop."""
-        if self._heartbeat.tick(self.counts.records):
+        if self._retries.do(partial(self._heartbeat.tick, self.counts.records)):
             self._stop.request()
         return self._stop.requested
-
-
-def _passes(error: Error) -> bool:
-    """Return True if a retry helps.
-
-    It helps if another transaction was first, or is in the way, or if a live backend was cancelled
-    that showed no sign of life.
-    """
-    was_alive = isinstance(error.__cause__, StillAliveError)
-    return was_alive or lost_a_race(error) or fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)

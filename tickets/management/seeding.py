@@ -6,9 +6,10 @@ does not grow with the number of rows.
 
 import io
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Protocol
 from uuid import uuid4
 
 import pgtrigger
@@ -17,9 +18,11 @@ from django.db.models import Model
 from pgtrigger.core import INSTALLED
 
 from tickets.management import sql
-from tickets.models import Ticket
+from tickets.models import Message, Ticket
+from token_rotation.postgres import who_holds
 
 CHUNK_ROWS = 25_000
+LOCK_TIMEOUT_MS = 10_000
 RESET_LOCK_TIMEOUT_MS = 2_000
 AGE_DAYS = 730
 
@@ -43,13 +46,14 @@ def table_columns(alias: str) -> set[str]:
 
     There are none if there is no table.
     """
-    connection = connections[alias]
-    with connection.cursor() as cursor:
-        if TABLE not in connection.introspection.table_names(cursor):
-            return set()
-        return {
-            column.name for column in connection.introspection.get_table_description(cursor, TABLE)
-        }
+    with connections[alias].cursor() as cursor:
+        cursor.execute(sql.columns_of(TABLE))
+        return {name for (name,) in cursor.fetchall()}
+
+
+def holders(alias: str) -> str:
+    """Return who locks the tables now, in one line."""
+    return who_holds(connections[alias], [TABLE, Message._meta.db_table])
 
 
 def issues_fresh_tokens(alias: str) -> bool:
@@ -71,11 +75,25 @@ def delete_all(alias: str) -> None:
         cursor.execute(sql.truncate(TABLE))
 
 
-def add_leaked(alias: str, rows: int, added: Callable[[int], None]) -> None:
+class Progress(Protocol):
+    """Hears that a chunk is about to commit, and that it has."""
+
+    def committing(self, rows: int) -> None: ...
+
+    def committed(self, rows: int) -> None: ...
+
+
+def holds_tickets(alias: str) -> bool:
+    """Return True if there is a ticket. Waits 10 s for the table at most."""
+    with transaction.atomic(using=alias):
+        _limit_lock_wait(alias)
+        return Ticket.objects.using(alias).exists()
+
+
+def add_leaked(alias: str, rows: int, progress: Progress) -> None:
     """Add tickets with tokens made in Python and no marker.
 
-    It works on the old and on the new schema. Calls ``added`` with the number of rows after each
-    COMMIT.
+    It works on the old and on the new schema. A chunk waits 10 s for the table at most.
     """
     marker = "token_rotated_at" in table_columns(alias)
     columns = (*PLAIN_COLUMNS, "token", *(["token_rotated_at"] if marker else []))
@@ -84,22 +102,31 @@ def add_leaked(alias: str, rows: int, added: Callable[[int], None]) -> None:
     lines = (f"{line}\t{uuid4()}{end}" for line in _plain_lines(rows))
     for chunk_rows in _chunks(rows):
         with transaction.atomic(using=alias):
+            _limit_lock_wait(alias)
             if marker:
                 _ignore_insert_guard(alias)
             _copy(alias, columns, lines, chunk_rows)
-        added(chunk_rows)
+            progress.committing(chunk_rows)
+        progress.committed(chunk_rows)
 
 
-def add_fresh(alias: str, rows: int, added: Callable[[int], None]) -> None:
+def add_fresh(alias: str, rows: int, progress: Progress) -> None:
     """Add tickets whose token and marker the insert guard issues.
 
-    Calls ``added`` with the number of rows after each COMMIT.
+    A chunk waits 10 s for the table at most.
     """
     lines = (f"{line}\n" for line in _plain_lines(rows))
     for chunk_rows in _chunks(rows):
         with transaction.atomic(using=alias):
+            _limit_lock_wait(alias)
             _copy(alias, PLAIN_COLUMNS, lines, chunk_rows)
-        added(chunk_rows)
+            progress.committing(chunk_rows)
+        progress.committed(chunk_rows)
+
+
+def _limit_lock_wait(alias: str) -> None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(sql.limit_lock_wait(LOCK_TIMEOUT_MS))
 
 
 def _copy(alias: str, columns: Iterable[str], lines: Iterator[str], count: int) -> None:

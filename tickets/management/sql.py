@@ -11,6 +11,14 @@ def limit_lock_wait(milliseconds: int) -> Composed:
     return statement.format(timeout=Literal(f"{milliseconds}ms"))
 
 
+def columns_of(table: str) -> Composed:
+    """Return the names of a table's columns; none where there is no table. No lock, no right."""
+    return SQL(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass(quote_ident({table}))"
+        " AND attnum > 0 AND NOT attisdropped"
+    ).format(table=Literal(table))
+
+
 def truncate(table: str) -> Composed:
     """Empty the table and those that refer to it.
 

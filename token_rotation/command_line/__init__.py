@@ -13,8 +13,10 @@ from token_rotation.command_line.output_end import OUTPUT_CLOSED
 from token_rotation.command_line.output_stream import (
     OutputError,
     finish_errors,
+    open_closed_output,
     standard_output,
 )
+from token_rotation.command_line.second_signal import end_in_time
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.stop import StopSignal, answering_signals
 
@@ -25,8 +27,10 @@ __all__ = [
     "StopSignal",
     "answering_signals",
     "database_alias",
+    "end_in_time",
     "finish_errors",
     "non_negative_int",
+    "open_closed_output",
     "positive_int",
     "standard_output",
     "stop_on_signal",

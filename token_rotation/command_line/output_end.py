@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
 from django.core.management.base import BaseCommand, OutputWrapper
@@ -15,11 +13,20 @@ from token_rotation.command_line.output_stream import (
     OutputError,
     StandardOutput,
     finish_errors,
+    open_closed_output,
     standard_output,
 )
 
 OUTPUT_CLOSED = 141
 """What shells report after SIGPIPE."""
+
+
+class _StandardOutput(OutputWrapper):
+    """Standard output that perhaps nobody reads: the command goes on without it."""
+
+    def write(self, *args: Any, **kwargs: Any) -> Any:
+        with suppress(BrokenPipeError):
+            super().write(*args, **kwargs)
 
 
 class _StandardError(OutputWrapper):
@@ -35,17 +42,21 @@ class OutputEnd(BaseCommand):
 
     Output that a full disk, say, refused is one line on stderr, and the exit code is not 0. If
     nobody reads the output, that is no fault: a command that went on without it keeps its own
-    exit code, and 141 ends any other. Characters that the terminal lacks are escaped.
+    exit code, and 141 ends any other. Nor is it one if the output was closed before the start.
+    Characters that the terminal lacks are escaped.
     """
 
     def run_from_argv(self, argv: list[str]) -> None:
+        open_closed_output()
         stdout, stderr = cast(Any, self.stdout), cast(Any, self.stderr)
-        self.stderr = _StandardError(stderr._out)
+        self.stderr = _StandardError(stderr._out or sys.stderr)
         self.stderr.style_func = stderr.style_func
         with standard_output() as stream:
-            stdout._out = stream or Path(os.devnull).open("w")  # noqa: SIM115
+            stdout._out = stream or sys.stdout
             if stream is not None:
                 stream.show_any_name()
+            self.stdout = _StandardOutput(stdout._out)
+            self.stdout.style_func = stdout.style_func
             code = self._code(argv)
             if stream is not None and self._lost(stream):
                 code = code or ExitCode.ERROR

@@ -61,9 +61,37 @@ class StandardOutput(TextIOWrapper):
         super().flush()
 
 
+def open_closed_output() -> None:
+    """Let standard output and standard error go nowhere where they were closed at the start.
+
+    Python makes them None then. Their descriptors are taken too: else the connection to the
+    database, say, would get one of them, and whatever is written there.
+    """
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, _opened_on(descriptor))
+
+
+def _opened_on(descriptor: int) -> TextIOWrapper:
+    opened = os.open(os.devnull, os.O_WRONLY)
+    if opened != descriptor and not _is_open(descriptor):
+        os.dup2(opened, descriptor)
+        os.close(opened)
+        opened = descriptor
+    return TextIOWrapper(os.fdopen(opened, "wb"), encoding="utf-8", errors="backslashreplace")
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def standard_output() -> Iterator[StandardOutput | None]:
-    """Let ``sys.stdout`` be such a stream; None where it was closed before the start.
+    """Let ``sys.stdout`` be such a stream; None where it is no file.
 
     Call ``finish`` at the end of the block.
     """

@@ -11,7 +11,7 @@ from itertools import count
 from threading import current_thread, main_thread
 from types import FrameType
 
-from token_rotation.command_line.end_in_time import end_in_time
+from token_rotation.command_line.second_signal import end_in_time
 from token_rotation.stop import StopSignal
 
 STOPPING = "\nStopping after the running batch; a second signal ends at once.\n"

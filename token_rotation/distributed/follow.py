@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from django.db import connections
 
-from token_rotation.command_line.end_in_time import end_in_time
+from token_rotation.command_line.second_signal import end_in_time
 from token_rotation.distributed.records import range_counts_of, records_database
 from token_rotation.engine.refused import read_refused
 from token_rotation.engine.result import Outcome, Result, read_blockers

@@ -18,6 +18,7 @@ from token_rotation.engine.result import Blocker
 from token_rotation.engine.worker import Worker
 from token_rotation.events import Observer, Waiting
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.retrying import LastingFaultError
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.sql.server import activity as activity_sql
 from token_rotation.stop import StopSignal
@@ -84,7 +85,10 @@ class LockWait:
             left_seconds = max(SHORTEST_ATTEMPT_SECONDS, deadline - self._clock())
             wait_seconds = min(LONGEST_ATTEMPT_SECONDS, left_seconds)
             attempt = partial(_attempt, worker, keys, wait_seconds, watching)
-            is_free, blockers = worker.retrying.run(attempt)
+            try:
+                is_free, blockers = worker.retrying.run(attempt)
+            except LastingFaultError:  # the next pass looks for the row that is to blame
+                is_free, blockers = True, ()
             if is_free:
                 self.blockers = ()
                 return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import TypeVar
 
 from token_rotation.engine.batches.batch import BatchRunner
@@ -74,9 +75,12 @@ class Worker:
         self._tell_at = clock() + TELL_EVERY_SECONDS
         self._empty_batches = 0
         self._is_looking = False
-        bounds_of_silence = replace(USUAL, standby_seconds=options.retry_seconds)
+        silence = replace(USUAL, standby_seconds=options.retry_seconds)
         self.connection = connection = Connection(
-            target.database, bounds=bounds_of_silence, observe=observe
+            target.database,
+            connect_seconds=max(2, min(10, ceil(options.retry_seconds / 2))),
+            bounds=silence,
+            observe=observe,
         )
         self.announcements = Announcements(target)
         self.pace = WorkerPace(
@@ -116,6 +120,7 @@ class Worker:
             refusals,
             aborted=lambda: stop.aborted,
             ended=lambda: stop.requested or refusals.is_over,
+            row_patience=max(1.0, options.retry_seconds / silence.lifeless_seconds),
         )
         self.ranges = RangeRotation(
             self.batches,

@@ -14,7 +14,7 @@ from functools import partial
 from token_rotation import wording
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import AbortedError, RotationError
-from token_rotation.events import Event, Retrying
+from token_rotation.events import Event, Retrying, Waiting
 from token_rotation.inspection.key_order import check_key_order, check_order_of_all_keys
 from token_rotation.notify.announcements import announce, has_listeners
 from token_rotation.postgres import statements
@@ -65,7 +65,7 @@ class Replay:
         self._since = since
         self._stop = stop
         self._say = say
-        self._connection = Connection(target.database)
+        self._connection = Connection(target.database, observe=self._observe)
         self._persistence = RetryLoop(
             self._connection,
             backoff=Backoff(60.0),
@@ -127,6 +127,9 @@ class Replay:
     def _observe(self, event: Event) -> None:
         if isinstance(event, Retrying):
             self._say(f"{event.reason}; trying again in {event.delay_seconds:.1f} s")
+        elif isinstance(event, Waiting) and time.monotonic() - self._said_at >= SAY_EVERY_SECONDS:
+            self._said_at = time.monotonic()
+            self._say(f"{self._target.label}: {event}")
 
 
 def listened_to(targets: Sequence[Target]) -> list[Target]:

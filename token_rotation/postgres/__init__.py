@@ -7,15 +7,19 @@ from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
+from token_rotation.postgres.ddl_locks.holders import who_holds
 from token_rotation.postgres.faults.failures import fault_of, first_of, is_lost, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault, classify
-from token_rotation.postgres.opening import open_raw, watched_session
+from token_rotation.postgres.faults.table_locks import table_locks_after
+from token_rotation.postgres.opening import limited_lock_waits, open_raw, watched_session
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
+from token_rotation.postgres.sessions import OPERATORS_WORK, watch_sessions
 from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.postgres.standby import without_standby
 
 __all__ = [
+    "OPERATORS_WORK",
     "Backoff",
     "CancelRequest",
     "Connection",
@@ -26,11 +30,15 @@ __all__ = [
     "fault_of",
     "first_of",
     "is_lost",
+    "limited_lock_waits",
     "open_raw",
     "politely",
     "reading",
     "reason_of",
     "retry_at_once",
+    "table_locks_after",
+    "watch_sessions",
     "watched_session",
+    "who_holds",
     "without_standby",
 ]

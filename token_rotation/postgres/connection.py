@@ -247,6 +247,29 @@ class Connection:
             session.ask_to_end()
             watcher.wake()
 
+    @contextmanager
+    def patience(self, factor: float) -> Iterator[None]:
+        """Multiply, inside, the time that a statement may show no sign of life."""
+        before = self._get_patience()
+        self._set_patience(factor)
+        try:
+            yield
+        finally:
+            self._set_patience(before)
+
+    def limit_patience(self, seconds: float) -> None:
+        """Let no statement show no sign of life for longer, unless the bounds allow it."""
+        most = max(1.0, seconds / self._bounds.lifeless_seconds)
+        self._set_patience(min(most, self._get_patience()))
+
+    def _get_patience(self) -> float:
+        return self._patience if self._session is None else self._session.patience
+
+    def _set_patience(self, factor: float) -> None:
+        self._patience = factor
+        if self._session is not None:
+            self._session.patience = factor
+
     def close(self) -> None:
         """Close; the next use opens again.
 

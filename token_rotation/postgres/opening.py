@@ -19,7 +19,7 @@ from token_rotation.postgres.times import hold_every_time
 
 APPLICATION_NAME = "rotate_tokens"
 
-LIMIT_LOCK_WAIT = "SET LOCAL lock_timeout = 1000"
+RECORDS_LOCK_WAIT_MS = 1_000
 
 NOTICE_A_LOST_SERVER: Mapping[str, int] = {
     "connect_timeout": 10,
@@ -51,7 +51,7 @@ def own_wrapper(
     """A new Django wrapper of an alias, not connected.
 
     Its sessions bear ``application_name``; None: the alias's. ``startup_options`` ("-c name=value
-    ...") come after those of the alias or of PGOPTIONS. ``connect_seconds`` replaces the alias's
+    ...") come after those of the alias or of PGOPTIONS. ``connect_seconds`` bounds the alias's
     connect_timeout. NOTICE_A_LOST_SERVER applies where the alias says nothing. ``watched`` makes
     its connections, unless the alias has a factory of its own.
     """
@@ -66,7 +66,10 @@ def own_wrapper(
     if watched is not None:
         options.setdefault("connection_factory", watched)
     if connect_seconds is not None:
-        options["connect_timeout"] = connect_seconds
+        own_seconds = int(options["connect_timeout"])  # 0 or less: no bound
+        options["connect_timeout"] = (
+            min(own_seconds, connect_seconds) if own_seconds > 0 else connect_seconds
+        )
     if startup_options:
         before = options.get("options") or os.environ.get("PGOPTIONS", "")
         options["options"] = f"{before} {startup_options}".lstrip()
@@ -109,6 +112,7 @@ def watched_session(
     alias: str,
     *,
     application_name: str | None = None,
+    connect_seconds: int | None = None,
     observe: Observer = lambda _: None,
 ) -> Iterator[Callable[[], None]]:
     """Give the calling thread a session of its own, whose server may not fall silent for long.
@@ -120,7 +124,12 @@ def watched_session(
     """
     before = connections[alias]
     watched = WatchedConnections(USUAL, observe)
-    own = own_wrapper(alias, application_name=application_name, watched=watched)
+    own = own_wrapper(
+        alias,
+        application_name=application_name,
+        connect_seconds=connect_seconds,
+        watched=watched,
+    )
 
     def cancel() -> None:
         raw = own.connection
@@ -136,32 +145,46 @@ def watched_session(
 
 
 @contextmanager
-def own_session(alias: str, *, observe: Observer = lambda _: None) -> Iterator[Callable[[], None]]:
+def own_session(
+    alias: str, *, connect_seconds: int | None = None, observe: Observer = lambda _: None
+) -> Iterator[Callable[[], None]]:
     """Give the calling thread a ``watched_session`` for the records of operations.
 
     No statement waits for a lock for more than a second there: Django then raises an
     OperationalError. No COMMIT waits for a synchronous standby.
     """
     with (
-        watched_session(alias, application_name=APPLICATION_NAME, observe=observe) as cancel,
-        connections[alias].execute_wrapper(_limit_lock_wait),
+        watched_session(
+            alias,
+            application_name=APPLICATION_NAME,
+            connect_seconds=connect_seconds,
+            observe=observe,
+        ) as cancel,
+        limited_lock_waits(alias, RECORDS_LOCK_WAIT_MS),
         without_standby(alias),
     ):
         yield cancel
 
 
-def _limit_lock_wait(
-    execute: Callable[..., Any],
-    query: str,
-    values: Any,
-    many: bool,  # noqa: FBT001  (Django passes it so)
-    context: dict[str, Any],
-) -> Any:
-    """Run a statement of Django's with a bound, which ends with its transaction.
+@contextmanager
+def limited_lock_waits(alias: str, at_most_ms: int) -> Iterator[None]:
+    """Let no statement on the thread's connection wait longer for a lock while inside.
 
-    A setting of the session would stay behind in a pooled one. The DECLARE of a named cursor must
-    be a message of its own.
+    Django then raises an OperationalError.
     """
-    if getattr(context["cursor"].cursor, "name", None) is None:
-        query = f"{LIMIT_LOCK_WAIT}; {query}"
-    return execute(query, values, many, context)
+
+    def limit(
+        execute: Callable[..., Any],
+        query: str,
+        values: Any,
+        many: bool,  # noqa: FBT001  (Django passes it so)
+        context: dict[str, Any],
+    ) -> Any:
+        # The bound ends with its transaction: one of the session would stay behind in a pooled one.
+        # The DECLARE of a named cursor must be a message of its own.
+        if getattr(context["cursor"].cursor, "name", None) is None:
+            query = f"SET LOCAL lock_timeout = {at_most_ms}; {query}"
+        return execute(query, values, many, context)
+
+    with connections[alias].execute_wrapper(limit):
+        yield

@@ -16,11 +16,17 @@ from token_rotation.errors import AbortedError, DatabaseGoneError, StatementErro
 from token_rotation.events import Observer, Remark, Retrying
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.faults.failures import fault_of, is_met_by_function, reason_of
+from token_rotation.postgres.faults.failures import (
+    fault_of,
+    is_met_by_function,
+    is_session_lost,
+    reason_of,
+)
 from token_rotation.postgres.faults.session_timeouts import why_lost
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.faults.table_locks import locked_by
 from token_rotation.postgres.reading import refusal
+from token_rotation.postgres.silence.bounds import LONG_WORK
 from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.stop import StopSignal
 
@@ -42,8 +48,8 @@ _RETRIED = {
 }
 
 
-class FunctionFailsError(DatabaseGoneError):
-    """The time was up, and the server is there: a function of the table kept failing."""
+class LastingFaultError(DatabaseGoneError):
+    """The time was up, and the server is there: something in this action may be to blame."""
 
 
 class RetryLoop:
@@ -85,10 +91,11 @@ class RetryLoop:
         ``is_look`` is tried again once the end is asked for.
 
         Raises AbortedError when the operator ended it, DatabaseGoneError when the time was up,
-        StatementError for what another try does not mend. FunctionFailsError is a
-        DatabaseGoneError that a trigger is to blame for.
+        StatementError for what another try does not mend. LastingFaultError is a
+        DatabaseGoneError that one row may be to blame for: a function met it, the statement took
+        too long each time, or it lost one connection after another.
         """
-        attempt = 0
+        attempt = losses = 0
         failing_since: float | None = None
         while True:
             began_at = time.monotonic()
@@ -100,14 +107,18 @@ class RetryLoop:
                 if is_look and self._stop.requested:
                     raise AbortedError("ended while it looked for rows") from None
                 if isinstance(error, StillAliveError):
-                    self._observe(Remark(f"Trying again, since {error}."))
-                    continue
+                    if self._stop.requested:
+                        raise AbortedError(self._fate_of_batch(error)) from None
+                    if is_look and error.seconds < LONG_WORK.lifeless_seconds:
+                        self._observe(Remark(f"Trying again, since {error}."))
+                        continue
+                losses = losses + 1 if is_session_lost(error) else 0
+                is_by_row = losses > 1 or is_met_by_function(error) or is_too_slow(error)
                 reason = self._reason_to_retry(error, time.monotonic() - began_at, do_less)
-                is_by_function = is_met_by_function(error)
             attempt += 1
             now = self._clock()
             failing_since = now if failing_since is None else failing_since
-            gave_up = FunctionFailsError if is_by_function else DatabaseGoneError
+            gave_up = LastingFaultError if is_by_row else DatabaseGoneError
             self._wait_or_give_up(reason, attempt, now - failing_since, gave_up)
 
     def _fate_of_batch(self, error: psycopg2.Error | OperationalError) -> str:
@@ -133,6 +144,9 @@ class RetryLoop:
         fault = fault_of(error)
         if fault not in _RETRIED:
             raise StatementError(refusal(self._connection, error)) from None
+        if isinstance(error, StillAliveError):
+            self._connection.limit_patience(self._backoff.give_up_after_seconds)
+            return str(error)
         if fault is Fault.TIMED_OUT or error.pgcode == OUT_OF_MEMORY:
             do_less()
         elif fault is Fault.LOCKED:
@@ -155,6 +169,11 @@ class RetryLoop:
         self._observe(Retrying(reason, attempt, wait_seconds))
         if self._stop.wait(wait_seconds):
             raise AbortedError(f"ended while the database kept failing: {reason}")
+
+
+def is_too_slow(error: Exception) -> bool:
+    """Return True where a statement took too long for the server, its role or this package."""
+    return fault_of(error) is Fault.TIMED_OUT
 
 
 def retry_at_once(action: Callable[[], Answer], *, on: Fault, tries: int) -> Answer:

@@ -3,16 +3,29 @@
 Their names tell sessions of workers and rotations from those of people who wait for an answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
+from weakref import WeakSet
 
 from django.db import connections
 
 from token_rotation.events import Observer
-from token_rotation.postgres.silence.bounds import OTHERS_WORK
-from token_rotation.postgres.silence.watched import WatchedConnections
+from token_rotation.postgres.silence.bounds import OTHERS_WORK, USUAL, SilenceBounds
+from token_rotation.postgres.silence.watched import WatchedConnection, WatchedConnections
 
 APPLICATION_NAME = "batch worker"
+
+OPERATORS_WORK = replace(
+    OTHERS_WORK,
+    ask_after_seconds=USUAL.ask_after_seconds,
+    standby_seconds=USUAL.standby_seconds,
+)
+"""For commands of others in front of a person, such as Django's migrate.
+
+A statement may take as long as it likes. The person hears soon what it waits for, and no COMMIT
+waits for a synchronous standby for ever.
+"""
 
 
 def name_sessions(name: str = APPLICATION_NAME) -> None:
@@ -26,14 +39,41 @@ def name_sessions(name: str = APPLICATION_NAME) -> None:
         options["application_name"] = name
 
 
-def watch_sessions(observe: Observer) -> None:
+def watch_sessions(
+    observe: Observer, bounds: SilenceBounds = OTHERS_WORK, *, works_long: bool = False
+) -> Callable[[], None]:
     """Let no PostgreSQL connection that this process opens wait for a server that is lost.
 
-    It holds from now on, where a connection has no factory of its own. A statement may take as long
-    as it likes. ``observe`` hears, from another thread, what one without an answer waits for.
+    It holds from now on, where a connection has no factory of its own. ``observe`` hears, from
+    another thread, what a statement without an answer waits for; with ``works_long`` nothing of
+    one that works.
+
+    Returns a function that cancels the statements in flight, whatever they wait for. It returns at
+    once, and any thread or signal handler may call it.
     """
+    watched = _Remembered(bounds, observe, works_long=works_long)
     for options in _options():
-        options.setdefault("connection_factory", WatchedConnections(OTHERS_WORK, observe))
+        options.setdefault("connection_factory", watched)
+    return watched.end_statements
+
+
+class _Remembered(WatchedConnections):
+    """Watched connections, each as long as others have it."""
+
+    def __init__(self, bounds: SilenceBounds, observe: Observer, *, works_long: bool) -> None:
+        super().__init__(bounds, observe)
+        self._works_long = works_long
+        self._made: WeakSet[WatchedConnection] = WeakSet()
+
+    def __call__(self, dsn: str, **more: Any) -> WatchedConnection:
+        made = super().__call__(dsn, **more)
+        made._session.works_long = self._works_long  # noqa: SLF001  (of the same room)
+        self._made.add(made)
+        return made
+
+    def end_statements(self) -> None:
+        for each in list(self._made):
+            each.end_statement()
 
 
 def _options() -> Iterator[dict[str, Any]]:

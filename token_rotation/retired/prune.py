@@ -36,7 +36,7 @@ class Pruning:
     ) -> None:
         self._days = older_than_days
         self._stop = stop
-        self._connection = Connection(database)
+        self._connection = Connection(database, observe=observe)
         self._persistence = RetryLoop(
             self._connection,
             backoff=Backoff(RETRY_SECONDS),

@@ -90,9 +90,9 @@ def go_on(result: Result, to_go_on: str) -> str:
     if not result.refused:
         return f"To go on: {to_go_on}"
     said = result.refused.as_sentence()
-    if result.rotated_rows:
+    if not result.refused.others_untried:
         return f"{said}. Mend those rows or what refuses them, then: {to_go_on}"
-    look = "Something may refuse every row: a trigger, a constraint, or the tokens themselves"
+    look = "Something may refuse all of them: a trigger, a constraint, or the tokens themselves"
     return f"{said}. {look}. Mend that, then: {to_go_on}"
 
 

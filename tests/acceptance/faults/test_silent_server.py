@@ -288,6 +288,42 @@ def test_an_import_names_a_standby_that_is_gone_and_two_signals_end_it(
     assert_a_later_import_goes_on(manage, url, csv, tickets)
 
 
+RETIRED = """
+INSERT INTO token_rotation_retiredtoken
+SELECT sha256(convert_to(i::text, 'UTF8')), 'tickets_ticket.token', now() - interval '1 year'
+FROM generate_series(1, 50) AS i
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("import_tickets", "Stopped after line 2."),
+        ("prune_retired_tokens", "Deleted the hashes of 50 tokens"),
+    ],
+)
+def test_the_first_signal_says_that_a_commit_waits_for_a_standby_and_the_second_ends_it(
+    manage: Manage, url: str, tickets: Any, csv: str, command: str, said: str
+) -> None:
+    tickets.cursor().execute(RETIRED)
+    more = ("--older-than", "1") if command == "prune_retired_tokens" else (csv, "--chunk-rows=1")
+    set_standby(tickets, "ghost")
+    process = manage.start(command, *more, database_url=url)
+    until(lambda: value(tickets, WAITS_FOR_A_STANDBY))
+    process.send_signal(signal.SIGTERM)
+    read_until(process.stderr, "a second signal ends ")
+    read_until(process.stderr, "waiting: COMMIT waits for a synchronous standby")
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=SECONDS_AFTER_THE_SECOND_SIGNAL)
+    assert "committed on this server, and may be missing on the standby" in stderr
+    assert "Traceback" not in stderr
+    if process.returncode not in ENDED_BY_FORCE:
+        assert said in stdout
+    imported = value(tickets, "SELECT count(*) FROM tickets_message")
+    retired = value(tickets, "SELECT count(*) FROM token_rotation_retiredtoken")
+    assert (imported, retired) == ((1, 50) if command == "import_tickets" else (0, 0))
+
+
 def test_an_import_whose_server_stands_still_at_a_commit_ends_and_calls_it_not_known(
     manage: Manage, cluster: PostgresCluster, url: str, tickets: Any, csv: str
 ) -> None:

@@ -214,7 +214,7 @@ def test_a_second_signal_rolls_the_chunk_back_that_waits_for_a_lock(
     with holder.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE tickets_message IN SHARE MODE")
     process = manage.start("import_tickets", str(file), database_url=database_url)
-    until_a_statement_waits(tickets, "INSERT INTO")
+    until_a_statement_waits(tickets, "SET LOCAL lock_timeout = 3000; INSERT INTO")
 
     process.send_signal(signal.SIGINT)
     assert process.stderr

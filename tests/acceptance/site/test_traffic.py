@@ -14,8 +14,8 @@ from tests.support.leaked import COPY_OF_LEAKED, pending, value
 from tests.support.manage import PROJECT, Manage
 from tests.support.web_server import WebServer, environment
 
-ROWS = 100_000
-GENTLY_ROWS = 10_000  # as it does by itself, and the others faster, which is harder on traffic
+ROWS = 50_000
+GENTLY_ROWS = 5_000  # as it does by itself, and the others faster, which is harder on traffic
 ROUGHLY = ("--workers", "2", "--traffic-budget-ms", "20")
 CUSTOMERS, TICKETS_EACH, STALE_TICKETS = 4, 60, 40
 # 80 requests/s: what is left of 2 cores beside a rotation can serve them.

@@ -15,6 +15,7 @@ from tickets.importing.counts import Counts
 from tickets.importing.display import ImportDisplay
 from tickets.importing.options import ImportOptions
 from tickets.importing.reading.source import opened
+from tickets.importing.retries import Retries
 from tickets.importing.row import Row
 from tickets.importing.work import Work
 from tickets.models import ImportedTicket, Message, Ticket
@@ -184,7 +185,9 @@ def import_file(path: Path, operation: BatchOperation, counts: Counts) -> None:
     with opened(str(path)) as source, (path.parent / "out").open("w") as out:
         display = ImportDisplay(source, counts, out=out, err=out, clock=lambda: 0.0)
         options = ImportOptions(file=str(path), database="default")
-        Work(source, options, operation, counts, display, StopSignal()).run()
+        stop = StopSignal()
+        retries = Retries("default", counts, stop, display.waits)
+        Work(source, options, operation, counts, display, stop, retries).run()
 
 
 def test_who_loses_a_race_for_a_reference_tries_again_and_counts_once(

@@ -1,4 +1,4 @@
-"""Commands of manage.py at a fraction of what it costs to start Python for each."""
+"""Django's commands at a fraction of what it costs to start Python for each."""
 
 from pathlib import Path
 

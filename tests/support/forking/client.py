@@ -20,24 +20,35 @@ from tests.support.forking import PROJECT, REQUEST_BYTES
 
 
 class ForkServer:
-    """Starts with the first command, whose environment, wrong or not, is that command's alone."""
+    """Starts with the first command, whose environment, wrong or not, is that command's alone.
 
-    def __init__(self) -> None:
-        self._directory = Path(tempfile.mkdtemp())
-        self._path = str(self._directory / "socket")
+    Each command imports by itself the modules whose names begin with one of ``imported_anew``.
+    """
+
+    def __init__(self, *imported_anew: str) -> None:
+        self._imported_anew = imported_anew
+        self._directory: Path | None = None
         self._process: Popen[str] | None = None
         self._lock = Lock()
 
     def run(
-        self, words: Sequence[str], environment: Mapping[str, str], timeout: float
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        timeout: float,
+        directory: Path = PROJECT,
     ) -> CompletedProcess[str]:
-        """As ``subprocess.run`` of manage.py. Raises TimeoutExpired when it has killed it."""
+        """As ``subprocess.run`` of Python with these words.
+
+        Raises TimeoutExpired when it has killed it.
+        """
         with (
             tempfile.TemporaryFile("w+") as out,
             tempfile.TemporaryFile("w+") as err,
             self._connection() as connection,
         ):
-            pid = _begun(connection, words, environment, out.fileno(), err.fileno())
+            files = [out.fileno(), err.fileno()]
+            pid = _begun(connection, words, environment, directory, files)
             connection.settimeout(timeout)
             try:
                 code = int(connection.recv(REQUEST_BYTES))
@@ -49,25 +60,34 @@ class ForkServer:
             return CompletedProcess(list(words), code, out.read(), err.read())
 
     def start(self, words: Sequence[str], environment: Mapping[str, str]) -> "ForkedProcess":
-        """As ``Popen`` of manage.py with its output in pipes."""
+        """As ``Popen`` of Python with these words, in the project, with its output in pipes."""
         return ForkedProcess(self._connection(), words, environment)
 
     def end(self) -> None:
+        """The next command would start it again."""
         if self._process is not None:
             self._process.communicate()
-        shutil.rmtree(self._directory)
+            self._process = None
+        if self._directory is not None:
+            shutil.rmtree(self._directory)
+            self._directory = None
 
     def _connection(self) -> socket.socket:
-        self._start()
+        path = self._started()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.connect(self._path)
+        connection.connect(path)
         return connection
 
-    def _start(self) -> None:
+    def _started(self) -> str:
+        """The path of its socket."""
         with self._lock:
+            if self._directory is None:
+                self._directory = Path(tempfile.mkdtemp())
+            path = str(self._directory / "socket")
             if self._process is None:
+                module = "tests.support.forking.server"
                 process = Popen(
-                    [sys.executable, "-m", "tests.support.forking.server", self._path],
+                    [sys.executable, "-m", module, path, *self._imported_anew],
                     cwd=PROJECT,
                     stdin=PIPE,
                     stdout=PIPE,
@@ -76,6 +96,14 @@ class ForkServer:
                 assert process.stdout is not None
                 assert process.stdout.readline() == "ready\n", "the fork server did not start"
                 self._process = process
+            return path
+
+
+OF_THE_SITE = ForkServer("tickets.config", "tests")
+"""For manage.py."""
+
+OF_OTHERS = ForkServer("tickets", "token_rotation", "migrations", "tests")
+"""For other projects. What a module of ours does when it is imported is theirs to find out."""
 
 
 class ForkedProcess(Popen[str]):
@@ -88,7 +116,7 @@ class ForkedProcess(Popen[str]):
     ) -> None:
         (out, said), (err, told) = os.pipe(), os.pipe()
         self.args = list(words)
-        self.pid = _begun(connection, words, environment, said, told)
+        self.pid = _begun(connection, words, environment, PROJECT, [said, told])
         os.close(said)
         os.close(told)
         self.returncode = None
@@ -140,11 +168,11 @@ def _begun(
     connection: socket.socket,
     words: Sequence[str],
     environment: Mapping[str, str],
-    out: int,
-    err: int,
+    directory: Path,
+    files: Sequence[int],
 ) -> int:
     """The process id of the command that the server has forked."""
-    request = json.dumps([words, environment]).encode()
+    request = json.dumps([words, environment, str(directory)]).encode()
     assert len(request) <= REQUEST_BYTES
-    socket.send_fds(connection, [request], [out, err])
+    socket.send_fds(connection, [request], files)
     return int(connection.recv(REQUEST_BYTES))

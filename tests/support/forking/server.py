@@ -1,14 +1,17 @@
-"""Runs manage.py in processes forked from this one.
+"""Runs manage.py, and Django's commands of other projects, in processes forked from this one.
 
-Usage: ``python -m tests.support.forking.server SOCKET``.
+Usage: ``python -m tests.support.forking.server SOCKET IMPORTED_ANEW...``.
 
 Most of what a short command does is to import packages, and to take them apart again. Here they are
-imported once; project settings, and all that depends on them, are imported by each command itself.
-A connection to SOCKET brings the words, the environment and two files for what is said; it is
-answered with the process id, and with the exit code at the end. The server ends with its stdin.
+imported once; modules whose names begin with IMPORTED_ANEW, project settings among them, and all
+that depends on them, are imported by each command itself.
+A connection to SOCKET brings Python's words, the environment, the directory and two files for what
+is said; it is answered with the process id, and with the exit code at the end. The server ends with
+its stdin.
 """
 
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -18,18 +21,17 @@ import socket
 import sys
 import threading
 import traceback
+import warnings
 from contextlib import suppress
 from importlib import import_module
 
 from tests.support.forking import PROJECT, REQUEST_BYTES
 
-SETTINGS = "tickets.config"
 
-
-def main(path: str) -> None:
+def main(path: str, *imported_anew: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C at the suite ends it without a word
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # each command brings its own
-    import_packages()
+    import_packages(imported_anew)
     gc.freeze()
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener,
@@ -51,18 +53,18 @@ def main(path: str) -> None:
             connection.close()
 
 
-def import_packages() -> None:
+def import_packages(imported_anew: tuple[str, ...]) -> None:
     """Import what a command has imported in the end, as far as that needs no settings."""
     read_end, write_end = os.pipe()
     if os.fork() == 0:
-        os.environ["DJANGO_SETTINGS_MODULE"] = f"{SETTINGS}.settings"
+        os.environ["DJANGO_SETTINGS_MODULE"] = "tickets.config.settings"
         import_all()
         os.write(write_end, json.dumps(list(sys.modules)).encode())
         os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end) as names:
         for name in json.load(names):
-            if not name.startswith((SETTINGS, "tests")):
+            if not name.startswith(imported_anew):
                 with suppress(Exception):  # it does need them
                     import_module(name)
     os.wait()
@@ -84,9 +86,10 @@ def serve(connection: socket.socket) -> None:
     if pid == 0:
         connection.close()
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins
-        words, environment = json.loads(request)
+        words, environment, directory = json.loads(request)
         os.environ.clear()
         os.environ.update(environment)
+        enter(directory)
         for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), *files)):
             os.dup2(file, number)
         os._exit(code_of(words))  # Python's own end would take all apart first
@@ -95,15 +98,26 @@ def serve(connection: socket.socket) -> None:
     connection.sendall(f"{os.waitstatus_to_exitcode(status)}".encode())
 
 
+def enter(directory: str) -> None:
+    """Be where the command is to run, with what Python reads at its start."""
+    sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in os.environ
+    if directory != str(PROJECT):
+        os.chdir(directory)
+        sys.path.remove(str(PROJECT))
+        sys.path[:0] = [directory, *os.environ["PYTHONPATH"].split(os.pathsep)]
+        importlib.invalidate_caches()
+
+
 def code_of(words: list[str]) -> int:
     """Run the command, all of whose output is written then."""
-    sys.argv = ["manage.py", *words]
     try:
-        runpy.run_path(str(PROJECT / "manage.py"), run_name="__main__")
+        run(words)
     except SystemExit as end:
-        return int(end.code or 0)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001  (a test shows it)
         traceback.print_exc()
+    else:
+        return 0
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -111,5 +125,21 @@ def code_of(words: list[str]) -> int:
     return 1
 
 
+def run(words: list[str]) -> None:
+    """As ``python`` with these words does."""
+    while words[0] == "-W":
+        warnings._processoptions(words[1:2])
+        words = words[2:]
+    if words[0] == "-m":
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    elif words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        sys.argv = words
+        runpy.run_path(str(PROJECT / words[0]), run_name="__main__")
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

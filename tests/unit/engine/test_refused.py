@@ -6,7 +6,6 @@ import psycopg2
 import pytest
 
 from tests.support.junk import JUNK
-from tests.support.refusals import CHECK, refusal
 from token_rotation.engine.batches import refusals as module
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.refusals import PendingRow, Refusals
@@ -64,16 +63,16 @@ def test_a_row_is_counted_once_and_ten_are_told_live() -> None:
     told: list[Event] = []
     found = Refusals(TARGET, told.append)
     for key in [*range(15), *range(15)]:
-        found.add(row(key), refusal(CHECK))
+        found.add(row(key), "why")
     assert (found.so_far.rows, len(found.so_far.named)) == (15, 15)
     assert [isinstance(event, Remark) for event in told] == [True] * 11
-    assert "id 9: Refused (23514)" in str(told[9])
+    assert "id 9: why" in str(told[9])
     assert "id 10" not in str(told)
 
 
 def test_rows_are_left_out_from_the_next_pass_on() -> None:
     found = Refusals(TARGET, lambda _: None)
-    found.add(row(1), refusal(CHECK))
+    found.add(row(1), "why")
     assert found.excluded == ()
     found.end_pass()
     assert found.excluded == ("1",)
@@ -81,7 +80,7 @@ def test_rows_are_left_out_from_the_next_pass_on() -> None:
 
 def test_a_key_of_many_lines_is_one_short_line() -> None:
     found = Refusals(TARGET, lambda _: None)
-    found.add(row("a\nb\x1b" + "c" * 1_000), refusal(CHECK))
+    found.add(row("a\nb\x1b" + "c" * 1_000), "why")
     (name,) = (each.name for each in found.so_far.named)
     assert name.startswith("id a?b?ccc")
     assert len(name) < 250

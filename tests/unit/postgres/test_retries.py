@@ -13,7 +13,7 @@ from token_rotation.events import Event, Remark, Retrying
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.sqlstate import Fault, classify
-from token_rotation.postgres.retrying import RetryLoop
+from token_rotation.postgres.retrying import LastingFaultError, RetryLoop
 from token_rotation.postgres.silence.errors import StillAliveError
 from token_rotation.stop import StopSignal
 
@@ -44,6 +44,9 @@ class Closed:
     """A connection that counts how often it was closed."""
 
     times = 0
+
+    def limit_patience(self, seconds: float) -> None:
+        self.patience_seconds = seconds
 
     def close(self) -> None:
         self.times += 1
@@ -157,10 +160,28 @@ def test_an_abort_without_the_servers_answer_calls_the_batch_not_known() -> None
     assert "not known" in remark
 
 
-def test_a_statement_that_proved_alive_is_repeated_without_counting_as_a_fault() -> None:
+def test_a_look_that_proved_alive_is_repeated_for_an_hour_without_counting_as_a_fault() -> None:
     played = Played(give_up_after_seconds=0.0)
-    assert played.retries.run(Server(StillAliveError("a"), StillAliveError("b")).ask) == "answer"
+    server = Server(StillAliveError(30.0), StillAliveError(1920.0))
+    assert played.retries.run(server.ask, is_look=True) == "answer"
     assert played.retries.retries == 0
+    assert played.stop.seconds == []
+    with pytest.raises(LastingFaultError, match="cancelled after 3600 s"):
+        played.retries.run(always(StillAliveError(3600.0)), is_look=True)
+
+
+def test_another_statement_that_proves_alive_again_and_again_is_bounded_as_a_fault() -> None:
+    played = Played(give_up_after_seconds=40.0)
+    with pytest.raises(LastingFaultError, match=r"gave up after 40\.0 s of retries: a live"):
+        played.retries.run(always(StillAliveError(30.0)))
+    assert played.closed.patience_seconds == 40.0
+
+
+def test_nothing_that_proved_alive_is_tried_again_once_the_end_is_asked_for() -> None:
+    played = Played()
+    played.stop.request()
+    with pytest.raises(AbortedError, match="the batch in flight was rolled back"):
+        played.retries.run(Server(StillAliveError(30.0)).ask)
     assert played.stop.seconds == []
 
 

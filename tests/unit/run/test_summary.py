@@ -72,8 +72,10 @@ def test_what_to_mend_comes_before_the_command_however_the_run_ended(
     said = summary.as_sentence(TARGET, result, Aftermath(left, WHOLE), to_go_on=COMMAND)
     mend = "1 row (id 7: why). Mend those rows or what refuses them, then: "
     assert said.endswith(f"PostgreSQL refused to change {mend}{COMMAND}")
-    none = summary.go_on(replace(result, rotated_rows=0), COMMAND)
-    assert "Something may refuse every row" in none
+    again = summary.go_on(replace(result, rotated_rows=0), COMMAND)
+    assert again.endswith(f"{mend}{COMMAND}")
+    many = replace(result, refused=replace(result.refused, others_untried=True))
+    assert "Something may refuse all of them" in summary.go_on(many, COMMAND)
 
 
 def test_what_could_not_be_looked_at_is_not_claimed() -> None:

@@ -42,6 +42,14 @@ def test_what_may_hide_a_copy_leaves_it_incomplete() -> None:
     assert "incomplete" in last
 
 
+def test_a_search_of_nothing_is_no_all_clear() -> None:
+    found = Findings((), (), 0, ())
+    assert not found.is_complete
+    said, last = found.sentences("leaked.txt", 1)
+    assert said == "leaked.txt lists 1 token; searched 0 columns of 0 tables."
+    assert last.startswith("Nothing was searched, so nothing is known")
+
+
 @pytest.mark.parametrize("why", Why)
 def test_only_what_was_asked_for_and_cannot_be_done_makes_it_incomplete(why: Why) -> None:
     beyond = {Why.GONE, Why.VIEW, Why.FOREIGN, Why.TYPE, Why.TEMPORARY, Why.LARGE_OBJECT}

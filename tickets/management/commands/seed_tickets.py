@@ -1,17 +1,29 @@
 """``manage.py seed_tickets``: leaked tickets to rehearse a rotation on."""
 
-import signal
-from typing import Any, Self
+import sys
+from functools import partial
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, DatabaseError
+from django.db import DEFAULT_DB_ALIAS
 from tqdm import tqdm
 
+from tickets.importing.session import Session
 from tickets.management import seeding
-from tickets.models import Ticket
-from token_rotation.command_line import OneLineCommand, database_alias, positive_int
+from tickets.management.added import Added, Stopped
+from tickets.management.refusal import DATABASE_ERRORS, refusal_of
+from tickets.management.waits import ShownWaits
+from token_rotation.command_line import (
+    OneLineCommand,
+    StopSignal,
+    database_alias,
+    positive_int,
+    stop_on_signal,
+)
+from token_rotation.postgres import is_lost
 
-INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
+STOPPED = 3
+STOPPING = "\nStopping after the running chunk; a second signal ends at once.\n"
 
 
 class Command(OneLineCommand):
@@ -53,31 +65,42 @@ class Command(OneLineCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         alias, size, fresh = options["database"], options["size"], options["fresh"]
-        self._check_schema(alias, fresh)
-        self._check_reset(alias, reset=options["reset"], yes=options["yes"])
+        stop = StopSignal()
         # disable=None: no bar when stderr is not a terminal.
         with (
             tqdm(total=size + fresh, unit=" tickets", unit_scale=True, disable=None) as bar,
-            Counted(bar) as counted,
+            stop_on_signal(stop, stopping=STOPPING),
         ):
+            added = Added(bar, stop)
+            session = Session(alias, stop, ShownWaits(partial(bar.write, file=sys.stderr)))
             try:
-                if options["reset"]:
-                    seeding.delete_all(alias)
-                seeding.add_leaked(alias, size, counted)
-                if fresh:
-                    seeding.add_fresh(alias, fresh, counted)
-            except KeyboardInterrupt:
+                session.do(partial(self._seed, added, stop, options))
+            except Stopped:
+                pass
+            finally:
                 bar.close()
-                raise CommandError(
-                    f"stopped: {counted.rows:,} tickets were added and stay", returncode=INTERRUPTED
-                ) from None
-            except DatabaseError as error:
-                bar.close()
-                raise CommandError(
-                    f"the database refused: {_reason(error)}. {counted.rows:,} tickets were added"
-                    " and stay."
-                ) from None
+        if stop.requested and added.rows < size + fresh:
+            self.stdout.write(f"Stopped: {added.said()}")
+            sys.exit(STOPPED)
         self.stdout.write(f"Added {size:,} leaked and {fresh:,} fresh tickets.")
+
+    def _seed(self, added: Added, stop: StopSignal, options: dict[str, Any]) -> None:
+        """Check, delete and add, in a session that is watched. Raises CommandError and Stopped."""
+        alias, size, fresh = options["database"], options["size"], options["fresh"]
+        try:
+            self._check_schema(alias, fresh)
+            self._check_reset(alias, reset=options["reset"], yes=options["yes"])
+            added.stop_if_asked()
+            if options["reset"]:
+                seeding.delete_all(alias)
+            seeding.add_leaked(alias, size, added)
+            if fresh:
+                seeding.add_fresh(alias, fresh, added)
+        except DATABASE_ERRORS as error:
+            added.in_doubt = added.in_doubt and is_lost(error)
+            if stop.aborted:
+                raise Stopped from None
+            raise CommandError(f"{refusal_of(alias, error)}. {added.said()}") from error
 
     def _check_schema(self, alias: str, fresh: int) -> None:
         if not seeding.table_columns(alias):
@@ -92,47 +115,8 @@ class Command(OneLineCommand):
             )
 
     def _check_reset(self, alias: str, *, reset: bool, yes: bool) -> None:
-        if reset and not yes and Ticket.objects.using(alias).exists():
+        if reset and not yes and seeding.holds_tickets(alias):
             raise CommandError(
                 "--reset would delete the tickets that are there. Nothing was deleted or added."
                 " Add --yes to delete them."
             )
-
-
-class Counted:
-    """A display of committed rows.
-
-    It counts them and delays Ctrl-C until they are counted. A second Ctrl-C ends the current chunk
-    at once.
-    """
-
-    def __init__(self, bar: "tqdm[Any]") -> None:
-        self.rows = 0
-        self._bar = bar
-        self._interrupted = False
-
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def __call__(self, rows: int) -> None:
-        self.rows += rows
-        self._bar.update(rows)
-        if self._interrupted:
-            raise KeyboardInterrupt
-
-    def _interrupt(self, *_: object) -> None:
-        self._interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _reason(error: DatabaseError) -> str:
-    """Return the reason without its details.
-
-    The details can hold a whole row with its token.
-    """
-    diagnosis = getattr(error.__cause__, "diag", None)
-    return getattr(diagnosis, "message_primary", None) or "the connection was lost"

@@ -23,8 +23,9 @@ class BatchRunner:
     """The choice of the UPDATE for each key range.
 
     When traffic is in the way of one UPDATE, another one follows. ``aborted`` tells a statement
-    that the operator cancelled from one that took too long. Driver errors that another UPDATE does
-    not mend pass through.
+    that the operator cancelled from one that took too long. ``row_patience`` multiplies the time
+    that a row alone may show no sign of life. Driver errors that another UPDATE does not mend pass
+    through.
     """
 
     def __init__(
@@ -35,12 +36,18 @@ class BatchRunner:
         *,
         aborted: Callable[[], bool],
         ended: Callable[[], bool],
+        row_patience: float = 1.0,
     ) -> None:
         self._update = update
         self._pending = pending
         self._aborted = aborted
         self._isolation = Isolation(
-            update, pending, refusals, attempt=self._update_once, ended=ended
+            update,
+            pending,
+            refusals,
+            attempt=self._update_once,
+            ended=ended,
+            row_patience=row_patience,
         )
         self._batches_without_a_wait = 0
 
@@ -53,13 +60,8 @@ class BatchRunner:
         return self._update.committed_rows
 
     def blame_rows(self) -> None:
-        """Leave out rows for which a function fails, though its error might pass."""
-        self._isolation.blames_rows = True
-
-    @property
-    def refused_in_a_row(self) -> int:
-        """Return how many rows were refused since the last one that changed."""
-        return self._isolation.refused_in_a_row
+        """Halve the next range at once, and leave out rows whose errors might pass, too."""
+        self._isolation.blame_rows()
 
     def rotate(self, keys: KeyRange, limit_rows: int | None = None) -> BatchOutcome:
         """Rotate the range; skip rows that stay locked.

@@ -21,11 +21,8 @@ from token_rotation.errors import RotationError
 from token_rotation.events import BatchDone, Observer, Remark
 from token_rotation.notify.announcements import Announcements
 from token_rotation.pacing.worker_pace import WorkerPace
-from token_rotation.postgres.retrying import FunctionFailsError, RetryLoop
+from token_rotation.postgres.retrying import LastingFaultError, RetryLoop
 from token_rotation.selection.key_range import KeyRange
-
-NO_ROW_IS_TO_BLAME = 10
-"""So many rows in a row, for which a trigger fails that was retried before: it fails for all."""
 
 
 class RangeRotation:
@@ -59,7 +56,6 @@ class RangeRotation:
         self._observe = observe
         self._clock = clock
         self._began_at = 0.0  # the last try
-        self._lasting: RotationError | None = None
         self._has_checked = False
 
     def check_next(self) -> None:
@@ -84,18 +80,15 @@ class RangeRotation:
             raise
         finally:
             self._announcements.send()
-        if self._lasting and self._batches.refused_in_a_row >= NO_ROW_IS_TO_BLAME:
-            raise self._lasting
         return outcome
 
     def _retried(self, attempt: Callable[[], BatchOutcome]) -> BatchOutcome:
-        """Retry; where a trigger fails all the time, look for the rows that it fails for."""
+        """Retry; where the batch fails all the time, look for the rows that it fails for."""
         try:
             return self._retrying.run(attempt, do_less=self._pace.timed_out)
-        except FunctionFailsError as error:
+        except LastingFaultError as error:
             self._observe(Remark(f"{error}. Looking for the rows for which it fails."))
             self._batches.blame_rows()
-            self._lasting = error
             return self._retrying.run(attempt, do_less=self._pace.timed_out)
 
     @contextmanager

@@ -6,7 +6,7 @@ Each UPDATE is one short transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.first_row import FirstRow, first_row_of
@@ -18,6 +18,7 @@ from token_rotation.engine.token_writers.writer import TokenWriter
 from token_rotation.notify.announcements import Announcements
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.faults.session_timeouts import why_lost
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import values_of
@@ -60,6 +61,15 @@ class RangeUpdate:
         self._writer = writer
         self.updates_whole_ranges = writer.updates_ranges
         self._row_update.check(written_rows)
+
+    def patience(self, factor: float) -> AbstractContextManager[None]:
+        """Multiply, inside, the time that an UPDATE may show no sign of life."""
+        return self._connection.patience(factor)
+
+    def why_lost(self, error: Exception, seconds: float) -> str | None:
+        """Return the time limit that may have ended the session in work of ``seconds``."""
+        loss = why_lost(self._connection, error, seconds)
+        return None if loss is None else loss.reason
 
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
         """Make tokens for the next ``free_rows`` of this range now.

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 
-import psycopg2
-
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.refused import MOST_NAMED, MOST_SAID, Refused, RefusedRow, shown
 from token_rotation.events import Observer, Remark
-from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.selection.key_range import Key
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import model_of, targets_of
@@ -45,13 +42,14 @@ class Refusals:
         self._lock = Lock()
         self._rows: dict[str, RefusedRow | None] = {}
         self._barren_batches = self._barren_rows = 0
+        self._is_ended = False
         self.others_untried = False
         self.excluded: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
         are_barren = self._barren_batches >= BARREN_BATCHES and self._barren_rows >= BARREN_ROWS
-        return are_barren or len(self._rows) >= MOST_ROWS
+        return self._is_ended or are_barren or len(self._rows) >= MOST_ROWS
 
     @property
     def so_far(self) -> Refused:
@@ -60,18 +58,26 @@ class Refusals:
             named = tuple(row for row in self._rows.values() if row is not None)
             return Refused(len(self._rows), named, self.others_untried)
 
-    def add(self, row: PendingRow, error: psycopg2.Error) -> None:
-        """Note that a row was refused; tell of the first ones."""
-        refused = RefusedRow(self._name_of(row), reason_of(error))
+    def end(self) -> None:
+        """End the rotation: to try one row after another takes too long."""
+        self._is_ended = True
+
+    def add(self, row: PendingRow, reason: str) -> bool:
+        """Note that a row was refused; tell of the first ones. No value is in ``reason``.
+
+        Return False where it was known: a range that is retried meets it again.
+        """
+        refused = RefusedRow(self._name_of(row), reason)
         with self._lock:
             if row.key_text in self._rows:
-                return
+                return False
             place = len(self._rows)
             self._rows[row.key_text] = refused if place < MOST_NAMED else None
         if place < MOST_SAID:
             self._observe(Remark(f"Refused, stays pending: {refused.name}: {refused.reason}"))
         elif place == MOST_SAID:
             self._observe(Remark("More rows are refused; the end tells how many."))
+        return True
 
     def note(self, outcome: BatchOutcome) -> None:
         """Count batches in a row of which no row could be changed, however it was tried."""

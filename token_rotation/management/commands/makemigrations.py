@@ -9,15 +9,33 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands import makemigrations
+from django.db import ProgrammingError
 from django.db.migrations import Migration
 
 from token_rotation.command_line.output_end import OutputEnd
 from token_rotation.makemigrations.writer import non_atomic_writer, remove_written
+from token_rotation.postgres.faults.failures import reason_of
 
 Changes = dict[str, list[Migration]]
 
 
+NO_RIGHT = "42501"
+
+
 class Command(OutputEnd, makemigrations.Command):
+    def handle(self, *app_labels: str, **options: Any) -> None:
+        """Django compares the files with the migrations that the database has applied."""
+        try:
+            super().handle(*app_labels, **options)
+        except ProgrammingError as error:
+            if getattr(error.__cause__, "pgcode", None) != NO_RIGHT:
+                raise
+            raise CommandError(
+                "It cannot be read which migrations the database has applied: "
+                f"{reason_of(error)}. No migration was written. Grant that right, then run "
+                "makemigrations again."
+            ) from error
+
     def write_migration_files(self, changes: Changes, *args: Any, **kwargs: Any) -> None:
         """Write all files or, where the disk is full, say, none."""
         try:

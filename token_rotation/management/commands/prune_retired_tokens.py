@@ -12,11 +12,12 @@ from token_rotation.command_line.argument_types import non_negative_int
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
-from token_rotation.events import Event, Retrying
+from token_rotation.events import Event, Remark, Retrying
 from token_rotation.management.command import TokenCommand, add_database
 from token_rotation.retired.prune import RETRY_SECONDS, Pruning
 from token_rotation.stop import StopSignal, answering_signals
 
+STOPPING = "\nStopping when the server answers; a second signal ends it within five seconds.\n"
 MOST_DAYS = 1_000_000  # PostgreSQL's calendar begins 4713 BC
 
 
@@ -39,18 +40,22 @@ class Command(TokenCommand):
 
     def work(self, parsed: dict[str, Any]) -> ExitCode:
         stop, days, output = StopSignal(), parsed["older_than"], self.output()
+        show_wait = output.show_waits()
 
-        def say_first_retry(event: Event) -> None:
-            """Say why it waits, once a step."""
-            if isinstance(event, Retrying) and event.attempt == 1:
-                output.warn(f"Trying again for up to {RETRY_SECONDS:.0f} s: {event.reason}")
+        def observe(event: Event) -> None:
+            """Say why it waits: for another try once a step."""
+            match event:
+                case Retrying(attempt=1):
+                    output.warn(f"Trying again for up to {RETRY_SECONDS:.0f} s: {event.reason}")
+                case Remark():
+                    output.warn(event.text)
+                case _:
+                    show_wait(event)
 
-        pruning = Pruning(
-            parsed["database"], older_than_days=days, stop=stop, observe=say_first_retry
-        )
+        pruning = Pruning(parsed["database"], older_than_days=days, stop=stop, observe=observe)
         try:
-            with stop_on_signal(stop):
-                complete = answering_signals(pruning.run)
+            with stop_on_signal(stop, stopping=STOPPING):
+                complete = answering_signals(pruning.run, meanwhile=stop.again)
         except RotationError as error:
             raise RotationError(f"{error}. Hashes deleted before: {pruning.rows:,}.") from error
         tokens = wording.things(pruning.rows, "token")

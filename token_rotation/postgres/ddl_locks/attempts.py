@@ -59,7 +59,7 @@ def politely(
         if notices.due():
             notices.show(
                 f"{_named(tables)}: waiting for a lock since {tried_seconds:.0f} s,"
-                f" traffic goes on; held by {_holders_in_words(editor.connection, tables)}"
+                f" traffic goes on; held by {holders.who_holds(editor.connection, tables)}"
             )
         time.sleep(wait_seconds)
 
@@ -125,14 +125,10 @@ def _named(tables: Sequence[str]) -> str:
     return " and ".join(tables)
 
 
-def _holders_in_words(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> str:
-    return holders.in_words(holders.table_lock_holders(connection, tables))
-
-
 def _gave_up(connection: BaseDatabaseWrapper, tables: Sequence[str], attempts: int) -> str:
     return (
         f"{_named(tables)}: no lock in {retry_seconds():g} s, {attempts} attempts of"
-        f" {lock_timeout_ms()} ms; held by {_holders_in_words(connection, tables)}. This step"
+        f" {lock_timeout_ms()} ms; held by {holders.who_holds(connection, tables)}. This step"
         " changed nothing, and the application goes on as before. End what holds the table, then"
         " run migrate again."
     )

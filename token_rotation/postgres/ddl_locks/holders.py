@@ -38,6 +38,11 @@ def table_lock_holders(connection: BaseDatabaseWrapper, tables: Sequence[str]) -
     return _look(connection, sql.table_lock_holders(tables))
 
 
+def who_holds(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> str:
+    """Return the sessions of ``table_lock_holders`` in one line."""
+    return in_words(table_lock_holders(connection, tables))
+
+
 def blockers(connection: BaseDatabaseWrapper, pid: int) -> list[LockHolder]:
     """Return up to 5 sessions that ``pid`` waits for now.
 

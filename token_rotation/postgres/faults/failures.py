@@ -55,6 +55,16 @@ def is_lost(error: Exception) -> bool:
     return cause is not None and cause.pgcode is None
 
 
+def is_session_lost(error: Exception) -> bool:
+    """Return True where a statement lost the session that it had.
+
+    False where no session could be opened, and where this package dropped it. Ask before the
+    session is closed.
+    """
+    cause = _driver_error(error)
+    return cause is not None and cause.cursor is not None and bool(cause.cursor.connection.closed)
+
+
 def first_of(error: Exception) -> Exception:
     """Return the database error with which others began.
 

@@ -16,7 +16,14 @@ class SilentServerError(psycopg2.OperationalError):
 class StillAliveError(QueryCanceled):
     """A live backend answered the cancel request that was the question.
 
-    The statement changed nothing. Repeat it: it has twice the time now.
+    The statement changed nothing. Repeat it: it has twice the time now. ``seconds`` is the time
+    that it had.
     """
 
     pgcode = "57014"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"a live statement was cancelled after {seconds:g} s or more without a sign of life"
+        )
+        self.seconds = seconds

@@ -134,11 +134,9 @@ class WatchedSession:
         if isinstance(error, psycopg2.Error) and sqlstate is None and flight.cut_because:
             raise SilentServerError(flight.cut_because) from None
         if sqlstate == QUERY_CANCELED and flight.cancel_is_question:
+            seconds = self.bounds.lifeless_seconds * self.patience
             self.patience *= 2
-            raise StillAliveError(
-                f"a live statement was cancelled after {self.bounds.lifeless_seconds:g} s or more "
-                "without a sign of life"
-            ) from None
+            raise StillAliveError(seconds) from None
         if error is None:
             self._note_standby(flight)
 

@@ -6,7 +6,7 @@ No run resumes from it, and a record that cannot be kept stops none. The data sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -23,7 +23,8 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, PaceListener
-from token_rotation.postgres.faults.failures import reason_of
+from token_rotation.postgres.faults.failures import fault_of, reason_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.silence.sockets import cut_after
 from token_rotation.postgres.statements import (
@@ -39,6 +40,7 @@ from token_rotation.stop import StopSignal
 
 OPERATION_TYPE = "rotation"
 BEAT_EVERY_SECONDS = 1.0
+CONNECT_SECONDS = 3
 FIGURES_EVERY_BEATS = 5
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 BRIEFLY_AT_MOST_SECONDS = 10.0
@@ -66,6 +68,7 @@ class Record:
         self._operation: BatchOperation | None = None
         self._wanted: dict[str, Any] | None = None
         self._beats_between_tries = self._beats_to_wait = 1
+        self._is_out_of_reach = False
 
     def begin(self, options: RotationOptions, pending_rows: int) -> str | None:
         """Record who began what.
@@ -77,8 +80,11 @@ class Record:
             "input_data": {**self._input, "options": asdict(options)},
             "progress_total": pending_rows,
         }
-        with own_session(self._database):
+        with self._session():
             return self._begin()
+
+    def _session(self) -> AbstractContextManager[object]:
+        return own_session(self._database, connect_seconds=CONNECT_SECONDS)
 
     def _begin(self) -> str | None:
         if self._operation is not None or self._wanted is None:
@@ -101,9 +107,11 @@ class Record:
         if self._operation is None:
             return False
         try:
+            self._is_out_of_reach = False
             with briefly(self._database, flushed=False):
                 return self._operation.beat(done_rows, total_rows, live)
-        except DATABASE_ERRORS:
+        except DATABASE_ERRORS as error:
+            self._is_out_of_reach = fault_of(error) is Fault.CONNECTION
             self.close()  # it may be lost; the next beat opens another
         except OperationError:  # somebody removed or ended the record
             self._operation = self._wanted = None
@@ -122,10 +130,10 @@ class Record:
 
         The rotation counts as failed only with an ``error``.
         """
-        with own_session(self._database):
+        with self._session():
             self._begin()
             self.beat(result.rotated_rows)
-            if self._operation is None:
+            if self._operation is None or self._is_out_of_reach:
                 return
             # Where this fails too, the record stays as a rotation without a sign of life.
             with suppress(*DATABASE_ERRORS, OperationError), briefly(self._database):
@@ -177,7 +185,7 @@ class Record:
             beat,
             interval_seconds=BEAT_EVERY_SECONDS,
             database=self._database,
-            session=partial(own_session, self._database),
+            session=self._session,
         ):
             yield
 

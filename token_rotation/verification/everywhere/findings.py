@@ -44,8 +44,12 @@ class Findings:
 
     @property
     def is_complete(self) -> bool:
-        """Return True if everything was searched that a search can reach."""
-        return not any(each.why.may_hide_a_copy for each in self.not_searched)
+        """Return True if everything was searched that a search can reach.
+
+        A database without a column to search, such as an empty one, is none that tokens are in.
+        """
+        hidden = any(each.why.may_hide_a_copy for each in self.not_searched)
+        return self.columns > 0 and not hidden
 
     def sentences(self, list_name: str, lines: int) -> Iterator[str]:
         """Say what was found, then what was not searched."""
@@ -59,6 +63,11 @@ class Findings:
             yield left_out.sentence
         if self.copies:
             yield "Listed tokens are stored in the columns above. Delete or mask them there."
+        elif self.columns == 0:
+            yield (
+                "Nothing was searched, so nothing is known: this database has no table. Check its "
+                "address, or give --database, then run the same command again."
+            )
         elif self.is_complete:
             yield "No searched column holds a listed token."
         else:

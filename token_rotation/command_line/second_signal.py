@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import NoReturn
@@ -24,9 +24,14 @@ ENDED = (
 
 @contextmanager
 def end_in_time(
-    signals: Collection[int], *, within_seconds: float = ENDED_WITHIN_SECONDS
+    signals: Collection[int],
+    *,
+    within_seconds: float = ENDED_WITHIN_SECONDS,
+    at_first: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """End the process when the block outlasts the second signal by ``within_seconds``.
+
+    The first signal calls ``at_first``, in another thread.
 
     For the main thread only. A thread hears of the signals, even while the main thread waits in a
     library for a server that has fallen silent: there Python calls no handler.
@@ -34,7 +39,10 @@ def end_in_time(
     heard, sent = socket.socketpair()
     sent.setblocking(False)
     thread = Thread(
-        target=_watch, args=(heard, signals, within_seconds), name="second-signal", daemon=True
+        target=_watch,
+        args=(heard, signals, within_seconds, at_first),
+        name="second-signal",
+        daemon=True,
     )
     thread.start()
     before = signal.set_wakeup_fd(sent.fileno(), warn_on_full_buffer=False)
@@ -46,7 +54,12 @@ def end_in_time(
         thread.join()
 
 
-def _watch(heard: socket.socket, signals: Collection[int], within_seconds: float) -> None:
+def _watch(
+    heard: socket.socket,
+    signals: Collection[int],
+    within_seconds: float,
+    at_first: Callable[[], None] | None,
+) -> None:
     """Count signals until the block's end; ``heard`` has a byte for each."""
     last, count, deadline = 0, 0, None
     with heard:
@@ -60,6 +73,8 @@ def _watch(heard: socket.socket, signals: Collection[int], within_seconds: float
                 return
             for last in filter(signals.__contains__, received):
                 count += 1
+                if count == 1 and at_first is not None:
+                    at_first()
                 if count > 2:
                     _end(last)
                 if count == 2:

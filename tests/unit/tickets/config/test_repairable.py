@@ -4,7 +4,7 @@ import psycopg2
 from django.db import OperationalError
 from psycopg2 import errors
 
-from tickets.config.command_line import is_connection_failure
+from tickets.config.repairable import is_connection_failure
 
 
 def caused_by(cause: Exception) -> OperationalError:

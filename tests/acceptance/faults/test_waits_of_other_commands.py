@@ -1,0 +1,158 @@
+"""What seed_tickets and Django's commands wait for is told, and signals end the wait."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from tests.support.databases import DatabaseFactory
+from tests.support.leaked import value
+from tests.support.manage import Manage
+from tests.support.silent import own_cluster, server_stands_still, set_standby
+from tests.support.waiting import until
+from tickets.config.embedded.cluster import PostgresCluster
+
+pytestmark = pytest.mark.server_versions
+
+COMMIT_WAITS = "waiting: COMMIT waits for a synchronous standby"
+SECONDS_AFTER_THE_LAST_SIGNAL = 30.0
+"""Five are promised, to a machine that does nothing else."""
+
+STUCK = """
+CREATE FUNCTION be_stuck() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
+CREATE TRIGGER stuck BEFORE INSERT OR DELETE ON {} FOR EACH STATEMENT EXECUTE FUNCTION be_stuck();
+"""
+ASLEEP = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event = 'PgSleep'"
+)
+TICKETS = "SELECT count(*) FROM tickets_ticket"
+
+
+@pytest.fixture(scope="module")
+def cluster(request: pytest.FixtureRequest) -> Iterator[PostgresCluster]:
+    """A server of these tests' own, which they may stop."""
+    yield from own_cluster(request)
+
+
+@pytest.fixture(scope="module")
+def databases(cluster: PostgresCluster, manage: Manage) -> DatabaseFactory:
+    return DatabaseFactory(cluster.url(), manage)
+
+
+@pytest.fixture
+def url(databases: DatabaseFactory) -> str:
+    return databases.create("latest")
+
+
+@pytest.fixture
+def onlooker(url: str, connect: Callable[[str], Any]) -> Iterator[Any]:
+    """A connection that waits for no standby."""
+    connection = connect(url)
+    yield connection
+    set_standby(connection, "")
+
+
+def until_said(process: "Popen[str]", words: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"the process ended without a word of: {words}")
+
+
+def ended(process: "Popen[str]") -> str:
+    """What it said after the last signal. It ends in time, or the test fails."""
+    stdout, stderr = process.communicate(timeout=SECONDS_AFTER_THE_LAST_SIGNAL)
+    assert "Traceback" not in stderr, stderr
+    return stdout + stderr
+
+
+def test_migrate_names_a_standby_that_is_gone_and_ctrl_c_ends_it(
+    manage: Manage, databases: DatabaseFactory, connect: Callable[[str], Any], onlooker: Any
+) -> None:
+    url = databases.create("zero")
+    set_standby(onlooker, "ghost")
+    migrate = manage.start("migrate", database_url=url)
+    until_said(migrate, COMMIT_WAITS)
+    migrate.send_signal(signal.SIGINT)
+    assert ended(migrate).endswith("manage.py: interrupted\n")
+    assert migrate.returncode == 130
+    set_standby(onlooker, "")
+    done = manage("migrate", database_url=url)
+    assert done.returncode == 0, done.stderr
+    assert value(connect(url), TICKETS) == 0
+
+
+@pytest.mark.parametrize("stands_still", [True, False])
+def test_ctrl_c_ends_a_command_of_djangos_whatever_it_waits_for(
+    manage: Manage, cluster: PostgresCluster, url: str, onlooker: Any, *, stands_still: bool
+) -> None:
+    onlooker.cursor().execute(STUCK.format("django_session"))
+    process = manage.start("clearsessions", database_url=url)
+    until(lambda: value(onlooker, ASLEEP))
+    if stands_still:
+        with server_stands_still(cluster):
+            process.send_signal(signal.SIGINT)
+            ended(process)
+    else:
+        process.send_signal(signal.SIGINT)
+        ended(process)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_seeding_names_a_standby_that_is_gone_and_two_signals_end_it(
+    manage: Manage, url: str, onlooker: Any, signum: signal.Signals
+) -> None:
+    set_standby(onlooker, "ghost")
+    seed = manage.start("seed_tickets", "--size", "25001", database_url=url)
+    until_said(seed, COMMIT_WAITS)
+    seed.send_signal(signum)
+    until_said(seed, "a second signal ends at once")
+    seed.send_signal(signum)
+    said = ended(seed)
+    assert "committed on this server, and may be missing on the standby" in said
+    if seed.returncode not in (-signum, 128 + signum):  # a busy machine does not end in time
+        assert seed.returncode == 3
+        assert "Stopped: 25,000 tickets were added and stay." in said
+    assert value(onlooker, TICKETS) == 25_000
+
+
+def test_two_signals_end_seeding_though_the_server_stands_still(
+    manage: Manage, cluster: PostgresCluster, url: str, onlooker: Any
+) -> None:
+    onlooker.cursor().execute(STUCK.format("tickets_ticket"))
+    seed = manage.start("seed_tickets", "--size", "5", database_url=url)
+    until(lambda: value(onlooker, ASLEEP))
+    with server_stands_still(cluster):
+        seed.send_signal(signal.SIGTERM)
+        until_said(seed, "a second signal ends at once")
+        seed.send_signal(signal.SIGTERM)
+        said = ended(seed)
+    assert re.search("0 tickets were added and stay|it is not known whether", said)
+    assert seed.returncode in (3, -signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+def test_seeding_behind_a_locked_table_ends_in_bounded_time_and_says_who_holds_it(
+    manage: Manage, url: str, onlooker: Any, connect: Callable[[str], Any]
+) -> None:
+    holder = connect(url)
+    holder.autocommit = False
+    holder.cursor().execute("LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
+    waiting = [
+        manage.start("seed_tickets", "--size", "5", *more, database_url=url)
+        for more in ((), ("--fresh", "5"), ("--reset",), ("--reset", "--yes"))
+    ]
+    for process in waiting:
+        stdout, stderr = process.communicate(timeout=120)
+        assert process.returncode == 1, stdout + stderr
+        line = stderr.splitlines()[-1]
+        assert f"the tables are locked by pid {holder.info.backend_pid} (idle in transacti" in line
+        assert "Run the same command again when the lock is gone. 0 tickets were added" in line
+    holder.rollback()
+    assert value(onlooker, TICKETS) == 0
