@@ -94,6 +94,7 @@ class Connection:
                 self._observe,
                 works_long=self._outside_transactions,
                 patience=self._patience,
+                is_renewed=True,
             )
             self._watcher = watch(self._session)
         return self._session

@@ -39,6 +39,14 @@ UNKNOWN_BATCH = (
 
 OUT_OF_MEMORY = "53200"
 
+MOST_CRASHES = 3
+"""So often may a server come back and be lost again in one action."""
+
+CRASHES = (
+    "the server crashed {} times in the same batch, and all others' connections with it. Its log "
+    "names the statement: a trigger, an index or a row may be damaged"
+)
+
 _RETRIED = {
     Fault.LOCKED,
     Fault.CONTENTION,
@@ -96,6 +104,7 @@ class RetryLoop:
         too long each time, or it lost one connection after another.
         """
         attempt = losses = 0
+        crashes = _Crashes()
         failing_since: float | None = None
         while True:
             began_at = time.monotonic()
@@ -113,6 +122,7 @@ class RetryLoop:
                         self._observe(Remark(f"Trying again, since {error}."))
                         continue
                 losses = losses + 1 if is_session_lost(error) else 0
+                crashes.note(error, is_lost=losses > 0)
                 is_by_row = losses > 1 or is_met_by_function(error) or is_too_slow(error)
                 reason = self._reason_to_retry(error, time.monotonic() - began_at, do_less)
             attempt += 1
@@ -169,6 +179,25 @@ class RetryLoop:
         self._observe(Retrying(reason, attempt, wait_seconds))
         if self._stop.wait(wait_seconds):
             raise AbortedError(f"ended while the database kept failing: {reason}")
+
+
+class _Crashes:
+    """Counts sessions that are lost again and again, each time with the whole server.
+
+    A trigger that crashes its backend ends everybody's session: halving its batch would do so
+    again.
+    """
+
+    def __init__(self) -> None:
+        self._times = 0
+        self._is_away = False
+
+    def note(self, error: psycopg2.Error | OperationalError, *, is_lost: bool) -> None:
+        """Raise DatabaseGoneError after too many."""
+        self._times += is_lost and self._is_away
+        self._is_away = not is_lost and fault_of(error) is Fault.CONNECTION
+        if self._times >= MOST_CRASHES:
+            raise DatabaseGoneError(CRASHES.format(self._times + 1)) from None
 
 
 def is_too_slow(error: Exception) -> bool:

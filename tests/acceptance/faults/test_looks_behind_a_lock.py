@@ -100,6 +100,20 @@ def test_a_search_of_every_table_leaves_a_locked_one_out_and_says_who_holds_it(
     assert left_out in searched.stdout
 
 
+def test_who_locks_many_other_tables_does_not_hide_who_locks_this_one(
+    manage: Manage, database_url: str, tickets: Any, hold: Callable[[str], Any]
+) -> None:
+    others = [f"bystander{number}" for number in range(7)]
+    tickets.cursor().execute("".join(f"CREATE TABLE {each} (); " for each in others))
+    bystander = hold(", ".join(others))
+    holder = hold("tickets_ticket")
+    report = manage("rotate_tokens", "--report", database_url=database_url)
+    assert report.returncode == 1
+    assert "bystander0, bystander1, bystander2 and 4 more by pid " in report.stderr
+    assert names_of(holder, "tickets_ticket").removeprefix("locked: ") in report.stderr
+    bystander.rollback()
+
+
 @pytest.mark.parametrize("words", [("--report",), ("--dry-run",), ()])
 def test_a_lock_that_goes_in_time_delays_a_command_and_nothing_else(
     manage: Manage,

@@ -112,6 +112,20 @@ def test_a_live_backend_without_a_sign_of_life_answers_and_gets_twice_the_time(
     assert connection._session.patience == 2.0
 
 
+def test_after_its_own_cancel_no_late_signal_of_an_old_server_hits_the_next_statement(
+    server: Silent, pool: ThreadPoolExecutor
+) -> None:
+    """Before 17 the backend is signalled twice, and the second signal may come later."""
+    connection = server.connection(lifeless_seconds=0.4)
+    pid, version = connection.row(
+        sql.SQL("SELECT pg_backend_pid(), current_setting('server_version_num')::int")
+    ) or (0, 0)
+    with pytest.raises(StillAliveError):
+        pool.submit(connection.row, SLEEP).result(timeout=60)
+    is_another = connection.value(sql.SQL("SELECT pg_backend_pid()")) != pid
+    assert is_another == (version < 170_000)
+
+
 @pytest.mark.parametrize(
     ("new_ones", "bounds", "said"),
     [

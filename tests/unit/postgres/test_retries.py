@@ -1,6 +1,7 @@
 """What is tried again, how it is told, and when a connection is given up for a new one."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import psycopg2
@@ -89,6 +90,13 @@ class Played:
 LOST = psycopg2.OperationalError("server closed the connection unexpectedly")
 
 
+class SessionLost(psycopg2.OperationalError):
+    """A statement met it, on a session that is closed now."""
+
+    cursor = SimpleNamespace(connection=SimpleNamespace(closed=2))
+    pgcode = "57P02"
+
+
 class Deadlock(errors.DeadlockDetected):
     pgcode = "40P01"
 
@@ -168,6 +176,21 @@ def test_a_look_that_proved_alive_is_repeated_for_an_hour_without_counting_as_a_
     assert played.stop.seconds == []
     with pytest.raises(LastingFaultError, match="cancelled after 3600 s"):
         played.retries.run(always(StillAliveError(3600.0)), is_look=True)
+
+
+def test_a_server_that_crashes_each_time_it_is_back_is_left_after_a_few_times() -> None:
+    """Its refusals to connect lie between: a trigger that crashes its backend ends all others."""
+    played = Played(give_up_after_seconds=1e6)
+    crashing = Server(*[SessionLost(), LOST, LOST] * 10)
+    with pytest.raises(DatabaseGoneError, match="the server crashed 4 times in the same") as raised:
+        played.retries.run(crashing.ask)
+    assert not isinstance(raised.value, LastingFaultError), "halving would crash it again"
+
+
+def test_a_server_that_crashes_less_often_is_waited_for() -> None:
+    played = Played(give_up_after_seconds=1e6)
+    crashing = Server(*[SessionLost(), LOST, LOST] * 3)
+    assert played.retries.run(crashing.ask) == "answer"
 
 
 def test_another_statement_that_proves_alive_again_and_again_is_bounded_as_a_fault() -> None:

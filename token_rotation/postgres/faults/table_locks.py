@@ -12,6 +12,7 @@ from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 
 MOST_SHOWN = 3
+"""Sessions, and tables of each."""
 
 TABLE_LOCKS = sql.SQL(
     "WITH locked AS (SELECT relation, pid, granted, mode FROM pg_locks "
@@ -22,47 +23,56 @@ TABLE_LOCKS = sql.SQL(
     "WHERE granted UNION SELECT relation, nullif(blocker, 0), mode = 'AccessExclusiveLock' "
     "FROM locked CROSS JOIN unnest(pg_blocking_pids(pid)) AS blocker "
     "WHERE NOT granted AND blocker <> pg_backend_pid()) "
-    "SELECT c.relname::text, h.pid, a.application_name, a.state, "
+    "SELECT array_agg(c.relname::text ORDER BY h.stops_reads DESC, c.relname), h.pid, "
+    "a.application_name, a.state, "
     "extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds "
     "FROM holders h JOIN pg_class c ON c.oid = h.relation AND c.relkind IN ('r', 'p', 'm') "
     "LEFT JOIN pg_stat_activity a ON a.pid = h.pid "
-    "ORDER BY h.stops_reads DESC, seconds DESC NULLS LAST LIMIT {}"
+    "WHERE %(oid)s::oid IS NULL OR h.relation = %(oid)s::oid "
+    "GROUP BY h.pid, a.application_name, a.state, a.xact_start "
+    "ORDER BY bool_or(h.stops_reads) DESC, seconds DESC NULLS LAST LIMIT {}"
 ).format(sql.Literal(MOST_SHOWN))
-"""Table, pid (NULL: a prepared transaction), application, state, age of the transaction.
+"""Tables, pid (NULL: prepared transactions), application, state, age of the transaction.
 
-Also who is ahead of a session that waits for such a lock: all others wait behind that one. The
-query text is left out on purpose: it may hold a token. No lock.
+Of the table ``oid``, or of every table if it is NULL. Also who is ahead of a session that waits for
+such a lock: all others wait behind that one. The query text is left out on purpose: it may hold a
+token. No lock.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class TableLock:
-    """A session that locks a table; state and age are None where they are hidden."""
+class TableLocks:
+    """A session that locks tables; state and age are None where they are hidden."""
 
-    table: str
+    tables: tuple[str, ...]
     pid: int | None
     application: str | None
     state: str | None
     seconds: float | None
 
     def __str__(self) -> str:
+        tables = list(dict.fromkeys(self.tables))
+        shown = ", ".join(tables[:MOST_SHOWN])
+        if len(tables) > MOST_SHOWN:
+            shown += f" and {len(tables) - MOST_SHOWN} more"
         if self.pid is None:
-            return f"{self.table} by a prepared transaction (pg_prepared_xacts lists them)"
+            return f"{shown} by a prepared transaction (pg_prepared_xacts lists them)"
         age = "age –" if self.seconds is None else f"open for {self.seconds:.0f} s"
         what = ", ".join(filter(None, (self.application, self.state or "state –")))
-        return f"{self.table} by pid {self.pid} ({what}, transaction {age})"
+        return f"{shown} by pid {self.pid} ({what}, transaction {age})"
 
 
-def locked_by(connection: Connection) -> str:
-    """Return which tables are locked by whom, as "; locked: ...".
+def locked_by(connection: Connection, oid: int | None = None) -> str:
+    """Return which tables, or whether the table ``oid``, are locked by whom, as "; locked: ...".
 
     Empty where nobody is seen any more, or the server cannot be asked.
     """
     try:
-        found = [TableLock(*row) for row in connection.rows(TABLE_LOCKS)]
+        rows = connection.rows(TABLE_LOCKS, {"oid": oid})
     except psycopg2.Error:
         return ""
-    return f"; locked: {', '.join(dict.fromkeys(map(str, found)))}" if found else ""
+    found = [TableLocks(tuple(tables), *session) for tables, *session in rows]
+    return f"; locked: {', '.join(map(str, found))}" if found else ""
 
 
 def table_locks_after(error: Exception, database: str) -> str:

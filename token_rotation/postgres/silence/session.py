@@ -17,6 +17,9 @@ from token_rotation.postgres.silence.judge import Judge, with_patience
 from token_rotation.postgres.silence.sockets import Line
 
 QUERY_CANCELED = "57014"
+SIGNALS_ONCE = 170_000
+"""Before this version a cancel request signals the backend twice: itself, and its process group.
+The second signal may come late, and cancel the next statement."""
 GREATEST_PID = 2**22
 """On Linux, and more than elsewhere. A pooler sends 32 random bits instead of a pid."""
 
@@ -32,7 +35,8 @@ class WatchedSession:
     Another thread watches it. ``number`` counts its statements; ``since`` is the time at which the
     one in flight was sent, None while there is none; ``may_commit`` tells if its end is a COMMIT.
     ``given_up`` says why no other statement should be sent. Where its statements are long work,
-    such as a VACUUM, ``observe`` does not hear that they work.
+    such as a VACUUM, ``observe`` does not hear that they work. If it ``is_renewed`` by its user
+    once it is closed, it closes where a late cancel may hit the next statement.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class WatchedSession:
         *,
         works_long: bool = False,
         patience: float = 1.0,
+        is_renewed: bool = False,
     ) -> None:
         self.raw = raw
         self.pid: int = raw.info.backend_pid
@@ -51,6 +56,7 @@ class WatchedSession:
         self.observe = observe
         self.works_long = works_long
         self.patience = patience
+        self._is_renewed = is_renewed
         self.since: float | None = None
         self.number = 0
         self.may_commit = False
@@ -136,6 +142,8 @@ class WatchedSession:
         if sqlstate == QUERY_CANCELED and flight.cancel_is_question:
             seconds = self.bounds.lifeless_seconds * self.patience
             self.patience *= 2
+            if self._is_renewed and self.raw.server_version < SIGNALS_ONCE:
+                self.raw.close()
             raise StillAliveError(seconds) from None
         if error is None:
             self._note_standby(flight)

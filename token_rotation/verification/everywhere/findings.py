@@ -63,7 +63,7 @@ class Findings:
             yield left_out.sentence
         if self.copies:
             yield "Listed tokens are stored in the columns above. Delete or mask them there."
-        elif self.columns == 0:
+        elif self.columns == 0 and not self.not_searched:
             yield (
                 "Nothing was searched, so nothing is known: this database has no table. Check its "
                 "address, or give --database, then run the same command again."

@@ -183,7 +183,7 @@ class Search:
             return
         self._keep_copies()
         if why is Why.LOCKED:
-            detail = locked_by(self._connection).removeprefix("; ")
+            detail = locked_by(self._connection, table.oid).removeprefix("; ")
         self._leave_out(why, table.label, detail=detail)
 
     def _leave_out(self, why: Why, *names: str, detail: str = "") -> None:
