@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ class Counting(TrafficBudget):
 
     def __init__(self, seconds: float = 0.005, *, enough: int = 10**9) -> None:
         self.answered = self.failed = self.looks = 0
+        self.busy_sessions: list[int] = []
         self._enough = enough
         super().__init__(seconds, largest_rows=4000, workers=1, clock=time.monotonic)
 
@@ -38,9 +40,10 @@ class Counting(TrafficBudget):
         self.looks += 1
         return super().is_on
 
-    def probe_ends(self, server_seconds: float) -> float:
+    def probe_ends(self, server_seconds: float, busy_sessions: int = 0) -> float:
         self.answered += 1
-        super().probe_ends(server_seconds)
+        self.busy_sessions.append(busy_sessions)
+        super().probe_ends(server_seconds, busy_sessions)
         return 0.001 if self.answered < self._enough else 3600.0
 
     def probe_failed(self) -> None:
@@ -163,3 +166,23 @@ def test_where_probes_are_refused_a_rotation_goes_on_gently_and_completes(
     assert (result.outcome, result.rotated_rows) == (Outcome.COMPLETE, 3000)
     assert max(sizes) <= FIRST_ROWS
     assert_each_token_changed_once(tickets)
+
+
+def test_a_probe_counts_the_sessions_of_others_that_are_at_work(
+    tickets: Any,
+    database_url: str,
+    connect: Callable[[str], Any],
+    probing: Callable[[Counting], Counting],
+) -> None:
+    leak(tickets, 1)
+    waiting = connect(database_url)
+    tickets.cursor().execute("SELECT pg_advisory_lock(1)")
+    with ThreadPoolExecutor() as pool:
+        pool.submit(waiting.cursor().execute, "SELECT pg_advisory_lock(1)")
+        try:
+            until(lambda: value(tickets, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            budget = probing(Counting(enough=5))
+            until(lambda: budget.answered >= 5)
+        finally:
+            tickets.cursor().execute("SELECT pg_advisory_unlock(1)")
+    assert set(budget.busy_sessions) == {1}

@@ -25,6 +25,10 @@ SHED_ABOVE = 1.0
 HALVE_ABOVE = 2.0
 """In budgets. Between the first two the level is held."""
 
+QUEUE_TIMES, QUEUE_MORE = 2.0, 2.0
+"""Others queue where so many times as many of their sessions are at work as at rest, and so many
+more: a pool of connections that is used up makes all wait, though each statement is short."""
+
 GROWTH = 1.5
 GENTLE_GROWTH = 1.15
 SHED = 0.75
@@ -53,7 +57,8 @@ class BudgetController:
     A probe in a rest tells what the server takes by itself; all others tell what people feel beside
     the rotation. What it adds is the larger of two: thrice the mean excess of the last second,
     which hears an overload at once, and the difference of the 95th percentiles since the last
-    shedding, which hears rare long delays. Growth needs both below ``budget_seconds``.
+    shedding, which hears rare long delays. Growth needs both below ``budget_seconds``. A queue of
+    others' sessions is too much as well.
 
     Without enough readings it is blind: it grows no more, and says why.
     """
@@ -67,6 +72,7 @@ class BudgetController:
         self._changed_at = -math.inf
         self._too_much: tuple[float, float] = (math.inf, -math.inf)
         self.added_seconds: float | None = None
+        self._queued: tuple[float, float] = (0.0, 0.0)
         self.blind_because: str | None = "too few probes"
 
     @property
@@ -74,12 +80,19 @@ class BudgetController:
         """Return why the last probes, or the lack of them, forbid growth; "" where they do not."""
         if self.added_seconds is None:
             return self.blind_because or ""
-        if self.added_seconds < GROW_BELOW * self.budget_seconds:
-            return ""
-        return self._felt(self.added_seconds)
+        is_free = self.added_seconds < GROW_BELOW * self.budget_seconds
+        return "" if is_free and self._queue() <= 1 else self._felt(self.added_seconds)
 
     def _felt(self, added_seconds: float) -> str:
+        if self._queue() > 1:
+            beside, at_rest = self._queued
+            return f"{beside:.1f} sessions at work, {at_rest:.1f} in the rests"
         return f"probe +{added_seconds * 1000:.1f} ms of {self.budget_seconds * 1000:g}"
+
+    def _queue(self) -> float:
+        """Return others' sessions at work, as a part of how many are too many."""
+        beside, at_rest = self._queued
+        return beside / (QUEUE_TIMES * at_rest + QUEUE_MORE)
 
     def add(self, delay: Delay, *, at_rest: bool, is_first: bool = False) -> None:
         """Take a probe that has ended.
@@ -111,7 +124,13 @@ class BudgetController:
         self.added_seconds = added
         if added is None:
             return None
+        self._queued = (
+            self._beside.mean_busy_sessions(now, RECENT_SECONDS),
+            self._at_rest.mean_busy_sessions(now),
+        )
         used = added / self.budget_seconds
+        if self._queue() > 1:
+            used = max(used, self._queue())
         since = now - self._changed_at
         if used > SHED_ABOVE:
             return self._shed(now, used) if since >= SHED_EVERY_SECONDS else None

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """One probe: when it began, and how long it took. Both in seconds."""
+    """One probe: when it began, and how long it took, in seconds.
+
+    ``busy_sessions`` of others were at work meanwhile.
+    """
 
     began_at: float
     seconds: float
+    busy_sessions: int = 0
 
 
 class DelayWindow:
@@ -42,10 +46,18 @@ class DelayWindow:
 
     def seconds(self, now: float, within_seconds: float = math.inf) -> list[float]:
         """Return the delays that began within so long before now, in order of time."""
+        return [delay.seconds for delay in self._since(now, within_seconds)]
+
+    def mean_busy_sessions(self, now: float, within_seconds: float = math.inf) -> float:
+        """Return how many sessions of others were at work; 0 without a delay."""
+        delays = self._since(now, within_seconds)
+        return sum(delay.busy_sessions for delay in delays) / max(1, len(delays))
+
+    def _since(self, now: float, within_seconds: float) -> list[Delay]:
         since = now - min(self._horizon_seconds, within_seconds)
         while self._delays and self._delays[0].began_at < now - self._horizon_seconds:
             self._delays.popleft()
-        return [delay.seconds for delay in self._delays if delay.began_at >= since]
+        return [delay for delay in self._delays if delay.began_at >= since]
 
 
 def quantile(seconds: Iterable[float], part: float) -> float:

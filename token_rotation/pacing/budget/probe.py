@@ -9,10 +9,13 @@ from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
+from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.selection.target import Target
 from token_rotation.sql.server.probe import probe
 
+OWN_SESSIONS = [APPLICATION_NAME, sessions.APPLICATION_NAME]
 AFTER_A_FAULT_SECONDS = 1.0
 LOOK_WHILE_OFF_SECONDS = 1.0
 LOOK_EVERY_SECONDS = 0.1
@@ -58,8 +61,9 @@ class Probe:
         try:
             self._connection.open()
             self._budget.probe_begins()
-            row = self._connection.row(self._query)
-            return self._budget.probe_ends(float(row[0]) if row else 0.0)
+            row = self._connection.row(self._query, {"own": OWN_SESSIONS})
+            seconds, busy_sessions, *_ = row or (0.0, 0)
+            return self._budget.probe_ends(float(seconds), int(busy_sessions))
         except (psycopg2.Error, OperationalError, DatabaseGoneError):
             self._budget.probe_failed()
             return AFTER_A_FAULT_SECONDS

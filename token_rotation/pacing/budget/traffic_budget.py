@@ -99,14 +99,14 @@ class TrafficBudget:
             self._probe_at = self._clock()
             return self._probe_at
 
-    def probe_ends(self, server_seconds: float) -> float:
+    def probe_ends(self, server_seconds: float, busy_sessions: int = 0) -> float:
         """Take a probe that has ended; return the seconds until the next."""
         with self._lock:
             now, began_at = self._clock(), self._probe_at or self._clock()
             self._probe_at = None
             if self._slots.sync(server_seconds, began_at, now):
                 self._tell("The server's clock has stepped; resting at its new times.")
-            delay = Delay(began_at, now - began_at)
+            delay = Delay(began_at, now - began_at, busy_sessions)
             is_idle = not self._batches and self._batch_at <= began_at
             if self._slots.is_on(now):
                 if is_idle and self._slots.counts(began_at):

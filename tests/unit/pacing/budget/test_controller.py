@@ -56,6 +56,29 @@ def test_below_the_budget_it_grows_gently_to_full_speed() -> None:
     assert steered.feel(0.1, 1.0) == [], "there is nothing to change at full speed"
 
 
+def test_a_queue_of_others_sessions_is_too_much_though_each_statement_is_short() -> None:
+    steered = Steered()
+    steered.feel(0.1, 5.0)
+    for _ in range(15):
+        steered.now += EVERY_SECONDS
+        steered.controller.add(Delay(steered.now, USUAL, busy_sessions=8), at_rest=False)
+    decision = steered.controller.decide(steered.now)
+    assert decision is not None
+    assert decision.factor < 1
+    assert decision.reason.startswith("8.0 sessions at work, 0.0 in the rests: less")
+
+
+def test_sessions_that_are_at_work_in_the_rests_as_well_are_no_queue() -> None:
+    steered = Steered()
+    for _ in range(15):
+        steered.now += EVERY_SECONDS
+        steered.controller.add(Delay(steered.now, USUAL, busy_sessions=8), at_rest=True)
+        steered.controller.add(Delay(steered.now, USUAL, busy_sessions=8), at_rest=False)
+    decision = steered.controller.decide(steered.now)
+    assert decision is not None
+    assert decision.factor > 1
+
+
 def test_a_change_can_show_before_the_next_one() -> None:
     steered = Steered()
     (first, *_) = steered.feel(0.1, 0.35)
