@@ -6,7 +6,7 @@ import psycopg2
 from django.db import DatabaseError, InterfaceError
 
 from tickets.importing.chunk import LeftOutError, lost_a_race
-from token_rotation.postgres import first_of, is_lost, reason_of
+from token_rotation.postgres import first_of, is_lost, is_read_only, reason_of
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
@@ -35,10 +35,8 @@ def refusal_of(error: Exception) -> str:
     if is_lost(error):
         return reason_of(first_of(error))
     reason = f"the database refused: {reason_of(error)}"
-    match getattr(error.__cause__, "pgcode", None):
-        case "25006":
-            return f"{reason}. The server is read-only: import on the primary"
-        case "42501":
-            return f"{reason}. Import as a role that may write these tables"
-        case _:
-            return reason
+    if is_read_only(error):
+        return f"{reason}. The server is read-only: import on the primary"
+    if getattr(error.__cause__, "pgcode", None) == "42501":
+        return f"{reason}. Import as a role that may write these tables"
+    return reason
