@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, ManagementUtility
 from django.db import DatabaseError, InterfaceError
 
-from tickets.config.ending_waits import ending_waits
+from tickets.config.ending_waits import CommitCutError, ending_waits
 from tickets.config.repairable import one_line
 from token_rotation.command_line import (
     OUTPUT_CLOSED,
@@ -23,10 +23,13 @@ from token_rotation.command_line import (
     open_closed_output,
     standard_output,
 )
+from token_rotation.postgres import TO_RECORD
 
 INTERRUPTED = 130  # what shells report after SIGINT
 NO_END_OF_ONE_STATEMENT = {"dbshell", "runserver", "shell", "test", "testserver"}
 """Commands that go on after Ctrl-C, or leave it to others."""
+
+UNRECORDED = f". A migration may be applied and not recorded: {TO_RECORD}"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -44,8 +47,9 @@ def run(argv: Sequence[str]) -> int:
             try:
                 with _quiet_start_and_end():
                     return _execute(argv)
-            except KeyboardInterrupt:
-                sys.stderr.write("manage.py: interrupted\n")
+            except KeyboardInterrupt as interrupt:
+                is_unrecorded = isinstance(interrupt, CommitCutError) and _migrates(argv)
+                sys.stderr.write(f"manage.py: interrupted{UNRECORDED if is_unrecorded else ''}\n")
                 return INTERRUPTED
             finally:
                 if output is not None:
@@ -105,9 +109,13 @@ def _execute(argv: Sequence[str]) -> int:
         with ExitStack() as at_end:
             _Utility(list(argv), at_end).execute()
     except (ImproperlyConfigured, DatabaseError, InterfaceError) as error:
-        message = one_line(error)
+        message = one_line(error, migrates=_migrates(argv))
         if message is None or "--traceback" in argv:
             raise
         sys.stderr.write(f"manage.py: {message}\n")
         return 1
     return 0
+
+
+def _migrates(argv: Sequence[str]) -> bool:
+    return argv[1:2] == ["migrate"]

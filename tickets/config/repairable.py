@@ -11,31 +11,35 @@ from django.db import (
 )
 from django.db.migrations.exceptions import MigrationSchemaMissing
 
-from token_rotation.postgres import first_of, is_lost, reason_of
+from token_rotation.postgres import first_of, is_read_only, reason_of, way_out
 
-READ_ONLY, NO_RIGHT, NO_SCHEMA, NO_TABLE = "25006", "42501", "3F000", "42P01"
+NO_RIGHT, NO_SCHEMA, NO_TABLE = "42501", "3F000", "42P01"
 SAFE = "What it had not committed is rolled back"
 
 
-def one_line(error: Exception) -> str | None:
+def one_line(error: Exception, *, migrates: bool = False) -> str | None:
     """Return what is wrong, what is safe, and what to do, without a full stop.
 
-    Return None for an error of the program's own, which needs its traceback.
+    Return None for an error of the program's own, which needs its traceback. Where the command
+    ``migrates``, what already exists is none.
     """
     if isinstance(error, ImproperlyConfigured):
         return _joined(str(error))
     if isinstance(error, InterfaceError):  # of a connection that was lost before, say
         error = first_of(error)
     if isinstance(error, OperationalError) and is_connection_failure(error):
-        return _lost(first_of(error))
+        return _joined(f"cannot reach the database: {first_of(error)}")
     if isinstance(error, MigrationSchemaMissing) and isinstance(error.__context__, DatabaseError):
         error = error.__context__  # what PostgreSQL said about django_migrations
+    helps = way_out(error) if migrates else None
+    if helps:
+        return f"PostgreSQL refused it: {reason_of(error)}. {SAFE}. {helps}"
     return _refused(error)
 
 
 def _refused(error: Exception) -> str | None:
     sqlstate, reason = _sqlstate(error), reason_of(error)
-    if sqlstate == READ_ONLY:
+    if is_read_only(error):
         return f"{reason}. Nothing was changed"
     if sqlstate == NO_RIGHT:
         return _without_right(reason)
@@ -54,13 +58,6 @@ def is_connection_failure(error: OperationalError) -> bool:
     Return False if the server refused a statement.
     """
     return _sqlstate(error) is None
-
-
-def _lost(error: Exception) -> str:
-    said = reason_of(error) if is_lost(error) else str(error)
-    if said.startswith("gave up"):  # the server is there; what it waits for is not
-        return _joined(f"{said}. Run the same command again")
-    return _joined(f"cannot reach the database: {error}")
 
 
 def _without_right(reason: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from django.db import DatabaseError, InterfaceError
 
 from tickets.management import seeding
-from token_rotation.postgres import Fault, fault_of, first_of, is_lost, reason_of
+from token_rotation.postgres import Fault, fault_of, first_of, is_lost, is_read_only, reason_of
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
@@ -24,10 +24,8 @@ def refusal_of(alias: str, error: Exception) -> str:
         with suppress(*DATABASE_ERRORS):
             reason += f"; the tables are locked by {seeding.holders(alias)}"
         return f"{reason}. Run the same command again when the lock is gone"
-    match getattr(error.__cause__, "pgcode", None):
-        case "25006":
-            return f"{reason}. Seed on the primary"
-        case "42501":
-            return f"{reason}. Seed as a role that may write these tables"
-        case _:
-            return reason
+    if is_read_only(error):
+        return f"{reason}. Seed on the primary"
+    if getattr(error.__cause__, "pgcode", None) == "42501":
+        return f"{reason}. Seed as a role that may write these tables"
+    return reason

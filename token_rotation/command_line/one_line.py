@@ -18,6 +18,7 @@ class OneLineParser(CommandParser):
     def error(self, message: str) -> NoReturn:
         if not self.called_from_command_line:
             raise CommandError(message)
+        message = message.rstrip(".?!")
         self.exit(1, f"{self.prog}: {message}. Nothing was done; --help lists the options.\n")
 
 

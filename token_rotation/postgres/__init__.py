@@ -8,9 +8,16 @@ from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, politely
 from token_rotation.postgres.ddl_locks.holders import who_holds
-from token_rotation.postgres.faults.failures import fault_of, first_of, is_lost, reason_of
+from token_rotation.postgres.faults.failures import (
+    fault_of,
+    first_of,
+    is_lost,
+    is_read_only,
+    reason_of,
+)
 from token_rotation.postgres.faults.sqlstate import Fault, classify
 from token_rotation.postgres.faults.table_locks import table_locks_after
+from token_rotation.postgres.faults.unrecorded import TO_RECORD, way_out
 from token_rotation.postgres.opening import limited_lock_waits, open_raw, watched_session
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
@@ -20,6 +27,7 @@ from token_rotation.postgres.standby import without_standby
 
 __all__ = [
     "OPERATORS_WORK",
+    "TO_RECORD",
     "Backoff",
     "CancelRequest",
     "Connection",
@@ -30,6 +38,7 @@ __all__ = [
     "fault_of",
     "first_of",
     "is_lost",
+    "is_read_only",
     "limited_lock_waits",
     "open_raw",
     "politely",
@@ -39,6 +48,7 @@ __all__ = [
     "table_locks_after",
     "watch_sessions",
     "watched_session",
+    "way_out",
     "who_holds",
     "without_standby",
 ]

@@ -13,7 +13,7 @@ from token_rotation.errors import DatabaseGoneError, StatementError
 from token_rotation.events import Observer
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.faults.failures import READ_ONLY, fault_of, reason_of
+from token_rotation.postgres.faults.failures import fault_of, is_read_only, reason_of
 from token_rotation.postgres.faults.session_timeouts import why_lost
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.faults.table_locks import locked_by
@@ -75,7 +75,7 @@ def reading(
     try:
         yield connection
     except psycopg2.Error as error:
-        if error.pgcode == READ_ONLY:
+        if is_read_only(error):
             raise StatementError(
                 f"{reason_of(error)}, so that not even a temporary table can be written. Nothing "
                 "was changed. Run the same command on the primary"

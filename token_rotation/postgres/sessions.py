@@ -16,15 +16,12 @@ from token_rotation.postgres.silence.watched import WatchedConnection, WatchedCo
 
 APPLICATION_NAME = "batch worker"
 
-OPERATORS_WORK = replace(
-    OTHERS_WORK,
-    ask_after_seconds=USUAL.ask_after_seconds,
-    standby_seconds=USUAL.standby_seconds,
-)
+OPERATORS_WORK = replace(OTHERS_WORK, ask_after_seconds=USUAL.ask_after_seconds)
 """For commands of others in front of a person, such as Django's migrate.
 
-A statement may take as long as it likes. The person hears soon what it waits for, and no COMMIT
-waits for a synchronous standby for ever.
+A statement may take as long as it likes, and the person hears soon what it waits for. So may a
+COMMIT that waits for a standby: after one that was given up, migrate would not record the
+migration that it has applied.
 """
 
 

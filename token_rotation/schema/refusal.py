@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from django.db import DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError
 
 from token_rotation.postgres.faults.failures import reason_of
+from token_rotation.postgres.faults.unrecorded import way_out
 
 
 class ChangeRefusedError(CommandError):
@@ -30,7 +31,8 @@ def quoting_no_row(table: str) -> Iterator[None]:
             "nothing, and the application goes on as before. Mend the rows, then run migrate again."
         ) from None
     except (ProgrammingError, NotSupportedError, InternalError) as error:
+        helps = way_out(error)
         raise ChangeRefusedError(
             f"{table}: PostgreSQL refuses this change: {reason_of(error)}. This step changed "
-            "nothing, and the application goes on as before."
+            f"nothing, and the application goes on as before.{f' {helps}.' if helps else ''}"
         ) from None

@@ -111,6 +111,22 @@ def test_a_table_that_is_missing_names_migrate(
         assert_one_line(done, "", "there is no table django_", "Run: python manage.py migrate")
 
 
+def test_a_trigger_with_the_code_of_a_read_only_server_does_not_make_it_one(
+    manage: Manage, database_url: str, connect: Callable[[str], Any]
+) -> None:
+    connect(database_url).cursor().execute(
+        "CREATE FUNCTION frozen() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'frozen' USING ERRCODE = '25006'; END $$;"
+        "CREATE TRIGGER frozen BEFORE INSERT ON tickets_ticket EXECUTE FUNCTION frozen();"
+        "CREATE TRIGGER frozen BEFORE DELETE ON django_session EXECUTE FUNCTION frozen()"
+    )
+    seed = manage("seed_tickets", "--size", "5", database_url=database_url)
+    words = "ReadOnlySqlTransaction (25006): function frozen line 1. 0 tickets were added"
+    assert_one_line(seed, "seed_tickets", words)
+    django = manage("clearsessions", database_url=database_url, traceback_expected=True)
+    assert "Traceback" in django.stderr, "any error that a trigger raises keeps it"
+
+
 @pytest.mark.parametrize("wrong", ["role", "database", "server"])
 def test_what_cannot_be_reached_is_one_line_in_every_command(
     manage: Manage, database_url: str, files: dict[str, str], wrong: str

@@ -1,5 +1,6 @@
 """What seed_tickets and Django's commands wait for is told, and signals end the wait."""
 
+import math
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from tests.support.manage import Manage
 from tests.support.silent import own_cluster, server_stands_still, set_standby
 from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
+from token_rotation.postgres import OPERATORS_WORK, TO_RECORD
 
 pytestmark = pytest.mark.server_versions
 
@@ -80,12 +82,61 @@ def test_migrate_names_a_standby_that_is_gone_and_ctrl_c_ends_it(
     migrate = manage.start("migrate", database_url=url)
     until_said(migrate, COMMIT_WAITS)
     migrate.send_signal(signal.SIGINT)
-    assert ended(migrate).endswith("manage.py: interrupted\n")
+    words = f"interrupted. A migration may be applied and not recorded: {TO_RECORD}\n"
+    assert ended(migrate).endswith(f"manage.py: {words}")
     assert migrate.returncode == 130
     set_standby(onlooker, "")
     done = manage("migrate", database_url=url)
     assert done.returncode == 0, done.stderr
     assert value(connect(url), TICKETS) == 0
+
+
+def test_migrate_waits_for_a_standby_until_somebody_ends_that(
+    manage: Manage, databases: DatabaseFactory, connect: Callable[[str], Any], onlooker: Any
+) -> None:
+    url = databases.create("zero")
+    set_standby(onlooker, "ghost")
+    migrate = manage.start("migrate", database_url=url)
+    until_said(migrate, COMMIT_WAITS)
+    assert OPERATORS_WORK.standby_seconds == math.inf
+    set_standby(onlooker, "")
+    ended(migrate)
+    assert migrate.returncode == 0
+    assert value(connect(url), TICKETS) == 0
+
+
+UNRECORDED = {
+    "auth.0001_initial": 'DuplicateTable (42P07): relation "auth_permission" already exists',
+    "token_rotation_operations.0002_send_again": "DuplicateColumn (42701): column ",
+    "tickets.0002_ticket_token_rotated_at": "DuplicateColumn (42701): column ",
+}
+"""A table and a column of Django's own operations, and a column of the library's."""
+
+
+@pytest.mark.parametrize(("migration", "exists"), UNRECORDED.items())
+def test_a_migration_that_is_applied_and_not_recorded_has_a_way_out(
+    manage: Manage,
+    databases: DatabaseFactory,
+    connect: Callable[[str], Any],
+    migration: str,
+    exists: str,
+) -> None:
+    url, names = databases.create("zero"), migration.split(".")
+    assert manage("migrate", *names, database_url=url).returncode == 0
+    connect(url).cursor().execute(
+        "DELETE FROM django_migrations WHERE app = %s AND name = %s", names
+    )
+    refused = manage("migrate", database_url=url)
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert exists in line
+    assert TO_RECORD in line
+    traced = manage("migrate", "--traceback", database_url=url, traceback_expected=True)
+    assert "Traceback" in traced.stderr
+    assert manage("migrate", "--plan", database_url=url).stdout.splitlines()[1] == migration
+    for again in (("migrate", "--fake", *names), ("migrate",)):
+        done = manage(*again, database_url=url)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("stands_still", [True, False])
@@ -156,3 +207,19 @@ def test_seeding_behind_a_locked_table_ends_in_bounded_time_and_says_who_holds_i
         assert "Run the same command again when the lock is gone. 0 tickets were added" in line
     holder.rollback()
     assert value(onlooker, TICKETS) == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_seeding_behind_a_locked_table(
+    manage: Manage, url: str, connect: Callable[[str], Any], signum: signal.Signals
+) -> None:
+    holder = connect(url)
+    holder.autocommit = False
+    holder.cursor().execute("LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
+    seed = manage.start("seed_tickets", "--size", "5", database_url=url)
+    until_said(seed, "for a lock that pid")
+    seed.send_signal(signum)
+    said = ended(seed)
+    assert "Stopped: 0 tickets were added and stay." in said
+    assert seed.returncode == 3
+    holder.rollback()

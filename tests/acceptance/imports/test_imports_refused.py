@@ -37,6 +37,9 @@ REFUSALS = {
     "a trigger with a code of its own": RAISES.format(
         "RAISE 'no: %', NEW.body USING ERRCODE = 'MY001';", "", "BEFORE", ""
     ),
+    "a trigger with the code of a read-only server": RAISES.format(
+        "RAISE 'no: %', NEW.body USING ERRCODE = '25006';", "", "BEFORE", ""
+    ),
     "a trigger at COMMIT": RAISES.format(
         QUOTES_IT, "CONSTRAINT", "AFTER", "DEFERRABLE INITIALLY DEFERRED"
     ),

@@ -135,3 +135,10 @@ class Said:
 def test_of_a_context_only_the_functions_name_is_told(context: str, said: str) -> None:
     raised = type("Raised", (psycopg2.Error,), {"pgcode": "P0001", "diag": Said(context)})
     assert reason_of(raised("token abc is frozen")) == said
+
+
+@pytest.mark.parametrize("end", [".", ".\n", "\n", "?", ""])
+def test_a_reason_has_no_full_stop_so_that_a_sentence_may_follow(end: str) -> None:
+    said = f"server closed the connection\n\twhile processing the request{end}"
+    assert reason_of(psycopg2.OperationalError(said)).endswith(("request", "connection"))
+    assert reason_of(ValueError(f"who{end}".rstrip())) == "who"

@@ -177,7 +177,7 @@ class Division:
     def _endless(self) -> UnreadableFileError:
         return UnreadableFileError(
             f"the record that begins in line {self._first} is longer than"
-            f" {LONGEST_RECORD_CHARACTERS:,} characters; is a quote not closed?"
+            f" {LONGEST_RECORD_CHARACTERS:,} characters; perhaps a quote is not closed"
         )
 
 

@@ -20,7 +20,7 @@ from token_rotation.command_line import (
     positive_int,
     stop_on_signal,
 )
-from token_rotation.postgres import is_lost
+from token_rotation.postgres import Fault, fault_of, is_lost
 
 STOPPED = 3
 STOPPING = "\nStopping after the running chunk; a second signal ends at once.\n"
@@ -98,7 +98,7 @@ class Command(OneLineCommand):
                 seeding.add_fresh(alias, fresh, added)
         except DATABASE_ERRORS as error:
             added.in_doubt = added.in_doubt and is_lost(error)
-            if stop.aborted:
+            if stop.aborted or (stop.requested and fault_of(error) is Fault.LOCKED):
                 raise Stopped from None
             raise CommandError(f"{refusal_of(alias, error)}. {added.said()}") from error
 

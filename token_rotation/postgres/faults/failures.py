@@ -36,6 +36,8 @@ def fault_of(error: Exception) -> Fault:
     cause = _driver_error(error)
     if cause is None:
         return Fault.FATAL
+    if cause.pgcode == READ_ONLY and not is_read_only(cause):
+        return Fault.REFUSED_ROW
     fault = classify(cause.pgcode)
     return Fault.REFUSED_ROW if fault is Fault.FATAL and cause.diag.context else fault
 
@@ -53,6 +55,20 @@ def is_lost(error: Exception) -> bool:
     """
     cause = _driver_error(error)
     return cause is not None and cause.pgcode is None
+
+
+def is_read_only(error: Exception) -> bool:
+    """Return True where the server or the transaction takes no writes.
+
+    False where a function has raised that SQLSTATE. Takes the driver's error or one that Django has
+    wrapped.
+    """
+    cause = _driver_error(error)
+    return (
+        cause is not None
+        and cause.pgcode == READ_ONLY
+        and cause.diag.source_function not in _RAISED_BY
+    )
 
 
 def is_session_lost(error: Exception) -> bool:
@@ -79,12 +95,12 @@ def first_of(error: Exception) -> Exception:
 
 
 def reason_of(error: Exception) -> str:
-    """Return one line about a database error, without row values.
+    """Return one line about a database error, without row values and without a full stop.
 
-    Takes the driver's error or one that Django has wrapped. Any other error is quoted as it is.
+    Takes the driver's error or one that Django has wrapped. Any other error is quoted.
     """
     cause = _driver_error(error)
-    return str(error) if cause is None else _without_values(cause)
+    return (str(error) if cause is None else _without_values(cause)).rstrip(".?! ")
 
 
 def _driver_error(error: Exception) -> psycopg2.Error | None:
@@ -108,7 +124,7 @@ def _without_values(error: psycopg2.Error) -> str:
         # libpq asks whether the server is running, in a line of its own. A sentence goes on here.
         said = " ".join(line for line in lines if not line.endswith("?"))
         return " ".join(said.split()) or type(error).__name__
-    if error.pgcode == READ_ONLY:
+    if is_read_only(error):
         return f"this server is a standby or allows only reading ({READ_ONLY})"
     parts = [f"{type(error).__name__} ({error.pgcode})"]
     if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:

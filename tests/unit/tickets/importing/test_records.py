@@ -103,7 +103,7 @@ def test_a_quote_left_open_in_a_long_file_fills_no_memory() -> None:
         while True:
             yield b"x" * 1000 + b"\n"
 
-    with pytest.raises(UnreadableFileError, match=r"begins in line 2 .* a quote not"):
+    with pytest.raises(UnreadableFileError, match=r"begins in line 2 .* a quote is not closed"):
         list(Records(lines()))
 
 
