@@ -45,13 +45,15 @@ class ImportDisplay:
             total=source.size_bytes, unit="B", unit_scale=True, disable=disable, file=err
         )
 
-    def progress(self) -> None:
+    def progress(self, line: int) -> None:
+        """Show that the lines of the file up to this one are done."""
+        done = self._source.bytes_to(line)
         if not self._bar.disable:
             self._bar.set_postfix_str(self._sentence(), refresh=False)
-            self._bar.update(self._source.read_bytes - self._bar.n)
+            self._bar.update(done - self._bar.n)
         elif self._clock() >= self._next_line_at:
             self._next_line_at = self._clock() + LINE_EVERY_SECONDS
-            self.say(f"{self._sentence()}{self._part()}")
+            self.say(f"{self._sentence()}{self._part(done)}")
 
     def waits(self, event: object) -> None:
         """Say what a statement without an answer waits for. Any thread may call it."""
@@ -91,6 +93,6 @@ class ImportDisplay:
             f" bad {counts.bad:,}{rate}"
         )
 
-    def _part(self) -> str:
+    def _part(self, done: int) -> str:
         size = self._source.size_bytes
-        return f", {100 * self._source.read_bytes // size} % of the file" if size else ""
+        return f", {100 * done // size} % of the file" if size else ""

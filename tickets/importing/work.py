@@ -84,11 +84,13 @@ class Work:
         )
         for chunk in chunks:
             self._import(chunk)
-            self._display.progress()
+            self._display.progress(self.line)
             if self._stop.requested:
                 return
             if self._options.strict and self.counts.bad:
                 break
+        else:
+            self._display.progress(self._source.last_line)
         self.finished = True
 
     def _import(self, chunk: list[Row]) -> None:

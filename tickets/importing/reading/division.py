@@ -5,6 +5,11 @@ and outside. So is, at any time, a reading in which an opening quote was lost so
 record is therefore held back until something rules the other reading out: a quote that does not fit
 into it, the end of the file, or more characters than a record may have. If the other reading fits
 where this one fails, the records that are held are dropped, and the lines are named.
+
+Quotes that nobody doubled may also cut a field into pieces that are CSV. A wrong number of fields
+shows it: in a record of several lines, or in one that begins with a quote. What lies between two
+such records is dropped, and so is what follows the first of a field's pieces up to the end of the
+file.
 """
 
 from __future__ import annotations
@@ -33,11 +38,14 @@ class Division:
 
     def __init__(self, lines: Iterable[str], *, columns: int, body: int) -> None:
         csv.field_size_limit(2 * LONGEST_RECORD_CHARACTERS)
-        self._lines, self._columns, self._after_body = lines, columns, columns - 1 - body
+        self._lines, self._columns, self._body = lines, columns, body
+        self._after_body = columns - 1 - body
         self._number = 1
         self._read = 0
         self._held = Held()
         self._doubts = self._doubts_since = 0
+        self._cut: BadLine | None = None  # perhaps a piece of a field that goes on after it
+        self._field_goes_on = False  # perhaps
         self._begin()
 
     def __iter__(self) -> Iterator[Record | BadLine]:
@@ -55,7 +63,8 @@ class Division:
             raise self._endless()
 
     def _begin(self) -> None:
-        self._inside = self._only_reading = False
+        self._inside = self._only_reading = self._quoted = False
+        self._commas = 0
         self._parts: list[str] = []
         self._characters = 0
         self._first, self._begins_at = self._number + 1, self._read
@@ -76,15 +85,16 @@ class Division:
         else:  # it reads without an error from either state, and keeps the state
             if text:
                 record = Record(text.split(","), self._number, self._number)
-                self._held.add(self._begins_at, record)
+                self._held.add(self._begins_at, self._counted(record), quoted=False)
             self._begin()
 
     def _take_quoted(self, line: str) -> None:
         reading = read_line(line, inside=self._inside)
         other = read_line(line, inside=not self._inside)
+        if not self._characters:
+            self._quoted = line.startswith('"')
+        self._commas += reading.commas
         self._only_reading |= _fails_first(other, reading)
-        if self._only_reading and not self._doubts:
-            self._held.free()
         if reading.error_at is not None:
             self._break(line, reading, other)
         else:
@@ -96,6 +106,7 @@ class Division:
         if self._characters <= LONGEST_RECORD_CHARACTERS:
             self._parts.append(line)
         elif self._parts:  # no field is that long, so an earlier quote may be missing
+            self._free_if_sure()
             self._first, self._begins_at = self._since()
             self._held.drop()
             self._parts = []
@@ -103,9 +114,10 @@ class Division:
             raise self._endless()
         if ends:
             record = self._record()
-            if self._only_reading and isinstance(record, Record):
-                self._settle(record)
-            self._held.add(self._begins_at, record)
+            if isinstance(record, Record):
+                self._weigh(record)
+            else:
+                self._held.add(self._begins_at, record)
             self._begin()
 
     def _record(self) -> Record | BadLine:
@@ -115,17 +127,63 @@ class Division:
         fields = next(csv.reader(["".join(self._parts)], strict=True))
         return Record(fields, self._first, self._number)
 
+    def _counted(self, record: Record) -> Record | BadLine:
+        if len(record.fields) == self._columns:
+            return record
+        reason = f"has {len(record.fields)} fields, the header has {self._columns}"
+        return BadLine(record.line, record.last_line, reason)
+
+    def _weigh(self, record: Record) -> None:
+        """Hold back a record with quotes, and see what it tells about those before and after it."""
+        counted = self._counted(record)
+        ends_field = self._quoted and len(record.fields) == self._after_body + 1
+        if isinstance(counted, Record) and not (self._field_goes_on and ends_field):
+            if self._only_reading:
+                self._settle()
+            self._held.add(self._begins_at, counted)
+            return
+        if isinstance(counted, Record):
+            counted = BadLine(record.line, record.last_line, "may be the rest of a field")
+        several_lines = record.line < record.last_line
+        if several_lines and self._only_reading and not (self._quoted or self._cut):
+            self._settle()  # where it begins, no field goes on
+        if self._quoted or (several_lines and self._doubts):
+            self._drop_between(counted)
+        else:
+            self._held.add(self._begins_at, counted)
+        self._doubt()
+        if ends_field:
+            self._cut, self._doubts, self._field_goes_on = None, 1, False
+        elif several_lines:
+            self._cut = counted
+
+    def _drop_between(self, bad: BadLine) -> None:
+        """Name the lines of a bad record, and with them the records in doubt before it."""
+        if self._only_reading and not self._doubts:
+            self._held.free_unquoted()
+        if self._held.has_records():
+            self._skip(bad.reason, unsure=True)
+        else:
+            self._held.add(self._begins_at, bad)
+
     def _break(self, line: str, reading: Reading, other: Reading) -> None:
         """Name the lines of a record that is not CSV, and those that are in doubt with it."""
+        if not self._ends_before_body(line, reading):
+            self._free_if_sure()
         fits = other.error_at is None and (
             other.inside or self._inside or other.commas == self._after_body
         )
         if fits and other.inside:  # so it goes on; what follows decides
             self._reject(self._first, self._begins_at, f"is not CSV: {reading.reason}")
         else:
-            self._skip(f"is not CSV: {reading.reason}", unsure=fits)
+            in_field = not fits and (self._may_end_field() or self._ends_before_body(line, reading))
+            if in_field and not self._doubts:
+                self._held.free_unquoted()
+            self._skip(f"is not CSV: {reading.reason}", unsure=fits or in_field)
         if self._inside or not stands_alone(line, reading):
             self._doubt()
+        if fits and not other.inside:
+            self._cut = None
         self._begin()
 
     def _skip(self, reason: str, *, unsure: bool) -> None:
@@ -145,13 +203,27 @@ class Division:
 
     def _doubt(self) -> None:
         self._doubts, self._doubts_since = EVIDENCE_AFTER_DAMAGE, self._read
+        self._field_goes_on = True
 
-    def _settle(self, record: Record) -> None:
+    def _settle(self) -> None:
         """Count a record that has no other reading, and is a likely one, as evidence."""
-        if self._doubts and len(record.fields) == self._columns:
-            self._doubts -= 1
-            if not self._doubts:
-                self._held.free()
+        self._doubts = max(0, self._doubts - 1)
+        if not self._doubts:
+            self._cut, self._field_goes_on = None, False
+            self._held.free()
+
+    def _may_end_field(self) -> bool:
+        """Return True if the record may be the rest of a field, behind a quote in its text."""
+        return self._quoted and not self._commas
+
+    def _ends_before_body(self, line: str, reading: Reading) -> bool:
+        """Return True if a broken record is too short for one, as the words of a field are."""
+        return self._commas + line[reading.error_at :].count(",") < self._body
+
+    def _free_if_sure(self) -> None:
+        """Free what comes before a record that has no other reading."""
+        if self._only_reading and not self._doubts and not self._may_end_field():
+            self._held.free()
 
     def _since(self) -> tuple[int, int]:
         """Return the first line that is in doubt, and the characters before it."""
@@ -161,18 +233,27 @@ class Division:
         """Free records so far back that no field reaches from them to here."""
         here = self._begins_at if self._inside else self._read
         if here - self._doubts_since > LONGEST_RECORD_CHARACTERS:
-            self._doubts = 0
+            self._doubts, self._cut, self._field_goes_on = 0, None, False
         self._held.free_before(here - LONGEST_RECORD_CHARACTERS)
 
     def _end(self) -> None:
-        if not self._inside:
-            self._held.free()
-        elif self._characters <= LONGEST_RECORD_CHARACTERS:
-            first, _ = self._since()
-            self._held.drop()
-            reason = "is not CSV: unexpected end of data"
-            self._held.add(self._begins_at, BadLine(first, self._number, reason))
-            self._held.free()
+        if self._inside and self._characters > LONGEST_RECORD_CHARACTERS:
+            return
+        self._free_if_sure()
+        if self._inside:
+            self._drop_all("is not CSV: unexpected end of data")
+        elif self._cut and self._held.has_records():
+            self._drop_all(
+                f"{self._cut.reason} (line {self._cut.last_line}), perhaps by a quote that is not"
+                " doubled; none of these lines is imported"
+            )
+        self._held.free()
+
+    def _drop_all(self, reason: str) -> None:
+        """Name the lines in doubt up to the end."""
+        first, begins_at = self._since()
+        self._held.drop()
+        self._held.add(begins_at, BadLine(first, self._number, reason))
 
     def _endless(self) -> UnreadableFileError:
         return UnreadableFileError(

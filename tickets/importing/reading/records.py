@@ -53,8 +53,6 @@ class Records:
         return check(values, record.line, record.last_line)
 
     def _wrong(self, fields: list[str]) -> str:
-        if len(fields) != len(self._columns):
-            return f"has {len(fields)} fields, the header has {len(self._columns)}"
         if _names(fields) == self._columns:
             return "is the header once more"
         if fields[0].startswith(BYTE_ORDER_MARK):

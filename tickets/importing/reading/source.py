@@ -9,6 +9,7 @@ import os
 import select
 import stat
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ LONGEST_LINE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 16
 LOOK_UP_EVERY_SECONDS = 0.1
 WAITS_UNTIL_SILENT = 10
+MOST_MARKS = 4_096
 
 
 class Source:
@@ -31,7 +33,25 @@ class Source:
         self._descriptor = descriptor
         status = os.fstat(descriptor)
         self.size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else None
-        self.read_bytes = 0
+        self.read_bytes = self.last_line = 0
+        self._marks = deque([(0, 0)])  # lines, and the bytes that they take
+
+    def bytes_to(self, line: int) -> int:
+        """Return about how many bytes of the file the first ``line`` lines take.
+
+        ``line`` never goes back. Of a pipe it returns what was read.
+        """
+        if self.size_bytes is None:
+            return self.read_bytes
+        while len(self._marks) > 1 and self._marks[1][0] <= line:
+            self._marks.popleft()
+        (lines, size), (next_lines, next_size) = (
+            self._marks[0],
+            self._marks[min(1, len(self._marks) - 1)],
+        )
+        if line <= lines or next_lines <= lines:
+            return size
+        return size + (next_size - size) * (line - lines) // (next_lines - lines)
 
     def lines(self, meanwhile: Callable[[], bool]) -> Iterator[bytes]:
         """Yield each line with its line feed.
@@ -46,6 +66,7 @@ class Source:
         cut = False
         for block in self._blocks(meanwhile):
             *whole, rest = (rest + block).split(b"\n")
+            self._mark(len(whole) - (cut and bool(whole)), len(rest))
             for line in whole:
                 if not cut:
                     yield line[:LONGEST_LINE_BYTES] + b"\n"
@@ -53,12 +74,21 @@ class Source:
             if cut:
                 rest = b""
             elif len(rest) >= LONGEST_LINE_BYTES:
+                self.last_line += 1
                 yield rest[:LONGEST_LINE_BYTES] + b"\n"
                 rest, cut = b"", True
             elif not block:
                 yield b""
         if rest:
+            self._mark(1, 0)
             yield rest
+
+    def _mark(self, lines: int, rest_bytes: int) -> None:
+        self.last_line += lines
+        if lines and self.size_bytes is not None:
+            self._marks.append((self.last_line, self.read_bytes - rest_bytes))
+        if len(self._marks) > MOST_MARKS:
+            self._marks = deque(list(self._marks)[::2])
 
     def _blocks(self, meanwhile: Callable[[], bool]) -> Iterator[bytes]:
         """Yield what is read, and an empty block after each second without input."""

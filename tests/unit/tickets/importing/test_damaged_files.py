@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Literal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -91,3 +92,43 @@ def test_a_record_whose_quotes_nobody_escaped_invents_no_ticket(
 
     named = [reference for reference, *_ in invented(contents, damaged.getvalue())]
     assert set(named) <= {"r7"}
+
+
+# Each is CSV by itself between two others; the empty one stands for lines that look like tickets.
+CUTTING = st.lists(st.sampled_from(['"', '\n"\n', '"\n', '\n"', "x", "\n", ""]), max_size=8)
+COLUMNS = [
+    "reference,subject,body",
+    "reference,subject,body,status",
+    "body,reference,subject,status",
+]
+
+
+@settings(ANY_SPEED, max_examples=500)
+@given(
+    st.sampled_from(COLUMNS),
+    st.lists(BODIES, max_size=4),
+    CUTTING,
+    st.integers(0, 4),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_a_field_that_its_quotes_cut_into_pieces_of_csv_invents_no_ticket(
+    header: str, bodies: list[str], pieces: list[str], place: int, quoting: Literal[0, 1]
+) -> None:
+    columns = header.split(",")
+
+    def record(number: int, body: str) -> list[str]:
+        values = {"reference": f"r{number}", "subject": "s", "body": body, "status": "open"}
+        return [values[name] for name in columns]
+
+    looks_like_one = f"\n{','.join(record(9, 'b'))}\n"
+    text = "".join(piece or looks_like_one for piece in pieces)
+    contents = [record(n, f"b{body}") for n, body in enumerate(bodies)]
+    damaged = io.StringIO()
+    writer = csv.writer(damaged, quoting=quoting, lineterminator="\n")
+    writer.writerows([columns, *contents[:place]])
+    damaged.write(",".join(record(7, f'"He {text} end"')) + "\n")
+    writer.writerows(contents[place:])
+
+    found = Importing(io.BytesIO(damaged.getvalue().encode(errors="surrogateescape")))
+
+    assert not [row for row in found if isinstance(row, Row) and row.reference == "r9"]

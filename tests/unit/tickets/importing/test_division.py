@@ -200,3 +200,75 @@ def test_in_doubt_they_do() -> None:
     found = [each.reference if isinstance(each, Row) else str(each) for each in Records(lines())]
 
     assert found == [none_of(2, 4, STRAY), "r2"]
+
+
+FOUR = b"reference,subject,body,status\n"
+CUT = 'r2,s,"list:\n"\nr8,looks,like,open\nr9,this,too,open\n'
+
+
+def counted(fields: int, columns: int) -> str:
+    return f"has {fields} fields, the header has {columns}"
+
+
+def test_between_two_pieces_of_a_field_nothing_is_taken_and_after_them_all() -> None:
+    damaged = "r1,s,b,open\n" + CUT + '"\nend",open\nr3,s,b,open\n'
+
+    assert outcome(damaged * 2, header=FOUR) == [
+        "r1",
+        none_of(3, 8, counted(2, 4)),
+        "r3",
+        "r1",
+        none_of(11, 16, counted(2, 4)),
+        "r3",
+    ]
+
+
+def test_after_one_piece_nothing_is_taken_up_to_the_end_of_the_file() -> None:
+    r1, bad = outcome("r1,s,b,open\n" + CUT, header=FOUR)
+
+    assert r1 == "r1"
+    assert bad.startswith(f"lines 3-6: {counted(3, 4)} (line 4), perhaps by a quote that is not")
+    assert bad.endswith("; none of these lines is imported")
+
+
+def test_unless_two_records_have_no_other_reading() -> None:
+    good = 'r3,s,"b, c",open\nr4,s,"b, c",open\n'
+
+    assert outcome(CUT + good, header=FOUR) == [
+        f"lines 2-3: {counted(3, 4)}",
+        "r8",
+        "r9",
+        "r3",
+        "r4",
+    ]
+
+
+def test_nor_does_a_wrong_number_of_fields_cost_more_than_a_field_can_be_long() -> None:
+    many = LONGEST // len("r3,s,b,open\n")
+    found = outcome('r2,s,"list:\n"\n' + "r3,s,b,open\n" * 2 * many, header=FOUR)
+
+    assert found == [f"lines 2-3: {counted(3, 4)}", *["r3"] * 2 * many]
+
+
+@pytest.mark.parametrize("rest", ['" and left"', '" and","left"', '" and "left""'])
+def test_a_rest_that_begins_with_a_quote_refuses_what_comes_before_it(rest: str) -> None:
+    """The first piece has the right number of fields."""
+    (r0, bad, r3) = outcome(f'r0,s,b\nr1,s,"He said: "\nr9,looks,like\n{rest}\nr3,s,b\n')
+
+    assert (r0, r3) == ("r0", "r3")
+    assert bad.startswith("lines 3-5: ")
+
+
+def test_where_the_body_comes_first_a_rest_has_the_right_number_of_fields() -> None:
+    damaged = '"list:\n"\nlooks,r9,like,open\n"\nend",r2,s,open\nb,r3,s,open\n'
+
+    assert outcome(damaged, header=b"body,reference,subject,status\n") == [
+        none_of(2, 6, "may be the rest of a field"),
+        "r3",
+    ]
+
+
+def test_a_record_without_quotes_before_the_first_piece_is_taken() -> None:
+    found = outcome("r1,s,b\n" * 3 + '" left"\nr2,s,b\n')
+
+    assert found == [*["r1"] * 3, f"line 5: {counted(1, 3)}", "r2"]
