@@ -104,7 +104,7 @@ class Rotation:
         self._vacuum = BackgroundVacuum(
             target,
             options.vacuum_every_percent,
-            meets_traffic=lambda: bool(throttle.giving_way_because),
+            meets_traffic=lambda: throttle.is_felt,
             holds_back=lambda: throttle.holds_back,
             observe=self._observe,
         )

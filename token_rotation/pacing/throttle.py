@@ -86,6 +86,11 @@ class Throttle:
         return "" if self._budget is None else self._budget.tight_because
 
     @property
+    def is_felt(self) -> bool:
+        """Return True where others felt the rotation lately, or the budget holds it back now."""
+        return self._budget is not None and self._budget.is_felt
+
+    @property
     def holds_back(self) -> bool:
         """Return True when a health signal's last reading said wait."""
         return any(signal.gate.closed for signal in self._signals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from threading import Lock
 
@@ -14,6 +15,8 @@ FIRST_ROWS = 200
 PROBE_EVERY_SECONDS = 0.08
 PROBE_AT_REST_SECONDS = 0.02
 LOOK_AGAIN_SECONDS = 0.02
+LATELY_SECONDS = 60.0
+"""A VACUUM that begins is gentle for so long after others felt the rotation."""
 
 
 class TrafficBudget:
@@ -42,6 +45,7 @@ class TrafficBudget:
         self._batches = 0
         self._batch_at = self._rest_until = clock()
         self._probe_at: float | None = None
+        self._felt_at = -math.inf
 
     @property
     def is_on(self) -> bool:
@@ -61,6 +65,12 @@ class TrafficBudget:
         if not self.is_on or self._intensity.is_full:
             return ""
         return self._controller.tight_because
+
+    @property
+    def is_felt(self) -> bool:
+        """Return True while the work is held back, or was lately because others felt it."""
+        lately = self.is_on and self._clock() - self._felt_at < LATELY_SECONDS
+        return lately or bool(self.tight_because)
 
     def change(self, budget_seconds: float) -> None:
         with self._lock:
@@ -132,5 +142,7 @@ class TrafficBudget:
         decision: Decision | None = None
         if self.is_on:
             decision = self._controller.decide(now, in_flight_seconds)
+            if self._controller.added_seconds is not None and self._controller.tight_because:
+                self._felt_at = now
         if decision is not None:
             self._tell(decision.reason)

@@ -51,6 +51,17 @@ def test_a_burst_is_answered_within_a_second_and_its_end_within_five(seconds: fl
     assert process.rows(18, 20) >= NEARLY * unheld(20, 18, 20)
 
 
+@pytest.mark.parametrize(("burst_seconds", "is_felt"), [(0.0, False), (0.1, True)])
+def test_what_others_felt_lately_keeps_a_vacuum_gentle_at_full_speed(
+    burst_seconds: float, *, is_felt: bool
+) -> None:
+    server = ModelledServer(per_batch(burst_seconds, begin=8, end=10))
+    process = server.add(BUDGET_MS)
+    server.play(20)
+    assert process.budget.tight_because == "", "it is at full speed again"
+    assert process.budget.is_felt == is_felt
+
+
 @pytest.mark.parametrize(("cost_seconds", "budget_ms"), [(0.02, 2), (0.02, 5), (0.1, 5), (0.1, 20)])
 def test_it_works_as_hard_as_the_budget_allows_and_no_harder(
     cost_seconds: float, budget_ms: float
