@@ -43,9 +43,9 @@ SECTIONS = {
     "traffic": Section(
         "Beside traffic",
         f"pgbench on {CLIENTS} connections, timed from the scheduled start: look-ups by token, "
-        "status changes and new tickets in equal shares. A column a number of transactions a "
-        "second; in it the rate, of the range loop's without traffic, and the ms that are added at "
-        "the 99th percentile (up to 50 a second the 95th), with a 95 % interval.",
+        "status changes and new tickets in equal shares. By transactions a second: the rate "
+        "divided by the range loop's alone, and the ms added to p99 (up to 50/s: p95), with a 95 % "
+        "interval.",
         (traffic_table,),
         plots=("traffic",),
     ),
