@@ -129,7 +129,8 @@ def test_a_closed_output_is_no_error(given: Mapping[str, str], command: str) -> 
         timeout=120,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    read = written_to(subprocess.DEVNULL, COMMANDS[command], given)
+    assert (done.returncode, done.stderr) == (read.returncode, "")
 
 
 MODELS = """
