@@ -54,6 +54,7 @@ class Queue:
             CELERY_BROKER_URL=self.url,
             DJANGO_SETTINGS_MODULE="tickets.config.settings",
             PGAPPNAME=APPLICATION_NAME,
+            TMPDIR=str(self._directory),  # it is killed at the end, and cleans nothing up
         )
         with log.open("w") as said, _running(command, said, env=env, cwd=PROJECT) as process:
             _await(lambda: " ready." in log.read_text(), process, "no Celery worker got ready")
