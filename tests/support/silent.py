@@ -107,3 +107,13 @@ def a_commit_waits(connection: Any) -> bool:
 def runs(server: Silent, pid: int, condition: str = "state = 'active'") -> Callable[[], Any]:
     query = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND {condition}"
     return lambda: value(server.onlooker, query)
+
+
+def read_until(stream: Any, words: str) -> str:
+    """The first line with the words."""
+    said = []
+    for line in stream:
+        if words in line:
+            return str(line)
+        said.append(line)
+    raise AssertionError(f"the process ended without a word of: {words}. It said: {said}")

@@ -33,7 +33,7 @@ from token_rotation.operations.errors import NotRunningError, UnavailableError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.signals import operation_failed, operations_watched
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 from token_rotation.run.recording.record import BEAT_EVERY_SECONDS
 
 logger = logging.getLogger(__name__)

@@ -80,9 +80,9 @@ class Rotation:
         self._stop = stop
         self._clock = clock
         self._row_limit = RowLimit(options.limit_rows)
-        self._budget = traffic_budget(options, clock, self._tell_of_pace)
-        self._probe = None if self._budget is None else Probe(target, self._budget)
-        self._throttle = throttle = make_throttle(options, clock, self._budget)
+        budget = traffic_budget(options, clock, logger.debug)
+        self._probe = None if budget is None else Probe(target, budget)
+        self._throttle = throttle = make_throttle(options, clock, budget)
         self._refusals = refusals = Refusals(target, self._observe)
         self._workers = [
             Worker(
@@ -196,9 +196,6 @@ class Rotation:
                 worker.check_rows(triggers)
             names = ", ".join(triggers)
             self._observe(Remark(f"Each batch is checked before it commits, because of {names}."))
-
-    def _tell_of_pace(self, reason: str) -> None:
-        logger.debug(reason)
 
     def _cancel(self) -> None:
         for worker in self._workers:

@@ -20,7 +20,7 @@ from token_rotation.operations.lifecycle import Result, State, Status, stored_ch
 from token_rotation.operations.record.constraints import CONSTRAINTS
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.record.sql import BEAT
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 
 
 class BatchOperation(models.Model):

@@ -18,12 +18,12 @@ from token_rotation.postgres.faults.failures import (
 from token_rotation.postgres.faults.sqlstate import Fault, classify
 from token_rotation.postgres.faults.table_locks import table_locks_after
 from token_rotation.postgres.faults.unrecorded import TO_RECORD, way_out
-from token_rotation.postgres.opening import limited_lock_waits, open_raw, watched_session
+from token_rotation.postgres.opening import open_raw, watched_session
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sessions import OPERATORS_WORK, watch_sessions
 from token_rotation.postgres.silence.errors import StillAliveError
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import limited_lock_waits, without_standby
 
 __all__ = [
     "OPERATORS_WORK",

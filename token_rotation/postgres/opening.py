@@ -14,8 +14,8 @@ from token_rotation.events import Observer
 from token_rotation.postgres.silence.bounds import USUAL
 from token_rotation.postgres.silence.sockets import cut_after
 from token_rotation.postgres.silence.watched import WatchedConnection, WatchedConnections
-from token_rotation.postgres.standby import without_standby
 from token_rotation.postgres.times import hold_every_time
+from token_rotation.postgres.transaction_settings import limited_lock_waits, without_standby
 
 APPLICATION_NAME = "rotate_tokens"
 
@@ -164,27 +164,3 @@ def own_session(
         without_standby(alias),
     ):
         yield cancel
-
-
-@contextmanager
-def limited_lock_waits(alias: str, at_most_ms: int) -> Iterator[None]:
-    """Let no statement on the thread's connection wait longer for a lock while inside.
-
-    Django then raises an OperationalError.
-    """
-
-    def limit(
-        execute: Callable[..., Any],
-        query: str,
-        values: Any,
-        many: bool,  # noqa: FBT001  (Django passes it so)
-        context: dict[str, Any],
-    ) -> Any:
-        # The bound ends with its transaction: one of the session would stay behind in a pooled one.
-        # The DECLARE of a named cursor must be a message of its own.
-        if getattr(context["cursor"].cursor, "name", None) is None:
-            query = f"SET LOCAL lock_timeout = {at_most_ms}; {query}"
-        return execute(query, values, many, context)
-
-    with connections[alias].execute_wrapper(limit):
-        yield

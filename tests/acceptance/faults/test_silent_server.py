@@ -16,7 +16,7 @@ import pytest
 from tests.support.databases import DatabaseFactory
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.manage import Manage
-from tests.support.silent import own_cluster, server_stands_still, set_standby
+from tests.support.silent import own_cluster, read_until, server_stands_still, set_standby
 from tests.support.stopped import standing_still
 from tests.support.swallowing import SwallowingProxy
 from tests.support.waiting import until
@@ -101,16 +101,6 @@ def tickets(url: str, connect: Callable[[str], Any]) -> Iterator[Any]:
     leak(connection, ROWS)
     yield connection
     set_standby(connection, "")
-
-
-def read_until(stream: Any, words: str) -> str:
-    """The first line with the words."""
-    said = []
-    for line in stream:
-        if words in line:
-            return str(line)
-        said.append(line)
-    raise AssertionError(f"the process ended without a word of: {words}. It said: {said}")
 
 
 def end_with_two_signals(process: "Popen[str]") -> tuple[str, str]:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.databases import DatabaseFactory
 from tests.support.leaked import value
 from tests.support.manage import Manage
-from tests.support.silent import own_cluster, server_stands_still, set_standby
+from tests.support.silent import own_cluster, read_until, server_stands_still, set_standby
 from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
 from token_rotation.postgres import OPERATORS_WORK, TO_RECORD
@@ -59,14 +59,6 @@ def onlooker(url: str, connect: Callable[[str], Any]) -> Iterator[Any]:
     set_standby(connection, "")
 
 
-def until_said(process: "Popen[str]", words: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"the process ended without a word of: {words}")
-
-
 def ended(process: "Popen[str]") -> str:
     """What it said after the last signal. It ends in time, or the test fails."""
     stdout, stderr = process.communicate(timeout=SECONDS_AFTER_THE_LAST_SIGNAL)
@@ -80,7 +72,7 @@ def test_migrate_names_a_standby_that_is_gone_and_ctrl_c_ends_it(
     url = databases.create("zero")
     set_standby(onlooker, "ghost")
     migrate = manage.start("migrate", database_url=url)
-    until_said(migrate, COMMIT_WAITS)
+    read_until(migrate.stderr, COMMIT_WAITS)
     migrate.send_signal(signal.SIGINT)
     words = f"interrupted. A migration may be applied and not recorded: {TO_RECORD}\n"
     assert ended(migrate).endswith(f"manage.py: {words}")
@@ -97,7 +89,7 @@ def test_migrate_waits_for_a_standby_until_somebody_ends_that(
     url = databases.create("zero")
     set_standby(onlooker, "ghost")
     migrate = manage.start("migrate", database_url=url)
-    until_said(migrate, COMMIT_WAITS)
+    read_until(migrate.stderr, COMMIT_WAITS)
     assert OPERATORS_WORK.standby_seconds == math.inf
     set_standby(onlooker, "")
     ended(migrate)
@@ -162,9 +154,9 @@ def test_seeding_names_a_standby_that_is_gone_and_two_signals_end_it(
 ) -> None:
     set_standby(onlooker, "ghost")
     seed = manage.start("seed_tickets", "--size", "25001", database_url=url)
-    until_said(seed, COMMIT_WAITS)
+    read_until(seed.stderr, COMMIT_WAITS)
     seed.send_signal(signum)
-    until_said(seed, "a second signal ends at once")
+    read_until(seed.stderr, "a second signal ends at once")
     seed.send_signal(signum)
     said = ended(seed)
     assert "committed on this server, and may be missing on the standby" in said
@@ -182,7 +174,7 @@ def test_two_signals_end_seeding_though_the_server_stands_still(
     until(lambda: value(onlooker, ASLEEP))
     with server_stands_still(cluster):
         seed.send_signal(signal.SIGTERM)
-        until_said(seed, "a second signal ends at once")
+        read_until(seed.stderr, "a second signal ends at once")
         seed.send_signal(signal.SIGTERM)
         said = ended(seed)
     assert re.search("0 tickets were added and stay|it is not known whether", said)
@@ -217,7 +209,7 @@ def test_one_signal_stops_seeding_behind_a_locked_table(
     holder.autocommit = False
     holder.cursor().execute("LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
     seed = manage.start("seed_tickets", "--size", "5", database_url=url)
-    until_said(seed, "for a lock that pid")
+    read_until(seed.stderr, "for a lock that pid")
     seed.send_signal(signum)
     said = ended(seed)
     assert "Stopped: 0 tickets were added and stay." in said

@@ -33,7 +33,7 @@ from token_rotation.postgres.opening import own_session, watched_session
 from token_rotation.postgres.silence.bounds import OTHERS_WORK
 from token_rotation.postgres.silence.errors import SilentServerError
 from token_rotation.postgres.silence.watched import WatchedConnections
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 
 pytestmark = pytest.mark.server_versions
 

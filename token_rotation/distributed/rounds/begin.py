@@ -20,7 +20,7 @@ from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import send
 from token_rotation.operations.stored_output import read_reason
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 from token_rotation.selection.key_range import KeyRange
 
 # Where a rotation whose dispatch failed keeps the reason until its round ends.

@@ -29,7 +29,7 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError, read_number, read_object
 from token_rotation.postgres.reading import reading
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 from token_rotation.run.recording.result_values import stored_values
 
 # Where a running rotation keeps the rows of failed ranges, by the range's number.

@@ -38,7 +38,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import send
 from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres.reading import reading
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 from token_rotation.run.recording.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
 from token_rotation.selection.target import Target
 from token_rotation.stop import answering_signals

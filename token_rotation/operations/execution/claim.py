@@ -21,7 +21,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.record.resend_time import resend_at
 from token_rotation.operations.stored_output import read_actions, read_number, read_object
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 
 # How an action ended.
 SUCCESSFUL = "successful"

@@ -21,7 +21,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import ensure_broker, messages_in, queue_of, send
 from token_rotation.operations.record.resend_time import resend_at
 from token_rotation.operations.watching.left_over import certain, expected, records
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 
 MOST_IN_A_ROUND = 100
 CONFIRMED_AFTER_SECONDS = 1.0

@@ -21,7 +21,7 @@ from token_rotation.operations.signals import operation_unfinished, operations_w
 from token_rotation.operations.stored_output import read_object
 from token_rotation.operations.watching.resend import resend
 from token_rotation.operations.watching.troubles import WATCH, troubles
-from token_rotation.postgres.standby import without_standby
+from token_rotation.postgres.transaction_settings import without_standby
 
 MOST_IN_A_ROUND = 100
 # A transaction that finishes an operation may commit after the round that should have seen it.

@@ -109,11 +109,6 @@ class BudgetController:
             self._at_rest.drop(self._first_at_rest)
             self._first_at_rest = 0
 
-    def forget(self) -> None:
-        """Start the measuring anew, as after a step of the clock or another server."""
-        self._at_rest.clear()
-        self._beside.clear()
-
     def decide(self, now: float, in_flight_seconds: float = 0.0) -> Decision | None:
         """Change the intensity where it is time; return what was changed and why.
 

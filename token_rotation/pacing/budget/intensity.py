@@ -52,10 +52,6 @@ class Intensity:
         """Work ``factor`` times as hard, within the bounds."""
         self.level = min(self.highest, max(0.0, self.level + math.log2(factor)))
 
-    def fill(self) -> None:
-        """Work at full speed."""
-        self.level = self.highest
-
     def begin_at(self, rows: int) -> None:
         """Begin with batches of so many rows, one worker and no rest."""
         self.level = REST_LEVELS + math.log2(max(1.0, rows / GENTLEST_ROWS))

@@ -172,14 +172,6 @@ def test_it_is_blind_again_once_its_probes_are_old() -> None:
     assert steered.controller.blind_because == "too few probes"
 
 
-def test_after_forgetting_it_measures_anew() -> None:
-    steered = Steered()
-    steered.feel(0.8, 2.0)
-    steered.controller.forget()
-    assert steered.controller.decide(steered.now) is None
-    assert steered.controller.blind_because == "too few probes at rest"
-
-
 def test_a_probe_without_an_answer_counts() -> None:
     steered = Steered()
     decided = steered.controller.decide(steered.now, in_flight_seconds=20 * BUDGET)

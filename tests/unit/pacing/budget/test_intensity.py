@@ -74,5 +74,5 @@ def test_it_begins_with_one_worker_and_no_rest(rows: int, begins_at: int) -> Non
 
 def test_batches_that_can_only_be_small_are_no_reason_for_more_rest() -> None:
     intensity = Intensity(largest_rows=3)
-    intensity.fill()
+    intensity.multiply(1e9)
     assert (intensity.actuators.rows, intensity.actuators.rest) == (GENTLEST_ROWS, 0)
