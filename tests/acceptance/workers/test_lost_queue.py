@@ -156,5 +156,5 @@ def test_report_and_stop_tell_that_no_worker_is_there(
     stopped = site.rotate("--stop")
 
     assert ", distributed: waiting for a worker since 2" in report.stdout
-    assert stopped.stdout == "Ended 1 rotation that no worker was at work on.\n"
+    assert stopped.stdout == "Ended 1 rotation, which no worker is at work on.\n"
     assert site.rotation("output_data")["outcome"] == "stopped"

@@ -27,8 +27,8 @@ TRIES = 10
 class Asked:
     """The rotations that will hear the request, by their numbers.
 
-    ``silent`` gave no sign of life for 30 seconds. ``ended`` waited for a worker, so that they
-    ended at once.
+    ``silent`` gave no sign of life for 30 seconds. ``ended`` had no worker, or its workers heard
+    the request at once.
     """
 
     alive: frozenset[int]
@@ -48,7 +48,7 @@ class Asked:
             said.append(f"Asked {running} to end after its batch.")
         if self.ended:
             waiting = wording.things(len(self.ended), "rotation")
-            said.append(f"Ended {waiting} that no worker was at work on.")
+            said.append(f"Ended {waiting}, which no worker is at work on.")
         if not said:
             which = f" of {', '.join(labels)}" if labels else ""
             said.append(f"No rotation{which} is running on database {database!r}.")
