@@ -18,14 +18,13 @@ import csv
 from collections.abc import Iterable, Iterator
 
 from tickets.importing.errors import UnreadableFileError
+from tickets.importing.reading.doubt import Doubt
 from tickets.importing.reading.held import Held, Record
 from tickets.importing.reading.quotes import Reading, read_line, stands_alone
 from tickets.importing.row import BadLine
 
 LONGEST_RECORD_CHARACTERS = 1 << 20
 UNCLOSED_CHARACTERS = 64 * LONGEST_RECORD_CHARACTERS
-# Each piece of evidence comes from one line, which may itself be damaged.
-EVIDENCE_AFTER_DAMAGE = 2
 
 
 class Division:
@@ -43,9 +42,7 @@ class Division:
         self._number = 1
         self._read = 0
         self._held = Held()
-        self._doubts = self._doubts_since = 0
-        self._cut: BadLine | None = None  # perhaps a piece of a field that goes on after it
-        self._field_goes_on = False  # perhaps
+        self._doubt = Doubt()
         self._begin()
 
     def __iter__(self) -> Iterator[Record | BadLine]:
@@ -54,7 +51,7 @@ class Division:
             if line:
                 self._take(line)
                 self._free_what_is_old()
-            elif not self._doubts and not self._inside:
+            elif not self._doubt and not self._inside:
                 self._held.free()
             yield from self._held.freed()
         self._end()
@@ -76,7 +73,7 @@ class Division:
         if len(line) > LONGEST_RECORD_CHARACTERS:
             self._free_what_is_old()  # no record reaches across it
             self._skip(f"is longer than {LONGEST_RECORD_CHARACTERS:,} characters", unsure=False)
-            self._doubt()
+            self._doubt.begin(self._read)
             self._begin()
         elif '"' in line or "\r" in text:
             self._take_quoted(line)
@@ -137,7 +134,7 @@ class Division:
         """Hold back a record with quotes, and see what it tells about those before and after it."""
         counted = self._counted(record)
         ends_field = self._quoted and len(record.fields) == self._after_body + 1
-        if isinstance(counted, Record) and not (self._field_goes_on and ends_field):
+        if isinstance(counted, Record) and not (self._doubt.field_goes_on and ends_field):
             if self._only_reading:
                 self._settle()
             self._held.add(self._begins_at, counted)
@@ -145,21 +142,21 @@ class Division:
         if isinstance(counted, Record):
             counted = BadLine(record.line, record.last_line, "may be the rest of a field")
         several_lines = record.line < record.last_line
-        if several_lines and self._only_reading and not (self._quoted or self._cut):
+        if several_lines and self._only_reading and not (self._quoted or self._doubt.cut):
             self._settle()  # where it begins, no field goes on
-        if self._quoted or (several_lines and self._doubts):
+        if self._quoted or (several_lines and self._doubt):
             self._drop_between(counted)
         else:
             self._held.add(self._begins_at, counted)
-        self._doubt()
+        self._doubt.begin(self._read)
         if ends_field:
-            self._cut, self._doubts, self._field_goes_on = None, 1, False
+            self._doubt.field_ended()
         elif several_lines:
-            self._cut = counted
+            self._doubt.cut = counted
 
     def _drop_between(self, bad: BadLine) -> None:
         """Name the lines of a bad record, and with them the records in doubt before it."""
-        if self._only_reading and not self._doubts:
+        if self._only_reading and not self._doubt:
             self._held.free_unquoted()
         if self._held.has_records():
             self._skip(bad.reason, unsure=True)
@@ -177,18 +174,18 @@ class Division:
             self._reject(self._first, self._begins_at, f"is not CSV: {reading.reason}")
         else:
             in_field = not fits and (self._may_end_field() or self._ends_before_body(line, reading))
-            if in_field and not self._doubts:
+            if in_field and not self._doubt:
                 self._held.free_unquoted()
             self._skip(f"is not CSV: {reading.reason}", unsure=fits or in_field)
         if self._inside or not stands_alone(line, reading):
-            self._doubt()
+            self._doubt.begin(self._read)
         if fits and not other.inside:
-            self._cut = None
+            self._doubt.cut = None
         self._begin()
 
     def _skip(self, reason: str, *, unsure: bool) -> None:
         """Name the record's lines, and with them those in doubt."""
-        if unsure or self._doubts:
+        if unsure or self._doubt:
             first, begins_at = self._since()
             self._held.drop()
             self._reject(first, begins_at, reason)
@@ -201,15 +198,9 @@ class Division:
             reason += f" (line {self._number}); none of these lines is imported"
         self._held.add(begins_at, BadLine(first, self._number, reason))
 
-    def _doubt(self) -> None:
-        self._doubts, self._doubts_since = EVIDENCE_AFTER_DAMAGE, self._read
-        self._field_goes_on = True
-
     def _settle(self) -> None:
         """Count a record that has no other reading, and is a likely one, as evidence."""
-        self._doubts = max(0, self._doubts - 1)
-        if not self._doubts:
-            self._cut, self._field_goes_on = None, False
+        if self._doubt.settle():
             self._held.free()
 
     def _may_end_field(self) -> bool:
@@ -222,7 +213,7 @@ class Division:
 
     def _free_if_sure(self) -> None:
         """Free what comes before a record that has no other reading."""
-        if self._only_reading and not self._doubts and not self._may_end_field():
+        if self._only_reading and not self._doubt and not self._may_end_field():
             self._held.free()
 
     def _since(self) -> tuple[int, int]:
@@ -232,8 +223,8 @@ class Division:
     def _free_what_is_old(self) -> None:
         """Free records so far back that no field reaches from them to here."""
         here = self._begins_at if self._inside else self._read
-        if here - self._doubts_since > LONGEST_RECORD_CHARACTERS:
-            self._doubts, self._cut, self._field_goes_on = 0, None, False
+        if here - self._doubt.since > LONGEST_RECORD_CHARACTERS:
+            self._doubt.end()
         self._held.free_before(here - LONGEST_RECORD_CHARACTERS)
 
     def _end(self) -> None:
@@ -242,10 +233,10 @@ class Division:
         self._free_if_sure()
         if self._inside:
             self._drop_all("is not CSV: unexpected end of data")
-        elif self._cut and self._held.has_records():
+        elif (cut := self._doubt.cut) and self._held.has_records():
             self._drop_all(
-                f"{self._cut.reason} (line {self._cut.last_line}), perhaps by a quote that is not"
-                " doubled; none of these lines is imported"
+                f"{cut.reason} (line {cut.last_line}), perhaps by a quote that is not doubled;"
+                " none of these lines is imported"
             )
         self._held.free()
 
