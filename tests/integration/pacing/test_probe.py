@@ -12,7 +12,9 @@ from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
 from token_rotation.engine.result import Outcome
 from token_rotation.events import BatchDone, Event
+from token_rotation.pacing.budget.delays import NOBODY
 from token_rotation.pacing.budget.probe import Probe
+from token_rotation.pacing.budget.queues import Sessions
 from token_rotation.pacing.budget.traffic_budget import FIRST_ROWS, TrafficBudget
 from token_rotation.selection.target import Target
 
@@ -31,7 +33,7 @@ class Counting(TrafficBudget):
 
     def __init__(self, seconds: float = 0.005, *, enough: int = 10**9) -> None:
         self.answered = self.failed = self.looks = 0
-        self.busy_sessions: list[int] = []
+        self.others: list[Sessions] = []
         self._enough = enough
         super().__init__(seconds, largest_rows=4000, workers=1, clock=time.monotonic)
 
@@ -40,10 +42,10 @@ class Counting(TrafficBudget):
         self.looks += 1
         return super().is_on
 
-    def probe_ends(self, server_seconds: float, busy_sessions: int = 0) -> float:
+    def probe_ends(self, server_seconds: float, others: Sessions = NOBODY) -> float:
         self.answered += 1
-        self.busy_sessions.append(busy_sessions)
-        super().probe_ends(server_seconds, busy_sessions)
+        self.others.append(others)
+        super().probe_ends(server_seconds, others)
         return 0.001 if self.answered < self._enough else 3600.0
 
     def probe_failed(self) -> None:
@@ -113,7 +115,8 @@ def test_a_killed_session_of_probes_is_opened_again(
     leak(tickets, 10)
     budget = probing(Counting())
     until(lambda: budget.answered)
-    value(tickets, PROBING.replace("count(*)", "bool_or(pg_terminate_backend(pid))"))
+    kill = PROBING.replace("count(*)", "bool_or(pg_terminate_backend(pid))")
+    until(lambda: value(tickets, kill))  # not while it asks something else
     until(lambda: budget.failed)
     answered = budget.answered
     until(lambda: budget.answered > answered)
@@ -168,7 +171,7 @@ def test_where_probes_are_refused_a_rotation_goes_on_gently_and_completes(
     assert_each_token_changed_once(tickets)
 
 
-def test_a_probe_counts_the_sessions_of_others_that_are_at_work(
+def test_a_probe_counts_the_sessions_of_others_that_are_at_work_and_those_that_wait(
     tickets: Any,
     database_url: str,
     connect: Callable[[str], Any],
@@ -185,4 +188,4 @@ def test_a_probe_counts_the_sessions_of_others_that_are_at_work(
             until(lambda: budget.answered >= 5)
         finally:
             tickets.cursor().execute("SELECT pg_advisory_unlock(1)")
-    assert set(budget.busy_sessions) == {1}
+    assert set(budget.others) == {Sessions(at_work=1, waiting=1)}

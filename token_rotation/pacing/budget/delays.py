@@ -7,17 +7,21 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from token_rotation.pacing.budget.queues import Sessions
+
+NOBODY = Sessions()
+
 
 @dataclass(frozen=True, slots=True)
 class Delay:
     """One probe: when it began, and how long it took, in seconds.
 
-    ``busy_sessions`` of others were at work meanwhile.
+    ``others`` are the sessions of others that it saw.
     """
 
     began_at: float
     seconds: float
-    busy_sessions: int = 0
+    others: Sessions = NOBODY
 
 
 class DelayWindow:
@@ -48,10 +52,14 @@ class DelayWindow:
         """Return the delays that began within so long before now, in order of time."""
         return [delay.seconds for delay in self._since(now, within_seconds)]
 
-    def mean_busy_sessions(self, now: float, within_seconds: float = math.inf) -> float:
-        """Return how many sessions of others were at work; 0 without a delay."""
-        delays = self._since(now, within_seconds)
-        return sum(delay.busy_sessions for delay in delays) / max(1, len(delays))
+    def others(self, now: float, within_seconds: float = math.inf) -> Sessions:
+        """Return how many sessions of others there were on the average; none without a delay."""
+        seen = [delay.others for delay in self._since(now, within_seconds)]
+        count = max(1, len(seen))
+        return Sessions(
+            at_work=sum(others.at_work for others in seen) / count,
+            waiting=sum(others.waiting for others in seen) / count,
+        )
 
     def _since(self, now: float, within_seconds: float) -> list[Delay]:
         since = now - min(self._horizon_seconds, within_seconds)

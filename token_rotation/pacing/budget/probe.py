@@ -8,6 +8,8 @@ import psycopg2
 from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError
+from token_rotation.pacing.budget.queues import Sessions
+from token_rotation.pacing.budget.statement_reader import StatementReader
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import Connection
@@ -32,6 +34,7 @@ class Probe:
         self._budget = budget
         self._query = probe(target)
         self._connection = Connection(target.database)
+        self._statements = StatementReader(budget)
         self._closed = Event()
         self._threads = [
             Thread(target=self._probe, name="rotation-probe", daemon=True),
@@ -62,11 +65,13 @@ class Probe:
             self._connection.open()
             self._budget.probe_begins()
             row = self._connection.row(self._query, {"own": OWN_SESSIONS})
-            seconds, busy_sessions, *_ = row or (0.0, 0)
-            return self._budget.probe_ends(float(seconds), int(busy_sessions))
+            seconds, at_work, waiting, *_ = row or (0.0, 0, 0)
+            wait_seconds = self._budget.probe_ends(float(seconds), Sessions(at_work, waiting))
+            self._statements.read_if_due(self._connection)
         except (psycopg2.Error, OperationalError, DatabaseGoneError):
             self._budget.probe_failed()
             return AFTER_A_FAULT_SECONDS
+        return wait_seconds
 
     def _look(self) -> None:
         while not self._closed.wait(LOOK_EVERY_SECONDS):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 
 from token_rotation.pacing.budget.controller import BudgetController, Decision
-from token_rotation.pacing.budget.delays import Delay
+from token_rotation.pacing.budget.delays import NOBODY, Delay
 from token_rotation.pacing.budget.intensity import Intensity
+from token_rotation.pacing.budget.queues import Sessions
 from token_rotation.pacing.budget.rest_slots import RestSlots
+from token_rotation.pacing.budget.statement_times import Totals
 
 FIRST_ROWS = 200
 PROBE_EVERY_SECONDS = 0.08
@@ -109,27 +111,38 @@ class TrafficBudget:
             self._probe_at = self._clock()
             return self._probe_at
 
-    def probe_ends(self, server_seconds: float, busy_sessions: int = 0) -> float:
-        """Take a probe that has ended; return the seconds until the next."""
+    def probe_ends(self, server_seconds: float, others: Sessions = NOBODY) -> float:
+        """Take a probe that has ended, and saw others; return the seconds until the next."""
         with self._lock:
             now, began_at = self._clock(), self._probe_at or self._clock()
             self._probe_at = None
             if self._slots.sync(server_seconds, began_at, now):
                 self._tell("The server's clock has stepped; resting at its new times.")
-            delay = Delay(began_at, now - began_at, busy_sessions)
+            delay = Delay(began_at, now - began_at, others)
             is_idle = not self._batches and self._batch_at <= began_at
             if self._slots.is_on(now):
                 if is_idle and self._slots.counts(began_at):
-                    self._controller.add(delay, at_rest=True, is_first=self._slots.is_first)
+                    self._controller.felt.add(delay, at_rest=True, is_first=self._slots.is_first)
                     self._slots.probed()
                 return PROBE_AT_REST_SECONDS
-            self._controller.add(delay, at_rest=False)
+            self._controller.felt.add(delay, at_rest=False)
             self._decide(now, 0.0)
             return PROBE_EVERY_SECONDS
 
     def probe_failed(self) -> None:
         with self._lock:
             self._probe_at = None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Return True while all rest and no batch is at work."""
+        with self._lock:
+            return self._slots.is_on(self._clock()) and not self._batches
+
+    def read_statements(self, totals: Mapping[int, Totals], *, at_rest: bool) -> None:
+        """Take what pg_stat_statements counts, at the end of a rest or of a time between two."""
+        with self._lock:
+            self._controller.felt.read_statements(self._clock(), totals, at_rest=at_rest)
 
     def look(self) -> None:
         """Decide also while a probe has no answer."""
@@ -142,7 +155,7 @@ class TrafficBudget:
         decision: Decision | None = None
         if self.is_on:
             decision = self._controller.decide(now, in_flight_seconds)
-            if self._controller.added_seconds is not None and self._controller.tight_because:
+            if not self._controller.is_blind and self._controller.tight_because:
                 self._felt_at = now
         if decision is not None:
             self._tell(decision.reason)

@@ -10,16 +10,19 @@ from token_rotation.selection.target import Target
 def probe(target: Target) -> sql.Composable:
     """Look up a row by key and commit something, in one message.
 
-    Answers with the server's clock in seconds, and how many sessions of others are at work, as far
-    as this role sees them: those whose application name is not among ``own``. What is committed is
-    an empty logical message: its COMMIT flushes the WAL as any other, and leaves no dead row
-    behind.
+    Answers with the server's clock in seconds, how many sessions of others are at work, and how
+    many of these wait for a lock, the WAL or a buffer, as far as this role sees them. Others are
+    those whose application name is not among ``own``. What is committed is an empty logical
+    message: its COMMIT flushes the WAL as any other, and leaves no dead row behind.
     """
     return sql.SQL(
-        "SELECT extract(epoch FROM clock_timestamp())::float8, "
-        "(SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
-        "AND backend_type = 'client backend' AND pid <> pg_backend_pid() "
-        "AND datname = current_database() AND application_name <> ALL (%(own)s)), "
+        "SELECT extract(epoch FROM clock_timestamp())::float8, others.at_work, others.waiting, "
         "pg_logical_emit_message(true, 'token_rotation probe', ''), "
-        "(SELECT true FROM {table} ORDER BY {key} LIMIT 1)"
+        "(SELECT true FROM {table} ORDER BY {key} LIMIT 1) "
+        "FROM (SELECT count(*) AS at_work, count(*) FILTER (WHERE wait_event_type IN "
+        "('Lock', 'LWLock', 'Buffer', 'BufferPin') OR wait_event ILIKE 'WALWrite' "
+        "OR wait_event ILIKE 'WALSync') AS waiting "
+        "FROM pg_stat_activity WHERE state = 'active' "
+        "AND backend_type = 'client backend' AND pid <> pg_backend_pid() "
+        "AND datname = current_database() AND application_name <> ALL (%(own)s)) AS others"
     ).format(table=sql.Identifier(target.table), key=sql.Identifier(target.key_column))

@@ -4,9 +4,12 @@ import re
 
 import pytest
 
-from token_rotation.pacing.budget.controller import TAIL, BudgetController, Decision
+from token_rotation.pacing.budget.added_delay import TAIL
+from token_rotation.pacing.budget.controller import BudgetController, Decision
 from token_rotation.pacing.budget.delays import Delay
 from token_rotation.pacing.budget.intensity import Intensity
+from token_rotation.pacing.budget.queues import Sessions
+from token_rotation.pacing.budget.statement_times import Totals
 
 BUDGET = 0.005
 USUAL = 0.001
@@ -22,7 +25,7 @@ class Steered:
         self.intensity.begin_at(rows)
         self.controller = BudgetController(self.intensity, BUDGET)
         for _ in range(at_rest):
-            self.controller.add(Delay(self.now, USUAL), at_rest=True)
+            self.controller.felt.add(Delay(self.now, USUAL), at_rest=True)
 
     @property
     def rows(self) -> int:
@@ -35,9 +38,9 @@ class Steered:
         while self.now < until:
             self.now += EVERY_SECONDS
             if keep_rest:
-                self.controller.add(Delay(self.now, USUAL), at_rest=True)
+                self.controller.felt.add(Delay(self.now, USUAL), at_rest=True)
             delay = USUAL + budgets * BUDGET / TAIL
-            self.controller.add(Delay(self.now, delay), at_rest=False)
+            self.controller.felt.add(Delay(self.now, delay), at_rest=False)
             decision = self.controller.decide(self.now)
             if decision is not None:
                 decided.append(decision)
@@ -61,19 +64,48 @@ def test_a_queue_of_others_sessions_is_too_much_though_each_statement_is_short()
     steered.feel(0.1, 5.0)
     for _ in range(15):
         steered.now += EVERY_SECONDS
-        steered.controller.add(Delay(steered.now, USUAL, busy_sessions=8), at_rest=False)
+        steered.controller.felt.add(Delay(steered.now, USUAL, Sessions(at_work=8)), at_rest=False)
     decision = steered.controller.decide(steered.now)
     assert decision is not None
     assert decision.factor < 1
     assert decision.reason.startswith("8.0 sessions at work, 0.0 in the rests: less")
 
 
+def test_a_queue_of_waiting_sessions_is_too_much() -> None:
+    steered = Steered()
+    steered.feel(0.1, 5.0)
+    for _ in range(15):
+        steered.now += EVERY_SECONDS
+        delay = Delay(steered.now, USUAL, Sessions(at_work=1.5, waiting=1.5))
+        steered.controller.felt.add(delay, at_rest=False)
+    decision = steered.controller.decide(steered.now)
+    assert decision is not None
+    assert decision.factor < 1
+    assert decision.reason.startswith("1.5 sessions waiting, 0.0 in the rests: less")
+
+
+def test_others_own_statements_that_take_longer_are_too_much_though_the_probe_is_quick() -> None:
+    steered = Steered()
+    steered.feel(0.1, 5.0)
+    felt, now = steered.controller.felt, steered.now
+    felt.read_statements(now, {1: Totals(0, 0)}, at_rest=False)
+    felt.read_statements(now, {1: Totals(100, 0.1)}, at_rest=True)
+    felt.read_statements(now, {1: Totals(200, 0.5)}, at_rest=False)
+    decision = steered.controller.decide(now)
+    assert decision is not None
+    assert decision.factor < 1
+    assert decision.reason.startswith("statements +9.0 ms of 5: less")
+    steered.now += 1
+    (more, *_) = steered.feel(0.1, 1.0)
+    assert more.factor > 1, "what was felt before the rotation worked less hard is forgotten"
+
+
 def test_sessions_that_are_at_work_in_the_rests_as_well_are_no_queue() -> None:
     steered = Steered()
     for _ in range(15):
         steered.now += EVERY_SECONDS
-        steered.controller.add(Delay(steered.now, USUAL, busy_sessions=8), at_rest=True)
-        steered.controller.add(Delay(steered.now, USUAL, busy_sessions=8), at_rest=False)
+        steered.controller.felt.add(Delay(steered.now, USUAL, Sessions(at_work=8)), at_rest=True)
+        steered.controller.felt.add(Delay(steered.now, USUAL, Sessions(at_work=8)), at_rest=False)
     decision = steered.controller.decide(steered.now)
     assert decision is not None
     assert decision.factor > 1
@@ -128,9 +160,9 @@ def test_delays_that_are_rare_but_long_count_in_the_long_run() -> None:
     steered, factors = Steered(), list[float]()
     for step in range(60):
         steered.now += EVERY_SECONDS
-        steered.controller.add(Delay(steered.now, USUAL), at_rest=True)
+        steered.controller.felt.add(Delay(steered.now, USUAL), at_rest=True)
         long = 1.6 * BUDGET if step % 12 == 11 else 0.0
-        steered.controller.add(Delay(steered.now, USUAL + long), at_rest=False)
+        steered.controller.felt.add(Delay(steered.now, USUAL + long), at_rest=False)
         decision = steered.controller.decide(steered.now)
         factors.append(1 if decision is None else decision.factor)
     assert max(factors[:15]) > 1
@@ -143,7 +175,7 @@ def test_delays_at_rest_are_the_servers_own() -> None:
     for _ in range(100):
         steered.now += EVERY_SECONDS
         for at_rest in (True, False):
-            steered.controller.add(Delay(steered.now, 0.25), at_rest=at_rest)
+            steered.controller.felt.add(Delay(steered.now, 0.25), at_rest=at_rest)
         steered.controller.decide(steered.now)
     assert steered.intensity.is_full
 
@@ -159,17 +191,17 @@ def test_with_too_few_probes_it_is_blind_does_not_grow_and_says_why(
     decided = steered.feel(0.0, probes * EVERY_SECONDS * 0.99, keep_rest=False)
     assert decided == []
     assert steered.rows == 500
-    assert steered.controller.blind_because == reason
+    assert steered.controller.is_blind
     assert steered.controller.tight_because == reason
 
 
 def test_it_is_blind_again_once_its_probes_are_old() -> None:
     steered = Steered()
     steered.feel(0.8, 2.0)
-    assert steered.controller.blind_because is None
+    assert not steered.controller.is_blind
     steered.now += 5
     assert steered.controller.decide(steered.now) is None
-    assert steered.controller.blind_because == "too few probes"
+    assert steered.controller.tight_because == "too few probes"
 
 
 def test_a_probe_without_an_answer_counts() -> None:
@@ -215,10 +247,10 @@ def test_the_first_probes_at_rest_give_way_to_later_ones() -> None:
     """Workers elsewhere may have been at work in the first rest."""
     steered = Steered(at_rest=0)
     for _ in range(10):
-        steered.controller.add(Delay(steered.now, 1.0), at_rest=True, is_first=True)
+        steered.controller.felt.add(Delay(steered.now, 1.0), at_rest=True, is_first=True)
     assert steered.feel(10, 1.0, keep_rest=False)[0].factor > 1, "it knows no better"
     for _ in range(8):
-        steered.controller.add(Delay(steered.now, USUAL), at_rest=True)
+        steered.controller.felt.add(Delay(steered.now, USUAL), at_rest=True)
     assert steered.feel(10, 1.0, keep_rest=False)[0].factor < 1
 
 
