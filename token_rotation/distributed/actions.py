@@ -24,7 +24,8 @@ from token_rotation.distributed.records import (
 from token_rotation.distributed.results import ROTATE_KEY_RANGE, RUN_VACUUM
 from token_rotation.distributed.rounds.begin import end_round_if_over
 from token_rotation.distributed.rounds.end import end_round_of
-from token_rotation.distributed.rounds.vacuum import begin_vacuum_if_due, run_vacuum
+from token_rotation.distributed.rounds.run_vacuum import run_vacuum
+from token_rotation.distributed.rounds.vacuum import begin_vacuum_if_due
 from token_rotation.errors import DatabaseGoneError, RotationError
 from token_rotation.operations.actions.action import Action, Beat
 from token_rotation.operations.actions.group import ActionGroup, Route

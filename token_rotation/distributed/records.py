@@ -23,6 +23,9 @@ RANGE = "rotation.range"
 END_OF_ROUND = "rotation.end of round"
 VACUUM = "rotation.vacuum"
 
+FELT = "is_felt"
+"""What a range says of itself in each beat: others feel the rotation, or did a minute ago."""
+
 
 @dataclass(frozen=True, slots=True)
 class RangeCounts:
@@ -81,6 +84,11 @@ def goes_on(rotation: BatchOperation) -> bool:
     """
     rotation.refresh_from_db(using=records_database())
     return rotation.status == Status.RUNNING and rotation.stop_requested_at is None
+
+
+def is_felt_by_others(rotation: BatchOperation) -> bool:
+    """Return True where a worker's last beat says that others feel the rotation, or felt it."""
+    return ranges_of(rotation).running().filter(live_data__contains={FELT: True}).exists()
 
 
 def current_round(rotation: BatchOperation) -> int:

@@ -153,6 +153,11 @@ class Rotation:
         self._throttle.change(pace)
         self._observe(Remark(f"The pace was changed: {pace}."))
 
+    @property
+    def was_felt(self) -> bool:
+        """Whether others' transactions took longer lately, by the budget's measure."""
+        return self._throttle.was_felt
+
     def sum_up(self) -> None:
         """Bring ``result`` up to date.
 

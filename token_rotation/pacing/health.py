@@ -9,21 +9,6 @@ from token_rotation.pacing.batch_size import AdaptiveBatchSize
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 from token_rotation.pacing.gates.signals import signals_of
 from token_rotation.pacing.throttle import Throttle
-from token_rotation.postgres import sessions
-from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.opening import APPLICATION_NAME
-from token_rotation.sql.server import activity as activity_sql
-
-
-def others_at_work(connection: Connection) -> bool:
-    """Return True when others worked in the last 200 ms.
-
-    Others are sessions of other programs that ran a statement. Sessions of rotations and workers do
-    not count: nobody waits for them. Sessions that the role may not see do count, so that the
-    rotation is rather too gentle than too rough.
-    """
-    own = [APPLICATION_NAME, sessions.APPLICATION_NAME]
-    return bool(connection.value(activity_sql.others_at_work(), {"own": own}))
 
 
 def traffic_budget(

@@ -86,6 +86,11 @@ class Throttle:
         return "" if self._budget is None else self._budget.tight_because
 
     @property
+    def was_felt(self) -> bool:
+        """Return True where others felt the rotation lately."""
+        return self._budget is not None and self._budget.was_felt
+
+    @property
     def is_felt(self) -> bool:
         """Return True where others felt the rotation lately, or the budget holds it back now."""
         return self._budget is not None and self._budget.is_felt

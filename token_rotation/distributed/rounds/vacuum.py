@@ -8,14 +8,7 @@ range's result begins it when all ranges together have rotated enough.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from typing import Any
-
-from django.conf import settings
-from django.db import connections
 
 from token_rotation.distributed.inputs import input_of, options_of, target_of
 from token_rotation.distributed.records import (
@@ -23,27 +16,18 @@ from token_rotation.distributed.records import (
     goes_on,
     range_counts_of,
     records_database,
-    rotation_of,
     vacuum_key,
     vacuums_of,
 )
 from token_rotation.distributed.results import vacuum_value_of
-from token_rotation.inspection.snapshots import next_transaction
-from token_rotation.maintenance.background_vacuum import cost_limit, due_rows
-from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
+from token_rotation.maintenance.background_vacuum import due_rows
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import StatusChangeError, UnavailableError
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import send
-from token_rotation.pacing.health import others_at_work
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.transaction_settings import without_standby
-from token_rotation.run.recording.record import BEAT_EVERY_SECONDS, DATABASE_ERRORS
-from token_rotation.selection.target import Target
-from token_rotation.stop import answering_signals
-
-PART_OF_THE_SOFT_LIMIT = 0.8
 
 logger = logging.getLogger(__name__)
 
@@ -79,29 +63,6 @@ def begin_vacuum_if_due(rotation: BatchOperation) -> None:
         _send(vacuum)
 
 
-def run_vacuum(vacuum: BatchOperation) -> dict[str, Any]:
-    """Vacuum the table while the rotation goes on.
-
-    Returns the outcome as JSON values. It ends with the rotation, or before the soft time limit.
-    What was cleaned stays so.
-    """
-    rotation = rotation_of(vacuum)
-    if rotation is None or not goes_on(rotation):
-        return {"done": False, "skipped_because": "the rotation has ended"}
-    target = target_of(rotation)
-    with reading(target.database) as connection:
-        until_xid = next_transaction(connection)
-        limit = cost_limit(meets_traffic=others_at_work(connection))
-    since_xid = input_of(vacuum)["since_xid"]
-    ended = _vacuum(target, limit, since_xid, as_long_as=lambda: _goes_on_still(rotation))
-    return {
-        "done": ended.done,
-        "skipped_because": ended.skipped_because,
-        "seconds": round(ended.seconds, 3),
-        "until_xid": until_xid,
-    }
-
-
 def _send(vacuum: BatchOperation) -> None:
     try:
         send(vacuum, registry.get(VACUUM))
@@ -119,34 +80,3 @@ def _vacuumed_until(rotation: BatchOperation) -> int | None:
     values = [vacuum_value_of(vacuum) for vacuum in vacuums_of(rotation).order_by("id")]
     done = [value["until_xid"] for value in values if value is not None and value.get("done")]
     return done[-1] if done else input_of(rotation).get("since_xid")
-
-
-def _vacuum(
-    target: Target, limit: int, since_xid: int | None, *, as_long_as: Callable[[], bool]
-) -> Vacuumed:
-    """Vacuum in a thread, so that this thread keeps watching.
-
-    It notices the rotation's end and the soft time limit.
-    """
-    soft_limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None) or float("inf")
-    ends_at = time.monotonic() + PART_OF_THE_SOFT_LIMIT * soft_limit
-    vacuum = TableVacuum(target, cost_limit=limit)
-
-    def end_in_time() -> None:
-        if time.monotonic() >= ends_at or not as_long_as():
-            vacuum.cancel()
-
-    return answering_signals(
-        partial(vacuum.run, since_xid=since_xid),
-        every_seconds=BEAT_EVERY_SECONDS,
-        meanwhile=end_in_time,
-        cancel=vacuum.cancel,
-    )
-
-
-def _goes_on_still(rotation: BatchOperation) -> bool:
-    try:
-        return goes_on(rotation)
-    except DATABASE_ERRORS:
-        connections[records_database()].close()  # the next look opens another
-        return True

@@ -69,10 +69,14 @@ class TrafficBudget:
         return self._controller.tight_because
 
     @property
+    def was_felt(self) -> bool:
+        """Return True where others felt the work lately."""
+        return self.is_on and self._clock() - self._felt_at < LATELY_SECONDS
+
+    @property
     def is_felt(self) -> bool:
         """Return True while the work is held back, or was lately because others felt it."""
-        lately = self.is_on and self._clock() - self._felt_at < LATELY_SECONDS
-        return lately or bool(self.tight_because)
+        return self.was_felt or bool(self.tight_because)
 
     def change(self, budget_seconds: float) -> None:
         with self._lock:

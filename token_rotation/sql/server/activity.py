@@ -74,23 +74,6 @@ def active_queries() -> sql.SQL:
     )
 
 
-def others_at_work() -> sql.SQL:
-    """Test for others' statements in the last 200 ms.
-
-    Others are sessions of other programs.
-
-    Takes ``own``, the application names that do not count. A session whose state this role may
-    not see counts as working; one that has only connected does not.
-    """
-    return sql.SQL(
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-        "AND coalesce(backend_type, 'client backend') = 'client backend' AND datname IS NOT NULL "
-        "AND coalesce(application_name, '') <> ALL (%(own)s) "
-        "AND (state IS NULL OR state IN ('active', 'disabled') "
-        "OR query <> '' AND state_change > clock_timestamp() - interval '200 ms'))"
-    )
-
-
 def replicas() -> sql.SQL:
     """The connected standbys: name, state, replayed position, whether past ``wal_position``.
 

@@ -1,0 +1,88 @@
+"""A VACUUM beside the ranges of a rotation works as fast as others allow."""
+
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.support.leaked import CLEAR, leak
+from token_rotation.distributed.records import FELT, VACUUM
+from token_rotation.distributed.rounds import run_vacuum as vacuums
+from token_rotation.distributed.rounds.begin import create_round
+from token_rotation.maintenance.background_vacuum import FAST_COST_LIMIT, SLOW_COST_LIMIT
+from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
+from token_rotation.operations.execution.take import take
+from token_rotation.operations.models import BatchOperation
+from token_rotation.selection.key_range import EVERY_KEY
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+operations = BatchOperation.objects
+
+
+@pytest.fixture
+def rotation() -> Iterator[BatchOperation]:
+    leak(connection, 100)
+    what = {"model": "tickets.Ticket", "database": "default", "distributed": True, "options": {}}
+    yield operations.create_synchronous("rotation", input_data=what)
+    with connection.cursor() as cursor:
+        cursor.execute(CLEAR)
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The cost limits of the VACUUMs. One that is fast lasts until it is cancelled, or a second."""
+    begun: list[int] = []
+
+    class Lasting(TableVacuum):
+        def __init__(self, *what: Any, cost_limit: int, **more: Any) -> None:
+            begun.append(cost_limit)
+            self._cancelled = Event()
+            self._lasts = cost_limit == FAST_COST_LIMIT
+            super().__init__(*what, cost_limit=cost_limit, **more)
+
+        def run(self, **how: Any) -> Vacuumed:
+            if self._lasts:
+                self._cancelled.wait(1)
+            return super().run(**how)
+
+        def cancel(self) -> None:
+            super().cancel()
+            self._cancelled.set()
+
+    monkeypatch.setattr(vacuums, "TableVacuum", Lasting)
+    monkeypatch.setattr(vacuums, "BEAT_EVERY_SECONDS", 0.01)
+    return begun
+
+
+def run(rotation: BatchOperation) -> dict[str, Any]:
+    vacuum = operations.create_synchronous(
+        VACUUM, input_data={"rotation": rotation.pk, "since_xid": None}
+    )
+    return vacuums.run_vacuum(vacuum)
+
+
+def beat(rotation: BatchOperation, *, is_felt: bool) -> None:
+    """A worker at a range of the rotation says whether others feel it."""
+    (work_range,) = create_round(rotation, 0, [EVERY_KEY])
+    take(work_range.pk, "an attempt").beat(done=0, live={FELT: is_felt})
+
+
+@pytest.mark.parametrize(("is_felt", "limit"), [(True, SLOW_COST_LIMIT), (False, FAST_COST_LIMIT)])
+def test_it_begins_slowly_where_a_worker_says_that_others_feel_the_rotation(
+    rotation: BatchOperation, limits: list[int], *, is_felt: bool, limit: int
+) -> None:
+    beat(rotation, is_felt=is_felt)
+    assert run(rotation)["done"]
+    assert limits == [limit]
+
+
+def test_a_slow_one_replaces_a_fast_one_once_others_feel_the_rotation(
+    rotation: BatchOperation, limits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    felt = iter([False, False])
+    monkeypatch.setattr(vacuums, "is_felt_by_others", lambda _: next(felt, True))
+    assert run(rotation)["done"]
+    assert limits == [FAST_COST_LIMIT, SLOW_COST_LIMIT]
