@@ -68,7 +68,7 @@ SECTIONS = {
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "By clocks around its functions.",
+        "Of client's and server's processor time.",
         (bookkeeping_table,),
     ),
     "verification": Section(

@@ -2,7 +2,8 @@
 
 The command runs as it is, with a clock around the functions that show progress, keep the record,
 count what is pending and read the table at the end. Its last line on stdout is JSON with the
-seconds of each, and in all.
+seconds of each, and in all; with the processor seconds of the probe and of the whole run, on client
+and server.
 """
 
 import json
@@ -27,12 +28,19 @@ _timing = threading.local()
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
     django.setup()
+    from benchmark.processes.processor_time import ProcessorTime  # noqa: PLC0415
+
     seconds: Seconds = defaultdict(float)
+    used: Seconds = defaultdict(float)
+    processor = ProcessorTime()
     _time_bookkeeping(seconds)
+    _weigh_probe(processor, used)
     started = time.perf_counter()
     call_command("rotate_tokens", progress="json", stdout=sys.stdout)
     total = time.perf_counter() - started
-    print(json.dumps({"event": "timed", "total_seconds": total, "seconds": seconds}), flush=True)
+    used["all"] = used.pop("sessions", 0.0) + processor.own_seconds()
+    found = {"total_seconds": total, "seconds": seconds, "processor_seconds": used}
+    print(json.dumps({"event": "timed", **found}), flush=True)
 
 
 def _time_bookkeeping(seconds: Seconds) -> None:
@@ -48,6 +56,23 @@ def _time_bookkeeping(seconds: Seconds) -> None:
     _clock(OperatorRun, "_look", seconds, "count before")
     _clock(OperatorRun, "_verify", seconds, HEAP_READ)
     _clock(Closing, "sum_up", seconds, "count after")
+
+
+def _weigh_probe(processor: Any, used: Seconds) -> None:
+    """Read what was used when the probe ends: the workers still have their sessions then."""
+    from token_rotation.pacing.budget.probe import Probe  # noqa: PLC0415
+
+    close = Probe.close
+
+    @wraps(close)
+    def weighed(probe: Probe) -> None:
+        session = probe._connection._raw  # noqa: SLF001  (nobody else wants to know it)
+        used["probe"] += processor.threads_seconds(probe._threads)  # noqa: SLF001
+        used["probe"] += 0.0 if session is None else processor.session_seconds(session)
+        used["sessions"] += processor.sessions_seconds()
+        close(probe)
+
+    setattr(Probe, close.__name__, weighed)
 
 
 def _clock(owner: type, name: str, seconds: Seconds, part: str) -> None:

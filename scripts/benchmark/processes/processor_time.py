@@ -1,0 +1,58 @@
+"""The processor time of a rotation in this process, and of its server on this machine."""
+
+import os
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import psutil
+from django.db import connection
+
+
+class ProcessorTime:
+    """Counts from here on what this process uses, and what its own sessions use on the server.
+
+    Sessions that end before ``sessions_seconds`` is asked, such as those of a VACUUM, are not
+    counted: shares of the whole are rather too large.
+    """
+
+    def __init__(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW data_directory")
+            (directory,) = cursor.fetchone()
+        words = (Path(directory) / "postmaster.pid").read_text().split()
+        self._server = psutil.Process(int(words[0]))
+        self._before = {child.pid for child in self._server.children()}
+        self._own_before = _seconds_of(psutil.Process())
+        connection.close()
+
+    def own_seconds(self) -> float:
+        return _seconds_of(psutil.Process()) - self._own_before
+
+    def sessions_seconds(self) -> float:
+        """Return what sessions have used that began since then and are still open."""
+        new = [each for each in self._server.children() if each.pid not in self._before]
+        return sum(map(_seconds_of, new))
+
+    @staticmethod
+    def threads_seconds(threads: list[Thread]) -> float:
+        """Return what threads of this process have used that still run."""
+        wanted = {thread.native_id for thread in threads}
+        return sum(
+            thread.user_time + thread.system_time
+            for thread in psutil.Process(os.getpid()).threads()
+            if thread.id in wanted
+        )
+
+    @staticmethod
+    def session_seconds(session: Any) -> float:
+        """Return what the server's process behind a connection of the driver has used."""
+        return _seconds_of(psutil.Process(session.info.backend_pid))
+
+
+def _seconds_of(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return used.user + used.system
