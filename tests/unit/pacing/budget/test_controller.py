@@ -59,29 +59,25 @@ def test_below_the_budget_it_grows_gently_to_full_speed() -> None:
     assert steered.feel(0.1, 1.0) == [], "there is nothing to change at full speed"
 
 
-def test_a_queue_of_others_sessions_is_too_much_though_each_statement_is_short() -> None:
+@pytest.mark.parametrize(
+    ("sessions", "said"),
+    [
+        (Sessions(at_work=8), "8.0 sessions at work, 0.0 in the rests: less"),
+        (Sessions(at_work=1.5, waiting=1.5), "1.5 sessions waiting, 0.0 in the rests: less"),
+    ],
+)
+def test_a_queue_of_others_sessions_is_too_much_though_each_statement_is_short(
+    sessions: Sessions, said: str
+) -> None:
     steered = Steered()
     steered.feel(0.1, 5.0)
     for _ in range(15):
         steered.now += EVERY_SECONDS
-        steered.controller.felt.add(Delay(steered.now, USUAL, Sessions(at_work=8)), at_rest=False)
+        steered.controller.felt.add(Delay(steered.now, USUAL, sessions), at_rest=False)
     decision = steered.controller.decide(steered.now)
     assert decision is not None
     assert decision.factor < 1
-    assert decision.reason.startswith("8.0 sessions at work, 0.0 in the rests: less")
-
-
-def test_a_queue_of_waiting_sessions_is_too_much() -> None:
-    steered = Steered()
-    steered.feel(0.1, 5.0)
-    for _ in range(15):
-        steered.now += EVERY_SECONDS
-        delay = Delay(steered.now, USUAL, Sessions(at_work=1.5, waiting=1.5))
-        steered.controller.felt.add(delay, at_rest=False)
-    decision = steered.controller.decide(steered.now)
-    assert decision is not None
-    assert decision.factor < 1
-    assert decision.reason.startswith("1.5 sessions waiting, 0.0 in the rests: less")
+    assert decision.reason.startswith(said)
 
 
 def test_others_own_statements_that_take_longer_are_too_much_though_the_probe_is_quick() -> None:
