@@ -27,6 +27,7 @@ from tests.support.emptying import empty_full_tables
 from tests.support.forking.client import OF_OTHERS
 from tests.support.longest_first import sort_longest_first
 from tests.support.manage import Manage
+from tests.support.tagging import tag_every_statement
 from tickets.config.embedded.cluster import PostgresCluster
 
 _cluster: PostgresCluster | None = None
@@ -62,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # one under nohup, likewise
     os.environ["DJANGO_SETTINGS_MODULE"] = "tickets.config.settings"
     django.setup()
+    tag_every_statement()  # our statements must bear what projects do with them
     # Or each django.test.Client would list every static file of every app before its first request.
     settings.WHITENOISE_AUTOREFRESH = True
 

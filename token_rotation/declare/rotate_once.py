@@ -13,6 +13,7 @@ from django.db.models import Model, QuerySet
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.notify.announcements import announce
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.sql import rows as rows_sql
 from token_rotation.sql import tokens as tokens_sql
@@ -77,7 +78,7 @@ def _update(
     key: Any = model._meta.pk
     key_type = str(key.rel_db_type(connection))
     values = {"keys": [key.get_db_prep_value(each, connection) for each in keys]}
-    with connection.cursor() as cursor:
+    with django_cursor(connection) as cursor:
         cursor.execute(rows_sql.take_later_markers(target, key_type), values)
         expression = target.token_source.expression
         if expression is not None:

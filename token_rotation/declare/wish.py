@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.models import BooleanField, Expression, F, Value
 from django.db.models.expressions import DatabaseDefault
 
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.triggers.bodies import WISH
 
 _WISHES = f"current_setting('{WISH}', true)"
@@ -103,5 +104,5 @@ def forget_wishes(using: str) -> None:
 
     PostgreSQL computes a row's new values before it waits for a lock. The row may be gone then.
     """
-    with connections[using].cursor() as cursor:
+    with django_cursor(connections[using]) as cursor:
         cursor.execute("SELECT set_config(%s, '', true)", [WISH])

@@ -20,6 +20,7 @@ from token_rotation.operations.lifecycle import Result, State, Status, stored_ch
 from token_rotation.operations.record.constraints import CONSTRAINTS
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.record.sql import BEAT
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.transaction_settings import without_standby
 
 
@@ -232,7 +233,7 @@ class BatchOperation(models.Model):
         said = None if live is None else json.dumps(live, cls=DjangoJSONEncoder)
         values = {"id": self.pk, "done": done, "total": total, "live": said, "runner": runner}
         database = self._database()
-        with without_standby(database), connections[database].cursor() as cursor:
+        with without_standby(database), django_cursor(connections[database]) as cursor:
             cursor.execute(BEAT, values)
             row = cursor.fetchone()
         if row is None:

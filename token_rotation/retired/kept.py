@@ -19,6 +19,7 @@ from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.models import RetiredToken
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
@@ -150,12 +151,12 @@ def _found(token: object, database: str) -> Retired | None:
     connection = connections[database]
     query, values = retired_sql.look_up(), {"hash": digest(token)}
     if connection.get_autocommit():
-        with connection.cursor() as cursor:
+        with django_cursor(connection) as cursor:
             message = statements.together(statements.EVERY_ROW_OR_ERROR, query)
             cursor.execute(message.as_string(cursor.cursor), values)
             found = cursor.fetchone()
     else:
-        with transaction.atomic(using=database), connection.cursor() as cursor:
+        with transaction.atomic(using=database), django_cursor(connection) as cursor:
             cursor.execute(statements.EVERY_ROW_OR_ERROR.as_string(cursor.cursor))
             cursor.execute(query.as_string(cursor.cursor), values)
             found = cursor.fetchone()

@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.postgres.ddl_locks import holders, sql
 from token_rotation.postgres.ddl_locks.attempts import SECONDS_BETWEEN_NOTICES, Notices
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.opening import own_wrapper
 from token_rotation.postgres.statements import BACKEND_PID
 
@@ -40,7 +41,7 @@ def _without_timeouts(connection: BaseDatabaseWrapper) -> Iterator[None]:
     # not 0 are changed for the session, and restored.
     before: dict[str, str] = {}
     try:
-        with connection.cursor() as cursor:
+        with django_cursor(connection) as cursor:
             for name in TIMEOUTS:
                 cursor.execute(sql.read_timeout(name))
                 (value,) = cursor.fetchone()
@@ -50,14 +51,14 @@ def _without_timeouts(connection: BaseDatabaseWrapper) -> Iterator[None]:
         yield
     finally:
         if before and connection.is_usable():
-            with connection.cursor() as cursor:
+            with django_cursor(connection) as cursor:
                 for name, value in before.items():
                     cursor.execute(sql.set_timeout(name, value, local=False))
 
 
 @contextmanager
 def _notices(connection: BaseDatabaseWrapper, what: str) -> Iterator[None]:
-    with connection.cursor() as cursor:
+    with django_cursor(connection) as cursor:
         cursor.execute(BACKEND_PID)
         (pid,) = cursor.fetchone()
     done = threading.Event()

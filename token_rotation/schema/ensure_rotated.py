@@ -15,6 +15,7 @@ from django.db.models import Field, Model
 
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.whole_view import require_one_table
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.schema.none_retired import refusal
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.sql import ddl as ddl_sql
@@ -40,7 +41,7 @@ def pending_rows(
     """
     column = None if token is None else token.column
     absent = EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token)
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with transaction.atomic(using=connection.alias), django_cursor(connection) as cursor:
         _require_the_table(cursor, connection.alias, table)
         cursor.execute(ddl_sql.SEE_EVERY_ROW)
         cursor.execute(ddl_sql.count_pending(table, marker, column, absent, COUNTED_AT_MOST + 1))

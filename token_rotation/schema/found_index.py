@@ -14,6 +14,7 @@ from django.db.models import Index, Model
 from token_rotation.postgres.ddl_locks import holders
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, Notices
 from token_rotation.postgres.ddl_locks.settings import retry_seconds
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.sql import ddl as ddl_sql
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -56,7 +57,7 @@ class FoundIndex(NamedTuple):
 
 def find_index(connection: BaseDatabaseWrapper, name: str) -> FoundIndex | None:
     """Return the index of that name, or None."""
-    with connection.cursor() as cursor:
+    with django_cursor(connection) as cursor:
         cursor.execute(ddl_sql.index_state(name))
         row = cursor.fetchone()
     return FoundIndex(*row) if row else None
@@ -95,7 +96,7 @@ def expected_index(
     """
     alias = editor.connection.alias
     with transaction.atomic(using=alias):
-        with editor.connection.cursor() as cursor:
+        with django_cursor(editor.connection) as cursor:
             cursor.execute(ddl_sql.create_shadow_table(model._meta.db_table))
             cursor.execute(str(index.create_sql(model, editor)), None)
         expected = find_index(editor.connection, index.name)

@@ -14,6 +14,7 @@ from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
 from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.schema.background import in_the_background
 from token_rotation.schema.found_index import FoundIndex, expected_index, settled_index
 from token_rotation.schema.partitions import build_on_partitions, drop_on_partitions, parts_of
@@ -91,7 +92,7 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
 
     def _drop_invalid(self, editor: BaseDatabaseSchemaEditor) -> None:
         connection = editor.connection
-        with in_the_background(connection, self.index.name), connection.cursor() as cursor:
+        with in_the_background(connection, self.index.name), django_cursor(connection) as cursor:
             cursor.execute(ddl_sql.drop_index_concurrently(self.index.name))
 
     def _check(
@@ -130,7 +131,7 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
         if parts_of(schema_editor, model._meta.db_table):
             drop_on_partitions(schema_editor, self.name, model._meta.db_table)
             return
-        with in_the_background(connection, self.name), connection.cursor() as cursor:
+        with in_the_background(connection, self.name), django_cursor(connection) as cursor:
             cursor.execute(ddl_sql.drop_index_concurrently(self.name))
 
     def database_backwards(
@@ -146,7 +147,7 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
 
 
 def _is_empty(editor: BaseDatabaseSchemaEditor, model: type[Model]) -> bool:
-    with editor.connection.cursor() as cursor:
+    with django_cursor(editor.connection) as cursor:
         cursor.execute(ddl_sql.has_rows(model._meta.db_table))
         (found,) = cursor.fetchone()
         return not found

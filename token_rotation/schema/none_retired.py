@@ -13,6 +13,7 @@ from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.verdict.open_writer import writers_as_sentence
 from token_rotation.inspection.verdict.writers_wait import WritersWait
 from token_rotation.postgres import statements
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.sql import retired as retired_sql
@@ -33,7 +34,7 @@ def refusal(connection: BaseDatabaseWrapper, table: str, marker: str) -> str | N
 
 def _of_target(connection: BaseDatabaseWrapper, target: Target) -> str | None:
     """Look in a transaction that is rolled back, since its settings are not for what follows."""
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with transaction.atomic(using=connection.alias), django_cursor(connection) as cursor:
 
         def ask(query: Any, values: dict[str, Any]) -> list[tuple[Any, ...]]:
             cursor.execute(query, values)

@@ -13,6 +13,7 @@ from django.db.models import Index, Model
 from psycopg2.sql import Composed
 
 from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.schema.background import in_the_background
 from token_rotation.sql import ddl as ddl_sql
 
@@ -29,7 +30,7 @@ class Part(NamedTuple):
 
 def parts_of(editor: BaseDatabaseSchemaEditor, table: str) -> list[Part]:
     """Return a partitioned table and its partitions, parents first; none of any other table."""
-    with editor.connection.cursor() as cursor:
+    with django_cursor(editor.connection) as cursor:
         cursor.execute(ddl_sql.partitions(table))
         return [Part(*row) for row in cursor.fetchall()]
 
@@ -103,7 +104,7 @@ class _Found(NamedTuple):
 
 
 def _found(editor: BaseDatabaseSchemaEditor, table: str, name: str) -> _Found | None:
-    with editor.connection.cursor() as cursor:
+    with django_cursor(editor.connection) as cursor:
         cursor.execute(ddl_sql.index_on(table, name))
         row = cursor.fetchone()
     return _Found(*row) if row else None
@@ -124,5 +125,5 @@ def _statement(
 
 
 def _run(editor: BaseDatabaseSchemaEditor, query: Composed) -> None:
-    with editor.connection.cursor() as cursor:
+    with django_cursor(editor.connection) as cursor:
         cursor.execute(query)

@@ -3,6 +3,7 @@
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.inspection.whole_view import KINDS
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.schema.refusal import ChangeRefusedError
 from token_rotation.sql import ddl as ddl_sql
 
@@ -14,7 +15,7 @@ def require_servable(connection: BaseDatabaseWrapper, table: str) -> None:
     """
     if connection.vendor != "postgresql":
         return
-    with connection.cursor() as cursor:
+    with django_cursor(connection) as cursor:
         cursor.execute(ddl_sql.servable(table))
         found = cursor.fetchone()
     reason = f"there is no table {table}" if found is None else _reason(*found)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.sql import ddl as ddl_sql
 
 
@@ -16,7 +17,7 @@ def triggers_set_aside(editor: BaseDatabaseSchemaEditor, table: str, column: str
     transaction, so that no write passes without them. django-pgtrigger does the same, but does not
     find a table with capitals in its name, and loses the comment, which holds the trigger's hash.
     """
-    with editor.connection.cursor() as cursor:
+    with django_cursor(editor.connection) as cursor:
         cursor.execute(ddl_sql.triggers_on_column(table, column))
         triggers = cursor.fetchall()
         for name, _, _ in triggers:

@@ -10,6 +10,7 @@ from django.db.migrations.state import StateApps
 
 from token_rotation.postgres.ddl_locks import sql
 from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.postgres.django_cursor import django_cursor
 
 
 def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
@@ -37,7 +38,7 @@ def _lock_tables(
         tables = [apps.get_model(label)._meta.db_table for label in labels]
 
         def change() -> None:
-            with editor.connection.cursor() as cursor:
+            with django_cursor(editor.connection) as cursor:
                 cursor.execute(sql.lock_tables(tables, mode))
 
         politely(editor, tables, change)

@@ -18,6 +18,7 @@ from token_rotation.page.running.running import (
     running_of,
     samples_of,
 )
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.statements import CLOCK
 from token_rotation.reporting.history import as_values
@@ -89,7 +90,7 @@ def database_now(target: Target) -> float:
     Infinity if it cannot be read: then no row counts as rotated since.
     """
     try:
-        with briefly(target.database), connections[target.database].cursor() as cursor:
+        with briefly(target.database), django_cursor(connections[target.database]) as cursor:
             cursor.execute(CLOCK)
             return epoch_seconds(cursor.fetchone()[0])
     except DATABASE_ERRORS:

@@ -16,6 +16,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.ddl_locks import holders, sql
 from token_rotation.postgres.ddl_locks.settings import lock_timeout_ms, retry_seconds
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 
@@ -111,7 +112,7 @@ def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bo
 
 @contextmanager
 def _lock_timeout(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    with connection.cursor() as cursor:
+    with django_cursor(connection) as cursor:
         cursor.execute(sql.read_timeout("lock_timeout"))
         (before,) = cursor.fetchone()
         cursor.execute(sql.set_timeout("lock_timeout", f"{lock_timeout_ms()}ms", local=True))

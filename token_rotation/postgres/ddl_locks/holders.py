@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2.sql import Composed
 
 from token_rotation.postgres.ddl_locks import sql
+from token_rotation.postgres.django_cursor import django_cursor
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def in_words(holders: Iterable[LockHolder]) -> str:
 
 
 def _look(connection: BaseDatabaseWrapper, query: Composed) -> list[LockHolder]:
-    with connection.cursor() as cursor:
+    with django_cursor(connection) as cursor:
         cursor.execute(sql.forget_activity())
         cursor.execute(query)
         return [LockHolder(*row) for row in cursor.fetchall()]

@@ -23,6 +23,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, PaceListener
+from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.opening import own_session
@@ -201,6 +202,6 @@ def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
     bounds = f"{KEEP_RECORD_BRIEFLY}; {flush}"
     opened = partial(getattr, connections[database], "connection")
     with cut_after(BRIEFLY_AT_MOST_SECONDS, opened), transaction.atomic(using=database):
-        with connections[database].cursor() as cursor:
+        with django_cursor(connections[database]) as cursor:
             cursor.execute(bounds)
         yield

@@ -1,0 +1,35 @@
+"""Django's cursor for statements that are put together safely.
+
+Django hands a statement to the execute wrappers that projects install, and many of them append a
+comment: they expect text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+
+class _TextCursor:
+    """Django's cursor, which hears every statement as text."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def execute(self, query: sql.Composable | str, values: Any = None) -> None:
+        text = query if isinstance(query, str) else query.as_string(self._cursor.cursor)
+        self._cursor.execute(text, values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+@contextmanager
+def django_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
+    """A cursor of this connection, to be used as Django's own."""
+    with connection.cursor() as cursor:
+        yield _TextCursor(cursor)
