@@ -23,8 +23,8 @@ RANGE = "rotation.range"
 END_OF_ROUND = "rotation.end of round"
 VACUUM = "rotation.vacuum"
 
-FELT = "is_felt"
-"""What a range says of itself in each beat: others feel the rotation, or did a minute ago."""
+MEETS_TRAFFIC = "meets_traffic"
+"""What a range says in each beat: others are at work, or felt the rotation within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,10 @@ def goes_on(rotation: BatchOperation) -> bool:
     return rotation.status == Status.RUNNING and rotation.stop_requested_at is None
 
 
-def is_felt_by_others(rotation: BatchOperation) -> bool:
-    """Return True where a worker's last beat says that others feel the rotation, or felt it."""
-    return ranges_of(rotation).running().filter(live_data__contains={FELT: True}).exists()
+def meets_traffic(rotation: BatchOperation) -> bool:
+    """Return True where a worker's last beat says so."""
+    at_work = ranges_of(rotation).running()
+    return at_work.filter(live_data__contains={MEETS_TRAFFIC: True}).exists()
 
 
 def current_round(rotation: BatchOperation) -> int:

@@ -104,7 +104,7 @@ class Rotation:
         self._vacuum = BackgroundVacuum(
             target,
             options.vacuum_every_percent,
-            meets_traffic=lambda: throttle.is_felt,
+            meets_traffic=lambda: throttle.may_meet_traffic,
             holds_back=lambda: throttle.holds_back,
             observe=self._observe,
         )
@@ -154,9 +154,9 @@ class Rotation:
         self._observe(Remark(f"The pace was changed: {pace}."))
 
     @property
-    def was_felt(self) -> bool:
-        """Whether others' transactions took longer lately, by the budget's measure."""
-        return self._throttle.was_felt
+    def meets_traffic(self) -> bool:
+        """Whether others are at work, or their transactions took longer lately."""
+        return self._throttle.meets_traffic
 
     def sum_up(self) -> None:
         """Bring ``result`` up to date.

@@ -20,7 +20,7 @@ from token_rotation.selection.target import Target
 FEWEST_ROWS = 50_000
 SLOW_COST_LIMIT = 100
 FAST_COST_LIMIT = 4_000
-GIVE_WAY_AFTER_SECONDS = 10.0
+GIVE_WAY_AFTER_SECONDS = 3.0
 """After so long without a break in the traffic. A short visit does not slow a VACUUM down."""
 
 TRY_AGAIN_AFTER = 0.1
@@ -58,8 +58,8 @@ class BackgroundVacuum:
     - A VACUUM begins each time ``every_percent`` of the table's rows were rotated, and at least
       50,000; one at a time.
     - While ``meets_traffic`` it runs at half of autovacuum's pace, otherwise faster.
-    - After ten seconds of traffic, a slow VACUUM replaces a fast one. When ``holds_back`` (such as
-      for a lagging standby) that happens at once, and no VACUUM begins.
+    - After three seconds of traffic, a slow VACUUM replaces a fast one. When ``holds_back`` (such
+      as for a lagging standby) that happens at once, and no VACUUM begins.
     - One that cannot or need not run is left out with a remark, the same remark only once.
       ``left_out_because`` gives the reason until one is done.
     - No fault of a VACUUM ends a rotation.

@@ -86,14 +86,14 @@ class Throttle:
         return "" if self._budget is None else self._budget.tight_because
 
     @property
-    def was_felt(self) -> bool:
-        """Return True where others felt the rotation lately."""
-        return self._budget is not None and self._budget.was_felt
+    def meets_traffic(self) -> bool:
+        """Return True where others are at work, or felt the rotation lately."""
+        return self._budget is not None and self._budget.meets_traffic
 
     @property
-    def is_felt(self) -> bool:
-        """Return True where others felt the rotation lately, or the budget holds it back now."""
-        return self._budget is not None and self._budget.is_felt
+    def may_meet_traffic(self) -> bool:
+        """Return True also while it is not known."""
+        return self._budget is not None and self._budget.may_meet_traffic
 
     @property
     def holds_back(self) -> bool:

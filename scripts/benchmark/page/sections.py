@@ -68,7 +68,7 @@ SECTIONS = {
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "Of client's and server's processor time.",
+        "By clocks around its functions.",
         (bookkeeping_table,),
     ),
     "verification": Section(

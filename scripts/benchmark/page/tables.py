@@ -86,7 +86,7 @@ def derived_table(part: Document) -> Table:
 
 def bookkeeping_table(part: Document) -> Table:
     shares = part["shares"]
-    row = ("share", *(f"{share:.2%}" for share in (*shares.values(), part["share"])))
+    row = ("share of the run", *(f"{share:.2%}" for share in (*shares.values(), part["share"])))
     return ("", *shares, "all"), [row]
 
 

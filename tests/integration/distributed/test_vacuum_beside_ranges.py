@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from tests.support.leaked import CLEAR, leak
-from token_rotation.distributed.records import FELT, VACUUM
+from token_rotation.distributed.records import MEETS_TRAFFIC, VACUUM
 from token_rotation.distributed.rounds import run_vacuum as vacuums
 from token_rotation.distributed.rounds.begin import create_round
 from token_rotation.maintenance.background_vacuum import FAST_COST_LIMIT, SLOW_COST_LIMIT
@@ -64,25 +64,27 @@ def run(rotation: BatchOperation) -> dict[str, Any]:
     return vacuums.run_vacuum(vacuum)
 
 
-def beat(rotation: BatchOperation, *, is_felt: bool) -> None:
-    """A worker at a range of the rotation says whether others feel it."""
+def beat(rotation: BatchOperation, *, has_traffic: bool) -> None:
+    """A worker at a range of the rotation says whether others are at work."""
     (work_range,) = create_round(rotation, 0, [EVERY_KEY])
-    take(work_range.pk, "an attempt").beat(done=0, live={FELT: is_felt})
+    take(work_range.pk, "an attempt").beat(done=0, live={MEETS_TRAFFIC: has_traffic})
 
 
-@pytest.mark.parametrize(("is_felt", "limit"), [(True, SLOW_COST_LIMIT), (False, FAST_COST_LIMIT)])
-def test_it_begins_slowly_where_a_worker_says_that_others_feel_the_rotation(
-    rotation: BatchOperation, limits: list[int], *, is_felt: bool, limit: int
+@pytest.mark.parametrize(
+    ("has_traffic", "limit"), [(True, SLOW_COST_LIMIT), (False, FAST_COST_LIMIT)]
+)
+def test_it_begins_slowly_where_a_worker_says_that_others_are_at_work(
+    rotation: BatchOperation, limits: list[int], *, has_traffic: bool, limit: int
 ) -> None:
-    beat(rotation, is_felt=is_felt)
+    beat(rotation, has_traffic=has_traffic)
     assert run(rotation)["done"]
     assert limits == [limit]
 
 
-def test_a_slow_one_replaces_a_fast_one_once_others_feel_the_rotation(
+def test_a_slow_one_replaces_a_fast_one_once_others_are_at_work(
     rotation: BatchOperation, limits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    felt = iter([False, False])
-    monkeypatch.setattr(vacuums, "is_felt_by_others", lambda _: next(felt, True))
+    known = iter([False, False])
+    monkeypatch.setattr(vacuums, "meets_traffic", lambda _: next(known, True))
     assert run(rotation)["done"]
     assert limits == [FAST_COST_LIMIT, SLOW_COST_LIMIT]

@@ -13,7 +13,7 @@ from token_rotation.distributed.inputs import keys_of, target_of
 from token_rotation.distributed.ranges.heartbeat import RangeHeartbeat
 from token_rotation.distributed.ranges.range_options import range_options, range_seconds
 from token_rotation.distributed.ranges.range_totals import RangeTotals
-from token_rotation.distributed.records import FELT, range_counts_of, rotation_of
+from token_rotation.distributed.records import MEETS_TRAFFIC, range_counts_of, rotation_of
 from token_rotation.distributed.results import FIGURES
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.engine.rotation import Rotation
@@ -109,7 +109,7 @@ class WorkRange:
         def live() -> dict[str, Any]:
             engine.sum_up()
             figures = totals.figures(engine.result)
-            return {**live_status.as_json(), FIGURES: figures, FELT: engine.was_felt}
+            return {**live_status.as_json(), FIGURES: figures, MEETS_TRAFFIC: engine.meets_traffic}
 
         listener = PaceListener(engine.change_pace)
         listener.hear(rotation.control_data)

@@ -13,7 +13,7 @@ from django.db import connections
 from token_rotation.distributed.inputs import input_of, target_of
 from token_rotation.distributed.records import (
     goes_on,
-    is_felt_by_others,
+    meets_traffic,
     records_database,
     rotation_of,
 )
@@ -51,7 +51,7 @@ def run_vacuum(vacuum: BatchOperation) -> dict[str, Any]:
 
 
 def _vacuum(target: Target, rotation: BatchOperation, since_xid: int | None) -> Vacuumed:
-    """Vacuum fast until others feel the rotation, then slowly."""
+    """Vacuum fast while nobody else is at work, then slowly."""
     soft_limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None) or float("inf")
     ends_at = time.monotonic() + PART_OF_THE_SOFT_LIMIT * soft_limit
 
@@ -60,13 +60,13 @@ def _vacuum(target: Target, rotation: BatchOperation, since_xid: int | None) -> 
             partial(goes_on, rotation), otherwise=True
         )
 
-    def is_felt() -> bool:
-        return _as_stored(partial(is_felt_by_others, rotation), otherwise=False)
+    def has_traffic() -> bool:
+        return _as_stored(partial(meets_traffic, rotation), otherwise=False)
 
-    if is_felt():
+    if has_traffic():
         return _run(target, since_xid, brisk=False, is_over=is_over)
-    ended = _run(target, since_xid, brisk=True, is_over=lambda: is_over() or is_felt())
-    if ended.done or is_over() or not is_felt():
+    ended = _run(target, since_xid, brisk=True, is_over=lambda: is_over() or has_traffic())
+    if ended.done or is_over() or not has_traffic():
         return ended
     return _run(target, since_xid, brisk=False, is_over=is_over)
 

@@ -17,6 +17,9 @@ FEWEST_RECENT = 4
 STEADY_SECONDS = 6.0
 FEWEST_STEADY = 20
 
+AT_WORK = 0.05
+"""Others are at work where a probe meets so many of their sessions on the average."""
+
 TAIL = 3.0
 """Delays beyond the usual fall off about exponentially: the 95th percentile is thrice the mean."""
 HIGH_PART = 0.95
@@ -79,6 +82,11 @@ class AddedDelay:
     def queue(self, now: float) -> Queue:
         """The queue of others' sessions."""
         return longest_queue(self._beside.others(now, RECENT_SECONDS), self._at_rest.others(now))
+
+    def are_others_at_work(self, now: float) -> bool:
+        """Return True where probes met statements of others, if short ones, lately."""
+        met = (self._at_rest.others(now), self._beside.others(now))
+        return max(others.at_work for others in met) >= AT_WORK
 
     def measure(
         self, now: float, in_flight_seconds: float, *, too_late_seconds: float

@@ -18,7 +18,7 @@ PROBE_EVERY_SECONDS = 0.08
 PROBE_AT_REST_SECONDS = 0.02
 LOOK_AGAIN_SECONDS = 0.02
 LATELY_SECONDS = 60.0
-"""A VACUUM that begins is gentle for so long after others felt the rotation."""
+"""A VACUUM is gentle for so long after others felt the rotation."""
 
 
 class TrafficBudget:
@@ -69,14 +69,17 @@ class TrafficBudget:
         return self._controller.tight_because
 
     @property
-    def was_felt(self) -> bool:
-        """Return True where others felt the work lately."""
-        return self.is_on and self._clock() - self._felt_at < LATELY_SECONDS
+    def meets_traffic(self) -> bool:
+        """Return True where others are at work, or felt the rotation lately."""
+        now = self._clock()
+        with self._lock:
+            are_there = self._controller.felt.are_others_at_work(now)
+        return self.is_on and (are_there or now - self._felt_at < LATELY_SECONDS)
 
     @property
-    def is_felt(self) -> bool:
-        """Return True while the work is held back, or was lately because others felt it."""
-        return self.was_felt or bool(self.tight_because)
+    def may_meet_traffic(self) -> bool:
+        """Return True also while it is not known."""
+        return self.meets_traffic or bool(self.tight_because)
 
     def change(self, budget_seconds: float) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.clock import Clock
 from tests.support.modelled_server import LARGEST_ROWS, ModelledServer, Process, per_batch
+from token_rotation.pacing.budget.queues import Sessions
 from token_rotation.pacing.budget.traffic_budget import FIRST_ROWS, TrafficBudget
 
 BUDGET_MS = 5.0
@@ -51,15 +52,30 @@ def test_a_burst_is_answered_within_a_second_and_its_end_within_five(seconds: fl
     assert process.rows(18, 20) >= NEARLY * unheld(20, 18, 20)
 
 
-@pytest.mark.parametrize(("burst_seconds", "is_felt"), [(0.0, False), (0.1, True)])
+@pytest.mark.parametrize(("burst_seconds", "was_felt"), [(0.0, False), (0.1, True)])
 def test_what_others_felt_lately_keeps_a_vacuum_gentle_at_full_speed(
-    burst_seconds: float, *, is_felt: bool
+    burst_seconds: float, *, was_felt: bool
 ) -> None:
     server = ModelledServer(per_batch(burst_seconds, begin=8, end=10))
     process = server.add(BUDGET_MS)
     server.play(20)
     assert process.budget.tight_because == "", "it is at full speed again"
-    assert process.budget.is_felt == is_felt
+    assert process.budget.meets_traffic == was_felt
+    assert process.budget.may_meet_traffic == was_felt
+
+
+def test_a_vacuum_is_gentle_while_others_are_at_work_though_they_feel_nothing() -> None:
+    clock = Clock()
+    budget = TrafficBudget(BUDGET, largest_rows=LARGEST_ROWS, workers=1, clock=clock)
+    assert budget.may_meet_traffic, "it is not known"
+    assert not budget.meets_traffic
+    for busy in [0] * 19 + [1]:
+        budget.probe_begins()
+        clock.now += 0.001
+        clock.now += budget.probe_ends(clock.now, Sessions(at_work=busy))
+    assert budget.meets_traffic
+    budget.change(0)
+    assert not budget.may_meet_traffic
 
 
 @pytest.mark.parametrize(("cost_seconds", "budget_ms"), [(0.02, 2), (0.02, 5), (0.1, 5), (0.1, 20)])
