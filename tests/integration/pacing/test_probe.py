@@ -135,6 +135,20 @@ def test_with_a_budget_of_0_there_is_no_probe_until_the_pace_changes(
     until(lambda: value(tickets, PROBING) == 0)
 
 
+def test_a_probe_counts_sessions_whose_work_it_may_not_see(
+    tickets: Any,
+    limit_connections: Callable[[int], None],
+    probing: Callable[[Counting], Counting],
+) -> None:
+    leak(tickets, 1)
+    limit_connections(10)  # its role has no right to see this session of another
+    budget = probing(Counting(enough=1))
+    until(lambda: budget.answered)
+    (others,) = budget.others
+    assert (others.at_work, others.waiting) == (0, 0)
+    assert others.hidden >= 1
+
+
 def test_the_end_of_a_rotation_is_the_end_of_its_probes(
     tickets: Any, rotation: RotationFactory
 ) -> None:

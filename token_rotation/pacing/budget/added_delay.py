@@ -84,9 +84,9 @@ class AddedDelay:
         return longest_queue(self._beside.others(now, RECENT_SECONDS), self._at_rest.others(now))
 
     def are_others_at_work(self, now: float) -> bool:
-        """Return True where probes met statements of others, if short ones, lately."""
+        """Return True where probes met statements of others lately, or may not see them."""
         met = (self._at_rest.others(now), self._beside.others(now))
-        return max(others.at_work for others in met) >= AT_WORK
+        return max(others.at_work + others.hidden for others in met) >= AT_WORK
 
     def measure(
         self, now: float, in_flight_seconds: float, *, too_late_seconds: float

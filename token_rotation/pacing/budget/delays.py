@@ -59,6 +59,7 @@ class DelayWindow:
         return Sessions(
             at_work=sum(others.at_work for others in seen) / count,
             waiting=sum(others.waiting for others in seen) / count,
+            hidden=sum(others.hidden for others in seen) / count,
         )
 
     def _since(self, now: float, within_seconds: float) -> list[Delay]:

@@ -65,8 +65,8 @@ class Probe:
             self._connection.open()
             self._budget.probe_begins()
             row = self._connection.row(self._query, {"own": OWN_SESSIONS})
-            seconds, at_work, waiting, *_ = row or (0.0, 0, 0)
-            wait_seconds = self._budget.probe_ends(float(seconds), Sessions(at_work, waiting))
+            seconds, *others = (row or (0.0, 0, 0, 0))[:4]
+            wait_seconds = self._budget.probe_ends(float(seconds), Sessions(*others))
             self._statements.read_if_due(self._connection)
         except (psycopg2.Error, OperationalError, DatabaseGoneError):
             self._budget.probe_failed()

@@ -18,11 +18,13 @@ WAITING_MORE = 1.0
 class Sessions:
     """How many sessions of others are at work, and how many of these wait.
 
-    They wait for a lock, for the WAL or for a buffer. Means of several readings.
+    They wait for a lock, for the WAL or for a buffer. Of ``hidden`` ones this role may not see
+    whether they are at work. Means of several readings.
     """
 
     at_work: float = 0.0
     waiting: float = 0.0
+    hidden: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

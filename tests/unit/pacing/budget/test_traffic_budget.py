@@ -64,15 +64,18 @@ def test_what_others_felt_lately_keeps_a_vacuum_gentle_at_full_speed(
     assert process.budget.may_meet_traffic == was_felt
 
 
-def test_a_vacuum_is_gentle_while_others_are_at_work_though_they_feel_nothing() -> None:
+@pytest.mark.parametrize("met", [Sessions(at_work=1), Sessions(hidden=1)])
+def test_a_vacuum_is_gentle_while_others_may_be_at_work_though_they_feel_nothing(
+    met: Sessions,
+) -> None:
     clock = Clock()
     budget = TrafficBudget(BUDGET, largest_rows=LARGEST_ROWS, workers=1, clock=clock)
     assert budget.may_meet_traffic, "it is not known"
     assert not budget.meets_traffic
-    for busy in [0] * 19 + [1]:
+    for others in [Sessions()] * 19 + [met]:
         budget.probe_begins()
         clock.now += 0.001
-        clock.now += budget.probe_ends(clock.now, Sessions(at_work=busy))
+        clock.now += budget.probe_ends(clock.now, others)
     assert budget.meets_traffic
     budget.change(0)
     assert not budget.may_meet_traffic
