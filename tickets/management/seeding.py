@@ -19,7 +19,7 @@ from pgtrigger.core import INSTALLED
 
 from tickets.management import sql
 from tickets.models import Message, Ticket
-from token_rotation.postgres import who_holds
+from token_rotation.postgres import django_cursor, who_holds
 
 CHUNK_ROWS = 25_000
 LOCK_TIMEOUT_MS = 10_000
@@ -46,7 +46,7 @@ def table_columns(alias: str) -> set[str]:
 
     There are none if there is no table.
     """
-    with connections[alias].cursor() as cursor:
+    with django_cursor(connections[alias]) as cursor:
         cursor.execute(sql.columns_of(TABLE))
         return {name for (name,) in cursor.fetchall()}
 
@@ -70,7 +70,7 @@ def delete_all(alias: str) -> None:
 
     Gives up if it waits 2 s for the locks, since readers queue behind it.
     """
-    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+    with transaction.atomic(using=alias), django_cursor(connections[alias]) as cursor:
         cursor.execute(sql.limit_lock_wait(RESET_LOCK_TIMEOUT_MS))
         cursor.execute(sql.truncate(TABLE))
 
@@ -125,7 +125,7 @@ def add_fresh(alias: str, rows: int, progress: Progress) -> None:
 
 
 def _limit_lock_wait(alias: str) -> None:
-    with connections[alias].cursor() as cursor:
+    with django_cursor(connections[alias]) as cursor:
         cursor.execute(sql.limit_lock_wait(LOCK_TIMEOUT_MS))
 
 
@@ -142,7 +142,7 @@ def _copy(alias: str, columns: Iterable[str], lines: Iterator[str], count: int) 
 
 def _ignore_insert_guard(alias: str) -> None:
     model, trigger = _insert_guard()
-    with connections[alias].cursor() as cursor:
+    with django_cursor(connections[alias]) as cursor:
         cursor.execute(sql.ignore_trigger(trigger.get_pgid(model)))
 
 

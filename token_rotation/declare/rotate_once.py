@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.notify.announcements import announce
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.sql import rows as rows_sql
 from token_rotation.sql import tokens as tokens_sql

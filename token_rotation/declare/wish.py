@@ -8,7 +8,7 @@ from django.db import connections
 from django.db.models import BooleanField, Expression, F, Value
 from django.db.models.expressions import DatabaseDefault
 
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.triggers.bodies import WISH
 
 _WISHES = f"current_setting('{WISH}', true)"

@@ -20,7 +20,7 @@ from token_rotation.operations.lifecycle import Result, State, Status, stored_ch
 from token_rotation.operations.record.constraints import CONSTRAINTS
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.record.sql import BEAT
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.postgres.transaction_settings import without_standby
 
 

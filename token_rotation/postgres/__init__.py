@@ -23,6 +23,7 @@ from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.postgres.sessions import OPERATORS_WORK, watch_sessions
 from token_rotation.postgres.silence.errors import StillAliveError
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.postgres.transaction_settings import limited_lock_waits, without_standby
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "LockNotGrantedError",
     "StillAliveError",
     "classify",
+    "django_cursor",
     "fault_of",
     "first_of",
     "is_lost",

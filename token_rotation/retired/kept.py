@@ -19,9 +19,9 @@ from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.models import RetiredToken
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.signals import retired_token_used
 from token_rotation.sql import retired as retired_sql

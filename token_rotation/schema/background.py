@@ -12,9 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.postgres.ddl_locks import holders, sql
 from token_rotation.postgres.ddl_locks.attempts import SECONDS_BETWEEN_NOTICES, Notices
-from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.opening import own_wrapper
 from token_rotation.postgres.statements import BACKEND_PID
+from token_rotation.postgres.text_cursor import django_cursor
 
 APPLICATION_NAME = "migrate"
 

@@ -15,7 +15,7 @@ from django.db.models import Field, Model
 
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.whole_view import require_one_table
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.none_retired import refusal
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.sql import ddl as ddl_sql

@@ -14,7 +14,7 @@ from django.db.models import Index, Model
 from token_rotation.postgres.ddl_locks import holders
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError, Notices
 from token_rotation.postgres.ddl_locks.settings import retry_seconds
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.sql import ddl as ddl_sql
 
 SECONDS_BETWEEN_LOOKS = 0.5

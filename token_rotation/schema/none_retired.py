@@ -13,7 +13,7 @@ from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.verdict.open_writer import writers_as_sentence
 from token_rotation.inspection.verdict.writers_wait import WritersWait
 from token_rotation.postgres import statements
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.sql import retired as retired_sql

@@ -13,7 +13,7 @@ from django.db.models import Index, Model
 from psycopg2.sql import Composed
 
 from token_rotation.postgres.ddl_locks.attempts import politely
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.background import in_the_background
 from token_rotation.sql import ddl as ddl_sql
 

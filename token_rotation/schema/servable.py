@@ -3,7 +3,7 @@
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.inspection.whole_view import KINDS
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.refusal import ChangeRefusedError
 from token_rotation.sql import ddl as ddl_sql
 

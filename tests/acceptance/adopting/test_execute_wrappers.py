@@ -8,10 +8,12 @@ from tests.support.leaked import value
 from tests.support.project import Project
 
 CONFIG = """
+from pathlib import Path
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
 def comment(execute, sql, *others):
+    Path(__file__).with_name("commented").touch()
     return execute(sql + " /* shop */", *others)
 
 def install(connection, **_):
@@ -65,5 +67,6 @@ def test_every_command_bears_a_comment_in_djangos_statements(
         *("rotate_tokens --report", "clean_up_tokens"),
     )
 
+    assert (tmp_path / "shop" / "commented").exists()
     assert value(table, LEAKED) == 0
     project.run("migrate", "shop", "0001")

@@ -15,9 +15,10 @@ from tests.support.stopped import standing_still
 from tests.support.waiting import until
 from token_rotation.distributed.actions import RotateKeyRange
 from token_rotation.distributed.ranges.heartbeat import RangeHeartbeat
-from token_rotation.distributed.records import RANGE
+from token_rotation.distributed.records import RANGE, meets_traffic
 from token_rotation.distributed.results import FIGURES, value_of
 from token_rotation.distributed.rounds.begin import create_round
+from token_rotation.engine.rotation import Rotation
 from token_rotation.operations.actions.action import Beat
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.errors import ClaimLostError
@@ -94,6 +95,27 @@ def test_a_range_has_one_heartbeat_and_hears_of_a_stop(
     assert work_range.live_data[FIGURES]["batches"] > 0
     rotation.refresh_from_db()
     assert rotation.progress_done == value["rotated_rows"]
+
+
+@pytest.mark.parametrize("has_traffic", [True, False])
+def test_each_beat_says_whether_others_are_at_work(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch, *, has_traffic: bool
+) -> None:
+    """A VACUUM in another worker hears of it."""
+    monkeypatch.setattr(Rotation, "meets_traffic", has_traffic)
+    rotation = operations.of_type("rotation").get()
+    said: set[bool] = set()
+
+    def note(_: int) -> None:
+        if has_told_of_batches():
+            said.add(meets_traffic(rotation))
+            rotation.request_stop()
+
+    beat_and_then(monkeypatch, note)
+
+    perform(claim, GROUP, may_retry=lambda *_: False)
+
+    assert said == {has_traffic}
 
 
 def test_an_attempt_that_was_replaced_stops_rotating(

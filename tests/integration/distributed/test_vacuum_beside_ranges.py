@@ -81,10 +81,16 @@ def test_it_begins_slowly_where_a_worker_says_that_others_are_at_work(
     assert limits == [limit]
 
 
+@pytest.mark.parametrize("afterwards", [True, False])
 def test_a_slow_one_replaces_a_fast_one_once_others_are_at_work(
-    rotation: BatchOperation, limits: list[int], monkeypatch: pytest.MonkeyPatch
+    rotation: BatchOperation,
+    limits: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    afterwards: bool,
 ) -> None:
-    known = iter([False, False])
-    monkeypatch.setattr(vacuums, "meets_traffic", lambda _: next(known, True))
+    """Also where the worker that has said so is done by then."""
+    known = iter([False, False, True])
+    monkeypatch.setattr(vacuums, "meets_traffic", lambda _: next(known, afterwards))
     assert run(rotation)["done"]
     assert limits == [FAST_COST_LIMIT, SLOW_COST_LIMIT]

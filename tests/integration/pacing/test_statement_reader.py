@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,34 @@ import pytest
 
 from tests.support.aliases import alias_of
 from tests.support.databases import make_server_directory
+from tests.support.leaked import value
+from tests.support.waiting import until
 from tickets.config.embedded.cluster import PostgresCluster
+from token_rotation.pacing.budget.delays import NOBODY
+from token_rotation.pacing.budget.probe import Probe
+from token_rotation.pacing.budget.queues import Sessions
 from token_rotation.pacing.budget.statement_reader import StatementReader
 from token_rotation.pacing.budget.statement_times import Totals
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 from token_rotation.postgres.connection import Connection
+from token_rotation.selection.target import Target
 
 LIBRARY = "pg_stat_statements"
+PROBES = (
+    f"SELECT array_agg(queryid) FROM statistics.{LIBRARY}"
+    " WHERE query ~ 'pg_logical_emit_message' AND rows > 0"
+)
+PROBING = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE application_name ~ 'rotat' AND pid <> pg_backend_pid()"
+)
 
 
 class Resting(TrafficBudget):
     """Rests when it is told to, and notes what is read."""
 
     at_rest = False
+    begins_anew = False
 
     def __init__(self) -> None:
         self.read: list[tuple[bool, Mapping[int, Totals]]] = []
@@ -32,6 +48,10 @@ class Resting(TrafficBudget):
     @property
     def is_at_rest(self) -> bool:
         return self.at_rest
+
+    def probe_ends(self, server_seconds: float, others: Sessions = NOBODY) -> float:
+        self.at_rest = not self.at_rest
+        return 0.01
 
     def read_statements(self, totals: Mapping[int, Totals], *, at_rest: bool) -> None:
         self.read.append((at_rest, totals))
@@ -136,6 +156,27 @@ def test_the_calls_and_times_of_others_statements_are_read_where_a_rest_begins_a
         if each in begin and totals.calls - begin[each].calls == 20
     )
     assert ran.seconds >= 0.02
+
+
+def test_probes_read_it_and_leave_out_what_sessions_of_the_rotation_run(
+    server: PostgresCluster, other: Any, target: Target
+) -> None:
+    other.cursor().execute(
+        f"CREATE EXTENSION {LIBRARY} SCHEMA statistics;"
+        " CREATE TABLE statistics.tickets_ticket AS SELECT 1 AS id;"
+        " ALTER DATABASE postgres SET search_path = statistics"
+    )
+    budget = Resting()
+    with alias_of("counted", server.url()) as alias:
+        probe = Probe(replace(target, database=alias), budget)
+        probe.begin()
+        until(lambda: len(budget.read) >= 5)
+        probe.close()
+        until(lambda: value(other, PROBING) == 0)
+    other.cursor().execute("ALTER DATABASE postgres RESET search_path")
+    numbers = value(other, PROBES)
+    assert numbers
+    assert not set(numbers) & budget.read[-1][1].keys()
 
 
 def test_without_it_nothing_is_read_and_the_server_is_asked_once(server: PostgresCluster) -> None:

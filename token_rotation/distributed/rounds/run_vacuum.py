@@ -63,11 +63,17 @@ def _vacuum(target: Target, rotation: BatchOperation, since_xid: int | None) -> 
     def has_traffic() -> bool:
         return _as_stored(partial(meets_traffic, rotation), otherwise=False)
 
-    if has_traffic():
-        return _run(target, since_xid, brisk=False, is_over=is_over)
-    ended = _run(target, since_xid, brisk=True, is_over=lambda: is_over() or has_traffic())
-    if ended.done or is_over() or not has_traffic():
-        return ended
+    gave_way = has_traffic()
+    if not gave_way:
+
+        def gives_way() -> bool:
+            nonlocal gave_way
+            gave_way = gave_way or has_traffic()
+            return gave_way
+
+        ended = _run(target, since_xid, brisk=True, is_over=lambda: is_over() or gives_way())
+        if ended.done or is_over() or not gave_way:
+            return ended
     return _run(target, since_xid, brisk=False, is_over=is_over)
 
 

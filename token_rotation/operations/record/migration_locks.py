@@ -10,7 +10,7 @@ from django.db.migrations.state import StateApps
 
 from token_rotation.postgres.ddl_locks import sql
 from token_rotation.postgres.ddl_locks.attempts import politely
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 
 
 def lock_referenced_tables(mode: str) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:

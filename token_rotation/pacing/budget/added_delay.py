@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from token_rotation.pacing.budget.delays import Delay, DelayWindow, quantile
 from token_rotation.pacing.budget.queues import Queue, longest_queue
+from token_rotation.pacing.budget.rest_slots import LONGEST_SECONDS
 from token_rotation.pacing.budget.statement_times import StatementTimes, Totals
 
 BASE_SECONDS = 30.0
@@ -52,7 +53,11 @@ class AddedDelay:
         self._at_rest = DelayWindow(BASE_SECONDS)
         self._beside = DelayWindow(STEADY_SECONDS)
         self._first_at_rest = 0
-        self._statements = StatementTimes(rest_seconds=BASE_SECONDS, beside_seconds=STEADY_SECONDS)
+        self._statements = StatementTimes(
+            rest_seconds=BASE_SECONDS,
+            beside_seconds=STEADY_SECONDS,
+            longest_rest_seconds=LONGEST_SECONDS,
+        )
         self.blind_because = "too few probes"
 
     def add(self, delay: Delay, *, at_rest: bool, is_first: bool = False) -> None:
@@ -74,10 +79,19 @@ class AddedDelay:
         """Take what pg_stat_statements counts, at the end of a rest or of a time between two."""
         self._statements.read(now, totals, at_rest=at_rest)
 
-    def clear_beside(self) -> None:
+    @property
+    def begins_anew(self) -> bool:
+        """Return True where the next totals of pg_stat_statements end no interval."""
+        return self._statements.begins_anew
+
+    def forbids_growth(self, now: float) -> bool:
+        """Return True while others' statements since the last change are not read yet."""
+        return self._statements.is_awaited(now)
+
+    def clear_beside(self, now: float) -> None:
         """Begin anew with what is felt beside the rotation: it works less hard now."""
         self._beside.clear()
-        self._statements.clear_beside()
+        self._statements.clear_beside(now)
 
     def queue(self, now: float) -> Queue:
         """The queue of others' sessions."""

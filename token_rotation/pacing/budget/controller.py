@@ -60,10 +60,11 @@ class BudgetController:
     @property
     def tight_because(self) -> str:
         """Return why the last probes, or the lack of them, forbid growth; "" where they do not."""
-        if self._added is None:
+        added = self._added
+        if added is None:
             return self.felt.blind_because
-        is_free = self._added.seconds < GROW_BELOW * self.budget_seconds
-        return "" if is_free and not self._is_queued else self._reason(self._added)
+        is_free = added.seconds < GROW_BELOW * self.budget_seconds
+        return "" if is_free and not self._is_queued else self._reason(added)
 
     @property
     def _is_queued(self) -> bool:
@@ -90,13 +91,14 @@ class BudgetController:
         since = now - self._changed_at
         if used > SHED_ABOVE and since >= SHED_EVERY_SECONDS and not self._intensity.is_least:
             return self._shed(now, used, added)
-        if used < GROW_BELOW and since >= GROW_EVERY_SECONDS and not self._intensity.is_full:
+        may_grow = not (self._intensity.is_full or self.felt.forbids_growth(now))
+        if used < GROW_BELOW and since >= GROW_EVERY_SECONDS and may_grow:
             return self._grow(now, used, added)
         return None
 
     def _shed(self, now: float, used: float, added: Added) -> Decision:
         self._too_much = (self._intensity.level, now)
-        self.felt.clear_beside()
+        self.felt.clear_beside(now)
         return self._change(now, max(LEAST_FACTOR, min(SHED, SHED / used)), added)
 
     def _grow(self, now: float, used: float, added: Added) -> Decision:

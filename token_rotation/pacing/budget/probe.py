@@ -9,15 +9,12 @@ from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.pacing.budget.queues import Sessions
-from token_rotation.pacing.budget.statement_reader import StatementReader
+from token_rotation.pacing.budget.statement_reader import OWN_SESSIONS, StatementReader
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
-from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import Connection
-from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.selection.target import Target
 from token_rotation.sql.server.probe import probe
 
-OWN_SESSIONS = [APPLICATION_NAME, sessions.APPLICATION_NAME]
 AFTER_A_FAULT_SECONDS = 1.0
 LOOK_WHILE_OFF_SECONDS = 1.0
 LOOK_EVERY_SECONDS = 0.1
@@ -65,8 +62,10 @@ class Probe:
             self._connection.open()
             self._budget.probe_begins()
             row = self._connection.row(self._query, {"own": OWN_SESSIONS})
-            seconds, *others = (row or (0.0, 0, 0, 0))[:4]
-            wait_seconds = self._budget.probe_ends(float(seconds), Sessions(*others))
+            seconds, at_work, waiting, hidden, number, *_ = row or (0.0, 0, 0, 0, None)
+            others = Sessions(at_work, waiting, hidden)
+            wait_seconds = self._budget.probe_ends(float(seconds), others)
+            self._statements.leave_out(number)
             self._statements.read_if_due(self._connection)
         except (psycopg2.Error, OperationalError, DatabaseGoneError):
             self._budget.probe_failed()

@@ -6,8 +6,20 @@ import psycopg2
 
 from token_rotation.pacing.budget.statement_times import Totals
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
+from token_rotation.postgres import sessions
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.sql.server.statement_times import place_of_the_extension, statement_times
+
+OWN_SESSIONS = [APPLICATION_NAME, sessions.APPLICATION_NAME]
+
+REFUSED = (
+    psycopg2.ProgrammingError,  # an old version of it, or no right
+    psycopg2.errors.ObjectNotInPrerequisiteState,  # made, but not loaded
+    psycopg2.DataError,
+    psycopg2.InternalError,
+    psycopg2.errors.QueryCanceled,  # too slow
+)
 
 
 class StatementReader:
@@ -18,26 +30,35 @@ class StatementReader:
         self._schema: str | None = None
         self._is_known = False
         self._was_at_rest = False
+        self._own: set[int] = set()
+
+    def leave_out(self, number: int | None) -> None:
+        """Count no more what the rotation runs itself; None where the server numbers nothing."""
+        if number is not None:
+            self._own.add(number)
 
     def read_if_due(self, connection: Connection) -> None:
         """Read the totals where a rest has begun or ended since the last look.
 
-        Where the server refuses it, it is never asked again. Raises DatabaseGoneError and
-        OperationalError.
+        Where the server refuses it, it is never asked again. Raises what a lost connection raises.
         """
         is_at_rest = self._budget.is_at_rest
         was_at_rest, self._was_at_rest = self._was_at_rest, is_at_rest
-        if is_at_rest == was_at_rest or not self._is_there(connection):
+        is_due = is_at_rest != was_at_rest or self._budget.begins_anew
+        if not is_due or not self._is_there(connection):
             return
         try:
-            rows = connection.rows(statement_times(str(self._schema)))
-        except psycopg2.ProgrammingError:  # an old version of it, or no right
+            rows = connection.rows(statement_times(str(self._schema)), {"own": OWN_SESSIONS})
+        except REFUSED:
             self._schema = None
-        except psycopg2.errors.ObjectNotInPrerequisiteState:  # made, but not loaded
-            self._schema = None
-        else:
-            totals = {number: Totals(calls, seconds) for number, calls, seconds in rows}
-            self._budget.read_statements(totals, at_rest=was_at_rest)
+            return
+        self._own |= {number for number, *_, is_own in rows if is_own}
+        totals = {
+            number: Totals(calls, seconds)
+            for number, calls, seconds, _ in rows
+            if number not in self._own
+        }
+        self._budget.read_statements(totals, at_rest=was_at_rest)
 
     def _is_there(self, connection: Connection) -> bool:
         if not self._is_known:

@@ -17,6 +17,7 @@ FIRST_ROWS = 200
 PROBE_EVERY_SECONDS = 0.08
 PROBE_AT_REST_SECONDS = 0.02
 LOOK_AGAIN_SECONDS = 0.02
+BLIND_AFTER_SECONDS = 3.0
 LATELY_SECONDS = 60.0
 """A VACUUM is gentle for so long after others felt the rotation."""
 
@@ -45,7 +46,7 @@ class TrafficBudget:
         self._controller = BudgetController(self._intensity, budget_seconds)
         self._slots = RestSlots(clock())
         self._batches = 0
-        self._batch_at = self._rest_until = clock()
+        self._batch_at = self._rest_until = self._began_at = clock()
         self._probe_at: float | None = None
         self._felt_at = -math.inf
 
@@ -64,17 +65,23 @@ class TrafficBudget:
 
         It is the delay of others, or that it is not known.
         """
-        if not self.is_on or self._intensity.is_full:
-            return ""
-        return self._controller.tight_because
+        with self._lock:
+            if not self.is_on or self._intensity.is_full:
+                return ""
+            return self._controller.tight_because
 
     @property
     def meets_traffic(self) -> bool:
-        """Return True where others are at work, or felt the rotation lately."""
+        """Return True where others are at work, or felt the rotation lately.
+
+        Also where that cannot be told, but not in the first seconds.
+        """
         now = self._clock()
         with self._lock:
             are_there = self._controller.felt.are_others_at_work(now)
-        return self.is_on and (are_there or now - self._felt_at < LATELY_SECONDS)
+            is_blind = self._controller.is_blind and now - self._began_at > BLIND_AFTER_SECONDS
+        lately = now - self._felt_at < LATELY_SECONDS
+        return self.is_on and (are_there or is_blind or lately)
 
     @property
     def may_meet_traffic(self) -> bool:
@@ -142,9 +149,16 @@ class TrafficBudget:
 
     @property
     def is_at_rest(self) -> bool:
-        """Return True while all rest and no batch is at work."""
+        """Return True while all rest, here and elsewhere."""
         with self._lock:
-            return self._slots.is_on(self._clock()) and not self._batches
+            now = self._clock()
+            counts = self._slots.is_on(now) and self._slots.counts(now)
+            return counts and not (self._slots.is_first or self._batches)
+
+    @property
+    def begins_anew(self) -> bool:
+        """Return True where what pg_stat_statements counts next ends no interval."""
+        return self._controller.felt.begins_anew
 
     def read_statements(self, totals: Mapping[int, Totals], *, at_rest: bool) -> None:
         """Take what pg_stat_statements counts, at the end of a rest or of a time between two."""

@@ -18,9 +18,9 @@ from token_rotation.page.running.running import (
     running_of,
     samples_of,
 )
-from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.statements import CLOCK
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.reporting.history import as_values
 from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, briefly
 from token_rotation.selection.target import Target

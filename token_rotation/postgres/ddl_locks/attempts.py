@@ -16,9 +16,9 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.ddl_locks import holders, sql
 from token_rotation.postgres.ddl_locks.settings import lock_timeout_ms, retry_seconds
-from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
+from token_rotation.postgres.text_cursor import django_cursor
 
 LONGEST_PAUSE_SECONDS = 2.0
 SECONDS_BETWEEN_NOTICES = 3.0

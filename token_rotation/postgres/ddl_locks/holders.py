@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2.sql import Composed
 
 from token_rotation.postgres.ddl_locks import sql
-from token_rotation.postgres.django_cursor import django_cursor
+from token_rotation.postgres.text_cursor import django_cursor
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import StoredError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.pace import Pace, PaceListener
-from token_rotation.postgres.django_cursor import django_cursor
 from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.opening import own_session
@@ -33,6 +32,7 @@ from token_rotation.postgres.statements import (
     WITHOUT_A_FLUSH,
     WITHOUT_A_STANDBY,
 )
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.result_values import figures, stored_values

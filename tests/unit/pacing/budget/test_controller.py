@@ -91,9 +91,22 @@ def test_others_own_statements_that_take_longer_are_too_much_though_the_probe_is
     assert decision is not None
     assert decision.factor < 1
     assert decision.reason.startswith("statements +9.0 ms of 5: less")
-    steered.now += 1
-    (more, *_) = steered.feel(0.1, 1.0)
-    assert more.factor > 1, "what was felt before the rotation worked less hard is forgotten"
+
+
+def test_it_does_not_grow_before_it_has_read_what_statements_take_since_it_shed() -> None:
+    steered = Steered()
+    steered.feel(0.1, 5.0)
+    felt = steered.controller.felt
+    for calls, seconds, at_rest in ((0, 0.0, False), (100, 0.1, True), (200, 0.5, False)):
+        felt.read_statements(steered.now, {1: Totals(calls, seconds)}, at_rest=at_rest)
+    assert steered.controller.decide(steered.now) is not None
+
+    assert steered.feel(0.1, 1.0) == []
+    felt.read_statements(steered.now, {1: Totals(300, 0.6)}, at_rest=False)
+    assert steered.feel(0.1, 0.5) == []
+    felt.read_statements(steered.now, {1: Totals(400, 0.7)}, at_rest=False)
+    (more, *_) = steered.feel(0.1, 0.5)
+    assert more.factor > 1
 
 
 def test_sessions_that_are_at_work_in_the_rests_as_well_are_no_queue() -> None:

@@ -12,7 +12,7 @@ class Server:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.times = StatementTimes(rest_seconds=30, beside_seconds=6)
+        self.times = StatementTimes(rest_seconds=30, beside_seconds=6, longest_rest_seconds=1)
         self.totals: dict[int, Totals] = {}
         self.read(at_rest=False)
 
@@ -70,6 +70,42 @@ def test_what_was_reset_between_two_readings_is_left_out(server: Server) -> None
     server.totals.clear()
     server.read(at_rest=False, one=(3, 0.5))
     assert server.added_seconds == pytest.approx(0)
+
+
+def test_a_statement_that_ran_only_a_few_times_at_rest_counts_nothing(server: Server) -> None:
+    server.read(at_rest=True, one=(100, 0.001), own=(7, 0.001))
+    server.read(at_rest=False, one=(100, 0.001), own=(100, 0.5))
+    assert server.added_seconds == pytest.approx(0)
+
+
+def test_a_rest_that_lasted_too_long_was_none(server: Server) -> None:
+    server.now += 0.5
+    server.read(at_rest=True, one=(100, 0.001))
+    server.read(at_rest=False, one=(100, 0.9))
+    assert server.added_seconds is None
+
+
+def test_after_a_change_what_has_run_since_is_awaited_where_something_was_known(
+    server: Server,
+) -> None:
+    server.times.clear_beside(server.now)
+    assert not server.times.is_awaited(server.now), "nothing was known"
+    server.read(at_rest=False)
+    server.read(at_rest=True, one=(100, 0.001))
+    server.read(at_rest=False, one=(100, 0.9))
+    assert server.added_seconds == pytest.approx(0.899)
+
+    server.times.clear_beside(server.now)
+
+    assert server.added_seconds is None
+    assert server.times.begins_anew
+    assert server.times.is_awaited(server.now)
+    server.read(at_rest=False, one=(100, 0.9))
+    assert server.times.is_awaited(server.now), "this reading ends no interval"
+    assert not server.times.is_awaited(server.now + 5), "it is not read any more"
+    server.read(at_rest=False, one=(100, 0.004))
+    assert not server.times.is_awaited(server.now)
+    assert server.added_seconds == pytest.approx(0.003)
 
 
 def test_what_is_old_counts_no_more(server: Server) -> None:

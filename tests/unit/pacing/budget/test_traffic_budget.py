@@ -81,6 +81,34 @@ def test_a_vacuum_is_gentle_while_others_may_be_at_work_though_they_feel_nothing
     assert not budget.may_meet_traffic
 
 
+def test_a_vacuum_is_gentle_where_no_probe_tells_of_others() -> None:
+    """In each range a rotation begins anew, so not in its first seconds."""
+    clock = Clock()
+    budget = TrafficBudget(BUDGET, largest_rows=LARGEST_ROWS, workers=1, clock=clock)
+    assert not budget.meets_traffic
+    clock.now += 4
+    assert budget.meets_traffic
+
+
+def test_statements_are_read_in_rests_of_all_and_not_in_the_first() -> None:
+    clock = Clock()
+    budget = TrafficBudget(BUDGET, largest_rows=LARGEST_ROWS, workers=1, clock=clock)
+    rests: list[float] = []
+    for _ in range(600):
+        budget.probe_begins()
+        clock.now += 0.001
+        clock.now += budget.probe_ends(clock.now)
+        if budget.is_at_rest:
+            rests.append(round(clock.now % 2, 2))
+            began_at = budget.batch_begins()
+            assert not budget.is_at_rest, "a batch is at work"
+            budget.batch_ends(began_at)
+    assert rests
+    assert clock.now - 50 > 4
+    assert min(rests) >= 0.05
+    assert max(rests) < 0.3
+
+
 @pytest.mark.parametrize(("cost_seconds", "budget_ms"), [(0.02, 2), (0.02, 5), (0.1, 5), (0.1, 20)])
 def test_it_works_as_hard_as_the_budget_allows_and_no_harder(
     cost_seconds: float, budget_ms: float

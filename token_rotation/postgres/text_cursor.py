@@ -24,12 +24,15 @@ class _TextCursor:
         text = query if isinstance(query, str) else query.as_string(self._cursor.cursor)
         self._cursor.execute(text, values)
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cursor)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
 
 
 @contextmanager
 def django_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """A cursor of this connection, to be used as Django's own."""
+    """A cursor of this connection that takes statements of psycopg and text."""
     with connection.cursor() as cursor:
         yield _TextCursor(cursor)
