@@ -94,9 +94,11 @@ def running(programs: Path, **settings: str) -> Iterator[PostgresCluster]:
     directory = make_server_directory()
     cluster = PostgresCluster(directory, bin_directory=programs, settings=settings)
     cluster.start()
-    yield cluster
-    cluster.stop("immediate")
-    shutil.rmtree(directory)
+    try:
+        yield cluster
+    finally:
+        cluster.stop("immediate")
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="module")
