@@ -153,12 +153,12 @@ def _found(token: object, database: str) -> Retired | None:
     if connection.get_autocommit():
         with django_cursor(connection) as cursor:
             message = statements.together(statements.EVERY_ROW_OR_ERROR, query)
-            cursor.execute(message.as_string(cursor.cursor), values)
+            cursor.execute(message, values)
             found = cursor.fetchone()
     else:
         with transaction.atomic(using=database), django_cursor(connection) as cursor:
-            cursor.execute(statements.EVERY_ROW_OR_ERROR.as_string(cursor.cursor))
-            cursor.execute(query.as_string(cursor.cursor), values)
+            cursor.execute(statements.EVERY_ROW_OR_ERROR)
+            cursor.execute(query, values)
             found = cursor.fetchone()
             transaction.set_rollback(True, using=database)
     return None if found is None else Retired(*found)

@@ -156,8 +156,8 @@ def test_a_rotation_is_measured_with_a_derived_column_and_without(parts: Finding
 
 def test_bookkeeping_is_timed_by_its_parts(parts: Findings) -> None:
     shares = parts["bookkeeping"]["shares"]
-    assert shares.pop("probe") >= 0, "it is read in hundredths of a second"
-    assert set(shares) == {"count before", "count after", "progress", "record"}
+    assert set(shares) == {"count before", "count after", "probe", "progress", "record"}
+    del shares["probe"]  # it is read in hundredths of a second, and may be 0
     assert all(share > 0 for share in shares.values())
 
 
