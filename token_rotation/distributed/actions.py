@@ -26,7 +26,7 @@ from token_rotation.distributed.rounds.begin import end_round_if_over
 from token_rotation.distributed.rounds.end import end_round_of
 from token_rotation.distributed.rounds.run_vacuum import run_vacuum
 from token_rotation.distributed.rounds.vacuum import begin_vacuum_if_due
-from token_rotation.errors import DatabaseGoneError, RotationError
+from token_rotation.errors import DatabaseGoneError, RotationError, UnyieldingRowsError
 from token_rotation.operations.actions.action import Action, Beat
 from token_rotation.operations.actions.group import ActionGroup, Route
 from token_rotation.operations.actions.registry import registry
@@ -57,7 +57,7 @@ class RotateKeyRange(Action):
         self._work_range = WorkRange(operation)
         try:
             return self._work_range.rotate_key_range()
-        except DatabaseGoneError:
+        except (DatabaseGoneError, UnyieldingRowsError):  # other ranges can go on
             raise
         except RotationError:  # what one worker cannot do, another cannot either
             _request_stop_of_all(operation)

@@ -1,5 +1,7 @@
 """A distributed rotation whose rounds find no fewer rows is ended."""
 
+from dataclasses import replace
+
 import pytest
 
 from token_rotation.distributed.ranges.work_range import OUT_OF_TIME
@@ -57,3 +59,11 @@ def test_what_a_worker_found_that_no_round_mends_is_the_end_at_once(kind: str) -
     create_round(rotation := rotation_with(), 0, [EVERY_KEY])
     end = RoundEnd(5, any_out_of_time=False, waited_for_locks=False, error=error)
     assert hopeless(rotation, 0, end) == Verdict(Outcome.STOPPED, error)
+
+
+@pytest.mark.parametrize("untried", ["any_out_of_time", "any_beyond"])
+def test_rows_that_no_worker_has_tried_get_a_round_of_their_own(untried: str) -> None:
+    error = StoredError("token_rotation.errors.UnyieldingRowsError", "why")
+    create_round(rotation := rotation_with(), 0, [EVERY_KEY])
+    end = replace(FRUITFUL, error=error, **{untried: True})
+    assert hopeless(rotation, 0, end) is None

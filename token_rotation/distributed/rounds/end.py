@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from token_rotation.distributed.inputs import input_of, target_of
+from token_rotation.distributed.inputs import input_of, keys_of, target_of
 from token_rotation.distributed.ranges.work_range import OUT_OF_TIME
 from token_rotation.distributed.records import (
     all_worked_off,
@@ -114,4 +114,5 @@ def _end_of(work_ranges: Sequence[BatchOperation], rotation: BatchOperation) -> 
         error=read_reason(failed[0].output_data) if failed else withdrawn,
         any_refused=any(map(read_refused, values)),
         any_locked=Outcome.ROWS_LOCKED.name.lower() in outcomes,
+        any_beyond=all(keys_of(each).upper is not None for each in work_ranges),
     )

@@ -20,10 +20,11 @@ NOT_MENDED_BY_ANOTHER_ROUND = {
 def hopeless(rotation: BatchOperation, number: int, end: RoundEnd) -> Verdict | None:
     """Return the end of a rotation after this round if another one would not help, or None.
 
-    A worker has found that rows do not rotate, or ``ROUNDS_IN_VAIN`` rounds in a row have found no
-    fewer pending rows than the one before them.
+    A worker has found that rows do not rotate, and all others were tried. Or ``ROUNDS_IN_VAIN``
+    rounds in a row have found no fewer pending rows than the one before them.
     """
-    if end.error is not None and end.error.type in NOT_MENDED_BY_ANOTHER_ROUND:
+    unmended = end.error is not None and end.error.type in NOT_MENDED_BY_ANOTHER_ROUND
+    if unmended and not (end.any_out_of_time or end.any_beyond):
         return Verdict(Outcome.STOPPED, end.error)
     if number < ROUNDS_IN_VAIN:
         return None

@@ -13,7 +13,8 @@ class RoundEnd:
     """The outcome of a round.
 
     ``error`` says why ranges have failed or were withdrawn; else it is None. ``any_refused``:
-    PostgreSQL refused rows. ``any_locked``: others lock rows.
+    PostgreSQL refused rows. ``any_locked``: others lock rows. ``any_beyond``: rows may be pending
+    beyond the last range.
     """
 
     rotated_rows: int
@@ -22,6 +23,7 @@ class RoundEnd:
     error: StoredError | None
     any_refused: bool = False
     any_locked: bool = False
+    any_beyond: bool = False
 
     @property
     def is_fruitful(self) -> bool:
