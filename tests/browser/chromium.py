@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -181,8 +182,12 @@ class Browser:
     def requests_elsewhere(self, origin: str) -> list[str]:
         """The URLs of everything that was requested so far, but for the site and what is local."""
         self._read_log()
-        local = (f"{origin}/", "data:", "about:", "chrome:", "chrome-extension:")
-        return [url for url in self._requests if not url.startswith(local)]
+        own = ("data", "about", "chrome", "chrome-untrusted", "chrome-extension")
+        return [
+            url
+            for url in self._requests
+            if not url.startswith(f"{origin}/") and urlsplit(url).scheme not in own
+        ]
 
     def referrers(self) -> list[str]:
         """The Referer of everything that was requested so far with one."""
