@@ -4,14 +4,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import redis
 
-from tests.support.manage import PROJECT
+from tests.support.forking.client import OF_THE_SITE
 from tests.support.waiting import until
 
 QUEUES = ("operations-high", "operations-default")
@@ -92,20 +91,15 @@ class CeleryProgram:
         self._log = directory / "celery.log"
         self.mails = directory / "mails"
         with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "--app", "tickets.config.celery", *arguments],
-                cwd=PROJECT,
-                env={
-                    **os.environ,
-                    **env,
-                    "DJANGO_SETTINGS_MODULE": "tests.projects.worker_actions.settings",
-                    "TEST_MAIL_DIRECTORY": str(self.mails),
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            environment = {
+                **os.environ,
+                **env,
+                "DJANGO_SETTINGS_MODULE": "tests.projects.worker_actions.settings",
+                "TEST_MAIL_DIRECTORY": str(self.mails),
+            }
+            server = OF_THE_SITE.serving(environment, environment)
+            words = ["-m", "celery", "--app", "tickets.config.celery", *arguments]
+            self._process = server.start_session(words, environment, log)
 
     def log(self) -> str:
         return self._log.read_text()

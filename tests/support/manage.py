@@ -34,7 +34,9 @@ class Manage:
         time: with a database, and without settings of Python itself.
         """
         environment = self._environment(database_url, env)
-        run = OF_THE_SITE.run if _forks(database_url, env) else _run
+        run = _run
+        if _forks(database_url, env):
+            run = OF_THE_SITE.serving(environment, env).run
         result = run(["manage.py", *args], environment, timeout)
         assert traceback_expected or "Traceback" not in result.stderr, result.stderr
         return result
@@ -62,8 +64,9 @@ class Manage:
         if not _forks(database_url, env):
             words = [sys.executable, "manage.py", *args]
             return self.start_program(*words, database_url=database_url, env=env)
-        words = ["manage.py", *args]
-        process = OF_THE_SITE.start(words, self._environment(database_url, env))
+        environment = self._environment(database_url, env)
+        server = OF_THE_SITE.serving(environment, env)
+        process = server.start(["manage.py", *args], environment)
         self._started.append(process)
         return process
 

@@ -3,13 +3,11 @@
 import os
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.support.manage import PROJECT
+from tests.support.forking.client import OF_THE_SITE
 from tests.support.waiting import until
 
 SERVED = {
@@ -36,14 +34,10 @@ class WebServer:
         # A transaction of the test may outlast gunicorn's default of 30 s.
         always = ["--workers", "2", "--bind", "127.0.0.1:0", "--timeout", "120"]
         with self._requests.open("w") as requests, self._events.open("w") as events:
-            self._process = subprocess.Popen(
-                [sys.executable, *command, *always, *options],
-                cwd=PROJECT,
-                env=environment(database_url, env),
-                stdin=subprocess.DEVNULL,
-                stdout=requests,
-                stderr=events,
-            )
+            variables = environment(database_url, env)
+            server = OF_THE_SITE.serving(variables, variables)
+            words = [*command, *always, *options]
+            self._process = server.start_session(words, variables, requests, events)
         self.port = self._find_port()
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.forking.client import OF_THE_SITE
 from tests.support.leaked import leak, pending
 from tests.support.manage import PROJECT, Manage
 from tests.support.project import SERIES, Project
@@ -30,12 +31,21 @@ COMMANDS = {
     "makemigrations": ("makemigrations", "--check", "--dry-run"),
     "help of ours": ("rotate_tokens", "--help"),
 }
-OF_THE_SITE = {
+ONLY_OF_THE_SITE = {
     "import": ("import_tickets", "{tickets}"),
     "seed": ("seed_tickets", "--size", "1"),
     "replay": ("replay_rotated_tokens", "--since", "2h ago"),
 }
-ALL = ("report", "list", "search", "evidence", "clean-up", "prune", "makemigrations", *OF_THE_SITE)
+ALL = (
+    "report",
+    "list",
+    "search",
+    "evidence",
+    "clean-up",
+    "prune",
+    "makemigrations",
+    *ONLY_OF_THE_SITE,
+)
 UNREAD = [("rotation", ""), ("import", ""), ("rotation", "1"), *((command, "1") for command in ALL)]
 COMMANDS_OF_DJANGO = {"migrate": ("migrate",), "help": ("help",), "check": ("check",)}
 
@@ -61,10 +71,14 @@ def written_to(
     output: int, words: tuple[str, ...], given: Mapping[str, str], **env: str
 ) -> CompletedProcess[str]:
     """Run manage.py with this as its standard output."""
+    words = ("manage.py", *(word.format(**given) for word in words))
+    variables = {**os.environ, "PYTHONUNBUFFERED": "", "DATABASE_URL": given["url"], **env}
+    if not variables["PYTHONUNBUFFERED"]:
+        return OF_THE_SITE.serving(variables).run(words, variables, 120, stdout=output)
     return subprocess.run(
-        [sys.executable, "manage.py", *(word.format(**given) for word in words)],
+        [sys.executable, *words],
         cwd=PROJECT,
-        env={**os.environ, "PYTHONUNBUFFERED": "", "DATABASE_URL": given["url"], **env},
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.PIPE,
@@ -72,6 +86,11 @@ def written_to(
         timeout=120,
         check=False,
     )
+
+
+def read_by_somebody(words: tuple[str, ...], given: Mapping[str, str]) -> CompletedProcess[str]:
+    with open(os.devnull, "w") as null:  # noqa: PTH123
+        return written_to(null.fileno(), words, given)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +127,10 @@ def test_where_nobody_reads_a_command_ends_silently_with_its_own_code(
     """At the write where Python does not buffer, and at the end where it does."""
     reader, writer = os.pipe()
     os.close(reader)
-    words = {**COMMANDS, **OF_THE_SITE}[command]
+    words = {**COMMANDS, **ONLY_OF_THE_SITE}[command]
     done = written_to(writer, words, given, PYTHONUNBUFFERED=unbuffered)
     os.close(writer)
-    read = written_to(subprocess.DEVNULL, words, given)
+    read = read_by_somebody(words, given)
     assert (done.returncode, done.stderr) == (read.returncode, read.stderr)
     assert done.returncode in {0, 1, 3}
 
@@ -129,7 +148,7 @@ def test_a_closed_output_is_no_error(given: Mapping[str, str], command: str) -> 
         timeout=120,
         check=False,
     )
-    read = written_to(subprocess.DEVNULL, COMMANDS[command], given)
+    read = read_by_somebody(COMMANDS[command], given)
     assert (done.returncode, done.stderr) == (read.returncode, "")
 
 

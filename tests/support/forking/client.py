@@ -15,8 +15,11 @@ from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen, TimeoutExpired
 from threading import Lock, Thread
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from tests.support.forking import PROJECT, REQUEST_BYTES
+
+SETTINGS = "DJANGO_SETTINGS_MODULE"
 
 
 class ForkServer:
@@ -30,6 +33,8 @@ class ForkServer:
         self._directory: Path | None = None
         self._process: Popen[str] | None = None
         self._lock = Lock()
+        self._environment: Mapping[str, str] | None = None
+        """The server's own; None: that of this process."""
 
     def run(
         self,
@@ -37,8 +42,9 @@ class ForkServer:
         environment: Mapping[str, str],
         timeout: float,
         directory: Path = PROJECT,
+        stdout: int | None = None,
     ) -> CompletedProcess[str]:
-        """As ``subprocess.run`` of Python with these words.
+        """As ``subprocess.run`` of Python with these words. ``stdout`` is an open file, or None.
 
         Raises TimeoutExpired when it has killed it.
         """
@@ -47,7 +53,7 @@ class ForkServer:
             tempfile.TemporaryFile("w+") as err,
             self._connection() as connection,
         ):
-            files = [out.fileno(), err.fileno()]
+            files = [out.fileno() if stdout is None else stdout, err.fileno()]
             pid = _begun(connection, words, environment, directory, files)
             connection.settimeout(timeout)
             try:
@@ -62,6 +68,12 @@ class ForkServer:
     def start(self, words: Sequence[str], environment: Mapping[str, str]) -> "ForkedProcess":
         """As ``Popen`` of Python with these words, in the project, with its output in pipes."""
         return ForkedProcess(self._connection(), words, environment)
+
+    def start_session(
+        self, words: Sequence[str], environment: Mapping[str, str], *logs: TextIO
+    ) -> "ForkedProcess":
+        """The same in a session of its own, with stdout and stderr in two files, or in one."""
+        return ForkedProcess(self._connection(), words, environment, logs)
 
     def end(self) -> None:
         """The next command would start it again."""
@@ -89,6 +101,7 @@ class ForkServer:
                 process = Popen(
                     [sys.executable, "-m", module, path, *self._imported_anew],
                     cwd=PROJECT,
+                    env=self._environment,
                     stdin=PIPE,
                     stdout=PIPE,
                     text=True,
@@ -99,8 +112,44 @@ class ForkServer:
             return path
 
 
-OF_THE_SITE = ForkServer("tickets.config", "tests")
-"""For manage.py."""
+class ReadyServer(ForkServer):
+    """Has done ``django.setup()``, which takes a command longer than most of what it does.
+
+    It serves commands whose environment is that of the first, up to the name of the database.
+    """
+
+    def serves(self, environment: Mapping[str, str]) -> bool:
+        try:
+            others = _without_name(environment)
+        except ValueError:  # the URL is malformed
+            return False
+        if self._environment is None:
+            self._environment = dict(environment)
+        return others == _without_name(self._environment)
+
+
+class SiteServers:
+    """For manage.py. Commands with more variables than usual do their ``django.setup()``, too."""
+
+    def __init__(self) -> None:
+        self._ready: dict[str | None, ReadyServer] = {}
+        self._others = ForkServer("tickets.config", "tests")
+
+    def serving(
+        self, environment: Mapping[str, str], more: Mapping[str, str] | None = None
+    ) -> ForkServer:
+        """The server for a command; ``more`` are the variables that only some commands have."""
+        if not set(more or ()) <= {SETTINGS}:
+            return self._others
+        ready = self._ready.setdefault(environment.get(SETTINGS), ReadyServer())
+        return ready if ready.serves(environment) else self._others
+
+    def end(self) -> None:
+        for server in (*self._ready.values(), self._others):
+            server.end()
+
+
+OF_THE_SITE = SiteServers()
 
 OF_OTHERS = ForkServer("tickets", "token_rotation", "migrations", "tests")
 """For other projects. What a module of ours does when it is imported is theirs to find out."""
@@ -112,15 +161,24 @@ class ForkedProcess(Popen[str]):
     _child_created = False  # it is nobody's here to wait for
 
     def __init__(
-        self, connection: socket.socket, words: Sequence[str], environment: Mapping[str, str]
+        self,
+        connection: socket.socket,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        logs: Sequence[TextIO] = (),
     ) -> None:
-        (out, said), (err, told) = os.pipe(), os.pipe()
         self.args = list(words)
-        self.pid = _begun(connection, words, environment, PROJECT, [said, told])
-        os.close(said)
-        os.close(told)
         self.returncode = None
-        self.stdin, self.stdout, self.stderr = None, os.fdopen(out), os.fdopen(err)
+        self.stdin = self.stdout = self.stderr = None
+        if not logs:
+            (out, said), (err, told) = os.pipe(), os.pipe()
+            self.stdout, self.stderr = os.fdopen(out), os.fdopen(err)
+        else:
+            said, told = os.dup(logs[0].fileno()), os.dup(logs[-1].fileno())
+        files = [said, told]
+        self.pid = _begun(connection, words, environment, PROJECT, files, session=bool(logs))
+        for file in files:
+            os.close(file)
         self._connection = connection
         self._readers: list[Thread] = []
         self._read = ["", ""]
@@ -170,9 +228,19 @@ def _begun(
     environment: Mapping[str, str],
     directory: Path,
     files: Sequence[int],
+    *,
+    session: bool = False,
 ) -> int:
     """The process id of the command that the server has forked."""
-    request = json.dumps([words, environment, str(directory)]).encode()
+    request = json.dumps([words, environment, str(directory), session]).encode()
     assert len(request) <= REQUEST_BYTES
     socket.send_fds(connection, [request], files)
     return int(connection.recv(REQUEST_BYTES))
+
+
+def _without_name(environment: Mapping[str, str]) -> dict[str, str]:
+    """All that the site's settings may depend on but the name of the database."""
+    url = urlsplit(environment["DATABASE_URL"])
+    others = {**environment, "DATABASE_URL": url._replace(path="").geturl()}
+    others.pop("PYTEST_CURRENT_TEST", None)
+    return others

@@ -1,13 +1,15 @@
 """Runs manage.py, and Django's commands of other projects, in processes forked from this one.
 
-Usage: ``python -m tests.support.forking.server SOCKET IMPORTED_ANEW...``.
+Usage: ``python -m tests.support.forking.server SOCKET [IMPORTED_ANEW...]``.
 
 Most of what a short command does is to import packages, and to take them apart again. Here they are
 imported once; modules whose names begin with IMPORTED_ANEW, project settings among them, and all
-that depends on them, are imported by each command itself.
-A connection to SOCKET brings Python's words, the environment, the directory and two files for what
-is said; it is answered with the process id, and with the exit code at the end. The server ends with
-its stdin.
+that depends on them, are imported by each command itself. Without IMPORTED_ANEW this process has
+the site's settings by its own environment, and a command takes no more than the name of its
+database from that of its own.
+A connection to SOCKET brings Python's words, the environment, the directory, whether it is to have
+a session of its own, and two files for what is said; it is answered with the process id, and with
+the exit code at the end. The server ends with its stdin.
 """
 
 import gc
@@ -24,14 +26,25 @@ import traceback
 import warnings
 from contextlib import suppress
 from importlib import import_module
+from urllib.parse import urlsplit
 
 from tests.support.forking import PROJECT, REQUEST_BYTES
+
+SERVERS = (
+    *("celery.apps.worker", "celery.bin.celery", "celery.concurrency.prefork"),
+    *("celery.worker.consumer", "kombu.transport.redis"),
+    *("gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
+)
+"""What Celery and gunicorn import at their start."""
 
 
 def main(path: str, *imported_anew: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C at the suite ends it without a word
-    os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # each command brings its own
-    import_packages(imported_anew)
+    if imported_anew:
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # each command brings its own
+        import_packages(imported_anew)
+    else:
+        get_ready()
     gc.freeze()
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener,
@@ -51,6 +64,17 @@ def main(path: str, *imported_anew: str) -> None:
                 serve(connection)
                 os._exit(0)
             connection.close()
+
+
+def get_ready() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickets.config.settings")
+    import_all()
+    from django.core.management.commands import check, migrate  # noqa: F401, PLC0415
+    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
+
+    from tickets.config import command_line, urls  # noqa: F401, PLC0415
+
+    MigrationLoader(None)  # imports all migrations
 
 
 def import_packages(imported_anew: tuple[str, ...]) -> None:
@@ -75,8 +99,11 @@ def import_all() -> None:
     from django.core.management import get_commands, load_command_class  # noqa: PLC0415
 
     django.setup()
-    for name in ("rotate_tokens", "migrate", "check"):
-        load_command_class(get_commands()[name], name)
+    for name in SERVERS:
+        import_module(name)
+    for name, app in get_commands().items():
+        if app.startswith(("token_rotation", "tickets")) or name in {"migrate", "check"}:
+            load_command_class(app, name)
 
 
 def serve(connection: socket.socket) -> None:
@@ -86,10 +113,13 @@ def serve(connection: socket.socket) -> None:
     if pid == 0:
         connection.close()
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python begins
-        words, environment, directory = json.loads(request)
+        words, environment, directory, session = json.loads(request)
+        if session:
+            os.setsid()
         os.environ.clear()
         os.environ.update(environment)
         enter(directory)
+        take_database()
         for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), *files)):
             os.dup2(file, number)
         os._exit(code_of(words))  # Python's own end would take all apart first
@@ -106,6 +136,14 @@ def enter(directory: str) -> None:
         sys.path.remove(str(PROJECT))
         sys.path[:0] = [directory, *os.environ["PYTHONPATH"].split(os.pathsep)]
         importlib.invalidate_caches()
+
+
+def take_database() -> None:
+    """Where settings were read before, let them name the database of this environment."""
+    conf = sys.modules.get("django.conf")
+    if conf is not None and conf.settings.configured:
+        url = urlsplit(os.environ["DATABASE_URL"])
+        conf.settings.DATABASES["default"]["NAME"] = url.path.lstrip("/")
 
 
 def code_of(words: list[str]) -> int:
