@@ -14,6 +14,7 @@ from benchmark.interruption import Interruption
 from benchmark.page.page import make_page, read_parts
 from benchmark.page.sections import SECTIONS
 from benchmark.parts.bookkeeping import measure_bookkeeping
+from benchmark.parts.bursts import measure_bursts
 from benchmark.parts.derived_cost import measure_derived_cost
 from benchmark.parts.frontier import measure_frontier
 from benchmark.parts.insert_cost import measure_insert_cost
@@ -23,6 +24,7 @@ from benchmark.parts.look_ups import measure_look_ups
 from benchmark.parts.part import Measured, Part
 from benchmark.parts.resume import measure_resume
 from benchmark.parts.scale import measure_scale
+from benchmark.parts.slow_server import measure_slow_server
 from benchmark.parts.speed import measure_speed
 from benchmark.parts.vacuum import measure_vacuum
 from benchmark.parts.verification import measure_verification
@@ -85,6 +87,8 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "traffic": lambda: measure_frontier(
             some, rows=rows, rounds=rounds, rates=arguments.rates, quick=arguments.quick
         ),
+        "bursts": lambda: measure_bursts(some, rows=rows, rounds=rounds, quick=arguments.quick),
+        "slow": lambda: measure_slow_server(some, rows=rows, rounds=rounds, quick=arguments.quick),
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
         "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),

@@ -12,6 +12,8 @@ from benchmark.recipes.recipe import Recipe
 PARTS = {
     "speed": "rows a second, memory, disk and WAL of each recipe, without traffic",
     "traffic": "rows a second against what is added to the delays of traffic, at many rates",
+    "bursts": "how soon a rotation gives way to a burst of traffic, and is fast again",
+    "slow": "a budget of 2 ms on a server with too little processor; needs root",
     "inserts": "what the guard's trigger costs an INSERT",
     "bookkeeping": "the share of progress, record and counts in the run time",
     "resume": "how soon each recipe goes on after SIGKILL at 50 and at 95 %%",
@@ -25,6 +27,8 @@ PARTS = {
 }
 ONLY_WHEN_ASKED = (
     "traffic",
+    "bursts",
+    "slow",
     "scale",
     "vacuum",
     "http",

@@ -8,6 +8,7 @@ from benchmark.page.tables import (
     Table,
     billion_table,
     bookkeeping_table,
+    bursts_table,
     derived_table,
     http_table,
     inserts_table,
@@ -15,11 +16,15 @@ from benchmark.page.tables import (
     report_table,
     resume_table,
     scale_table,
+    slow_table,
     speed_table,
     traffic_table,
     vacuum_table,
     verification_table,
 )
+from benchmark.parts.bursts import RATE_PER_SECOND as BURST_RATE
+from benchmark.parts.slow_server import PROCESSORS
+from benchmark.parts.slow_server import RATE_PER_SECOND as SLOW_RATE
 from benchmark.traffic.pgbench import CLIENTS
 
 
@@ -48,6 +53,16 @@ SECTIONS = {
         "interval.",
         (traffic_table,),
         plots=("traffic",),
+    ),
+    "bursts": Section(
+        "A burst in mid-run",
+        f"{BURST_RATE:,} transactions a second. Rates are divided by the one before the burst.",
+        (bursts_table,),
+    ),
+    "slow": Section(
+        "On a slow server",
+        f"PostgreSQL has {PROCESSORS:g} of a core, beside {SLOW_RATE:g} transactions a second.",
+        (slow_table,),
     ),
     "resume": Section(
         "Going on after SIGKILL",

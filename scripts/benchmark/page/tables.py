@@ -54,6 +54,31 @@ def _per_second(rate: float | None) -> str:
     return "full load" if rate is None else f"{rate:g}/s"
 
 
+def bursts_table(part: Document) -> Table:
+    """A column a window: what is added since the burst began, and the rate since it ended."""
+    added, rates = part["added_p99_ms"], part["rates_to_full_afterwards"]
+    seconds = [part["window_seconds"] * number for number in range(max(len(added), len(rates)))]
+    lines = (
+        ("ms added to p99", [f"{each:+.1f}" for each in added]),
+        ("rate afterwards", [f"{each:.2f}" for each in rates]),
+    )
+    rows = [(name, *cells, *[""] * (len(seconds) - len(cells))) for name, cells in lines]
+    return ("from second", *(f"{each:g}" for each in seconds)), rows
+
+
+def slow_table(part: Document) -> Table:
+    heads = ("", "rows/s", f"ms added to p{part['judged_percent']}")
+    rows = [
+        (
+            one["title"],
+            f"{one['rows_per_second']:,.0f}",
+            _with_interval(one["added_ms"], one["added_ms_between"]),
+        )
+        for one in part["recipes"]
+    ]
+    return heads, rows
+
+
 def resume_table(part: Document) -> Table:
     heads = ("recipe", "killed at 50 %: s", "at 95 %: s")
     keys = ("resume_seconds_at_50", "resume_seconds_at_95")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.announce import announce
+from benchmark.errors import BenchmarkError
 from benchmark.parts.part import Part
 from benchmark.parts.rounds import shifted
 from benchmark.parts.verdict import Verdict
@@ -74,7 +75,7 @@ def measure_frontier(
                 break
             for recipe in shifted(todo, number):
                 announce(f"traffic, {_named(rate)}, run {number + 1}: {recipe.title}")
-                run = _measure(databases, recipe, rate, rows, quick=quick)
+                run = measure_run(databases, recipe, rate, rows, quick=quick)
                 runs.setdefault((rate, recipe.key), []).append(run)
     figures = {
         "budget_ms": BUDGET_MS,
@@ -103,9 +104,10 @@ def _lacks(recipe: Recipe, some: Sequence[Run], rounds: int) -> bool:
     return any(sum(map(len, window)) < FEWEST_TRANSACTIONS for window in windows)
 
 
-def _measure(
+def measure_run(
     databases: Databases, recipe: Recipe, rate: float | None, rows: int, *, quick: bool
 ) -> Run:
+    """One rotation of every row, on a clone of its own, beside traffic that was there before."""
     quiet_seconds = QUICK_QUIET_SECONDS if quick else QUIET_SECONDS
     with databases.clone(rows) as url, tempfile.TemporaryDirectory() as directory:
         recipe.prepare(url)
@@ -125,6 +127,8 @@ def _measure(
         began_at = finished.ended_at - finished.seconds
         quiet = traffic.between(quiet_since, quiet_until)
         beside = traffic.between(began_at, finished.ended_at)
+    if not quiet or not beside:
+        raise BenchmarkError("no transaction fell into a window: it needs more --rows")
     return Run(
         rows_per_second=finished.rows / finished.seconds,
         quiet_ms=tuple(one.latency_seconds * 1e3 for one in quiet),
@@ -136,14 +140,15 @@ def _named(rate: float | None) -> str:
     return "full load" if rate is None else f"{rate:g}/s"
 
 
-def _judged_percent(rate: float | None) -> int:
+def judged_percent(rate: float | None) -> int:
+    """Return the percentile that says what is added beside so many transactions a second."""
     return 95 if rate is not None and rate <= RARE_RATE else 99
 
 
 def _as_json(rate: float | None, runs: Runs, alone: float) -> dict[str, Any]:
     return {
         "transactions_per_second": rate,
-        "judged_percent": _judged_percent(rate),
+        "judged_percent": judged_percent(rate),
         "recipes": [_recipe_as_json(one, rate, runs[rate, one.key], alone) for one in PACED],
     }
 
@@ -153,7 +158,7 @@ def _recipe_as_json(
 ) -> dict[str, Any]:
     quiet = _pooled([run.quiet_ms for run in some])
     beside = _pooled([run.beside_ms for run in some])
-    added, (least, most) = _added(rate, some)
+    added, (least, most) = added_ms(rate, some)
     return {
         "key": recipe.key,
         "title": recipe.title,
@@ -176,9 +181,9 @@ def _pooled(windows: Sequence[Sequence[float]]) -> list[float]:
     return sorted(one for window in windows for one in window)
 
 
-def _added(rate: float | None, some: Sequence[Run]) -> tuple[float, tuple[float, float]]:
-    """What is added at the judged percentile, with an interval by resampling whole runs."""
-    percent, draw = _judged_percent(rate), random.Random(0)
+def added_ms(rate: float | None, some: Sequence[Run]) -> tuple[float, tuple[float, float]]:
+    """Return what is added at the judged percentile, with an interval by resampling whole runs."""
+    percent, draw = judged_percent(rate), random.Random(0)
 
     def difference(chosen: Sequence[Run]) -> float:
         beside = percentile(_pooled([run.beside_ms for run in chosen]), percent)
@@ -191,11 +196,11 @@ def _added(rate: float | None, some: Sequence[Run]) -> tuple[float, tuple[float,
 
 def _verdicts(rate: float | None, runs: Runs, alone: float) -> list[Verdict]:
     ours = runs[rate, JUDGED.key]
-    percent, beside = _judged_percent(rate), f"beside {_named(rate)}"
+    percent, beside = judged_percent(rate), f"beside {_named(rate)}"
     at_most = BUDGET_MS
     if rate is None:
         at_most = max(BUDGET_MS, percentile(_pooled([run.quiet_ms for run in ours]), percent) / 2)
-    added, _ = _added(rate, ours)
+    added, _ = added_ms(rate, ours)
     return [
         Verdict(
             f"rate {beside}",

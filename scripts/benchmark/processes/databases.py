@@ -24,6 +24,14 @@ class Databases:
         """Such as 18.1."""
         return str(one_value(self._cluster.url(), "SHOW server_version"))
 
+    def server_pid(self) -> int:
+        """The process that starts all the others."""
+        return int((self._cluster.data_directory / "postmaster.pid").read_text().split()[0])
+
+    def prepare(self, rows: int) -> None:
+        """Make what clones of so many rows are made of."""
+        self._template(rows)
+
     @contextmanager
     def clone(self, rows: int, *, pending_rows: int | None = None) -> Iterator[str]:
         """URL of a new clone with fresh statistics, right after a checkpoint; dropped at the end.

@@ -76,9 +76,16 @@ COMPARED: tuple[Recipe, ...] = (
         resumes=False,
     ),
 )
+BUDGET_OF_2_MS = Recipe("budget-2", "budget of 2 ms", rotate_tokens("--traffic-budget-ms", "2"))
+GENTLEST = Recipe(
+    "gentlest",
+    "a budget that nothing keeps",
+    rotate_tokens("--traffic-budget-ms", "0.01"),
+    rows_at_most=60_000,
+)
 PACED: tuple[Recipe, ...] = (
     ONE_WORKER,
-    Recipe("budget-2", "budget of 2 ms", rotate_tokens("--traffic-budget-ms", "2")),
+    BUDGET_OF_2_MS,
     Recipe("budget-20", "budget of 20 ms", rotate_tokens("--traffic-budget-ms", "20")),
     TWO_WORKERS,
     KEY_RANGES,

@@ -22,6 +22,7 @@ RECIPES = [
 ]
 DEFAULTS = PROJECT / "docs" / "measurements" / "inserts.json"
 pytestmark = pytest.mark.timeout(1200)  # whichever test comes first may pay for both benchmarks
+GROUPS = (Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup"))
 PNG = b"\x89PNG\r\n"
 
 
@@ -50,7 +51,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     return quickly(
         tmp_path_factory.mktemp("parts"),
         *("--traffic", "--traffic-rates", "1000,max", "--resume", "--inserts", "--bookkeeping"),
-        *("--derived", "--scale", "--vacuum", "--lists", "--verification"),
+        *("--derived", "--scale", "--vacuum", "--lists", "--verification", "--bursts"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
 
@@ -110,6 +111,7 @@ def test_all_that_must_hold_is_judged(tuned: Findings, parts: Findings) -> None:
     judged = [(v["needs_at_least"], v["needs_at_most"]) for v in parts["traffic"]["verdicts"]]
     assert judged[:3] == [(0.5, None), (None, 5), (0.05, None)]
     assert judged[3][1] >= 5
+    assert [v["needs_at_most"] for v in parts["bursts"]["verdicts"]] == [2, 5]
     assert [v["needs_at_most"] for v in parts["bookkeeping"]["verdicts"]] == [0.02]
     assert [v["needs_at_most"] for v in parts["verification"]["verdicts"]] == [0.05]
     assert [v["needs_at_least"] for v in parts["scale"]["verdicts"]] == [0.7, 0.9, None]
@@ -134,6 +136,26 @@ def test_traffic_is_measured_from_its_schedule_before_and_beside_every_recipe(
             assert least <= one["added_ms"] <= most
             alone = parts["traffic"]["loop_alone_rows_per_second"]
             assert one["ratio_to_loop_alone"] == one["rows_per_second"] / alone
+
+
+def test_a_burst_in_mid_run_is_shown_by_half_seconds(parts: Findings) -> None:
+    figures = parts["bursts"]
+    assert figures["quiet_p99_ms"] > 0
+    assert all(figures["transactions"])
+    assert len(figures["added_p99_ms"]) == len(figures["rates_to_full_afterwards"]) == 1
+
+
+def test_a_slow_server_shows_that_the_budget_is_kept_by_steering(tmp_path: Path) -> None:
+    if not any((each / "cgroup.procs").exists() and os.access(each, os.W_OK) for each in GROUPS):
+        pytest.skip("no control group of the processors can be made here")
+    found = quickly(tmp_path, "--slow", "--rows", "5000")
+    assert [each["key"] for each in found["slow"]["recipes"]] == [
+        *("budget-2", "gentlest", "key-ranges")
+    ]
+    assert all(all(each["transactions"]) for each in found["slow"]["recipes"])
+    assert [(v["needs_at_least"], v["needs_at_most"]) for v in found["slow"]["verdicts"]] == [
+        *((20, None), (None, 2), (1, None), (None, 1))
+    ]
 
 
 def test_going_on_after_a_kill_is_timed_where_a_recipe_can(parts: Findings) -> None:
