@@ -19,6 +19,7 @@ class TokenRotationConfig(AppConfig):
         from token_rotation.retired.validating import watch_validation  # noqa: PLC0415
 
         import_module("token_rotation.checks")
+        import_module("token_rotation.declare.on_sqlite")
         import_module("token_rotation.distributed.actions")
         autodetector.install()
         read_back_what_the_guard_stores()

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register  # noqa: A004
+from django.db import connections, router
 
 from token_rotation.errors import RotationError, UnknownTargetError
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres.reading import reading
 from token_rotation.targets.discovery import find_targets
+from token_rotation.triggers.guard import guards_of
 
 
 @register(Tags.database)
@@ -25,9 +28,29 @@ def check_targets(
     Its hint is the command that mends it. Silent while ``migrate`` runs. That command runs the
     checks first and would refuse to work, although it mends most of what they find.
     """
+    others = [alias for alias in databases or () if connections[alias].vendor != "postgresql"]
+    unguarded = [_without_guard(alias) for alias in others if _has_targets(alias)]
     if sys.argv[1:2] == ["migrate"]:
-        return []
-    return [message for alias in databases or () for message in _messages(alias)]
+        return unguarded
+    served = [alias for alias in databases or () if alias not in others]
+    return [*unguarded, *(message for alias in served for message in _messages(alias))]
+
+
+def _has_targets(alias: str) -> bool:
+    return any(
+        router.allow_migrate_model(alias, model) and next(guards_of(triggers), None) is not None
+        for model in apps.get_models()
+        if (triggers := getattr(model._meta, "triggers", []))
+    )
+
+
+def _without_guard(alias: str) -> CheckMessage:
+    return Info(
+        f"the database {alias!r} is {connections[alias].vendor}: no token is guarded or rotated "
+        "there.",
+        hint="Only tests should run there. What they see of tokens is Django's own doing.",
+        id="token_rotation.I001",
+    )
 
 
 def _messages(alias: str) -> list[CheckMessage]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
+from django.db import connections, router
 from django.db.models import Field, Model, Value
 
 from token_rotation.triggers.guard import GuardPair, guards_of
@@ -94,6 +95,11 @@ def guarding_models(model: type[Model]) -> list[type[Model]]:
         and next(guards_of(getattr(each._meta, "triggers", [])), None) is not None
     ]
     return sorted(guarding, key=lambda each: each is not model)
+
+
+def is_written_to_postgres(model: type[Model]) -> bool:
+    """Return False where the rows of a model go to another database, on which no guard is."""
+    return bool(connections[router.db_for_write(model)].vendor == "postgresql")
 
 
 def is_absent(value: object) -> bool:

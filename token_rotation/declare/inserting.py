@@ -9,7 +9,12 @@ from typing import Any
 from django.db.models import Model
 from django.db.models.sql.subqueries import InsertQuery
 
-from token_rotation.declare.guarded import GuardedToken, guarded_of, is_absent
+from token_rotation.declare.guarded import (
+    GuardedToken,
+    guarded_of,
+    is_absent,
+    is_written_to_postgres,
+)
 from token_rotation.declare.quiet_errors import hide_values_of
 from token_rotation.errors import TokenUpdateError
 
@@ -30,7 +35,8 @@ def _watched(insert_values: Callable[..., None]) -> Callable[..., None]:
     def _insert_values(
         self: InsertQuery, fields: Any, objs: Sequence[Model], *args: Any, **kwargs: Any
     ) -> None:
-        for guarded in guarded_of(self.get_meta().model):
+        model = self.get_meta().model
+        for guarded in guarded_of(model) if is_written_to_postgres(model) else ():
             hide_values_of(self)
             updated: Any = self.update_fields  # type: ignore[attr-defined]
             if guarded.token in updated and guarded.marker not in updated:

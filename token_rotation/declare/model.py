@@ -10,10 +10,10 @@ from typing import Any, ClassVar, TypeVar
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.models.expressions import RawSQL
 
 from token_rotation.declare.pending_index import PendingIndex
 from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
+from token_rotation.schema.token_sql import TokenSql
 from token_rotation.tokens.formats import TokenFormat
 from token_rotation.triggers.guard import guard
 
@@ -87,13 +87,13 @@ class RotatingToken(RotatesToken):
         triggers: ClassVar = guard()
 
 
-def token_default(tokens: TokenFormat) -> RawSQL:
+def token_default(tokens: TokenFormat) -> TokenSql:
     """Return the ``db_default`` of a text column.
 
     Its tokens have this format.
     """
     # The parameters are a list because Django's schema editor adds this list to others.
-    return RawSQL(tokens.sql, [])  # noqa: S611  (a format has no quote in it)
+    return TokenSql(tokens.sql, [])
 
 
 def has_db_default(field: models.Field[Any, Any]) -> bool:

@@ -11,6 +11,7 @@ from django.db import (
     DataError,
     IntegrityError,
     InternalError,
+    connections,
     router,
     transaction,
 )
@@ -55,6 +56,11 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
         )
     database = _database(rows)
     targets = _targets(rows.model, database, token)
+    if connections[database].vendor != "postgresql":
+        raise ImproperlyConfigured(
+            f"tokens of {targets[0].label} are rotated on PostgreSQL alone, and the database "
+            f"{database!r} is {connections[database].vendor}. Nothing was changed"
+        )
     rows = rows.using(database).order_by("pk").select_related(None)
     keys = list(rows.values_list("pk", flat=True)[: ROWS_AT_MOST + 1])
     if len(keys) > ROWS_AT_MOST:

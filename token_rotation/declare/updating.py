@@ -10,7 +10,12 @@ from django.db.models import Case, Expression
 from django.db.models.functions import Cast
 from django.db.models.sql.subqueries import UpdateQuery
 
-from token_rotation.declare.guarded import GuardedToken, guarded_of, is_absent
+from token_rotation.declare.guarded import (
+    GuardedToken,
+    guarded_of,
+    is_absent,
+    is_written_to_postgres,
+)
 from token_rotation.declare.quiet_errors import hide_values_of
 from token_rotation.declare.wish import Wish
 from token_rotation.errors import TokenUpdateError
@@ -32,7 +37,8 @@ def watch_updates() -> None:
 def _refusing(add_update_values: Callable[..., None]) -> Callable[..., None]:
     @wraps(add_update_values)
     def _add_update_values(self: UpdateQuery, values: dict[str, Any]) -> None:
-        for guarded in guarded_of(self.get_meta().model):
+        model = self.get_meta().model
+        for guarded in guarded_of(model) if is_written_to_postgres(model) else ():
             hide_values_of(self)
             for name in {guarded.token.name, guarded.token.attname} & values.keys():
                 values = {**values, name: _update_value(guarded, values[name])}

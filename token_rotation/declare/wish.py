@@ -48,13 +48,20 @@ class _OfASentToken(Expression):
     def set_source_expressions(self, exprs: Any) -> None:
         (self.value,) = exprs
 
-    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, Any]:  # noqa: ARG002
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, Any]:
+        if connection.vendor != "postgresql":
+            return self._without_a_guard(compiler)
         table = compiler.query.base_table
         value, parameters = compiler.compile(self.value)
         column, _none = compiler.compile(self.token.get_col(table))
         key, _none = compiler.compile(self.token.model._meta.pk.get_col(table))
         digest = _DIGEST.format(key=key, sent=_SENT)
         return self.template.format(digest=digest, column=column, value=value), parameters
+
+    def _without_a_guard(self, compiler: Any) -> tuple[str, Any]:
+        """Return the value itself, which is stored as it is sent."""
+        sql, parameters = compiler.compile(self.value)
+        return sql, parameters
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.token}>"  # without the value
@@ -98,11 +105,17 @@ class StandingWish(_OfASentToken):
     def __init__(self, token: Any, value: Any) -> None:
         super().__init__(token, value, output_field=BooleanField())
 
+    def _without_a_guard(self, compiler: Any) -> tuple[str, Any]:
+        sql, parameters = compiler.compile(Value(False, output_field=BooleanField()))
+        return sql, parameters
+
 
 def forget_wishes(using: str) -> None:
     """Forget what the transaction still wishes.
 
     PostgreSQL computes a row's new values before it waits for a lock. The row may be gone then.
     """
+    if connections[using].vendor != "postgresql":
+        return
     with django_cursor(connections[using]) as cursor:
         cursor.execute("SELECT set_config(%s, '', true)", [WISH])

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from django.db import migrations
 
+from token_rotation.schema import PostgresSql
+
 IS_RETIRED = """
 CREATE OR REPLACE FUNCTION token_rotation_is_retired(token_hash bytea) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
@@ -39,6 +41,6 @@ class Migration(migrations.Migration):
     dependencies: ClassVar = [("token_rotation", "0001_retired_token")]
 
     operations: ClassVar = [
-        migrations.RunSQL(IS_RETIRED, "DROP FUNCTION token_rotation_is_retired(bytea)"),
-        migrations.RunSQL(RETIRE, "DROP FUNCTION token_rotation_retire(bytea, text, bytea)"),
+        PostgresSql(IS_RETIRED, "DROP FUNCTION token_rotation_is_retired(bytea)"),
+        PostgresSql(RETIRE, "DROP FUNCTION token_rotation_retire(bytea, text, bytea)"),
     ]

@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from django.db import migrations
 
+from token_rotation.schema import PostgresSql
+
 BEFORE = import_module("token_rotation.migrations.0002_retired_functions").RETIRE
 RETIRE = """
 CREATE OR REPLACE FUNCTION token_rotation_retire(
@@ -53,4 +55,4 @@ END $$
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("token_rotation", "0002_retired_functions")]
 
-    operations: ClassVar = [migrations.RunSQL(RETIRE, BEFORE)]
+    operations: ClassVar = [PostgresSql(RETIRE, BEFORE)]

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from django.db import migrations
 
+from token_rotation.schema import PostgresSql
+
 IS_RETIRED = import_module("token_rotation.migrations.0002_retired_functions").IS_RETIRED
 RETIRE = import_module("token_rotation.migrations.0003_retired_after_the_snapshot").RETIRE
 
@@ -17,6 +19,6 @@ class Migration(migrations.Migration):
     dependencies: ClassVar = [("token_rotation", "0003_retired_after_the_snapshot")]
 
     operations: ClassVar = [
-        migrations.RunSQL(IS_RETIRED, migrations.RunSQL.noop),
-        migrations.RunSQL(RETIRE, migrations.RunSQL.noop),
+        PostgresSql(IS_RETIRED, PostgresSql.noop),
+        PostgresSql(RETIRE, PostgresSql.noop),
     ]

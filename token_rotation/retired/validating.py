@@ -8,7 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import router
+from django.db import connections, router
 from django.db.models import Field, Model
 
 from token_rotation.declare.guarded import find_guarded, is_absent
@@ -50,7 +50,7 @@ def _clean(
     database = instance._state.db or router.db_for_write(  # noqa: SLF001  (Django documents it)
         type(instance), instance=instance
     )
-    if is_retired(cleaned, database=database):
+    if connections[database].vendor == "postgresql" and is_retired(cleaned, database=database):
         raise ValidationError(
             "This value was replaced and cannot be used again. "
             "Reload the page, or enter another value.",

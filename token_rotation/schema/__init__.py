@@ -27,7 +27,9 @@ from token_rotation.schema.operations import (
     ReplaceTriggerPolitely,
 )
 from token_rotation.schema.other_app import OnTableOf
+from token_rotation.schema.postgres_sql import PostgresSql
 from token_rotation.schema.refusal import ChangeRefusedError
+from token_rotation.schema.token_sql import TokenSql
 from token_rotation.triggers.templates import GuardSql, UnconditionalSql
 
 __all__ = [
@@ -41,10 +43,12 @@ __all__ = [
     "GuardSql",
     "LockNotGrantedError",
     "OnTableOf",
+    "PostgresSql",
     "RemoveIndexConcurrentlyPolitely",
     "RemoveTriggerPolitely",
     "ReplaceTriggerPolitely",
     "RowsPendingError",
+    "TokenSql",
     "UnconditionalSql",
     "UnexpectedIndexError",
 ]
@@ -59,9 +63,11 @@ for _written in (
     EnsureRotated,
     GuardSql,
     OnTableOf,
+    PostgresSql,
     RemoveIndexConcurrentlyPolitely,
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
+    TokenSql,
     UnconditionalSql,
 ):
     _written.__module__ = __name__

@@ -122,6 +122,8 @@ class EnsureRotated(Operation):
         """
         model = self._model(from_state)
         connection = schema_editor.connection
+        if connection.vendor != "postgresql":
+            return
         if not self.allow_migrate_model(connection.alias, model):
             return
         column = self.column or self._column_of_the_marker(model)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.core.management.base import CommandError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations import AddIndex
+from django.db.migrations import AddIndex, RemoveIndex
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
@@ -43,6 +43,9 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            AddIndex.database_forwards(self, app_label, schema_editor, from_state, to_state)
+            return
         model = to_state.apps.get_model(app_label, self.model_name)
         if schema_editor.collect_sql or not self.allow_migrate_model(
             schema_editor.connection.alias, model
@@ -79,6 +82,9 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            AddIndex.database_backwards(self, app_label, schema_editor, from_state, to_state)
+            return
         if schema_editor.collect_sql:
             super().database_backwards(app_label, schema_editor, from_state, to_state)
             return
@@ -124,6 +130,9 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
     ) -> None:
         model = from_state.apps.get_model(app_label, self.model_name)
         connection = schema_editor.connection
+        if connection.vendor != "postgresql":
+            RemoveIndex.database_forwards(self, app_label, schema_editor, from_state, to_state)
+            return
         if schema_editor.collect_sql or not self.allow_migrate_model(connection.alias, model):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return

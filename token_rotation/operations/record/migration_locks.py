@@ -33,7 +33,7 @@ def _lock_tables(
     labels: list[str], mode: str
 ) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
     def lock(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        if editor.collect_sql:
+        if editor.collect_sql or editor.connection.vendor != "postgresql":
             return
         tables = [apps.get_model(label)._meta.db_table for label in labels]
 
