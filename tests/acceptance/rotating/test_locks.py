@@ -43,11 +43,15 @@ def test_a_write_to_a_row_of_the_running_batch_waits_for_that_batch_and_no_other
     )
     until(lambda: pending(tickets) < ROWS)
     rotated_meanwhile = []
-    for _ in range(10):
+
+    def waits() -> bool:
+        """Write to the next row; whether a batch had it, and not a rest between two."""
         before = pending(tickets)
         tickets.cursor().execute(WRITE, [value(tickets, FIRST_PENDING)])
         rotated_meanwhile.append(before - pending(tickets))
-    assert max(rotated_meanwhile) >= BATCH_ROWS, "it never had to wait"
+        return rotated_meanwhile[-1] >= BATCH_ROWS
+
+    until(waits)
     # The batch that was waited for, and one or two that ended while the rows were counted.
     assert max(rotated_meanwhile) <= 3 * BATCH_ROWS
     stdout, stderr = process.communicate(timeout=60)
