@@ -24,7 +24,7 @@ from django.test import TransactionTestCase
 
 from tests.support.databases import DatabaseFactory, make_server_directory, unique_name
 from tests.support.emptying import empty_full_tables
-from tests.support.forking.client import OF_OTHERS
+from tests.support.forking.client import OF_OTHERS, OF_RELEASES
 from tests.support.longest_first import sort_longest_first
 from tests.support.manage import Manage
 from tests.support.tagging import tag_every_statement
@@ -111,6 +111,7 @@ def manage() -> Iterator[Manage]:
     yield manage
     manage.close()
     OF_OTHERS.end()
+    OF_RELEASES.end()
     shutil.rmtree(directory)
 
 

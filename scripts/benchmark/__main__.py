@@ -94,7 +94,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),
         "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
         "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds, warm_up=warm_up),
-        "vacuum": lambda: measure_vacuum(some, rows=rows, rounds=rounds),
+        "vacuum": lambda: measure_vacuum(some, rows=rows, rounds=rounds, quick=arguments.quick),
         "http": lambda: measure_look_ups(some, rows=rows, rounds=rounds, seconds=seconds),
         "report": lambda: measure_long_report(
             some, rows=rows, rounds=rounds, slow_seconds=slow_seconds

@@ -7,7 +7,7 @@ from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 from textwrap import dedent
 
-from tests.support.forking.client import OF_OTHERS
+from tests.support.forking.client import OF_OTHERS, OF_RELEASES
 from tests.support.manage import PROJECT
 
 SETTINGS = """
@@ -122,7 +122,8 @@ class Project:
         """Forked, as those of ``Manage`` are, where nobody answers."""
         words = ["-W", "error::RuntimeWarning", *args]
         if not answers:
-            return OF_OTHERS.run(words, self.environment, 120, self.directory)
+            server = OF_OTHERS if self._library == PROJECT else OF_RELEASES
+            return server.run(words, self.environment, 120, self.directory)
         return subprocess.run(
             [sys.executable, *words],
             cwd=self.directory,

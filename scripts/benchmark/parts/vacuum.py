@@ -12,23 +12,24 @@ from benchmark.processes.databases import Databases
 from benchmark.recipes.recipe import Recipe, rotate_tokens
 from token_rotation.options import RotationOptions
 
-EVERY_PERCENT = (0.0, 5.0, 10.0, 20.0)
-WORKERS = (1, 2)
+EVERY_PERCENT, QUICK_EVERY_PERCENT = (0.0, 5.0, 10.0, 20.0), (0.0, 10.0)
+WORKERS, QUICK_WORKERS = (1, 2), (1,)
 RATIO = "ratio_to_default"
 
 
-def measure_vacuum(databases: Databases, *, rows: int, rounds: int) -> Part:
+def measure_vacuum(databases: Databases, *, rows: int, rounds: int, quick: bool) -> Part:
     """Shares of the rows, 0 for never, in each round; the rate is compared within the round."""
     settings = []
-    for workers in WORKERS:
-        runs: dict[float, list[Figures]] = {every: [] for every in EVERY_PERCENT}
+    shares = QUICK_EVERY_PERCENT if quick else EVERY_PERCENT
+    for workers in QUICK_WORKERS if quick else WORKERS:
+        runs: dict[float, list[Figures]] = {every: [] for every in shares}
         for number in range(rounds):
-            for every in shifted(EVERY_PERCENT, number):
+            for every in shifted(shares, number):
                 recipe = _recipe(workers, every)
                 announce(f"vacuum, round {number + 1} of {rounds}: {recipe.title}")
                 runs[every].append(measured_run(databases, recipe, rows))
         default = runs[RotationOptions().vacuum_every_percent]
-        settings += [_as_json(workers, every, runs[every], default) for every in EVERY_PERCENT]
+        settings += [_as_json(workers, every, runs[every], default) for every in shares]
     return Part("vacuum", {"settings_compared": settings})
 
 

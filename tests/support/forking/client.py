@@ -151,8 +151,11 @@ class SiteServers:
 
 OF_THE_SITE = SiteServers()
 
-OF_OTHERS = ForkServer("tickets", "token_rotation", "migrations", "tests")
-"""For other projects. What a module of ours does when it is imported is theirs to find out."""
+OF_OTHERS = ForkServer("tickets", "migrations", "tests")
+"""For other projects, which import by themselves what needs their settings."""
+
+OF_RELEASES = ForkServer("tickets", "token_rotation", "migrations", "tests")
+"""For projects with another release of the library than this one."""
 
 
 class ForkedProcess(Popen[str]):
