@@ -32,9 +32,12 @@ class AddIndexConcurrentlyPolitely(AddIndexConcurrently):
     It uses CREATE INDEX CONCURRENTLY. It keeps a valid index of that name and definition, and waits
     for an index that another session is building. It drops an INVALID one concurrently and builds
     it again. On a partitioned table it builds one on each partition, and attaches them. An index of
-    that name with another definition is an error and is not touched. The migration needs ``atomic =
-    False``, unless the table has no rows, as when a squashed migration has just created it.
+    that name with another definition is an error and is not touched. A migration that has other
+    operations, too, needs ``atomic = False``, unless the table has no rows, as when a squashed
+    migration has just created it.
     """
+
+    outside_transactions = True
 
     def database_forwards(
         self,
@@ -118,8 +121,11 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
     """Drop an index beside the traffic, also after a kill.
 
     It uses DROP INDEX CONCURRENTLY, which leaves an invalid index if it is killed; the next run
-    drops that. Backwards it builds the index again. The migration needs ``atomic = False``.
+    drops that. Backwards it builds the index again. A migration that has other operations, too,
+    needs ``atomic = False``.
     """
+
+    outside_transactions = True
 
     def database_forwards(
         self,

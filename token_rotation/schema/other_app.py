@@ -9,6 +9,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from token_rotation.schema.outside_transactions import is_outside
+
 
 class OnTableOf(Operation):
     """Run operations on another app's model, in the database only.
@@ -27,6 +29,11 @@ class OnTableOf(Operation):
         self.app_label = app_label
         self.operations = list(operations)
         self.assuming = list(assuming)
+
+    @property
+    def outside_transactions(self) -> bool:
+        """Whether none of the operations can run in a transaction."""
+        return all(map(is_outside, self.operations))
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         kwargs: dict[str, Any] = {"app_label": self.app_label, "operations": self.operations}

@@ -165,6 +165,22 @@ def test_every_step_is_a_migration_of_its_own_in_the_safe_order_and_the_old_rows
     project.run("migrate", "shop", "0001", "--verbosity", "0")  # each step can be undone
 
 
+def test_indexes_are_built_whoever_wrote_their_migrations(project: Project, tables: Any) -> None:
+    """Another package's makemigrations knows nothing of ``atomic = False``."""
+    project.models(BEFORE)
+    project.run_each("makemigrations", "migrate --verbosity 0")
+    execute(tables, ROWS.format(n=50))
+    project.models(ADOPTED)
+    project.run("makemigrations", "--no-input")
+    for path in project.migrations.glob("0*.py"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if "atomic = False" not in line))
+    assert "atomic" not in "".join(project.written().values())
+    project.run_each("migrate --verbosity 0", "check --database default --fail-level WARNING")
+    execute(tables, "TRUNCATE shop_key")  # its tokens are longer than the column was
+    project.run("migrate", "shop", "0001", "--verbosity", "0")
+
+
 def test_another_format_replaces_the_trigger_in_one_step(project: Project) -> None:
     adopted = (
         IMPORTS
