@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,9 @@ def test_the_hooks_are_the_checks_of_the_tests() -> None:
     (local,) = YAML(typ="safe").load(CONFIG)["repos"]
     hooks = [hook["entry"] for hook in local["hooks"] if "stages" not in hook]
     script = (PROJECT / "scripts" / "test").read_text()
-    checks = re.findall(r"^check (?!python)(.+)$", script, re.MULTILINE)
+    (listed,) = re.findall(r"^checks=\((.+)\)$", script, re.MULTILINE)
+    checks = shlex.split(listed)
+    assert checks
     assert hooks == [
         check if check.startswith("scripts/") else f".venv/bin/{check}" for check in checks
     ]
