@@ -31,9 +31,12 @@ def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence
 
     Other operations keep their order. Those that may need what a step makes or removes come after
     the steps, and so do all later ones on the same models. If a column gets another name, the
-    transaction that renames it also makes its triggers anew.
+    transaction that renames it also makes its triggers anew. A trigger of somebody else that is
+    made anew, such as one of an audit, is dropped and made after the steps, in one transaction: no
+    write passes without it.
     """
     parts = Parts()
+    remade = _made_anew(operations, guards)
     unguarded = {
         operation.model_name_lower
         for operation in operations
@@ -51,7 +54,7 @@ def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence
             continue
         elif _is_ours(operation):
             parts.steps.append(removal(operation))
-        elif (
+        elif _trigger_of(operation) in remade or (
             (parts.steps and _may_need(operation, guards))
             or (parts.after and _is_about(operation, guards))
             or any(_reaches(operation, model, app_label) for model in unguarded)
@@ -61,6 +64,28 @@ def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence
             parts.before.append(operation)
     parts.steps.sort(key=lambda step: step.place)
     return parts
+
+
+def _made_anew(
+    operations: Sequence[Operation], guards: Sequence[Guarded]
+) -> set[tuple[str, str] | None]:
+    """Return the triggers of guarded models that are dropped and made."""
+    removed, added = (
+        {_trigger_of(each) for each in operations if isinstance(each, kind)}
+        for kind in (RemoveTrigger, AddTrigger)
+    )
+    models = {guard.model[1] for guard in guards}
+    return {each for each in removed & added if each is not None and each[0] in models}
+
+
+def _trigger_of(operation: Operation) -> tuple[str, str] | None:
+    """Return model and name of the trigger that the operation makes or drops."""
+    match operation:
+        case AddTrigger():
+            return operation.model_name.lower(), str(operation.trigger.name)
+        case RemoveTrigger():
+            return operation.model_name.lower(), str(operation.name)
+    return None
 
 
 def _is_replaced(

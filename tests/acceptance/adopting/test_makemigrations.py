@@ -181,6 +181,44 @@ def test_indexes_are_built_whoever_wrote_their_migrations(project: Project, tabl
     project.run("migrate", "shop", "0001", "--verbosity", "0")
 
 
+AUDITED = """
+import pgtrigger
+
+class Key(models.Model):
+    token = models.UUIDField({token})
+    {marker}
+
+    class Meta:
+        {indexes}
+        triggers = [
+            *{guard},
+            pgtrigger.Trigger(
+                name="audit", operation=pgtrigger.Update, when=pgtrigger.After,
+                func="INSERT INTO audit SELECT {columns}; RETURN NULL;",
+            ),
+        ]
+"""
+
+
+def test_no_write_passes_without_a_trigger_of_somebody_elses(project: Project) -> None:
+    """An audit's function names all columns, so that the marker makes another one of it."""
+    plain = {"token": "default=uuid.uuid4", "marker": "", "indexes": "", "guard": "[]"}
+    project.models(AUDITED.format(**plain, columns="OLD.token"))
+    project.run("makemigrations")
+    guarded = {
+        "token": 'db_default=models.Func(function="gen_random_uuid")',
+        "marker": "token_rotated_at = RotatedAtField()",
+        "indexes": "indexes = [PendingIndex()]",
+        "guard": "guard()",
+    }
+    columns = "OLD.token, OLD.token_rotated_at"
+    project.models(IMPORTS + AUDITED.format(**guarded, columns=columns))
+    project.run_each("makemigrations", "makemigrations --check")
+    _, *steps, last = project.written().values()
+    assert all("audit" not in step for step in steps)
+    assert operations(last) == ["RemoveTrigger", "AddTrigger"]
+
+
 def test_another_format_replaces_the_trigger_in_one_step(project: Project) -> None:
     adopted = (
         IMPORTS
