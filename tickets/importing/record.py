@@ -71,6 +71,7 @@ def finish(
         pass
     except DATABASE_ERRORS as failure:
         if is_lost(failure):
+            warn(_not_recorded(operation, reason_of(failure)))
             return False
     output = {
         "outcome": outcome,
@@ -88,8 +89,12 @@ def finish(
             retries.do(end, locked_seconds=FINISH_LOCKED_SECONDS)
     except (*DATABASE_ERRORS, LockedError, Stopped) as failure:
         reason = str(failure) if isinstance(failure, LockedError | Stopped) else reason_of(failure)
-        warn(f"The end of {operation} could not be recorded: {reason}. What was imported stays.")
+        warn(_not_recorded(operation, reason))
     return counted
+
+
+def _not_recorded(operation: BatchOperation, reason: str) -> str:
+    return f"The end of {operation} could not be recorded: {reason}. What was imported stays."
 
 
 def _check_schema(database: str) -> None:

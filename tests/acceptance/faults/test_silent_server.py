@@ -327,6 +327,7 @@ def test_an_import_whose_server_stands_still_at_a_commit_ends_and_calls_it_not_k
     (line,) = [line for line in stderr.splitlines() if "CommandError" in line]
     assert "the server has said nothing for" in line
     assert "It is not known whether the chunk after line 0 was imported, too. Run the same" in line
+    assert stderr.count("could not be recorded: ") == 1
     tickets.cursor().execute("DROP FUNCTION be_stuck() CASCADE")
     assert_a_later_import_goes_on(manage, url, csv, tickets)
 
