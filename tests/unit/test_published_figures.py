@@ -23,6 +23,9 @@ MISSED = {"ms added to p99 beside 300/s", "ms added to p99 beside 2500/s"}
 JUDGED = {
     "speed": 7,
     "traffic": 2 * len(TRAFFIC_RATES),
+    "bursts": 2,
+    "slow": 4,
+    "inserts": 1,
     "bookkeeping": 1,
     "verification": 1,
     "scale": 5,

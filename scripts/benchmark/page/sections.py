@@ -56,7 +56,8 @@ SECTIONS = {
     ),
     "bursts": Section(
         "A burst in mid-run",
-        f"{BURST_RATE:,} transactions a second. Rates are divided by the one before the burst.",
+        f"{BURST_RATE:,} transactions a second; inside: the p99 of all that follow. Rates are "
+        "divided by the one before.",
         (bursts_table,),
     ),
     "slow": Section(

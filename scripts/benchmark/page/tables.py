@@ -11,6 +11,7 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 UNKNOWN = "–"
 BILLION = 1_000_000_000
+WINDOWS_SHOWN = 8
 
 
 def speed_table(part: Document) -> Table:
@@ -56,7 +57,8 @@ def _per_second(rate: float | None) -> str:
 
 def bursts_table(part: Document) -> Table:
     """A column a window: what is added since the burst began, and the rate since it ended."""
-    added, rates = part["added_p99_ms"], part["rates_to_full_afterwards"]
+    shown = slice(WINDOWS_SHOWN)
+    added, rates = part["added_p99_ms"][shown], part["rates_to_full_afterwards"][shown]
     seconds = [part["window_seconds"] * number for number in range(max(len(added), len(rates)))]
     lines = (
         ("ms added to p99", [f"{each:+.1f}" for each in added]),
