@@ -97,6 +97,7 @@ def test_a_door_that_accepts_anything_is_told_no_leaked_token(
     assert done.returncode == 1
     assert "The door cannot tell: it answered 200 to a random token." in done.stdout
     assert "tried 0 of 30" in done.stdout
+    assert server.stop() == 0  # the log of a request is written after its answer
     assert server.logs().count("GET /healthz") == 1
 
 
