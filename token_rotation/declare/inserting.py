@@ -11,9 +11,9 @@ from django.db.models.sql.subqueries import InsertQuery
 
 from token_rotation.declare.guarded import (
     GuardedToken,
+    any_can_be_guarded,
     guarded_of,
     is_absent,
-    is_written_to_postgres,
 )
 from token_rotation.declare.quiet_errors import hide_values_of
 from token_rotation.errors import TokenUpdateError
@@ -36,7 +36,7 @@ def _watched(insert_values: Callable[..., None]) -> Callable[..., None]:
         self: InsertQuery, fields: Any, objs: Sequence[Model], *args: Any, **kwargs: Any
     ) -> None:
         model = self.get_meta().model
-        for guarded in guarded_of(model) if is_written_to_postgres(model) else ():
+        for guarded in guarded_of(model) if any_can_be_guarded() else ():
             hide_values_of(self)
             updated: Any = self.update_fields  # type: ignore[attr-defined]
             if guarded.token in updated and guarded.marker not in updated:

@@ -12,9 +12,9 @@ from django.db.models.sql.subqueries import UpdateQuery
 
 from token_rotation.declare.guarded import (
     GuardedToken,
+    any_can_be_guarded,
     guarded_of,
     is_absent,
-    is_written_to_postgres,
 )
 from token_rotation.declare.quiet_errors import hide_values_of
 from token_rotation.declare.wish import Wish
@@ -38,7 +38,7 @@ def _refusing(add_update_values: Callable[..., None]) -> Callable[..., None]:
     @wraps(add_update_values)
     def _add_update_values(self: UpdateQuery, values: dict[str, Any]) -> None:
         model = self.get_meta().model
-        for guarded in guarded_of(model) if is_written_to_postgres(model) else ():
+        for guarded in guarded_of(model) if any_can_be_guarded() else ():
             hide_values_of(self)
             for name in {guarded.token.name, guarded.token.attname} & values.keys():
                 values = {**values, name: _update_value(guarded, values[name])}
