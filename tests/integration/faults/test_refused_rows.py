@@ -285,6 +285,19 @@ def test_a_row_for_which_a_trigger_raises_what_may_pass_is_left_out_when_the_tim
     assert rotation().run().outcome is Outcome.COMPLETE
 
 
+@pytest.mark.parametrize("name", ['"poisonsRow"', '"poison-row"', 'public."Poison row"'])
+def test_a_function_of_any_name_is_known_as_one(
+    tickets: Any, rotation: RotationFactory, name: str
+) -> None:
+    leak(tickets, 60)
+    raises = RAISES.format(sqlstate="55P03").replace("poison()", f"{name}()")
+    tickets.cursor().execute(raises)
+    result = rotation(batch_rows=25, retry_seconds=0.5).run()
+    assert (result.outcome, result.rotated_rows) == (Outcome.ROWS_REFUSED, 59)
+    assert names(result) == ["id 17"]
+    assert f"function {name.removeprefix('public.')} line 1" in result.refused.named[0].reason
+
+
 def test_a_fault_that_passes_in_time_blames_no_row(tickets: Any, rotation: RotationFactory) -> None:
     leak(tickets, 60)
     tickets.cursor().execute("CREATE SEQUENCE attempts")

@@ -15,8 +15,14 @@ from token_rotation.postgres.faults.sqlstate import Fault, classify
 _MESSAGE_QUOTES_NO_DATA = {"08", "0A", "25", "28", "42", "53", "55", "57", "58"}
 """Classes of SQLSTATE: the first two characters."""
 
-_FUNCTION = re.compile(r"^PL/pgSQL function ([\w.$]+)\([^()]*\) line (\d+) at ", re.MULTILINE)
+_NAME = r'(?:"[^"\n]+"|[\w$]+)'
+_FUNCTION = re.compile(
+    rf"^PL/pgSQL function ({_NAME}(?:\.{_NAME})?)\([^()]*\) line (\d+) ", re.MULTILINE
+)
 """A line of an error's context. Other lines may quote statements, and so data."""
+
+_IN_ANY_LANGUAGE = "PL/pgSQL"
+"""What the context says of a function's error, whatever ``lc_messages`` is."""
 
 _RAISED_BY = {"exec_stmt_raise", "PLy_output", "PLy_elog_impl"}
 """Functions of PL/pgSQL and PL/Python. An error of theirs may call any text a constraint."""
@@ -45,7 +51,7 @@ def fault_of(error: Exception) -> Fault:
 def is_met_by_function(error: Exception) -> bool:
     """Return True where a PL/pgSQL function met the error: a trigger, for one row."""
     cause = _driver_error(error)
-    return cause is not None and _FUNCTION.search(cause.diag.context or "") is not None
+    return cause is not None and _IN_ANY_LANGUAGE in (cause.diag.context or "")
 
 
 def is_lost(error: Exception) -> bool:
