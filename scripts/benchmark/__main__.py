@@ -13,10 +13,11 @@ from benchmark.errors import BenchmarkError
 from benchmark.interruption import Interruption
 from benchmark.page.page import make_page, read_parts
 from benchmark.page.sections import SECTIONS
+from benchmark.parts.beside_traffic.bursts import measure_bursts
+from benchmark.parts.beside_traffic.frontier import measure_frontier
+from benchmark.parts.beside_traffic.slow_server import measure_slow_server
 from benchmark.parts.bookkeeping import measure_bookkeeping
-from benchmark.parts.bursts import measure_bursts
 from benchmark.parts.derived_cost import measure_derived_cost
-from benchmark.parts.frontier import measure_frontier
 from benchmark.parts.insert_cost import measure_insert_cost
 from benchmark.parts.lists import measure_lists
 from benchmark.parts.long_report import measure_long_report
@@ -24,7 +25,6 @@ from benchmark.parts.look_ups import measure_look_ups
 from benchmark.parts.part import Measured, Part
 from benchmark.parts.resume import measure_resume
 from benchmark.parts.scale import measure_scale
-from benchmark.parts.slow_server import measure_slow_server
 from benchmark.parts.speed import measure_speed
 from benchmark.parts.vacuum import measure_vacuum
 from benchmark.parts.verification import measure_verification

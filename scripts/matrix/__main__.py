@@ -12,7 +12,7 @@ from pathlib import Path
 
 from matrix.programs import ProgramsError, installed, programs_of
 from matrix.results import NOTHING, Counts, Result, read_report, store
-from matrix.versions import VERSIONS
+from matrix.versions import ARCHIVES, VERSIONS
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Marked tests stand elsewhere, too.
@@ -44,10 +44,20 @@ def main() -> int:
     )  # fmt: skip
     given = parser.parse_args()
     if given.list_installed:
-        for _, place in sorted(installed().items()):
-            print(place)
-        return 0
+        return _list_installed()
     return max([_test(version, given.processes) for version in given.versions])
+
+
+def _list_installed() -> int:
+    """Print the directories; say on stderr which versions there are none of."""
+    places = installed()
+    for _, place in sorted(places.items()):
+        print(place)
+    missing = [version for version in ARCHIVES if version not in places]
+    if missing:
+        versions = ", ".join(missing)
+        print(f"scripts/test-matrix: not installed, so not tested: {versions}", file=sys.stderr)
+    return 0
 
 
 def _test(version: str, processes: int) -> int:

@@ -97,9 +97,8 @@ class CeleryProgram:
                 "DJANGO_SETTINGS_MODULE": "tests.projects.worker_actions.settings",
                 "TEST_MAIL_DIRECTORY": str(self.mails),
             }
-            server = OF_THE_SITE.serving(environment, environment)
             words = ["-m", "celery", "--app", "tickets.config.celery", *arguments]
-            self._process = server.start_session(words, environment, log)
+            self._process = OF_THE_SITE.others.start_session(words, environment, log)
 
     def log(self) -> str:
         return self._log.read_text()

@@ -35,9 +35,8 @@ class WebServer:
         always = ["--workers", "2", "--bind", "127.0.0.1:0", "--timeout", "120"]
         with self._requests.open("w") as requests, self._events.open("w") as events:
             variables = environment(database_url, env)
-            server = OF_THE_SITE.serving(variables, variables)
             words = [*command, *always, *options]
-            self._process = server.start_session(words, variables, requests, events)
+            self._process = OF_THE_SITE.others.start_session(words, variables, requests, events)
         self.port = self._find_port()
 
     @property

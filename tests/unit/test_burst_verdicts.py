@@ -13,7 +13,7 @@ SLOW, FAST = [9.0] * 100, [3.0] * 100
 @pytest.fixture
 def bursts(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(SCRIPTS)
-    return import_module("benchmark.parts.bursts")
+    return import_module("benchmark.parts.beside_traffic.bursts")
 
 
 @pytest.fixture

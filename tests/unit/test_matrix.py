@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -87,3 +88,13 @@ def test_a_version_that_nobody_tests_is_refused() -> None:
     )
     assert refused.returncode == 2
     assert "'13'" in refused.stderr
+
+
+def test_versions_that_are_not_installed_are_named(
+    npm: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["scripts/test-matrix", "--list-installed"])
+    assert import_module("matrix.__main__").main() == 0
+    listed, said = capsys.readouterr()
+    assert (listed, npm.installed()) == ("", {})
+    assert said.endswith("not installed, so not tested: 14, 15, 16, 17\n")

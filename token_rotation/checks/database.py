@@ -48,7 +48,7 @@ def _without_guard(alias: str) -> CheckMessage:
     return Info(
         f"the database {alias!r} is {connections[alias].vendor}: no token is guarded or rotated "
         "there.",
-        hint="Only tests should run there. What they see of tokens is Django's own doing.",
+        hint="Only tests should run there.",
         id="token_rotation.I001",
     )
 

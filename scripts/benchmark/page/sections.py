@@ -8,7 +8,6 @@ from benchmark.page.tables import (
     Table,
     billion_table,
     bookkeeping_table,
-    bursts_table,
     derived_table,
     http_table,
     inserts_table,
@@ -16,15 +15,14 @@ from benchmark.page.tables import (
     report_table,
     resume_table,
     scale_table,
-    slow_table,
     speed_table,
-    traffic_table,
     vacuum_table,
     verification_table,
 )
-from benchmark.parts.bursts import RATE_PER_SECOND as BURST_RATE
-from benchmark.parts.slow_server import PROCESSORS
-from benchmark.parts.slow_server import RATE_PER_SECOND as SLOW_RATE
+from benchmark.page.traffic_tables import bursts_table, slow_table, traffic_table
+from benchmark.parts.beside_traffic.bursts import RATE_PER_SECOND as BURST_RATE
+from benchmark.parts.beside_traffic.slow_server import PROCESSORS
+from benchmark.parts.beside_traffic.slow_server import RATE_PER_SECOND as SLOW_RATE
 from benchmark.traffic.pgbench import CLIENTS
 
 

@@ -1,1 +1,1 @@
-"""What can be measured: one module a part, and what all parts share."""
+"""What can be measured: one module or folder a part, and what all parts share."""

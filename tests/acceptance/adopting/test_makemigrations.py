@@ -217,6 +217,7 @@ def test_no_write_passes_without_a_trigger_of_somebody_elses(project: Project) -
     _, *steps, last = project.written().values()
     assert all("audit" not in step for step in steps)
     assert operations(last) == ["RemoveTrigger", "AddTrigger"]
+    assert "atomic = False" not in last
 
 
 def test_another_format_replaces_the_trigger_in_one_step(project: Project) -> None:

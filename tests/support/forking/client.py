@@ -133,19 +133,19 @@ class SiteServers:
 
     def __init__(self) -> None:
         self._ready: dict[str | None, ReadyServer] = {}
-        self._others = ForkServer("tickets.config", "tests")
+        self.others = ForkServer("tickets.config", "tests")
 
     def serving(
         self, environment: Mapping[str, str], more: Mapping[str, str] | None = None
     ) -> ForkServer:
         """The server for a command; ``more`` are the variables that only some commands have."""
         if not set(more or ()) <= {SETTINGS}:
-            return self._others
+            return self.others
         ready = self._ready.setdefault(environment.get(SETTINGS), ReadyServer())
-        return ready if ready.serves(environment) else self._others
+        return ready if ready.serves(environment) else self.others
 
     def end(self) -> None:
-        for server in (*self._ready.values(), self._others):
+        for server in (*self._ready.values(), self.others):
             server.end()
 
 

@@ -21,7 +21,7 @@ _FUNCTION = re.compile(
 )
 """A line of an error's context. Other lines may quote statements, and so data."""
 
-_IN_ANY_LANGUAGE = "PL/pgSQL"
+_OF_A_FUNCTION = "PL/pgSQL"
 """What the context says of a function's error, whatever ``lc_messages`` is."""
 
 _RAISED_BY = {"exec_stmt_raise", "PLy_output", "PLy_elog_impl"}
@@ -51,7 +51,7 @@ def fault_of(error: Exception) -> Fault:
 def is_met_by_function(error: Exception) -> bool:
     """Return True where a PL/pgSQL function met the error: a trigger, for one row."""
     cause = _driver_error(error)
-    return cause is not None and _IN_ANY_LANGUAGE in (cause.diag.context or "")
+    return cause is not None and _OF_A_FUNCTION in (cause.diag.context or "")
 
 
 def is_lost(error: Exception) -> bool:

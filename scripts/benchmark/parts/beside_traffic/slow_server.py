@@ -1,11 +1,16 @@
 """A budget of 2 ms on a server that has too little processor: it is kept, and not by standing."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.announce import announce
-from benchmark.parts.frontier import Run, added_ms, judged_percent, measure_run
+from benchmark.parts.beside_traffic.run import (
+    Run,
+    added_ms,
+    judged_percent,
+    measure_run,
+    median_rate,
+)
 from benchmark.parts.part import Part
 from benchmark.parts.rounds import shifted
 from benchmark.parts.verdict import Verdict
@@ -33,7 +38,7 @@ def measure_slow_server(databases: Databases, *, rows: int, rounds: int, quick: 
                 announce(f"slow server, run {number + 1} of {rounds}: {recipe.title}")
                 run = measure_run(databases, recipe, rate, recipe.rows(rows), quick=quick)
                 runs[recipe.key].append(run)
-    rates = {key: _rate(some) for key, some in runs.items()}
+    rates = {key: median_rate(some) for key, some in runs.items()}
     figures = {
         "transactions_per_second": rate,
         "processors": PROCESSORS,
@@ -65,7 +70,7 @@ def _verdicts(runs: Mapping[str, Sequence[Run]], rates: Mapping[str, float]) -> 
 def _as_json(some: Sequence[Run]) -> dict[str, Any]:
     added, (least, most) = added_ms(RATE_PER_SECOND, some)
     return {
-        "rows_per_second": _rate(some),
+        "rows_per_second": median_rate(some),
         "transactions": [
             sum(len(each.quiet_ms) for each in some),
             sum(len(each.beside_ms) for each in some),
@@ -73,7 +78,3 @@ def _as_json(some: Sequence[Run]) -> dict[str, Any]:
         "added_ms": added,
         "added_ms_between": [least, most],
     }
-
-
-def _rate(some: Sequence[Run]) -> float:
-    return statistics.median(run.rows_per_second for run in some)

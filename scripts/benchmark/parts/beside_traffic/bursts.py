@@ -11,7 +11,12 @@ from typing import Any
 
 from benchmark.announce import announce
 from benchmark.errors import BenchmarkError
-from benchmark.parts.frontier import BUDGET_MS, QUICK_QUIET_SECONDS, QUIET_SECONDS
+from benchmark.parts.beside_traffic.run import (
+    BUDGET_MS,
+    QUICK_QUIET_SECONDS,
+    QUIET_SECONDS,
+    pooled,
+)
 from benchmark.parts.part import Part
 from benchmark.parts.verdict import Verdict
 from benchmark.processes.databases import Databases
@@ -53,9 +58,9 @@ def measure_bursts(databases: Databases, *, rows: int, rounds: int, quick: bool)
     for number in range(rounds):
         announce(f"bursts, run {number + 1} of {rounds}")
         bursts.append(_measure(databases, rows, quick=quick))
-    quiet = percentile(_pooled([each.quiet_ms for each in bursts]), 99)
+    quiet = percentile(pooled([each.quiet_ms for each in bursts]), 99)
     windows = list(zip(*(each.beside_ms for each in bursts), strict=True))
-    added = [percentile(_pooled(window), 99) - quiet for window in windows]
+    added = [percentile(pooled(window), 99) - quiet for window in windows]
     rates = [
         statistics.median(burst.rates[number] / burst.full_rate for burst in bursts)
         for number in range(len(bursts[0].rates))
@@ -65,7 +70,7 @@ def measure_bursts(databases: Databases, *, rows: int, rounds: int, quick: bool)
         "transactions_per_second": RATE_PER_SECOND,
         "budget_ms": BUDGET_MS,
         "window_seconds": WINDOW_SECONDS,
-        "transactions": [len(_pooled(window)) for window in windows],
+        "transactions": [len(pooled(window)) for window in windows],
         "quiet_p99_ms": quiet,
         "added_p99_ms": added,
         "burst_rate_to_full": statistics.median(b.burst_rate / b.full_rate for b in bursts),
@@ -151,14 +156,10 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def _pooled(windows: Sequence[Sequence[float]]) -> list[float]:
-    return sorted(one for window in windows for one in window)
-
-
 def _inside_after(windows: Sequence[Sequence[Sequence[float]]], quiet_ms: float) -> float:
     """Seconds from the burst's beginning to the window from which on the budget is kept."""
     for number in range(len(windows)):
-        rest = _pooled([one for window in windows[number:] for one in window])
+        rest = pooled([one for window in windows[number:] for one in window])
         if percentile(rest, 99) - quiet_ms <= BUDGET_MS:
             return number * WINDOW_SECONDS
     return len(windows) * WINDOW_SECONDS

@@ -1,0 +1,1 @@
+"""What a rotation and the traffic beside it do to each other."""
