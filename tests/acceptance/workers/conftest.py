@@ -1,6 +1,7 @@
-"""One Redis server and one worker for all tests here, on pytest-django's own database."""
+"""A Redis server, and workers for each file of tests here, on pytest-django's own database."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -49,15 +50,19 @@ def celery_env(django_db_setup: None, server_url: str, broker: RedisServer) -> d
     return {"DATABASE_URL": url, "CELERY_BROKER_URL": broker.url}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_worker(
     celery_env: dict[str, str], session_directory: Path
 ) -> Iterator[Callable[..., Worker]]:
-    """make_worker(name, env={}, **options) returns a worker that is starting."""
+    """make_worker(name, env={}, **options) returns a worker that is starting.
+
+    None outlives its file: workers look for lost operations, those of other tests as well.
+    """
     made: list[Worker] = []
+    own_directory = Path(tempfile.mkdtemp(dir=session_directory))
 
     def make(name: str, env: dict[str, str] | None = None, **options: Any) -> Worker:
-        directory = session_directory / name
+        directory = own_directory / name
         directory.mkdir()
         made.append(Worker(directory, {**celery_env, **(env or {})}, **options))
         return made[-1]
@@ -92,7 +97,7 @@ def make_site(
         database_factory.drop(site.database_url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_workers(make_worker: Callable[..., Worker]) -> Team:
     return Team([make_worker(name, concurrency=1) for name in ("one", "two")])
 
