@@ -48,9 +48,10 @@ def test_a_rotation_started_from_the_page_is_done_by_workers_at_the_pace_that_is
     form = {"pause_seconds": "3600", "traffic_budget_ms": "5"}
     answer = operator.post("/rotation/tickets.Ticket/start", form)
     assert answer.status_code == 302
-    rotation = BatchOperation.objects.of_type("rotation").get()
     page = operator.get("/rotation/").content.decode()
-    assert f"Operation {rotation.pk}: 2,000 pending rows in 1 range; workers rotate them." in page
+    assert ": 2,000 pending rows in 1 range; workers rotate them." in page
+    rotation = BatchOperation.objects.of_type("rotation").get()
+    assert f"Operation {rotation.pk}: 2,000 pending rows" in page
     assert str(rotation.started_by) == "ann"
 
     until(lambda: pending(connection) < ROWS)
@@ -81,8 +82,9 @@ def test_a_double_click_on_start_starts_one_rotation(
     with ThreadPoolExecutor(2) as clicks:
         answers = list(clicks.map(press_start, [operator, operator]))
 
-    rotation = BatchOperation.objects.of_type("rotation").get()
     started, refused = sorted(answers, key=lambda answer: "at work already" in answer)
+    assert ": 2,000 pending rows in 1 range; workers rotate" in started
+    rotation = BatchOperation.objects.of_type("rotation").get()
     assert f"Operation {rotation.pk}: 2,000 pending rows in 1 range; workers rotate" in started
     assert f"Operation {rotation.pk} is at work already; no other was started." in refused
     finished(rotation)

@@ -100,6 +100,39 @@ def test_a_stopped_backend_is_told_cancelled_and_given_up(
     assert connection.value(sql.SQL("SELECT 1")) == 1
 
 
+@pytest.fixture
+def only_connection(server: Silent) -> Connection:
+    """One of a role that may have no other, so that the server refuses to be asked about it."""
+    server.onlooker.cursor().execute(
+        "DROP ROLE IF EXISTS single; CREATE ROLE single LOGIN CONNECTION LIMIT 1"
+    )
+    lead_alias(ALIAS, server.url.replace("postgres@", "single@"))
+    return server.connection(lifeless_seconds=0.5, cancelled_seconds=0.5)
+
+
+def test_a_stopped_backend_is_given_up_though_the_server_refuses_to_be_asked(
+    server: Silent, only_connection: Connection, pool: ThreadPoolExecutor
+) -> None:
+    pid = pid_of(only_connection)
+    busy = pool.submit(only_connection.row, BUSY)
+    until(runs(server, pid))
+    with (
+        standing_still(pid),
+        pytest.raises(SilentServerError, match="the server did not end it"),
+    ):
+        busy.result(timeout=60)
+    assert server.has_told("the server lives, but cannot be asked why: ")
+    assert server.has_told("too many connections")
+
+
+def test_a_live_backend_answers_though_the_server_refuses_to_be_asked(
+    only_connection: Connection, pool: ThreadPoolExecutor
+) -> None:
+    with pytest.raises(StillAliveError):
+        pool.submit(only_connection.row, SLEEP).result(timeout=60)
+    assert only_connection.value(sql.SQL("SELECT 1")) == 1
+
+
 def test_a_live_backend_without_a_sign_of_life_answers_and_gets_twice_the_time(
     server: Silent, pool: ThreadPoolExecutor
 ) -> None:

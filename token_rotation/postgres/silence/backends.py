@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server spoke, but did not tell."""
+    """The server spoke, but did not tell: it has no connection left, say."""
 
     reason: str
 

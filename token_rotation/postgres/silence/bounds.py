@@ -15,9 +15,9 @@ class SilenceBounds:
     The connection counts as lost when nothing answers for ``unanswered_seconds``, or when the
     server says for ``settled_seconds`` that it has answered or that the backend is gone. A backend
     that works, and shows no change for ``lifeless_seconds``, gets a cancel request: a live one
-    answers, and the statement is repeated with twice the time. ``standby_seconds`` bounds the wait
-    of a COMMIT for a synchronous standby. A statement that was cancelled must end in
-    ``cancelled_seconds``.
+    answers, and the statement is repeated with twice the time. So does one about which the server
+    refuses to be asked. ``standby_seconds`` bounds the wait of a COMMIT for a synchronous standby.
+    A statement that was cancelled must end in ``cancelled_seconds``.
 
     Behind a pooler, ``pooler_seconds`` replace the bounds of an answer: there a question may wait
     for a free connection. PgBouncer's own bound for that, query_wait_timeout, is 120 s by default.

@@ -57,11 +57,7 @@ class Judge:
         if isinstance(look, Unanswered) or (self._is_pooled and isinstance(look, Refused)):
             return self._unanswered(self._lasts("unanswered", asked_at, now), now)
         if isinstance(look, Refused):
-            self._lasts("refused", asked_at, now)
-            return Finding(
-                f"no answer for {now - self._since:.0f} s; the server lives, but cannot be asked "
-                f"why: {look.reason}"
-            )
+            return self._refused(look, self._lasts("refused", asked_at, now), now)
         return self._answered(look, asked_at, now)
 
     def _answered(self, answer: Answer, asked_at: float, now: float) -> Finding:
@@ -100,6 +96,14 @@ class Judge:
             f"no answer {self._so_far(now)}: the server says that it {what} (backend {self._pid}), "
             "so the connection between is lost",
             Act.CUT if seconds >= self._bounds.settled_seconds else Act.WAIT,
+        )
+
+    def _refused(self, refused: Refused, seconds: float, now: float) -> Finding:
+        """The server lives. Whether the backend does, only the backend can say."""
+        return Finding(
+            f"no answer {self._so_far(now)}; the server lives, but cannot be asked why: "
+            f"{refused.reason}",
+            Act.QUESTION if seconds >= self._bounds.lifeless_seconds else Act.WAIT,
         )
 
     def _unanswered(self, seconds: float, now: float) -> Finding:
