@@ -14,7 +14,7 @@ from tickets.importing.errors import LockedError, RefusedError, Stopped
 from tickets.importing.options import ImportOptions
 from tickets.importing.reading.source import Source
 from tickets.importing.refusal import DATABASE_ERRORS
-from tickets.importing.retries import Retries
+from tickets.importing.retries import Retries, Tries
 from tickets.importing.work import Work
 from tickets.models import ImportedTicket
 from token_rotation.operations import StoredError
@@ -23,7 +23,8 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.postgres import is_lost, reason_of, without_standby
 
 OPERATION_TYPE = "import_tickets"
-FINISH_LOCKED_SECONDS = 10.0
+AT_ONCE = Tries(locked_seconds=0.0, slow_seconds=0.0)
+AT_THE_END = Tries(locked_seconds=10.0, slow_seconds=10.0)
 
 
 def begin(source: Source, options: ImportOptions, key: UUID) -> BatchOperation:
@@ -65,7 +66,7 @@ def finish(
     counted = False
     try:
         imported = ImportedTicket.objects.using(options.database).filter(operation=operation)
-        work.counts.imported = retries.do(imported.count, locked_seconds=0)
+        work.counts.imported = retries.do(imported.count, tries=AT_ONCE)
         counted = True
     except (LockedError, Stopped):
         pass
@@ -86,7 +87,7 @@ def finish(
 
     try:
         with suppress(OperationError), without_standby(options.database):
-            retries.do(end, locked_seconds=FINISH_LOCKED_SECONDS)
+            retries.do(end, tries=AT_THE_END)
     except (*DATABASE_ERRORS, LockedError, Stopped) as failure:
         reason = str(failure) if isinstance(failure, LockedError | Stopped) else reason_of(failure)
         warn(_not_recorded(operation, reason))

@@ -6,7 +6,18 @@ import psycopg2
 from django.db import DatabaseError, InterfaceError
 
 from tickets.importing.chunk import LeftOutError, lost_a_race
-from token_rotation.postgres import Fault, fault_of, first_of, is_lost, is_read_only, reason_of
+from token_rotation.postgres import (
+    Fault,
+    SilentServerError,
+    StillAliveError,
+    fault_of,
+    first_of,
+    is_lost,
+    is_met_by_function,
+    is_read_only,
+    is_session_lost,
+    reason_of,
+)
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
@@ -14,6 +25,10 @@ DATABASE_ERRORS = (DatabaseError, InterfaceError)
 _OF_ROWS = {"22", "23", "44", "54", "P0"}
 # A trigger may raise any SQLSTATE; these mostly say the same wherever they come from.
 _OF_THE_SERVER = {"08", "25", "40", "53", "55", "57", "58", "XX"}
+
+
+class SessionLostError(DatabaseError):
+    """The server, or somebody's code on it, ended the session in which rows were imported."""
 
 
 def concerns_rows(error: DatabaseError) -> bool:
@@ -31,6 +46,41 @@ def concerns_rows(error: DatabaseError) -> bool:
     return kind in _OF_ROWS or (bool(cause.diag.context) and is_raised)
 
 
+def may_concern_rows(error: DatabaseError) -> bool:
+    """Return True if it may be one row for which the statement failed, whatever the error says.
+
+    A trigger met the error, the statement took too long, or the session was lost at it.
+    """
+    return (
+        concerns_rows(error)
+        or isinstance(error, SessionLostError)
+        or (is_met_by_function(error) and not lost_a_race(error))
+        or fault_of(error) is Fault.TIMED_OUT
+    )
+
+
+def lost_its_session(error: Exception, *, is_committing: bool) -> bool:
+    """Return True where the session that was there is lost, at a statement or at its COMMIT.
+
+    False where this program gave it up: such a server is silent.
+    """
+    if isinstance(error.__cause__, SilentServerError):
+        return False
+    return is_session_lost(error) or (is_committing and fault_of(error) is Fault.CONNECTION)
+
+
+def reason_for(error: DatabaseError, *, tries: int) -> str:
+    """Return why a row that was tried alone is not imported, in one line without values.
+
+    A lost session was tried so many times.
+    """
+    if isinstance(error.__cause__, StillAliveError):
+        return f"its statement did not end in {error.__cause__.seconds:g} s"
+    if isinstance(error, SessionLostError):
+        return f"{tries} connections were lost at it ({reason_of(error)})"
+    return reason_of(error)
+
+
 def refusal_of(error: Exception) -> str:
     """Return what the database refused, and what helps, without a full stop."""
     if is_lost(error):
@@ -38,6 +88,8 @@ def refusal_of(error: Exception) -> str:
     reason = f"the database refused: {reason_of(error)}"
     if is_read_only(error):
         return f"{reason}. The server is read-only: import on the primary"
+    if isinstance(error.__cause__, StillAliveError):
+        return f"a statement did not end in {error.__cause__.seconds:g} s"
     if getattr(error.__cause__, "pgcode", None) == "42501":
         return f"{reason}. Import as a role that may write these tables"
     return reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from django.db import Error
@@ -19,6 +20,7 @@ from token_rotation.postgres import (
     Fault,
     StillAliveError,
     fault_of,
+    is_met_by_function,
     limited_lock_waits,
     reason_of,
     table_locks_after,
@@ -34,6 +36,25 @@ BACKOFF = Backoff(LOCKED_AT_MOST_SECONDS, first_seconds=0.02, longest_seconds=1.
 Answer = TypeVar("Answer")
 
 
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How often, and for how long, an action is tried.
+
+    A lock is waited for up to ``locked_seconds``, and by no statement for more than 3 s. A live
+    statement that was cancelled, since it showed no sign of life, is repeated for
+    ``slow_seconds``; it may be without one for ``patience`` times the usual. After any other
+    interference each repeat means that another transaction made progress: there are ``attempts``.
+    """
+
+    attempts: int = ATTEMPTS
+    locked_seconds: float = LOCKED_AT_MOST_SECONDS
+    slow_seconds: float = LOCKED_AT_MOST_SECONDS
+    patience: float = 1.0
+
+
+USUAL = Tries()
+
+
 class Retries:
     """Repeats of whole transactions, bounded in number and in time.
 
@@ -46,19 +67,14 @@ class Retries:
         self._database, self._counts = database, counts
         self._stop, self._observe = stop, observe
 
-    def do(
-        self, action: Callable[[], Answer], *, locked_seconds: float = LOCKED_AT_MOST_SECONDS
-    ) -> Answer:
+    def do(self, action: Callable[[], Answer], *, tries: Tries = USUAL) -> Answer:
         """Return what ``action`` returns in the end.
 
-        A lock is waited for up to ``locked_seconds``, and by no statement for more than 3 s. After
-        any other interference each repeat means that another transaction made progress, so there
-        are 20.
-
-        Raises Stopped where a stop was requested, LockedError when the time is up, and any other
-        database error.
+        Raises Stopped where a stop was requested, LockedError when the time for a lock is up, and
+        any other database error: also that of a lock for which a trigger waited, or says that it
+        did.
         """
-        attempt, locked_since = 0, None
+        attempt, failing_since = 0, None
         while True:
             began_at = time.monotonic()
             try:
@@ -66,14 +82,15 @@ class Retries:
                     return action()
             except DATABASE_ERRORS as error:
                 attempt += 1
-                is_locked = fault_of(error) is Fault.LOCKED
-                too_often = attempt >= ATTEMPTS and not is_locked
-                if self._stop.aborted or not _passes(error) or too_often:
+                failing_since = began_at if failing_since is None else failing_since
+                failing_seconds = time.monotonic() - failing_since
+                is_over = not _goes_on(error, tries, attempt, failing_seconds)
+                if self._stop.aborted or is_over:
                     raise
+                is_locked = fault_of(error) is Fault.LOCKED
                 reason = f"{reason_of(error)}{table_locks_after(error, self._database)}"
             if is_locked and not self._stop.requested:
-                locked_since = began_at if locked_since is None else locked_since
-                self._tell(reason, locked_seconds - (time.monotonic() - locked_since))
+                self._tell(reason, tries.locked_seconds - failing_seconds)
             self._counts.retries += 1
             if self._stop.wait(BACKOFF.delay_seconds(attempt, random.random)):
                 raise Stopped(reason)
@@ -84,11 +101,14 @@ class Retries:
         self._observe(f"waiting: trying again for up to {left_seconds:.0f} s: {reason}")
 
 
-def _passes(error: Error) -> bool:
-    """Return True if a retry helps.
+def _goes_on(error: Error, tries: Tries, attempt: int, failing_seconds: float) -> bool:
+    """Return True if a retry may help, and there is one left.
 
     It helps if another transaction was first, or is in the way, or if a live backend was cancelled
     that showed no sign of life.
     """
-    was_alive = isinstance(error.__cause__, StillAliveError)
-    return was_alive or lost_a_race(error) or fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)
+    if isinstance(error.__cause__, StillAliveError):
+        return failing_seconds < tries.slow_seconds
+    if fault_of(error) is Fault.LOCKED:  # where its time is up, a LockedError names who has it
+        return not is_met_by_function(error) or failing_seconds < tries.locked_seconds
+    return attempt < tries.attempts and (lost_a_race(error) or fault_of(error) is Fault.CONTENTION)

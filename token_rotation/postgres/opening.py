@@ -145,6 +145,22 @@ def watched_session(
 
 
 @contextmanager
+def patience(alias: str, factor: float) -> Iterator[None]:
+    """Let statements be without a sign of life ``factor`` times as long as usual while inside.
+
+    Those of the thread's ``watched_session``, as long as its connection is not made anew.
+    """
+    wrapper = connections[alias]
+    wrapper.ensure_connection()
+    raw = wrapper.connection
+    if isinstance(raw, WatchedConnection):
+        with raw.patience(factor):
+            yield
+    else:
+        yield
+
+
+@contextmanager
 def own_session(
     alias: str, *, connect_seconds: int | None = None, observe: Observer = lambda _: None
 ) -> Iterator[Callable[[], None]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,8 +20,9 @@ from tests.acceptance.imports.test_import_tickets import (
     lines,
     stored,
 )
+from tests.support.impatient_imports import import_impatiently
 from tests.support.leaked import value
-from tests.support.manage import PROJECT, Manage
+from tests.support.manage import Manage
 from tests.support.waiting import until
 
 Connect = Callable[[str], Any]
@@ -48,17 +48,6 @@ WAITING = (
 )
 RUNNING = "SELECT count(*) FROM token_rotation_operation WHERE status = 'running'"
 HAS_BEATEN = RUNNING + " AND heartbeat_at > started_at"
-
-# The wait before it gives up is a minute; here a second.
-IMPATIENT = """
-import sys
-from tickets.config.command_line import run
-import django
-django.setup()
-from tickets.importing.retries import Retries
-Retries.do.__kwdefaults__["locked_seconds"] = 1.0
-sys.exit(run(["manage.py", *sys.argv[1:]]))
-"""
 
 WAITS_IN_A_CHUNK = """
 CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS
@@ -162,11 +151,7 @@ def test_a_lock_that_lasts_ends_an_import_in_one_line(
     table: str, manage: Manage, database_url: str, file: Path, tickets: Any, repack: Any
 ) -> None:
     lock(repack, table)
-    process = manage.start_program(
-        *(sys.executable, "-c", IMPATIENT, "import_tickets", str(file)),
-        database_url=database_url,
-        env={"DJANGO_SETTINGS_MODULE": "tickets.config.settings", "PYTHONPATH": str(PROJECT)},
-    )
+    process = import_impatiently(manage, database_url, str(file))
     stdout, stderr = process.communicate(timeout=60)
     repack.rollback()
     assert (process.returncode, stdout) == (1, ""), stderr

@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.imports.test_import_tickets import last_operation, stored
 from tests.support.databases import DatabaseFactory, unique_name
+from tests.support.impatient_imports import import_impatiently
 from tests.support.leaked import value
 from tests.support.manage import Manage
 from tests.support.replication import replicated_server
@@ -45,6 +46,41 @@ REFUSALS = {
     ),
     "a trigger that leaves it out": RAISES.format("RETURN NULL;", "", "BEFORE", ""),
 }
+ENDS_ITS_SESSION = "PERFORM pg_terminate_backend(pg_backend_pid());"
+MAY_PASS = {
+    **{
+        f"a trigger that raises {code}": (
+            RAISES.format(f"RAISE 'no: %', NEW.body USING ERRCODE = '{code}';", "", "BEFORE", ""),
+            f"({code}): function refuse line",
+        )
+        for code in ("55P03", "40001", "40P01", "57014", "53100", "57P03")
+    },
+    "a trigger that raises 40001 at COMMIT": (
+        RAISES.format(
+            "RAISE 'no' USING ERRCODE = '40001';",
+            *("CONSTRAINT", "AFTER", "DEFERRABLE INITIALLY DEFERRED"),
+        ),
+        "(40001): function refuse line",
+    ),
+    "a trigger that ends the session": (
+        RAISES.format(ENDS_ITS_SESSION, "", "BEFORE", ""),
+        "3 connections were lost at it (",
+    ),
+    "a trigger that ends the session at COMMIT": (
+        RAISES.format(ENDS_ITS_SESSION, "CONSTRAINT", "AFTER", "DEFERRABLE INITIALLY DEFERRED"),
+        "3 connections were lost at it (",
+    ),
+    "a trigger that sleeps": (
+        RAISES.format("PERFORM pg_sleep(600);", "", "BEFORE", ""),
+        "its statement did not end in 3 s",
+    ),
+    "a trigger too slow for the role": (
+        RAISES.format("PERFORM pg_sleep(600);", "", "BEFORE", "")
+        + "; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = %L',"
+        " current_database(), '1s'); END $$",
+        "(57014)",
+    ),
+}
 FOR_THE_RECORD = "GRANT ALL ON token_rotation_operation, token_rotation_operation_id_seq TO {0}"
 
 
@@ -78,17 +114,57 @@ def test_lines_that_the_database_refuses_are_named_and_the_others_imported(
     assert last_operation(tickets)["output_data"]["first_bad_lines"] == said
 
 
-def test_with_strict_nothing_after_the_line_that_was_refused_is_imported(
+@pytest.mark.parametrize(("refusal", "reason"), MAY_PASS.values(), ids=MAY_PASS)
+def test_a_line_with_an_error_that_might_have_passed_is_named_and_the_others_imported(
+    refusal: str, reason: str, file: Path, database_url: str, connect: Connect, manage: Manage
+) -> None:
+    tickets = connect(database_url)
+    tickets.cursor().execute(refusal)
+    file.write_text(HEADER + lines(*[SECRET if n == 7 else "b" for n in range(12)]))
+
+    process = import_impatiently(manage, database_url, str(file))
+    stdout, stderr = process.communicate(timeout=120)
+
+    (line,) = [line for line in stderr.splitlines() if not line.startswith("waiting: ")]
+    assert process.returncode == 3, stdout + stderr
+    assert line.startswith("line 9: the database refused it: ")
+    assert reason in line
+    assert "Imported 11 tickets; 0 were there already, 1 bad lines." in stdout
+    assert stored(tickets) == 11
+    assert last_operation(tickets)["output_data"]["first_bad_lines"] == [line]
+
+
+def test_when_one_line_after_another_has_such_an_error_the_import_ends(
     file: Path, database_url: str, connect: Connect, manage: Manage
 ) -> None:
     tickets = connect(database_url)
+    tickets.cursor().execute(MAY_PASS["a trigger that ends the session"][0])
+    file.write_text(HEADER + lines("b", *[SECRET] * 40))
+
+    process = import_impatiently(manage, database_url, str(file), "--chunk-rows", "5")
+    stdout, stderr = process.communicate(timeout=120)
+
+    *named, last = stderr.splitlines()
+    assert process.returncode == 1, stdout + stderr
+    assert [line.partition(":")[0] for line in named] == [f"line {n}" for n in range(3, 13)]
+    assert last.startswith("CommandError: the database refused 10 tickets, and took none between")
+    assert "1 tickets were imported." in last
+    assert stored(tickets) == 1
+
+
+@pytest.mark.parametrize("after", ["", "bad\n"], ids=["nothing", "a bad line that is read first"])
+def test_with_strict_nothing_after_the_line_that_was_refused_is_imported(
+    after: str, file: Path, database_url: str, connect: Connect, manage: Manage
+) -> None:
+    tickets = connect(database_url)
     tickets.cursor().execute(REFUSALS["a check"])
-    file.write_text(HEADER + lines("b", "b", "b", SECRET, "b", "b", SECRET))
+    file.write_text(HEADER + lines("b", "b", "b", SECRET, "b", "b", SECRET) + after)
 
     result = manage("import_tickets", str(file), "--strict", database_url=database_url)
 
-    (line,) = result.stderr.splitlines()
+    *read, line = result.stderr.splitlines()
     assert result.returncode == 3
+    assert len(read) == (1 if after else 0)
     assert line.startswith("line 5: the database refused it: CheckViolation (23514)")
     assert stored(tickets) == 3
 

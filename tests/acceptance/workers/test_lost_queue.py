@@ -11,6 +11,8 @@ import redis
 from tests.support.leaked import assert_each_token_changed_once, leak, value
 from tests.support.waiting import until
 from tests.support.worker_site import Site
+from token_rotation.operations.options import DEFAULTS
+from token_rotation.operations.watching.resend import CONFIRMED_AFTER_SECONDS
 
 ROWS = 40_000  # four ranges
 # The looks of a test are traffic to give way to.
@@ -20,6 +22,10 @@ SLOWLY = (*QUICKLY, "--batch-rows", "200", "--pause-seconds", "0.05")
 RANGES = "SELECT count(*) FROM token_rotation_operation WHERE operation_type = 'rotation.range'"
 AT_WORK = RANGES + " AND status = 'running' AND progress_done > 0"
 WAITING = RANGES + " AND status = 'unprocessed'"
+LAST_DUE_IN_SECONDS = (
+    "SELECT extract(epoch FROM max(send_again_at) - now())::float FROM token_rotation_operation"
+    " WHERE operation_type = 'rotation.range' AND status = 'unprocessed'"
+)
 LOSSES = "SELECT sum((output_data->>'losses')::int) FROM token_rotation_operation"
 
 DIE_BEFORE_SENDING = """
@@ -73,6 +79,26 @@ def test_a_flushed_broker_costs_a_moment_and_nothing_is_rotated_twice(
     assert_each_token_changed_once(site.tickets)
     assert worker.log().count("sent again:") >= 1
     assert worker.mails_about("sent again:")
+
+
+def test_at_the_usual_interval_a_lost_queue_is_noticed_within_a_minute(
+    site: Site, queue: "redis.Redis[bytes]"
+) -> None:
+    """The times are those that are stored; how busy this machine is changes none of them."""
+    usual_seconds = DEFAULTS["OPERATIONS_RESEND_SECONDS"]
+    site.env["TEST_RESEND_SECONDS"] = str(usual_seconds)
+    worker = site.worker(concurrency=2)
+    site.until_ready()
+    site.rotate("--async", *SLOWLY)
+    until(lambda: value(site.tickets, AT_WORK) == 2)
+
+    queue.flushall()
+
+    due_in_seconds = value(site.tickets, LAST_DUE_IN_SECONDS)
+    assert 0 < due_in_seconds + usual_seconds + CONFIRMED_AFTER_SECONDS < 60
+    assert site.until_finished()["outcome"] == "complete"
+    assert worker.log().count("sent again:") >= 1
+    assert_each_token_changed_once(site.tickets)
 
 
 def test_a_worker_killed_with_a_flushed_broker_costs_its_lease(

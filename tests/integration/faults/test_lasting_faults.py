@@ -24,9 +24,14 @@ pytestmark = pytest.mark.server_versions
 IMPATIENT = replace(USUAL, ask_after_seconds=0.1, ask_every_seconds=0.1, lifeless_seconds=0.4)
 POISON = (
     "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NEW; "
-    "END $$; CREATE TRIGGER poison BEFORE UPDATE ON tickets_ticket FOR EACH ROW WHEN ({when}) "
+    "END $$; CREATE {kind} UPDATE ON tickets_ticket {deferred} FOR EACH ROW WHEN ({when}) "
     "EXECUTE FUNCTION poison()"
 )
+AT_ONCE = {"kind": "TRIGGER poison BEFORE", "deferred": ""}
+AT_COMMIT = {
+    "kind": "CONSTRAINT TRIGGER poison AFTER",
+    "deferred": "DEFERRABLE INITIALLY DEFERRED",
+}
 SLEEPS = "PERFORM pg_sleep(100000)"
 HANGS_UP = "PERFORM pg_terminate_backend(pg_backend_pid())"
 ASLEEP = "SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
@@ -37,8 +42,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "USUAL", IMPATIENT)
 
 
-def poison(tickets: Any, body: str, when: str = "OLD.id = 17") -> None:
-    tickets.cursor().execute(POISON.format(body=body, when=when))
+def poison(
+    tickets: Any, body: str, when: str = "OLD.id = 17", fires: dict[str, str] = AT_ONCE
+) -> None:
+    tickets.cursor().execute(POISON.format(body=body, when=when, **fires))
 
 
 def names(result: Result) -> list[str]:
@@ -46,18 +53,25 @@ def names(result: Result) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("body", "why", "options"),
+    ("body", "fires", "why", "options"),
     [
-        (SLEEPS, "its statement did not end in 0.5 s", {"batch_rows": 12}),
-        (HANGS_UP, "3 connections were lost at it", {"batch_rows": 12}),
-        (HANGS_UP, "3 connections were lost at it", {"batch_rows": 20, "workers": 2}),
+        (SLEEPS, AT_ONCE, "its statement did not end in 0.5 s", {"batch_rows": 12}),
+        (SLEEPS, AT_COMMIT, "its statement did not end in 0.5 s", {"batch_rows": 12}),
+        (HANGS_UP, AT_ONCE, "3 connections were lost at it", {"batch_rows": 12}),
+        (HANGS_UP, AT_COMMIT, "3 connections were lost at it", {"batch_rows": 12}),
+        (HANGS_UP, AT_ONCE, "3 connections were lost at it", {"batch_rows": 20, "workers": 2}),
     ],
 )
 def test_a_row_whose_statement_or_connection_never_ends_well_is_named_and_left(
-    tickets: Any, rotation: RotationFactory, body: str, why: str, options: dict[str, int]
+    tickets: Any,
+    rotation: RotationFactory,
+    body: str,
+    fires: dict[str, str],
+    why: str,
+    options: dict[str, int],
 ) -> None:
     leak(tickets, 24)
-    poison(tickets, body)
+    poison(tickets, body, fires=fires)
     told: list[Event] = []
     result = rotation(told.append, retry_seconds=0.5, **options).run()
     assert (result.outcome, result.rotated_rows) == (Outcome.ROWS_REFUSED, 23)

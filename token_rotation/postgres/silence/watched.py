@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -96,6 +97,15 @@ class WatchedConnection(connection):
         self._session.may_commit = False
         with self._session:
             super().rollback()
+
+    @contextmanager
+    def patience(self, factor: float) -> Iterator[None]:
+        """Give statements ``factor`` times the usual time without a sign of life while inside."""
+        before, self._session.patience = self._session.patience, factor
+        try:
+            yield
+        finally:
+            self._session.patience = before
 
     def end_statement(self) -> None:
         """Cancel the statement in flight, as ``Connection.cancel`` does. Returns at once."""
