@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.models.expressions import RawSQL
 from pgtrigger.apps import patch_migrations
 
+from token_rotation.makemigrations.grouping import grouped
 from token_rotation.makemigrations.guarded import (
     Guarded,
     ModelKey,
@@ -123,8 +124,8 @@ def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
     made = [
         *([_part(migration, parts.before)] if parts.before else []),
         *(
-            _part(migration, [step.operation], atomic=step.atomic, notice=step.notice)
-            for step in parts.steps
+            _part(migration, group.operations, atomic=group.atomic, notice=group.notice)
+            for group in grouped(parts.steps)
         ),
         *([_part(migration, parts.after)] if parts.after else []),
     ]
@@ -141,12 +142,19 @@ def _after_its_functions(migration: Migration) -> Migration:
 
     No field refers to them.
     """
-    triggers = (getattr(each, "trigger", None) for each in migration.operations)
+    triggers = (getattr(each, "trigger", None) for each in _each(migration.operations))
     texts = (str(getattr(each, "sql", "")) for each in triggers)
     if any(function in text for text in texts for function in FUNCTIONS):
         others = [each for each in migration.dependencies if each != FUNCTIONS_MIGRATION]
         _set(migration, dependencies=[*others, FUNCTIONS_MIGRATION])
     return migration
+
+
+def _each(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Yield the operations, and those in them."""
+    for operation in operations:
+        yield operation
+        yield from _each(getattr(operation, "operations", ()))
 
 
 def _part(

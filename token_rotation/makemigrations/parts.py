@@ -19,7 +19,7 @@ from token_rotation.makemigrations.steps import Step, removal, steps_of
 
 @dataclass
 class Parts:
-    """Operations of a migration: before the steps, the steps, after."""
+    """Operations of a migration: before the steps of guards, the steps, after."""
 
     before: list[Operation] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -62,7 +62,6 @@ def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence
             parts.after.append(operation)
         else:
             parts.before.append(operation)
-    parts.steps.sort(key=lambda step: step.place)
     return parts
 
 

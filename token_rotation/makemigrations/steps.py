@@ -1,4 +1,4 @@
-"""Steps of a guard, each a migration, in safe order.
+"""Steps of a guard, in safe order.
 
 First go triggers that are no longer declared, before the columns that they name. The marker comes
 without its default, which would mark every old row as rotated. Then the guard lets nothing but
@@ -57,8 +57,12 @@ class Place(IntEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One operation, for a migration of its own."""
+    """One operation of a guard on a model's table.
 
+    One with a ``notice`` may take long, and needs a migration of its own.
+    """
+
+    model: str
     place: Place
     operation: Operation
     notice: str | None = None
@@ -82,42 +86,52 @@ def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
                 f"{_label(guard)} is a new column with a token for every row: PostgreSQL writes "
                 "the whole table anew while traffic waits."
             )
-            yield Step(Place.TOKEN, _politely(AddFieldPolitely, operation), notice)
+            yield Step(guard.model[1], Place.TOKEN, _politely(AddFieldPolitely, operation), notice)
         case AddField(name=column) if column == guard.marker:
             bare = AddFieldPolitely(guard.model[1], column, _without_default(operation.field))
-            yield Step(Place.MARKER, bare)
+            yield Step(guard.model[1], Place.MARKER, bare)
             if has_db_default(operation.field):
                 whole = AlterFieldPolitely(guard.model[1], column, operation.field)
-                yield Step(Place.MARKER_DEFAULT, whole)
+                yield Step(guard.model[1], Place.MARKER_DEFAULT, whole)
         case AlterField(name=column) if column == guard.token:
             yield _altered_token(operation, guard)
         case AlterField(name=column) if column == guard.marker:
-            yield Step(Place.MARKER_DEFAULT, _politely(AlterFieldPolitely, operation))
+            yield Step(
+                guard.model[1], Place.MARKER_DEFAULT, _politely(AlterFieldPolitely, operation)
+            )
         case AddIndex() | RemoveIndex():
             yield from _index_steps(operation, guard)
         case AddTrigger(trigger=trigger) if trigger.name in guard.names:
             yield from _guard_steps(operation, guard)
         case AddTrigger(trigger=trigger) if trigger.name in retired_names(guard.token):
-            yield Step(_retired_place(trigger.name, guard), _polite_trigger(operation, guard))
+            yield Step(
+                guard.model[1],
+                _retired_place(trigger.name, guard),
+                _polite_trigger(operation, guard),
+            )
 
 
 def removal(operation: RemoveTrigger) -> Step:
     """Return the step that removes a trigger."""
-    return Step(Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation)))
+    return Step(
+        operation.model_name.lower(), Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation))
+    )
 
 
 def _index_steps(operation: AddIndex | RemoveIndex, guard: Guarded) -> Iterator[Step]:
     model = guard.model[1]
     match operation:
         case AddIndex(index=index) if guard.is_pending_index(index):
-            yield Step(Place.INDEX, AddIndexConcurrentlyPolitely(model, index))
+            yield Step(guard.model[1], Place.INDEX, AddIndexConcurrentlyPolitely(model, index))
         case RemoveIndex(name=name) if name in guard.index_names and not guard.is_renamed:
-            yield Step(Place.OLD_INDEX, RemoveIndexConcurrentlyPolitely(model, name))
+            yield Step(
+                guard.model[1], Place.OLD_INDEX, RemoveIndexConcurrentlyPolitely(model, name)
+            )
 
 
 def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
     name = operation.trigger.name
-    yield Step(_place(name, guard), _polite_trigger(operation, guard))
+    yield Step(guard.model[1], _place(name, guard), _polite_trigger(operation, guard))
     is_insert = name == guard.pair.insert.name
     if is_insert and name not in guard.known and guard.table and isinstance(guard.marker, Column):
         yield from _foreign_marker(guard, guard.marker.name)
@@ -160,20 +174,20 @@ def _foreign_marker(guard: Guarded, marker: str) -> Iterator[Step]:
         condition=guard.is_pending,
     )
     build = AddIndexConcurrentlyPolitely(table.model_name, index)
-    yield Step(Place.MARKER, OnTableOf(table.app_label, [add]))
-    yield Step(Place.INDEX, OnTableOf(table.app_label, [build], assuming=[add]))
+    yield Step(guard.model[1], Place.MARKER, OnTableOf(table.app_label, [add]))
+    yield Step(guard.model[1], Place.INDEX, OnTableOf(table.app_label, [build], assuming=[add]))
 
 
 def _altered_token(operation: AlterField, guard: Guarded) -> Step:
     polite = _politely(AlterFieldPolitely, operation)
     before = guard.token_before
     if before is None or _column(before) == _column(operation.field):
-        return Step(Place.TOKEN_DEFAULT, polite)
+        return Step(guard.model[1], Place.TOKEN_DEFAULT, polite)
     notice = (
         f"{_label(guard)} changes more than its default. PostgreSQL may have to read or to write "
         "the whole table while traffic waits; such a change may need a release of its own."
     )
-    return Step(Place.TOKEN_TYPE, polite, notice)
+    return Step(guard.model[1], Place.TOKEN_TYPE, polite, notice)
 
 
 def _label(guard: Guarded) -> str:

@@ -29,6 +29,7 @@ from token_rotation.schema.operations import (
 from token_rotation.schema.other_app import OnTableOf
 from token_rotation.schema.postgres_sql import PostgresSql
 from token_rotation.schema.refusal import ChangeRefusedError
+from token_rotation.schema.together import TogetherPolitely
 from token_rotation.schema.token_sql import TokenSql
 from token_rotation.triggers.templates import GuardSql, UnconditionalSql
 
@@ -48,6 +49,7 @@ __all__ = [
     "RemoveTriggerPolitely",
     "ReplaceTriggerPolitely",
     "RowsPendingError",
+    "TogetherPolitely",
     "TokenSql",
     "UnconditionalSql",
     "UnexpectedIndexError",
@@ -67,6 +69,7 @@ for _written in (
     RemoveIndexConcurrentlyPolitely,
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
+    TogetherPolitely,
     TokenSql,
     UnconditionalSql,
 ):

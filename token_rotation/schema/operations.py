@@ -13,7 +13,7 @@ from pgtrigger import Trigger as DeclaredTrigger
 from pgtrigger.compiler import DropTriggerSql, Trigger, UpsertTriggerSql
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
-from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.postgres.ddl_locks.attempts import is_attempting, politely
 from token_rotation.schema.refusal import quoting_no_row
 from token_rotation.schema.servable import require_servable
 from token_rotation.schema.set_aside import triggers_set_aside
@@ -37,12 +37,10 @@ class PoliteOperation(Operation):
         to_state: ProjectState,
     ) -> None:
         change = partial(super().database_forwards, app_label, schema_editor, from_state, to_state)
-        table = self._table(app_label, to_state)
+        table = self.table_of(app_label, to_state)
         with quoting_no_row(table):
-            if self.must_be_servable and not schema_editor.collect_sql:
-                model = to_state.apps.get_model(app_label, self.model_name)
-                if self.allow_migrate_model(schema_editor.connection.alias, model):
-                    require_servable(schema_editor.connection, table)
+            if not is_attempting():
+                self.require_servable(app_label, schema_editor, to_state)
             politely(schema_editor, [table], change)
 
     def database_backwards(
@@ -53,11 +51,21 @@ class PoliteOperation(Operation):
         to_state: ProjectState,
     ) -> None:
         change = partial(super().database_backwards, app_label, schema_editor, from_state, to_state)
-        table = self._table(app_label, from_state)
+        table = self.table_of(app_label, from_state)
         with quoting_no_row(table):
             politely(schema_editor, [table], change)
 
-    def _table(self, app_label: str, state: ProjectState) -> str:
+    def require_servable(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, to_state: ProjectState
+    ) -> None:
+        """Raise ChangeRefusedError for a table that no guard can serve, where that is asked."""
+        if self.must_be_servable and not schema_editor.collect_sql:
+            model = to_state.apps.get_model(app_label, self.model_name)
+            if self.allow_migrate_model(schema_editor.connection.alias, model):
+                require_servable(schema_editor.connection, model._meta.db_table)
+
+    def table_of(self, app_label: str, state: ProjectState) -> str:
+        """Return the table that the operation locks."""
         table: str = state.apps.get_model(app_label, self.model_name)._meta.db_table
         return table
 
@@ -70,7 +78,7 @@ class CreateModelPolitely(PoliteOperation, CreateModel):
     traffic: the notices name who locks that table.
     """
 
-    def _table(self, app_label: str, state: ProjectState) -> str:
+    def table_of(self, app_label: str, state: ProjectState) -> str:
         fields = state.apps.get_model(app_label, self.name)._meta.local_fields
         referenced = next(field.related_model for field in fields if field.is_relation)
         return str(referenced._meta.db_table)

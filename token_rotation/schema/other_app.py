@@ -9,6 +9,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from token_rotation.schema.changes import Change, changes
 from token_rotation.schema.outside_transactions import is_outside
 
 
@@ -51,9 +52,8 @@ class OnTableOf(Operation):
         from_state: ProjectState,
         to_state: ProjectState,  # noqa: ARG002
     ) -> None:
-        states = self._states(from_state)
-        for operation, before, after in zip(self.operations, states, states[1:], strict=False):
-            operation.database_forwards(self.app_label, schema_editor, before, after)
+        for change in self.changes(from_state):
+            change.forwards(schema_editor)
 
     def database_backwards(
         self,
@@ -62,10 +62,15 @@ class OnTableOf(Operation):
         from_state: ProjectState,  # noqa: ARG002
         to_state: ProjectState,
     ) -> None:
-        states = self._states(to_state)
-        steps = list(zip(self.operations, states, states[1:], strict=False))
-        for operation, before, after in reversed(steps):
-            operation.database_backwards(self.app_label, schema_editor, after, before)
+        for change in reversed(self.changes(to_state)):
+            change.backwards(schema_editor)
+
+    def changes(self, state: ProjectState) -> list[Change]:
+        """Return what is done to the other app's table, from ``state`` on."""
+        state = state.clone()
+        for operation in self.assuming:
+            operation.state_forwards(self.app_label, state)
+        return changes(self.app_label, self.operations, state)
 
     def describe(self) -> str:
         steps = "; ".join(operation.describe() for operation in self.operations)
@@ -75,15 +80,3 @@ class OnTableOf(Operation):
     def migration_name_fragment(self) -> str:
         fragment: str = self.operations[0].migration_name_fragment
         return fragment
-
-    def _states(self, state: ProjectState) -> list[ProjectState]:
-        """Return the state before the operations, and after each."""
-        state = state.clone()
-        for operation in self.assuming:
-            operation.state_forwards(self.app_label, state)
-        states = [state]
-        for operation in self.operations:
-            state = state.clone()
-            operation.state_forwards(self.app_label, state)
-            states.append(state)
-        return states

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 
 from django.core.management.base import CommandError
 from django.db import OperationalError, transaction
@@ -22,6 +23,8 @@ from token_rotation.postgres.text_cursor import django_cursor
 
 LONGEST_PAUSE_SECONDS = 2.0
 SECONDS_BETWEEN_NOTICES = 3.0
+
+_attempting: ContextVar[bool] = ContextVar("attempting", default=False)
 
 
 class LockNotGrantedError(CommandError):
@@ -39,12 +42,13 @@ def politely(
     ``change`` locks ``tables``.
 
     Each attempt is a transaction, or a savepoint in an atomic migration. It leaves nothing behind
-    when it gets no lock. SQL that ``change`` defers runs with it.
+    when it gets no lock. SQL that ``change`` defers runs with it. Where this is called in an
+    attempt already, it is part of that one: a table that is locked should not be waited with.
 
     Raises ``LockNotGrantedError`` after ``TOKEN_ROTATION_DDL_RETRY_SECONDS``, any other error at
     once.
     """
-    if editor.collect_sql or editor.connection.vendor != "postgresql":
+    if editor.collect_sql or editor.connection.vendor != "postgresql" or is_attempting():
         change()
         return
     started = time.monotonic()
@@ -63,6 +67,11 @@ def politely(
                 f" traffic goes on; held by {holders.who_holds(editor.connection, tables)}"
             )
         time.sleep(wait_seconds)
+
+
+def is_attempting() -> bool:
+    """Return True within an attempt of this thread."""
+    return _attempting.get()
 
 
 class Notices:
@@ -96,6 +105,7 @@ class Notices:
 def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bool:
     """Make the change; return True when the lock was granted."""
     deferred_before = len(editor.deferred_sql)
+    outside = _attempting.set(True)
     try:
         with transaction.atomic(using=editor.connection.alias), _lock_timeout(editor.connection):
             change()
@@ -106,6 +116,7 @@ def _attempt(editor: BaseDatabaseSchemaEditor, change: Callable[[], None]) -> bo
             raise
         return False
     finally:
+        _attempting.reset(outside)
         del editor.deferred_sql[deferred_before:]
     return True
 
