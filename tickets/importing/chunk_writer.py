@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from django.db import connections
@@ -43,7 +44,7 @@ class ChunkWriter:
 
     def _write(self, rows: Sequence[Row], factor: float) -> None:
         self._is_committing = False
-        database = self._options.database
+        database, began_at = self._options.database, time.monotonic()
         try:
             with patience(database, factor):
                 import_chunk(
@@ -58,7 +59,7 @@ class ChunkWriter:
             self.in_doubt = self.in_doubt and is_lost(error)
             if lost_its_session(error, is_committing=self._is_committing):
                 connections[database].close()
-                raise SessionLostError("the session was lost") from error.__cause__
+                raise SessionLostError(time.monotonic() - began_at) from error.__cause__
             raise
 
     def _committing(self) -> None:

@@ -18,7 +18,7 @@ TRIES_OF_A_LOSS = 3
 WHOLE = Tries(slow_seconds=0.0)
 """A statement that is too slow is not repeated: its halves are sooner done."""
 
-ALONE = Tries(attempts=3, locked_seconds=0.0, slow_seconds=0.0)
+ALONE = Tries(attempts=3, slow_seconds=0.0)
 PART = replace(ALONE, patience=0.25)
 """A part is done in less than the time for a whole chunk, or divided at no loss."""
 
@@ -26,17 +26,19 @@ PART = replace(ALONE, patience=0.25)
 class Isolation:
     """Halves of a chunk, until the row that fails is alone.
 
-    ``write`` imports rows in one transaction. ``refused`` hears of a row that fails alone, and why.
-    ``ended`` tells that the rest of the chunk should stay as it is.
+    ``write`` imports rows in one transaction, of the alias ``database``. ``refused`` hears of a row
+    that fails alone, and why. ``ended`` tells that the rest of the chunk should stay as it is.
 
-    Some errors may also pass, or be of the whole chunk: a lock, a statement that took too long, the
-    loss of the session. After them, the parts are tried for a short time only. After
-    COSTLY_IN_A_ROW rows of which none was imported the import ends.
+    Some errors may also pass, or be of the whole chunk: a statement that took too long, the loss of
+    the session, what a trigger says of a lock. After them, the parts are tried for a short time
+    only; so are all later chunks, once a row was to blame. After COSTLY_IN_A_ROW such rows, and
+    none imported between them, the import ends.
     """
 
     def __init__(
         self,
         write: Callable[[Sequence[Row], Tries], None],
+        database: str,
         *,
         refused: Callable[[Row, str], None],
         ended: Callable[[], bool],
@@ -44,6 +46,8 @@ class Isolation:
         self._write = write
         self._refused = refused
         self._ended = ended
+        self._database = database
+        self._has_blamed = False
         self._costly_in_a_row = 0
 
     def do(self, chunk: Sequence[Row]) -> None:
@@ -52,7 +56,7 @@ class Isolation:
         Raises the database errors that are of no row, and RefusedError.
         """
         pieces = [chunk]
-        are_parts = False
+        are_parts = self._has_blamed
         while pieces and not self._ended():
             piece = pieces.pop()
             error = self._error_of(piece, is_part=are_parts)
@@ -85,9 +89,11 @@ class Isolation:
         raise AssertionError("the last try returns")
 
     def _refuse(self, row: Row, error: DatabaseError) -> None:
-        reason = reason_for(error, tries=TRIES_OF_A_LOSS)
+        reason = reason_for(error, self._database, tries=TRIES_OF_A_LOSS)
         self._refused(row, reason)
-        self._costly_in_a_row += not concerns_rows(error)
+        is_costly = not concerns_rows(error)
+        self._has_blamed = self._has_blamed or is_costly
+        self._costly_in_a_row += is_costly
         if self._costly_in_a_row == COSTLY_IN_A_ROW:
             raise RefusedError(
                 f"the database refused {COSTLY_IN_A_ROW} tickets, and took none between them, the"

@@ -14,9 +14,11 @@ from token_rotation.postgres import (
     first_of,
     is_lost,
     is_met_by_function,
+    is_raised,
     is_read_only,
     is_session_lost,
     reason_of,
+    what_ends_sessions,
 )
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
@@ -24,11 +26,19 @@ DATABASE_ERRORS = (DatabaseError, InterfaceError)
 # Of SQLSTATE. Data, constraints, views, limits of one row, and what PL/pgSQL raises.
 _OF_ROWS = {"22", "23", "44", "54", "P0"}
 # A trigger may raise any SQLSTATE; these mostly say the same wherever they come from.
+_OF_THE_SERVERS_STATE = {Fault.LOCKED, Fault.RESOURCES, Fault.CONNECTION}
 _OF_THE_SERVER = {"08", "25", "40", "53", "55", "57", "58", "XX"}
 
 
 class SessionLostError(DatabaseError):
-    """The server, or somebody's code on it, ended the session in which rows were imported."""
+    """The server, or somebody's code on it, ended the session in which rows were imported.
+
+    ``seconds`` is how long it was at work on them.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the session was lost")
+        self.seconds = seconds
 
 
 def concerns_rows(error: DatabaseError) -> bool:
@@ -49,13 +59,16 @@ def concerns_rows(error: DatabaseError) -> bool:
 def may_concern_rows(error: DatabaseError) -> bool:
     """Return True if it may be one row for which the statement failed, whatever the error says.
 
-    A trigger met the error, the statement took too long, or the session was lost at it.
+    A trigger met the error, the statement took too long, or the session was lost at it. Locks and a
+    full disk are the server's, unless a trigger raised that.
     """
+    if concerns_rows(error) or isinstance(error, SessionLostError):
+        return True
+    fault = fault_of(error)
+    if fault is Fault.TIMED_OUT or is_raised(error):
+        return True
     return (
-        concerns_rows(error)
-        or isinstance(error, SessionLostError)
-        or (is_met_by_function(error) and not lost_a_race(error))
-        or fault_of(error) is Fault.TIMED_OUT
+        is_met_by_function(error) and fault not in _OF_THE_SERVERS_STATE and not lost_a_race(error)
     )
 
 
@@ -69,15 +82,17 @@ def lost_its_session(error: Exception, *, is_committing: bool) -> bool:
     return is_session_lost(error) or (is_committing and fault_of(error) is Fault.CONNECTION)
 
 
-def reason_for(error: DatabaseError, *, tries: int) -> str:
+def reason_for(error: DatabaseError, database: str, *, tries: int) -> str:
     """Return why a row that was tried alone is not imported, in one line without values.
 
-    A lost session was tried so many times.
+    Of a lost session so many times; the limits that end sessions are asked for and named.
     """
     if isinstance(error.__cause__, StillAliveError):
         return f"its statement did not end in {error.__cause__.seconds:g} s"
     if isinstance(error, SessionLostError):
-        return f"{tries} connections were lost at it ({reason_of(error)})"
+        limits = what_ends_sessions(database, error.seconds)
+        reason = reason_of(error) if limits is None else limits.reason
+        return f"{tries} connections were lost at it ({reason})"
     return reason_of(error)
 
 

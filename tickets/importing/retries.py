@@ -21,6 +21,7 @@ from token_rotation.postgres import (
     StillAliveError,
     fault_of,
     is_met_by_function,
+    is_raised,
     limited_lock_waits,
     reason_of,
     table_locks_after,
@@ -43,7 +44,8 @@ class Tries:
     A lock is waited for up to ``locked_seconds``, and by no statement for more than 3 s. A live
     statement that was cancelled, since it showed no sign of life, is repeated for
     ``slow_seconds``; it may be without one for ``patience`` times the usual. After any other
-    interference each repeat means that another transaction made progress: there are ``attempts``.
+    interference each repeat means that another transaction made progress: there are 20. Where a
+    function met it, such as a trigger, it may be no interference: there are ``attempts``.
     """
 
     attempts: int = ATTEMPTS
@@ -71,8 +73,7 @@ class Retries:
         """Return what ``action`` returns in the end.
 
         Raises Stopped where a stop was requested, LockedError when the time for a lock is up, and
-        any other database error: also that of a lock for which a trigger waited, or says that it
-        did.
+        any other database error: also that of a lock that a function only says it waited for.
         """
         attempt, failing_since = 0, None
         while True:
@@ -87,7 +88,7 @@ class Retries:
                 is_over = not _goes_on(error, tries, attempt, failing_seconds)
                 if self._stop.aborted or is_over:
                     raise
-                is_locked = fault_of(error) is Fault.LOCKED
+                is_locked = _is_locked(error)
                 reason = f"{reason_of(error)}{table_locks_after(error, self._database)}"
             if is_locked and not self._stop.requested:
                 self._tell(reason, tries.locked_seconds - failing_seconds)
@@ -109,6 +110,12 @@ def _goes_on(error: Error, tries: Tries, attempt: int, failing_seconds: float) -
     """
     if isinstance(error.__cause__, StillAliveError):
         return failing_seconds < tries.slow_seconds
-    if fault_of(error) is Fault.LOCKED:  # where its time is up, a LockedError names who has it
-        return not is_met_by_function(error) or failing_seconds < tries.locked_seconds
-    return attempt < tries.attempts and (lost_a_race(error) or fault_of(error) is Fault.CONTENTION)
+    if _is_locked(error):
+        return True  # where its time is up, a LockedError names who has it
+    attempts = tries.attempts if is_met_by_function(error) else ATTEMPTS
+    is_in_the_way = fault_of(error) in (Fault.CONTENTION, Fault.LOCKED)
+    return attempt < attempts and (lost_a_race(error) or is_in_the_way)
+
+
+def _is_locked(error: Error) -> bool:
+    return fault_of(error) is Fault.LOCKED and not is_raised(error)

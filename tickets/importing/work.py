@@ -47,7 +47,10 @@ class Work:
         self._display, self._stop, self._retries = display, stop, retries
         self._writer = ChunkWriter(options, operation, retries, self._committed)
         self._isolation = Isolation(
-            self._writer.write, refused=self._refused_by_database, ended=self._ended
+            self._writer.write,
+            options.database,
+            refused=self._refused_by_database,
+            ended=self._ended,
         )
         self._heartbeat = Heartbeat(
             operation, interval_seconds=BEAT_EVERY_SECONDS, clock=time.monotonic

@@ -13,10 +13,12 @@ from token_rotation.postgres.faults.failures import (
     first_of,
     is_lost,
     is_met_by_function,
+    is_raised,
     is_read_only,
     is_session_lost,
     reason_of,
 )
+from token_rotation.postgres.faults.session_timeouts import what_ends_sessions
 from token_rotation.postgres.faults.sqlstate import Fault, classify
 from token_rotation.postgres.faults.table_locks import table_locks_after
 from token_rotation.postgres.faults.unrecorded import TO_RECORD, way_out
@@ -44,6 +46,7 @@ __all__ = [
     "first_of",
     "is_lost",
     "is_met_by_function",
+    "is_raised",
     "is_read_only",
     "is_session_lost",
     "limited_lock_waits",
@@ -57,6 +60,7 @@ __all__ = [
     "watch_sessions",
     "watched_session",
     "way_out",
+    "what_ends_sessions",
     "who_holds",
     "without_standby",
 ]

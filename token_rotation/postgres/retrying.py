@@ -129,6 +129,8 @@ class RetryLoop:
             now = self._clock()
             failing_since = now if failing_since is None else failing_since
             gave_up = LastingFaultError if is_by_row else DatabaseGoneError
+            if crashes.times:
+                gave_up, reason = DatabaseGoneError, CRASHES.format(crashes.times + 1)
             self._wait_or_give_up(reason, attempt, now - failing_since, gave_up)
 
     def _fate_of_batch(self, error: psycopg2.Error | OperationalError) -> str:
@@ -189,15 +191,15 @@ class _Crashes:
     """
 
     def __init__(self) -> None:
-        self._times = 0
+        self.times = 0
         self._is_away = False
 
     def note(self, error: psycopg2.Error | OperationalError, *, is_lost: bool) -> None:
         """Raise DatabaseGoneError after too many."""
-        self._times += is_lost and self._is_away
+        self.times += is_lost and self._is_away
         self._is_away = not is_lost and fault_of(error) is Fault.CONNECTION
-        if self._times >= MOST_CRASHES:
-            raise DatabaseGoneError(CRASHES.format(self._times + 1)) from None
+        if self.times >= MOST_CRASHES:
+            raise DatabaseGoneError(CRASHES.format(self.times + 1)) from None
 
 
 def is_too_slow(error: Exception) -> bool:

@@ -57,6 +57,21 @@ END $$;
 CREATE TRIGGER wait_here BEFORE INSERT ON tickets_message
 FOR EACH STATEMENT EXECUTE FUNCTION wait_here();
 """
+AUDITS = """
+CREATE TABLE audit (id bigint);
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NEW; END $$;
+CREATE TRIGGER audit BEFORE INSERT ON tickets_message FOR EACH ROW EXECUTE FUNCTION audit();
+"""
+ENDS_ITS_SESSION_AT_LINE_8 = """
+CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+WHILE NOT pg_try_advisory_xact_lock_shared(1) LOOP PERFORM pg_sleep(0.01); END LOOP;
+PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW;
+END $$;
+CREATE TRIGGER hang_up BEFORE INSERT ON tickets_message
+FOR EACH ROW WHEN (NEW.body LIKE '%of 7') EXECUTE FUNCTION hang_up();
+"""
 IN_A_CHUNK = (
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE wait_event = 'PgSleep' AND datname = current_database()"
@@ -160,6 +175,41 @@ def test_a_lock_that_lasts_ends_an_import_in_one_line(
     assert names_of(repack, table) in line
     assert "Nothing was imported." in line
     assert_run_again_it_imports_everything(manage, database_url, file, tickets)
+
+
+def test_a_lock_behind_a_trigger_that_lasts_blames_no_line(
+    manage: Manage, database_url: str, file: Path, tickets: Any, repack: Any
+) -> None:
+    tickets.cursor().execute(AUDITS)
+    lock(repack, "audit")
+    process = import_impatiently(manage, database_url, str(file), "--chunk-rows", "1")
+    stdout, stderr = process.communicate(timeout=60)
+    repack.rollback()
+    assert (process.returncode, stdout) == (1, ""), stderr
+    (line,) = [line for line in stderr.splitlines() if not line.startswith("waiting: ")]
+    assert line.startswith("CommandError: others keep a table locked (LockNotAvailable (55P03)")
+    assert names_of(repack, "audit") in line
+    assert_run_again_it_imports_everything(manage, database_url, file, tickets)
+
+
+def test_a_lock_that_comes_while_a_bad_line_is_looked_for_is_waited_for(
+    manage: Manage, database_url: str, file: Path, tickets: Any, repack: Any
+) -> None:
+    tickets.cursor().execute(ENDS_ITS_SESSION_AT_LINE_8 + "SELECT pg_advisory_lock(1)")
+    process = manage.start("import_tickets", str(file), database_url=database_url)
+    until(lambda: value(tickets, IN_A_CHUNK))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        locked = pool.submit(lock, repack, "tickets_message")
+        until(lambda: value(tickets, WAITING))
+        tickets.cursor().execute("SELECT pg_advisory_unlock(1)")
+        locked.result(timeout=60)
+    until_it_says(process, "waiting: trying again for up to")
+    repack.rollback()
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3, stdout + stderr
+    (line,) = [line for line in stderr.splitlines() if not line.startswith("waiting: ")]
+    assert line.startswith("line 8: the database refused it: 3 connections were lost at it")
+    assert stored(tickets) == ROWS - 1
 
 
 def test_a_pid_that_holds_a_row_is_told(

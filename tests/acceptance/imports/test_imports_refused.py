@@ -74,6 +74,12 @@ MAY_PASS = {
         RAISES.format("PERFORM pg_sleep(600);", "", "BEFORE", ""),
         "its statement did not end in 3 s",
     ),
+    "a trigger too slow for transaction_timeout": (
+        RAISES.format("PERFORM pg_sleep(600);", "", "BEFORE", "")
+        + "; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET transaction_timeout = %L',"
+        " current_database(), '2s'); END $$",
+        "transaction_timeout is 2s",
+    ),
     "a trigger too slow for the role": (
         RAISES.format("PERFORM pg_sleep(600);", "", "BEFORE", "")
         + "; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = %L',"

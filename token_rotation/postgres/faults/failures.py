@@ -54,6 +54,12 @@ def is_met_by_function(error: Exception) -> bool:
     return cause is not None and _OF_A_FUNCTION in (cause.diag.context or "")
 
 
+def is_raised(error: Exception) -> bool:
+    """Return True where a function raised the error: it may do so under any SQLSTATE."""
+    cause = _driver_error(error)
+    return cause is not None and cause.diag.source_function in _RAISED_BY
+
+
 def is_lost(error: Exception) -> bool:
     """Return True if the connection is lost: nobody knows what became of a COMMIT in flight.
 
@@ -70,11 +76,7 @@ def is_read_only(error: Exception) -> bool:
     wrapped.
     """
     cause = _driver_error(error)
-    return (
-        cause is not None
-        and cause.pgcode == READ_ONLY
-        and cause.diag.source_function not in _RAISED_BY
-    )
+    return cause is not None and cause.pgcode == READ_ONLY and not is_raised(cause)
 
 
 def is_session_lost(error: Exception) -> bool:
@@ -135,10 +137,9 @@ def _without_values(error: psycopg2.Error) -> str:
     parts = [f"{type(error).__name__} ({error.pgcode})"]
     if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:
         parts.append(error.diag.message_primary or "")
-    is_raised = error.diag.source_function in _RAISED_BY
     for kind in ("constraint_name", "column_name", "table_name"):
         name = getattr(error.diag, kind)
-        if name and not is_raised:
+        if name and not is_raised(error):
             parts.append(f"{kind.removesuffix('_name')} {name}")
     if function := _FUNCTION.search(error.diag.context or ""):
         parts.append(f"function {function[1]} line {function[2]}")

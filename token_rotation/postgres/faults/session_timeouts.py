@@ -86,7 +86,15 @@ def why_lost(connection: Connection, error: Exception, seconds: float) -> Loss |
         return None
     if error.pgcode is not None or fault_of(error) is not Fault.CONNECTION:
         return None
-    found = _timeouts(connection.database)
+    return what_ends_sessions(connection.database, seconds)
+
+
+def what_ends_sessions(database: str, seconds: float) -> Loss | None:
+    """Return the limits that may have ended a session of an alias, at work for ``seconds``.
+
+    None where there are none, or the server cannot be asked.
+    """
+    found = _timeouts(database)
     cut = [each for each in found if each.name == TRANSACTION and seconds >= each.seconds]
     idle = [each for each in found if each.name != TRANSACTION]
     if cut:
