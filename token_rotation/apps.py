@@ -13,16 +13,17 @@ class TokenRotationConfig(AppConfig):
 
         The hooks go into Django's ORM, makemigrations and migrations.
         """
+        from token_rotation.checks import migrating  # noqa: PLC0415
         from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
         from token_rotation.declare.watching import watch  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
         from token_rotation.retired.validating import watch_validation  # noqa: PLC0415
         from token_rotation.schema import outside_transactions  # noqa: PLC0415
 
-        import_module("token_rotation.checks")
         import_module("token_rotation.declare.on_sqlite")
         import_module("token_rotation.distributed.actions")
         autodetector.install()
+        migrating.install()
         outside_transactions.install()
         read_back_what_the_guard_stores()
         watch()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register  # noqa: A004
 from django.db import connections, router
 
+from token_rotation.checks.migrating import is_migrating
 from token_rotation.errors import RotationError, UnknownTargetError
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.problem import Problem
@@ -30,7 +30,7 @@ def check_targets(
     """
     others = [alias for alias in databases or () if connections[alias].vendor != "postgresql"]
     unguarded = [_without_guard(alias) for alias in others if _has_targets(alias)]
-    if sys.argv[1:2] == ["migrate"]:
+    if is_migrating():
         return unguarded
     served = [alias for alias in databases or () if alias not in others]
     return [*unguarded, *(message for alias in served for message in _messages(alias))]

@@ -5,7 +5,6 @@ A leaked token is refused only if it was kept when it was replaced.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.db import DatabaseError
 from django.db.models import Model
 from django.db.models.functions import Coalesce
 
+from token_rotation.checks.migrating import is_migrating
 from token_rotation.errors import RotationError
 from token_rotation.models import RetiredToken
 from token_rotation.operations.models import BatchOperation
@@ -80,7 +80,7 @@ def check_kept_since_the_start(
 
     Silent while ``migrate`` runs, which makes the tables that it reads.
     """
-    if sys.argv[1:2] == ["migrate"]:
+    if is_migrating():
         return []
     return [
         message

@@ -38,6 +38,7 @@ from token_rotation.inspection.whole_view import (
     BLIND,
     kind_problem,
     retired_problem,
+    tenant_problem,
     view_problems,
 )
 from token_rotation.postgres.connection import Connection
@@ -103,7 +104,11 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
     Also compares some rows' other columns with their tokens and looks for rows without one, unless
     told not to: a look every few seconds need not. Driver errors pass through.
     """
-    missing = kind_problem(connection.rows, target.table) or _missing_columns(connection, target)
+    missing = (
+        tenant_problem(connection.rows, target.table, target.database)
+        or kind_problem(connection.rows, target.table)
+        or _missing_columns(connection, target)
+    )
     if missing is not None:
         return GuardState({}, {}, (missing,))
     tree = read_tree(connection, target, with_conditions=True)

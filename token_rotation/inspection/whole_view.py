@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from django.db import connections
 from psycopg2 import sql
 
 from token_rotation.errors import NotReadyError
@@ -12,6 +13,7 @@ from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import whole_view as whole_view_sql
 from token_rotation.triggers.retired_sql import TABLE as RETIRED_TABLE
@@ -67,6 +69,30 @@ def other_tables(ask: Ask, table: str, database: str, name: str) -> Iterator[Pro
         )
 
 
+def tenant_problem(ask: Ask, table: str, database: str) -> Problem | None:
+    """Return a problem where Django's connection, in a tenant's schema, finds another table.
+
+    Backends for tenants keep the schema in the thread's connection alone.
+    """
+    django = connections[database]
+    if getattr(django, "schema_name", None) is None:
+        return None
+    named, values = whole_view_sql.qualified_name(), {"table": table}
+    with django_cursor(django) as cursor:
+        cursor.execute(named, values)
+        (meant,) = cursor.fetchone()
+    ((found,),) = ask(named, values)
+    if meant == found:
+        return None
+    return Problem(
+        "token_rotation.E064",
+        f"The name {table} means {meant or 'nothing'} in this tenant's schema, and "
+        f"{found or 'nothing'} to the sessions of a rotation, which know no tenant",
+        "the same command with --database and an alias of the tenant's own, whose ENGINE is "
+        'django.db.backends.postgresql and whose OPTIONS are {"options": "-c search_path=SCHEMA"}',
+    )
+
+
 def kind_problem(ask: Ask, table: str) -> Problem | None:
     """Return a problem if the name is not a table's; None also where it means nothing."""
     for name, kind in ask(whole_view_sql.kind(), {"table": table}):
@@ -84,7 +110,7 @@ def name_problems(ask: Ask, table: str, database: str) -> Iterator[Problem]:
 
     A name that means nothing has none: the statement that follows says so.
     """
-    problem = kind_problem(ask, table)
+    problem = tenant_problem(ask, table, database) or kind_problem(ask, table)
     if problem is not None:
         yield problem
         return

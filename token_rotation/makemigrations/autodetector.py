@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from django.core.management import get_commands, load_command_class
 from django.core.management.commands import makemigrations, migrate
 from django.db.migrations import Migration
 from django.db.migrations.autodetector import MigrationAutodetector
@@ -45,6 +46,10 @@ def install() -> None:
     for command in modules:
         command.MigrationAutodetector = detector
         command.Command.autodetector = detector
+    app = get_commands()["migrate"]
+    if app != "django.core":  # another package has a migrate of its own
+        theirs: Any = type(load_command_class(app, "migrate"))
+        theirs.autodetector = detector
 
 
 class _InSteps(MigrationAutodetector):

@@ -59,7 +59,7 @@ def claim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Claim]:
 
 
 def beat_and_then(monkeypatch: pytest.MonkeyPatch, happens: Any) -> list[int]:
-    """Let ``happens(number)`` happen after each beat; the numbers of heartbeats seen then."""
+    """Let ``happens()`` happen after each beat; the numbers of heartbeats seen then."""
     seen: list[int] = []
     real = RangeHeartbeat.beat
 
@@ -67,7 +67,7 @@ def beat_and_then(monkeypatch: pytest.MonkeyPatch, happens: Any) -> list[int]:
         real(self, beat)
         names = [thread.name for thread in threading.enumerate()]
         seen.append(names.count("operation-heartbeat"))
-        happens(len(seen))
+        happens()
 
     monkeypatch.setattr(RangeHeartbeat, "beat", beat)
     return seen
@@ -82,7 +82,7 @@ def test_a_range_has_one_heartbeat_and_hears_of_a_stop(
     claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rotation = operations.of_type("rotation").get()
-    seen = beat_and_then(monkeypatch, lambda _: has_told_of_batches() and rotation.request_stop())
+    seen = beat_and_then(monkeypatch, lambda: has_told_of_batches() and rotation.request_stop())
 
     perform(claim, GROUP, may_retry=lambda *_: False)
 
@@ -106,7 +106,7 @@ def test_each_beat_says_whether_others_are_at_work(
     rotation = operations.of_type("rotation").get()
     said: set[bool] = set()
 
-    def note(_: int) -> None:
+    def note() -> None:
         if has_told_of_batches():
             said.add(meets_traffic(rotation))
             rotation.request_stop()
@@ -123,7 +123,7 @@ def test_an_attempt_that_was_replaced_stops_rotating(
 ) -> None:
     taken_over = operations.of_type(RANGE)
     beat_and_then(
-        monkeypatch, lambda number: number == 3 and taken_over.update(runner="another attempt")
+        monkeypatch, lambda: has_told_of_batches() and taken_over.update(runner="another attempt")
     )
 
     with pytest.raises(ClaimLostError):

@@ -239,6 +239,35 @@ def test_a_search_path_that_leads_the_operator_elsewhere_is_refused(
     assert "E057" in found(target)
 
 
+def test_a_command_in_a_tenants_schema_is_refused_where_it_means_another_table(
+    tickets: Any, target: Target, list_verified: Callable[[], bool]
+) -> None:
+    """As under django-tenants: Django's connection has a schema, and the search_path of that."""
+    leak(tickets, 10)
+    tickets.cursor().execute(
+        "CREATE SCHEMA tenant; CREATE TABLE tenant.tickets_ticket (LIKE tickets_ticket)"
+    )
+    django = connections[target.database]
+    with django.cursor() as cursor:
+        cursor.execute("SET search_path = tenant, public")
+    assert "E064" not in found(target)
+    vars(django)["schema_name"] = "tenant"
+
+    (problem,) = look(target).problems
+
+    assert problem.code == "token_rotation.E064"
+    assert (
+        "The name tickets_ticket means tenant.tickets_ticket in this tenant's schema, and "
+        "public.tickets_ticket to the sessions of a rotation"
+    ) in problem.sentence
+    for refused in (lambda: make_report(target, exact=True), list_verified):
+        with pytest.raises(NotReadyError, match=r"means tenant\.tickets_ticket in this tenant"):
+            refused()
+    with django.cursor() as cursor:
+        cursor.execute("SET search_path = public")
+    assert list_verified()
+
+
 def test_a_list_is_looked_up_only_in_the_table_that_everybody_means(
     tickets: Any, target: Target, list_verified: Callable[[], bool]
 ) -> None:

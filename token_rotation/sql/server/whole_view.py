@@ -23,6 +23,15 @@ def rights() -> sql.SQL:
     )
 
 
+def qualified_name() -> sql.SQL:
+    """Name with schema of what ``table`` names, or NULL."""
+    return sql.SQL(
+        "SELECT (SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass(quote_ident(%(table)s)))"
+    )
+
+
 def kind() -> sql.SQL:
     """Name with schema, and pg_class.relkind, of what ``table`` names; no row for nothing."""
     return sql.SQL(
