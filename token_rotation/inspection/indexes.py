@@ -12,12 +12,16 @@ from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.postgres.connection import Connection, Row
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Target
 from token_rotation.sql.server import catalogue as catalogue_sql
+from token_rotation.sql.walk_key import HASH
 
 _CAST = re.compile(r'::"?\w+"?(?: varying)?')
 _ROUGH = str.maketrans("", "", '()"')
 
 FoundIndexes = dict[str, tuple[str, str]]
-"""State and name of each needed index: "valid", "invalid" or "missing", by "pending", "token"."""
+"""State and name of each needed index: "valid", "invalid" or "missing".
+
+By "pending", "token", and "key hash" where the token is the primary key.
+"""
 
 
 def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
@@ -30,6 +34,8 @@ def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
     states = {"pending": ("missing", "")}
     if target.token_is_unique:
         states["token"] = ("missing", "")
+    if target.hides_keys:
+        states["key hash"] = ("missing", "")
     for row in rows:
         kind = _kind(target, row)
         if kind in states:
@@ -42,7 +48,7 @@ def indexes_on(connection: Connection, target: Target, column: str) -> list[str]
     rows = connection.rows(catalogue_sql.index_states(), {"table": target.table})
     return [
         '"' + name.replace('"', '""') + '"'
-        for name, unique, predicate, _, columns in rows
+        for name, unique, predicate, _, columns, _ in rows
         if unique and predicate is None and columns[:1] == [column]
     ]
 
@@ -66,13 +72,23 @@ def index_problems(target: Target, indexes: FoundIndexes) -> Iterator[Problem]:
 
 
 def _kind(target: Target, row: Row) -> str | None:
-    _, unique, predicate, _, columns = row
-    if columns == [target.key_column] and predicate is not None:
+    _, unique, predicate, _, columns, expressions = row
+    if _is_walked(target, columns, expressions) and predicate is not None:
         if _plain(predicate) in _predicates(target):
             return "pending"
     elif columns == [target.token_column] and unique and predicate is None:
         return "token"
+    elif target.hides_keys and _is_walked(target, columns, expressions):
+        return "key hash"
     return None
+
+
+def _is_walked(target: Target, columns: list[str], expressions: str | None) -> bool:
+    """Return True if an index is in the order in which a rotation walks."""
+    if not target.hides_keys:
+        return bool(columns == [target.key_column])
+    hashed = f"{HASH}({target.key_column}, 0)"
+    return not columns and expressions is not None and _plain(expressions) == _plain(hashed)
 
 
 def _predicates(target: Target) -> set[str]:
@@ -101,7 +117,12 @@ def _create(target: Target, kind: str) -> str:
     if target.absent != EVERY_ROW_HAS_A_TOKEN:
         cast = "" if target.absent.text else "::text"
         term = f""" AND "{target.token_column}"{cast} <> ''"""
+    key = f'"{target.key_column}"'
+    if target.hides_keys:
+        key = f"{HASH}({key}::text, 0)"
+    if kind == "key hash":
+        return f'CREATE INDEX CONCURRENTLY ON "{target.table}" ({key})'
     return (
-        f'CREATE INDEX CONCURRENTLY ON "{target.table}" ("{target.key_column}") '
+        f'CREATE INDEX CONCURRENTLY ON "{target.table}" ({key}) '
         f'WHERE "{target.marker_column}" IS NULL{term}'
     )

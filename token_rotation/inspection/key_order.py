@@ -62,11 +62,17 @@ def _disordered(connection: Connection, target: Target) -> list[str]:
 
 
 def _pending_index(connection: Connection, target: Target) -> list[str]:
-    _, name = read_indexes(connection, target)["pending"]
+    return _needed_index(connection, target, "pending")
+
+
+def _needed_index(connection: Connection, target: Target, kind: str) -> list[str]:
+    _, name = read_indexes(connection, target)[kind]
     return ['"' + name.replace('"', '""') + '"'] if name else []
 
 
 def _key_indexes(connection: Connection, target: Target) -> list[str]:
+    if target.hides_keys:
+        return _needed_index(connection, target, "key hash")
     return indexes_on(connection, target, target.key_column)
 
 

@@ -20,8 +20,8 @@ from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from token_rotation.declare.model import has_db_default
-from token_rotation.declare.pending_index import pending_index_name
-from token_rotation.makemigrations.guarded import Guarded
+from token_rotation.declare.pending_index import hashed, key_hash_index_name, pending_index_name
+from token_rotation.makemigrations.guarded import Guarded, Table
 from token_rotation.schema import (
     AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
@@ -168,14 +168,20 @@ def _foreign_marker(guard: Guarded, marker: str) -> Iterator[Step]:
     assert table is not None  # noqa: S101  (the caller has looked)
     column: Field[Any, Any] = DateTimeField(null=True, editable=False)
     add = AddFieldPolitely(table.model_name, marker, column)
-    index = Index(
-        fields=[table.key],
-        name=pending_index_name(table.name, marker, table.token, guard.absent),
-        condition=guard.is_pending,
-    )
-    build = AddIndexConcurrentlyPolitely(table.model_name, index)
     yield Step(guard.model[1], Place.MARKER, OnTableOf(table.app_label, [add]))
-    yield Step(guard.model[1], Place.INDEX, OnTableOf(table.app_label, [build], assuming=[add]))
+    for index in _foreign_indexes(guard, table, marker):
+        build = AddIndexConcurrentlyPolitely(table.model_name, index)
+        yield Step(guard.model[1], Place.INDEX, OnTableOf(table.app_label, [build], assuming=[add]))
+
+
+def _foreign_indexes(guard: Guarded, table: Table, marker: str) -> Iterator[Index]:
+    name = pending_index_name(table.name, marker, table.token, guard.absent)
+    if table.key != guard.token:
+        yield Index(fields=[table.key], name=name, condition=guard.is_pending)
+        return
+    # Where both cost the same, PostgreSQL takes the newer one: that of pending rows alone.
+    yield Index(hashed(table.key), name=key_hash_index_name(table.name))
+    yield Index(hashed(table.key), name=name, condition=guard.is_pending)
 
 
 def _altered_token(operation: AlterField, guard: Guarded) -> Step:

@@ -59,7 +59,8 @@ def list_to_rotate(target: Target, asked: ListOptions | None) -> Iterator[LeakLi
     if asked is None:
         yield None
         return
-    with opened_list(target, asked, TOKENS, KEYS) as leak_list:
+    kinds = (TOKENS,) if target.hides_keys else (TOKENS, KEYS)
+    with opened_list(target, asked, *kinds) as leak_list:
         yield leak_list
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from token_rotation.selection.key_reference import KeyReference
 from token_rotation.selection.related_table import RelatedTable
 from token_rotation.selection.selection import EVERY_ROW, Selection
 from token_rotation.selection.trigger_definition import TriggerDefinition
@@ -65,7 +66,7 @@ class Target:
     The guard computes the columns ``derived`` with ``derived_sql``, one each, in which ``{token}``
     stands for the token. The columns ``unrelated`` are declared not to follow it. With ``revokes``
     the column holds hashes, and fresh values match nothing. ``related`` are the tables that hold a
-    part of the same objects.
+    part of the same objects. ``key_references`` hold keys by value, where the token is the key.
     """
 
     label: str
@@ -85,6 +86,12 @@ class Target:
     related: tuple[RelatedTable, ...] = ()
     revokes: bool = False
     absent: Absent = EVERY_ROW_HAS_A_TOKEN
+    key_references: tuple[KeyReference, ...] = ()
+
+    @property
+    def hides_keys(self) -> bool:
+        """Return True if the token is the primary key, so that no key may leave the server."""
+        return self.key_column == self.token_column
 
     @property
     def unnarrowed(self) -> Target:

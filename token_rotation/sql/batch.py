@@ -14,6 +14,7 @@ from psycopg2 import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import is_later, new_marker, pending, still_pending
+from token_rotation.sql.walk_key import walk_key
 
 
 def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
@@ -64,7 +65,7 @@ def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
         "{first}WITH free AS MATERIALIZED ("
         "SELECT key, row_number() OVER () AS place FROM ("
         "SELECT {key} FROM {table} WHERE {pending} "
-        "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
+        "ORDER BY {walk_key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
         ") AS locked (key)), made AS ("
         "SELECT token, place FROM unnest(current_setting('token_rotation.tokens')::{type}[]) "
         "WITH ORDINALITY AS made (token, place)) "
@@ -74,6 +75,7 @@ def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
         first=_take_later_markers(target, keys, _free(target, keys)),
         table=sql.Identifier(target.table),
         key=sql.Identifier(target.key_column),
+        walk_key=walk_key(target),
         pending=pending(target, keys),
         type=sql.SQL(token_type),
         rotated=_set(target, keys, sql.SQL("made.token")),
@@ -94,7 +96,7 @@ def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
     ).format(
         table=sql.Identifier(target.table),
         pending=pending(target, keys),
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
     )
 
 
@@ -111,7 +113,7 @@ def first_pending(target: Target, keys: KeyRange) -> sql.Composed:
     ).format(
         table=sql.Identifier(target.table),
         pending=pending(target, keys),
-        key=sql.Identifier(target.table, target.key_column),
+        key=walk_key(target, target.table),
     )
 
 
@@ -125,7 +127,7 @@ def first_pending_keys(target: Target, keys: KeyRange) -> sql.Composed:
     ).format(
         table=sql.Identifier(target.table),
         pending=pending(target, keys),
-        key=sql.Identifier(target.table, target.key_column),
+        key=walk_key(target, target.table),
     )
 
 
@@ -143,11 +145,12 @@ def _free(target: Target, keys: KeyRange) -> sql.Composed:
     """The first ``batch_rows`` pending rows of a range that nobody else locks."""
     return sql.SQL(
         "{key} = ANY(ARRAY(SELECT {key} FROM {table} WHERE {pending} "
-        "ORDER BY {key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
+        "ORDER BY {walk_key} LIMIT %(batch_rows)s FOR UPDATE SKIP LOCKED"
         ")) AND {still_pending}"
     ).format(
         table=sql.Identifier(target.table),
         key=sql.Identifier(target.key_column),
+        walk_key=walk_key(target),
         pending=pending(target, keys),
         still_pending=still_pending(target, keys),
     )

@@ -10,6 +10,7 @@ from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import pending
+from token_rotation.sql.walk_key import walk_key
 
 
 def descends(target: Target, keys: int) -> sql.Composed:
@@ -26,7 +27,7 @@ def descends(target: Target, keys: int) -> sql.Composed:
         "SELECT {key} AS key, 0 AS place FROM {table} WHERE false UNION ALL {listed}"
         ") AS listed) AS pairs WHERE key <= before)"
     ).format(
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
         table=sql.Identifier(target.table),
         listed=sql.SQL(" UNION ALL ").join(listed),
     )
@@ -44,7 +45,7 @@ def index_descends(target: Target, *, pending_alone: bool) -> sql.Composed:
         "SELECT {key} AS key FROM {table} WHERE {which} ORDER BY {key}"
         ") AS given) AS pairs WHERE key <= before)"
     ).format(
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
         table=sql.Identifier(target.table),
         which=of_pending if pending_alone else sql.SQL("true"),
     )

@@ -13,6 +13,7 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import pending, still_pending, within
+from token_rotation.sql.walk_key import walk_key
 
 
 def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
@@ -24,11 +25,11 @@ def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
     is no max() for uuid before PostgreSQL 18.
     """
     return sql.SQL(
-        "SELECT {key} FROM ("
-        "SELECT {key} FROM {table} WHERE {pending} ORDER BY {key} LIMIT %(batch_rows)s"
-        ") AS batch ORDER BY {key} DESC LIMIT 1"
+        "SELECT key FROM ("
+        "SELECT {key} AS key FROM {table} WHERE {pending} ORDER BY 1 LIMIT %(batch_rows)s"
+        ") AS batch ORDER BY key DESC LIMIT 1"
     ).format(
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
         table=sql.Identifier(target.table),
         pending=pending(target, keys),
     )
@@ -48,7 +49,7 @@ def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
         "AS ahead"
         ") AS batch WHERE place %% %(batch_rows)s = 0 OR place = places ORDER BY key"
     ).format(
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
         table=sql.Identifier(target.table),
         pending=pending(target, keys),
     )
@@ -67,7 +68,7 @@ def range_upper_keys(target: Target) -> sql.Composed:
         "AS ahead"
         ") AS numbered WHERE place %% %(range_rows)s = 0 ORDER BY place"
     ).format(
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
         table=sql.Identifier(target.table),
         pending=pending(target, EVERY_KEY),
     )
@@ -85,7 +86,7 @@ def walk(target: Target, keys: KeyRange) -> sql.Composed:
     ACCESS SHARE. A stretch of the primary key, or of the partial index where markers are NULL, read
     once: its length is bounded, whatever is pending in it.
     """
-    key = sql.Identifier(target.key_column)
+    key = walk_key(target)
     candidates: list[sql.Composable] = [sql.SQL("true")]
     if target.selection.issued_before is None:
         candidates = [still_pending(replace(target, selection=EVERY_ROW), EVERY_KEY)]

@@ -9,6 +9,7 @@ from psycopg2 import sql
 
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Absent, Target
+from token_rotation.sql.walk_key import walk_key
 
 CLOCK = sql.SQL("(SELECT clock_timestamp())")
 """The clock is read once a statement, after its snapshot: no row in it is from a later moment."""
@@ -34,7 +35,7 @@ def pending(
     estimates understand it. ``qualified`` names the table with each column. ``later_than`` is for
     counts: with a cut-off, rows whose marker is later than this moment are pending too.
     """
-    key = _column(target, target.key_column, qualified=qualified)
+    key = walk_key(target, *([target.table] if qualified else []))
     terms = [
         still_pending(
             target, keys, qualified=qualified, for_planner=for_planner, later_than=later_than

@@ -16,6 +16,7 @@ from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.counting import SHOWABLE
 from token_rotation.sql.pending import still_pending
+from token_rotation.sql.walk_key import walk_key
 
 COLUMNS = (
     *("model", "section", "first_key", "last_key", "hour"),
@@ -80,7 +81,7 @@ def _progress_of(target: Target, number: int) -> sql.Composed:
     ).format(
         number=sql.Literal(number),
         label=sql.Placeholder(f"label_{number}"),
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
         marker=sql.Identifier(target.marker_column),
         showable=sql.SQL(SHOWABLE).format(marker=sql.Identifier(target.marker_column)),
         pending=still_pending(replace(target, selection=EVERY_ROW), EVERY_KEY),

@@ -15,6 +15,7 @@ from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import later, pending, still_pending
 from token_rotation.sql.server.tree import TREE
+from token_rotation.sql.walk_key import walk_key
 
 READ_PLAINLY = sql.SQL(
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_tidscan = on; SET LOCAL jit = off; "
@@ -108,7 +109,7 @@ def count_in_key_order(target: Target) -> sql.Composed:
     ).format(
         table=sql.Identifier(target.table),
         pending=pending(target, EVERY_KEY, later_than=READ_AT),
-        key=sql.Identifier(target.key_column),
+        key=walk_key(target),
     )
 
 

@@ -16,6 +16,7 @@ from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
+from token_rotation.targets.key_references import key_references
 from token_rotation.targets.related_tables import fields_elsewhere, related_tables
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.base import OfAToken
@@ -124,6 +125,7 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         related=tuple(related_tables(model, pair.update)),
         revokes=pair.update.revokes,
         absent=absent_of(token),
+        key_references=key_references(model) if token.primary_key else (),
     )
 
 

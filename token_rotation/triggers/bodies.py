@@ -202,7 +202,9 @@ def _compute(columns: GuardedColumns, derived: Derived) -> str:
 
 
 def _wish_digest(columns: GuardedColumns) -> str:
-    asked = f"NEW.{columns.key}::text || ' ' || NEW.{columns.token}::text"
+    # Django hashes the key that the row still has.
+    row = "OLD" if columns.key == columns.token else "NEW"
+    asked = f"{row}.{columns.key}::text || ' ' || NEW.{columns.token}::text"
     return f"encode(sha256(convert_to({asked}, 'UTF8')), 'hex')"
 
 

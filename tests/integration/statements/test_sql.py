@@ -78,9 +78,9 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
         (
             key_ranges_sql.batch_upper_key(TARGET, KeyRange(after=1)),
             (
-                'SELECT "Key" FROM (SELECT "Key" FROM "order""s" '
+                'SELECT key FROM (SELECT "Key" AS key FROM "order""s" '
                 'WHERE "rotated_at" IS NULL AND "Key" > %(after)s '
-                'ORDER BY "Key" LIMIT %(batch_rows)s) AS batch ORDER BY "Key" DESC LIMIT 1'
+                "ORDER BY 1 LIMIT %(batch_rows)s) AS batch ORDER BY key DESC LIMIT 1"
             ),
         ),
         (

@@ -14,6 +14,7 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.counting import SHOWABLE
 from token_rotation.sql.pending import CLOCK, condition_of, pending, present, still_pending
+from token_rotation.sql.walk_key import walk_key
 
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")
@@ -87,7 +88,7 @@ def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -
     columns = sql.SQL(
         "{key} AS key, {marker} AS marker, ({meant}) AS is_meant, ({pending}) AS is_pending"
     ).format(
-        key=sql.Identifier(target.table, target.key_column),
+        key=walk_key(target, target.table),
         marker=sql.Identifier(target.marker_column),
         meant=_meant(target, column),
         pending=still_pending(target, EVERY_KEY, later_than=CLOCK),
@@ -102,7 +103,7 @@ def _found(target: Target, column: str, column_type: str, *, is_indexed: bool) -
 
 def _meant(target: Target, column: str) -> sql.Composed:
     selection = target.selection
-    if column == target.key_column:
+    if column == target.key_column and not target.hides_keys:
         return still_pending(target, EVERY_KEY, later_than=CLOCK)
     terms = present(target, sql.Identifier(target.token_column))
     if selection.issued_before is not None:
@@ -139,7 +140,7 @@ def later_rows(target: Target) -> sql.Composed:
         "DECLARE rotation_later NO SCROLL CURSOR FOR SELECT {key}::text, {marker}::text, "
         "CASE WHEN {showable} THEN {marker} AT TIME ZONE 'UTC' END FROM {table} WHERE {later}"
     ).format(
-        key=sql.Identifier(target.table, target.key_column),
+        key=walk_key(target, target.table),
         marker=marker,
         showable=sql.SQL(SHOWABLE).format(marker=marker),
         table=sql.Identifier(target.table),
@@ -159,7 +160,7 @@ def still_later(target: Target, rows: KeyRange) -> sql.Composed:
         "SELECT {key}::text, {marker}::text FROM {table} WHERE {listed} ORDER BY {key}"
     ).format(
         # With its table, else the text of the same name would be sorted.
-        key=sql.Identifier(target.table, target.key_column),
+        key=walk_key(target, target.table),
         marker=sql.Identifier(target.marker_column),
         table=sql.Identifier(target.table),
         listed=pending(target, rows),

@@ -42,12 +42,13 @@ def is_partitioned() -> sql.SQL:
 
 
 def index_states() -> sql.SQL:
-    """Indexes of the table: name, unique, predicate, valid, columns."""
+    """Indexes of the table: name, unique, predicate, valid, columns, expressions."""
     return sql.SQL(
         "SELECT c.relname::text, x.indisunique, pg_get_expr(x.indpred, x.indrelid), "
         "x.indisvalid AND x.indisready, "
         "ARRAY(SELECT a.attname::text FROM unnest(x.indkey) WITH ORDINALITY AS k(attnum, place) "
-        "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum ORDER BY place) "
+        "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum ORDER BY place), "
+        "pg_get_expr(x.indexprs, x.indrelid) "
         "FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid "
         "WHERE x.indrelid = to_regclass(quote_ident(%(table)s))"
     )
