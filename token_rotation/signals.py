@@ -30,8 +30,9 @@ tokens_rotated = QuietSignal()
 """Rows got fresh tokens, and the transaction is committed.
 
 ``sender``: the model; ``target``: its label; ``database``: the alias; ``keys``: a tuple of primary
-keys, at most one batch. A process that dies after a commit may not have sent it; together with
-``replay_rotated_tokens`` it is sent at least once for each row.
+keys, at most one batch, and empty where they are the tokens; ``rows``: their number. A process that
+dies after a commit may not have sent it; together with ``replay_rotated_tokens`` it is sent at
+least once for each row.
 """
 
 retired_token_used = QuietSignal()

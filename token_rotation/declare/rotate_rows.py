@@ -21,7 +21,12 @@ from token_rotation.declare.guarded import guarded_of, guarding_models
 from token_rotation.declare.loaded import keep_watch
 from token_rotation.declare.rotate_once import rotate_once
 from token_rotation.declare.uncommitted import UncommittedSave
-from token_rotation.errors import NoTokenError, StatementError, TooManyRowsError
+from token_rotation.errors import (
+    NoTokenError,
+    StatementError,
+    TokenUpdateError,
+    TooManyRowsError,
+)
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.retrying import retry_at_once
@@ -130,6 +135,13 @@ def _targets(model: type[Model], database: str, token: str | None) -> list[Targe
         for target in _targets_of(guarding, database, token)
     ]
     targets = list({(each.table, each.token_column): each for each in reversed(found)}.values())
+    for target in targets:
+        if target.hides_keys:
+            raise TokenUpdateError(
+                f"{target.label}: the token is the primary key, so rotate_token() and "
+                "rotate_rows() would leave the instances behind. Nothing was changed. Delete the "
+                "row and create another"
+            )
     if not targets:
         which = "token" if token is None else f"token {token!r}"
         raise ImproperlyConfigured(

@@ -20,22 +20,24 @@ def has_listeners(target: Target) -> bool:
     return bool(tokens_rotated.has_listeners(model_of(target)))
 
 
-def announce(target: Target, keys: Sequence[Key]) -> int:
+def announce(target: Target, keys: Sequence[Key], rows: int | None = None) -> int:
     """Send ``tokens_rotated``; return the number of failed receivers.
 
-    Failures are logged and stop nothing.
+    ``rows`` is their number; None: as many as ``keys``. Keys that are tokens are not sent. Failures
+    are logged and stop nothing.
     """
     answers = tokens_rotated.send_robust(
         sender=model_of(target),
         target=target.label,
         database=target.database,
-        keys=tuple(keys),
+        keys=() if target.hides_keys else tuple(keys),
+        rows=len(keys) if rows is None else rows,
     )
     return sum(isinstance(answer, Exception) for _, answer in answers)
 
 
 class Announcements:
-    """The keys of a worker's commits, kept until sent.
+    """The keys and the number of the rows of a worker's commits, kept until sent.
 
     The worker sends them when it has time. That is never while a transaction is open, nor while the
     time of a batch is taken.
@@ -44,11 +46,13 @@ class Announcements:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._keys: list[Key] = []
+        self._rows = 0
         self._has_sent = False
 
-    def add(self, keys: Sequence[Key]) -> None:
-        """Keep the keys of rows whose rotation has committed."""
+    def add(self, keys: Sequence[Key], rows: int) -> None:
+        """Keep what is known of rows whose rotation has committed."""
         self._keys += keys
+        self._rows += rows
 
     def send(self) -> None:
         """Announce what was kept.
@@ -56,9 +60,10 @@ class Announcements:
         It is lost if the process dies before; a replay sends it.
         """
         keys, self._keys = self._keys, []
-        if keys:
+        rows, self._rows = self._rows, 0
+        if keys or (rows and self._target.hides_keys):
             self._has_sent = True
-            if announce(self._target, keys):  # perhaps the server had closed their connection
+            if announce(self._target, keys, rows):  # perhaps the server had closed their connection
                 close_old_connections()
 
     def close_receiver_connections(self) -> None:

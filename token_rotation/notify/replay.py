@@ -135,9 +135,15 @@ class Replay:
 def listened_to(targets: Sequence[Target]) -> list[Target]:
     """Return the targets that have a receiver.
 
-    Raises RotationError when none has.
+    Raises RotationError when none has, or when the keys of one are its tokens.
     """
     heard = [target for target in targets if has_listeners(target)]
+    for target in heard:
+        if target.hides_keys:
+            raise RotationError(
+                f"{target.label}: its keys are its tokens, which no signal carries. Nothing was "
+                "sent. Name the other models"
+            )
     if not heard:
         labels = ", ".join(target.label for target in targets)
         raise RotationError(

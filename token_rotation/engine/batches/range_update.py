@@ -153,4 +153,4 @@ class RangeUpdate:
 
     def _note(self, changed: ChangedRows) -> None:
         self.committed_rows += changed.rows
-        self._announcements.add(changed.keys)
+        self._announcements.add(changed.keys, changed.rows)

@@ -20,7 +20,7 @@ from token_rotation.sql import rows as rows_sql
 class ChangedRows:
     """The number of changed rows, and perhaps their keys.
 
-    The keys are known only where somebody listens.
+    The keys are known only where somebody listens, and no key is a token.
     """
 
     rows: int = 0
@@ -51,7 +51,8 @@ class RowUpdate:
         It need not have committed yet. Driver errors pass through. Raises OverwrittenTokensError
         after ``check``.
         """
-        if self._written_rows is None and not has_listeners(self._target):
+        is_asked = self._written_rows is not None or has_listeners(self._target)
+        if self._target.hides_keys or not is_asked:
             return ChangedRows(self._connection.change(update, values))
         answer = self._connection.rows(rows_sql.returning_keys(self._target, update), values)
         changed = ChangedRows(len(answer), tuple(key for (key,) in answer))
