@@ -27,13 +27,10 @@ def column_obstacles(model: type[Model], token: Field[Any, Any]) -> Iterator[str
     if owner is not model._meta.concrete_model and owner is not None:
         yield f"{token.name} is stored in the table of {owner._meta.label}: guard it there."
         return
-    if token.primary_key:
-        yield (
-            f"{token.name} is the primary key: whatever refers to a row would lose it. Such "
-            "tokens can be deleted and issued again, not rotated."
-        )
     for relation in token.model._meta.related_objects:
-        if token in _referred_to(relation):
+        # A constraint to a primary key may follow its changes: the database's check tells.
+        follows = token.primary_key and getattr(relation.field, "db_constraint", False)
+        if token in _referred_to(relation) and not follows:
             yield f"{token.name} is what {relation.field.model._meta.label} refers to."
 
 

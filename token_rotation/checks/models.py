@@ -16,6 +16,7 @@ from django.db.models import CompositePrimaryKey, Field, Model
 
 from token_rotation.checks.columns import column_obstacles, table_obstacles, too_short
 from token_rotation.checks.derived import stored_value_messages
+from token_rotation.checks.key_tokens import key_token_obstacles
 from token_rotation.declare.model import RotatingToken, has_db_default
 from token_rotation.declare.pending_index import pending_rows
 from token_rotation.inspection.time_zone import zone_that_repeats_hours
@@ -95,7 +96,8 @@ def _of_guard(model: type[Model], pair: GuardPair) -> Iterator[CheckMessage]:
     if token is None:
         yield _wrong(model, f"Its guard names the token {pair.update.token}, which is no field.")
         return
-    obstacles = [_obstacle(model, sentence) for sentence in column_obstacles(model, token)]
+    sentences = (*column_obstacles(model, token), *key_token_obstacles(model, token, pair))
+    obstacles = [_obstacle(model, sentence) for sentence in sentences]
     if obstacles:
         yield from obstacles
         return

@@ -10,6 +10,7 @@ from functools import partial
 
 from token_rotation.inspection.columns.absent_tokens import absent_problems
 from token_rotation.inspection.columns.derived_columns import derived_problems, without_derived
+from token_rotation.inspection.columns.key_references import key_reference_warnings
 from token_rotation.inspection.columns.related_columns import related_problems
 from token_rotation.inspection.columns.sent_tokens import sent_problems
 from token_rotation.inspection.columns.token_probe import token_problems
@@ -22,6 +23,10 @@ from token_rotation.inspection.triggers.guard_triggers import (
     outdated_triggers,
     trigger_problems,
     trigger_states,
+)
+from token_rotation.inspection.triggers.key_tokens import (
+    doubted_trigger_problems,
+    key_token_problems,
 )
 from token_rotation.inspection.triggers.later_release import LATER_RELEASE, later_migrations
 from token_rotation.inspection.triggers.other_triggers import (
@@ -135,6 +140,8 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
         problems=(
             *trigger_problems(guards, target, partial(later_migrations, connection, target)),
             *overruling,
+            *key_token_problems(connection, target, tree),
+            *doubted_trigger_problems(target, suspects),
             *index_problems(target, indexes),
             *unguarded,
             *absent,
@@ -152,6 +159,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *also,
             *doubtful,
             *(each for each in related if not each.stops),
+            *(key_reference_warnings(connection, target) if looks else ()),
             *damage_warnings(connection, target),
             *unknown,
             *partition_problems(connection, target),
