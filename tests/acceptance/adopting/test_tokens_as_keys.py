@@ -295,3 +295,185 @@ def test_beside_requests_a_killed_rotation_is_resumed_and_no_old_key_opens_anyth
     project.run("migrate", "shop", "zero", "--verbosity", "0")
     assert value(tables, COLUMNS) == 0
     assert value(tables, INDEXES) == 0
+
+
+def test_no_command_tells_a_key_to_a_server_that_logs_everything(
+    project: Project, tables: Any, tmp_path: Path
+) -> None:
+    log = Path(value(tables, "SHOW data_directory")).parent / "server.log"
+    if not log.exists():
+        pytest.skip("the log of this server is somewhere else")
+    adopt(project, tables, 300)
+    database = value(tables, "SELECT current_database()")
+    for setting in ("log_statement = 'all'", "log_min_duration_statement = 0"):
+        tables.cursor().execute(f'ALTER DATABASE "{database}" SET {setting}')
+    ever = set(value(tables, "SELECT array(SELECT key FROM leaked)"))
+    leaked = tmp_path / "leaked.txt"
+    leaked.write_text("".join(f"{key}\n" for key in sorted(ever)[:50]))
+    began = log.stat().st_size
+    for command in (
+        ("rotate_tokens", "--only", str(leaked), "--batch-rows", "20"),
+        ("rotate_tokens", "--where", "user_id__lte=100"),
+        ("rotate_tokens", "--finish", "--workers", "2"),
+        ("rotate_tokens", "--issued-before", "now", "--batch-rows", "50"),
+        ("rotate_tokens", "--report", "--exact"),
+        ("verify_tokens", str(leaked)),
+        ("verify_tokens", "--retired"),
+        ("prune_retired_tokens", "--older-than", "1"),
+    ):
+        said = project.run(*command)
+        ever |= set(value(tables, "SELECT array(SELECT key FROM authtoken_token)"))
+        no_key_in(said, ever)
+    assert value(tables, VALID) == 0
+    logged = log.read_bytes()[began:].decode()
+    assert logged.count("UPDATE") > 10
+    no_key_in(logged, ever)
+
+
+BADGES = """
+CREATE TABLE badge (id int PRIMARY KEY, token varchar(40) NOT NULL,
+    CONSTRAINT badge_of FOREIGN KEY (token) REFERENCES authtoken_token {on_update}
+    DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO badge SELECT user_id, key FROM authtoken_token;
+"""
+DOUBT = """
+CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN EXECUTE 'SELECT 1'; RETURN NULL; END $$;
+CREATE TRIGGER doubt AFTER UPDATE ON authtoken_token FOR EACH ROW EXECUTE FUNCTION doubt();
+"""
+
+
+def test_a_foreign_key_that_does_not_follow_and_a_trigger_in_doubt_are_refused(
+    project: Project, tables: Any
+) -> None:
+    adopt(project, tables, 30)
+    tables.cursor().execute(BADGES.format(on_update=""))
+    said = project.run("rotate_tokens", fails_with=1)
+    assert "The foreign key badge_of of badge refers to authtoken_token.key without" in said
+    assert "E062" in project.run("check", "--database", "default", fails_with=1)
+    tables.cursor().execute("DROP TABLE badge")
+    tables.cursor().execute(BADGES.format(on_update="ON UPDATE CASCADE"))
+    tables.cursor().execute(DOUBT)
+    said = project.run("rotate_tokens", fails_with=1)
+    assert "The trigger doubt on authtoken_token may write key, which is the primary key" in said
+    assert value(tables, PENDING) == 30
+    tables.cursor().execute("DROP FUNCTION doubt CASCADE")
+    project.run("rotate_tokens", "--batch-rows", "7")
+    followed = "SELECT count(*) FROM badge JOIN authtoken_token ON token = key AND id = user_id"
+    assert (value(tables, VALID), value(tables, followed)) == (0, 30)
+
+
+LOGGED = """
+from django.contrib.admin.models import CHANGE, LogEntry
+from rest_framework.authtoken.models import Token, TokenProxy
+LogEntry.objects.log_actions(1, list(Token.objects.filter(user_id__lte=3)), CHANGE, "seen")
+LogEntry.objects.log_actions(1, list(TokenProxy.objects.filter(user_id__lte=5)), CHANGE, "seen")
+"""
+
+
+def test_keys_in_the_admins_log_and_in_generic_references_are_reported(
+    project: Project, tables: Any
+) -> None:
+    project.models(GENERIC)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    with tables.cursor() as cursor:
+        cursor.execute(LEAKED.format(users=10))
+    project.models(GENERIC + MODELS)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    project.run("shell", "--verbosity", "0", "--command", LOGGED)
+    tables.cursor().execute(
+        "INSERT INTO shop_note (object_id, content_type_id) SELECT key, "
+        "(SELECT id FROM django_content_type WHERE model = 'token') FROM authtoken_token"
+    )
+    keys = set(value(tables, "SELECT array(SELECT key FROM leaked)"))
+    said = project.run("check", "--database", "default")
+    assert (
+        "django_admin_log.object_id holds tokens of authtoken_token by value in 3 rows: 3" in said
+    )
+    assert "django_admin_log.object_repr holds tokens of authtoken_token by value in 8 rows" in said
+    assert "shop_note.object_id holds tokens of authtoken_token by value in 10 rows: 10" in said
+    rotated = project.run("rotate_tokens")
+    report = project.run("rotate_tokens", "--report")
+    assert "by value in 10 rows: 0 that are valid now, 10 that were replaced" in report
+    no_key_in(said + rotated + report, keys)
+
+
+GENERIC = """
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+
+class Note(models.Model):
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
+    object_id = models.CharField(max_length=40)
+    about = GenericForeignKey()
+"""
+MISTAKEN = """
+from django.contrib.sessions.models import Session
+from rest_framework.authtoken.models import Token
+from token_rotation import Column, RotatedAtField, guard, hexadecimal, keep_retired
+
+class Fresh(Token):
+    class Meta:
+        proxy = True
+        triggers = guard("key", Column("key_rotated_at"), hexadecimal(40))
+
+class Numbered(models.Model):
+    id = models.BigAutoField(primary_key=True)
+
+class NumberedProxy(Numbered):
+    class Meta:
+        proxy = True
+        triggers = [
+            *guard("id", Column("id_rotated_at"), hexadecimal(40), accept="sent"),
+            *keep_retired("id", Column("id_rotated_at")),
+        ]
+
+class OwnMarker(models.Model):
+    code = models.CharField(max_length=40, primary_key=True)
+    code_rotated_at = RotatedAtField()
+
+    class Meta:
+        triggers = [
+            *guard("code", "code_rotated_at", hexadecimal(40), accept="sent"),
+            *keep_retired("code", "code_rotated_at"),
+        ]
+
+class Referred(models.Model):
+    code = models.CharField(max_length=40, primary_key=True)
+
+class ReferredProxy(Referred):
+    class Meta:
+        proxy = True
+        triggers = [
+            *guard("code", Column("code_at"), hexadecimal(40), accept="sent"),
+            *keep_retired("code", Column("code_at")),
+        ]
+
+class Loose(models.Model):
+    to = models.ForeignKey(Referred, on_delete=models.CASCADE, db_constraint=False)
+
+class GuardedSession(Session):
+    class Meta:
+        proxy = True
+        triggers = [
+            *guard("session_key", Column("key_at"), hexadecimal(40), accept="sent"),
+            *keep_retired("session_key", Column("key_at")),
+        ]
+"""
+
+
+def test_a_declaration_that_would_lose_a_key_is_refused_before_anything_is_written(
+    project: Project,
+) -> None:
+    project.models(MISTAKEN)
+    said = project.run("makemigrations", fails_with=1)
+    for model, sentence in (
+        ("Fresh", "a stale save() would insert the replaced one"),
+        ("NumberedProxy", "neither text nor UUID"),
+        ("OwnMarker", "declare its guard in a proxy"),
+        ("ReferredProxy", "code is what shop.Loose refers to"),
+        ("GuardedSession", "delete the rows instead"),
+    ):
+        lines = [line for line in said.splitlines() if f"shop.{model}: " in line]
+        assert any("E017" in line and sentence in line for line in lines), (model, said)
+    assert project.written() == {}
