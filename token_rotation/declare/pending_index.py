@@ -10,7 +10,6 @@ from django.db import models
 from django.db.models.functions import Cast
 
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Absent
-from token_rotation.sql.walk_key import HASH
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import guards_of
 
@@ -93,19 +92,6 @@ def pending_index_name(
     digest = hashlib.sha256(named_after.encode()).hexdigest()[:6]
     name = f"{table[:14]}_{digest}_pending"
     return name if name[0].isalpha() else f"t{name[1:]}"
-
-
-def hashed(key: str) -> models.Func:
-    """Return what ``sql.walk_key`` writes for the key ``key`` that is a token.
-
-    It never changes between releases: migrations compare it.
-    """
-    return models.Func(
-        Cast(models.F(key), models.TextField()),
-        models.Value(0),
-        function=HASH,
-        output_field=models.BigIntegerField(),
-    )
 
 
 def key_hash_index_name(table: str) -> str:

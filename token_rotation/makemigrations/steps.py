@@ -20,13 +20,14 @@ from django.utils.module_loading import import_string
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from token_rotation.declare.model import has_db_default
-from token_rotation.declare.pending_index import hashed, key_hash_index_name, pending_index_name
+from token_rotation.declare.pending_index import key_hash_index_name, pending_index_name
 from token_rotation.makemigrations.guarded import Guarded, Table
 from token_rotation.schema import (
     AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
     AddTriggerPolitely,
     AlterFieldPolitely,
+    HashedKey,
     OnTableOf,
     RemoveIndexConcurrentlyPolitely,
     RemoveTriggerPolitely,
@@ -180,8 +181,8 @@ def _foreign_indexes(guard: Guarded, table: Table, marker: str) -> Iterator[Inde
         yield Index(fields=[table.key], name=name, condition=guard.is_pending)
         return
     # Where both cost the same, PostgreSQL takes the newer one: that of pending rows alone.
-    yield Index(hashed(table.key), name=key_hash_index_name(table.name))
-    yield Index(hashed(table.key), name=name, condition=guard.is_pending)
+    yield Index(HashedKey(table.key), name=key_hash_index_name(table.name))
+    yield Index(HashedKey(table.key), name=name, condition=guard.is_pending)
 
 
 def _altered_token(operation: AlterField, guard: Guarded) -> Step:

@@ -13,6 +13,7 @@ enough to be one slow request.
 
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError
 from token_rotation.schema.ensure_rotated import EnsureRotated, RowsPendingError
+from token_rotation.schema.hashed_key import HashedKey
 from token_rotation.schema.index import (
     AddIndexConcurrentlyPolitely,
     RemoveIndexConcurrentlyPolitely,
@@ -42,6 +43,7 @@ __all__ = [
     "CreateModelPolitely",
     "EnsureRotated",
     "GuardSql",
+    "HashedKey",
     "LockNotGrantedError",
     "OnTableOf",
     "PostgresSql",
@@ -64,6 +66,7 @@ for _written in (
     CreateModelPolitely,
     EnsureRotated,
     GuardSql,
+    HashedKey,
     OnTableOf,
     PostgresSql,
     RemoveIndexConcurrentlyPolitely,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.adopting.test_tokens_as_keys import MODELS as TOKENS_AS_KEYS
 from tests.support.project import Project
 
 POSTGRES = "postgresql://nobody@/nothing?host=/nowhere"
@@ -113,3 +114,25 @@ def test_commands_refuse_the_database_in_one_line(project: Project, command: str
     project.models(ADOPTED)
     said = project.run(*command.split(), fails_with=1)
     assert "the database 'default' is sqlite, not PostgreSQL" in said.splitlines()[-1]
+
+
+DRF_WORKS = """
+from django.contrib.auth.models import User
+from rest_framework.authtoken.models import Token
+token = Token.objects.create(user=User.objects.create(username="ann"))
+token.save()
+assert Token.objects.get().key == token.key
+token.delete()
+print("tokens work")
+"""
+
+
+def test_tokens_that_are_primary_keys_work_there(tmp_path: Path) -> None:
+    apps = ("rest_framework", "rest_framework.authtoken")
+    project = Project(tmp_path, POSTGRES, apps=apps)
+    with (tmp_path / "settings.py").open("a") as settings:
+        settings.write(SQLITE)
+    project.models(TOKENS_AS_KEYS)
+    project.run_each("makemigrations shop", "migrate --verbosity 0", "makemigrations --check")
+    assert project.run("shell", "--verbosity", "0", "--command", DRF_WORKS) == "tokens work\n"
+    project.run("migrate", "shop", "zero", "--verbosity", "0")

@@ -15,7 +15,7 @@ from tests.support.leaked import value
 from tests.support.rotations import RotationFactory
 from tests.support.sent_statements import NOTE, sent_statements
 from tickets.models import Ticket
-from token_rotation.declare.pending_index import hashed, key_hash_index_name
+from token_rotation.declare.pending_index import key_hash_index_name
 from token_rotation.distributed.rounds import split as split_module
 from token_rotation.distributed.rounds.split import split
 from token_rotation.engine.result import Outcome
@@ -25,6 +25,7 @@ from token_rotation.inspection.indexes import read_indexes
 from token_rotation.notify.replay import listened_to
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.statements import READ_IN_KEY_ORDER, together
+from token_rotation.schema import HashedKey
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.list_kinds import Kind
@@ -269,4 +270,4 @@ def test_the_index_of_hashed_keys_is_needed(tickets: Any, passes: Target) -> Non
 
 def test_names_that_migrations_hold_stay() -> None:
     assert key_hash_index_name("authtoken_token") == "authtoken_toke_73c1ce_keyhash"
-    assert repr(hashed("key")) == "Func(Cast(F(key)), Value(0), function=hashtextextended)"
+    assert HashedKey("key").deconstruct() == ("token_rotation.schema.HashedKey", ("key",), {})
