@@ -198,6 +198,66 @@ def test_a_stale_save_neither_revives_a_key_nor_leaves_a_second_row(
     ]
 
 
+WAITING = """
+import sys
+from django.db import IntegrityError, OperationalError
+from django.contrib.auth.models import User
+from rest_framework.authtoken.models import Token
+stale = Token.objects.get(user__username="user1")
+other = Token(key=Token.objects.get(user__username="user2").key, user_id=stale.user_id)
+print("loaded", flush=True)
+sys.stdin.readline()
+try:
+    if "insert" in sys.stdin.readline():
+        other.save(force_insert=True)
+    else:
+        stale.save()
+except (IntegrityError, OperationalError) as error:
+    print(type(error).__name__, error.__cause__.pgcode, stale.key in str(error))
+"""
+ROTATED = (
+    "UPDATE authtoken_token SET key = encode(sha256(random()::text::bytea), 'hex')::varchar(40), "
+    "key_rotated_at = clock_timestamp()"
+)
+WAITS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+    "AND datname = current_database()"
+)
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [("save", "IntegrityError 23514 False\n"), ("insert", "OperationalError 40001 False\n")],
+)
+def test_a_stale_save_that_waits_for_the_rotation_stores_nothing(
+    project: Project,
+    database: str,
+    tables: Any,
+    connect: Callable[[str], Any],
+    write: str,
+    said: str,
+) -> None:
+    adopt(project, tables, 3)
+    # Else the rows' owner alone would refuse a second one.
+    tables.cursor().execute(
+        "ALTER TABLE authtoken_token DROP CONSTRAINT authtoken_token_user_id_key"
+    )
+    process = project.start("-m", "django", "shell", "--verbosity", "0", "--command", WAITING)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loaded\n"
+    rotating = connect(database)
+    rotating.autocommit = False
+    rotating.cursor().execute(ROTATED)
+    process.stdin.write(f"go\n{write}\n")
+    process.stdin.flush()
+    until(lambda: value(tables, WAITS) > 0)
+    rotating.commit()
+    answer, errors = process.communicate(timeout=60)
+    assert (answer, process.returncode) == (said, 0), errors
+    assert (value(tables, VALID), value(tables, "SELECT count(*) FROM authtoken_token")) == (0, 3)
+
+
 def test_the_packages_own_command_and_view_hand_out_keys_that_are_stored(
     project: Project, tables: Any
 ) -> None:
