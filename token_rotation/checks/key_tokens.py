@@ -49,10 +49,19 @@ def _of_guard(model: type[Model], name: str, pair: GuardPair) -> Iterator[str]:
             f"{name} is the primary key: a stale save() would insert the replaced one. Declare "
             f"guard(..., accept='sent') and keep_retired() ({HOW_TO})."
         )
-    if len(list(guards_of(triggers))) > 1:
+    if _guards_on_table_of(model) > 1:
         yield f"{name} is the primary key, so no other token of its table can rotate."
     if pair.insert.partitioned:
         yield f"{name} is the primary key: declare it without partitioned=True."
+
+
+def _guards_on_table_of(model: type[Model]) -> int:
+    """Count the guards of the models of a table: each walks over its keys."""
+    return sum(
+        len(list(guards_of(getattr(each._meta, "triggers", []))))
+        for each in model._meta.apps.get_models()
+        if each._meta.concrete_model is model._meta.concrete_model
+    )
 
 
 def _children(model: type[Model]) -> list[type[Model]]:

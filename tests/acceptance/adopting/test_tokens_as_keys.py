@@ -500,6 +500,7 @@ class OwnMarker(models.Model):
 
 class Referred(models.Model):
     code = models.CharField(max_length=40, primary_key=True)
+    other = models.CharField(max_length=40)
 
 class ReferredProxy(Referred):
     class Meta:
@@ -508,6 +509,11 @@ class ReferredProxy(Referred):
             *guard("code", Column("code_at"), hexadecimal(40), accept="sent"),
             *keep_retired("code", Column("code_at")),
         ]
+
+class SecondProxy(Referred):
+    class Meta:
+        proxy = True
+        triggers = guard("other", Column("other_at"), hexadecimal(40))
 
 class Loose(models.Model):
     to = models.ForeignKey(Referred, on_delete=models.CASCADE, db_constraint=False)
@@ -532,6 +538,7 @@ def test_a_declaration_that_would_lose_a_key_is_refused_before_anything_is_writt
         ("NumberedProxy", "neither text nor UUID"),
         ("OwnMarker", "declare its guard in a proxy"),
         ("ReferredProxy", "code is what shop.Loose refers to"),
+        ("ReferredProxy", "no other token of its table can rotate"),
         ("GuardedSession", "delete the rows instead"),
     ):
         lines = [line for line in said.splitlines() if f"shop.{model}: " in line]

@@ -80,8 +80,10 @@ def test_what_is_heard_holds_keys_and_names_and_nothing_else(
 ) -> None:
     leak(tickets, 3)
     rotation().run()
-    assert [set(one) for one in heard] == [{"signal", "sender", "target", "database", "keys"}]
-    assert heard[0]["keys"] == (1, 2, 3)
+    assert [set(one) for one in heard] == [
+        {"signal", "sender", "target", "database", "keys", "rows"}
+    ]
+    assert (heard[0]["keys"], heard[0]["rows"]) == ((1, 2, 3), 3)
 
 
 def test_what_is_heard_of_is_committed_and_no_transaction_is_open(

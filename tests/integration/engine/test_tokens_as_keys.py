@@ -46,8 +46,8 @@ pytestmark = pytest.mark.server_versions
 ROWS = 300
 FORMAT = hexadecimal(40)
 TABLE = f"""
-CREATE TABLE pass (key varchar(40) PRIMARY KEY, owner int UNIQUE, rotated timestamptz);
-INSERT INTO pass SELECT substr(encode(sha256(n::text::bytea), 'hex'), 1, 40), n
+CREATE TABLE pass (key {{type}} PRIMARY KEY, owner int UNIQUE, rotated timestamptz);
+INSERT INTO pass SELECT substr(encode(sha256(n::text::bytea), 'hex'), 1, {{digits}})::{{type}}, n
 FROM generate_series(1, {ROWS}) AS n;
 CREATE INDEX pass_keys ON pass (hashtextextended(key::text, 0));
 CREATE INDEX pass_pending ON pass (hashtextextended(key::text, 0)) WHERE rotated IS NULL;
@@ -61,18 +61,21 @@ ANALYZE pass;
 """
 ONCE = "SELECT count(*) = count(DISTINCT owner) FROM change"
 CHANGED = "SELECT count(*) FROM pass JOIN leaked USING (owner) WHERE pass.key <> leaked.key"
-EVERY_KEY_EVER = "SELECT array(SELECT key FROM leaked UNION SELECT key FROM pass)"
+EVERY_KEY_EVER = "SELECT array(SELECT key::text FROM leaked UNION SELECT key::text FROM pass)"
 
 
 def in_python(rows: int) -> list[str]:
     return FORMAT.make(rows)
 
 
-@pytest.fixture(params=["in SQL", "in Python"])
+@pytest.fixture(params=["in SQL", "in Python", "UUIDs"])
 def passes(request: pytest.FixtureRequest, tickets: Any, target: Target) -> Target:
     """A table of 300 rows whose leaked tokens are the primary keys."""
-    tickets.cursor().execute(TABLE + NOTE.replace("tickets_ticket", "pass"))
-    source = PythonTokens(in_python) if request.param == "in Python" else SqlTokens(FORMAT.sql)
+    is_uuid = request.param == "UUIDs"
+    table = TABLE.format(type="uuid" if is_uuid else "varchar(40)", digits=32 if is_uuid else 40)
+    tickets.cursor().execute(table + NOTE.replace("tickets_ticket", "pass"))
+    in_sql = SqlTokens("gen_random_uuid()" if is_uuid else FORMAT.sql)
+    source = PythonTokens(in_python) if request.param == "in Python" else in_sql
     return replace(
         target,
         table="pass",
@@ -170,9 +173,9 @@ def test_a_list_of_tokens_names_its_rows_whatever_their_marker(
         "UPDATE pass SET rotated = now() WHERE owner % 2 = 0;"
         "CREATE TABLE named AS SELECT key, owner FROM pass WHERE owner <= 40"
     )
-    keys = value(tickets, "SELECT array(SELECT key FROM named)")
+    keys = value(tickets, "SELECT array(SELECT key::text FROM named)")
     chosen = replace(passes, selection=Selection(list_args=(which, "leaked.txt")))
-    listed = "".join(f"{key}\n" for key in [*keys, "f" * 40]).encode()
+    listed = "".join(f"{key}\n" for key in [*keys, "f" * len(keys[0].replace("-", ""))]).encode()
     kinds = [Kind(TOKENS, frozenset(), str)]
     leak_list = LeakList(io.BytesIO(listed), "leaked.txt", kinds, TOKENS)
     result = rotation(target=chosen, leak_list=leak_list, batch_rows=7).run()
@@ -238,7 +241,7 @@ def test_a_replay_refuses(passes: Target, heard: list[dict[str, Any]]) -> None:
 @pytest.mark.plans
 def test_a_batch_reads_a_stretch_of_an_index(tickets: Any, passes: Target) -> None:
     few = KeyRange(-(2**62), 2**62)
-    token = tokens_sql.made_by(FORMAT.sql)
+    token = tokens_sql.made_by("gen_random_uuid()")
     cut_off = replace(passes, selection=SELECTIONS["cut-off"])
     with reading(passes.database) as connection:
         for target, index, query in (
