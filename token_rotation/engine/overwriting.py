@@ -6,7 +6,7 @@ from token_rotation.engine.worker import Worker
 from token_rotation.engine.worker_pool import WorkerPool
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.triggers.key_tokens import doubted_trigger_problems
-from token_rotation.inspection.triggers.other_triggers import find_suspects
+from token_rotation.inspection.triggers.other_triggers import find_suspects, suspect_problems
 from token_rotation.inspection.triggers.tree import read_tree
 from token_rotation.inspection.triggers.trial import try_suspects
 from token_rotation.selection.target import Target
@@ -28,8 +28,12 @@ def try_others(target: Target, pool: WorkerPool) -> list[str]:
 def _try_on(worker: Worker, target: Target) -> list[str]:
     tree = read_tree(worker.connection, target, with_conditions=False)
     suspects = find_suspects(tree, target)
-    for refused in doubted_trigger_problems(target, suspects):
-        raise NotReadyError((str(refused),))
+    if target.hides_keys:  # a trial would send its row's key
+        for refused in (
+            *suspect_problems(suspects, target),
+            *doubted_trigger_problems(target, suspects),
+        ):
+            raise NotReadyError((str(refused),))
     for problem in try_suspects(worker.connection, target, suspects):
         raise NotReadyError((f"{problem.sentence}. Nothing was changed. Run: {problem.mend}",))
     return [each.named for each in suspects]

@@ -59,6 +59,8 @@ def list_to_rotate(target: Target, asked: ListOptions | None) -> Iterator[LeakLi
     if asked is None:
         yield None
         return
+    if target.hides_keys and asked.of == KEYS:
+        raise ListError(f"{target.label}: its keys are its tokens. Say --list-of tokens")
     kinds = (TOKENS,) if target.hides_keys else (TOKENS, KEYS)
     with opened_list(target, asked, *kinds) as leak_list:
         yield leak_list

@@ -290,11 +290,15 @@ client = Client()
 def status(key):
     return client.get("/me/", headers={"Authorization": f"Token {key}"}).status_code
 old = dict(Token.objects.values_list("user_id", "key"))
-dead, served, wrong = set(), 0, 0
+dead, served, wrong, made = set(), 0, 0, {}
 print("loaded", flush=True)
 stopped = False
 while not stopped or len(dead) < len(old):
     stopped = stopped or select_input()
+    regenerated = 21 + len(made)
+    if regenerated <= 40:
+        Token.objects.filter(user_id=regenerated).delete()
+        made[regenerated] = Token.objects.create(user_id=regenerated).key
     for user, key in old.items():
         answer = status(key)
         if answer == 401:
@@ -304,6 +308,8 @@ while not stopped or len(dead) < len(old):
             served += 1
         elif answer != 200 or user in dead:
             wrong += 1
+stored = dict(Token.objects.filter(user_id__in=made).values_list("user_id", "key"))
+wrong += stored != made or len(made) < 5
 print("dead", len(dead), "wrong", wrong, "served", served > 0)
 """
 SELECT = """
@@ -388,6 +394,55 @@ def test_no_command_tells_a_key_to_a_server_that_logs_everything(
     logged = log.read_bytes()[began:].decode()
     assert logged.count("UPDATE") > 10
     no_key_in(logged, ever)
+
+
+def test_no_option_takes_a_key_from_the_command_line(
+    project: Project, tables: Any, tmp_path: Path
+) -> None:
+    adopt(project, tables, 3)
+    key = value(tables, "SELECT min(key) FROM leaked")
+    leaked = tmp_path / "leaked.txt"
+    leaked.write_text(f"{key}\n")
+    for condition in ("key", "pk", "pk__in", "key__startswith", "user__auth_token"):
+        said = project.run("rotate_tokens", "--where", f"{condition}={key}", fails_with=1)
+        assert f"{condition} is a token" in said
+    of_keys = ("rotate_tokens", "--only", str(leaked), "--list-of", "keys")
+    assert "its keys are its tokens. Say --list-of tokens" in project.run(*of_keys, fails_with=1)
+    assert value(tables, PENDING) == 3
+
+
+DIGESTS = """
+from token_rotation import Column, guard, keep_retired, unusable
+
+class AuthToken(models.Model):  # as that of knox
+    digest = models.CharField(max_length=128, primary_key=True)
+    token_key = models.CharField(max_length=25, db_index=True)
+"""
+REVOKED = """
+class RevokedToken(AuthToken):
+    class Meta:
+        proxy = True
+        triggers = [
+            *guard("digest", Column("digest_at"), unusable(), accept="sent"),
+            *keep_retired("digest", Column("digest_at")),
+        ]
+"""
+
+
+def test_digests_that_are_keys_are_revoked(project: Project, tables: Any) -> None:
+    project.models(DIGESTS)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    tables.cursor().execute(
+        "INSERT INTO shop_authtoken SELECT encode(sha512(n::text::bytea), 'hex'), n "
+        "FROM generate_series(1, 50) AS n; CREATE TABLE leaked AS SELECT digest FROM shop_authtoken"
+    )
+    project.models(DIGESTS + REVOKED)
+    project.run_each(
+        "makemigrations shop", "migrate --verbosity 0", "check --database default", "rotate_tokens"
+    )
+    left = "SELECT count(*) FROM shop_authtoken JOIN leaked USING (digest)"
+    revoked = "SELECT count(*) FROM shop_authtoken WHERE digest LIKE '!%'"
+    assert (value(tables, left), value(tables, revoked)) == (0, 50)
 
 
 BADGES = """

@@ -19,9 +19,11 @@ from token_rotation.declare.pending_index import key_hash_index_name
 from token_rotation.distributed.rounds import split as split_module
 from token_rotation.distributed.rounds.split import split
 from token_rotation.engine.result import Outcome
-from token_rotation.errors import RotationError
+from token_rotation.errors import NotReadyError, RotationError
 from token_rotation.events import BatchDone, Event
 from token_rotation.inspection.indexes import read_indexes
+from token_rotation.inspection.triggers.key_tokens import key_token_problems
+from token_rotation.inspection.triggers.tree import read_tree
 from token_rotation.notify.replay import listened_to
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.statements import READ_IN_KEY_ORDER, together
@@ -30,7 +32,8 @@ from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.list_kinds import Kind
 from token_rotation.selection.selection import Condition, Selection
-from token_rotation.selection.target import Target
+from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.selection.trigger_definition import FunctionDefinition, TriggerDefinition
 from token_rotation.signals import tokens_rotated
 from token_rotation.sql import batch, key_ranges
 from token_rotation.sql import tokens as tokens_sql
@@ -59,6 +62,14 @@ CREATE TRIGGER note_change AFTER UPDATE ON pass FOR EACH ROW
 WHEN (OLD.key IS DISTINCT FROM NEW.key) EXECUTE FUNCTION note_change();
 ANALYZE pass;
 """
+A_GUARD = TriggerDefinition(
+    FunctionDefinition("a_guard()", "", "plpgsql", is_security_definer=False, settings=()),
+    timing="BEFORE",
+    events=frozenset({"UPDATE"}),
+    level="ROW",
+    condition="",
+    helpers=(),
+)
 ONCE = "SELECT count(*) = count(DISTINCT owner) FROM change"
 CHANGED = "SELECT count(*) FROM pass JOIN leaked USING (owner) WHERE pass.key <> leaked.key"
 EVERY_KEY_EVER = "SELECT array(SELECT key::text FROM leaked UNION SELECT key::text FROM pass)"
@@ -225,6 +236,42 @@ def test_ranges_of_a_spread_rotation_have_bounds_that_are_no_keys(
         assert result.outcome is Outcome.COMPLETE
         assert value(tickets, CHANGED) == min(ROWS, 70 * number)
     assert value(tickets, ONCE)
+
+
+OVERWRITES = """
+CREATE FUNCTION overwrite() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN {body} RETURN NEW; END $$;
+CREATE TRIGGER zz_overwrite BEFORE UPDATE ON pass FOR EACH ROW EXECUTE FUNCTION overwrite();
+"""
+
+
+@pytest.mark.parametrize("body", ["NEW.key := OLD.key;", "EXECUTE 'SELECT 1';"])
+def test_a_trigger_that_may_write_the_key_ends_a_rotation_before_any_row_is_tried(
+    tickets: Any, passes: Target, rotation: RotationFactory, body: str
+) -> None:
+    guard = GuardTrigger("a_guard", "m:guard_update", "", A_GUARD)
+    tickets.cursor().execute(OVERWRITES.format(body=body))
+    with pytest.raises(NotReadyError, match="zz_overwrite"):
+        rotation(target=replace(passes, guard_triggers=(guard,))).run()
+    assert value(tickets, CHANGED) == 0
+    assert value(tickets, "SELECT count(*) FROM sent") == 0
+
+
+def test_what_would_lose_a_key_is_a_problem(tickets: Any, passes: Target) -> None:
+    tickets.cursor().execute(
+        "CREATE TABLE child () INHERITS (pass);"
+        "CREATE TABLE badge (of {type} CONSTRAINT badge_of REFERENCES pass)".format(
+            type=value(tickets, "SELECT pg_typeof(key)::text FROM pass LIMIT 1")
+        )
+    )
+    with reading(passes.database) as connection:
+        tree = read_tree(connection, passes, with_conditions=False)
+        found = list(key_token_problems(connection, passes, tree))
+        assert list(key_token_problems(connection, replace(passes, key_column="owner"), tree)) == []
+    assert [each.code[-4:] for each in found] == ["E063", "E062", "E063"]
+    assert "replaced tokens are not kept" in found[0].sentence
+    assert "badge_of of badge" in found[1].sentence
+    assert "has partitions or children" in found[2].sentence
 
 
 def test_the_report_by_ranges_shows_no_key(tickets: Any, passes: Target) -> None:
