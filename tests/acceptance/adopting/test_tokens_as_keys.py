@@ -81,7 +81,8 @@ SESSIONS = (
     "AND datname = current_database()"
 )
 COLUMNS = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'key_rotated_at'"
-INDEXES = "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%%hashtext%%'"
+PENDING_INDEX = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'authtoken_toke%pending'"
+INDEXES = "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%hashtext%'"
 
 
 @pytest.fixture
@@ -443,6 +444,25 @@ def test_digests_that_are_keys_are_revoked(project: Project, tables: Any) -> Non
     left = "SELECT count(*) FROM shop_authtoken JOIN leaked USING (digest)"
     revoked = "SELECT count(*) FROM shop_authtoken WHERE digest LIKE '!%'"
     assert (value(tables, left), value(tables, revoked)) == (0, 50)
+
+
+def test_after_a_kill_the_indexes_of_hashed_keys_are_kept_or_built_again(
+    project: Project, tables: Any
+) -> None:
+    adopt(project, tables, 3)
+    *_, before_indexes, _, pending = project.written()
+    project.run("migrate", "shop", before_indexes, "--fake", "--verbosity", "0")
+    tables.cursor().execute(
+        "UPDATE pg_index SET indisvalid = false "
+        "WHERE indexrelid::regclass::text LIKE 'authtoken_toke%_keyhash'"
+    )
+    project.run_each("migrate --verbosity 0", "check --database default --fail-level WARNING")
+    assert value(tables, INDEXES) == 2
+    tables.cursor().execute(f"DROP INDEX {value(tables, PENDING_INDEX)}")
+    project.run("check", "--database", "default", fails_with=1)
+    project.run("migrate", "shop", before_indexes, "--fake", "--verbosity", "0")
+    project.run_each("migrate --verbosity 0", "check --database default --fail-level WARNING")
+    assert pending.endswith("pending")
 
 
 BADGES = """
