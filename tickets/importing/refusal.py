@@ -75,9 +75,10 @@ def may_concern_rows(error: DatabaseError) -> bool:
 def lost_its_session(error: Exception, *, is_committing: bool) -> bool:
     """Return True where the session that was there is lost, at a statement or at its COMMIT.
 
-    False where this program gave it up: such a server is silent.
+    False where this program gave it up, since the server was silent, and where Django could not
+    open another one.
     """
-    if isinstance(error.__cause__, SilentServerError):
+    if first_of(error) is not error or isinstance(error.__cause__, SilentServerError):
         return False
     return is_session_lost(error) or (is_committing and fault_of(error) is Fault.CONNECTION)
 
