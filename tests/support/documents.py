@@ -40,6 +40,12 @@ def typed(page: Path) -> list[Typed]:
     return [*blocks, *(Typed(words, ()) for words in dict.fromkeys(INLINE.findall(text)))]
 
 
+def python_blocks(page: Path, app: str = "keys") -> list[str]:
+    """The Python of a page, with another app in the place of its ``keys``."""
+    blocks = [block for language, block in BLOCK.findall(page.read_text()) if language == "python"]
+    return [re.sub(r"\bkeys\.", f"{app}.", block) for block in blocks]
+
+
 def commands(page: Path) -> list[str]:
     """What is typed, each once."""
     return list(dict.fromkeys(each.words for each in typed(page)))

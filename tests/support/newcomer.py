@@ -1,4 +1,4 @@
-"""A person who follows the tutorial with a shell, in an empty directory."""
+"""A person who follows the pages with a shell, in an empty directory."""
 
 import os
 import re
@@ -11,7 +11,8 @@ from psycopg2.extensions import parse_dsn
 
 from tests.support.manage import PROJECT
 
-TUTORIAL = PROJECT / "docs" / "tutorial" / "adopt.md"
+TUTORIAL = PROJECT / "docs" / "tutorial" / "new-project.md"
+ADOPT = PROJECT / "docs" / "adopt" / "index.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

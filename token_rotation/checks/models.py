@@ -28,7 +28,7 @@ from token_rotation.triggers.names import Column
 from token_rotation.triggers.retired import KeepMoved, KeepRetired
 
 META = "Let its class Meta inherit from RotatingToken.Meta."
-ADOPT = "docs/tutorial/adopt.md shows a whole model."
+ADOPT = "docs/adopt/index.md shows a whole model."
 
 
 @register(Tags.models)

@@ -1,6 +1,6 @@
 """Declarations of a model with a rotating token.
 
-docs/tutorial/adopt.md shows them. Migrations name none of these classes: they hold plain Django
+docs/adopt/index.md shows them. Migrations name none of these classes: they hold plain Django
 fields and indexes.
 """
 

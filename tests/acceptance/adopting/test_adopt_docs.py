@@ -1,4 +1,4 @@
-"""A new project follows the tutorial to the letter, and then survives what the tickets survive.
+"""A new project follows the pages to the letter, and then survives what the tickets survive.
 
 It installs the wheel in an empty environment, and has a package ``tickets`` of its own and apps
 with the labels ``batch`` and ``rotation``.
@@ -12,7 +12,7 @@ from typing import Any
 
 import token_rotation
 from tests.support.leaked import value
-from tests.support.newcomer import TUTORIAL, Newcomer
+from tests.support.newcomer import ADOPT, TUTORIAL, Newcomer
 from tests.support.wheel import build_wheel
 
 NEIGHBOURS = {"tickets": "Ticket", "batch": "BatchOperation", "rotation": "RetiredToken"}
@@ -50,10 +50,11 @@ print(ApiKey.objects.get(token=born.token).owner)
 """
 
 
-def test_the_tutorial_imports_the_public_face_alone() -> None:
+def test_the_pages_import_the_public_face_alone() -> None:
     public = re.findall(r"``(?:token_rotation)?(\.\w+)``", token_rotation.__doc__ or "")
     assert len(public) > 5
-    imported = re.findall(r"from token_rotation(\S*) import", TUTORIAL.read_text())
+    pages = "".join(page.read_text() for page in ADOPT.parent.glob("*.md"))
+    imported = re.findall(r"from token_rotation(\S*) import", pages)
     assert imported
     assert set(imported) <= {"", *public}
 
@@ -65,11 +66,9 @@ def test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_an
     tables = connect(database)
     (tmp_path / "shop").mkdir()
     newcomer = Newcomer(tmp_path / "shop", database, installs=build_wheel(tmp_path))
-    before, heading, adoption = TUTORIAL.read_text().partition("\n## 2.")
-    assert heading
-    newcomer.follow(before)
+    newcomer.follow(TUTORIAL.read_text())
     add_neighbours(newcomer)
-    newcomer.follow(adoption)
+    newcomer.follow(ADOPT.read_text())
     count = "SELECT count(*) FROM keys_apikey WHERE token_rotated_at IS NULL"
     assert value(tables, count) == 0
     installed = newcomer.type(f"pip check >&2; python -c '{INSTALLED}'")

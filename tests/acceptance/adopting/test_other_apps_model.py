@@ -6,19 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.documents import DOCS, commands, python_blocks
 from tests.support.leaked import value
 from tests.support.project import Project
 
-MODELS = """
-from django_rest_passwordreset.models import ResetPasswordToken
-from token_rotation import Column, guard
-from token_rotation.tokens.formats import hexadecimal
-
-class GuardedResetToken(ResetPasswordToken):
-    class Meta:
-        proxy = True
-        triggers = guard("key", Column("key_rotated_at"), hexadecimal(40))
-"""
+REMOVE = DOCS / "adopt" / "remove.md"
+(MODELS,) = python_blocks(DOCS / "adopt" / "third-party-models.md")
 LEAKED = """
 INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, is_staff,
     is_active, date_joined) VALUES ('ann', '', false, '', '', '', false, true, now());
@@ -104,6 +97,7 @@ def test_a_packages_secrets_are_rotated_and_its_code_goes_on_with_what_is_stored
     ]
     assert value(tables, leaked) == 0
 
-    project.run("migrate", "shop", "zero", "--verbosity", "0")
+    (remove,) = (words for words in commands(REMOVE) if words.endswith(" keys zero"))
+    project.run(*remove.replace("keys", "shop").split()[2:])
     columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'key_rotated_at'"
     assert value(tables, columns) == 0

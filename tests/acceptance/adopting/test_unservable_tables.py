@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.databases import unique_name
+from tests.support.documents import DOCS, python_blocks
 from tests.support.leaked import value
 from tests.support.project import Project
 from tests.support.waiting import until
@@ -21,18 +22,7 @@ class Link(models.Model):
     name = models.CharField(max_length=20)
     token = models.UUIDField(default=uuid.uuid4)
 """
-ADOPTED = """
-from token_rotation import PendingIndex, RotatedAtField, guard
-
-class Link(models.Model):
-    name = models.CharField(max_length=20)
-    token = models.UUIDField(db_default=models.Func(function="gen_random_uuid"))
-    token_rotated_at = RotatedAtField()
-
-    class Meta:
-        indexes = [PendingIndex()]
-        triggers = guard(partitioned=True)
-"""
+(ADOPTED,) = python_blocks(DOCS / "adopt" / "partitions.md")
 SHAPE = """
 SELECT array_agg(attname ORDER BY attnum)::text FROM pg_attribute
 WHERE attrelid = 'shop_link'::regclass AND attnum > 0
