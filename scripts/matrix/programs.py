@@ -42,10 +42,10 @@ def installed() -> dict[str, Path]:
 
 
 def _place(version: str) -> Path:
-    return _cache() / f"postgresql-{ARCHIVES[version].version}" / "bin"
+    return cache() / f"postgresql-{ARCHIVES[version].version}" / "bin"
 
 
-def _cache() -> Path:
+def cache() -> Path:
     """Return a directory that the server's account can read: root's home is root's alone."""
     default = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or default) / "django-token-rotation"

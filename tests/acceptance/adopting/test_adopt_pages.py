@@ -61,6 +61,7 @@ def test_the_tests_of_the_page_pass_in_a_project_with_a_guard(
 def test_the_page_rotates_the_tokens_of_one_schema_and_no_other(
     tmp_path: Path, database: str, tables: Any
 ) -> None:
+    """In plain schemas; scripts/adoption-matrix follows the page with the package."""
     project = Project(tmp_path, database)
     (block,) = python_blocks(TENANTS)
     named, heading, _ = block.partition("SHARED_APPS")

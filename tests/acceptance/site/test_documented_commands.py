@@ -142,6 +142,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_the_page_rotates_the_tokens_of_one_schema_and_no_other",
         "TENANTS",
     ),
+    r"scripts/adoption-matrix": (
+        "unit/test_adoption_matrix.py",
+        "test_the_page_shows_the_stored_results",
+        "adoption",
+    ),
     r"python manage\.py rotate_tokens --async": (
         f"{_WORKERS}/test_distributed_rotation.py",
         "test_following_shows_all_workers_together_and_ends_with_them",

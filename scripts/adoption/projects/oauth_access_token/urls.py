@@ -1,0 +1,3 @@
+from adoption.projects.oauth_application.urls import urlpatterns
+
+__all__ = ["urlpatterns"]

@@ -1,0 +1,3 @@
+from adoption.projects.own.urls import urlpatterns
+
+__all__ = ["urlpatterns"]
