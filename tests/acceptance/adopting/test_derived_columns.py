@@ -1,33 +1,36 @@
 """Packages that look tokens up by another column, encrypt or hash them, as pip installs them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
 
+from tests.support.documents import DOCS, python_blocks
 from tests.support.project import Project
 
-SHA256 = "encode(sha256(convert_to({token}, 'UTF8')), 'hex')"
+PROXY = """
+from oauth2_provider.models import {model}
+from token_rotation import Column, guard, keep_retired, unusable, urlsafe
 
-ACCESS_TOKENS = """
-from oauth2_provider.models import AccessToken
-from token_rotation import Column, guard, keep_retired, urlsafe
-
-class GuardedAccessToken(AccessToken):
+class Guarded{model}({model}):
     class Meta:
         proxy = True
-        triggers = [
-            *guard(
-                "token",
-                Column("token_rotated_at"),
-                urlsafe(),
-                accept="sent",
-                DERIVED
-            ),
-            *keep_retired("token", Column("token_rotated_at")),
-        ]
+{triggers}
 """
+
+
+def on_the_page(model: str, column: str) -> str:
+    """The proxy whose triggers the page shows, found by the column that they name."""
+    blocks = python_blocks(DOCS / "how-to" / "derived-columns.md")
+    (block,) = (each for each in blocks if f'"{column}"' in each)
+    return PROXY.format(model=model, triggers=indent(block, 8 * " "))
+
+
+ACCESS_TOKENS = on_the_page("AccessToken", "token_checksum")
+DERIVED = re.compile(r"derived=\{.*\},", re.DOTALL)
 LEAKED_ACCESS_TOKENS = """
 INSERT INTO oauth2_provider_accesstoken
     (token, token_checksum, expires, scope, resource, created, updated)
@@ -87,8 +90,7 @@ def test_access_tokens_and_their_checksums_are_rotated_together(
     oauth: Project, tables: Any
 ) -> None:
     assert answers(oauth, OAUTH) == ["leaked 200", "stored 200"]
-    declared = f'derived={{"token_checksum": "{SHA256}", "resource": None}}'
-    oauth.models(ACCESS_TOKENS.replace("DERIVED", declared))
+    oauth.models(ACCESS_TOKENS)
     oauth.run_each(
         "makemigrations shop",
         "makemigrations --check",
@@ -103,14 +105,14 @@ def test_access_tokens_and_their_checksums_are_rotated_together(
 def test_without_a_declaration_of_the_checksum_nothing_is_rotated(
     oauth: Project, tables: Any
 ) -> None:
-    oauth.models(ACCESS_TOKENS.replace("DERIVED", ""))
+    oauth.models(DERIVED.sub("", ACCESS_TOKENS))
     said = oauth.run("rotate_tokens", fails_with=1)
     assert "token_rotation.E046" in said
     assert "may derive from token: token_checksum (oauth2_provider." in said
     assert "derived={'token_checksum': None, 'resource': None}" in said
 
-    wrong = 'derived={"token_checksum": None, "resource": None}'
-    oauth.models(ACCESS_TOKENS.replace("DERIVED", wrong))
+    wrong = 'derived={"token_checksum": None, "resource": None},'
+    oauth.models(DERIVED.sub(wrong, ACCESS_TOKENS))
     said = oauth.run_each(
         "makemigrations shop", "migrate --verbosity 0", "rotate_tokens", fails_with=1
     )
@@ -243,18 +245,8 @@ def test_a_prefix_that_save_fills_is_found_in_the_rows_and_kept_in_step_once_dec
     ]
 
 
-CLIENTS = """
-from oauth2_provider.models import Application
-from token_rotation import Column, guard, keep_retired, unusable
-
-class GuardedApplication(Application):
-    class Meta:
-        proxy = True
-        triggers = [
-            *guard("client_secret", Column("secret_rotated_at"), unusable() ACCEPT),
-            *keep_retired("client_secret", Column("secret_rotated_at")),
-        ]
-"""
+CLIENTS = on_the_page("Application", "client_secret")
+ACCEPT = ', accept="sent"'
 MAKE_CLIENTS = """
 from oauth2_provider.models import Application
 for n in range(5):
@@ -298,16 +290,15 @@ def test_hashed_secrets_are_revoked_and_new_ones_are_taken(tmp_path: Path, datab
     answers(project, MAKE_CLIENTS)
     assert answers(project, ASK_CLIENTS + KEEP_HASH) == ["leaked 5"]
 
-    project.models(
-        CLIENTS.replace("unusable() ACCEPT", "fresh_token='md5(gen_random_uuid()::text)'")
-    )
+    own = "fresh_token='md5(gen_random_uuid()::text)'"
+    project.models(CLIENTS.replace(f"unusable(){ACCEPT}", own))
     said = project.run("rotate_tokens", fails_with=1)
     assert "token_rotation.E048" in said
     assert "unusable()" in said
-    project.models(CLIENTS.replace("ACCEPT", ""))
+    project.models(CLIENTS.replace(ACCEPT, ""))
     assert "token_rotation.E049" in project.run("check", fails_with=1)
 
-    project.models(CLIENTS.replace("ACCEPT", ", accept='sent'"))
+    project.models(CLIENTS)
     said = project.run_each(
         "makemigrations shop",
         "makemigrations --check",
