@@ -185,6 +185,31 @@ def test_indexes_are_built_whoever_wrote_their_migrations(project: Project, tabl
     project.run("migrate", "shop", "0001", "--verbosity", "0")
 
 
+LINTING = """
+from pathlib import Path
+from django.core.management.commands import makemigrations
+
+class Command(makemigrations.Command):
+    def write_migration_files(self, changes, *args, **kwargs):
+        super().write_migration_files(changes, *args, **kwargs)
+        Path("linted").touch()
+"""
+
+
+def test_the_command_of_a_package_that_is_listed_later_runs_too(
+    project: Project, tmp_path: Path
+) -> None:
+    commands = tmp_path / "lint" / "management" / "commands"
+    commands.mkdir(parents=True)
+    (tmp_path / "lint" / "__init__.py").touch()
+    (commands / "makemigrations.py").write_text(LINTING)
+    with (tmp_path / "settings.py").open("a") as settings:
+        settings.write("INSTALLED_APPS.append('lint')")
+    project.models(ADOPTED)
+    project.run("makemigrations", "--no-input")
+    assert (tmp_path / "linted").exists()
+
+
 AUDITED = """
 import pgtrigger
 

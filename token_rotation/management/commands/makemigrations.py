@@ -1,6 +1,6 @@
 """``manage.py makemigrations``: write a guard's steps in the safe order.
 
-The rest is Django's own command.
+The rest is Django's own command, or that of another package.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.core.management.commands import makemigrations
 from django.db import ProgrammingError
 from django.db.migrations import Migration
 
 from token_rotation.command_line.output_end import OutputEnd
+from token_rotation.makemigrations.hidden import hidden_command
 from token_rotation.makemigrations.writer import non_atomic_writer, remove_written
 from token_rotation.postgres.faults.failures import reason_of
 
@@ -22,7 +22,10 @@ Changes = dict[str, list[Migration]]
 NO_RIGHT = "42501"
 
 
-class Command(OutputEnd, makemigrations.Command):
+_Hidden = hidden_command()
+
+
+class Command(OutputEnd, _Hidden):  # type: ignore[misc, valid-type]
     def handle(self, *app_labels: str, **options: Any) -> None:
         """Django compares the files with the migrations that the database has applied."""
         try:
