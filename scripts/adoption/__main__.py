@@ -25,7 +25,8 @@ from adoption.project import Project, StepError
 from adoption.results import Result, store
 from adoption.story import Found, Story
 
-AS_EXPECTED, FAULT, NOT_INSTALLED = 0, 1, 2
+AS_EXPECTED = 0
+CODES = {"fault": 1, "not installed": 2}
 
 
 def main() -> int:
@@ -44,25 +45,31 @@ def main() -> int:
     given = parser.parse_args()
     Interruption()
     with tempfile.TemporaryDirectory() as directory, databases() as server:
-        wheel = build_wheel(Path(directory))
-        return max([_play(known[name], wheel, server, list(known)) for name in given.only])
+        commit, wheel = _commit(), build_wheel(Path(directory))
+        codes = []
+        for name in given.only:
+            result = _play(known[name], wheel, server, commit)
+            store([result], list(known))
+            print(f"{name}: {result.outcome} {result.detail} {' '.join(result.checks)}", flush=True)
+            codes.append(CODES.get(result.outcome, AS_EXPECTED))
+        return max(codes)
 
 
-def _play(case: Case, wheel: Path, server: Databases, known: list[str]) -> int:
-    """Play one case, store its result, and return the script's exit code for it."""
+def _play(case: Case, wheel: Path, server: Databases, commit: str) -> Result:
+    """Play one case with the wheel of this commit."""
     environment = Environment(cache() / "adoption" / case.environment)
-    found, code = Found(), AS_EXPECTED
+    found = Found()
     outcome: str = case.ends
     detail = case.note
     try:
         environment.install(case, wheel)
         found = _told(case, environment, server)
         if found.faults:
-            outcome, detail, code = "fault", "; ".join(found.faults), FAULT
+            outcome, detail = "fault", "; ".join(found.faults)
     except InstallationError as error:
-        outcome, detail, code = "not installed", f"{error}", NOT_INSTALLED
+        outcome, detail = "not installed", f"{error}"
     versions = environment.versions()
-    result = Result(
+    return Result(
         case=case.name,
         package=case.package,
         version=versions.get(case.package, "–"),
@@ -75,11 +82,8 @@ def _play(case: Case, wheel: Path, server: Databases, known: list[str]) -> int:
         django=versions.get(FRAMEWORK, ""),
         postgresql=server.server_version(),
         date=f"{date.today()}",  # noqa: DTZ011  (the reader's)
-        commit=_commit(),
+        commit=commit,
     )
-    store([result], known)
-    print(f"{case.name}: {result.outcome} {result.detail} {' '.join(result.checks)}", flush=True)
-    return code
 
 
 def _told(case: Case, environment: Environment, server: Databases) -> Found:

@@ -13,6 +13,7 @@ from psycopg2.extensions import parse_dsn
 
 from adoption.case import PROJECTS, Case
 
+LONGEST_SECONDS = 300
 _LEFT_OUT = ("DATABASE_", "DJANGO_", "PG", "PYTHON", "TICKETS_", "VIRTUAL_ENV")
 _DATABASE = {
     "dbname": "NAME",
@@ -76,19 +77,22 @@ class Project:
         return answer
 
     def _run(self, *words: str, ends_with: int | None = 0) -> str:
-        done = subprocess.run(
-            (f"{self._python}", *words),
-            cwd=self.directory,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        command = " ".join(word for word in words if not word.startswith("/"))
+        try:
+            done = subprocess.run(
+                (f"{self._python}", *words),
+                cwd=self.directory,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=LONGEST_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise StepError(f"{command} took more than {LONGEST_SECONDS} s") from None
         said = done.stdout + done.stderr
         if ends_with is not None and done.returncode != ends_with:
-            command = " ".join(word for word in words if not word.startswith("/"))
             last = (said.strip() or "nothing").splitlines()[-1]
             raise StepError(f"{command} ended with {done.returncode}: {last}")
         return said
