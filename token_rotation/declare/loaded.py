@@ -10,7 +10,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 
-from token_rotation.declare.loading import REFRESHING, tell_when_refreshing
+from token_rotation.declare.loading import (
+    REFRESHING,
+    tell_when_fetching_peers,
+    tell_when_refreshing,
+)
 from token_rotation.declare.uncommitted import UncommittedSave
 
 
@@ -138,7 +142,9 @@ def keep_watch(field: Field[Any, Any]) -> LoadedValue:
     if isinstance(present, LoadedValue):
         return present
     # An abstract base class may hold the attribute.
-    watched = LoadedValue(field, present if present is not None else getattr(model, name))
+    wrapped = present if present is not None else getattr(model, name)
+    watched = LoadedValue(field, wrapped)
     setattr(model, name, watched)
+    tell_when_fetching_peers(wrapped)
     tell_when_refreshing(model)
     return watched

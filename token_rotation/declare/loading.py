@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
@@ -24,15 +25,18 @@ def tell_of_absent_tokens(
     from_row = read.__func__
 
     @wraps(from_row)
-    def from_db(cls: type[Model], db: str | None, names: Sequence[str], values: Any) -> Model:
-        row: Model = from_row(cls, db, names, values)
+    def from_db(
+        cls: type[Model], db: str | None, names: Sequence[str], values: Any, **more: Any
+    ) -> Model:
+        row: Model = from_row(cls, db, names, values, **more)
         if not is_absent(vars(row).get(name)) and name in names:
             loaded = values[list(names).index(name)]
             if is_absent(loaded):
                 remember(row, loaded)
         return row
 
-    model.from_db = classmethod(from_db)  # type: ignore[method-assign, assignment]
+    telling: Any = from_db
+    model.from_db = classmethod(telling)  # type: ignore[method-assign, assignment]
 
 
 def tell_when_refreshing(model: type[Model]) -> None:
@@ -46,14 +50,41 @@ def tell_when_refreshing(model: type[Model]) -> None:
 
     @wraps(refresh)
     def refresh_from_db(self: Model, *args: Any, **kwargs: Any) -> None:
-        state = vars(self._state)
-        if REFRESHING in state:
+        with _refreshing(self):
             return refresh(self, *args, **kwargs)
-        state[REFRESHING] = True
-        try:
-            return refresh(self, *args, **kwargs)
-        finally:
-            del state[REFRESHING]
 
     setattr(refresh_from_db, REFRESHING, True)
     model.refresh_from_db = refresh_from_db  # type: ignore[method-assign]
+
+
+def tell_when_fetching_peers(attribute: Any) -> None:
+    """Let what Django 6.1 and newer read of a deferred field for several rows count as loading.
+
+    ``attribute`` is the field's in its class. That is the fetch mode FETCH_PEERS, which does not
+    call ``refresh_from_db``.
+    """
+    fetch_many: Any = getattr(attribute, "fetch_many", None)
+    if fetch_many is None:
+        return
+
+    def _fetch_many(instances: Sequence[Model]) -> None:
+        with ExitStack() as loading:
+            for instance in instances:
+                loading.enter_context(_refreshing(instance))
+            fetch_many(instances)
+
+    attribute.fetch_many = _fetch_many
+
+
+@contextmanager
+def _refreshing(instance: Model) -> Iterator[None]:
+    """Let the instance's assignments count as loading."""
+    state = vars(instance._state)  # noqa: SLF001  (Django documents it)
+    if REFRESHING in state:
+        yield
+        return
+    state[REFRESHING] = True
+    try:
+        yield
+    finally:
+        del state[REFRESHING]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any
 
@@ -56,7 +56,7 @@ def _loading(do_insert: Callable[..., Any]) -> Callable[..., Any]:
     return _do_insert
 
 
-def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
+def _reading_back(do_update: Callable[..., Any]) -> Callable[..., Any]:
     """Return a ``Model._do_update`` that reads changed tokens back.
 
     Signals come too late for that: receivers of ``post_save`` that were connected earlier would see
@@ -66,8 +66,9 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
     @wraps(do_update)
     def _do_update(
         self: Model, base_qs: Any, using: str, pk_val: Any, values: Sequence[Any], *rest: Any
-    ) -> bool:
+    ) -> Any:
         written = {field: value for field, _, value in values}
+        _keep_unread(written, *rest[2:])
         changed = [
             each
             for each in guarded_in(base_qs.model)
@@ -88,6 +89,18 @@ def _reading_back(do_update: Callable[..., bool]) -> Callable[..., bool]:
 
     setattr(_do_update, _READS_BACK, True)
     return _do_update
+
+
+def _keep_unread(written: Mapping[Any, Any], returning: list[Any] | None = None) -> None:
+    """Take what this library sends from the fields that Django 6.0 and newer read back.
+
+    Django would set them as if the application had. A stale instance keeps what it was loaded with
+    on every Django; a token that changed is read below.
+    """
+    if returning:
+        returning[:] = [
+            field for field in returning if not isinstance(written.get(field), (AsStored, Wish))
+        ]
 
 
 def _is_own_row(instance: Model, guarded: GuardedToken) -> bool:
