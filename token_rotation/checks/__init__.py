@@ -1,8 +1,8 @@
-"""Django system checks of declared models and their database.
+"""Django system checks of declared models, their database, and what is installed.
 
 They mend nothing.
 """
 
-from token_rotation.checks import database, models, sent_tokens
+from token_rotation.checks import database, installed, models, sent_tokens
 
-__all__ = ["database", "models", "sent_tokens"]
+__all__ = ["database", "installed", "models", "sent_tokens"]

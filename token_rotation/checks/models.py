@@ -11,7 +11,6 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist
-from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignore[import-untyped]
 from django.db.models import CompositePrimaryKey, Field, Model
 
 from token_rotation.checks.columns import column_obstacles, table_obstacles, too_short
@@ -48,14 +47,6 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> li
                 "is repeated, a stale save() could bring a leaked token back.",
                 hint="Set USE_TZ = True, or a TIME_ZONE whose clocks never change, such as UTC.",
                 id="token_rotation.E040",
-            )
-        )
-    if is_psycopg3:
-        messages.append(
-            Error(
-                "Django uses psycopg 3 here, and a rotation needs psycopg 2.",
-                hint="Uninstall psycopg; psycopg2 is installed.",
-                id="token_rotation.E016",
             )
         )
     return messages
