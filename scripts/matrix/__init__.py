@@ -1,1 +1,1 @@
-"""The tests of the database on every supported version of PostgreSQL, and their dated results."""
+"""The tests of the database on every supported version of PostgreSQL, Django and Python."""

@@ -46,9 +46,16 @@ def _place(version: str) -> Path:
 
 
 def cache() -> Path:
-    """Return a directory that the server's account can read: root's home is root's alone."""
+    """Return the directory of what the script installs, which the server's account can read.
+
+    Root's home is root's alone.
+    """
     default = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or default) / "django-token-rotation"
+
+
+def _place(version: str) -> Path:
+    return cache() / f"postgresql-{ARCHIVES[version].version}" / "bin"
 
 
 def _fetch(version: str, archive: Archive) -> Path:

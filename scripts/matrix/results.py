@@ -1,4 +1,4 @@
-"""What the tests said on each version, kept in docs/measurements and shown on a page."""
+"""What the tests said in each cell, kept in docs/measurements and shown on a page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
+from matrix.cells import CELLS, LOCKED, PAIRS, Cell, Pair
 from matrix.versions import VERSIONS
 
 MEASUREMENTS = Path(__file__).resolve().parents[2] / "docs" / "measurements"
@@ -18,10 +20,12 @@ TEMPLATE = Path(__file__).with_name("page.md")
 
 @dataclass(frozen=True)
 class Result:
-    """The tests of one version. ``failures`` names those that failed."""
+    """The tests of one cell. ``failures`` names those that failed, ``installed`` the releases."""
 
-    version: str
-    server_version: str
+    postgresql: str
+    django: str
+    python: str
+    installed: Mapping[str, str]
     passed: int
     failed: int
     skipped: int
@@ -29,6 +33,10 @@ class Result:
     seconds: int
     date: str
     commit: str
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.postgresql, Pair(self.django, self.python))
 
 
 @dataclass(frozen=True)
@@ -75,34 +83,41 @@ def _broke(case: ET.Element) -> bool:
     return case.find("error") is not None
 
 
-def load(file: Path = FILE) -> dict[str, Result]:
-    """Return the stored results, by version."""
+def load(file: Path = FILE) -> dict[Cell, Result]:
+    """Return the stored results, by cell."""
     if not file.exists():
         return {}
-    stored: list[dict[str, object]] = json.loads(file.read_text())
-    results = [Result(**each) for each in stored]  # type: ignore[arg-type]
-    return {result.version: result for result in results}
+    stored: list[dict[str, Any]] = json.loads(file.read_text())
+    return {result.cell: result for result in (Result(**each) for each in stored)}
 
 
 def store(fresh: Iterable[Result]) -> None:
-    """Put results in the place of older ones of the same versions, and write the page."""
-    results = load() | {result.version: result for result in fresh}
-    in_order = dict(sorted(results.items(), key=lambda item: int(item[0])))
+    """Put results in the place of older ones of the same cells, and write the page."""
+    results = load() | {result.cell: result for result in fresh}
+    in_order = {cell: results[cell] for cell in sorted(results, key=_place)}
     text = json.dumps([asdict(result) for result in in_order.values()], indent=1)
     FILE.write_text(f"{text}\n")
     PAGE.write_text(page(in_order))
 
 
-def page(results: Mapping[str, Result]) -> str:
+def _place(cell: Cell) -> tuple[bool, int, int]:
+    """Each PostgreSQL with the locked pair first."""
+    return cell.pair != LOCKED, PAIRS.index(cell.pair), VERSIONS.index(cell.postgresql)
+
+
+def page(results: Mapping[Cell, Result]) -> str:
     """The text of docs/measurements/matrix.md."""
-    rows = [_row(results[each]) if each in results else _no_row(each) for each in VERSIONS]
+    cells = sorted({*CELLS, *results}, key=_place)
+    rows = [_row(results[cell]) if cell in results else _no_row(cell) for cell in cells]
     return TEMPLATE.read_text().format(rows="\n".join(rows))
 
 
-def _no_row(version: str) -> str:
-    return f"| {version} | – | – | – | no full run | – |"
+def _no_row(cell: Cell) -> str:
+    versions = f"{cell.postgresql} | {cell.pair.django} | {cell.pair.python}"
+    return f"| {versions} | – | – | – | no full run | – |"
 
 
 def _row(result: Result) -> str:
+    versions = " | ".join(result.installed[name] for name in ("postgresql", "django", "python"))
     counts = f"{result.passed:,} | {result.failed:,} | {result.skipped:,}"
-    return f"| {result.server_version} | {counts} | {result.date} | {result.commit} |"
+    return f"| {versions} | {counts} | {result.date} | {result.commit} |"
