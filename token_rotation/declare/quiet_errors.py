@@ -10,17 +10,16 @@ from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-import psycopg2
 from django.db import DataError, IntegrityError
 from django.db.models.sql.query import Query
-from psycopg2.extensions import Diagnostics
 
+from token_rotation.postgres import driver
 from token_rotation.postgres.faults.failures import reason_of
 
 ReturnT = TypeVar("ReturnT")
 
 _NAMES = ("sqlstate", "constraint_name", "column_name", "table_name", "schema_name")
-_DIAGNOSTICS = {name for name in dir(Diagnostics) if name[0] != "_"}.difference(_NAMES)
+_DIAGNOSTICS = {name for name in dir(driver.Diagnostics) if name[0] != "_"}.difference(_NAMES)
 """What may hold values, as a driver's error has it."""
 
 
@@ -44,7 +43,7 @@ def _without_values(error: DataError | IntegrityError) -> Exception | None:
         return None
     said = reason_of(error)
     quiet = type(error)(said)
-    if isinstance(cause, psycopg2.Error):
+    if isinstance(cause, driver.Error):
         kind: Any = type(cause)
         quiet.__cause__ = known = _quiet_cause(kind)(said)
         known.__dict__["pgcode"] = cause.pgcode
@@ -56,7 +55,7 @@ def _without_values(error: DataError | IntegrityError) -> Exception | None:
 
 
 @cache
-def _quiet_cause(kind: type[psycopg2.Error]) -> type[psycopg2.Error]:
+def _quiet_cause(kind: type[driver.Error]) -> type[driver.Error]:
     """Return a class of this kind whose code and names can be set, as applications read them."""
     return type(kind.__name__, (kind,), {"pgcode": None, "diag": None})
 

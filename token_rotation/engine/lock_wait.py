@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
 
-import psycopg2
 from django.db import OperationalError
 
 from token_rotation.engine.batches.first_row import Fate
 from token_rotation.engine.result import Blocker
 from token_rotation.engine.worker import Worker
 from token_rotation.events import Observer, Waiting
+from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.retrying import LastingFaultError
 from token_rotation.selection.key_range import KeyRange
@@ -127,6 +127,6 @@ def _blockers_of(pid: int, is_over: Event, watching: Connection) -> tuple[Blocke
         return ()
     try:
         rows = watching.rows(activity_sql.blocking_backends(), {"pid": pid})
-    except (psycopg2.Error, OperationalError):
+    except (driver.Error, OperationalError):
         return ()
     return tuple(Blocker(*row) for row in rows)

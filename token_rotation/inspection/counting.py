@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg2
-
 from token_rotation.inspection.indexes import read_indexes
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection, Row, Values
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -130,7 +128,7 @@ def _count(
     try:
         bounded = statements.together(statements.LIMIT_LOOK, *settings, query)
         return connection.row(bounded, {**(values or {}), "statement_timeout_ms": timeout_ms})
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if at_most_seconds is not None and fault_of(error) is Fault.TIMED_OUT:
             return None
         raise

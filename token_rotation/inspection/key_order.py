@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import psycopg2
-
 from token_rotation.errors import KeyOrderError
 from token_rotation.inspection.indexes import indexes_on, read_indexes
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -81,7 +79,7 @@ def _descends(connection: Connection, target: Target, *, pending_alone: bool) ->
     look = statements.together(statements.LIMIT_LOOK, statements.READ_IN_KEY_ORDER, query)
     try:
         return bool(connection.value(look, {"statement_timeout_ms": AT_MOST_MS}))
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if fault_of(error) is not Fault.TIMED_OUT:
             raise
         return False

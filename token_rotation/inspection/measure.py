@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import psycopg2
-
 from token_rotation.inspection.advice import ServerState
 from token_rotation.inspection.snapshots import SnapshotHolder, oldest_snapshot
 from token_rotation.inspection.storage import IndexBloat, Storage, natural_index_bytes
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection, Row
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -29,7 +27,7 @@ def measure_storage(connection: Connection, target: Target, *, rows: int | None 
     try:
         sizes = _look(connection, storage_sql.storage(), values)
         indexes = _look(connection, storage_sql.token_indexes(), values)
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if fault_of(error) in (Fault.TIMED_OUT, Fault.LOCKED):
             return Storage()
         raise

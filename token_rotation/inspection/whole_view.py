@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.db import connections
-from psycopg2 import sql
 
 from token_rotation.errors import NotReadyError
 from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.problem import Problem
 from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import whole_view as whole_view_sql

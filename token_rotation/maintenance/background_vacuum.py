@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
 
-import psycopg2
 from django.db import OperationalError
 
 from token_rotation.events import Observer, Remark
 from token_rotation.inspection.counting import estimated_rows
 from token_rotation.inspection.snapshots import next_transaction
 from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
+from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 
@@ -160,7 +160,7 @@ class BackgroundVacuum:
         It is due after a number of rows. Rows die from that transaction on.
         """
         connection = Connection(self._target.database)
-        with suppress(psycopg2.Error, OperationalError):  # it looks again, or says why not
+        with suppress(driver.Error, OperationalError):  # it looks again, or says why not
             self._usual_due_rows = due_rows(connection, self._target, self._every_percent)
             self._since_xid = next_transaction(connection)
         self._due_rows = self._usual_due_rows

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import psycopg2
 from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Observer
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.silence.bounds import LONG_WORK
@@ -70,7 +69,7 @@ class AutocommitSession:
                 return POOLER
             self._connection.rows(statements.without_transaction_timeout())
             return CANCELLED if self.cancelled else work(self._connection)
-        except psycopg2.Error as error:
+        except driver.Error as error:
             if self.cancelled:
                 return CANCELLED
             return POOLER if "startup parameter" in str(error) else reason_of(error)

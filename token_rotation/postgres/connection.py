@@ -9,14 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.events import Observer
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.copy_stream import CopyStream
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.opening import open_raw
 from token_rotation.postgres.silence import bounds as silence_bounds
 from token_rotation.postgres.silence.bounds import SilenceBounds
@@ -162,7 +159,7 @@ class Connection:
         Statements inside a transaction stay as they are: its BEGIN has said it.
         """
         session = self._open()
-        alone = session.raw.info.transaction_status == TRANSACTION_STATUS_IDLE
+        alone = driver.is_idle(session.raw)
         session.may_commit = alone
         if self._outside_transactions or not alone:
             return query
@@ -234,7 +231,7 @@ class Connection:
             return
         try:
             self._send(statements.ROLLBACK)
-        except psycopg2.Error:
+        except driver.Error:
             self.close()
 
     def cancel(self) -> None:

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-
 from token_rotation.events import Observer
+from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection, Row, Values
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.silence.bounds import LONG_WORK
@@ -61,7 +59,7 @@ class LookConnection(Connection):
             began_at = time.monotonic()
             try:
                 return attempt()
-            except psycopg2.Error as error:
+            except driver.Error as error:
                 self._left_seconds -= time.monotonic() - began_at
                 if fault_of(error) is not Fault.LOCKED or self._left_seconds <= 0 or self._stopped:
                     raise
@@ -70,7 +68,7 @@ class LookConnection(Connection):
 
     @property
     def _is_idle(self) -> bool:
-        return bool(self._open().raw.info.transaction_status == TRANSACTION_STATUS_IDLE)
+        return driver.is_idle(self._open().raw)
 
     @property
     def _stopped(self) -> bool:

@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import psycopg2
 from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError, StatementError
 from token_rotation.events import Observer
-from token_rotation.postgres import row_security
+from token_rotation.postgres import driver, row_security
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of, is_read_only, reason_of
 from token_rotation.postgres.faults.session_timeouts import why_lost
@@ -24,7 +23,7 @@ NOT_ALLOWED = "42501"
 """SQLSTATE of a missing right, and of row security that would hide rows."""
 
 
-def refusal(connection: Connection, error: psycopg2.Error) -> str:
+def refusal(connection: Connection, error: driver.Error) -> str:
     """Return one line about a statement that PostgreSQL refused.
 
     It names the role where a right is missing, the policies where row security hides rows, and who
@@ -36,9 +35,9 @@ def refusal(connection: Connection, error: psycopg2.Error) -> str:
             "changed nothing: run the command again when the lock is gone"
         )
     refused = f"PostgreSQL refused the statement: {reason_of(error)}"
-    if error.pgcode != NOT_ALLOWED:
+    if driver.sqlstate_of(error) != NOT_ALLOWED:
         return refused
-    with suppress(psycopg2.Error):
+    with suppress(driver.Error):
         said = error.diag.message_primary or ""
         for role, table, policies in connection.rows(row_security.HIDDEN_FROM_THIS_ROLE):
             if table in said:
@@ -74,7 +73,7 @@ def reading(
     began_at = time.monotonic()
     try:
         yield connection
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if is_read_only(error):
             raise StatementError(
                 f"{reason_of(error)}, so that not even a temporary table can be written. Nothing "
@@ -94,7 +93,7 @@ def is_reachable(alias: str, *, connect_seconds: int) -> bool:
     probe = Connection(alias, connect_seconds=connect_seconds)
     try:
         probe.open()
-    except (psycopg2.Error, OperationalError):
+    except (driver.Error, OperationalError):
         return False
     finally:
         probe.close()

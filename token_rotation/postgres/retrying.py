@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-import psycopg2
 from django.db import Error, OperationalError
 
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from token_rotation.events import Observer, Remark, Retrying
+from token_rotation.postgres import driver
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import (
@@ -110,7 +110,7 @@ class RetryLoop:
             began_at = time.monotonic()
             try:
                 return action()
-            except (psycopg2.Error, OperationalError) as error:
+            except (driver.Error, OperationalError) as error:
                 if self._stop.aborted:
                     raise AbortedError(self._fate_of_batch(error)) from None
                 if is_look and self._stop.requested:
@@ -133,20 +133,20 @@ class RetryLoop:
                 gave_up, reason = DatabaseGoneError, CRASHES.format(crashes.times + 1)
             self._wait_or_give_up(reason, attempt, now - failing_since, gave_up)
 
-    def _fate_of_batch(self, error: psycopg2.Error | OperationalError) -> str:
+    def _fate_of_batch(self, error: driver.Error | OperationalError) -> str:
         """Say what became of the batch when the operator ended it.
 
         An error of the server's own means a rollback. Where its answer is missing, a COMMIT in
         flight may have been carried out.
         """
-        if isinstance(error, psycopg2.Error) and error.pgcode is not None:
+        if isinstance(error, driver.Error) and error.pgcode is not None:
             return "ended at once; the batch in flight was rolled back"
         self._observe(Remark(UNKNOWN_BATCH))
         return f"ended at once. {UNKNOWN_BATCH}"
 
     def _reason_to_retry(
         self,
-        error: psycopg2.Error | OperationalError,
+        error: driver.Error | OperationalError,
         seconds: float,
         do_less: Callable[[], None],
     ) -> str:
@@ -194,7 +194,7 @@ class _Crashes:
         self.times = 0
         self._is_away = False
 
-    def note(self, error: psycopg2.Error | OperationalError, *, is_lost: bool) -> None:
+    def note(self, error: driver.Error | OperationalError, *, is_lost: bool) -> None:
         """Raise DatabaseGoneError after too many."""
         self.times += is_lost and self._is_away
         self._is_away = not is_lost and fault_of(error) is Fault.CONNECTION
@@ -218,7 +218,7 @@ def retry_at_once(action: Callable[[], Answer], *, on: Fault, tries: int) -> Ans
     for attempt in range(1, tries + 1):
         try:
             return action()
-        except (psycopg2.Error, Error) as error:
+        except (driver.Error, Error) as error:
             if fault_of(error) is not on or attempt == tries:
                 raise
     raise ValueError("an action needs at least one try")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 ROLE = sql.SQL("SELECT current_user::text")
 

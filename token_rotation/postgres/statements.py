@@ -7,7 +7,7 @@ Nothing here knows a table. Values stay named parameters for the caller.
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 Statement = sql.Composable
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg2 import sql
+
+from token_rotation.postgres.driver import sql
 
 
 class _TextCursor:

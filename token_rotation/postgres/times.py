@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import psycopg2
 from psycopg2 import extensions
+
+from token_rotation.postgres import driver
 
 _READ: dict[int, Callable[[Any, Any], Any]] = {
     1082: extensions.PYDATE,
@@ -32,7 +33,7 @@ def _or_text(read: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             return text
         try:
             return read(text, cursor)
-        except (ValueError, OverflowError, psycopg2.DataError):
+        except (ValueError, OverflowError, driver.DataError):
             return text
 
     return cast

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+from token_rotation.postgres import driver
 from token_rotation.postgres.statements import WITHOUT_A_STANDBY
 
 
@@ -39,7 +39,7 @@ def limited_lock_waits(alias: str, at_most_ms: int) -> Iterator[None]:
 
 
 def _at_the_beginning(cursor: Any) -> str:
-    is_first = cursor.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+    is_first = driver.is_idle(cursor.connection)
     return f"{WITHOUT_A_STANDBY}; " if is_first else ""
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import psycopg2
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Model
 
@@ -17,7 +16,7 @@ from token_rotation.errors import NotReadyError, RotationError
 from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.models import RetiredToken
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -110,7 +109,7 @@ def verify_none_in_use(
         return verdict, None
     try:
         return verdict, still_valid(connection, target, at_most_seconds=at_most_seconds)
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if at_most_seconds is None or fault_of(error) is not Fault.TIMED_OUT:
             raise
         because = f"the count of retired tokens in use was given up after {at_most_seconds:g} s"

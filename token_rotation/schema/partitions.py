@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Index, Model
-from psycopg2.sql import Composed
 
 from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.postgres.driver import Composed
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.background import in_the_background
 from token_rotation.sql import ddl as ddl_sql

@@ -9,8 +9,7 @@ takes that marker away, in the same transaction.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import is_later, new_marker, pending, still_pending

@@ -5,8 +5,7 @@ ACCESS SHARE on the table at most.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import CLOCK, is_later, later, pending

@@ -3,8 +3,7 @@
 Each builder names its lock: none, ACCESS SHARE, or that of the DDL statement.
 """
 
-from psycopg2.sql import SQL, Composed, Identifier, Literal
-
+from token_rotation.postgres.driver import SQL, Composed, Identifier, Literal
 from token_rotation.selection.target import Absent
 from token_rotation.sql.pending import without_marker
 from token_rotation.sql.server.tree import TREE

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target

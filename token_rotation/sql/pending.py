@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Absent, Target
 from token_rotation.sql.walk_key import walk_key

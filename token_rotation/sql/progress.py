@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target

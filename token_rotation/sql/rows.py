@@ -7,8 +7,7 @@ The UPDATEs take ROW EXCLUSIVE on the table, and FOR UPDATE on each row.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import is_later, present
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 LOCK_CLASS = 1_919_250_544
 """First key of the advisory locks of starts: an arbitrary number, not that of reports."""

@@ -5,8 +5,7 @@ It is made in SQL, or handed over from Python.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
 
 KEEP_TOKENS = sql.SQL("SELECT set_config('token_rotation.tokens', %(tokens)s, true) IS NULL")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import pending

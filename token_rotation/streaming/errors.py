@@ -5,7 +5,7 @@ No message holds a value from a row.
 
 from __future__ import annotations
 
-import psycopg2
+from token_rotation.postgres import driver
 
 _IN_WORDS = {
     "57014": "its query was cancelled, or took longer than allowed",
@@ -64,12 +64,13 @@ class IncompleteReportError(Exception):
     """
 
 
-def query_error(error: psycopg2.Error) -> QueryError:
+def query_error(error: driver.Error) -> QueryError:
     """Describe the condition without the server's own message.
 
     The server's message may quote data.
     """
-    if error.pgcode is None:
+    sqlstate = driver.sqlstate_of(error)
+    if sqlstate is None:
         return QueryError("the connection to the database was lost")
-    words = _IN_WORDS.get(error.pgcode, "the database refused its query")
-    return QueryError(f"{words} ({type(error).__name__}, {error.pgcode})")
+    words = _IN_WORDS.get(sqlstate, "the database refused its query")
+    return QueryError(f"{words} ({type(error).__name__}, {sqlstate})")

@@ -8,8 +8,7 @@ import time
 import traceback
 from contextlib import closing
 
-import psycopg2
-
+from token_rotation.postgres import driver
 from token_rotation.streaming.channel import Channel, ClosedError
 from token_rotation.streaming.encoder import CsvEncoder
 from token_rotation.streaming.errors import QueryError, ReportError, query_error
@@ -46,7 +45,7 @@ class Producer(threading.Thread):
             pass
         except ReportError as error:
             failure = error
-        except psycopg2.Error as error:
+        except driver.Error as error:
             failure = query_error(error)
         except Exception as error:  # noqa: BLE001  (else the reader waits for ever)
             # The place without the exception's text, which may quote a row.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 
 @dataclass(frozen=True, slots=True)

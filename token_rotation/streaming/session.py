@@ -11,9 +11,9 @@ from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
-import psycopg2
 from django.db import Error as DjangoError
 
+from token_rotation.postgres import driver
 from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.opening import open_raw
 from token_rotation.streaming.errors import BusyError, UnreachableError
@@ -48,7 +48,7 @@ class Session:
                 autocommit=False,
                 application_name=self._query.application_name,
             )
-        except (psycopg2.Error, DjangoError):  # whose text may name hosts and users
+        except (driver.Error, DjangoError):  # whose text may name hosts and users
             raise UnreachableError("the database cannot be reached") from None
         self._request = CancelRequest(self._raw)
         places = {"lock_class": LOCK_CLASS, "places": self._limits.reports_at_most}
@@ -71,7 +71,7 @@ class Session:
         The end of the transaction frees the place at once.
         """
         if self._raw is not None:
-            with suppress(psycopg2.Error):
+            with suppress(driver.Error):
                 self._raw.rollback()
             self._raw.close()
         if self._request is not None:
@@ -87,7 +87,7 @@ class Session:
         raw = self._raw
         if raw is not None:
             with (
-                suppress(psycopg2.Error, OSError),
+                suppress(driver.Error, OSError),
                 socket.socket(fileno=os.dup(raw.fileno())) as connection,
             ):
                 connection.shutdown(socket.SHUT_RDWR)

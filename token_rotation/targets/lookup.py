@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg2
-
 from token_rotation.inspection.columns.column_type import column_type
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.postgres.faults.failures import fault_of
@@ -160,7 +158,7 @@ def count_listed(
         left_seconds = None if ends_at is None else max(0.0, ends_at - time.monotonic())
         try:
             found = look_up.count(values, at_most_seconds=left_seconds)
-        except psycopg2.Error as error:
+        except driver.Error as error:
             if not _is_over(ends_at) or fault_of(error) is not Fault.TIMED_OUT:
                 raise
             return _estimate(leak_list.lines, lines, counts)

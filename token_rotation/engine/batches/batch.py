@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import psycopg2
-
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.isolation import Isolation
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.batches.refusals import Refusals
+from token_rotation.postgres import driver
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
@@ -80,7 +79,7 @@ class BatchRunner:
             return self._update.free_rows(keys, limit_rows)
         try:
             return self._update.whole_range(keys)
-        except psycopg2.Error as error:
+        except driver.Error as error:
             fault = fault_of(error)
             if fault is Fault.TIMED_OUT and not self._aborted():
                 self._batches_without_a_wait = BATCHES_WITHOUT_A_WAIT

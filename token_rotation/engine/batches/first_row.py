@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum, auto
 
-import psycopg2
-
 from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
 from token_rotation.engine.token_writers.assignment import Assignment
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -125,7 +123,7 @@ def first_row_of(
         with connection.transaction(*settings, values=values):
             row = FirstRow(connection, target, keys, assignment, row_update=row_update, clock=clock)
             yield row
-    except psycopg2.Error as error:
+    except driver.Error as error:
         fate = _FATE_AFTER.get(fault_of(error))
         if row is None or fate is None:
             raise

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-import psycopg2
-
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.batches.refusals import PendingRow, Refusals
+from token_rotation.postgres import driver
 from token_rotation.postgres.faults.failures import (
     fault_of,
     is_met_by_function,
@@ -90,7 +89,7 @@ class Isolation:
         try:
             with self._time_for(rows):
                 done = self._attempt(keys, limit_rows)
-        except psycopg2.Error as error:
+        except driver.Error as error:
             if not self._is_of_some_row(error):
                 raise
             fault = Fault.REFUSED_ROW if self._blames_rows else fault_of(error)
@@ -99,7 +98,7 @@ class Isolation:
         self._note_change(done)
         return done
 
-    def _is_of_some_row(self, error: psycopg2.Error) -> bool:
+    def _is_of_some_row(self, error: driver.Error) -> bool:
         if fault_of(error) in _OF_SOME_ROW:
             return True
         is_stopped = self._ended() and not self._refusals.is_over
@@ -151,7 +150,7 @@ class Isolation:
             began_at = time.monotonic()
             try:
                 done = self._try_alone(alone)
-            except psycopg2.Error as error:
+            except driver.Error as error:
                 if not self._is_of_some_row(error):
                     raise
                 if left == 0 or not is_session_lost(error):
@@ -173,7 +172,7 @@ class Isolation:
                 tries=TRIES_OF_ONE_ROW,
             )
 
-    def _refuse(self, row: PendingRow, error: psycopg2.Error, seconds: float) -> BatchOutcome:
+    def _refuse(self, row: PendingRow, error: driver.Error, seconds: float) -> BatchOutcome:
         is_new = self._refusals.add(row, self._reason(error, seconds))
         self._refused_in_a_row += is_new
         self._costly_in_a_row += is_new and _is_costly(error)
@@ -181,7 +180,7 @@ class Isolation:
             self._refusals.end()
         return BatchOutcome(0, refused_rows=1)
 
-    def _reason(self, error: psycopg2.Error, seconds: float) -> str:
+    def _reason(self, error: driver.Error, seconds: float) -> str:
         if isinstance(error, StillAliveError):
             return f"its statement did not end in {error.seconds:g} s"
         if not is_session_lost(error):
@@ -190,5 +189,5 @@ class Isolation:
         return limit or f"{TRIES_OF_A_LOSS} connections were lost at it ({reason_of(error)})"
 
 
-def _is_costly(error: psycopg2.Error) -> bool:
+def _is_costly(error: driver.Error) -> bool:
     return is_too_slow(error) or is_session_lost(error)

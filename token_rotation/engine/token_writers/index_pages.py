@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import psycopg2
-
 from token_rotation.inspection.storage import PAGE_BYTES, natural_index_bytes
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -34,7 +32,7 @@ def index_pages(connection: Connection, target: Target) -> int:
         if not connection.value(statements.bounded(catalogue_sql.may_read()), values):
             return 0
         indexes = connection.rows(query, values)
-    except psycopg2.Error as error:
+    except driver.Error as error:
         # FATAL without a right; REFUSED_ROW where somebody's function says no.
         if fault_of(error) in (Fault.LOCKED, Fault.FATAL, Fault.REFUSED_ROW):
             return 0

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg2
-
 from token_rotation.inspection.problem import Problem
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -28,7 +26,7 @@ def absent_problems(connection: Connection, target: Target) -> tuple[list[Proble
         try:
             if _any(connection, query):
                 found.append(_problem(target, what))
-        except psycopg2.Error as error:
+        except driver.Error as error:
             if fault_of(error) is not Fault.TIMED_OUT:
                 raise
             unknown.append(_unknown(target, what))

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import psycopg2
-
 from token_rotation.inspection.columns.derived_findings import (
     column_derives,
     not_compared,
@@ -19,7 +17,7 @@ from token_rotation.inspection.columns.derived_findings import (
 from token_rotation.inspection.columns.digests import Value
 from token_rotation.inspection.columns.likeness import Token, is_password_hash, likeness_of
 from token_rotation.inspection.problem import Problem
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -43,7 +41,7 @@ def derived_problems(connection: Connection, target: Target) -> tuple[list[Probl
     try:
         rows = _sampled_rows(connection, target, kinds)
         found = [*_likenesses(target, rows), *_declared(connection, target)]
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if fault_of(error) not in (Fault.TIMED_OUT, Fault.LOCKED):
             raise
         return [], [*warnings, not_compared(target.table, list(kinds), reason_of(error))]
@@ -118,7 +116,7 @@ def _declared(connection: Connection, target: Target) -> Iterator[Problem]:
         query = statements.together(statements.LIMIT_LOOK, statements.bounded(count))
         try:
             filled, different = connection.row(query, LIMITS) or (0, 0)
-        except (psycopg2.DataError, psycopg2.ProgrammingError) as error:
+        except (driver.DataError, driver.ProgrammingError) as error:
             yield sql_fails(target, column, reason_of(error))
             continue
         if different:

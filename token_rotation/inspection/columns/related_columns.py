@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg2
-
 from token_rotation.inspection.columns.derived_columns import LIMITS, readable_columns, value_of
 from token_rotation.inspection.columns.derived_findings import (
     not_compared,
@@ -16,7 +14,7 @@ from token_rotation.inspection.columns.derived_findings import (
 )
 from token_rotation.inspection.columns.likeness import Token, likeness_of
 from token_rotation.inspection.problem import Problem
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -40,8 +38,8 @@ def related_problems(connection: Connection, target: Target) -> Iterator[Problem
             continue
         try:
             yield from _likenesses(connection, target, token_kind, related, kinds)
-        except psycopg2.Error as error:
-            is_refused = isinstance(error, psycopg2.ProgrammingError)
+        except driver.Error as error:
+            is_refused = isinstance(error, driver.ProgrammingError)
             if not is_refused and fault_of(error) not in (Fault.TIMED_OUT, Fault.LOCKED):
                 raise
             yield not_compared(related.table, list(kinds), reason_of(error))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg2
-
 from token_rotation.inspection.problem import Problem
+from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.selection.target import Target
@@ -34,9 +33,9 @@ def _wrong_with(connection: Connection, target: Target, expression: str) -> str 
     values = {"table": target.table, "column": target.token_column}
     try:
         row = connection.row(catalogue_sql.probe_tokens(expression), values)
-    except psycopg2.DataError as error:
+    except driver.DataError as error:
         return f"fails: {reason_of(error)}"
-    except psycopg2.ProgrammingError as error:
+    except driver.ProgrammingError as error:
         return f"is no SQL that this server can run: {reason_of(error)}"
     made, different, longest, room = row or (0, 0, 0, None)
     if made < catalogue_sql.PROBED_TOKENS:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import psycopg2
-
+from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import tree as tree_sql
@@ -34,7 +33,7 @@ class Conditions:
         query = tree_sql.planned_conditions(self._target, found, declared)
         try:
             plan = self._connection.value(query, {"table": self._target.table})
-        except (psycopg2.ProgrammingError, psycopg2.DataError):
+        except (driver.ProgrammingError, driver.DataError):
             return False  # the server cannot read one of them
         one, other = plan[0]["Plan"]["Output"]
         return bool(one == other)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import psycopg2
-from psycopg2 import sql
-
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.inspection.problem import Problem
 from token_rotation.inspection.triggers.other_triggers import Suspect
 from token_rotation.inspection.triggers.tree import Relation
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
@@ -61,7 +59,7 @@ def _tried(
                 "INSERT" in each.later_events and not each.by_statement for each in suspects
             )
             return trial.rotate() or (trial.insert() if has_later_inserts else None)
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if fault_of(error) is Fault.CONNECTION:
             raise
         return None  # the engine meets the same error, or the row tells nothing

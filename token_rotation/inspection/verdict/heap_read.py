@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import psycopg2
-
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.inspection.verdict.damaged_index import damaged_indexes
 from token_rotation.inspection.verdict.heap_sums import HeapSums
@@ -23,7 +21,7 @@ from token_rotation.inspection.verdict.writers_wait import (
     WritersWait,
 )
 from token_rotation.inspection.whole_view import name_problems
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -120,7 +118,7 @@ class HeapRead:
             ):
                 now = self._connection.row(verdict_sql.SNAPSHOT) or ()
                 return self._read(ReadServer(*before, *now))
-        except psycopg2.Error as error:
+        except driver.Error as error:
             if self._is_over() and fault_of(error) in {Fault.TIMED_OUT, Fault.LOCKED}:
                 return self._too_long()
             raise
@@ -188,8 +186,8 @@ def _identity(connection: Connection) -> tuple[str | None, int | None]:
     """System identifier and timeline; None where the role may not read them."""
     try:
         system_identifier, timeline = connection.row(verdict_sql.IDENTITY) or (None, None)
-    except psycopg2.Error as error:
-        if error.pgcode != NOT_ALLOWED:
+    except driver.Error as error:
+        if driver.sqlstate_of(error) != NOT_ALLOWED:
             raise
         return None, None
     return system_identifier, timeline

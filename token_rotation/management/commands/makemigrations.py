@@ -14,6 +14,7 @@ from django.db.migrations import Migration
 from token_rotation.command_line.output_end import OutputEnd
 from token_rotation.makemigrations.hidden import hidden_command
 from token_rotation.makemigrations.writer import non_atomic_writer, remove_written
+from token_rotation.postgres import driver
 from token_rotation.postgres.faults.failures import reason_of
 
 Changes = dict[str, list[Migration]]
@@ -31,7 +32,7 @@ class Command(OutputEnd, _Hidden):  # type: ignore[misc, valid-type]
         try:
             super().handle(*app_labels, **options)
         except ProgrammingError as error:
-            if getattr(error.__cause__, "pgcode", None) != NO_RIGHT:
+            if driver.sqlstate_of(error.__cause__) != NO_RIGHT:
                 raise
             raise CommandError(
                 "It cannot be read which migrations the database has applied: "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from threading import Event, Thread
 
-import psycopg2
 from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.pacing.budget.queues import Sessions
 from token_rotation.pacing.budget.statement_reader import OWN_SESSIONS, StatementReader
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
+from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
 from token_rotation.sql.server.probe import probe
@@ -67,7 +67,7 @@ class Probe:
             wait_seconds = self._budget.probe_ends(float(seconds), others)
             self._statements.leave_out(number)
             self._statements.read_if_due(self._connection)
-        except (psycopg2.Error, OperationalError, DatabaseGoneError):
+        except (driver.Error, OperationalError, DatabaseGoneError):
             self._budget.probe_failed()
             return AFTER_A_FAULT_SECONDS
         return wait_seconds

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import psycopg2
-
 from token_rotation.pacing.budget.statement_times import Totals
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
-from token_rotation.postgres import sessions
+from token_rotation.postgres import driver, sessions
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.opening import APPLICATION_NAME
 from token_rotation.sql.server.statement_times import place_of_the_extension, statement_times
@@ -14,11 +12,11 @@ from token_rotation.sql.server.statement_times import place_of_the_extension, st
 OWN_SESSIONS = [APPLICATION_NAME, sessions.APPLICATION_NAME]
 
 REFUSED = (
-    psycopg2.ProgrammingError,  # an old version of it, or no right
-    psycopg2.errors.ObjectNotInPrerequisiteState,  # made, but not loaded
-    psycopg2.DataError,
-    psycopg2.InternalError,
-    psycopg2.errors.QueryCanceled,  # too slow
+    driver.ProgrammingError,  # an old version of it, or no right
+    driver.ObjectNotInPrerequisiteState,  # made, but not loaded
+    driver.DataError,
+    driver.InternalError,
+    driver.QueryCanceled,  # too slow
 )
 
 

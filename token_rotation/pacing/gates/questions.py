@@ -9,12 +9,10 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg2
-from psycopg2 import sql
-
 from token_rotation.errors import NotReadyError
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.faults.failures import READ_ONLY as READ_ONLY_TRANSACTION
 from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -40,10 +38,10 @@ def answer(connection: Connection, query: str, flag: str) -> float | None:
     try:
         with connection.rolled_back(READ_ONLY, statements.LIMIT_LOOK, values=limits):
             rows = connection.rows(_one_statement(query))
-    except psycopg2.Error as error:
+    except driver.Error as error:
         if fault_of(error) is Fault.TIMED_OUT:
             return None
-        if error.pgcode != READ_ONLY_TRANSACTION and fault_of(error) in PASSING:
+        if driver.sqlstate_of(error) != READ_ONLY_TRANSACTION and fault_of(error) in PASSING:
             raise
         raise NotReadyError(
             (f"The query of {flag} fails: {reason_of(error)}. Mend it, or leave out {flag}",)

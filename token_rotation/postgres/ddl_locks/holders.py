@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg2.sql import Composed
 
 from token_rotation.postgres.ddl_locks import sql
+from token_rotation.postgres.driver import Composed
 from token_rotation.postgres.text_cursor import django_cursor
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from psycopg2.sql import SQL, Composed, Identifier, Literal
+from token_rotation.postgres.driver import SQL, Composed, Identifier, Literal
 
 
 def read_timeout(name: str) -> Composed:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-import psycopg2
 from django.db import DatabaseError, InterfaceError
 
+from token_rotation.postgres import driver
 from token_rotation.postgres.faults.sqlstate import Fault, classify
 
 _MESSAGE_QUOTES_NO_DATA = {"08", "0A", "25", "28", "42", "53", "55", "57", "58"}
@@ -111,13 +111,13 @@ def reason_of(error: Exception) -> str:
     return (str(error) if cause is None else _without_values(cause)).rstrip(".?! ")
 
 
-def _driver_error(error: Exception) -> psycopg2.Error | None:
-    if isinstance(error, psycopg2.Error):
+def _driver_error(error: Exception) -> driver.Error | None:
+    if isinstance(error, driver.Error):
         return error
-    return error.__cause__ if isinstance(error.__cause__, psycopg2.Error) else None
+    return error.__cause__ if isinstance(error.__cause__, driver.Error) else None
 
 
-def _without_values(error: psycopg2.Error) -> str:
+def _without_values(error: driver.Error) -> str:
     """Return the condition, the objects, and perhaps the message.
 
     It is the condition's name, the objects involved, and the function that met it. The message is

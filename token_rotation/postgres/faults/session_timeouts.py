@@ -9,12 +9,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import psycopg2
 from django.db import OperationalError
-from psycopg2 import sql
 
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 
@@ -82,7 +81,7 @@ def why_lost(connection: Connection, error: Exception, seconds: float) -> Loss |
 
     None where there are none, where no session was lost, or the server cannot be asked.
     """
-    if not isinstance(error, psycopg2.Error) or error.cursor is None:  # no session to lose
+    if not isinstance(error, driver.Error) or error.cursor is None:  # no session to lose
         return None
     if error.pgcode is not None or fault_of(error) is not Fault.CONNECTION:
         return None
@@ -114,7 +113,7 @@ def _timeouts(database: str) -> list[SessionTimeout]:
         probe = Connection(database, connect_seconds=PROBE_SECONDS, startup_options=options)
         try:
             return [SessionTimeout(*row) for row in probe.rows(TIMEOUTS)]
-        except psycopg2.Error:  # perhaps for the limit that is looked for
+        except driver.Error:  # perhaps for the limit that is looked for
             continue
         except OperationalError:
             break

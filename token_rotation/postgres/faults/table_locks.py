@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import psycopg2
-from psycopg2 import sql
-
+from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 
@@ -69,7 +68,7 @@ def locked_by(connection: Connection, oid: int | None = None) -> str:
     """
     try:
         rows = connection.rows(TABLE_LOCKS, {"oid": oid})
-    except psycopg2.Error:
+    except driver.Error:
         return ""
     found = [TableLocks(tuple(tables), *session) for tables, *session in rows]
     return f"; locked: {', '.join(map(str, found))}" if found else ""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import psycopg2
-from psycopg2.errors import QueryCanceled
+from token_rotation.postgres import driver
 
 
-class SilentServerError(psycopg2.OperationalError):
+class SilentServerError(driver.OperationalError):
     """The connection was dropped, since nothing answered on it.
 
     Nobody knows what became of a COMMIT in flight.
     """
 
 
-class StillAliveError(QueryCanceled):
+class StillAliveError(driver.QueryCanceled):
     """A live backend answered the cancel request that was the question.
 
     The statement changed nothing. Repeat it: it has twice the time now. ``seconds`` is the time

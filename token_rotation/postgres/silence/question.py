@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_WRITE
 
+from token_rotation.postgres import driver
 from token_rotation.postgres.silence.backends import (
     QUESTION,
     Look,
@@ -66,7 +67,7 @@ class Question:
         if self._raw is None:
             try:
                 self._raw = psycopg2.connect(**{**self._parameters, "async_": True})
-            except psycopg2.Error as error:
+            except driver.Error as error:
                 self._failed = _failure(error)
 
     def wants(self) -> tuple[int, bool] | None:
@@ -75,7 +76,7 @@ class Question:
             return None
         try:
             return self._raw.fileno(), self._state == POLL_WRITE
-        except psycopg2.Error:
+        except driver.Error:
             return None
 
     def advance(self) -> dict[int, Look] | None:
@@ -83,7 +84,7 @@ class Question:
         if self._failed is None:
             try:
                 rows = self._step()
-            except psycopg2.Error as error:
+            except driver.Error as error:
                 self._failed = _failure(error)
             else:
                 if rows is None:
@@ -121,7 +122,7 @@ class Question:
         return rows
 
 
-def _failure(error: psycopg2.Error) -> Look:
+def _failure(error: driver.Error) -> Look:
     """Tell a server that refuses, and so lives, from one that nobody reaches."""
     if error.pgcode is not None:
         return Refused(f"{type(error).__name__} ({error.pgcode})")

@@ -6,9 +6,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-import psycopg2
-
 from token_rotation.events import Observer, Remark
+from token_rotation.postgres import driver
 from token_rotation.postgres.cancel_request import CancelRequest
 from token_rotation.postgres.silence.bounds import SilenceBounds
 from token_rotation.postgres.silence.errors import SilentServerError, StillAliveError
@@ -136,8 +135,8 @@ class WatchedSession:
 
     def _explain(self, flight: Flight, error: BaseException | None) -> None:
         """Tell what the watching thread did to the statement that has ended."""
-        sqlstate = error.pgcode if isinstance(error, psycopg2.Error) else None
-        if isinstance(error, psycopg2.Error) and sqlstate is None and flight.cut_because:
+        sqlstate = driver.sqlstate_of(error)
+        if isinstance(error, driver.Error) and sqlstate is None and flight.cut_because:
             raise SilentServerError(flight.cut_because) from None
         if sqlstate == QUERY_CANCELED and flight.cancel_is_question:
             seconds = self.bounds.lifeless_seconds * self.patience

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import Any
 
-import psycopg2
+from token_rotation.postgres import driver
 
 
 class Line:
@@ -45,7 +45,7 @@ def cut_after(seconds: float, raw: Callable[[], Any]) -> Iterator[None]:
     """
 
     def cut() -> None:
-        with suppress(psycopg2.Error, AttributeError):  # not open yet, or not any more
+        with suppress(driver.Error, AttributeError):  # not open yet, or not any more
             line = Line(raw())
             line.cut()
             line.close()

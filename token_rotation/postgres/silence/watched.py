@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import psycopg2
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
+from psycopg2.extensions import connection, cursor
 
 from token_rotation.events import Observer
+from token_rotation.postgres import driver
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.postgres.silence.bounds import SilenceBounds
 from token_rotation.postgres.silence.session import WatchedSession
@@ -57,15 +57,14 @@ class WatchedCursor(cursor):
         if self.name is None or self.closed:
             super().close()
             return
-        with suppress(psycopg2.OperationalError, psycopg2.InterfaceError), self._sent():
+        with suppress(driver.OperationalError, driver.InterfaceError), self._sent():
             super().close()
 
     def _sent(self) -> WatchedSession:
         raw = self.connection
         if self.session.given_up:
-            raise psycopg2.OperationalError(self.session.given_up)
-        is_idle = raw.info.transaction_status == TRANSACTION_STATUS_IDLE
-        self.session.may_commit = bool(raw.autocommit) and is_idle
+            raise driver.OperationalError(self.session.given_up)
+        self.session.may_commit = bool(raw.autocommit) and driver.is_idle(raw)
         return self.session
 
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.sql.lists.listed_rows import COMMIT_WITHOUT_A_WAIT
 
 SETTINGS = sql.SQL(

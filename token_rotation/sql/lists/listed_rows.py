@@ -8,8 +8,7 @@ statements and their parameters, but never COPY data.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql.counting import SHOWABLE

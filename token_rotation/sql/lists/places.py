@@ -5,7 +5,7 @@ No statement takes a lock on a table.
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 
 def columns() -> sql.SQL:

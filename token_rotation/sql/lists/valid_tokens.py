@@ -5,7 +5,7 @@ ACCESS SHARE on the table. The list is the temporary table of ``sql.lists``.
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 
 def counts(*queries: sql.Composable) -> sql.Composed:

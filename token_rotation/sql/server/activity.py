@@ -7,7 +7,7 @@ No statement takes a lock.
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 SERVER = sql.SQL(
     "SELECT current_user::text, current_database()::text, current_setting('server_version'), "

@@ -3,7 +3,7 @@
 No lock but ACCESS SHARE.
 """
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 RECORDS_EXIST = sql.SQL("SELECT to_regclass('django_migrations') IS NOT NULL")
 

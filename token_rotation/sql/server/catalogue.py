@@ -8,7 +8,7 @@ index's predicate as text.
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 PROBED_TOKENS = 3
 

@@ -5,7 +5,7 @@ No lock.
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 
 def loose_equality() -> sql.SQL:

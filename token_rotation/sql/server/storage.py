@@ -5,8 +5,7 @@ Each builder names its lock; only ``reindex`` takes more than ACCESS SHARE.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
 
 

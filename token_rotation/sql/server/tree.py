@@ -6,8 +6,7 @@ PostgreSQL writes a condition as text.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
 
 TREE = sql.SQL(

@@ -5,8 +5,7 @@ Only ``vacuum`` takes a lock: SHARE UPDATE EXCLUSIVE.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import psycopg2
-
+from token_rotation.postgres import driver
 from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.verification.everywhere.not_searched import Why
@@ -23,7 +22,7 @@ class SlowError(Exception):
     """The table took longer than its snapshot may last."""
 
 
-TABLE_FAILURES = (psycopg2.Error, GoneError, RewrittenError, SlowError)
+TABLE_FAILURES = (driver.Error, GoneError, RewrittenError, SlowError)
 
 
 def why_left_out(error: Exception) -> tuple[Why, str]:
@@ -32,7 +31,7 @@ def why_left_out(error: Exception) -> tuple[Why, str]:
         return Why.REWRITTEN, ""
     if isinstance(error, SlowError):
         return Why.SLOW, ""
-    if isinstance(error, GoneError) or getattr(error, "pgcode", None) == _NO_SUCH_TABLE:
+    if isinstance(error, GoneError) or driver.sqlstate_of(error) == _NO_SUCH_TABLE:
         return Why.GONE, ""
     if fault_of(error) in (Fault.LOCKED, Fault.CONTENTION):
         return Why.LOCKED, ""
