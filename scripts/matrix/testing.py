@@ -88,7 +88,7 @@ def prepare(cell: Cell) -> Tested:
 
 def parts(cell: Cell) -> tuple[list[str], ...]:
     """Return the arguments of pytest, one run each: what a server decides, or a Django as well."""
-    return OF_EVERY_CELL if cell.pair == LOCKED else (*OF_EVERY_CELL, *OF_OTHER_PAIRS)
+    return OF_EVERY_CELL if cell.pair == LOCKED else (*OF_OTHER_PAIRS, *OF_EVERY_CELL)
 
 
 def _release(programs: Path | None) -> str:
