@@ -33,7 +33,7 @@ def python_of(pair: Pair) -> Path:
     place = cache() / "environments" / f"django-{pair.django}-python-{pair.python}"
     python = place / "bin" / "python"
     if not python.exists():
-        _uv("venv", "--quiet", "--python", interpreter(pair.python), f"{place}")
+        _uv("venv", "--quiet", "--seed", "--python", interpreter(pair.python), f"{place}")
     _install(pair, python)
     return python
 

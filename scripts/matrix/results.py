@@ -20,7 +20,11 @@ TEMPLATE = Path(__file__).with_name("page.md")
 
 @dataclass(frozen=True)
 class Result:
-    """The tests of one cell. ``failures`` names those that failed, ``installed`` the releases."""
+    """The tests of one cell.
+
+    ``failures`` names those that failed, ``passed_alone`` those that did so only beside others,
+    ``installed`` the releases.
+    """
 
     postgresql: str
     django: str
@@ -30,6 +34,7 @@ class Result:
     failed: int
     skipped: int
     failures: Sequence[str]
+    passed_alone: Sequence[str]
     seconds: int
     date: str
     commit: str
@@ -48,6 +53,7 @@ class Counts:
     skipped: int
     failures: tuple[str, ...]
     seconds: float
+    passed_alone: tuple[str, ...] = ()
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -56,6 +62,19 @@ class Counts:
             self.skipped + other.skipped,
             self.failures + other.failures,
             self.seconds + other.seconds,
+            self.passed_alone + other.passed_alone,
+        )
+
+    def repaired(self, again: Counts) -> Counts:
+        """Return these, with the failed tests as they ended when they ran again."""
+        alone = tuple(each for each in self.failures if each not in again.failures)
+        return Counts(
+            self.passed + len(alone),
+            self.failed - len(alone),
+            self.skipped,
+            again.failures,
+            self.seconds + again.seconds,
+            alone,
         )
 
 
@@ -119,5 +138,6 @@ def _no_row(cell: Cell) -> str:
 
 def _row(result: Result) -> str:
     versions = " | ".join(result.installed[name] for name in ("postgresql", "django", "python"))
-    counts = f"{result.passed:,} | {result.failed:,} | {result.skipped:,}"
+    alone = f" ({len(result.passed_alone)} alone)" if result.passed_alone else ""
+    counts = f"{result.passed:,}{alone} | {result.failed:,} | {result.skipped:,}"
     return f"| {versions} | {counts} | {result.date} | {result.commit} |"

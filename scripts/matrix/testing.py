@@ -15,12 +15,13 @@ from matrix.environments import PROJECT, python_of
 from matrix.programs import programs_of
 from matrix.results import NOTHING, Counts, Result, read_report
 
-# Marked tests stand elsewhere, too.
-OF_EVERY_CELL = (
+# What a server decides: marked tests stand elsewhere, too.
+OF_THE_LOCKED_PAIR = (
     ["tests/integration"],
     ["-m", "server_versions", "--ignore=tests/integration"],
 )
-OF_OTHER_PAIRS = (["-m", "not server_versions", "tests/unit", "tests/acceptance/adopting"],)
+# What a Django or a Python decides; the quickest first.
+OF_OTHER_PAIRS = (["tests/unit", "tests/acceptance/adopting"], ["tests/integration"])
 ALL_PASSED, SOME_FAILED, NO_TESTS = 0, 1, 5
 
 
@@ -51,26 +52,37 @@ class Tested:
             failed=counts.failed,
             skipped=counts.skipped,
             failures=counts.failures,
+            passed_alone=counts.passed_alone,
             seconds=round(counts.seconds),
             date=f"{date.today()}",  # noqa: DTZ011  (the reader's)
             commit=commit,
         )
 
     def _run(self, part: Sequence[str], processes: int) -> Counts:
-        options = [] if self.programs is None else [f"--server-programs={self.programs}"]
+        """Run the tests beside each other, and those that failed once more, one by one.
+
+        On a busy machine a test may miss its time.
+        """
+        beside = self._pytest(part, f"--numprocesses={processes}", "--dist=loadfile")
+        if not beside.failures:
+            return beside
+        return beside.repaired(self._pytest(part, "--numprocesses=0", "--last-failed"))
+
+    def _pytest(self, part: Sequence[str], *options: str) -> Counts:
+        server = [] if self.programs is None else [f"--server-programs={self.programs}"]
         with tempfile.TemporaryDirectory() as directory:
             report = Path(directory) / "report.xml"
-            command = [
-                *(f"{self.python}", "-m", "pytest", "-q", f"--junitxml={report}"),
-                *(f"--numprocesses={processes}", "--dist=loadfile", *part, *options),
-            ]
+            command = [f"{self.python}", "-m", "pytest", "-q", f"--junitxml={report}"]
             path = os.pathsep.join([f"{self.python.parent}", os.environ["PATH"]])
-            done = subprocess.run(
-                command, cwd=PROJECT, env={**os.environ, "PATH": path}, check=False
-            )
-            if done.returncode == NO_TESTS:
+            code = subprocess.run(
+                [*command, *options, *part, *server],
+                cwd=PROJECT,
+                env={**os.environ, "PATH": path},
+                check=False,
+            ).returncode
+            if code == NO_TESTS:
                 return NOTHING
-            if done.returncode not in (ALL_PASSED, SOME_FAILED):
+            if code not in (ALL_PASSED, SOME_FAILED):
                 raise BrokeOffError("pytest broke off")
             return read_report(report)
 
@@ -87,8 +99,8 @@ def prepare(cell: Cell) -> Tested:
 
 
 def parts(cell: Cell) -> tuple[list[str], ...]:
-    """Return the arguments of pytest, one run each: what a server decides, or a Django as well."""
-    return OF_EVERY_CELL if cell.pair == LOCKED else (*OF_OTHER_PAIRS, *OF_EVERY_CELL)
+    """Return the arguments of pytest, one run each."""
+    return OF_THE_LOCKED_PAIR if cell.pair == LOCKED else OF_OTHER_PAIRS
 
 
 def _release(programs: Path | None) -> str:
