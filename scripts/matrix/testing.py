@@ -63,19 +63,22 @@ class Tested:
 
         On a busy machine a test may miss its time.
         """
-        beside = self._pytest(part, f"--numprocesses={processes}", "--dist=loadfile")
-        if not beside.failures:
-            return beside
-        return beside.repaired(self._pytest(part, "--numprocesses=0", "--last-failed"))
+        with tempfile.TemporaryDirectory() as directory:
+            kept = ("-o", f"cache_dir={directory}/cache")  # names of tests that failed
+            beside = self._pytest([*kept, f"--numprocesses={processes}", "--dist=loadfile", *part])
+            if not beside.failures:
+                return beside
+            alone = self._pytest([*kept, "--numprocesses=0", "--last-failed", *part])
+            return beside.repaired(alone)
 
-    def _pytest(self, part: Sequence[str], *options: str) -> Counts:
+    def _pytest(self, options: Sequence[str]) -> Counts:
         server = [] if self.programs is None else [f"--server-programs={self.programs}"]
         with tempfile.TemporaryDirectory() as directory:
             report = Path(directory) / "report.xml"
             command = [f"{self.python}", "-m", "pytest", "-q", f"--junitxml={report}"]
             path = os.pathsep.join([f"{self.python.parent}", os.environ["PATH"]])
             code = subprocess.run(
-                [*command, *options, *part, *server],
+                [*command, *options, *server],
                 cwd=PROJECT,
                 env={**os.environ, "PATH": path},
                 check=False,
