@@ -41,10 +41,6 @@ def installed() -> dict[str, Path]:
     return {version: place for version, place in known.items() if (place / "initdb").exists()}
 
 
-def _place(version: str) -> Path:
-    return cache() / f"postgresql-{ARCHIVES[version].version}" / "bin"
-
-
 def cache() -> Path:
     """Return the directory of what the script installs, which the server's account can read.
 

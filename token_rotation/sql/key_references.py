@@ -5,8 +5,7 @@ ACCESS SHARE on the tables. No key leaves the server.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_reference import KeyReference
 from token_rotation.selection.target import Target
 from token_rotation.triggers.retired_sql import TABLE

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg2
-
 from token_rotation import wording
 from token_rotation.inspection.columns.derived_columns import LIMITS
 from token_rotation.inspection.problem import Problem
-from token_rotation.postgres import statements
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
@@ -34,8 +32,8 @@ def key_reference_warnings(connection: Connection, target: Target) -> Iterator[P
         )
         try:
             stored, retired = connection.row(query, LIMITS) or (0, 0)
-        except psycopg2.Error as error:
-            is_refused = isinstance(error, psycopg2.ProgrammingError)
+        except driver.Error as error:
+            is_refused = isinstance(error, driver.ProgrammingError)
             if not is_refused and fault_of(error) not in (Fault.TIMED_OUT, Fault.LOCKED):
                 raise
             if error.pgcode != _NO_TABLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from token_rotation.postgres.driver import sql
 
 
 def left_behind() -> sql.SQL:
