@@ -66,7 +66,6 @@ LONGEST_FIRST = (
     "test_rotation_page.py",
     "test_verdict.py",
     "test_report.py",
-    "test_imports_refused.py",
     "test_on_a_standby.py",
     "test_rooms_and_extras.py",
     "test_old_snapshots.py",
