@@ -37,6 +37,19 @@ SECRET_KEY = "only for tests"
 USE_TZ = True
 """
 
+# What Django's admin needs.
+ADMIN_TEMPLATES = """
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]},
+}]
+"""
+
 # One after another as if each had been typed, up to the first that does not end with 0.
 SERIES = """
 import shlex, sys

@@ -24,10 +24,11 @@ from token_rotation.postgres import (
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 # Of SQLSTATE. Data, constraints, views, limits of one row, and what PL/pgSQL raises.
-_OF_ROWS = {"22", "23", "44", "54", "P0"}
+_CODES_OF_ROWS = {"22", "23", "44", "54", "P0"}
 # A trigger may raise any SQLSTATE; these mostly say the same wherever they come from.
-_OF_THE_SERVERS_STATE = {Fault.LOCKED, Fault.RESOURCES, Fault.CONNECTION}
-_OF_THE_SERVER = {"08", "25", "40", "53", "55", "57", "58", "XX"}
+_CODES_OF_THE_SERVER = {"08", "25", "40", "53", "55", "57", "58", "XX"}
+# What a trigger meets, and no row of the statement is to blame for.
+_FAULTS_OF_THE_SERVER = {Fault.LOCKED, Fault.RESOURCES, Fault.CONNECTION}
 
 
 class SessionLostError(DatabaseError):
@@ -52,8 +53,8 @@ def concerns_rows(error: DatabaseError) -> bool:
     if lost_a_race(error) or not isinstance(cause, psycopg2.Error) or cause.pgcode is None:
         return False
     kind = cause.pgcode[:2]
-    is_raised = kind not in _OF_THE_SERVER or fault_of(error) is Fault.REFUSED_ROW
-    return kind in _OF_ROWS or (bool(cause.diag.context) and is_raised)
+    is_of_row = kind not in _CODES_OF_THE_SERVER or fault_of(error) is Fault.REFUSED_ROW
+    return kind in _CODES_OF_ROWS or (bool(cause.diag.context) and is_of_row)
 
 
 def may_concern_rows(error: DatabaseError) -> bool:
@@ -68,7 +69,7 @@ def may_concern_rows(error: DatabaseError) -> bool:
     if fault is Fault.TIMED_OUT or is_raised(error):
         return True
     return (
-        is_met_by_function(error) and fault not in _OF_THE_SERVERS_STATE and not lost_a_race(error)
+        is_met_by_function(error) and fault not in _FAULTS_OF_THE_SERVER and not lost_a_race(error)
     )
 
 

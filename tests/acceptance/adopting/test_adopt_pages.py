@@ -1,11 +1,8 @@
 """The pages of docs/adopt are followed in projects of somebody else's."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.documents import DOCS, commands, python_blocks
 from tests.support.leaked import value
@@ -34,16 +31,6 @@ MARKERS = "SELECT count(*) FROM information_schema.columns WHERE column_name LIK
 OURS = "SELECT count(*) FROM pg_class WHERE relname LIKE 'token_rotation%'"
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'pgtrigger_guard%'"
 TOKEN = "SELECT string_agg(token, '') FROM shop_apikey"
-
-
-@pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
 
 
 def test_the_tests_of_the_page_pass_in_a_project_with_a_guard(

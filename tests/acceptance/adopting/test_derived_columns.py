@@ -1,7 +1,6 @@
 """Packages that look tokens up by another column, encrypt or hash them, as pip installs them."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -59,16 +58,6 @@ tomorrow = timezone.now() + timedelta(days=1)
 new = AccessToken.objects.create(token="issued by the package", expires=tomorrow, scope="read")
 print("issued", accepts("issued by the package"))
 """
-
-
-@pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """makemigrations alone turns a table full of leaked tokens into one that can be rotated."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,18 +91,8 @@ def operations(text: str) -> list[str]:
 
 
 @pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
 def project(tmp_path: Path, database: str) -> Project:
     return Project(tmp_path, database)
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
 
 
 def execute(connection: Any, statements: str) -> None:

@@ -1,10 +1,7 @@
 """A secret column of a package's model rotates, guarded from the migrations of one's own app."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.documents import DOCS, commands, python_blocks
 from tests.support.leaked import value
@@ -47,16 +44,6 @@ try:
 except TokenUpdateError as error:
     print("update", sent in str(error), stored(old))
 """
-
-
-@pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
 
 
 def test_a_packages_secrets_are_rotated_and_its_code_goes_on_with_what_is_stored(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.project import Project
+from tests.support.project import ADMIN_TEMPLATES, Project
 
 APPS = (
     "django.contrib.admin",
@@ -24,15 +24,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
-TEMPLATES = [{
-    "BACKEND": "django.template.backends.django.DjangoTemplates",
-    "APP_DIRS": True,
-    "OPTIONS": {"context_processors": [
-        "django.template.context_processors.request",
-        "django.contrib.auth.context_processors.auth",
-        "django.contrib.messages.context_processors.messages",
-    ]},
-}]
 """
 URLS = """
 from django.contrib import admin
@@ -90,7 +81,7 @@ def test_everything_works_at_another_projects_addresses(
 ) -> None:
     project = Project(tmp_path, make_database("zero"), apps=APPS)
     settings = tmp_path / "settings.py"
-    settings.write_text(settings.read_text() + SETTINGS)
+    settings.write_text(settings.read_text() + SETTINGS + ADMIN_TEMPLATES)
     (tmp_path / "urls.py").write_text(URLS)
     project.models(MODELS)
     project.run_each("makemigrations shop", "migrate --verbosity 0", "check --database default")

@@ -72,11 +72,6 @@ def release(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
 def project(tmp_path: Path, database: str, release: Path) -> Project:
     apps = ("rest_framework", "django_rest_passwordreset")
     project = Project(tmp_path, database, apps=apps)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.leaked import value
-from tests.support.project import Project
+from tests.support.project import ADMIN_TEMPLATES, Project
 from tests.support.waiting import until
 
 APPS = (
@@ -23,15 +23,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
-TEMPLATES = [{
-    "BACKEND": "django.template.backends.django.DjangoTemplates",
-    "APP_DIRS": True,
-    "OPTIONS": {"context_processors": [
-        "django.template.context_processors.request",
-        "django.contrib.auth.context_processors.auth",
-        "django.contrib.messages.context_processors.messages",
-    ]},
-}]
 ALLOWED_HOSTS = ["testserver"]
 ROOT_URLCONF = "shop.urls"
 REST_FRAMEWORK = {
@@ -86,20 +77,10 @@ INDEXES = "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%hashtext%'"
 
 
 @pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
-
-
-@pytest.fixture
 def project(tmp_path: Path, database: str) -> Project:
     project = Project(tmp_path, database, apps=APPS)
     with (tmp_path / "settings.py").open("a") as settings:
-        settings.write(SETTINGS)
+        settings.write(SETTINGS + ADMIN_TEMPLATES)
     (tmp_path / "shop" / "urls.py").write_text(URLS)
     project.models("")
     return project

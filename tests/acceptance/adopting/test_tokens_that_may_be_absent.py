@@ -1,7 +1,6 @@
 """Tokens that may be absent: from the declaration to the end of the rotation, in a real project."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +67,6 @@ INSERT INTO shop_link (code) SELECT '' FROM generate_series(1, 50);
 COLUMNS = {"device": "token", "key": "secret", "link": "code"}
 ABSENT = "SELECT count(*) FROM shop_{0} WHERE coalesce({1}::text, '') = ''"
 LEAKED = "SELECT count(*) FROM shop_{0} JOIN leaked_{0} USING (id, {1})"
-
-
-@pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
 
 
 @pytest.fixture

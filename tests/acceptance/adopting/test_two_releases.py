@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +46,6 @@ READY = (
 )
 CHECK = "check --database default"
 NO_ISSUES = "System check identified no issues"
-
-
-@pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
 
 
 @pytest.fixture

@@ -70,16 +70,6 @@ CASES = {
 
 
 @pytest.fixture
-def database(make_database: Callable[..., str]) -> str:
-    return make_database("zero")
-
-
-@pytest.fixture
-def tables(database: str, connect: Callable[[str], Any]) -> Any:
-    return connect(database)
-
-
-@pytest.fixture
 def role(tables: Any) -> Iterator[str]:
     """A role that is no superuser, and may create what it likes."""
     role = unique_name("app")
