@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.adopting.test_tokens_as_keys import MODELS as TOKENS_AS_KEYS
+from tests.support.authtoken import MODELS as TOKENS_AS_KEYS
 from tests.support.project import Project
 
 POSTGRES = "postgresql://nobody@/nothing?host=/nowhere"

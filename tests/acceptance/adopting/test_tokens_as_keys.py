@@ -6,66 +6,23 @@ from typing import Any
 
 import pytest
 
+from tests.support.authtoken import (
+    LEAKED,
+    MODELS,
+    PENDING,
+    VALID,
+    adopt,
+    authtoken_project,
+    no_key_in,
+    rows,
+)
 from tests.support.leaked import value
-from tests.support.project import ADMIN_TEMPLATES, Project
+from tests.support.project import Project
 from tests.support.waiting import until
 
-APPS = (
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.admin",
-    "rest_framework",
-    "rest_framework.authtoken",
-)
-SETTINGS = """
-MIDDLEWARE = [
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-]
-ALLOWED_HOSTS = ["testserver"]
-ROOT_URLCONF = "shop.urls"
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-}
-"""
-URLS = """
-from django.urls import path
-from rest_framework.decorators import api_view
-from rest_framework.response import Response
-
-@api_view()
-def me(request):
-    return Response(request.user.username)
-
-urlpatterns = [path("me/", me)]
-"""
-MODELS = """
-from rest_framework.authtoken.models import Token
-from token_rotation import Column, guard, hexadecimal, keep_retired
-
-class GuardedToken(Token):
-    class Meta:
-        proxy = True
-        triggers = [
-            *guard("key", Column("key_rotated_at"), hexadecimal(40), accept="sent"),
-            *keep_retired("key", Column("key_rotated_at")),
-        ]
-"""
-LEAKED = """
-INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, is_staff,
-    is_active, date_joined)
-SELECT 'user' || n, '', false, '', '', '', false, true, now() FROM generate_series(1, {users}) AS n;
-INSERT INTO authtoken_token (key, created, user_id)
-SELECT encode(sha256(username::bytea), 'hex')::varchar(40), now(), id FROM auth_user;
-CREATE TABLE leaked AS SELECT key, user_id FROM authtoken_token;
-"""
 KEY_OF = (
     "SELECT key FROM authtoken_token JOIN auth_user ON auth_user.id = user_id WHERE username = %s"
 )
-PENDING = "SELECT count(*) FROM authtoken_token WHERE key_rotated_at IS NULL"
-VALID = "SELECT count(*) FROM leaked JOIN authtoken_token USING (key)"
 ALL = "SELECT count(DISTINCT user_id) FROM authtoken_token"
 SESSIONS = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rotate_tokens' "
@@ -78,39 +35,7 @@ INDEXES = "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%hashtext%'"
 
 @pytest.fixture
 def project(tmp_path: Path, database: str) -> Project:
-    project = Project(tmp_path, database, apps=APPS)
-    with (tmp_path / "settings.py").open("a") as settings:
-        settings.write(SETTINGS + ADMIN_TEMPLATES)
-    (tmp_path / "shop" / "urls.py").write_text(URLS)
-    project.models("")
-    return project
-
-
-def rows(connection: Any, query: str) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return list(cursor.fetchall())
-
-
-def no_key_in(text: str, keys: set[str]) -> None:
-    """No key stands there, nor its beginning."""
-    assert text
-    assert {key for key in keys if key[:12] in text} == set()
-
-
-def adopt(project: Project, tables: Any, users: int) -> None:
-    """Leak the tokens of some users, then install the guard."""
-    project.run("migrate", "--verbosity", "0")
-    with tables.cursor() as cursor:
-        cursor.execute(LEAKED.format(users=users))
-    project.models(MODELS)
-    said = project.run_each(
-        "makemigrations shop",
-        "makemigrations --check",
-        "migrate --verbosity 0",
-        "check --database default --fail-level WARNING",
-    )
-    assert "No changes detected" in said
+    return authtoken_project(tmp_path, database)
 
 
 STALE = """

@@ -1,29 +1,20 @@
 """A rotation of keys that are tokens, spread over a worker: no range has a key for a bound."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 import pytest
 import redis
 
-from tests.acceptance.adopting.test_tokens_as_keys import (
-    PENDING,
-    VALID,
-    adopt,
-    database,
-    no_key_in,
-    project,
-    tables,
-)
-from tests.acceptance.adopting.test_tokens_as_keys import rows as rows_of
+from tests.support.authtoken import PENDING, VALID, adopt, authtoken_project, no_key_in
+from tests.support.authtoken import rows as rows_of
 from tests.support.celery_workers import QUEUES, RedisServer
 from tests.support.leaked import value
 from tests.support.project import Project
 from tests.support.waiting import until
 from tests.support.worker_site import NUMBERS
-
-__all__ = ["database", "project", "tables"]  # fixtures
 
 SETTINGS = """
 OPERATIONS_CELERY_APP = "shop.celery.app"
@@ -47,6 +38,11 @@ IS_FINISHED = (
     "SELECT count(*) FROM token_rotation_operation WHERE operation_type = 'rotation' "
     "AND status = 'finished'"
 )
+
+
+@pytest.fixture
+def project(tmp_path: Path, database: str) -> Project:
+    return authtoken_project(tmp_path, database)
 
 
 @pytest.fixture
