@@ -42,3 +42,11 @@ def hold_table(connection: Any) -> None:
 def let_go(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ROLLBACK")
+
+
+def named(holder: Any, table: str) -> str:
+    """How a command names an idle session that keeps a table locked."""
+    return (
+        f"locked: {table} by pid {holder.info.backend_pid} "
+        "(a repack, idle in transaction, transaction open for "
+    )

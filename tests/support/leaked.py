@@ -57,6 +57,13 @@ def value(connection: Any, query: str, *values: Any) -> Any:
         return cursor.fetchone()[0]
 
 
+def column(connection: Any, query: str) -> list[Any]:
+    """The only column of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [each for (each,) in cursor.fetchall()]
+
+
 def pending(connection: Any) -> int:
     rows: int = value(
         connection, "SELECT count(*) FROM tickets_ticket WHERE token_rotated_at IS NULL"

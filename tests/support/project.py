@@ -1,6 +1,7 @@
 """A Django project of somebody else's, in a directory of its own, that uses the reusable apps."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,10 @@ class Project:
         assert done.stdout.endswith("the series is over\n") == (fails_with == 0)
         return done.stdout + done.stderr
 
+    def shell(self, code: str) -> list[str]:
+        """The lines that a program prints in Django's shell."""
+        return self.run("shell", "--verbosity", "0", "--command", code).splitlines()
+
     def attempt(self, *args: str, answers: str = "") -> CompletedProcess[str]:
         return self._python("-m", "django", *args, answers=answers)
 
@@ -166,3 +171,9 @@ class Project:
         """The names and the texts of the migrations."""
         found = sorted(self.migrations.glob("0*.py"))
         return {path.stem: path.read_text() for path in found}
+
+
+def operations(text: str) -> list[str]:
+    """The classes of a migration's operations, with those that are done together."""
+    listed = text.partition("    operations = [")[2]
+    return re.findall(r"^ {8}(?: {8})?(?:[\w.]+\.)?(\w+)\($", listed, re.MULTILINE)

@@ -1,24 +1,18 @@
 """docker-compose.yml and Dockerfile keep what docs/how-to/containers.md says of them."""
 
 import json
-import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.support.compose import COMPOSE, PROJECT, compose, run_alone
 from tests.support.documents import commands
 from tests.support.settings_in_code import variables
 
-PROJECT = Path(__file__).resolve().parents[2]
-COMPOSE = PROJECT / "docker-compose.yml"
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 SECRETS = {"POSTGRES_PASSWORD": "p", "DJANGO_SECRET_KEY": "s"}
 EXACT = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?-[a-z0-9-]+@sha256:[0-9a-f]{64}$")
@@ -43,38 +37,12 @@ def services() -> dict[str, Any]:
 
 
 def test_the_file_is_what_the_compose_specification_describes() -> None:
-    check = _run(
+    check = run_alone(
         *(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"),
         str(COMPOSE),
         env={},
     )
     assert check.returncode == 0, check.stdout
-
-
-def compose(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """What docker compose says, which may know nothing of this process's own environment."""
-    return _run(*_program(), "--file", str(COMPOSE), *words, env=env)
-
-
-@cache
-def _program() -> tuple[str, ...]:
-    """That of scripts/install_services; else the plug-in of an installed docker."""
-    beside_python = Path(sys.executable).with_name("docker-compose")
-    if beside_python.exists():
-        return (str(beside_python),)
-    docker = shutil.which("docker")
-    if docker is None or _run(docker, "compose", "version", env={}).returncode:
-        pytest.skip("docker compose is not installed (scripts/install_services)")
-    return docker, "compose"
-
-
-def _run(*command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_CONFIG") if name in os.environ
-    }
-    return subprocess.run(
-        command, env={**kept, **env}, cwd=PROJECT, capture_output=True, text=True, check=False
-    )
 
 
 def test_docker_compose_finds_it_valid() -> None:

@@ -71,14 +71,10 @@ def oauth(tmp_path: Path, database: str, tables: Any) -> Project:
     return project
 
 
-def answers(project: Project, code: str) -> list[str]:
-    return project.run("shell", "--verbosity", "0", "--command", code).splitlines()
-
-
 def test_access_tokens_and_their_checksums_are_rotated_together(
     oauth: Project, tables: Any
 ) -> None:
-    assert answers(oauth, OAUTH) == ["leaked 200", "stored 200"]
+    assert oauth.shell(OAUTH) == ["leaked 200", "stored 200"]
     oauth.models(ACCESS_TOKENS)
     oauth.run_each(
         "makemigrations shop",
@@ -87,7 +83,7 @@ def test_access_tokens_and_their_checksums_are_rotated_together(
         "check --database default --fail-level WARNING",
         "rotate_tokens",
     )
-    assert answers(oauth, OAUTH + ISSUE) == ["leaked 0", "stored 200", "issued True"]
+    assert oauth.shell(OAUTH + ISSUE) == ["leaked 0", "stored 200", "issued True"]
     assert oauth.run("check", "--database", "default", "--fail-level", "WARNING")
 
 
@@ -106,7 +102,7 @@ def test_without_a_declaration_of_the_checksum_nothing_is_rotated(
         "makemigrations shop", "migrate --verbosity 0", "rotate_tokens", fails_with=1
     )
     assert "token_checksum holds the sha256 of the token in hexadecimal in 200 of 200" in said
-    assert answers(oauth, OAUTH) == ["leaked 200", "stored 200"]
+    assert oauth.shell(OAUTH) == ["leaked 200", "stored 200"]
 
 
 ENCRYPTED = """
@@ -209,8 +205,8 @@ def test_a_prefix_that_save_fills_is_found_in_the_rows_and_kept_in_step_once_dec
     project.models(with_(PREFIXED, *BEFORE))
     project.run_each("makemigrations", "migrate --verbosity 0")
     made = "from shop.models import Key\nfor _ in range(30): Key().save()"
-    answers(project, made)
-    assert answers(project, LOOK_UP) == ["in step True 30"]
+    project.shell(made)
+    assert project.shell(LOOK_UP) == ["in step True 30"]
 
     project.models(with_(PREFIXED, *UNDECLARED, (" DERIVED", "")))
     said = project.run_each(
@@ -219,14 +215,14 @@ def test_a_prefix_that_save_fills_is_found_in_the_rows_and_kept_in_step_once_dec
     assert "token_rotation.W045" in said
     assert "shop_key.prefix holds the token's first 11 characters in 30 of 30 rows" in said
     assert 'derived={"prefix": "left({token}::text, 11)"}' in said
-    assert answers(project, LOOK_UP) == ["in step True 30"]
+    assert project.shell(LOOK_UP) == ["in step True 30"]
 
     project.models(with_(PREFIXED, *UNDECLARED, (" DERIVED", DECLARED)))
     said = project.run_each("makemigrations", "migrate --verbosity 0", "rotate_tokens")
     assert "30 tokens rotated" in said
     assert "token_rotation.W045" not in said
-    assert answers(project, LOOK_UP) == ["in step True 30"]
-    assert answers(project, STALE) == [
+    assert project.shell(LOOK_UP) == ["in step True 30"]
+    assert project.shell(STALE) == [
         "read back True True",
         "stale bob True",
         "created True",
@@ -276,8 +272,8 @@ def test_hashed_secrets_are_revoked_and_new_ones_are_taken(tmp_path: Path, datab
     project = Project(tmp_path, database, apps=("oauth2_provider",))
     project.models("")
     project.run("migrate", "--verbosity", "0")
-    answers(project, MAKE_CLIENTS)
-    assert answers(project, ASK_CLIENTS + KEEP_HASH) == ["leaked 5"]
+    project.shell(MAKE_CLIENTS)
+    assert project.shell(ASK_CLIENTS + KEEP_HASH) == ["leaked 5"]
 
     own = "fresh_token='md5(gen_random_uuid()::text)'"
     project.models(CLIENTS.replace(f"unusable(){ACCEPT}", own))
@@ -302,7 +298,7 @@ def test_hashed_secrets_are_revoked_and_new_ones_are_taken(tmp_path: Path, datab
     (tmp_path / "leaked").write_text("token\nleaked 0\n")
     for command in (["verify_tokens", "leaked"], ["rotate_tokens", "--only", "leaked"]):
         assert "holds hashes" in project.run(*command, fails_with=1)
-    said = answers(project, ASK_CLIENTS + BRING_BACK)
+    said = project.shell(ASK_CLIENTS + BRING_BACK)
     assert "refused True" not in said
     assert [line for line in said if line != "refused False"] == [
         "leaked 0",

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.adopting.test_derived_columns import answers
 from tests.support.project import Project
 
 IMPORTS = """
@@ -80,7 +79,7 @@ def test_a_digest_in_another_table_is_refused_by_its_field_and_by_its_rows(
     project = Project(tmp_path, make_database("zero"))
     project.models(FIELDS + models.replace("TOKEN", TOKEN))
     project.run_each("makemigrations", "migrate --verbosity 0")
-    answers(project, MAKE)
+    project.shell(MAKE)
     guarded = IMPORTS + FIELDS + models.replace("TOKEN", GUARDED)
 
     project.models(guarded.replace("DERIVED", "None"))
@@ -88,7 +87,7 @@ def test_a_digest_in_another_table_is_refused_by_its_field_and_by_its_rows(
         said = project.run(*command, fails_with=1)
         assert "token_rotation.E046" in said
         assert f"derived={{'{label}': None}}" in said
-    assert answers(project, LOOK_UP) == ["leaked 8"]
+    assert project.shell(LOOK_UP) == ["leaked 8"]
 
     project.models(guarded.replace("DERIVED", f"{{'{label}': None}}"))
     said = project.run_each(
@@ -97,4 +96,4 @@ def test_a_digest_in_another_table_is_refused_by_its_field_and_by_its_rows(
     assert "token_rotation.E046" not in said
     assert f"{table}.look holds the sha256 of the token in hexadecimal in 8 of 8 rows" in said
     assert "the guard of shop_base writes no other table" in said
-    assert answers(project, LOOK_UP) == ["leaked 8"]
+    assert project.shell(LOOK_UP) == ["leaked 8"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.leaked import value
-from tests.support.project import Project
+from tests.support.project import Project, operations
 
 IMPORTS = """
 from token_rotation import PendingIndex, RotatedAtField, token_default
@@ -82,12 +82,6 @@ FROM generate_series(1, {n}) AS n;
 CREATE TABLE leaked_key AS SELECT * FROM shop_key;
 CREATE TABLE leaked_link AS SELECT * FROM shop_link;
 """
-
-
-def operations(text: str) -> list[str]:
-    """The classes of a migration's operations, with those that are done together."""
-    listed = text.partition("    operations = [")[2]
-    return re.findall(r"^ {8}(?: {8})?(?:[\w.]+\.)?(\w+)\($", listed, re.MULTILINE)
 
 
 @pytest.fixture

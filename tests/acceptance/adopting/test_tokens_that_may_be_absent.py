@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.adopting.test_makemigrations import operations
 from tests.support.leaked import value
-from tests.support.project import Project
+from tests.support.project import Project, operations
 
 BEFORE = """
 class Device(models.Model):

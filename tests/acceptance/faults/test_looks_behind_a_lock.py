@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.held_table import until_a_statement_waits
+from tests.support.held_table import named, until_a_statement_waits
 from tests.support.leaked import leak, pending, value
 from tests.support.manage import Manage
 from tests.support.waiting import until
@@ -39,13 +39,6 @@ def hold(database_url: str, connect: Callable[[str], Any]) -> Callable[[str], An
         return holder
 
     return hold
-
-
-def names_of(holder: Any, table: str) -> str:
-    return (
-        f"locked: {table} by pid {holder.info.backend_pid} "
-        "(a repack, idle in transaction, transaction open for "
-    )
 
 
 def test_every_command_behind_a_locked_table_ends_in_bounded_time_and_says_who_holds_it(
@@ -80,7 +73,7 @@ def test_every_command_behind_a_locked_table_ends_in_bounded_time_and_says_who_h
         assert process.returncode == 1, stdout + stderr
         assert "Traceback" not in stderr
         (line,) = [line for line in stderr.splitlines() if "others keep a table locked" in line]
-        assert names_of(holder, "tickets_ticket") in line
+        assert named(holder, "tickets_ticket") in line
         assert line.endswith(
             "This look changed nothing: run the command again when the lock is gone"
         )
@@ -96,7 +89,7 @@ def test_a_search_of_every_table_leaves_a_locked_one_out_and_says_who_holds_it(
     holder = hold("tickets_ticket")
     searched = manage("verify_tokens", "--everywhere", str(listed), database_url=database_url)
     assert searched.returncode == 1
-    left_out = f"another session kept it locked: {names_of(holder, 'tickets_ticket')}"
+    left_out = f"another session kept it locked: {named(holder, 'tickets_ticket')}"
     assert left_out in searched.stdout
 
 
@@ -110,7 +103,7 @@ def test_who_locks_many_other_tables_does_not_hide_who_locks_this_one(
     report = manage("rotate_tokens", "--report", database_url=database_url)
     assert report.returncode == 1
     assert "bystander0, bystander1, bystander2 and 4 more by pid " in report.stderr
-    assert names_of(holder, "tickets_ticket").removeprefix("locked: ") in report.stderr
+    assert named(holder, "tickets_ticket").removeprefix("locked: ") in report.stderr
     bystander.rollback()
 
 
@@ -182,7 +175,7 @@ def test_what_tries_again_says_who_holds_the_table_and_hears_a_signal(
     holder = hold(table)
     process = manage.start(*words, database_url=database_url, env=heard)
     assert process.stderr is not None
-    assert names_of(holder, table) in process.stderr.readline()
+    assert named(holder, table) in process.stderr.readline()
     process.send_signal(signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 3, stdout + stderr
@@ -196,7 +189,7 @@ def test_stop_behind_locked_records_ends_in_bounded_time_and_says_who_holds_them
     stopped = manage("rotate_tokens", "--stop", database_url=database_url)
     assert stopped.returncode == 1
     (line,) = stopped.stderr.splitlines()
-    assert names_of(holder, "token_rotation_operation") in line
+    assert named(holder, "token_rotation_operation") in line
     assert "Nothing was stopped" in line
 
 

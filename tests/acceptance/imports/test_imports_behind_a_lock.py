@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.faults.test_looks_behind_a_lock import names_of
-from tests.acceptance.imports.test_import_tickets import (
+from tests.support.held_table import named
+from tests.support.impatient_imports import import_impatiently
+from tests.support.imported import (
     HEADER,
     assert_each_imported_once,
     last_operation,
     lines,
     stored,
 )
-from tests.support.impatient_imports import import_impatiently
 from tests.support.leaked import value
 from tests.support.manage import Manage
 from tests.support.waiting import until
@@ -136,7 +136,7 @@ def test_an_import_behind_a_locked_table_names_it_and_its_holder_and_hears_the_f
     lock(repack, table)
     process = manage.start("import_tickets", str(file), database_url=database_url)
     line = until_it_says(process, "waiting: trying again for up to")
-    assert names_of(repack, table) in line
+    assert named(repack, table) in line
     process.send_signal(signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=60)
     repack.rollback()
@@ -172,7 +172,7 @@ def test_a_lock_that_lasts_ends_an_import_in_one_line(
     assert (process.returncode, stdout) == (1, ""), stderr
     (line,) = [line for line in stderr.splitlines() if not line.startswith("waiting: ")]
     assert line.startswith("CommandError: others keep a table locked (LockNotAvailable (55P03)")
-    assert names_of(repack, table) in line
+    assert named(repack, table) in line
     assert "Nothing was imported." in line
     assert_run_again_it_imports_everything(manage, database_url, file, tickets)
 
@@ -188,7 +188,7 @@ def test_a_lock_behind_a_trigger_that_lasts_blames_no_line(
     assert (process.returncode, stdout) == (1, ""), stderr
     (line,) = [line for line in stderr.splitlines() if not line.startswith("waiting: ")]
     assert line.startswith("CommandError: others keep a table locked (LockNotAvailable (55P03)")
-    assert names_of(repack, "audit") in line
+    assert named(repack, "audit") in line
     assert_run_again_it_imports_everything(manage, database_url, file, tickets)
 
 
@@ -242,13 +242,13 @@ def test_a_heartbeat_behind_a_lock_hears_the_first_signal_and_says_what_is_not_r
         until(lambda: value(tickets, HAS_BEATEN))  # it may still begin when it is running
         lock(repack, "token_rotation_operation")
         line = until_it_says(process, "waiting: trying again for up to")
-        assert names_of(repack, "token_rotation_operation") in line
+        assert named(repack, "token_rotation_operation") in line
         process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 3, stdout + stderr
     said = [line for line in stderr.splitlines() if "could not be recorded" in line]
     assert len(said) == 1, stdout + stderr
-    assert names_of(repack, "token_rotation_operation") in said[0]
+    assert named(repack, "token_rotation_operation") in said[0]
     assert "Imported 0 tickets" in stdout
     repack.rollback()
     assert_run_again_it_imports_everything(manage, database_url, file, tickets)
@@ -289,12 +289,12 @@ def test_a_signal_ends_the_wait_for_the_records_at_the_end_and_says_what_is_not_
         manage, database_url, file, tickets, repack
     )
     line = until_it_says(process, "waiting: trying again for up to")
-    assert names_of(repack, "token_rotation_operation") in line
+    assert named(repack, "token_rotation_operation") in line
     process.send_signal(signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode in {0, 3}, stdout + stderr  # 3: the last heartbeat waits, too
     (line,) = [line for line in stderr.splitlines() if "could not be recorded" in line]
-    assert names_of(repack, "token_rotation_operation") in line
+    assert named(repack, "token_rotation_operation") in line
     assert f"Imported {ROWS} tickets" in stdout
     repack.rollback()
     assert_run_again_it_imports_everything(manage, database_url, file, tickets)

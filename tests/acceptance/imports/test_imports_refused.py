@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.imports.test_import_tickets import last_operation, stored
 from tests.support.databases import DatabaseFactory, unique_name
 from tests.support.impatient_imports import import_impatiently
+from tests.support.imported import HEADER, last_operation, stored
 from tests.support.leaked import value
 from tests.support.manage import Manage
 from tests.support.replication import replicated_server
@@ -18,7 +18,6 @@ from tests.support.waiting import until
 
 Connect = Callable[[str], Any]
 
-HEADER = "reference,subject,body\n"
 SECRET = "poison"
 
 RAISES = """

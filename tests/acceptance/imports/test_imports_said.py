@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.imports.test_import_tickets import HEADER, last_operation, lines, stored
+from tests.support.imported import HEADER, last_operation, lines, stored
 from tests.support.manage import PROJECT
 
 Connect = Callable[[str], Any]

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
+from tests.support.compose import compose
 from tests.support.databases import make_server_directory
 from tests.support.manage import PROJECT
 from tests.support.waiting import until
-from tests.unit.test_containers import compose
 from tickets.config.embedded.cluster import PostgresCluster
 
 PASSWORD = """p/#?@:%41%2F+&=;$HOME $$ "' \\ ü€"""

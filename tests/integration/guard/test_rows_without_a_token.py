@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from psycopg2 import sql as psycopg2_sql
 
-from tests.integration.lists.test_selection import column
-from tests.support.leaked import value
+from tests.support.leaked import column, value
 from tests.support.rotations import RotationFactory
 from token_rotation.distributed.rounds.split import split
 from token_rotation.engine.result import Outcome

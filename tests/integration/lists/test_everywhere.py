@@ -1,8 +1,7 @@
 """A search of a whole database finds each copy of a listed token, and lists what it left out."""
 
-import io
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,25 +10,21 @@ import pytest
 from django.db import connections
 from psycopg2 import sql
 
+from tests.support.everywhere import looked
 from tests.support.leaked import leak, value
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
-from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 from token_rotation.sql.lists import copies as copies_sql
 from token_rotation.stop import StopSignal
 from token_rotation.targets import lookup
 from token_rotation.verification.everywhere import page_steps
 from token_rotation.verification.everywhere.findings import Copies, Findings
-from token_rotation.verification.everywhere.look_everywhere import look_everywhere
 from token_rotation.verification.everywhere.not_searched import Why
 from token_rotation.verification.everywhere.options import SearchOptions
 from token_rotation.verification.everywhere.table import Table
-from token_rotation.verification.token_list import kinds_of
 
 pytestmark = pytest.mark.server_versions
-
-QUICKLY = SearchOptions(pause_seconds=0)
 
 # Each column with an SQL expression of a copy of the token t.
 UUID_COPIES = {
@@ -56,24 +51,6 @@ ALONE = {name for name in UUID_COPIES if name.startswith("as_") and "[]" not in 
 def run(tables: Any, statements: str) -> None:
     with tables.cursor() as cursor:
         cursor.execute(statements)
-
-
-def listing(tokens: Sequence[object]) -> LeakList:
-    text = "".join(f"{each}\n" for each in tokens)
-    return LeakList(io.BytesIO(text.encode()), "leaked.txt", kinds_of([]), "tokens")
-
-
-def looked(
-    target: Target,
-    tokens: Sequence[object],
-    *,
-    options: SearchOptions = QUICKLY,
-    stop: StopSignal | None = None,
-    watch: Callable[[Table, int, int], None] = lambda *_: None,
-) -> Findings:
-    return look_everywhere(
-        target.database, listing(tokens), options, stop=stop or StopSignal(), watch=watch
-    )
 
 
 def left_out(found: Findings) -> dict[Why, set[str]]:

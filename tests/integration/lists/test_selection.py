@@ -16,7 +16,8 @@ from psycopg2 import sql as psycopg2_sql
 from psycopg2.errors import QueryCanceled
 
 from tests.support.batches import batch_runner
-from tests.support.leaked import leak, pending, value
+from tests.support.leak_lists import list_of
+from tests.support.leaked import column, leak, pending, value
 from tests.support.policies import reading_under_policies
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
@@ -64,17 +65,6 @@ LOOKS = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' "
     "AND datname = current_database() AND query LIKE '%rotation_listed%'"
 )
-
-
-def list_of(target: Target, values: Sequence[object], kind: str = TOKENS) -> LeakList:
-    text = "".join(f"{each}\n" for each in values)
-    return LeakList(io.BytesIO(text.encode()), "leaked.txt", list_kinds(target, kind), kind)
-
-
-def column(tickets: Any, query: str) -> list[Any]:
-    with tickets.cursor() as cursor:
-        cursor.execute(query)
-        return [each for (each,) in cursor.fetchall()]
 
 
 def changed(tickets: Any) -> list[int]:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from psycopg2 import sql as psycopg2_sql
 
-from tests.integration.lists.test_selection import list_of
 from tests.support.batches import range_update
+from tests.support.leak_lists import list_of
 from tests.support.leaked import leak, value
+from tests.support.planner_statistics import ROWS, STATISTICS
 from tests.support.rotations import RotationFactory
 from token_rotation.inspection.counting import count_pending
 from token_rotation.notify.replay import Replay
@@ -28,20 +29,6 @@ from token_rotation.tokens.random_uuids import random_uuids
 from token_rotation.tokens.sources import PythonTokens
 
 pytestmark = [pytest.mark.server_versions, pytest.mark.plans]
-
-ROWS = 3_000
-"""More pages than the planner would rather read as a whole for one row."""
-
-STATISTICS = {
-    "none": "DELETE FROM pg_statistic WHERE starelid = 'tickets_ticket'::regclass;"
-    "UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = 'tickets_ticket'::regclass",
-    "of an empty table": "UPDATE pg_class SET reltuples = 0 WHERE oid = 'tickets_ticket'::regclass",
-    "of a table without a pending row": "ALTER TABLE tickets_ticket DISABLE TRIGGER USER;"
-    "UPDATE tickets_ticket SET token_rotated_at = now(); ANALYZE tickets_ticket;"
-    "UPDATE tickets_ticket SET token_rotated_at = NULL;"
-    "ALTER TABLE tickets_ticket ENABLE TRIGGER USER",
-    "true": "ANALYZE tickets_ticket",
-}
 
 
 @pytest.fixture

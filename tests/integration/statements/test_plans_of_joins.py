@@ -12,10 +12,11 @@ from uuid import uuid4
 import pytest
 from psycopg2 import sql
 
-from tests.integration.lists.test_everywhere import listing, looked
-from tests.integration.statements.test_plans import ROWS, STATISTICS, list_of
+from tests.support.everywhere import listing, looked
+from tests.support.leak_lists import list_of
 from tests.support.leaked import leak
 from tests.support.plan_tree import Plan, nodes, repeated_scans
+from tests.support.planner_statistics import ROWS, STATISTICS
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
 from token_rotation.retired.kept import still_valid

@@ -1,7 +1,6 @@
 """DDL gives way to the traffic on its table, and mends what a killed attempt left."""
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pgtrigger
@@ -9,13 +8,23 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import DatabaseError, ProgrammingError, connection, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations import CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from tests.support.parcels import (
+    INDEX,
+    LOCK_TIMEOUT_MS,
+    TABLE,
+    add_colour,
+    apply,
+    columns,
+    read_in_open_transaction,
+    unapply,
+    value,
+    write_in_open_transaction,
+)
 from token_rotation.postgres.ddl_locks.attempts import politely
 from token_rotation.schema import (
-    AddFieldPolitely,
     AddIndexConcurrentlyPolitely,
     AddTriggerPolitely,
     AlterFieldPolitely,
@@ -26,88 +35,10 @@ from token_rotation.schema import (
     UnexpectedIndexError,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-TABLE = "polite_parcel"
-INDEX = "polite_parcel_unweighed"
-LOCK_TIMEOUT_MS = 50
-
-
-@pytest.fixture(autouse=True)
-def _short_patience(settings: Any) -> None:
-    settings.TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS = LOCK_TIMEOUT_MS
-    settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 60
-
-
-@pytest.fixture
-def parcels() -> Iterator[ProjectState]:
-    """The state of an app with one model, whose table exists."""
-    create = CreateModel(
-        "Parcel",
-        [("id", models.BigAutoField(primary_key=True)), ("weight", models.IntegerField(null=True))],
-    )
-    empty, state = ProjectState(), ProjectState()
-    create.state_forwards("polite", state)
-    with connection.schema_editor() as editor:
-        create.database_forwards("polite", editor, empty, state)
-    yield state
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
-
-
-@pytest.fixture
-def other() -> Iterator[BaseDatabaseWrapper]:
-    """The application's session: a second connection to the same database."""
-    session = connection.copy()
-    yield session
-    session.close()
-
-
-def read_in_open_transaction(session: BaseDatabaseWrapper) -> Callable[[], None]:
-    """Hold the table as a reader does; returns what ends the transaction."""
-    session.set_autocommit(False)
-    with session.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {TABLE}")
-    return session.rollback
-
-
-def write_in_open_transaction(session: BaseDatabaseWrapper) -> Callable[[], None]:
-    """The same as a writer does."""
-    session.set_autocommit(False)
-    with session.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {TABLE} DEFAULT VALUES")
-    return session.rollback
-
-
-def apply(operation: Operation, before: ProjectState, *, atomic: bool = True) -> ProjectState:
-    after = before.clone()
-    operation.state_forwards("polite", after)
-    with connection.schema_editor(atomic=atomic) as editor:
-        operation.database_forwards("polite", editor, before, after)
-    return after
-
-
-def unapply(operation: Operation, after: ProjectState, before: ProjectState) -> None:
-    with connection.schema_editor(atomic=operation.atomic is not False) as editor:
-        operation.database_backwards("polite", editor, after, before)
-
-
-def value(query: str, *values: Any) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        row = cursor.fetchone()
-    return row[0] if row else None
-
-
-def columns() -> set[str]:
-    with connection.cursor() as cursor:
-        description = connection.introspection.get_table_description(cursor, TABLE)
-    return {column.name for column in description}
-
-
-def add_colour() -> AddFieldPolitely:
-    return AddFieldPolitely("parcel", "colour", models.TextField(null=True))
-
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("short_patience"),
+]
 
 # Locks
 

@@ -7,14 +7,11 @@ from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState, StateApps
 
-from tests.integration.statements.test_polite_ddl import (
+from tests.support.parcels import (
     TABLE,
-    _short_patience,
     add_colour,
     apply,
     columns,
-    other,
-    parcels,
     read_in_open_transaction,
     unapply,
     value,
@@ -30,9 +27,10 @@ from token_rotation.schema import (
     TogetherPolitely,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-__all__ = ["_short_patience", "other", "parcels"]  # fixtures
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("short_patience"),
+]
 
 DEFAULT = "SELECT column_default FROM information_schema.columns WHERE column_name = 'colour'"
 

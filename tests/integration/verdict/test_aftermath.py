@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.lists.test_selection import list_of
+from tests.support.leak_lists import list_of
 from tests.support.leaked import leak
 from tests.support.verdicts import verdict_of
 from tickets.models import Ticket

@@ -1,14 +1,14 @@
 """Nothing counts as complete before one read of the table itself, whatever its indexes say."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.support.lacking_index import lacking
 from tests.support.leaked import leak, value
 from tests.support.waiting import until
 from token_rotation.inspection.verdict import heap_read
@@ -50,16 +50,6 @@ RELATIONS = {
     "partitions": ["public.tickets_ticket", "public.low", "public.high"],
     "children": ["public.tickets_ticket", "public.high"],
 }
-
-
-@contextmanager
-def lacking(tickets: Any, index: str) -> Iterator[None]:
-    """Writes inside leave no entry in the index."""
-    with tickets.cursor() as cursor:
-        ready = f"UPDATE pg_index SET indisready = %s WHERE indexrelid = '{index}'::regclass"
-        cursor.execute(ready, (False,))
-        yield
-        cursor.execute(ready, (True,))
 
 
 @pytest.fixture(params=["flat", "partitions", "children"])

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.lists.test_selection import column, list_of
-from tests.integration.verdict.test_heap_read import lacking
-from tests.support.leaked import leak, pending, value
+from tests.support.lacking_index import lacking
+from tests.support.leak_lists import list_of
+from tests.support.leaked import column, leak, pending, value
 from tests.support.rotations import RotationFactory
 from token_rotation.distributed.operator import Operator
 from token_rotation.engine.result import Outcome

@@ -9,9 +9,10 @@ from typing import Literal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.tickets.importing.test_records import HEADER
 from tickets.importing.reading.records import Records as Importing
 from tickets.importing.row import Row
+
+HEADER = b"reference,subject,body\n"
 
 # What a field of a record looks like, and what a record looks like, inside a field.
 PIECES = ['"', '""', ",", "\n", "\r\n", "x", " ", '5" disk', "\nr9,s,b\n", '\n"r8","s","b"\n', "ü"]
