@@ -9,7 +9,9 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from token_rotation.postgres.ddl_locks import sql
 from token_rotation.postgres.ddl_locks.attempts import politely
+from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.changes import Change, changes
 from token_rotation.schema.operations import PoliteOperation
 from token_rotation.schema.other_app import OnTableOf
@@ -17,9 +19,11 @@ from token_rotation.schema.refusal import quoting_no_row
 
 
 class TogetherPolitely(Operation):
-    """Run operations on one table in one short transaction (ACCESS EXCLUSIVE).
+    """Run operations on one table in one short transaction (ACCESS EXCLUSIVE, taken at once).
 
-    All or none: a kill leaves nothing behind, and nobody meets a part of them. What Django has to
+    All or none: a kill leaves nothing behind, and nobody meets a part of them. A lock that grew
+    from one operation to the next could end a transaction of the traffic that has read the table
+    and writes to it now, as a deadlock. What Django has to
     work out is worked out before the first attempt, since the table is locked from the first
     operation to the last. Each must need no rewrite of the table.
     """
@@ -100,5 +104,12 @@ def _politely(
         for each in found
         if isinstance(each.operation, PoliteOperation)
     }
+
+    def locked_change() -> None:
+        if not editor.collect_sql and editor.connection.vendor == "postgresql":
+            with django_cursor(editor.connection) as cursor:
+                cursor.execute(sql.lock_tables(sorted(tables), "ACCESS EXCLUSIVE"))
+        change()
+
     with quoting_no_row(" and ".join(sorted(tables))):
-        politely(editor, sorted(tables), change)
+        politely(editor, sorted(tables), locked_change)

@@ -1,12 +1,15 @@
 """What is done together on a table is done in one short transaction, or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pgtrigger
 import pytest
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState, StateApps
 
+from tests.support.held_table import UNTIL_SOMEBODY_WAITS
 from tests.support.parcels import (
     TABLE,
     add_colour,
@@ -20,6 +23,7 @@ from token_rotation.postgres.ddl_locks import attempts
 from token_rotation.postgres.ddl_locks.attempts import is_attempting
 from token_rotation.schema import (
     AddFieldPolitely,
+    AddTriggerPolitely,
     AlterFieldPolitely,
     ChangeRefusedError,
     LockNotGrantedError,
@@ -82,6 +86,37 @@ def test_it_waits_for_its_lock_as_one(
     apply(colour_and_default(add_size()), parcels)
     assert tried == [False, True]
     assert {"colour", "size"} <= columns()
+
+
+def test_a_transaction_that_has_read_the_table_and_writes_to_it_is_not_ended_as_a_deadlock(
+    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+) -> None:
+    """Triggers take a weaker lock than columns."""
+    settings.TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS = 10_000
+    let_go = read_in_open_transaction(other)
+    trigger = pgtrigger.Trigger(
+        name="nothing", when=pgtrigger.Before, operation=pgtrigger.Update, func="RETURN NEW;"
+    )
+    compiled = trigger.compile(parcels.apps.get_model("polite", "parcel"))
+    together = TogetherPolitely([AddTriggerPolitely("parcel", compiled), add_colour()])
+
+    def migrate() -> None:
+        try:
+            apply(together, parcels)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        migrating = pool.submit(migrate)
+        try:
+            with other.cursor() as cursor:
+                cursor.execute("SET LOCAL deadlock_timeout = '10ms'")
+                cursor.execute(UNTIL_SOMEBODY_WAITS.format(condition="true"))
+                cursor.execute(f"INSERT INTO {TABLE} (weight) VALUES (1)")
+        finally:
+            let_go()
+        migrating.result(60)
+    assert "colour" in columns()
 
 
 def test_a_table_that_stays_locked_is_named_once(
