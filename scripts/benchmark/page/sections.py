@@ -106,8 +106,7 @@ SECTIONS = {
     ),
     "report": Section(
         "A report whose query is slow",
-        "Every ticket as [CSV](../how-to/stream-reports.md). Cancelled: the client left while the "
-        "query ran.",
+        "Every ticket as [CSV](../how-to/stream-reports.md). Bounds take the worst run.",
         (report_table,),
     ),
     "lists": Section(
