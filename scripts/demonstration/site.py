@@ -32,14 +32,14 @@ class Site:
 
     def leak(self, tickets: int) -> None:
         """Chapter 1: make tickets as the old application left them."""
-        chapter(1, "the old application: its schema, and tickets whose tokens have leaked")
+        chapter(1, "the old application, whose tokens have leaked")
         ensure_server(self._postgres)  # for the whole demo, not once for every command
         self.manage("migrate", "tickets", "0001", "--verbosity", "0")
         self.manage("seed_tickets", "--size", str(tickets))
 
     def migrate(self) -> None:
         """Chapter 2: deploy the new release."""
-        chapter(2, "the new release: marker column, guard triggers, partial index")
+        chapter(2, "the new release: column, triggers, index")
         self.manage("migrate", "--verbosity", "0")
 
     def manage(self, *command: str, env: Mapping[str, str] | None = None) -> None:

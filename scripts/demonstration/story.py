@@ -27,16 +27,16 @@ class Story:
 
         self._site.migrate()
 
-        chapter(3, "rotate, and be killed half-way (SIGKILL: no time to clean up)")
+        chapter(3, "rotate, and be killed half-way (SIGKILL)")
         self._rotate_until_killed()
 
-        chapter(4, "type the same command again: it goes on where the data says")
+        chapter(4, "type the same command again: it continues")
         self._site.manage("rotate_tokens")
 
         chapter(5, "where things stand")
         self._site.manage("rotate_tokens", "--report")
 
-        chapter(6, "the proof, asked of the database")
+        chapter(6, "the proof")
         self._prove()
         say("\nThe leak is closed: no leaked token opens anything any more.")
 

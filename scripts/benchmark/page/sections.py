@@ -7,7 +7,6 @@ from benchmark.page.tables import (
     Document,
     Table,
     billion_table,
-    bookkeeping_table,
     derived_table,
     http_table,
     inserts_table,
@@ -39,23 +38,22 @@ class Section:
 SECTIONS = {
     "speed": Section(
         "Speed, memory, disk",
-        "Slow recipes run on a smaller table. Growth is the size after / before.",
+        "Growth is the size after / before.",
         (speed_table,),
         plots=("speed", "disk"),
     ),
     "traffic": Section(
         "Beside traffic",
-        f"pgbench on {CLIENTS} connections, timed from the scheduled start: look-ups by token, "
-        "status changes and new tickets in equal shares. By transactions a second: the rate "
-        "divided by the range loop's alone, and the ms added to p99 (up to 50/s: p95), with a 95 % "
-        "interval.",
+        f"pgbench on {CLIENTS} connections looks up tokens, changes a status and adds tickets in "
+        "equal shares. Each cell has the rate divided by the range loop's alone, and the ms added "
+        "to p99 with a 95 % interval.",
         (traffic_table,),
         plots=("traffic",),
     ),
     "bursts": Section(
         "A burst in mid-run",
-        f"{BURST_RATE:,} transactions a second; inside: the p99 of all that follow. Rates are "
-        "divided by the one before.",
+        f"{BURST_RATE:,} transactions a second. Inside the budget is the p99 of all that follow. "
+        "Rates are divided by the one before.",
         (bursts_table,),
     ),
     "slow": Section(
@@ -65,8 +63,8 @@ SECTIONS = {
     ),
     "resume": Section(
         "Going on after SIGKILL",
-        "Seconds from the next start until the row at which it was killed is rotated. "
-        "`single-update` and `rewrite` start over.",
+        "Seconds until the row at which it was killed is rotated. `single-update` and `rewrite` "
+        "start over.",
         (resume_table,),
         plots=("resume",),
     ),
@@ -82,8 +80,8 @@ SECTIONS = {
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "By clocks around its functions.",
-        (bookkeeping_table,),
+        "Counts before and after, progress and record, by clocks around their functions.",
+        (),
     ),
     "verification": Section(
         "What it costs to verify",
@@ -108,8 +106,7 @@ SECTIONS = {
     ),
     "report": Section(
         "A report whose query is slow",
-        "Every ticket as [CSV](../how-to/stream-reports.md). Cancelled: the client left while the "
-        "query ran.",
+        "Every ticket as [CSV](../how-to/stream-reports.md). Bounds take the worst run.",
         (report_table,),
     ),
     "lists": Section(

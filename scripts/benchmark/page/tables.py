@@ -57,19 +57,11 @@ def derived_table(part: Document) -> Table:
     return heads, [row]
 
 
-def bookkeeping_table(part: Document) -> Table:
-    shares = part["shares"]
-    row = ("share of the run", *(f"{share:.2%}" for share in (*shares.values(), part["share"])))
-    return ("", *shares, "all"), [row]
-
-
 def verification_table(part: Document) -> Table:
-    heads = ("read of the table: s", f"whole run of {part['rows']:,} rows: s", "share")
-    rows = [
-        (f"{one['read_seconds']:.2f}", f"{one['total_seconds']:.2f}", f"{one['share']:.2%}")
-        for one in part["runs"]
-    ]
-    return heads, rows
+    heads = ("read of the table: s", f"whole run of {part['rows']:,} rows: s")
+    keys = ("read_seconds", "total_seconds")
+    row = [f"{statistics.median(one[key] for one in part['runs']):.2f}" for key in keys]
+    return heads, [row]
 
 
 def scale_table(part: Document) -> Table:
@@ -187,13 +179,6 @@ def _with_keys(what: str, part: Document) -> str:
 
 def _shown(figure: float | None, shown: Callable[[float], str]) -> str:
     return UNKNOWN if figure is None else shown(figure)
-
-
-def _spread(figures: Sequence[float]) -> str:
-    """The median, and between what the figures lie."""
-    if len(figures) == 1:
-        return f"{figures[0]:,.2f}"
-    return f"{statistics.median(figures):,.2f} ({min(figures):,.2f}–{max(figures):,.2f})"
 
 
 def _seconds(figure: float | None) -> str:

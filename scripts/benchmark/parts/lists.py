@@ -130,9 +130,9 @@ def _verdicts(commands: Sequence[Figures]) -> list[Verdict]:
         same = [each for each in commands if each["command"].startswith(command)]
         slowest = max(run["seconds"] for each in same for run in each["runs"])
         lines = max(each["lines"] for each in same)
-        what = f"seconds of {command} with {lines:,} lines, slowest run"
+        what = f"seconds of {command}, {lines:,} lines, slowest run"
         verdicts.append(Verdict(what, slowest, at_most=at_most))
-    what = "client memory of --verify / with a tenth of the lines, largest"
+    what = "client memory of --verify / with a tenth of the lines"
     return [*verdicts, Verdict(what, max(_memory_ratios(commands)), at_most=MEMORY_AT_MOST)]
 
 

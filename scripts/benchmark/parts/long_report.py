@@ -110,10 +110,10 @@ def _verdicts(runs: Mapping[str, Sequence[Figures]]) -> list[Verdict]:
         "first_byte_seconds": ("seconds to the first byte", FIRST_BYTE_SECONDS),
         "longest_silence_seconds": ("longest silence, seconds", SILENCE_SECONDS),
         "memory_growth_mb": ("memory of the worker, MB more", MORE_MEMORY_MB),
-        "cancel_seconds": ("seconds from the client's going to the query's end", CANCEL_SECONDS),
+        "cancel_seconds": ("seconds until a lost client's query ends", CANCEL_SECONDS),
     }
     every: list[Any] = [run for some in runs.values() for run in some]
     return [
-        Verdict(f"{what}, worst of all runs", max(run[key] for run in every), at_most=most)
+        Verdict(what, max(run[key] for run in every), at_most=most)
         for key, (what, most) in bounds.items()
     ]

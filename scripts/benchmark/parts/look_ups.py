@@ -134,7 +134,7 @@ def _verdicts(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Verdict
         during["p99_ms"] / quiet["p99_ms"] for during, quiet in neighbours
     )
     errors = sum(run["errors"] for some in runs.values() for run in some)
-    what = f"p99 of look-ups over HTTP during {SITUATIONS['rotation']} / quiet"
+    what = f"p99 during {SITUATIONS['rotation']} / quiet"
     return [
         Verdict(what, p99_ratio, at_most=RATIO_AT_MOST),
         Verdict("errors, all runs", errors, at_most=0),

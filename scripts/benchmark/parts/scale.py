@@ -85,10 +85,10 @@ def _verdicts(medians: dict[int, Figures]) -> list[Verdict]:
     verdicts = []
     if others:
         rates = [medians[rows][RATE.key] or 0.0 for rows in (largest, others[-1])]
-        what = f"rate at {largest:,} rows / rate at {others[-1]:,}"
+        what = f"rate at {largest:,} rows / {others[-1]:,}"
         verdicts.append(Verdict(what, rates[0] / rates[1], at_least=RATE_AT_LEAST))
         independent = medians[largest][f"independent_{RATE.key}"] or 0.0
-        what = f"rate at {largest:,} rows / the same with --independent-tokens"
+        what = f"rate at {largest:,} rows / with --independent-tokens"
         verdicts.append(Verdict(what, rates[0] / independent, at_least=SLICED_AT_LEAST))
         memory = [figures[MEMORY.key] or 0.0 for figures in medians.values()]
         what = "largest client memory / smallest"
@@ -98,6 +98,6 @@ def _verdicts(medians: dict[int, Figures]) -> list[Verdict]:
         if largest >= INTERRUPTED_FROM_ROWS:
             if late is None or early is None:
                 raise BenchmarkError(f"{largest:,} rows were done before the kill came")
-            name = f"seconds of a {what} at {largest:,} rows, {LATE} % done / {EARLY} % done"
+            name = f"seconds of a {what}, {LATE} % done / {EARLY} % done"
             verdicts.append(Verdict(name, late / early, at_most=GROWTH_AT_MOST))
     return verdicts

@@ -99,15 +99,15 @@ def _verdicts(runs: Runs) -> list[Verdict]:
         (ONE_WORKER, WELL_KNOWN, TIMES_WELL_KNOWN_AT_LEAST),
     ):
         if recipe.key in runs and other.key in runs:
-            what = f"rate of {recipe.title} / rate of {other.title}"
+            what = f"rate of {recipe.title} / {other.title}"
             verdicts.append(Verdict(what, _ratio(runs, recipe, other), at_least=at_least))
     for recipe in (ONE_WORKER, TWO_WORKERS):
         if recipe.key in runs:
             heap = _median(runs[recipe.key], HEAP.key) or 0.0
-            what = f"heap after / before of {recipe.title}"
+            what = f"heap growth of {recipe.title}"
             verdicts.append(Verdict(what, heap, at_most=HEAP_GROWTH_AT_MOST))
     if ONE_WORKER.key in runs:
-        what = "peak client memory in MB of all our runs"
+        what = "peak client memory, MB"
         verdicts.append(Verdict(what, _most(runs) / 1e6, at_most=MEMORY_AT_MOST_MB))
     return verdicts
 

@@ -10,7 +10,7 @@ from token_rotation.triggers.truth_table.inserts import (
     insert_verdict_of,
     insertions,
 )
-from token_rotation.triggers.truth_table.update_cases import updates
+from token_rotation.triggers.truth_table.update_cases import PRESENT, updates
 from token_rotation.triggers.truth_table.updates import (
     AFTER_UPDATES,
     UPDATES,
@@ -53,7 +53,8 @@ def afterwards(rule: Rule | InsertRule) -> tuple[str, ...]:
 
 
 def update_line(rule: Rule) -> str:
-    token = cell(rule.change) + (f", {rule.known}" if rule.known else "")
+    change = "set" if rule.change == PRESENT else cell(rule.change)
+    token = change + (f", {rule.known}" if rule.known else "")
     cells = (token, cell(rule.stored), cell(rule.written), rule.asker or "", accept(rule))
     return line(*cells, *afterwards(rule))
 
