@@ -13,7 +13,7 @@ import redis
 from tests.support.forking.client import OF_THE_SITE
 from tests.support.waiting import until
 
-QUEUES = ("operations-high", "operations-default")
+QUEUES = ("operations-high", "operations-default", "operations-reports")
 
 
 class RedisServer:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from token_rotation.operations.execution.claim import SUCCESSFUL
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.results import SUCCESSFUL
 from token_rotation.operations.stored_output import read_actions, read_object
 
 # The names of the actions.

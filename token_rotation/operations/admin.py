@@ -41,6 +41,7 @@ class BatchOperationAdmin(BatchOperationAdminBase):
     show_full_result_count = False
     fieldsets: ClassVar = [
         (None, {"fields": ["operation_type", "status", "result", "progress", "context"]}),
+        ("Run", {"fields": ["group_name", "route"]}),
         ("Who", {"fields": ["started_by", "os_user", "host", "runner"]}),
         (
             "When",

@@ -92,18 +92,30 @@ class UnavailableError(OperationError):
     """
 
 
+class ActionError(OperationError):
+    """Failure of an action that explains itself: raise it in ``execute``.
+
+    ``data``, a JSON value, is stored with the error; ``message`` is one line for people. Both hold
+    no secrets.
+    """
+
+    def __init__(self, data: Any, message: str = "") -> None:
+        self.data = data
+        super().__init__(message)
+
+
 class ActionsFailedError(OperationError):
     """Failure of a synchronous run.
 
-    ``operation`` and the stored ``results`` of its actions describe it. The action's own error is
-    the ``__cause__``.
+    ``operation`` and the stored ``results`` of its actions describe it. The error of the first
+    action that failed is the ``__cause__``.
     """
 
-    def __init__(self, operation: BatchOperation, results: list[dict[str, Any]]) -> None:
+    def __init__(self, operation: BatchOperation) -> None:
         self.operation = operation
-        self.results = results
-        failed = [result["action"] for result in results if result["status"] != "successful"]
-        super().__init__(f"{operation} failed" + "".join(f" in action {name!r}" for name in failed))
+        self.results = operation.results
+        failed = " and ".join(f"{name!r}" for name in self.results.failed)
+        super().__init__(f"{operation} failed" + (f" in action {failed}" if failed else ""))
 
 
 class ClaimError(OperationError):

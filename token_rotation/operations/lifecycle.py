@@ -6,6 +6,7 @@ No other changes are allowed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from types import MappingProxyType
 
 from django.db import models
@@ -21,6 +22,13 @@ class Result(models.TextChoices):
     NOT_AVAILABLE = "not available"
     SUCCESSFUL = "successful"
     FAILED = "failed"
+
+
+class Mode(Enum):
+    """Who runs an operation: its creator, or a worker."""
+
+    SYNCHRONOUS = "synchronous"
+    ASYNCHRONOUS = "asynchronous"
 
 
 # None stands for "not stored": before the creation and after the removal of the row.

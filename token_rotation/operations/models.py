@@ -16,10 +16,11 @@ from django.db import connections, models, router
 from django.db.models.functions import Now
 
 from token_rotation.operations.errors import NotRunningError, StatusChangeError
-from token_rotation.operations.lifecycle import Result, State, Status, stored_changes
+from token_rotation.operations.lifecycle import Mode, Result, State, Status, stored_changes
 from token_rotation.operations.record.constraints import CONSTRAINTS
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.record.sql import BEAT
+from token_rotation.operations.results import GroupResult, read_results
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.postgres.transaction_settings import without_standby
 
@@ -34,6 +35,11 @@ class BatchOperation(models.Model):
 
     key = models.UUIDField(unique=True, default=uuid4, editable=False)
     operation_type = models.CharField(max_length=100)
+    # Of a run: its group, and the alias of the queue that was chosen for it alone.
+    group_name = models.CharField(
+        max_length=100, blank=True, default="", db_default="", editable=False
+    )
+    route = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
     status = models.CharField(max_length=20, choices=Status.choices)
     result = models.CharField(max_length=20, choices=Result.choices, default=Result.NOT_AVAILABLE)
 
@@ -129,6 +135,17 @@ class BatchOperation(models.Model):
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at
+
+    @property
+    def results(self) -> GroupResult:
+        """The results of the group's actions by now."""
+        return read_results(self.output_data)
+
+    @property
+    def mode(self) -> Mode:
+        """Whether its creator runs it, or a worker."""
+        is_of_creator = self.status != Status.UNPROCESSED and not self.runner
+        return Mode.SYNCHRONOUS if is_of_creator else Mode.ASYNCHRONOUS
 
     def mark_as_running(self, *, runner: str = "") -> None:
         """Start this unprocessed operation: one caller succeeds, others raise.

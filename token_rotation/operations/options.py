@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "OPERATIONS_MAX_RETRIES": 5,
     "OPERATIONS_RETRY_BACKOFF_SECONDS": 2,
     "OPERATIONS_RETRY_BACKOFF_MAX_SECONDS": 300,
+    # Aliases of queues of one's own, for groups and single runs: {"reports": "operations-reports"}.
+    "OPERATIONS_QUEUES": {},
     "OPERATIONS_QUEUE_DEFAULT": "operations-default",
     "OPERATIONS_QUEUE_HIGH": "operations-high",
 }

@@ -23,20 +23,22 @@ UNFINISHED = "unfinished"
 class StoredError:
     """An error without secrets.
 
-    ``type`` and ``traceback`` are empty where none was stored.
+    ``type`` and ``traceback`` are empty where none was stored. ``data`` is that of an ActionError.
     """
 
     type: str
     message: str
     traceback: str = ""
+    data: Any = None
 
     def __str__(self) -> str:
         return ": ".join(filter(None, (self.type, self.message)))
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """The value to store."""
-        shown = {"type": self.type, "message": self.message}
-        return {**shown, "traceback": self.traceback} if self.traceback else shown
+        more = {"traceback": self.traceback or None, "data": self.data}
+        given = {name: value for name, value in more.items() if value is not None}
+        return {"type": self.type, "message": self.message, **given}
 
 
 def read_error(value: Any) -> StoredError | None:
@@ -54,7 +56,8 @@ def read_error(value: Any) -> StoredError | None:
     if not kind and not message:
         return StoredError("", UNKNOWN_FORM)
     traceback = stored.get("traceback")
-    return StoredError(kind, message, traceback if isinstance(traceback, str) else "")
+    traceback = traceback if isinstance(traceback, str) else ""
+    return StoredError(kind, message, traceback, stored.get("data"))
 
 
 def read_errors(output: Any) -> list[tuple[str, StoredError]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -74,7 +75,9 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
         ).apply_async()
         return
     try:
-        perform(claim, _group_of(claim), may_retry=_may_retry)
+        group = _group_of(claim)
+        has_retries = not group.continue_after_failure or self.has_retries()
+        perform(claim, group, may_retry=partial(_may_retry, has_retries=has_retries))
     except ClaimLostError as error:
         logger.warning("given up: %s", error)
 
@@ -116,12 +119,13 @@ def _group_of(claim: Claim) -> ActionGroup:
     class of an error that it cannot pickle.
     """
     try:
-        return registry.get(claim.operation.operation_type)
+        return registry.group_of(claim.operation)
     except UnknownGroupError as error:
         claim.fail(error=error)
         raise
 
 
-def _may_retry(action: Action, error: Exception) -> bool:
+def _may_retry(action: Action, error: Exception, *, has_retries: bool) -> bool:
+    """Out of retries Celery fails the task; but a group that continues has other actions to run."""
     # An action may name Exception: the soft time limit is one, and trying again would not help.
-    return isinstance(error, action.retry_for) and not is_time_limit(error)
+    return has_retries and isinstance(error, action.retry_for) and not is_time_limit(error)

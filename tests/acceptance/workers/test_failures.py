@@ -52,6 +52,18 @@ def test_the_first_action_that_fails_ends_the_run_and_people_are_told(
     until(lambda: alerted(operation, workers, journal))
 
 
+def test_a_group_that_continues_retries_each_action_and_then_runs_the_others(
+    directory: str, workers: Team, journal: Journal, finished: Finished
+) -> None:
+    operation = finished(run("continues", directory=directory))
+
+    assert operation.result == Result.FAILED
+    assert operation.results.failed == ("AlwaysDown", "Broken")
+    assert journal.words()[: MAX_RETRIES + 2] == ["try"] * (MAX_RETRIES + 1) + ["first"]
+    until(lambda: alerted(operation, workers, journal))
+    assert "AlwaysDown: " in workers.mails_about(subject(operation))[0]
+
+
 def test_no_record_log_or_mail_of_a_failure_holds_a_token(
     directory: str, workers: Team, journal: Journal, finished: Finished
 ) -> None:

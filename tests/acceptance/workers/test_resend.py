@@ -162,3 +162,17 @@ def test_while_the_broker_is_away_nothing_counts_as_sent(
 
     assert line.startswith("the rest could not be: the Celery broker redis://127.0.0.1:1/0 cannot")
     assert operations.get().sent_again == 0
+
+
+def test_what_was_sent_through_a_queue_of_its_own_is_sent_through_it_again(
+    queue: Queue, send: Callable[..., list[BatchOperation]], settings: Any
+) -> None:
+    settings.OPERATIONS_QUEUES = {"reports": QUEUE}
+    settings.OPERATIONS_QUEUE_DEFAULT = "another"
+    sent = send(2, route="reports")
+    queue.flush()
+
+    assert resend().said == [str(operation) for operation in sent]
+    assert resend().said == []
+
+    assert len(queue) == 2

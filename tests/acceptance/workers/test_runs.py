@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -13,7 +14,7 @@ from tickets.config.celery import app
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import InputError
 from token_rotation.operations.execution.run import run, run_asynchronous
-from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.lifecycle import Mode, Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.queue.broker import RUN_OPERATION, send
 
@@ -170,3 +171,25 @@ def test_the_high_queue_is_emptied_first_and_nothing_is_taken_in_advance(
     assert started == [urgent, *ordinary]
     Journal(tmp_path / "b").open_gate()
     finished(blocking[1])
+
+
+def test_an_action_knows_that_a_worker_runs_it(directory: str, finished: Finished) -> None:
+    operation = finished(run("where", directory=directory))
+
+    assert operation.results["Where"].value is True
+    assert operation.mode is Mode.ASYNCHRONOUS
+
+
+def test_a_worker_takes_from_a_queue_of_ones_own(
+    directory: str, journal: Journal, finished: Finished, settings: Any
+) -> None:
+    settings.OPERATIONS_QUEUES = {"reports": "operations-reports"}
+
+    chosen = [
+        run("one step", directory=directory, route="reports"),
+        run("reports", directory=directory, rows=101),
+        run("reports", directory=directory, rows=1),
+    ]
+
+    assert [finished(each).result for each in chosen] == [Result.SUCCESSFUL] * 3
+    assert [each.route for each in chosen] == ["reports", "reports", ""]

@@ -1,23 +1,26 @@
 """Actions run in this process, and what is refused before anything runs."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
 
 from tests.support.waiting import until
-from token_rotation.operations.actions.action import Action
-from token_rotation.operations.actions.group import ActionGroup, Mode
+from token_rotation.operations.actions.action import Action, action_factory
+from token_rotation.operations.actions.group import ActionGroup, OperationOptions
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import (
+    ActionError,
     ActionsFailedError,
     InputError,
     StoppedError,
     UnknownGroupError,
 )
 from token_rotation.operations.execution.run import run, run_asynchronous, run_synchronous
-from token_rotation.operations.lifecycle import Result, Status
+from token_rotation.operations.lifecycle import Mode, Result, Status
 from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,14 +92,19 @@ def group() -> Any:
     """group(Action, ...) registers a synchronous group until the end of the test; its name."""
     names: list[str] = []
 
-    def make(*actions: type[Action], mode: Mode = Mode.SYNCHRONOUS) -> str:
+    def make(
+        *actions: type[Action],
+        mode: Mode = Mode.SYNCHRONOUS,
+        kind: type[ActionGroup] = ActionGroup,
+        **options: Any,
+    ) -> str:
         names.append(f"group {uuid4()}")
-        registry.register(ActionGroup(names[-1], actions=actions, mode=mode))
+        registry.register(kind(names[-1], actions=actions, mode=mode, **options))
         return names[-1]
 
     yield make
     for name in names:
-        del registry._groups[name]
+        registry.remove(name)
 
 
 def test_a_synchronous_run_returns_the_finished_operation(group: Any) -> None:
@@ -113,8 +121,11 @@ def test_a_failed_synchronous_run_raises_with_the_results_attached(group: Any) -
 
     assert isinstance(raised.value.__cause__, LookupError)
     assert raised.value.operation.result == Result.FAILED
-    assert [result["status"] for result in raised.value.results] == ["successful", "failed"]
-    assert raised.value.results == operations.get().output_data["actions"]
+    assert [(each.name, each.failed) for each in raised.value.results] == [
+        ("Count", False),
+        ("Fail", True),
+    ]
+    assert raised.value.results == operations.get().results
 
 
 class Count2(Count):
@@ -125,11 +136,12 @@ def test_a_stored_failure_has_a_traceback_without_variables_and_tokens(group: An
     with pytest.raises(ActionsFailedError) as raised:
         run(group(Fail))
 
-    error = raised.value.results[0]["error"]
-    assert error["type"] == "LookupError"
-    assert error["message"] == f"{raised.value.operation.pk} has no [token]"
-    assert "raise LookupError" in error["traceback"]
-    assert TOKEN not in str(error)
+    error = raised.value.results["Fail"].error
+    assert error is not None
+    assert error.type == "LookupError"
+    assert error.message == f"{raised.value.operation.pk} has no [token]"
+    assert "raise LookupError" in error.traceback
+    assert TOKEN not in str(raised.value.operation.output_data)
 
 
 def test_a_projects_errors_are_stored_without_text_unless_it_says_how_to_hide_secrets(
@@ -140,9 +152,10 @@ def test_a_projects_errors_are_stored_without_text_unless_it_says_how_to_hide_se
     with pytest.raises(ActionsFailedError) as raised:
         run(group(Fail))
 
-    error = raised.value.results[0]["error"]
-    assert error["type"] == "LookupError"
-    assert error["message"].startswith("withheld")
+    error = raised.value.results["Fail"].error
+    assert error is not None
+    assert error.type == "LookupError"
+    assert error.message.startswith("withheld")
 
 
 def test_a_synchronous_run_has_a_heartbeat_however_long_an_action_takes(
@@ -197,7 +210,9 @@ def test_a_result_that_is_no_json_is_a_failure(
     with pytest.raises(ActionsFailedError) as raised:
         run(group(action))
 
-    assert raised.value.results[0]["error"]["type"] == error
+    (result,) = raised.value.results
+    assert result.error is not None
+    assert result.error.type == error
 
 
 def test_always_synchronous_runs_asynchronous_groups_here(group: Any, settings: Any) -> None:
@@ -225,5 +240,114 @@ def test_an_unknown_group_is_named_with_those_that_there_are(group: Any, start: 
 
     with pytest.raises(UnknownGroupError, match=f"no action group is named 'x'.*{name}"):
         start("x")
+
+    assert operations.count() == 0
+
+
+def test_a_group_that_continues_runs_the_other_actions_and_says_which_failed(group: Any) -> None:
+    again = action_factory(Fail, "FailAgain")
+
+    with pytest.raises(ActionsFailedError, match="in action 'Fail' and 'FailAgain'") as raised:
+        run(group(Fail, Count, again, continue_after_failure=True), rows=1)
+
+    assert isinstance(raised.value.__cause__, LookupError)
+    operation = operations.get()
+    assert operation.result == Result.FAILED
+    assert operation.results.failed == ("Fail", "FailAgain")
+    assert operation.results["Count"].value == {"rows": 1}
+
+
+def test_inside_a_transaction_too_the_others_run_after_a_failure_in_sql(group: Any) -> None:
+    with transaction.atomic(), pytest.raises(ActionsFailedError):
+        run(group(BreakTheTransaction, Count, continue_after_failure=True), rows=1)
+
+    assert operations.get().results["Count"].value == {"rows": 1}
+
+
+class Explain(Action):
+    def execute(self, operation: BatchOperation) -> Any:
+        data = {"missing": [3, f"row of {TOKEN}"], f"seen {TOKEN}": None}
+        raise ActionError(data, f"3 rows are missing, one of {TOKEN}")
+
+
+def test_an_errors_data_are_stored_with_it_and_hold_no_token(group: Any) -> None:
+    with pytest.raises(ActionsFailedError) as raised:
+        run(group(Explain))
+
+    error = raised.value.results["Explain"].error
+    assert error is not None
+    assert error.data == {"missing": [3, "row of [token]"], "seen [token]": None}
+    assert error.message == "3 rows are missing, one of [token]"
+    assert TOKEN not in str(operations.get().output_data)
+
+
+@pytest.mark.parametrize("data", [object(), float("nan"), "a\x00b", "x" * 20_000])
+def test_data_that_cannot_be_stored_are_withheld(group: Any, data: object) -> None:
+    class Wrong(Action):
+        def execute(self, operation: BatchOperation) -> Any:
+            raise ActionError(data, "said")
+
+    with pytest.raises(ActionsFailedError) as raised:
+        run(group(Wrong))
+
+    error = raised.value.results["Wrong"].error
+    assert error is not None
+    assert (error.message, error.data[:8]) == ("said", "withheld")
+
+
+class SayWhere(Action):
+    def execute(self, operation: BatchOperation) -> Any:
+        self.logger.warning("at work")
+        return self.is_in_worker
+
+
+def test_an_action_knows_that_its_caller_runs_it_and_has_a_logger(
+    group: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    operation = run(group(SayWhere))
+
+    assert operation.results["SayWhere"].value is False
+    assert [(each.name, each.message) for each in caplog.records] == [
+        (f"{__name__}.SayWhere", "at work")
+    ]
+    assert operation.mode is Mode.SYNCHRONOUS
+
+
+class OfAnotherType(ActionGroup):
+    def get_options(self, options: OperationOptions) -> OperationOptions:
+        rows = (options.input_data or {})["rows"]
+        found = get_user_model().objects.get(pk=rows)
+        return replace(
+            options, operation_type="count", context_object=found, input_data={"rows": rows + 1}
+        )
+
+
+def test_a_group_decides_what_is_stored_of_a_run(group: Any) -> None:
+    user = get_user_model().objects.create_user("somebody")
+    name = group(Count, kind=OfAnotherType)
+
+    operation = run(name, rows=user.pk)
+
+    assert (operation.operation_type, operation.group_name) == ("count", name)
+    assert operation.context_object == user
+    assert operation.results["Count"].value == {"rows": user.pk + 1}
+
+
+def test_a_type_is_the_groups_name_and_none_is_needed_for_a_record_alone(group: Any) -> None:
+    name = group(Count)
+    operation = run(name, rows=1)
+
+    assert (operation.operation_type, operation.group_name) == (name, name)
+    assert operations.create_synchronous().operation_type == "untyped"
+
+
+def test_an_unknown_alias_of_a_queue_is_refused_before_anything_is_stored(
+    group: Any, settings: Any
+) -> None:
+    settings.OPERATIONS_QUEUES = {"reports": "operations-reports"}
+    name = group(Count, mode=Mode.ASYNCHRONOUS)
+
+    with pytest.raises(InputError, match="alias 'report'; known: default, high, reports"):
+        run(name, route="report", rows=1)
 
     assert operations.count() == 0

@@ -9,8 +9,9 @@ from typing import Any
 
 from tests.projects.worker_actions.journal import Journal
 from token_rotation.operations.actions.action import Action
-from token_rotation.operations.actions.group import ActionGroup, Mode, Route
+from token_rotation.operations.actions.group import ActionGroup, Route
 from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.lifecycle import Mode
 from token_rotation.operations.models import BatchOperation
 
 LEAKED = "3f2b9c1e-5a7d-4e8f-9b0a-1c2d3e4f5a6b"
@@ -102,6 +103,16 @@ class DeadlyOnce(Action):
             die()
 
 
+class Where(Action):
+    def execute(self, operation: BatchOperation) -> Any:
+        return self.is_in_worker
+
+
+class ForReports(ActionGroup):
+    def get_route(self, **kwargs: Any) -> str:
+        return "reports" if kwargs.get("rows", 0) > 100 else self.route
+
+
 class BySize(ActionGroup):
     def get_mode(self, **kwargs: Any) -> Mode:
         return Mode.SYNCHRONOUS if kwargs["rows"] < 100 else Mode.ASYNCHRONOUS
@@ -119,6 +130,9 @@ for group in (
     ActionGroup("stubborn", actions=[Stubborn], soft_time_limit_seconds=0.5, time_limit_seconds=1),
     ActionGroup("deadly", actions=[Deadly]),
     ActionGroup("deadly once", actions=[DeadlyOnce]),
+    ActionGroup("continues", actions=[AlwaysDown, Broken, First], continue_after_failure=True),
+    ActionGroup("where", actions=[Where]),
+    ForReports("reports", actions=[First]),
     BySize("by size", actions=[First]),
 ):
     registry.register(group)

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from token_rotation.operations.actions.action import Action
-from token_rotation.operations.actions.group import ActionGroup, Mode
+from token_rotation.operations.actions.action import Action, action_factory
+from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.actions.registry import Registry
 from token_rotation.operations.errors import DuplicateGroupError, UnknownGroupError
+from token_rotation.operations.lifecycle import Mode
 
 
 class Send(Action):
@@ -51,3 +52,32 @@ def test_the_mode_is_the_default_one_unless_the_group_decides() -> None:
 def test_a_group_that_cannot_work_is_refused(mistake: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^mail: "):
         ActionGroup("mail", **mistake)
+
+
+def test_an_action_is_added_to_a_registered_group_once() -> None:
+    registry = Registry()
+    group = registry.register(ActionGroup("mail", actions=[Send]))
+    group.add(action_factory(Send, "Copy"))
+
+    assert [action.name for action in registry.get("mail").actions] == ["Send", "Copy"]
+    with pytest.raises(ValueError, match="'Copy' is there"):
+        group.add(action_factory(Resend, "Copy"))
+
+
+def test_a_factory_makes_the_same_action_under_another_name() -> None:
+    copy = action_factory(Send, "Copy")
+
+    assert issubclass(copy, Send)
+    assert (copy.name, copy.__module__, Send.name) == ("Copy", __name__, "Send")
+    assert copy().logger.name == f"{__name__}.Copy"
+
+
+def test_a_removed_groups_name_is_free_again() -> None:
+    registry = Registry()
+    registry.register(ActionGroup("mail", actions=[Send]))
+    registry.remove("mail")
+
+    assert registry.names() == []
+    registry.register(ActionGroup("mail", actions=[Resend]))
+    with pytest.raises(UnknownGroupError, match="named 'post'; registered: mail"):
+        registry.remove("post")

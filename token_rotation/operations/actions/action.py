@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -46,10 +47,18 @@ class Action(ABC):
     # Seconds between two beats while ``execute`` works; None: a quarter of the lease.
     beat_every_seconds: ClassVar[float | None] = None
 
+    # Set before ``execute``: whether a worker runs it, or the process that called ``run``.
+    is_in_worker: bool = False
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger of this action: its module, then its name."""
+        return logging.getLogger(f"{type(self).__module__}.{self.name}")
 
     @abstractmethod
     def execute(self, operation: BatchOperation) -> Any:
@@ -68,3 +77,8 @@ class Action(ABC):
         Override to pass progress to ``beat``, and to act on its answer.
         """
         beat()
+
+
+def action_factory(base: type[Action], name: str) -> type[Action]:
+    """Return the action under another name, so that a group can have it twice."""
+    return type(name, (base,), {"__module__": base.__module__, "name": name})

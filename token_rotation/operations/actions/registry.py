@@ -6,9 +6,13 @@ Apps register theirs in a module ``actions``, which Django imports when it start
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.errors import DuplicateGroupError, UnknownGroupError
+
+if TYPE_CHECKING:
+    from token_rotation.operations.models import BatchOperation
 
 
 class Registry:
@@ -33,6 +37,21 @@ class Registry:
             return self._groups[name]
         except KeyError:
             raise UnknownGroupError(name, sorted(self._groups)) from None
+
+    def group_of(self, operation: BatchOperation) -> ActionGroup:
+        """Return the group that runs the operation.
+
+        Raises UnknownGroupError.
+        """
+        return self.get(operation.group_name or operation.operation_type)
+
+    def remove(self, name: str) -> None:
+        """Forget a group, so that another can have its name.
+
+        Raises UnknownGroupError.
+        """
+        self.get(name)
+        del self._groups[name]
 
     def names(self) -> list[str]:
         return sorted(self._groups)

@@ -20,12 +20,9 @@ from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.record.resend_time import resend_at
+from token_rotation.operations.results import GroupResult, read_results
 from token_rotation.operations.stored_output import read_actions, read_number, read_object
 from token_rotation.postgres.transaction_settings import without_standby
-
-# How an action ended.
-SUCCESSFUL = "successful"
-FAILED = "failed"
 
 # The runner of an operation that has begun and is between two attempts.
 WAITING = "(waiting for its next attempt)"
@@ -47,8 +44,8 @@ class Claim:
         self._retry_within_seconds = retry_within_seconds
 
     @property
-    def results(self) -> list[dict[str, Any]]:
-        return read_actions(self.operation.output_data)
+    def results(self) -> GroupResult:
+        return self.operation.results
 
     @property
     def database(self) -> str:
@@ -130,8 +127,7 @@ class Claim:
 
 def successes(output: Any) -> set[str]:
     """The names of the actions that need not run again."""
-    done = (each for each in read_actions(output) if each.get("status") == SUCCESSFUL)
-    return {name for each in done if isinstance(name := each.get("action"), str)}
+    return {each.name for each in read_results(output) if not each.failed}
 
 
 def losses(stored: BatchOperation) -> int:

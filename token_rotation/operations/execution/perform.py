@@ -14,11 +14,18 @@ from django.db import connections, transaction
 
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup
-from token_rotation.operations.errors import ClaimLostError, RetryableError, StoppedError
-from token_rotation.operations.execution.claim import FAILED, SUCCESSFUL, Claim, successes
+from token_rotation.operations.errors import (
+    ActionsFailedError,
+    ClaimLostError,
+    RetryableError,
+    StoppedError,
+)
+from token_rotation.operations.execution.claim import Claim
 from token_rotation.operations.execution.heartbeat import beating
 from token_rotation.operations.failures.describe import describe
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.options import option
+from token_rotation.operations.results import FAILED, SUCCESSFUL
 
 MayRetry = Callable[[Action, Exception], bool]
 
@@ -27,16 +34,33 @@ def perform(claim: Claim, group: ActionGroup, *, may_retry: MayRetry) -> None:
     """Execute the remaining actions, and finish the operation.
 
     Begins at the first action without a successful result. When an action fails, the operation is
-    finished as failed and the action's error raised. Where ``may_retry`` returns True, the
-    operation is handed back instead, and RetryableError raised. Raises StoppedError when a stop was
-    requested between two actions, and ClaimLostError.
+    finished as failed and the action's error raised; where the group continues, after the other
+    actions have run. Where ``may_retry`` returns True, the operation is handed back instead, and
+    RetryableError raised. Raises StoppedError when a stop was requested between two actions,
+    ClaimLostError, and ActionsFailedError when only an earlier attempt met a failure.
     """
-    done = successes(claim.operation.output_data)
+    first_error: Exception | None = None
     for kind in group.actions:
-        if kind.name not in done:
-            _fail_if_stopped(claim)
-            _attempt(claim, kind(), may_retry)
+        if kind.name in _ended(claim, group):
+            continue
+        _fail_if_stopped(claim)
+        action = kind()
+        action.is_in_worker = claim.runner != ""
+        error = _attempt(claim, action, may_retry, group)
+        first_error = first_error or error
+    if first_error is not None or claim.results.failed:
+        claim.fail()
+        raise first_error or ActionsFailedError(claim.operation)
     claim.succeed()
+
+
+def _ended(claim: Claim, group: ActionGroup) -> set[str]:
+    """Return the names of the actions that are not executed again."""
+    return {
+        each.name
+        for each in claim.results
+        if not each.failed or (group.continue_after_failure and not each.is_retried)
+    }
 
 
 def _fail_if_stopped(claim: Claim) -> None:
@@ -48,7 +72,10 @@ def _fail_if_stopped(claim: Claim) -> None:
         raise error
 
 
-def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
+def _attempt(
+    claim: Claim, action: Action, may_retry: MayRetry, group: ActionGroup
+) -> Exception | None:
+    """Execute an action and store its result. Return the failure after which others still run."""
     connection = connections[claim.database]
     whole = action.atomic or connection.in_atomic_block
     started = time.monotonic()
@@ -69,10 +96,14 @@ def _attempt(claim: Claim, action: Action, may_retry: MayRetry) -> None:
             connection.close_if_unusable_or_obsolete()
         failure = result(FAILED, error=describe(error).as_json())
         if may_retry(action, error):
-            claim.hand_back(failure)
+            claim.hand_back({**failure, "retried": True})
             raise RetryableError(f"{claim.operation}: {action.name} is tried again") from error
+        if group.continue_after_failure and not is_time_limit(error):
+            claim.store(failure)
+            return error
         claim.fail(failure)
         raise
+    return None
 
 
 def _heartbeat(claim: Claim, action: Action) -> AbstractContextManager[None]:

@@ -5,16 +5,24 @@ It holds no variables and no secrets, and its length is bounded.
 
 from __future__ import annotations
 
+import json
 import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error as DatabaseError
 
+from token_rotation.operations.errors import ActionError
 from token_rotation.operations.options import mask
 from token_rotation.operations.stored_output import MESSAGE_CHARACTERS, StoredError
 from token_rotation.postgres.faults.failures import reason_of
 
 WITHHELD = "withheld: the setting OPERATIONS_MASK names nothing that hides secrets"
 TRACEBACK_CHARACTERS = 10_000
+DATA_CHARACTERS = 10_000
+NO_JSON = "withheld: the data are no JSON value that can be stored"
 
 
 def describe(error: BaseException) -> StoredError:
@@ -22,11 +30,12 @@ def describe(error: BaseException) -> StoredError:
 
     The causes come with their tracebacks. The text holds no value from a row.
     """
-    return StoredError(
-        _kind(error),
-        _shown(_message(error))[:MESSAGE_CHARACTERS],
-        _shown(_traceback(error))[-TRACEBACK_CHARACTERS:],
-    )
+    traceback_text = _shown(_traceback(error))[-TRACEBACK_CHARACTERS:]
+    if isinstance(error, ActionError):
+        explained = describe_explained(error)
+        return replace(explained, traceback=traceback_text, data=_stored_data(error.data))
+    message = _shown(_message(error))[:MESSAGE_CHARACTERS]
+    return StoredError(_kind(error), message, traceback_text)
 
 
 def describe_explained(error: Exception) -> StoredError:
@@ -37,6 +46,27 @@ def describe_explained(error: Exception) -> StoredError:
     """
     message = _storable((mask() or str)(str(error)))
     return StoredError(_kind(error), message[:MESSAGE_CHARACTERS])
+
+
+def _stored_data(data: Any) -> Any:
+    """Return an ActionError's data, masked as text, as they can be stored."""
+    try:
+        text = json.dumps(data, cls=DjangoJSONEncoder, allow_nan=False)
+    except (TypeError, ValueError):
+        return NO_JSON
+    if len(text) > DATA_CHARACTERS or "\\u0000" in text:
+        return NO_JSON
+    return _masked(json.loads(text), mask() or str)
+
+
+def _masked(value: Any, hide: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return _storable(hide(value))
+    if isinstance(value, list):
+        return [_masked(each, hide) for each in value]
+    if isinstance(value, dict):
+        return {_storable(hide(name)): _masked(each, hide) for name, each in value.items()}
+    return value
 
 
 def describe_unforeseen(error: BaseException) -> StoredError:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from token_rotation.operations.actions.group import ActionGroup, Route
-from token_rotation.operations.errors import UnavailableError
+from token_rotation.operations.errors import InputError, UnavailableError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
@@ -32,7 +32,7 @@ REDIS_BOUNDS = {
 
 # Redis takes from the lists of priority 0 first, so that a worker of both queues empties the high
 # one before it looks at the other.
-PRIORITIES = {Route.HIGH: 0, Route.DEFAULT: 6}
+HIGH_PRIORITY, PRIORITY = 0, 6
 
 
 def celery_app() -> Any:
@@ -102,25 +102,41 @@ def messages_in(queue: str) -> int:
         return int(declared.message_count)
 
 
-def queue_of(route: Route) -> str:
-    """The name of the route's queue."""
-    high = route is Route.HIGH
-    return str(option("OPERATIONS_QUEUE_HIGH" if high else "OPERATIONS_QUEUE_DEFAULT"))
+def queues() -> dict[str, str]:
+    """The names of the queues by their aliases."""
+    high, default = option("OPERATIONS_QUEUE_HIGH"), option("OPERATIONS_QUEUE_DEFAULT")
+    return {**option("OPERATIONS_QUEUES"), Route.HIGH: high, Route.DEFAULT: default}
+
+
+def queue_of(route: str) -> str:
+    """The name of the queue of this alias.
+
+    Raises InputError for an alias that is not known.
+    """
+    known = queues()
+    if route not in known:
+        raise InputError(
+            f"no queue has the alias {route!r}; known: {', '.join(sorted(known))}"
+            " (setting OPERATIONS_QUEUES)"
+        )
+    return str(known[route])
 
 
 def send(operation: BatchOperation, group: ActionGroup, countdown: float = 0) -> None:
     """Put the task into its queue.
 
-    Raises UnavailableError when the broker does not take it.
+    Raises UnavailableError when the broker does not take it, InputError for a route that is gone.
     """
     app = celery_app()
+    route = operation.route or group.route
+    queue = queue_of(route)
     with _connected(app) as connection:
         app.send_task(
             RUN_OPERATION,
             args=[operation.pk],
             countdown=countdown or None,
-            queue=queue_of(group.route),
-            priority=PRIORITIES[group.route],
+            queue=queue,
+            priority=HIGH_PRIORITY if route == Route.HIGH else PRIORITY,
             soft_time_limit=group.soft_time_limit_seconds,
             time_limit=group.time_limit_seconds,
             ignore_result=True,

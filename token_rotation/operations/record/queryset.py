@@ -22,44 +22,49 @@ from token_rotation.operations.record.resend_time import resend_at
 if TYPE_CHECKING:
     from token_rotation.operations.models import BatchOperation
 
+UNTYPED = "untyped"
+
 
 class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
     """The manager of BatchOperation."""
 
     def create_synchronous(
         self,
-        operation_type: str,
+        operation_type: str = "",
         *,
         context_object: models.Model | None = None,
         input_data: Any = None,
         progress_total: int | None = None,
         started_by: Any = None,
         key: UUID | None = None,
+        group_name: str = "",
     ) -> BatchOperation:
         """Create an operation that is running already.
 
         The caller does its work itself. Without ``started_by`` (a user) the OS account and the host
         of this process are recorded. With a ``key`` the call can be repeated after a COMMIT whose
         answer was lost. It then returns the operation that was created under the key, whatever its
-        status is now.
+        status is now. ``group_name`` is that of the actions that it runs, if any; the
+        type is the same if none is given.
 
         Raises KeyTakenError when the key belongs to another type of operation.
         """
         return self._create_once(
             key,
-            operation_type=operation_type,
+            operation_type=operation_type or group_name or UNTYPED,
             status=Status.RUNNING,
             started_at=Now(),
             heartbeat_at=Now(),
             input_data=input_data,
             progress_total=progress_total,
+            group_name=group_name,
             **_started_by(started_by),
             **_context(context_object),
         )
 
     def create_asynchronous(
         self,
-        operation_type: str,
+        operation_type: str = "",
         *,
         context_object: models.Model | None = None,
         input_data: Any = None,
@@ -67,21 +72,26 @@ class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
         started_by: Any = None,
         key: UUID | None = None,
         countdown: float | None = None,
+        group_name: str = "",
+        route: str = "",
     ) -> BatchOperation:
         """Create an unprocessed operation, which a worker starts later.
 
         The caller sends its message, to arrive ``countdown`` seconds from now. A message that is
         lost is then sent again. With None the caller alone decides when it is sent: it is sent
-        again only after the visibility timeout.
+        again only after the visibility timeout. ``route`` is the alias of a queue for this run
+        alone; "" stands for the group's.
 
         The other arguments and the errors are those of ``create_synchronous``.
         """
         return self._create_once(
             key,
-            operation_type=operation_type,
+            operation_type=operation_type or group_name or UNTYPED,
             status=Status.UNPROCESSED,
             input_data=input_data,
             progress_total=progress_total,
+            group_name=group_name,
+            route=route,
             send_again_at=None if countdown is None else resend_at(countdown),
             **_started_by(started_by),
             **_context(context_object),

@@ -9,6 +9,7 @@ from django.db import router
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.execution.claim import WAITING
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
@@ -22,24 +23,35 @@ def records() -> BatchOperationQuerySet:
     return BatchOperation.objects.using(router.db_for_write(BatchOperation))
 
 
-def expected(types: Sequence[str]) -> BatchOperationQuerySet:
+def run_by(names: Sequence[str]) -> Q:
+    """Match the operations that groups of these names run."""
+    return Q(group_name__in=names) | Q(group_name="", operation_type__in=names)
+
+
+def sent_by(route: str) -> Q:
+    """Match the operations of known groups whose messages go through the queue of this alias."""
+    groups = [group.name for group in registry if group.route == route]
+    return Q(route=route) & run_by(registry.names()) | Q(route="") & run_by(groups)
+
+
+def expected(sent: Q) -> BatchOperationQuerySet:
     """Return the operations that nobody took in time.
 
     The message of each should still be in the queue.
     """
     sent_again = _without_worker() & Q(sent_again__gt=0)
-    found = records().filter(operation_type__in=types, send_again_at__lt=Now())
+    found = records().filter(sent, send_again_at__lt=Now())
     return found.filter(Q(status=Status.UNPROCESSED) | sent_again)
 
 
-def certain(types: Sequence[str]) -> BatchOperationQuerySet:
+def certain(sent: Q) -> BatchOperationQuerySet:
     """Return the operations to send again, however many messages the queue holds.
 
     Each is sent again once by this rule: its worker is gone, or its queue went on without it.
     """
-    found = records().filter(operation_type__in=types, sent_again=0)
+    found = records().filter(sent, sent_again=0)
     is_due = Q(send_again_at__lt=Now())
-    left = Q(status=Status.UNPROCESSED) & is_due & (_overtaken(types) | overdue(_long_wait()))
+    left = Q(status=Status.UNPROCESSED) & is_due & (_overtaken(sent) | overdue(_long_wait()))
     unplanned = Q(send_again_at__isnull=True) & overdue(visibility_timeout_seconds())
     return found.filter(_without_worker() | left | unplanned)
 
@@ -58,10 +70,10 @@ def overdue(seconds: float) -> Q:
     return Q(status=Status.UNPROCESSED, created_at__lt=long_ago) & Q(~Exists(ahead_in_the_queue))
 
 
-def _overtaken(types: Sequence[str]) -> Q:
+def _overtaken(sent: Q) -> Q:
     """Match operations behind which the queue went on: a younger one was started."""
     younger = BatchOperation.objects.filter(
-        operation_type__in=types,
+        sent,
         created_at__gt=OuterRef("created_at"),
         started_at__lt=Now() - timedelta(seconds=option("OPERATIONS_RESEND_SECONDS")),
     )

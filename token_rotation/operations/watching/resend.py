@@ -11,23 +11,36 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Event
 
-from django.db.models import F
+from django.db.models import F, Q
 
-from token_rotation.operations.actions.group import Route
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import UnavailableError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.queue.broker import ensure_broker, messages_in, queue_of, send
+from token_rotation.operations.queue.broker import (
+    ensure_broker,
+    messages_in,
+    queue_of,
+    queues,
+    send,
+)
 from token_rotation.operations.record.resend_time import resend_at
-from token_rotation.operations.watching.left_over import certain, expected, records
+from token_rotation.operations.watching.left_over import certain, expected, records, sent_by
 from token_rotation.postgres.transaction_settings import without_standby
 
 MOST_IN_A_ROUND = 100
 CONFIRMED_AFTER_SECONDS = 1.0
 OLDEST_FIRST = ("created_at", "id")
 # Nothing that may be unreadable.
-COLUMNS = ("operation_type", "status", "heartbeat_at", "send_again_at", "sent_again")
+COLUMNS = (
+    "operation_type",
+    "group_name",
+    "route",
+    "status",
+    "heartbeat_at",
+    "send_again_at",
+    "sent_again",
+)
 
 logger = logging.getLogger(__name__)
 
@@ -53,37 +66,36 @@ def resend() -> Resent:
     """
     lines: list[str] = []
     with without_standby(records().db):
-        for route in Route:
-            types = [group.name for group in registry if group.route is route]
+        for route in queues():
             try:
-                lines += _send_each(_lost(route, types))
+                lines += _send_each(_lost(route, sent_by(route)))
             except UnavailableError as error:
                 return Resent(tuple(lines), str(error))
     return Resent(tuple(lines))
 
 
-def _lost(route: Route, types: list[str]) -> list[BatchOperation]:
+def _lost(route: str, sent: Q) -> list[BatchOperation]:
     """Return what was lost on the way through the route's queue.
 
     Raises UnavailableError where the broker cannot be asked and something may be lost.
     """
-    lost = list(certain(types).only(*COLUMNS).order_by(*OLDEST_FIRST)[:MOST_IN_A_ROUND])
+    lost = list(certain(sent).only(*COLUMNS).order_by(*OLDEST_FIRST)[:MOST_IN_A_ROUND])
     if lost:
         ensure_broker()
-    missing = _missing(route, types)
+    missing = _missing(route, sent)
     if missing:
         Event().wait(CONFIRMED_AFTER_SECONDS)  # time.sleep() fails under libfaketime
-        still = {each.pk for each in _missing(route, types)}
+        still = {each.pk for each in _missing(route, sent)}
         lost += [each for each in missing if each.pk in still and each not in lost]
     return lost
 
 
-def _missing(route: Route, types: list[str]) -> list[BatchOperation]:
+def _missing(route: str, sent: Q) -> list[BatchOperation]:
     """Return as many of the late operations, the oldest, as the queue lacks messages.
 
     Or more: a worker may have taken a message, and begin the operation in this moment.
     """
-    late = expected(types)
+    late = expected(sent)
     if not late.exists():
         return []
     there = messages_in(queue_of(route))  # before the count, so that fewer seem to be missing
@@ -97,7 +109,7 @@ def _send_each(lost: Iterable[BatchOperation]) -> list[str]:
     for operation in lost:
         try:
             if _is_ours(operation):
-                send(operation, registry.get(operation.operation_type))
+                send(operation, registry.group_of(operation))
                 lines.append(f"{operation}")
         except UnavailableError:
             raise

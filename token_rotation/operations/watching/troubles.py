@@ -20,7 +20,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.queue.limits import visibility_timeout_seconds
 from token_rotation.operations.stored_output import UNFINISHED, read_unfinished
-from token_rotation.operations.watching.left_over import overdue
+from token_rotation.operations.watching.left_over import overdue, run_by
 
 # The operation that a round of the watch is.
 WATCH = "token_rotation.operations.watching.watch"
@@ -49,7 +49,7 @@ def troubles(since: datetime) -> dict[str, list[Trouble]]:
     unfinished = ended.filter(result=Result.SUCCESSFUL, output_data__has_key=UNFINISHED)
     unfinished = unfinished.exclude(operation_type=WATCH)  # its own report has that kind
     waiting = BatchOperation.objects.filter(
-        overdue(visibility_timeout_seconds()), operation_type__in=registry.names()
+        overdue(visibility_timeout_seconds()), run_by(registry.names())
     )
     return {
         "stalled": _each(stalled, lambda each: f"silent since {each.heartbeat_at}"),

@@ -41,6 +41,10 @@ class OperationTask(TaskBase):
         longest = option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS")
         return float(min(longest, first * 2**self.request.retries))
 
+    def has_retries(self) -> bool:
+        """Return True where Celery would try the task once more."""
+        return self.max_retries is None or self.request.retries < self.max_retries
+
     def on_failure(
         self,
         exc: Exception,
