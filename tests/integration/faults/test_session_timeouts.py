@@ -105,11 +105,11 @@ def test_an_idle_session_that_the_server_ends_is_opened_again_and_the_limit_name
     tickets: Any, manage: Manage, database_url: str, limit: Callable[[str, str], None]
 ) -> None:
     leak(tickets, 60)
-    limit("idle_session_timeout", "150ms")
+    limit("idle_session_timeout", "1500ms")  # of a slow machine, between two statements
     ended = manage(
-        *("rotate_tokens", "--batch-rows", "20", "--pause-seconds", "0.5", "--progress", "lines"),
+        *("rotate_tokens", "--batch-rows", "30", "--pause-seconds", "2", "--progress", "lines"),
         database_url=database_url,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "idle_session_timeout is 150ms for every role in database" in ended.stdout
+    assert "idle_session_timeout is 1500ms for every role in database" in ended.stdout
     assert_each_token_changed_once(tickets)
