@@ -27,7 +27,7 @@ from token_rotation.makemigrations.guarded import (
     trigger_names,
 )
 from token_rotation.makemigrations.leaving import Leaving, leaving
-from token_rotation.makemigrations.parts import Changing, take_apart
+from token_rotation.makemigrations.parts import Changing, is_ours, take_apart
 from token_rotation.schema.token_sql import TokenSql
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import GuardPair
@@ -88,7 +88,9 @@ class _InSteps(MigrationAutodetector):
         super().generate_deleted_models()
         for app_label, name in sorted(self.old_model_keys - self.new_model_keys):
             for trigger in trigger_names(self.from_state, (app_label, name)):
-                self.add_operation(app_label, RemoveTrigger(model_name=name, name=trigger))
+                remove = RemoveTrigger(model_name=name, name=trigger)
+                if is_ours(remove):
+                    self.add_operation(app_label, remove)
 
     def generate_deleted_proxies(self) -> None:
         """Take our columns and indexes from other apps' tables where no guard is left."""

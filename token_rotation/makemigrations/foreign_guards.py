@@ -52,17 +52,22 @@ class ForeignGuards:
             if guarded[each].proxy != wanted[each].proxy:
                 self.moved[each.owner][guarded[each].proxy] = wanted[each].proxy
         self._has_graph = graph is not None
+        self._names = {(each.owner, each.model[0], each.name) for each in found.markers}
         self._after = after
 
     def adds_marker(self, model: ModelKey, pair: GuardPair, known: frozenset[str]) -> bool:
         """Return True if the guard's marker is a column that does not stand yet.
 
-        Who asks for changes without a graph learns it from the triggers that are ``known``.
+        Its model may have had another name when the column came. Who asks for changes without a
+        graph learns it from the triggers that are ``known``.
         """
-        marker = pair.update.marker
+        marker, is_known = pair.update.marker, pair.insert.name in known
         if not isinstance(marker, Column) or not self._has_graph:
-            return pair.insert.name not in known
-        return ForeignMarker(model[0], concrete(self._after, model), marker.name) not in self._kept
+            return not is_known
+        target = concrete(self._after, model)
+        if is_known:
+            return (model[0], target[0], marker.name) not in self._names
+        return ForeignMarker(model[0], target, marker.name) not in self._kept
 
 
 def _wanted(

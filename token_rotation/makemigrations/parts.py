@@ -65,7 +65,7 @@ def take_apart(app_label: str, operations: Sequence[Operation], changing: Changi
     unguarded = {
         operation.model_name_lower
         for operation in operations
-        if _is_ours(operation)
+        if is_ours(operation)
         and not _is_replaced(operation, operations, guards)
         and not _follows_a_new_name(operation, guards)
     }
@@ -77,7 +77,7 @@ def take_apart(app_label: str, operations: Sequence[Operation], changing: Changi
             parts.steps += steps
         elif _is_replaced(operation, operations, guards):
             continue
-        elif _is_ours(operation):
+        elif is_ours(operation):
             parts.steps.append(removal(operation, changing.moved))
         elif _trigger_of(operation) in remade or (
             (parts.steps and _may_need(operation, guards))
@@ -159,7 +159,7 @@ def _makes_its_proxy(operation: Operation, guards: Sequence[Guarded]) -> bool:
     )
 
 
-def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
+def is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
     """Return True if the operation removes one of our triggers."""
     return isinstance(operation, RemoveTrigger) and any(
         operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS

@@ -265,10 +265,21 @@ def test_a_models_own_guard_goes_politely_and_back_again_claims_no_rotation(
     assert value(tables, marked) == 0
 
 
+AUDITED = """
+import pgtrigger
+
+class Note(models.Model):
+    text = models.TextField()
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]
+"""
+
+
 def test_a_deleted_model_leaves_no_function(tmp_path: Path, database: str, tables: Any) -> None:
     project = Project(tmp_path, database)
     add_setting(project, SILENCED)
-    project.models(OWN)
+    project.models(OWN + AUDITED)
     project.run_each("makemigrations shop", "migrate --verbosity 0")
     functions = "SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%%rotated_at%%'"
     before = value(tables, functions)
