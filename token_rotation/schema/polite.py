@@ -72,6 +72,11 @@ class PoliteOperation(Operation):
     ) -> None:
         """Raise an error for what must not be undone. ``whole_state`` has the table's triggers."""
 
+    def is_allowed(self, alias: str, app_label: str, state: ProjectState) -> bool:
+        """Return False where a router keeps the table from a database, or from a schema in it."""
+        model = state.apps.get_model(app_label, self.model_name)._meta.concrete_model
+        return bool(self.allow_migrate_model(alias, model))
+
     def table_of(self, app_label: str, state: ProjectState) -> str:
         """Return the table that the operation locks."""
         table: str = state.apps.get_model(app_label, self.model_name)._meta.db_table

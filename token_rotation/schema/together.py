@@ -104,14 +104,16 @@ def _prepared(app_label: str, operations: Sequence[Operation], state: ProjectSta
 def _politely(
     editor: BaseDatabaseSchemaEditor, found: Sequence[Change], change: Callable[[], None]
 ) -> None:
+    alias = editor.connection.alias
     tables = {
         each.operation.table_of(each.app_label, each.after)
         for each in found
         if isinstance(each.operation, PoliteOperation)
+        and each.operation.is_allowed(alias, each.app_label, each.after)
     }
 
     def locked_change() -> None:
-        if not editor.collect_sql and editor.connection.vendor == "postgresql":
+        if tables and not editor.collect_sql and editor.connection.vendor == "postgresql":
             with django_cursor(editor.connection) as cursor:
                 cursor.execute(sql.lock_tables(sorted(tables), "ACCESS EXCLUSIVE"))
         change()
