@@ -21,6 +21,16 @@ def settings(page: str) -> str:
 
 def migration() -> list[str]:
     """Return the commands of step 3 of the first page, as manage.py takes them."""
-    _, _, after = (ADOPT / "index.md").read_text().partition("\n## 3.")
+    return _commands("index.md", "\n## 3.")
+
+
+def removal() -> list[str]:
+    """Return the commands that take a guard away, as manage.py takes them."""
+    return _commands("remove.md", "\n3. ")
+
+
+def _commands(page: str, heading: str) -> list[str]:
+    """Return the commands of the first block after a heading."""
+    _, _, after = (ADOPT / page).read_text().partition(heading)
     (block, *_) = _BLOCK.findall(after)
     return [line.removeprefix(MANAGE) for line in block.splitlines()]

@@ -65,6 +65,9 @@ class Project:
         if (self._case.folder / name).exists():
             shutil.copy(self._case.folder / name, self.directory / "keys" / "models.py")
 
+    def declare_nothing(self) -> None:
+        (self.directory / "keys" / "models.py").write_text("")
+
     def manage(self, *words: str, ends_with: int | None = 0) -> str:
         """Return what a command says. Raises StepError for another exit code, unless it is None."""
         return self._run("manage.py", *words, ends_with=ends_with)

@@ -54,7 +54,7 @@ class Story:
         self._found.checks = _ids([said])
         if self._case.check not in self._found.checks:
             self._found.faults.append(f"{self._case.check} does not refuse it: {said[-600:]}")
-        (self._project.directory / "keys" / "models.py").write_text("")
+        self._project.declare_nothing()
         self._play("instead")
 
     def _rotate(self) -> None:
@@ -66,10 +66,13 @@ class Story:
         self._manage("rotate_tokens --report", ends_with=COMPLETE)
 
     def _remove(self) -> None:
-        """Take the guard away as it was declared: by the migrations of the app."""
-        own = (self._case.folder / "before.py").exists()
-        self._manage(f"migrate keys {'0001' if own else 'zero'}")
-        self._project.declare("before.py" if own else "nothing.py")
+        """Take the guard away as the page says, and all that it added to the table."""
+        if (self._case.folder / "before.py").exists():
+            self._project.declare("before.py")
+        else:
+            self._project.declare_nothing()
+        for command in (*documented.removal(), "makemigrations keys --check"):
+            self._manage(command)
         self._play("removed")
 
     def _manage(self, command: str, ends_with: int | None = COMPLETE) -> str:

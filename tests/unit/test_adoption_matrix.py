@@ -1,6 +1,7 @@
 """scripts/adoption-matrix shows what it found, and knows a fault from an end as expected."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +34,9 @@ class Played:
 
     def declare(self, name: str) -> None:
         self.heard.append(name)
+
+    def declare_nothing(self) -> None:
+        self.heard.append("nothing")
 
     def manage(self, *words: str, ends_with: int | None = 0) -> str:
         self.heard.append(f"{' '.join(words)} {ends_with}")
@@ -68,6 +72,7 @@ def test_the_steps_are_those_of_the_page(module: Callable[[str], ModuleType]) ->
         *("makemigrations keys", "makemigrations keys --check", "migrate"),
         "check --database default",
     ]
+    assert documented.removal() == ["makemigrations keys", "migrate"]
 
 
 def test_a_story_rotates_uses_the_package_again_and_removes_the_guard(
@@ -80,7 +85,8 @@ def test_a_story_rotates_uses_the_package_again_and_removes_the_guard(
     order = ("leak", "models.py", "migrate 0", "rotate_tokens 0", "rotated", "removed")
     places = [project.heard.index(each, project.heard.index("leak")) for each in order]
     assert places == sorted(places)
-    assert project.heard[-4:-2] == ["rotate_tokens --report 0", "migrate keys zero 0"]
+    removal = ["nothing", "makemigrations keys 0", "migrate 0", "makemigrations keys --check 0"]
+    assert project.heard[-6:] == ["rotate_tokens --report 0", *removal, "removed"]
 
 
 def test_a_case_may_type_commands_in_its_own_way(module: Callable[[str], ModuleType]) -> None:
@@ -99,7 +105,8 @@ def test_what_is_not_so_is_a_fault(module: Callable[[str], ModuleType], tmp_path
 def test_a_refusal_must_have_the_expected_id(
     module: Callable[[str], ModuleType], tmp_path: Path, said: str, faults: int
 ) -> None:
-    case = module("case").cases()["knox"]
+    knox = module("case").cases()["knox"]
+    case = replace(knox, ends="refused", check="token_rotation.E017")
     project = Played(tmp_path, said=said)
     found = module("story").Story(case, project).tell()
     assert len(found.faults) == faults

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,9 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.operations.base import Operation
 from django.db.models.expressions import RawSQL
 from pgtrigger.apps import patch_migrations
+from pgtrigger.migrations import RemoveTrigger
 
+from token_rotation.makemigrations.foreign_guards import ForeignGuards
 from token_rotation.makemigrations.grouping import grouped
 from token_rotation.makemigrations.guarded import (
     Guarded,
@@ -24,7 +26,8 @@ from token_rotation.makemigrations.guarded import (
     token_field,
     trigger_names,
 )
-from token_rotation.makemigrations.parts import take_apart
+from token_rotation.makemigrations.leaving import Leaving, leaving
+from token_rotation.makemigrations.parts import Changing, is_ours, take_apart
 from token_rotation.schema.token_sql import TokenSql
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import GuardPair
@@ -62,6 +65,8 @@ class _InSteps(MigrationAutodetector):
     migrations: dict[str, list[Migration]]
     kept_model_keys: set[ModelKey]
     new_proxy_keys: set[ModelKey]
+    old_model_keys: set[ModelKey]
+    new_model_keys: set[ModelKey]
 
     def deep_deconstruct(self, obj: Any) -> Any:
         """Take a token's default for what it was before it worked on SQLite: no change."""
@@ -71,20 +76,55 @@ class _InSteps(MigrationAutodetector):
 
     def _detect_changes(self, *args: Any, **kwargs: Any) -> dict[str, list[Migration]]:
         self._pairs = pairs_in(self.to_state)
+        graph = kwargs.get("graph", args[1] if len(args) > 1 else None)
+        self._foreign = ForeignGuards(self.from_state, self.to_state, self._pairs, graph)
         changes: dict[str, list[Migration]] = super()._detect_changes(  # type: ignore[misc]
             *args, **kwargs
         )
         return changes
 
+    def generate_deleted_models(self) -> None:
+        """Drop the guard of a model that goes: else the triggers' functions would stay."""
+        super().generate_deleted_models()
+        for app_label, name in sorted(self.old_model_keys - self.new_model_keys):
+            for trigger in trigger_names(self.from_state, (app_label, name)):
+                remove = RemoveTrigger(model_name=name, name=trigger)
+                if is_ours(remove):
+                    self.add_operation(app_label, remove)
+
+    def generate_deleted_proxies(self) -> None:
+        """Take our columns and indexes from other apps' tables where no guard is left."""
+        super().generate_deleted_proxies()
+        for app_label, steps in self._foreign.left.items():
+            for step in steps:
+                self.add_operation(app_label, step.operation)
+
     def _optimize_migrations(self) -> None:
+        leaving = list(self._leaving())
         super()._optimize_migrations()  # type: ignore[misc]
         for app_label, migrations in self.migrations.items():
-            guards = [each for each in self._guards() if each.model[0] == app_label]
+            changing = Changing(
+                guards=[each for each in self._guards() if each.model[0] == app_label],
+                leaving=[each for each in leaving if each.model[0] == app_label],
+                left=self._foreign.left.get(app_label, ()),
+                moved=self._foreign.moved.get(app_label, {}),
+            )
             self.migrations[app_label] = [
                 _after_its_functions(part)
                 for migration in migrations
-                for part in _split(migration, guards)
+                for part in _split(migration, changing)
             ]
+
+    def _leaving(self) -> Iterator[Leaving]:
+        for model in self.kept_model_keys:
+            before = model[0], self.renamed_models.get(model, model[1])
+            declared = {
+                str(each.name) for pair in self._pairs.get(model, ()) for each in pair.triggers
+            }
+            renamed = {old for (*of, _), old in self.renamed_fields.items() if tuple(of) == model}
+            for each in leaving(self.from_state, before, model, declared):
+                if not renamed & {each.token, each.marker}:
+                    yield each
 
     def _guards(self) -> list[Guarded]:
         there = self.kept_model_keys | self.new_proxy_keys
@@ -101,10 +141,11 @@ class _InSteps(MigrationAutodetector):
         columns = (pair.update.token, str(pair.update.marker))
         token, marker = (self.renamed_fields.get((*model, each), each) for each in columns)
         fields = self.from_state.models[before].fields if before in self.from_state.models else {}
+        known = frozenset(trigger_names(self.from_state, before))
         return Guarded(
             model=model,
             pair=pair,
-            known=frozenset(trigger_names(self.from_state, before)),
+            known=known,
             token_before=fields.get(token),
             token_name_before=token,
             is_renamed=(token, marker) != columns,
@@ -115,15 +156,16 @@ class _InSteps(MigrationAutodetector):
             index_names=pending_index_names(
                 self.from_state, before, marker, fields.get(token), token
             ),
+            adds_marker=self._foreign.adds_marker(model, pair, known),
         )
 
 
-def _split(migration: Migration, guards: Sequence[Guarded]) -> list[Migration]:
+def _split(migration: Migration, changing: Changing) -> list[Migration]:
     """Split into a chain of parts.
 
     The last keeps the name, which others depend on.
     """
-    parts = take_apart(migration.app_label, migration.operations, guards)
+    parts = take_apart(migration.app_label, migration.operations, changing)
     if not parts.steps:
         return [migration]
     made = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.db.migrations.operations.base import Operation
 
-from token_rotation.makemigrations.steps import Step
+from token_rotation.makemigrations.steps import Place, Step
 from token_rotation.schema import TogetherPolitely
 
 
@@ -28,9 +28,14 @@ class Group:
 def grouped(steps: Sequence[Step]) -> Iterator[Group]:
     """Yield the groups in the order in which they are to be applied."""
     ordered = sorted(steps, key=lambda step: step.place)
+    left = [step.operation for step in ordered if step.place is Place.LEFT_INDEX]
+    if left:
+        yield Group(left, atomic=False)
     for model in dict.fromkeys(step.model for step in steps):
         yield from _of_a_table([step for step in ordered if step.atomic and step.model == model])
-    builds = [step.operation for step in ordered if not step.atomic]
+    builds = [
+        step.operation for step in ordered if not step.atomic and step.place is not Place.LEFT_INDEX
+    ]
     if builds:
         yield Group(builds, atomic=False)
 

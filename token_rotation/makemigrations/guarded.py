@@ -47,7 +47,7 @@ class Guarded:
     its columns gets another name; until the triggers know it, every write fails or goes unguarded.
     ``table`` is set if it is another app's, so that the marker is a column of ours. ``absent`` says
     which values of the token's field are no token; ``index_names`` are those of its pending indexes
-    until now.
+    until now. ``adds_marker`` is False if that column of ours stands already.
     """
 
     model: ModelKey
@@ -59,6 +59,7 @@ class Guarded:
     table: Table | None
     absent: Absent
     index_names: frozenset[str]
+    adds_marker: bool
 
     @property
     def token(self) -> str:

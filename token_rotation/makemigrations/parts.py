@@ -5,15 +5,17 @@ Order the rest around them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from django.db.migrations import CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.operations.models import IndexOperation
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
 
 from token_rotation.makemigrations.guarded import OUR_TRIGGERS, Guarded
+from token_rotation.makemigrations.leaving import Leaving, left_by
 from token_rotation.makemigrations.steps import Step, removal, steps_of
 
 
@@ -26,8 +28,30 @@ class Parts:
     after: list[Operation] = field(default_factory=list)
 
 
-def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence[Guarded]) -> Parts:
-    """Sort the operations of a migration; ``guards`` are its app's.
+@dataclass(frozen=True)
+class Changing:
+    """What changes in an app: the guards that it has, and what it has no more.
+
+    ``left`` are steps that stand among the operations already. ``moved`` names the new proxy of
+    each old one.
+    """
+
+    guards: Sequence[Guarded] = ()
+    leaving: Sequence[Leaving] = ()
+    left: Sequence[Step] = ()
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def steps_of(self, operation: Operation, operations: Sequence[Operation]) -> list[Step]:
+        """Return the steps that replace an operation; none if it concerns no guard."""
+        return (
+            [each for each in self.left if each.operation is operation]
+            or [step for guard in self.guards for step in steps_of(operation, guard)]
+            or [step for each in self.leaving for step in left_by(operation, each, operations)][:1]
+        )
+
+
+def take_apart(app_label: str, operations: Sequence[Operation], changing: Changing) -> Parts:
+    """Sort the operations of a migration; ``changing`` is its app.
 
     Other operations keep their order. Those that may need what a step makes or removes come after
     the steps, and so do all later ones on the same models. If a column gets another name, the
@@ -36,24 +60,25 @@ def take_apart(app_label: str, operations: Sequence[Operation], guards: Sequence
     write passes without it.
     """
     parts = Parts()
+    guards = changing.guards
     remade = _made_anew(operations, guards)
     unguarded = {
         operation.model_name_lower
         for operation in operations
-        if _is_ours(operation)
+        if is_ours(operation)
         and not _is_replaced(operation, operations, guards)
         and not _follows_a_new_name(operation, guards)
     }
     for operation in operations:
-        steps = [step for guard in guards for step in steps_of(operation, guard)]
-        if _follows_a_new_name(operation, guards):
+        steps = changing.steps_of(operation, operations)
+        if _follows_a_new_name(operation, guards) or _makes_its_proxy(operation, guards):
             parts.before.append(operation)
         elif steps:
             parts.steps += steps
         elif _is_replaced(operation, operations, guards):
             continue
-        elif _is_ours(operation):
-            parts.steps.append(removal(operation))
+        elif is_ours(operation):
+            parts.steps.append(removal(operation, changing.moved))
         elif _trigger_of(operation) in remade or (
             (parts.steps and _may_need(operation, guards))
             or (parts.after and _is_about(operation, guards))
@@ -127,7 +152,14 @@ def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool
     )
 
 
-def _is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
+def _makes_its_proxy(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    """Return True if the operation makes the proxy that steps put triggers on."""
+    return isinstance(operation, CreateModel) and any(
+        operation.name_lower == guard.model[1] for guard in guards
+    )
+
+
+def is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:
     """Return True if the operation removes one of our triggers."""
     return isinstance(operation, RemoveTrigger) and any(
         operation.name == kind or operation.name.startswith(f"{kind}_") for kind in OUR_TRIGGERS

@@ -8,7 +8,7 @@ it replaces goes after that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -42,7 +42,9 @@ OF_THE_COLUMN = ("max_length", "null", "unique", "db_index", "db_collation", "pr
 
 
 class Place(IntEnum):
-    REMOVED = -1
+    LEFT_INDEX = -3  # it goes with its column, and backwards it comes after it
+    REMOVED = -2
+    LEFT_MARKER = -1
     TOKEN = 0
     MARKER = 1
     TOKEN_TYPE = 2  # before a guard that issues tokens of the new type
@@ -70,7 +72,7 @@ class Step:
 
     @property
     def atomic(self) -> bool:
-        return self.place not in {Place.INDEX, Place.OLD_INDEX}
+        return self.place not in {Place.LEFT_INDEX, Place.INDEX, Place.OLD_INDEX}
 
 
 def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
@@ -112,11 +114,14 @@ def steps_of(operation: Operation, guard: Guarded) -> Iterator[Step]:
             )
 
 
-def removal(operation: RemoveTrigger) -> Step:
-    """Return the step that removes a trigger."""
-    return Step(
-        operation.model_name.lower(), Place.REMOVED, RemoveTriggerPolitely(**_kwargs(operation))
-    )
+def removal(operation: RemoveTrigger, moved: Mapping[str, str]) -> Step:
+    """Return the step that removes a trigger.
+
+    ``moved`` names the proxy that guards from now on, for each that does no more.
+    """
+    model = operation.model_name.lower()
+    remove = RemoveTriggerPolitely(**_kwargs(operation))
+    return Step(moved.get(model, model), Place.REMOVED, remove)
 
 
 def _index_steps(operation: AddIndex | RemoveIndex, guard: Guarded) -> Iterator[Step]:
@@ -134,7 +139,7 @@ def _guard_steps(operation: AddTrigger, guard: Guarded) -> Iterator[Step]:
     name = operation.trigger.name
     yield Step(guard.model[1], _place(name, guard), _polite_trigger(operation, guard))
     is_insert = name == guard.pair.insert.name
-    if is_insert and name not in guard.known and guard.table and isinstance(guard.marker, Column):
+    if is_insert and guard.adds_marker and guard.table and isinstance(guard.marker, Column):
         yield from _foreign_marker(guard, guard.marker.name)
 
 
@@ -188,7 +193,7 @@ def _foreign_indexes(guard: Guarded, table: Table, marker: str) -> Iterator[Inde
 def _altered_token(operation: AlterField, guard: Guarded) -> Step:
     polite = _politely(AlterFieldPolitely, operation)
     before = guard.token_before
-    if before is None or _column(before) == _column(operation.field):
+    if before is None or column_of(before) == column_of(operation.field):
         return Step(guard.model[1], Place.TOKEN_DEFAULT, polite)
     notice = (
         f"{_label(guard)} changes more than its default. PostgreSQL may have to read or to write "
@@ -205,6 +210,11 @@ def _politely(how: type[AddField | AlterField], operation: AddField | AlterField
     return how(**_kwargs(operation))
 
 
+def polite_alteration(operation: AlterField) -> Operation:
+    """Return the operation as one that takes its lock in short attempts."""
+    return _politely(AlterFieldPolitely, operation)
+
+
 def _kwargs(operation: Operation) -> dict[str, Any]:
     _, _, kwargs = operation.deconstruct()
     return dict(kwargs)
@@ -217,7 +227,7 @@ def _without_default(marker: Field[Any, Any]) -> Field[Any, Any]:
     return bare
 
 
-def _column(of: Field[Any, Any]) -> tuple[Any, ...]:
+def column_of(of: Field[Any, Any]) -> tuple[Any, ...]:
     """Return what describes the column, whatever its default."""
     _, path, _, kwargs = of.deconstruct()
     return path, *(kwargs.get(name) for name in OF_THE_COLUMN)

@@ -24,7 +24,7 @@ class NonAtomicWriter(MigrationWriter):
         text: str = super().as_string()
         if self.migration.atomic:
             return text
-        reason = "  # an index is built concurrently in no transaction"
+        reason = "  # an index comes or goes beside the traffic, in no transaction"
         return text.replace(DEPENDENCIES, f"\n    atomic = False{reason}\n{DEPENDENCIES}", 1)
 
 

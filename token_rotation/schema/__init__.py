@@ -12,26 +12,30 @@ enough to be one slow request.
 """
 
 from token_rotation.postgres.ddl_locks.attempts import LockNotGrantedError
-from token_rotation.schema.ensure_rotated import EnsureRotated, RowsPendingError
+from token_rotation.schema.columns import (
+    AddFieldPolitely,
+    AlterFieldPolitely,
+    CreateModelPolitely,
+    RemoveMarkerPolitely,
+)
+from token_rotation.schema.ensure_rotated import EnsureRotated
 from token_rotation.schema.hashed_key import HashedKey
 from token_rotation.schema.index import (
     AddIndexConcurrentlyPolitely,
     RemoveIndexConcurrentlyPolitely,
     UnexpectedIndexError,
 )
-from token_rotation.schema.operations import (
-    AddFieldPolitely,
-    AddTriggerPolitely,
-    AlterFieldPolitely,
-    CreateModelPolitely,
-    RemoveTriggerPolitely,
-    ReplaceTriggerPolitely,
-)
 from token_rotation.schema.other_app import OnTableOf
+from token_rotation.schema.pending_rows import RowsPendingError
 from token_rotation.schema.postgres_sql import PostgresSql
 from token_rotation.schema.refusal import ChangeRefusedError
 from token_rotation.schema.together import TogetherPolitely
 from token_rotation.schema.token_sql import TokenSql
+from token_rotation.schema.trigger_operations import (
+    AddTriggerPolitely,
+    RemoveTriggerPolitely,
+    ReplaceTriggerPolitely,
+)
 from token_rotation.triggers.templates import GuardSql, UnconditionalSql
 
 __all__ = [
@@ -48,6 +52,7 @@ __all__ = [
     "OnTableOf",
     "PostgresSql",
     "RemoveIndexConcurrentlyPolitely",
+    "RemoveMarkerPolitely",
     "RemoveTriggerPolitely",
     "ReplaceTriggerPolitely",
     "RowsPendingError",
@@ -70,6 +75,7 @@ for _written in (
     OnTableOf,
     PostgresSql,
     RemoveIndexConcurrentlyPolitely,
+    RemoveMarkerPolitely,
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,
     TogetherPolitely,

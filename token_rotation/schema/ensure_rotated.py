@@ -6,76 +6,13 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.management.base import CommandError
-from django.db import transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, Model
 
-from token_rotation.errors import NotReadyError
-from token_rotation.inspection.whole_view import require_one_table
-from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.none_retired import refusal
-from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
-from token_rotation.sql import ddl as ddl_sql
-from token_rotation.targets.absent import absent_of
-
-COUNTED_AT_MOST = 10_000
-
-
-class RowsPendingError(CommandError):
-    """Rows of a model are still pending.
-
-    So the migration must not go on.
-    """
-
-
-def pending_rows(
-    connection: BaseDatabaseWrapper, table: str, marker: str, token: Field[Any, Any] | None
-) -> int:
-    """Count the pending rows: in the index a part of many, then in the table, whatever there is.
-
-    ``token`` is None where nobody knows it. In a transaction that is rolled back, since its
-    settings are not for what follows.
-    """
-    column = None if token is None else token.column
-    absent = EVERY_ROW_HAS_A_TOKEN if token is None else absent_of(token)
-    with transaction.atomic(using=connection.alias), django_cursor(connection) as cursor:
-        _require_the_table(cursor, connection.alias, table)
-        cursor.execute(ddl_sql.SEE_EVERY_ROW)
-        cursor.execute(ddl_sql.count_pending(table, marker, column, absent, COUNTED_AT_MOST + 1))
-        (count,) = cursor.fetchone()
-        if not count:
-            cursor.execute(ddl_sql.WITHOUT_A_TIMEOUT)
-            cursor.execute(ddl_sql.count_pending_in_heap(table, marker, column, absent))
-            (count,) = cursor.fetchone()
-        transaction.set_rollback(True, using=connection.alias)
-    return int(count)
-
-
-def _require_the_table(cursor: Any, alias: str, table: str) -> None:
-    """Lock the table as any SELECT does. Raises CommandError if not all of its rows are seen.
-
-    A snapshot of REPEATABLE READ may be older than the lock. To it, a table that was rewritten in
-    between seems empty.
-    """
-
-    def ask(query: Any, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-        cursor.execute(query, values)
-        return list(cursor.fetchall())
-
-    try:
-        require_one_table(ask, table, alias)
-    except NotReadyError as error:
-        raise CommandError(f"EnsureRotated: {error}") from None
-    cursor.execute(ddl_sql.lock_as_a_reader(table))
-    ((was_rewritten,),) = ask(ddl_sql.was_rewritten(), {"table": table})
-    if was_rewritten:
-        raise CommandError(
-            f"EnsureRotated: {table} was rewritten after this transaction began, so it cannot see "
-            "the rows. This step changed nothing. Run migrate again"
-        )
+from token_rotation.schema.pending_rows import RowsPendingError, in_words, pending_rows
 
 
 class EnsureRotated(Operation):
@@ -127,7 +64,8 @@ class EnsureRotated(Operation):
         if not self.allow_migrate_model(connection.alias, model):
             return
         column = self.column or self._column_of_the_marker(model)
-        count = pending_rows(connection, model._meta.db_table, column, self._token_of(model))
+        token = self._token_of(model)
+        count = pending_rows(connection, model._meta.db_table, column, token, who="EnsureRotated")
         if count:
             raise RowsPendingError(self._sentence(connection.alias, count))
         refused = refusal(connection, model._meta.db_table, column)
@@ -178,10 +116,9 @@ class EnsureRotated(Operation):
         return field if isinstance(field, Field) else None
 
     def _sentence(self, alias: str, rows: int) -> str:
-        count = f"more than {COUNTED_AT_MOST:,}" if rows > COUNTED_AT_MOST else f"{rows:,}"
         database = "" if alias == "default" else f" --database {alias}"
         return (
-            f"{self.model}: {count} rows still have a token that may be leaked. This step changed "
-            f"nothing, and the application goes on as before. Run: python manage.py "
+            f"{self.model}: {in_words(rows)} rows still have a token that may be leaked. This step "
+            "changed nothing, and the application goes on as before. Run: python manage.py "
             f"rotate_tokens{database}, then migrate again"
         )

@@ -3,6 +3,7 @@
 Replace what a killed build left behind.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -121,11 +122,20 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
     """Drop an index beside the traffic, also after a kill.
 
     It uses DROP INDEX CONCURRENTLY, which leaves an invalid index if it is killed; the next run
-    drops that. Backwards it builds the index again. A migration that has other operations, too,
-    needs ``atomic = False``.
+    drops that. ``with_column`` leaves it to a later operation, which drops a column that the index
+    is about: PostgreSQL drops both at once. Backwards it builds the index again. A migration that
+    has other operations, too, needs ``atomic = False``.
     """
 
     outside_transactions = True
+
+    def __init__(self, model_name: str, name: str, *, with_column: bool = False) -> None:
+        super().__init__(model_name, name)
+        self.with_column = with_column
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        name, args, kwargs = super().deconstruct()
+        return name, args, {**kwargs, "with_column": True} if self.with_column else kwargs
 
     def database_forwards(
         self,
@@ -139,6 +149,8 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
         if connection.vendor != "postgresql":
             RemoveIndex.database_forwards(self, app_label, schema_editor, from_state, to_state)
             return
+        if self.with_column:
+            return
         if schema_editor.collect_sql or not self.allow_migrate_model(connection.alias, model):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
@@ -147,7 +159,9 @@ class RemoveIndexConcurrentlyPolitely(RemoveIndexConcurrently):
             drop_on_partitions(schema_editor, self.name, model._meta.db_table)
             return
         with in_the_background(connection, self.name), django_cursor(connection) as cursor:
-            cursor.execute(ddl_sql.drop_index_concurrently(self.name))
+            cursor.execute(ddl_sql.rebuilt(self.name))
+            for name in (self.name, *(name for (name,) in cursor.fetchall())):
+                cursor.execute(ddl_sql.drop_index_concurrently(name))
 
     def database_backwards(
         self,

@@ -13,8 +13,8 @@ from token_rotation.postgres.ddl_locks import sql
 from token_rotation.postgres.ddl_locks.attempts import politely
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.changes import Change, changes
-from token_rotation.schema.operations import PoliteOperation
 from token_rotation.schema.other_app import OnTableOf
+from token_rotation.schema.polite import PoliteOperation
 from token_rotation.schema.refusal import quoting_no_row
 
 
@@ -51,7 +51,7 @@ class TogetherPolitely(Operation):
         found = _prepared(app_label, self.operations, from_state)
         for each in found:
             if isinstance(each.operation, PoliteOperation):
-                each.operation.require_servable(each.app_label, schema_editor, each.after)
+                each.operation.look_before(each.app_label, schema_editor, each.before, each.after)
 
         def change() -> None:
             for each in found:
@@ -63,10 +63,15 @@ class TogetherPolitely(Operation):
         self,
         app_label: str,
         schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,  # noqa: ARG002
+        from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
         found = _prepared(app_label, self.operations, to_state)
+        for each in found:
+            if isinstance(each.operation, PoliteOperation):
+                each.operation.look_before_undoing(
+                    each.app_label, schema_editor, each.after, from_state
+                )
 
         def change() -> None:
             for each in reversed(found):
@@ -99,14 +104,16 @@ def _prepared(app_label: str, operations: Sequence[Operation], state: ProjectSta
 def _politely(
     editor: BaseDatabaseSchemaEditor, found: Sequence[Change], change: Callable[[], None]
 ) -> None:
+    alias = editor.connection.alias
     tables = {
         each.operation.table_of(each.app_label, each.after)
         for each in found
         if isinstance(each.operation, PoliteOperation)
+        and each.operation.is_allowed(alias, each.app_label, each.after)
     }
 
     def locked_change() -> None:
-        if not editor.collect_sql and editor.connection.vendor == "postgresql":
+        if tables and not editor.collect_sql and editor.connection.vendor == "postgresql":
             with django_cursor(editor.connection) as cursor:
                 cursor.execute(sql.lock_tables(sorted(tables), "ACCESS EXCLUSIVE"))
         change()

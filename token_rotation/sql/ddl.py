@@ -126,6 +126,19 @@ def drop_index_concurrently(index: str) -> Composed:
     return SQL("DROP INDEX CONCURRENTLY IF EXISTS {index}").format(index=Identifier(index))
 
 
+def rebuilt(index: str) -> Composed:
+    """Names of invalid indexes that a killed REINDEX CONCURRENTLY of ``index`` left behind.
+
+    No lock.
+    """
+    return SQL(
+        "SELECT relname::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
+        "WHERE NOT indisvalid AND starts_with(relname, {index}) "
+        "AND substr(relname, length({index}) + 1) ~ '^_cc(new|old)[0-9]*$' "
+        "AND relnamespace::regnamespace::text = current_schema()"
+    ).format(index=Literal(index))
+
+
 def triggers_on_column(table: str, column: str) -> Composed:
     """The triggers that depend on a column.
 
@@ -206,6 +219,62 @@ def count_pending_in_heap(table: str, marker: str, token: str | None, absent: Ab
     return SQL(
         "SELECT count(*) FILTER (WHERE {pending}) FROM {table} WHERE ctid >= '(0,0)'"
     ).format(table=Identifier(table), pending=_pending(marker, token, absent))
+
+
+def predicate_of_pending(table: str, marker: str) -> Composed:
+    """The condition of a valid index of the rows without a marker; no row without such an index.
+
+    The narrowest one: it leaves out rows without a token. No lock.
+    """
+    return SQL(
+        "SELECT pg_get_expr(indpred, indrelid) FROM pg_index "
+        "WHERE indrelid = to_regclass(quote_ident({table})) AND indisvalid "
+        "AND strpos(pg_get_expr(indpred, indrelid), quote_ident({marker}) || ' IS NULL') > 0 "
+        "ORDER BY length(pg_get_expr(indpred, indrelid)) DESC LIMIT 1"
+    ).format(table=Literal(table), marker=Literal(marker))
+
+
+def any_row(table: str, condition: str) -> Composed:
+    """Test for a row; ``condition`` is as PostgreSQL itself writes it.
+
+    ACCESS SHARE.
+    """
+    return SQL("SELECT EXISTS (SELECT FROM {table} WHERE {condition})").format(
+        table=Identifier(table), condition=SQL(condition)
+    )
+
+
+USE_AN_INDEX = SQL("SET LOCAL enable_seqscan = off")
+USE_ANY_PLAN = SQL("SET LOCAL enable_seqscan TO DEFAULT")
+
+
+def trigger_function(table: str, trigger: str) -> Composed:
+    """The function of a trigger, as SQL writes it; no row without that trigger.
+
+    No lock.
+    """
+    return SQL(
+        "SELECT tgfoid::regprocedure::text FROM pg_trigger "
+        "WHERE tgrelid = to_regclass(quote_ident({table})) AND tgname = {trigger}"
+    ).format(table=Literal(table), trigger=Literal(trigger))
+
+
+def has_trigger(function: str) -> Composed:
+    """Test for a trigger that calls a function; its name is as SQL writes it.
+
+    No lock.
+    """
+    return SQL(
+        "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgfoid = to_regprocedure({function}))"
+    ).format(function=Literal(function))
+
+
+def drop_function(function: str) -> Composed:
+    """Drop a function; its name and arguments are as SQL writes them.
+
+    ACCESS EXCLUSIVE on the function, which nothing calls.
+    """
+    return SQL("DROP FUNCTION IF EXISTS {function}").format(function=SQL(function))
 
 
 def _pending(marker: str, token: str | None, absent: Absent) -> Composed:

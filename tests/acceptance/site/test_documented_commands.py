@@ -132,11 +132,6 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_the_page_removes_it_from_a_model_of_ones_own_and_tokens_stay",
         "REMOVE",
     ),
-    r"python manage\.py migrate keys zero": (
-        "acceptance/adopting/test_other_apps_model.py",
-        "test_a_packages_secrets_are_rotated_and_its_code_goes_on_with_what_is_stored",
-        "REMOVE",
-    ),
     r"python manage\.py (check|rotate_tokens) --database acme( --report)?": (
         "acceptance/adopting/test_adopt_pages.py",
         "test_the_page_rotates_the_tokens_of_one_schema_and_no_other",

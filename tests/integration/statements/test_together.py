@@ -69,6 +69,23 @@ def test_an_error_in_the_last_leaves_nothing_of_the_first(
     assert columns() == {"id", "weight"}
 
 
+class Nowhere:
+    """Routes no table to this database, as that of tenants does in the shared schema."""
+
+    def allow_migrate(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+def test_a_table_that_the_router_keeps_away_is_not_locked(
+    parcels: ProjectState, settings: Any
+) -> None:
+    settings.DATABASE_ROUTERS = [Nowhere()]
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {TABLE}")
+    after = apply(colour_and_default(), parcels)
+    unapply(colour_and_default(), after, parcels)
+
+
 def test_it_waits_for_its_lock_as_one(
     parcels: ProjectState, other: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

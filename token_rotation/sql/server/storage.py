@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
+from token_rotation.sql.walk_key import HASH
 
 
 def storage() -> sql.SQL:
@@ -24,8 +25,17 @@ def storage() -> sql.SQL:
     )
 
 
-def token_indexes() -> sql.SQL:
-    """The valid B-trees of the token alone.
+OF_THE_TOKEN = sql.SQL(
+    "(a.attnum = x.indkey[0] OR (x.indkey[0] = 0 "
+    "AND starts_with(pg_get_indexdef(i.oid, 1, false), {begins}) "
+    "AND starts_with(ltrim(substr(pg_get_indexdef(i.oid, 1, false), length({begins}) + 1), '('), "
+    "quote_ident(a.attname))))"
+).format(begins=sql.Literal(f"{HASH}("))
+"""The index ``x``, named in ``i``, is about the column ``a``: its value, or its hash."""
+
+
+def token_indexes() -> sql.Composed:
+    """The valid B-trees of the token alone, or of its hash.
 
     Name, bytes, bytes of a token, live rows.
 
@@ -34,12 +44,12 @@ def token_indexes() -> sql.SQL:
     for LIKE. ACCESS SHARE on the indexes for a moment.
     """
     return sql.SQL(
-        "SELECT i.relname::text, pg_relation_size(i.oid), "
-        "CASE WHEN a.attlen > 0 THEN a.attlen ELSE s.avg_width END, "
+        "SELECT i.relname::text, pg_relation_size(i.oid), CASE WHEN x.indkey[0] = 0 THEN 8 "
+        "WHEN a.attlen > 0 THEN a.attlen ELSE s.avg_width END, "
         "CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END "
         "FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
         "JOIN pg_class c ON c.oid = x.indrelid "
-        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0] "
+        "JOIN pg_attribute a ON a.attrelid = c.oid AND {is_of_the_token} "
         "JOIN pg_namespace n ON n.oid = c.relnamespace "
         "LEFT JOIN pg_stats s ON s.schemaname = n.nspname "
         "AND s.tablename = c.relname AND s.attname = a.attname "
@@ -47,10 +57,10 @@ def token_indexes() -> sql.SQL:
         "WHERE c.oid = to_regclass(quote_ident(%(table)s)) AND a.attname = %(token)s "
         "AND x.indnatts = 1 AND x.indisvalid AND x.indpred IS NULL "
         "ORDER BY x.indisunique DESC, i.relname"
-    )
+    ).format(is_of_the_token=OF_THE_TOKEN)
 
 
-def leftover_indexes() -> sql.SQL:
+def leftover_indexes() -> sql.Composed:
     """Names of invalid indexes that REINDEX CONCURRENTLY left behind.
 
     That REINDEX was cancelled.
@@ -60,14 +70,14 @@ def leftover_indexes() -> sql.SQL:
     """
     return sql.SQL(
         "SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
-        "JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0] "
+        "JOIN pg_attribute a ON a.attrelid = x.indrelid AND {is_of_the_token} "
         "WHERE x.indrelid = to_regclass(quote_ident(%(table)s)) AND a.attname = %(token)s "
         "AND x.indnatts = 1 AND NOT x.indisvalid AND i.relname ~ '_cc(new|old)[0-9]*$' "
         "AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.relation = i.oid AND l.granted "
         "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
         "AND l.mode = 'ShareUpdateExclusiveLock') "
         "ORDER BY i.relname"
-    )
+    ).format(is_of_the_token=OF_THE_TOKEN)
 
 
 def may_reindex() -> sql.SQL:
