@@ -28,6 +28,10 @@ class _TextCursor:
         self._cursor.execute(text, values)
         driver.show_last_answer(self._cursor.cursor)
 
+    def copy(self, query: sql.Composable, source: Any) -> None:
+        """Send a COPY and the data of a file. Its errors are the driver's: Django wraps none."""
+        driver.copy_from(self._cursor.cursor, query, source)
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._cursor)
 
@@ -37,6 +41,6 @@ class _TextCursor:
 
 @contextmanager
 def django_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """A cursor of this connection that takes statements of psycopg and text."""
+    """A cursor of this connection that takes statements of the driver and text."""
     with connection.cursor() as cursor:
         yield _TextCursor(cursor)

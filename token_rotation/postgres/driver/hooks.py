@@ -22,6 +22,9 @@ class Hook(Protocol):
 class ConnectionHook(Hook, Protocol):
     """The hook of a connection that Django uses."""
 
+    def abandoned(self) -> None:
+        """Cancel a statement whose answer nobody awaits any more. Returns at once."""
+
     def close(self) -> None:
         """Forget the connection, which is closed."""
 

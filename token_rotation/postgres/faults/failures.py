@@ -31,6 +31,14 @@ READ_ONLY = "25006"
 """SQLSTATE of a write on a standby, or where every transaction is read-only."""
 
 
+def sqlstate_of(error: Exception) -> str | None:
+    """Return the SQLSTATE of a driver error, or of one that Django has wrapped.
+
+    None where the server sent no error, as for a lost connection.
+    """
+    return driver.sqlstate_of(_driver_error(error))
+
+
 def fault_of(error: Exception) -> Fault:
     """Return the fault that a driver error stands for.
 

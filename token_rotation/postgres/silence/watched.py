@@ -44,6 +44,9 @@ class Watch:
         self.session.ask_to_end()
         self._watcher.wake()
 
+    def abandoned(self) -> None:
+        self.session.cancel()
+
     def close(self) -> None:
         self.session.close()
 
