@@ -188,7 +188,10 @@ def test_debians_programs_come_before_those_of_the_cache(npm: ModuleType, tmp_pa
     [
         ("--versions 13", "'13'"),
         ("--django 4.2", "'4.2'"),
-        ("--django 6.1 --python 3.11", "no Django of these is tested on a Python of these"),
+        (
+            "--django 6.1 --python 3.11",
+            "no Django of these is tested on a Python and a psycopg of these",
+        ),
     ],
 )
 def test_versions_that_nobody_tests_are_refused(choice: str, said: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from psycopg import (
     DataError,
     Error,
-    InterfaceError,
     InternalError,
     OperationalError,
     ProgrammingError,
@@ -42,7 +41,6 @@ __all__ = [
     "Diagnostics",
     "Error",
     "Identifier",
-    "InterfaceError",
     "InternalError",
     "Literal",
     "ObjectNotInPrerequisiteState",
