@@ -112,6 +112,7 @@ class Said:
     """What the driver tells of an error."""
 
     message_primary = "token abc is frozen"
+    severity_nonlocalized = "ERROR"
     constraint_name = column_name = table_name = source_function = None
 
     def __init__(self, context: str) -> None:
