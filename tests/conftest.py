@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import django
-import psycopg2
 import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 
+from tests.support import driver
 from tests.support.databases import DatabaseFactory, make_server_directory, unique_name
 from tests.support.emptying import empty_full_tables
 from tests.support.forking.client import OF_OTHERS, OF_RELEASES
@@ -152,11 +152,11 @@ def database_url(make_database: Callable[..., str]) -> str:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[[str], Any]]:
-    """connect(url) returns an autocommit psycopg2 connection, closed at the test's end."""
+    """connect(url) returns an autocommit connection, closed at the test's end."""
     opened: list[Any] = []
 
     def open_connection(url: str) -> Any:
-        connection = psycopg2.connect(url)
+        connection = driver.connect(url)
         connection.autocommit = True
         opened.append(connection)
         return connection

@@ -1,11 +1,11 @@
-"""Usage: scripts/test-matrix [--versions V ...] [--django V ...] [--python V ...]"""
+"""Usage: scripts/test-matrix [--versions V ...] [--django V ...] [--python V ...] [--psycopg V]"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from matrix.cells import DJANGOS, PYTHONS, Cell, chosen
+from matrix.cells import DJANGOS, PSYCOPGS, PYTHONS, Cell, chosen
 from matrix.environments import InstallError
 from matrix.programs import ProgramsError, installed
 from matrix.results import store
@@ -20,9 +20,9 @@ def main() -> int:
     given = parser.parse_args()
     if given.list_installed:
         return _list_installed()
-    cells = chosen(given.versions, given.django, given.python)
+    cells = chosen(given.versions, given.django, given.python, given.psycopg)
     if not cells:
-        parser.error("no Django of these is tested on a Python of these")
+        parser.error("no Django of these is tested on a Python and a psycopg of these")
     return max([_test(cell, given.processes) for cell in cells])
 
 
@@ -30,14 +30,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/test-matrix",
         description="Run the tests that a version may decide, one combination of versions after "
-        "another: each PostgreSQL with the locked Django, each other Django and Python with "
-        f"PostgreSQL {EMBEDDED}. Write the results to docs/measurements/matrix.json and the page "
-        "beside it. Exit codes: 0 all passed, 1 a test failed, 2 a combination was not tested.",
+        "another: each PostgreSQL with the locked Django, each other Django, Python and psycopg "
+        f"with PostgreSQL {EMBEDDED}. Write the results to docs/measurements/matrix.json and the "
+        "page beside it. Exit codes: 0 all passed, 1 a test failed, 2 a combination was not "
+        "tested.",
     )
     for option, choices, what in (
         ("--versions", VERSIONS, "PostgreSQL"),
         ("--django", DJANGOS, "Django"),
         ("--python", PYTHONS, "Python"),
+        ("--psycopg", PSYCOPGS, "psycopg"),
     ):
         parser.add_argument(
             option, nargs="+", choices=choices, default=(), metavar="V",

@@ -1,4 +1,4 @@
-"""The combinations that are tested: a PostgreSQL, a Django and a Python each."""
+"""The combinations that are tested: a PostgreSQL, a Django, a Python and a driver each."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from matrix.versions import EMBEDDED, VERSIONS
 
 @dataclass(frozen=True)
 class Pair:
-    """A Django and a Python, such as 6.1 and 3.13."""
+    """A Django and a Python, such as 6.1 and 3.13, and the psycopg that Django uses."""
 
     django: str
     python: str
+    psycopg: str = "2"
 
     def __str__(self) -> str:
-        return f"Django {self.django}, Python {self.python}"
+        driver = "" if self.psycopg == "2" else f", psycopg {self.psycopg}"
+        return f"Django {self.django}, Python {self.python}{driver}"
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,17 @@ PAIRS = (
     Pair("6.0", "3.13"),
     Pair("6.1", "3.12"),
     Pair("6.1", "3.13"),
+    Pair("5.2", "3.13", "3"),
+    Pair("6.1", "3.13", "3"),
 )
-"""Each supported Django on its oldest and its newest Python."""
+"""Each supported Django on its oldest and its newest Python; the outer ones with psycopg 3."""
 
 LOCKED = PAIRS[0]
 """The Django that the locks have, on the oldest Python."""
 
 DJANGOS = tuple(sorted({pair.django for pair in PAIRS}))
 PYTHONS = tuple(sorted({pair.python for pair in PAIRS}))
+PSYCOPGS = tuple(sorted({pair.psycopg for pair in PAIRS}))
 
 CELLS = (
     *(Cell(version, LOCKED) for version in VERSIONS),
@@ -55,19 +60,25 @@ CELLS = (
 
 
 def chosen(
-    versions: Sequence[str] = (), djangos: Sequence[str] = (), pythons: Sequence[str] = ()
+    versions: Sequence[str] = (),
+    djangos: Sequence[str] = (),
+    pythons: Sequence[str] = (),
+    psycopgs: Sequence[str] = (),
 ) -> list[Cell]:
     """Return the cells of a choice, none where no Django of it runs on a Python of it.
 
-    Without a Django or a Python it is a choice among CELLS. With one, it may name another cell.
+    Without any but PostgreSQL's it is a choice among CELLS. With one, it may name another cell.
     """
-    if not versions and not djangos and not pythons:
+    has_pair = bool(djangos or pythons or psycopgs)
+    if not versions and not has_pair:
         return list(CELLS)
-    if not djangos and not pythons:
+    if not has_pair:
         return [Cell(version, LOCKED) for version in versions]
     pairs = [
         pair
         for pair in PAIRS
-        if pair.django in (djangos or DJANGOS) and pair.python in (pythons or PYTHONS)
+        if pair.django in (djangos or DJANGOS)
+        and pair.python in (pythons or PYTHONS)
+        and pair.psycopg in (psycopgs or PSYCOPGS)
     ]
     return [Cell(version, pair) for version, pair in product(versions or [EMBEDDED], pairs)]

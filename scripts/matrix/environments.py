@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import django
@@ -16,6 +17,9 @@ from matrix.programs import cache
 
 PROJECT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
+PSYCOPG_3 = "psycopg[binary,pool]>=3.2,<4"
+"""Beside psycopg2, which the ticket site needs; Django prefers this one."""
+
 _LOCKED = re.compile(r"^([a-z0-9-]+)(==[^\\\n]+?) \\$", re.MULTILINE)
 
 
@@ -30,7 +34,8 @@ def python_of(pair: Pair) -> Path:
     """
     if pair == running():
         return Path(sys.executable)
-    place = cache() / "environments" / f"django-{pair.django}-python-{pair.python}"
+    driver = "" if pair.psycopg == "2" else f"-psycopg-{pair.psycopg}"
+    place = cache() / "environments" / f"django-{pair.django}-python-{pair.python}{driver}"
     python = place / "bin" / "python"
     if not python.exists():
         _uv("venv", "--quiet", "--seed", "--python", interpreter(pair.python), f"{place}")
@@ -41,7 +46,8 @@ def python_of(pair: Pair) -> Path:
 def running() -> Pair:
     """Return the pair that this process runs on."""
     major, minor = sys.version_info[:2]
-    return Pair(".".join(map(str, django.VERSION[:2])), f"{major}.{minor}")
+    psycopg = "2" if find_spec("psycopg") is None else "3"
+    return Pair(".".join(map(str, django.VERSION[:2])), f"{major}.{minor}", psycopg)
 
 
 def interpreter(version: str) -> str:
@@ -76,6 +82,7 @@ def _install(pair: Pair, python: Path) -> None:
             *("--requirements", f"{PROJECT / 'requirements-dev.txt'}"),
             *("--constraints", f"{locked}", "--overrides", f"{instead}"),
             *("--upgrade-package", "Django"),
+            *([PSYCOPG_3] if pair.psycopg == "3" else []),
         )
 
 

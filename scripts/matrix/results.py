@@ -38,10 +38,11 @@ class Result:
     seconds: int
     date: str
     commit: str
+    psycopg: str = "2"
 
     @property
     def cell(self) -> Cell:
-        return Cell(self.postgresql, Pair(self.django, self.python))
+        return Cell(self.postgresql, Pair(self.django, self.python, self.psycopg))
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,14 @@ def page(results: Mapping[Cell, Result]) -> str:
 
 
 def _no_row(cell: Cell) -> str:
-    versions = f"{cell.postgresql} | {cell.pair.django} | {cell.pair.python}"
+    pair = cell.pair
+    versions = f"{cell.postgresql} | {pair.django} | {pair.python} | {pair.psycopg}"
     return f"| {versions} | – | – | – | no full run | – |"
 
 
 def _row(result: Result) -> str:
-    versions = " | ".join(result.installed[name] for name in ("postgresql", "django", "python"))
+    releases = {"psycopg": result.psycopg, **result.installed}
+    versions = " | ".join(releases[name] for name in ("postgresql", "django", "python", "psycopg"))
     alone = f" ({len(result.passed_alone)} alone)" if result.passed_alone else ""
     counts = f"{result.passed:,}{alone} | {result.failed:,} | {result.skipped:,}"
     return f"| {versions} | {counts} | {result.date} | {result.commit} |"

@@ -47,6 +47,7 @@ class Tested:
             postgresql=self.cell.postgresql,
             django=self.cell.pair.django,
             python=self.cell.pair.python,
+            psycopg=self.cell.pair.psycopg,
             installed=self._installed(),
             passed=counts.passed,
             failed=counts.failed,
@@ -91,9 +92,18 @@ class Tested:
 
     def _installed(self) -> dict[str, str]:
         """Return the releases, such as 14.23 of PostgreSQL."""
-        ask = "import platform, django; print(platform.python_version(), django.__version__)"
-        python, django = _said(f"{self.python}", "-c", ask).split()
-        return {"postgresql": _release(self.programs), "django": django, "python": python}
+        driver = "psycopg" if self.cell.pair.psycopg == "3" else "psycopg2"
+        ask = (
+            f"import platform, django, {driver}; "
+            f"print(platform.python_version(), django.__version__, {driver}.__version__)"
+        )
+        python, django, psycopg = _said(f"{self.python}", "-c", ask).split()[:3]
+        return {
+            "postgresql": _release(self.programs),
+            "django": django,
+            "python": python,
+            "psycopg": psycopg,
+        }
 
 
 def prepare(cell: Cell) -> Tested:

@@ -71,7 +71,7 @@ def other(database_url: str, connect: Callable[[str], Any]) -> Any:
 @pytest.fixture
 def limit_connections(tickets: Any, target: Target) -> Iterator[Callable[[int], None]]:
     """limit_connections(n): rotations of leaked tickets have a role with n connections."""
-    role = f"limited_{tickets.get_backend_pid()}"
+    role = f"limited_{tickets.info.backend_pid}"
 
     def limit(most: int) -> None:
         tickets.cursor().execute(

@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
-import psycopg2
-from psycopg2 import sql
-from psycopg2.errorcodes import ADMIN_SHUTDOWN, CRASH_SHUTDOWN
 
+from tests.support import driver
+from tests.support.driver import sql
 from tests.support.manage import Manage
 
 FILES_IN_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 8 * 1024**3
-SESSION_LOST = (None, ADMIN_SHUTDOWN, CRASH_SHUTDOWN)
+SESSION_LOST = (None, "57P01", "57P02")
+"""SQLSTATE: none, admin_shutdown, crash_shutdown."""
 """A test may have ended every session of the server, or the server."""
 
 
@@ -79,7 +79,7 @@ class DatabaseFactory:
     @cached_property
     def _strategy(self) -> str:
         """PostgreSQL 15 writes a whole copy to the WAL if not told otherwise; 14 never does."""
-        version: int = self._connected().server_version
+        version: int = self._connected().info.server_version
         return "STRATEGY FILE_COPY" if version >= 150000 else ""
 
     def _make_template(self, migrated_to: str) -> str:
@@ -100,8 +100,8 @@ class DatabaseFactory:
         query = sql.SQL(statement).format(*map(sql.Identifier, names))
         try:
             self._connected().cursor().execute(query)
-        except psycopg2.Error as error:
-            if error.pgcode not in SESSION_LOST:
+        except driver.Error as error:
+            if driver.sqlstate_of(error) not in SESSION_LOST:
                 raise
             self._session.close()
             self._connected().cursor().execute(query)
@@ -109,7 +109,7 @@ class DatabaseFactory:
     def _connected(self) -> Any:
         """A session that stays open: to begin one costs as much as to drop a database."""
         if self._session is None or self._session.closed:
-            self._session = psycopg2.connect(self._server_url)
+            self._session = driver.connect(self._server_url)
             self._session.autocommit = True
         return self._session
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from psycopg2 import sql
+from tests.support.driver import sql
 
 TABLE = "tickets_ticket"
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from psycopg2.extensions import parse_dsn
 
+from tests.support.driver import parse_dsn
 from tests.support.manage import PROJECT
 
 TUTORIAL = PROJECT / "docs" / "tutorial" / "new-project.md"

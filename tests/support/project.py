@@ -155,7 +155,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        from psycopg2.extensions import parse_dsn  # noqa: PLC0415
+        from tests.support.driver import parse_dsn  # noqa: PLC0415
 
         host = parse_dsn(self._database_url).get("host", "")
         return {

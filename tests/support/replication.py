@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import psycopg2
-
+from tests.support import driver
 from tests.support.databases import make_server_directory
 from tests.support.leaked import value
 from tests.support.waiting import until
@@ -54,6 +53,6 @@ def _copy(primary: PostgresCluster, standby: PostgresCluster) -> None:
 
 
 def _connected(cluster: PostgresCluster) -> Any:
-    connection = psycopg2.connect(cluster.url())
+    connection = driver.connect(cluster.url())
     connection.autocommit = True
     return connection

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.databases import make_server_directory
 from tests.support.leaked import value
 from tests.support.stopped import standing_still
@@ -89,7 +89,7 @@ def set_standby(connection: Any, name: str) -> None:
 
 def a_commit_waits(connection: Any) -> bool:
     """Try one in another session."""
-    other = psycopg2.connect(connection.dsn)
+    other = driver.connect_beside(connection)
     other.autocommit = True
     pid = other.info.backend_pid
     waits = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'SyncRep'"

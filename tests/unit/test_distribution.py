@@ -58,6 +58,7 @@ def test_the_wheel_says_what_an_adopter_looks_for(metadata: Message) -> None:
         "celery",
         "metrics",
         "page",
+        "psycopg",
         "psycopg2",
     }
 

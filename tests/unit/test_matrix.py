@@ -61,7 +61,7 @@ def test_a_cell_without_a_result_has_a_row(module: Callable[[str], ModuleType]) 
     results, cells = module("results"), module("cells")
     rows = [line for line in results.page({}).splitlines() if "no full run" in line]
     assert len(rows) == len(cells.CELLS)
-    assert "| 18 | 6.1 | 3.13 | – | – | – | no full run | – |" in rows
+    assert "| 18 | 6.1 | 3.13 | 3 | – | – | – | no full run | – |" in rows
 
 
 def test_each_choice_names_its_cells(module: Callable[[str], ModuleType]) -> None:
@@ -72,7 +72,11 @@ def test_each_choice_names_its_cells(module: Callable[[str], ModuleType]) -> Non
 
     assert cells.chosen() == list(cells.CELLS)
     assert named(["14"]) == ["PostgreSQL 14, Django 5.2, Python 3.11"]
-    assert named([], ["6.1"], ["3.13"]) == ["PostgreSQL 18, Django 6.1, Python 3.13"]
+    assert named([], ["6.1"], ["3.13"]) == [
+        "PostgreSQL 18, Django 6.1, Python 3.13",
+        "PostgreSQL 18, Django 6.1, Python 3.13, psycopg 3",
+    ]
+    assert named([], ["6.1"], [], ["3"]) == ["PostgreSQL 18, Django 6.1, Python 3.13, psycopg 3"]
     assert named(["14"], [], ["3.12"]) == [
         "PostgreSQL 14, Django 6.0, Python 3.12",
         "PostgreSQL 14, Django 6.1, Python 3.12",
@@ -184,7 +188,10 @@ def test_debians_programs_come_before_those_of_the_cache(npm: ModuleType, tmp_pa
     [
         ("--versions 13", "'13'"),
         ("--django 4.2", "'4.2'"),
-        ("--django 6.1 --python 3.11", "no Django of these is tested on a Python of these"),
+        (
+            "--django 6.1 --python 3.11",
+            "no Django of these is tested on a Python and a psycopg of these",
+        ),
     ],
 )
 def test_versions_that_nobody_tests_are_refused(choice: str, said: str) -> None:

@@ -11,7 +11,7 @@ from django.db import (
 )
 from django.db.migrations.exceptions import MigrationSchemaMissing
 
-from token_rotation.postgres import first_of, is_read_only, reason_of, way_out
+from token_rotation.postgres import first_of, is_read_only, reason_of, sqlstate_of, way_out
 
 NO_RIGHT, NO_SCHEMA, NO_TABLE = "42501", "3F000", "42P01"
 SAFE = "What it had not committed is rolled back"
@@ -38,7 +38,7 @@ def one_line(error: Exception, *, migrates: bool = False) -> str | None:
 
 
 def _refused(error: Exception) -> str | None:
-    sqlstate, reason = _sqlstate(error), reason_of(error)
+    sqlstate, reason = sqlstate_of(error), reason_of(error)
     if is_read_only(error):
         return f"{reason}. Nothing was changed"
     if sqlstate == NO_RIGHT:
@@ -57,7 +57,7 @@ def is_connection_failure(error: OperationalError) -> bool:
 
     Return False if the server refused a statement.
     """
-    return _sqlstate(error) is None
+    return sqlstate_of(error) is None
 
 
 def _without_right(reason: str) -> str:
@@ -79,10 +79,6 @@ def _missing_table(error: Exception) -> str | None:
                 "Run: python manage.py migrate"
             )
     return None
-
-
-def _sqlstate(error: Exception) -> str | None:
-    return getattr(error.__cause__, "pgcode", None)
 
 
 def _joined(text: str) -> str:

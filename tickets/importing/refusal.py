@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import psycopg2
+from typing import Any
+
 from django.db import DatabaseError, InterfaceError
 
 from tickets.importing.chunk import LeftOutError, lost_a_race
@@ -18,6 +19,7 @@ from token_rotation.postgres import (
     is_read_only,
     is_session_lost,
     reason_of,
+    sqlstate_of,
     what_ends_sessions,
 )
 
@@ -49,12 +51,13 @@ def concerns_rows(error: DatabaseError) -> bool:
     """
     if isinstance(error, LeftOutError):
         return True
-    cause = error.__cause__
-    if lost_a_race(error) or not isinstance(cause, psycopg2.Error) or cause.pgcode is None:
+    sqlstate = sqlstate_of(error)
+    if lost_a_race(error) or sqlstate is None:
         return False
-    kind = cause.pgcode[:2]
+    kind = sqlstate[:2]
     is_of_row = kind not in _CODES_OF_THE_SERVER or fault_of(error) is Fault.REFUSED_ROW
-    return kind in _CODES_OF_ROWS or (bool(cause.diag.context) and is_of_row)
+    diagnostics: Any = getattr(error.__cause__, "diag", None)
+    return kind in _CODES_OF_ROWS or (bool(diagnostics.context) and is_of_row)
 
 
 def may_concern_rows(error: DatabaseError) -> bool:
@@ -107,6 +110,6 @@ def refusal_of(error: Exception) -> str:
         return f"{reason}. The server is read-only: import on the primary"
     if isinstance(error.__cause__, StillAliveError):
         return f"a statement did not end in {error.__cause__.seconds:g} s"
-    if getattr(error.__cause__, "pgcode", None) == "42501":
+    if sqlstate_of(error) == "42501":
         return f"{reason}. Import as a role that may write these tables"
     return reason

@@ -5,7 +5,15 @@ from contextlib import suppress
 from django.db import DatabaseError, InterfaceError
 
 from tickets.management import seeding
-from token_rotation.postgres import Fault, fault_of, first_of, is_lost, is_read_only, reason_of
+from token_rotation.postgres import (
+    Fault,
+    fault_of,
+    first_of,
+    is_lost,
+    is_read_only,
+    reason_of,
+    sqlstate_of,
+)
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
@@ -26,6 +34,6 @@ def refusal_of(alias: str, error: Exception) -> str:
         return f"{reason}. Run the same command again when the lock is gone"
     if is_read_only(error):
         return f"{reason}. Seed on the primary"
-    if getattr(error.__cause__, "pgcode", None) == "42501":
+    if sqlstate_of(error) == "42501":
         return f"{reason}. Seed as a role that may write these tables"
     return reason

@@ -131,13 +131,11 @@ def _limit_lock_wait(alias: str) -> None:
 
 def _copy(alias: str, columns: Iterable[str], lines: Iterator[str], count: int) -> None:
     # A chunk is a few MB. Made beforehand, so that no Python code of ours runs during the COPY:
-    # psycopg2 reports what such code raises as a cancelled query.
+    # the driver reports what such code raises as a cancelled query.
     chunk = io.BytesIO("".join(islice(lines, count)).encode())
     connection = connections[alias]
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        # copy_expert, unlike execute, takes text only, and Django does not wrap its errors.
-        statement = sql.copy(TABLE, columns).as_string(cursor.connection)
-        cursor.copy_expert(statement, chunk, size=1 << 16)
+    with django_cursor(connection) as cursor, connection.wrap_database_errors:
+        cursor.copy(sql.copy(TABLE, columns), chunk)
 
 
 def _ignore_insert_guard(alias: str) -> None:

@@ -46,7 +46,7 @@ def _without_values(error: DataError | IntegrityError) -> Exception | None:
     if isinstance(cause, driver.Error):
         kind: Any = type(cause)
         quiet.__cause__ = known = _quiet_cause(kind)(said)
-        known.__dict__["pgcode"] = cause.pgcode
+        known.__dict__[driver.SQLSTATE_NAME] = driver.sqlstate_of(cause)
         known.__dict__["diag"] = SimpleNamespace(
             **dict.fromkeys(_DIAGNOSTICS),
             **{name: getattr(diagnostics, name) for name in _NAMES},
@@ -57,7 +57,7 @@ def _without_values(error: DataError | IntegrityError) -> Exception | None:
 @cache
 def _quiet_cause(kind: type[driver.Error]) -> type[driver.Error]:
     """Return a class of this kind whose code and names can be set, as applications read them."""
-    return type(kind.__name__, (kind,), {"pgcode": None, "diag": None})
+    return type(kind.__name__, (kind,), {driver.SQLSTATE_NAME: None, "diag": None})
 
 
 class _Quiet:

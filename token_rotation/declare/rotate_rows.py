@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import (
+    DatabaseError,
     DataError,
     IntegrityError,
     InternalError,
@@ -27,7 +28,7 @@ from token_rotation.errors import (
     TokenUpdateError,
     TooManyRowsError,
 )
-from token_rotation.postgres.faults.failures import reason_of
+from token_rotation.postgres.faults.failures import reason_of, sqlstate_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.retrying import retry_at_once
 from token_rotation.selection.target import Target
@@ -38,6 +39,8 @@ TRIES = 10
 
 # The text of these errors quotes values of the row, the token among them.
 _QUOTING = (IntegrityError, DataError, InternalError)
+_QUOTING_CODES = {"2F", "38", "39", "3B", "F0", "P0"}
+"""Classes of SQLSTATE that are InternalErrors with psycopg 2, and none with psycopg 3."""
 
 
 def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
@@ -78,8 +81,14 @@ def rotate_rows(rows: QuerySet[Any], *, token: str | None = None) -> int:
             on=Fault.DUPLICATE_TOKEN,
             tries=TRIES,
         )
-    except _QUOTING as error:
+    except DatabaseError as error:
+        if not _may_quote(error):
+            raise
         raise StatementError(f"PostgreSQL refused the statement: {reason_of(error)}") from None
+
+
+def _may_quote(error: DatabaseError) -> bool:
+    return isinstance(error, _QUOTING) or (sqlstate_of(error) or "")[:2] in _QUOTING_CODES
 
 
 def rotate_token(row: Model, *, token: str | None = None, using: str | None = None) -> None:

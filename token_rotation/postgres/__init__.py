@@ -17,6 +17,7 @@ from token_rotation.postgres.faults.failures import (
     is_read_only,
     is_session_lost,
     reason_of,
+    sqlstate_of,
 )
 from token_rotation.postgres.faults.session_timeouts import what_ends_sessions
 from token_rotation.postgres.faults.sqlstate import Fault, classify
@@ -56,6 +57,7 @@ __all__ = [
     "reading",
     "reason_of",
     "retry_at_once",
+    "sqlstate_of",
     "table_locks_after",
     "watch_sessions",
     "watched_session",

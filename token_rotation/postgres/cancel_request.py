@@ -7,7 +7,7 @@ from functools import cache
 from threading import Lock, Thread
 from typing import Any
 
-from psycopg2 import _psycopg
+from token_rotation.postgres import driver
 
 ERROR_BYTES = 256
 
@@ -15,13 +15,13 @@ ERROR_BYTES = 256
 class CancelRequest:
     """A request to cancel what runs on a connection of the driver.
 
-    libpq waits, without a bound, until the server has taken the request. The driver's ``cancel()``
+    libpq waits, without a bound, until the server has taken the request. psycopg 2's ``cancel()``
     holds the interpreter's lock meanwhile: beside a server that has fallen silent, no thread of the
     process could run, and no signal were heard.
     """
 
     def __init__(self, raw: Any) -> None:
-        self._handle: int | None = _libpq().PQgetCancel(raw.pgconn_ptr)
+        self._handle: int | None = _libpq().PQgetCancel(driver.pointer_of(raw))
         self._sending: Thread | None = None
         self._lock = Lock()
 
@@ -48,7 +48,7 @@ class CancelRequest:
 @cache
 def _libpq() -> ctypes.CDLL:
     """The library that the driver uses. Calls of it do not hold the interpreter's lock."""
-    libpq = ctypes.CDLL(_psycopg.__file__)
+    libpq = ctypes.CDLL(driver.libpq_path())
     libpq.PQgetCancel.argtypes = [ctypes.c_void_p]
     libpq.PQgetCancel.restype = ctypes.c_void_p
     libpq.PQcancel.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]

@@ -18,7 +18,7 @@ from token_rotation.postgres.opening import open_raw
 from token_rotation.postgres.silence import bounds as silence_bounds
 from token_rotation.postgres.silence.bounds import SilenceBounds
 from token_rotation.postgres.silence.session import WatchedSession
-from token_rotation.postgres.silence.watched import WatchedCursor, WatchedSource
+from token_rotation.postgres.silence.watched import WatchedSource
 from token_rotation.postgres.silence.watcher import Watcher, watch
 
 Row = tuple[Any, ...]
@@ -172,20 +172,18 @@ class Connection:
         Some functions take one.
         """
         session = self._open()
-        with session.raw.cursor(cursor_factory=WatchedCursor) as cursor:
-            cursor.session = session
+        with driver.hooked_cursor(session.raw, session) as cursor:
             yield cursor
 
     def text(self, query: sql.Composable, values: Values) -> str:
         """The statement as it is sent."""
-        with self._open().raw.cursor() as cursor:
-            return str(cursor.mogrify(query, values).decode())
+        return driver.bound_text(self._open().raw, query, values)
 
     def copy(self, query: sql.Composable, source: CopyStream) -> None:
         """Send a COPY's data."""
         session = self._open()
         with session, session.raw.cursor() as cursor:
-            cursor.copy_expert(query, WatchedSource(source, session))
+            driver.copy_from(cursor, query, WatchedSource(source, session))
 
     @contextmanager
     def transaction(
@@ -220,7 +218,7 @@ class Connection:
     @property
     def notices(self) -> list[str]:
         """The server's notices and warnings since the connection was opened."""
-        return [] if self._session is None else list(self._session.raw.notices)
+        return [] if self._session is None else list(self._session.notices)
 
     def _roll_back(self) -> None:
         """Leave the transaction.

@@ -11,10 +11,10 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from token_rotation.events import Observer
+from token_rotation.postgres import driver
 from token_rotation.postgres.silence.bounds import USUAL
 from token_rotation.postgres.silence.sockets import cut_after
-from token_rotation.postgres.silence.watched import WatchedConnection, WatchedConnections
-from token_rotation.postgres.times import hold_every_time
+from token_rotation.postgres.silence.watched import WatchedConnections, watch_of
 from token_rotation.postgres.transaction_settings import limited_lock_waits, without_standby
 
 APPLICATION_NAME = "rotate_tokens"
@@ -61,10 +61,10 @@ def own_wrapper(
         options.setdefault(name, value)
     if application_name is not None:
         options["application_name"] = application_name
-    if isinstance(options.get("connection_factory"), WatchedConnections):
-        del options["connection_factory"]
+    options.pop("pool", None)  # its connections have the alias's own options
+    driver.unhook(wrapper.settings_dict)
     if watched is not None:
-        options.setdefault("connection_factory", watched)
+        driver.hook(wrapper.settings_dict, watched)
     if connect_seconds is not None:
         own_seconds = int(options["connect_timeout"])  # 0 or less: no bound
         options["connect_timeout"] = (
@@ -84,7 +84,7 @@ def open_raw(
     startup_options: str = "",
     connect_seconds: int | None = None,
 ) -> Any:
-    """Return a psycopg2 connection that any thread may use.
+    """Return a connection of the driver that any thread may use.
 
     It is in no transaction.
 
@@ -103,7 +103,7 @@ def open_raw(
     raw: Any = wrapper.connection
     raw.rollback()  # with AUTOCOMMIT off, connecting has begun a transaction
     raw.autocommit = autocommit
-    hold_every_time(raw)
+    driver.make_own(raw)
     return raw
 
 
@@ -132,9 +132,9 @@ def watched_session(
     )
 
     def cancel() -> None:
-        raw = own.connection
-        if isinstance(raw, WatchedConnection):
-            raw.end_statement()
+        watch = watch_of(own.connection)
+        if watch is not None:
+            watch.end_statement()
 
     connections[alias] = own
     try:
@@ -152,9 +152,9 @@ def patience(alias: str, factor: float) -> Iterator[None]:
     """
     wrapper = connections[alias]
     wrapper.ensure_connection()
-    raw = wrapper.connection
-    if isinstance(raw, WatchedConnection):
-        with raw.patience(factor):
+    watch = watch_of(wrapper.connection)
+    if watch is not None:
+        with watch.patience(factor):
             yield
     else:
         yield

@@ -139,7 +139,7 @@ class RetryLoop:
         An error of the server's own means a rollback. Where its answer is missing, a COMMIT in
         flight may have been carried out.
         """
-        if isinstance(error, driver.Error) and error.pgcode is not None:
+        if driver.sqlstate_of(error) is not None:
             return "ended at once; the batch in flight was rolled back"
         self._observe(Remark(UNKNOWN_BATCH))
         return f"ended at once. {UNKNOWN_BATCH}"
@@ -159,7 +159,7 @@ class RetryLoop:
         if isinstance(error, StillAliveError):
             self._connection.limit_patience(self._backoff.give_up_after_seconds)
             return str(error)
-        if fault is Fault.TIMED_OUT or error.pgcode == OUT_OF_MEMORY:
+        if fault is Fault.TIMED_OUT or driver.sqlstate_of(error) == OUT_OF_MEMORY:
             do_less()
         elif fault is Fault.LOCKED:
             return f"{reason_of(error)}{locked_by(self._connection)}"

@@ -11,8 +11,9 @@ from weakref import WeakSet
 from django.db import connections
 
 from token_rotation.events import Observer
+from token_rotation.postgres import driver
 from token_rotation.postgres.silence.bounds import OTHERS_WORK, USUAL, SilenceBounds
-from token_rotation.postgres.silence.watched import WatchedConnection, WatchedConnections
+from token_rotation.postgres.silence.watched import Watch, WatchedConnections
 
 APPLICATION_NAME = "batch worker"
 
@@ -32,8 +33,8 @@ def name_sessions(name: str = APPLICATION_NAME) -> None:
 
     As a start-up option: a SET would stay behind in a session that a pooler gives to others.
     """
-    for options in _options():
-        options["application_name"] = name
+    for settings in _settings():
+        settings["OPTIONS"]["application_name"] = name
 
 
 def watch_sessions(
@@ -49,8 +50,8 @@ def watch_sessions(
     once, and any thread or signal handler may call it.
     """
     watched = _Remembered(bounds, observe, works_long=works_long)
-    for options in _options():
-        options.setdefault("connection_factory", watched)
+    for settings in _settings():
+        driver.hook(settings, watched)
     return watched.end_statements
 
 
@@ -60,11 +61,11 @@ class _Remembered(WatchedConnections):
     def __init__(self, bounds: SilenceBounds, observe: Observer, *, works_long: bool) -> None:
         super().__init__(bounds, observe)
         self._works_long = works_long
-        self._made: WeakSet[WatchedConnection] = WeakSet()
+        self._made: WeakSet[Watch] = WeakSet()
 
-    def __call__(self, dsn: str, **more: Any) -> WatchedConnection:
-        made = super().__call__(dsn, **more)
-        made._session.works_long = self._works_long  # noqa: SLF001  (of the same room)
+    def __call__(self, raw: Any) -> Watch:
+        made = super().__call__(raw)
+        made.session.works_long = self._works_long
         self._made.add(made)
         return made
 
@@ -73,7 +74,7 @@ class _Remembered(WatchedConnections):
             each.end_statement()
 
 
-def _options() -> Iterator[dict[str, Any]]:
+def _settings() -> Iterator[dict[str, Any]]:
     for alias in connections:
         if connections[alias].vendor == "postgresql":
-            yield connections[alias].settings_dict["OPTIONS"]
+            yield connections[alias].settings_dict

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from token_rotation.postgres import driver
 from token_rotation.postgres.driver import sql
 
 
@@ -22,8 +23,14 @@ class _TextCursor:
         self._cursor = cursor
 
     def execute(self, query: sql.Composable | str, values: Any = None) -> None:
-        text = query if isinstance(query, str) else query.as_string(self._cursor.cursor)
+        text = query if isinstance(query, str) else driver.text_of(query, self._cursor.cursor)
+        text, values = driver.in_one_message(self._cursor.cursor, "", text, values)
         self._cursor.execute(text, values)
+        driver.show_last_answer(self._cursor.cursor)
+
+    def copy(self, query: sql.Composable, source: Any) -> None:
+        """Send a COPY and the data of a file. Its errors are the driver's: Django wraps none."""
+        driver.copy_from(self._cursor.cursor, query, source)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._cursor)
@@ -34,6 +41,6 @@ class _TextCursor:
 
 @contextmanager
 def django_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """A cursor of this connection that takes statements of psycopg and text."""
+    """A cursor of this connection that takes statements of the driver and text."""
     with connection.cursor() as cursor:
         yield _TextCursor(cursor)

@@ -57,8 +57,10 @@ def _prefixed(alias: str, prefix: Callable[[Any], str]) -> Iterator[None]:
         cursor = context["cursor"].cursor
         # The DECLARE of a named cursor must be a message of its own.
         if getattr(cursor, "name", None) is None:
-            query = f"{prefix(cursor)}{query}"
-        return execute(query, values, many, context)
+            query, values = driver.in_one_message(cursor, prefix(cursor), query, values)
+        answer = execute(query, values, many, context)
+        driver.show_last_answer(cursor)
+        return answer
 
     with connections[alias].execute_wrapper(send):
         yield

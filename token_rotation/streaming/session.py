@@ -40,7 +40,7 @@ class Session:
     def open(self) -> None:
         """Connect and take one of the REPORTS_AT_MOST places.
 
-        Raises UnreachableError, BusyError and psycopg2's errors.
+        Raises UnreachableError, BusyError and the driver's errors.
         """
         try:
             self._raw = open_raw(

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
-import psycopg2
 import pytest
 from django.db import connection
 
+from tests.support import driver
 from tests.support.leaked import CLEAR, leak, pending, value
 from tests.support.stopped import standing_still
 from tests.support.waiting import until
@@ -147,7 +147,7 @@ def test_a_range_whose_backend_stands_still_goes_on_with_another(
     monkeypatch.setattr("token_rotation.engine.worker.USUAL", at_once)
 
     def stop_backend() -> None:
-        onlooker = psycopg2.connect(**connection.get_connection_params())
+        onlooker = driver.connect(**connection.get_connection_params())
         onlooker.autocommit = True
         pid = until(lambda: value(onlooker, WORKING, 0))
         with standing_still(pid):

@@ -2,19 +2,20 @@
 
 from typing import Any
 
-import psycopg2
 import pytest
 from django.db import connections
-from psycopg2 import sql
 
+from tests.support import driver
+from tests.support.driver import sql
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.driver import parameters_of
 from token_rotation.postgres.opening import NOTICE_A_LOST_SERVER
 from token_rotation.selection.target import Target
 
 
 def parameters(connection: Connection) -> dict[str, Any]:
     assert connection.value(sql.SQL("SELECT 1")) == 1
-    found: dict[str, Any] = connection._raw.info.dsn_parameters
+    found: dict[str, Any] = parameters_of(connection._raw)
     connection.close()
     return found
 
@@ -33,7 +34,7 @@ def test_what_the_alias_says_of_it_is_kept(target: Target) -> None:
 
 def test_an_error_of_a_settings_statement_leaves_no_transaction_open(target: Target) -> None:
     connection = Connection(target.database)
-    with pytest.raises(psycopg2.Error), connection.transaction(sql.SQL("SELECT 1/0")):
+    with pytest.raises(driver.Error), connection.transaction(sql.SQL("SELECT 1/0")):
         pass
     assert connection.value(sql.SQL("SELECT 1")) == 1
     with connection.transaction():

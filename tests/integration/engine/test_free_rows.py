@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.batches import range_update
 from tests.support.leaked import leak
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
@@ -57,7 +57,7 @@ def test_a_locked_table_is_not_waited_for_longer_than_a_row(
         update = range_update(connection, aimed)
         update.prepare(EVERY_KEY, 2)
         other.cursor().execute("LOCK TABLE tickets_ticket IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(psycopg2.errors.LockNotAvailable):
+        with pytest.raises(driver.errors.LockNotAvailable):
             update.free_rows(EVERY_KEY, 2)
         other.rollback()
         assert update.free_rows(EVERY_KEY, 2) == BatchOutcome(2, 1)

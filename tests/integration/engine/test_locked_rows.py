@@ -7,9 +7,9 @@ from dataclasses import replace
 from threading import Event as Flag
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.batches import range_update
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.rotations import RotationFactory
@@ -166,7 +166,7 @@ OTHERS_QUEUE = (
 
 def write_row_7(database_url: str, ended: Flag) -> None:
     """Again and again: some work, and let go of it only when another one queues for it."""
-    writer, onlooker = psycopg2.connect(database_url), psycopg2.connect(database_url)
+    writer, onlooker = driver.connect(database_url), driver.connect(database_url)
     onlooker.autocommit = True
     while not ended.is_set():
         writer.cursor().execute("UPDATE tickets_ticket SET subject = 'queues' WHERE id = 7")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.marked_rows import CUT_OFF, ask, store
 from token_rotation.engine.batches import pending_rows
 from token_rotation.engine.batches.pending_rows import PendingRows
@@ -81,6 +81,6 @@ def test_a_look_waits_for_a_lock_no_longer_than_it_may(
         lambda: found.upper_keys(None, 2, 4),
         lambda: found.first_part(EVERY_KEY, 1),
     ):
-        with pytest.raises(psycopg2.errors.LockNotAvailable):
+        with pytest.raises(driver.errors.LockNotAvailable):
             look()
     other.rollback()

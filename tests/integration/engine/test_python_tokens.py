@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.rotations import RotationFactory
 from tests.support.sent_statements import note_sent_statements, sent_statements

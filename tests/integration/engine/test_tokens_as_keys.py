@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from tests.support.leaked import value
 from tests.support.rotations import RotationFactory
 from tests.support.sent_statements import NOTE, sent_statements

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.leaked import leak, pending
 from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome
@@ -63,7 +63,7 @@ def test_a_wait_for_a_lock_is_counted_and_its_holder_named(
         1,
     )
     assert 0.3 <= result.waited_seconds["row locks"] <= elapsed
-    assert [blocker.pid for blocker in result.blockers] == [other.get_backend_pid()]
+    assert [blocker.pid for blocker in result.blockers] == [other.info.backend_pid]
     other.rollback()
 
 
@@ -124,7 +124,7 @@ def test_connections_are_closed_at_the_end(
 ) -> None:
     leak(tickets, 10)
     rotation(workers=2, batch_rows=2).run()
-    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
+    with driver.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name LIKE 'rotate%%'"

@@ -151,7 +151,7 @@ def test_a_server_that_is_gone_refuses_no_row(
 
     def limit_connections_to_none() -> None:
         tickets.cursor().execute(
-            f"ALTER ROLE limited_{tickets.get_backend_pid()} CONNECTION LIMIT 0"
+            f"ALTER ROLE limited_{tickets.info.backend_pid} CONNECTION LIMIT 0"
         )
 
     engine = rotation(be_gone, batch_rows=60, retry_seconds=0.3)

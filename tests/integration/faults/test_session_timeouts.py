@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from tests.support.leaked import assert_each_token_changed_once, leak, pending
 from tests.support.manage import Manage
 from tests.support.rotations import RotationFactory

@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from psycopg2 import sql
-from psycopg2.errors import QueryCanceled
-from psycopg2.extensions import parse_dsn
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.support import driver
 from tests.support.aliases import alias_of, lead_alias
+from tests.support.driver import QueryCanceled, parse_dsn, sql
 from tests.support.leaked import value
 from tests.support.silent import ALIAS, Silent, own_cluster, runs, set_standby
 from tests.support.stopped import standing_still
@@ -139,7 +138,7 @@ def test_a_live_backend_without_a_sign_of_life_answers_and_gets_twice_the_time(
     connection = server.connection(lifeless_seconds=0.4)
     with pytest.raises(StillAliveError) as raised:
         pool.submit(connection.row, SLEEP).result(timeout=60)
-    assert raised.value.pgcode == "57014"
+    assert driver.sqlstate_of(raised.value) == "57014"
     assert connection.value(sql.SQL("SELECT 1")) == 1
     assert connection._session is not None
     assert connection._session.patience == 2.0

@@ -5,10 +5,9 @@ from contextlib import AbstractContextManager, nullcontext
 from random import Random
 from typing import Any
 
-import psycopg2
 import pytest
-from psycopg2 import errors
 
+from tests.support.driver import errors
 from tests.support.leaked import leak, value
 from tests.support.manage import PROJECT
 
@@ -42,7 +41,7 @@ def test_a_fault_that_cannot_be_had_is_named_and_left_out(
         monkeypatch.setattr(kinds, name, nothing)
     with kinds.had_here(()) as had:
         found = had(database_url)
-    old = {"transaction_timeout"} if tickets.server_version < 170000 else set()
+    old = {"transaction_timeout"} if tickets.info.server_version < 170000 else set()
     assert set(found.skipped) == {*PREPARED.values(), *old}
     assert set(found.usual) == set(kinds.NAMES) - set(found.skipped)
     assert found.spread == {}
@@ -122,7 +121,7 @@ def test_what_a_lock_keeps_from_being_spoilt_is_left_whole(
     assert not stage.refused
 
 
-def end_of(other: "psycopg2.extensions.connection", mend: Callable[[], None]) -> Callable[[], None]:
+def end_of(other: Any, mend: Callable[[], None]) -> Callable[[], None]:
     """The mending, after whoever holds the lock has gone."""
 
     def mend_then() -> None:

@@ -152,7 +152,7 @@ def test_what_could_not_be_compared_is_a_warning(
 ) -> None:
     execute("ALTER TABLE tickets_ticket ADD more text")
     limit_connections(10)
-    role = f"limited_{tickets.get_backend_pid()}"
+    role = f"limited_{tickets.info.backend_pid}"
     tickets.cursor().execute(
         f"REVOKE SELECT ON tickets_ticket FROM {role};"
         f"GRANT SELECT (id, token, token_rotated_at, subject) ON tickets_ticket TO {role}"

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import psycopg2
 import pytest
 from django.db import models
 from django.test.utils import isolate_apps
 
+from tests.support import driver
 from token_rotation.triggers.guard import guard
 
 BEGAN, NOW = "2026-01-01 10:00:00+00", "2026-01-01 10:00:05+00"
@@ -65,7 +65,7 @@ class Guarded:
         )
         try:
             self.update(stored, written)
-        except psycopg2.DataError:
+        except driver.DataError:
             self._execute("ROLLBACK")
             return True
         return False

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-import psycopg2
 import pytest
 from django.db import models
 from django.test.utils import isolate_apps
 
+from tests.support import driver
 from token_rotation.triggers.guard import guard
 from token_rotation.triggers.retired import keep_retired
 from token_rotation.triggers.truth_table.inserts import (
@@ -83,9 +83,9 @@ KNOWN = {
 IN_STEP = "SELECT count(*) FROM device WHERE token::text <> '' AND checksum <> md5(token::text)"
 
 REFUSALS = (
-    psycopg2.errors.CheckViolation,
-    psycopg2.errors.FeatureNotSupported,
-    psycopg2.errors.SerializationFailure,
+    driver.errors.CheckViolation,
+    driver.errors.FeatureNotSupported,
+    driver.errors.SerializationFailure,
 )
 
 

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from tests.support import driver
 from tickets.models import Ticket
 from token_rotation.errors import TokenUpdateError
 
@@ -404,7 +405,8 @@ def test_copied_rows_are_born_fresh(marker: list[str]) -> None:
     line = "\t".join(["x", "open", "2020-01-01", str(sent), *(r"\N" for _ in marker)])
 
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY tickets_ticket ({columns}) FROM STDIN", io.StringIO(f"{line}\n"))
+        line_as_file = io.StringIO(f"{line}\n")
+        driver.copy_from(cursor, f"COPY tickets_ticket ({columns}) FROM STDIN", line_as_file)
 
     ticket = Ticket.objects.get()
     assert ticket.token != sent

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.leaked import assert_each_token_changed_once, leak, value
 from tests.support.manage import Manage
 from tests.support.rotations import RotationFactory
@@ -128,7 +128,7 @@ def test_todays_triggers_work_with_the_functions_of_each_release(
         migrated = manage("migrate", "token_rotation", step, database_url=database_url)
         assert migrated.returncode == 0, migrated.stderr
         tickets.cursor().execute(INSERT_ROW.format("gen_random_uuid()"))
-        with pytest.raises(psycopg2.errors.CheckViolation, match="is retired"):
+        with pytest.raises(driver.errors.CheckViolation, match="is retired"):
             tickets.cursor().execute(INSERT_ROW.format("(SELECT token FROM leaked)"))
         assert value(tickets, SEES_PAST_ITS_SNAPSHOT) == sees_past_its_snapshot
     assert value(tickets, STILL_VALID) == 0

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pgtrigger
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.documents import DOCS
 from tests.support.leaked import leak, value
 from tests.support.waiting import until
@@ -165,7 +165,7 @@ def test_the_documented_trigger_closes_the_door_of_pgtrigger_ignore(rotated: Any
     )
     (name,) = (trigger.get_pgid(Ticket) for trigger in guard()[:1])
     ignored = f"BEGIN; SELECT set_config('pgtrigger.ignore', '{{{name}}}', true); "
-    with pytest.raises(psycopg2.errors.CheckViolation):
+    with pytest.raises(driver.errors.CheckViolation):
         execute(rotated, ignored + insert.format(8))
     execute(rotated, "ROLLBACK")
     execute(rotated, insert.format(9))
@@ -190,7 +190,7 @@ def test_a_leaked_token_is_refused_aloud_and_not_quoted(sent: Any, key: int) -> 
         " VALUES ('x', 'open', now(), %(token)s)"
     )
     for write in (WISH, insert):
-        with pytest.raises(psycopg2.errors.CheckViolation) as refused:
+        with pytest.raises(driver.errors.CheckViolation) as refused:
             execute(sent, write, id=key, token=leaked)
         assert str(refused.value).startswith(
             "tickets_ticket: the token that was sent is retired: send another\n"
@@ -222,7 +222,7 @@ def test_an_insert_that_waits_while_its_token_is_retired_fails_and_is_refused_ne
                 " VALUES (9, 'x', 'open', now(), %(token)s)",
                 token=token,
             )
-        except psycopg2.Error as error:
+        except driver.Error as error:
             failed.append(error)
 
     execute(other, ROTATE, id=1)
@@ -232,6 +232,6 @@ def test_an_insert_that_waits_while_its_token_is_retired_fails_and_is_refused_ne
     other.commit()
     inserting.join()
     insert()
-    assert [error.pgcode for error in failed] == ["40001", "23514"]
+    assert [driver.sqlstate_of(error) for error in failed] == ["40001", "23514"]
     assert token not in str(failed)
     assert value(sent, "SELECT count(*) FROM tickets_ticket") == 3

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from tests.support.marked_rows import AT, CUT_OFF, EARLY, LATE, PENDING, ask, keys_of, store
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import Condition, Selection

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from psycopg2 import sql as psycopg2_sql
 
+from tests.support.driver import sql as driver_sql
 from tests.support.leaked import column, value
 from tests.support.rotations import RotationFactory
 from token_rotation.distributed.rounds.split import split
@@ -166,7 +166,7 @@ def test_either_index_serves_whatever_the_statistics_say(
             batch.update_free_rows(devices, few, token),
         ):
             values = {**values_of(devices, few), "batch_rows": 50}
-            text = together(READ_IN_KEY_ORDER, psycopg2_sql.SQL("EXPLAIN {}").format(query))
+            text = together(READ_IN_KEY_ORDER, driver_sql.SQL("EXPLAIN {}").format(query))
             plan = "\n".join(line for (line,) in connection.rows(text, values))
             assert "ken_idx" not in plan, plan
             if WITHOUT[kind] in predicate:

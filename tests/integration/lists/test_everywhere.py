@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from tests.support.everywhere import looked
 from tests.support.leaked import leak, value
 from token_rotation.postgres.connection import Connection

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.support import driver
 from tests.support.marked_rows import CUT_OFF, EVERY, ask, keys_of, store
 from token_rotation.postgres.copy_stream import CopyStream
 from token_rotation.selection.key_range import EVERY_KEY
@@ -41,7 +42,7 @@ def listed(connection: Any, values: list[str]) -> Iterator[None]:
         cursor.execute("BEGIN")
         cursor.execute(lists.ROOM_TO_JOIN)
         cursor.execute(lists.create("text"))
-        cursor.copy_expert(lists.COPY, CopyStream(each.encode() for each in values))
+        driver.copy_from(cursor, lists.COPY, CopyStream(each.encode() for each in values))
         cursor.execute(lists.ANALYZE)
         cursor.execute(
             "SELECT reltuples FROM pg_class WHERE oid = 'pg_temp.rotation_listed'::regclass"
@@ -128,7 +129,7 @@ def test_hashes_of_stored_tokens_are_counted_each_line_once(rows: Any, target: T
         cursor.execute("BEGIN")
         cursor.execute(lists.create("bytea"))
         hashes = (sha256(text.encode()).digest() for text in texts)
-        cursor.copy_expert(lists.COPY, CopyStream(hashes))
+        driver.copy_from(cursor, lists.COPY, CopyStream(hashes))
         assert ask(rows, valid_tokens.count_valid_hashes("tickets_ticket", "token")) == [(3,)]
         cursor.execute("ROLLBACK")
 

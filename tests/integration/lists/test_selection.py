@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg2 import sql as psycopg2_sql
-from psycopg2.errors import QueryCanceled
 
 from tests.support.batches import batch_runner
+from tests.support.driver import QueryCanceled
+from tests.support.driver import sql as driver_sql
 from tests.support.leak_lists import list_of
 from tests.support.leaked import column, leak, pending, value
 from tests.support.policies import reading_under_policies
@@ -267,7 +267,7 @@ def test_tokens_without_an_index_are_looked_up_however_long_a_statement_may_take
     tokens = column(tickets, "SELECT token::text FROM tickets_ticket WHERE id < 3")
     slow = only(replace(target, table="slow", token_is_unique=False))
     with reading(target.database) as connection:
-        assert connection.value(psycopg2_sql.SQL("SHOW statement_timeout")) == "200ms"
+        assert connection.value(driver_sql.SQL("SHOW statement_timeout")) == "200ms"
         found = ListedRows(connection, slow, list_of(slow, tokens)).find(tokens)
     assert [key for key, _ in found] == ["1", "2"]
 
@@ -435,7 +435,7 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
             with tickets.cursor() as cursor:
                 cursor.execute("BEGIN")
                 cursor.execute(statements.READ_IN_KEY_ORDER)
-                cursor.execute(psycopg2_sql.SQL("EXPLAIN ") + statement, values)
+                cursor.execute(driver_sql.SQL("EXPLAIN ") + statement, values)
                 plan = "\n".join(line for (line,) in cursor.fetchall())
                 cursor.execute("ROLLBACK")
             assert "Seq Scan" not in plan

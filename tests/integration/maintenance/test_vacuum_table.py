@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from psycopg2 import sql
 
 from tests.support.databases import unique_name
+from tests.support.driver import sql
 from tests.support.leaked import leak, value
 from tests.support.waiting import until
 from token_rotation.inspection import snapshots
@@ -132,7 +132,7 @@ def test_a_snapshot_older_than_the_dead_rows_is_named(
     since_xid = needing_the_dead_rows(tickets, target, reader)
     reason = TableVacuum(target).run(since_xid=since_xid).skipped_because
     assert reason is not None
-    assert f"pid {reader.get_backend_pid()} (idle in transaction, open for " in reason
+    assert f"pid {reader.info.backend_pid} (idle in transaction, open for " in reason
     reader.cursor().execute("ROLLBACK")
     assert TableVacuum(target).run(since_xid=since_xid).done
 
@@ -219,7 +219,7 @@ def test_whoever_is_at_the_table_already_is_not_waited_for(
     other.cursor().execute("BEGIN; LOCK TABLE tickets_ticket IN SHARE UPDATE EXCLUSIVE MODE")
     reason = TableVacuum(target).run().skipped_because
     assert reason == (
-        f"another session (pid {other.get_backend_pid()}) is at work on tickets_ticket already"
+        f"another session (pid {other.info.backend_pid}) is at work on tickets_ticket already"
     )
 
 
@@ -257,7 +257,7 @@ def test_a_role_that_may_not_vacuum_a_partition_is_told_so(target: Target, ticke
 
 
 def test_a_role_with_maintain_may(target: Target, tickets: Any) -> None:
-    if tickets.server_version < 170000:
+    if tickets.info.server_version < 170000:
         pytest.skip("MAINTAIN came with PostgreSQL 17")
     with as_role(target, tickets, "MAINTAIN"):
         assert TableVacuum(target).run().done
@@ -301,7 +301,7 @@ def test_autovacuum_is_named_and_left_alone(target: Target, tickets: Any) -> Non
 
 
 def test_it_runs_without_a_timeout_of_transactions(target: Target, tickets: Any) -> None:
-    if tickets.server_version < 170000:
+    if tickets.info.server_version < 170000:
         pytest.skip("PostgreSQL 17 brought transaction_timeout")
     leak(tickets, 10)
     cursor = tickets.cursor()

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import InternalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from token_rotation.operations.errors import KeyTakenError, NotRunningError, StatusChangeError
 from token_rotation.operations.lifecycle import Result, Status
@@ -158,7 +158,7 @@ def test_sql_by_hand_does_not_get_past_the_table_of_changes_either(
 ) -> None:
     operation = make()
 
-    with pytest.raises(InternalError, match="Invalid transition"):
+    with pytest.raises(DatabaseError, match="Invalid transition"):
         operations.filter(pk=operation.pk).update(status=status)
 
 
@@ -166,7 +166,7 @@ def test_a_stale_save_does_not_bring_an_old_status_back() -> None:
     stale = unprocessed()
     operations.get(pk=stale.pk).mark_as_running()
 
-    with pytest.raises(InternalError, match="Invalid transition"):
+    with pytest.raises(DatabaseError, match="Invalid transition"):
         stale.save()
 
 

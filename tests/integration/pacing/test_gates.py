@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from psycopg2 import sql
 
 from tests.support.answering import answering
 from tests.support.clock import Clock
+from tests.support.driver import sql
 from tests.support.leaked import assert_each_token_changed_once, leak, pending, value
 from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome

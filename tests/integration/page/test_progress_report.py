@@ -13,8 +13,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from tests.support.leaked import leak, value
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target

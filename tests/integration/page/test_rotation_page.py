@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from psycopg2.sql import SQL
 
+from tests.support.driver import sql
 from tests.support.leaked import leak
 from token_rotation.errors import UnknownTargetError, WithdrawnError
 from token_rotation.operations.models import BatchOperation
@@ -425,7 +425,7 @@ def test_watching_does_not_look_like_traffic_to_the_rotation(
 
     def look(target: Target) -> Report:
         with reading(target.database) as onlooker:
-            names = onlooker.rows(SQL(CLIENT_NAMES))  # autovacuum has none
+            names = onlooker.rows(sql.SQL(CLIENT_NAMES))  # autovacuum has none
             seen.append([name for (name,) in names])
         return make_report(target, exact=False)
 

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import psycopg2
 import pytest
 from django.db import models
 from django.test.utils import isolate_apps
 
+from tests.support import driver
 from tests.support.leaked import value
 from tests.support.waiting import until
 from token_rotation.triggers.guard import guard
@@ -92,7 +92,7 @@ def test_a_leaked_token_of_a_deleted_row_is_refused_for_a_new_one(devices: Devic
     assert devices.is_kept("leaked")
     assert not devices.is_kept("other")
     for key in (1, 3):
-        with pytest.raises(psycopg2.errors.CheckViolation, match="retired"):
+        with pytest.raises(driver.errors.CheckViolation, match="retired"):
             devices.execute(INSERT, key, "leaked")
     assert value(devices.connection, "SELECT count(*) FROM device") == 1
 
@@ -109,7 +109,7 @@ def test_a_row_deleted_and_inserted_in_one_statement_is_refused_or_stays_pending
         if devices.layout == "partitioned" and more == 0:
             devices.execute(again, more)  # nothing tells it from a row that moves
         else:
-            with pytest.raises(psycopg2.Error, match="retired"):
+            with pytest.raises(driver.Error, match="retired"):
                 devices.execute(again, more)
         assert value(devices.connection, "SELECT token_rotated_at FROM device") is None
 
@@ -124,15 +124,15 @@ def test_a_row_that_claims_a_rotation_when_it_is_inserted_again_did_not_move(
         " INSERT INTO device (id, part, token, token_rotated_at)"
         " SELECT id, 2, token, now() FROM gone"
     )
-    with pytest.raises(psycopg2.Error, match="retired"):
+    with pytest.raises(driver.Error, match="retired"):
         devices.execute(again)
     assert value(devices.connection, "SELECT token_rotated_at FROM device") is None
 
 
 REFUSED = {
-    "unique": (psycopg2.errors.UniqueViolation, "token"),
-    "plain": (psycopg2.errors.CheckViolation, "is that of a pending row"),
-    "partitioned": (psycopg2.errors.CheckViolation, "is that of a pending row"),
+    "unique": (driver.errors.UniqueViolation, "token"),
+    "plain": (driver.errors.CheckViolation, "is that of a pending row"),
+    "partitioned": (driver.errors.CheckViolation, "is that of a pending row"),
 }
 WISH = (
     "UPDATE device SET token = CASE WHEN set_config('token_rotation.wish', encode(sha256("
@@ -228,7 +228,7 @@ def test_an_insert_that_waits_while_the_row_is_deleted_fails_and_tried_again_is_
         try:
             with writer.cursor() as cursor:
                 cursor.execute(INSERT, (2, "leaked"))
-        except psycopg2.Error as error:
+        except driver.Error as error:
             failed.append(error)
 
     with deleter.cursor() as cursor:
@@ -241,7 +241,7 @@ def test_an_insert_that_waits_while_the_row_is_deleted_fails_and_tried_again_is_
     deleter.cursor().execute("COMMIT")
     writing.join()
     write()
-    assert [error.pgcode for error in failed] == ["40001", "23514"]
+    assert [driver.sqlstate_of(error) for error in failed] == ["40001", "23514"]
     assert "leaked" not in "".join(map(str, failed))
     assert value(devices.connection, "SELECT count(*) FROM device") == 0
 

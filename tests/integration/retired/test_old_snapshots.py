@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-import psycopg2
 import pytest
 from django.db import models
 from django.test.utils import isolate_apps
 
+from tests.support import driver
 from tests.support.leaked import value
 from tests.support.waiting import until
 from token_rotation.triggers.guard import guard
@@ -120,7 +120,7 @@ class Waiting:
     """A statement in a thread, which waits for another session's transaction."""
 
     def __init__(self, devices: Devices, cursor: Any, statement: str, values: Any) -> None:
-        self.failed: psycopg2.Error | None = None
+        self.failed: driver.Error | None = None
         self._thread = threading.Thread(target=self._run, args=(cursor, statement, values))
         self._thread.start()
         pid = cursor.connection.info.backend_pid
@@ -129,13 +129,13 @@ class Waiting:
     def _run(self, cursor: Any, statement: str, values: Any) -> None:
         try:
             cursor.execute(statement, values)
-        except psycopg2.Error as error:
+        except driver.Error as error:
             self.failed = error
 
     def end(self) -> str | None:
         """The code of its error."""
         self._thread.join()
-        return None if self.failed is None else self.failed.pgcode
+        return None if self.failed is None else driver.sqlstate_of(self.failed)
 
 
 def values(key: int = 9, token: str = LEAKED) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def values(key: int = 9, token: str = LEAKED) -> dict[str, Any]:
 
 def refused(devices: Devices, write: str) -> None:
     """Tried again in a new transaction the write finds the retired token."""
-    with suppress(psycopg2.errors.CheckViolation):  # a wish and an INSERT fail
+    with suppress(driver.errors.CheckViolation):  # a wish and an INSERT fail
         devices.execute(write, **values())
     assert not devices.is_stored()
 
@@ -158,7 +158,7 @@ def test_a_token_retired_after_the_snapshot_is_not_stored(
     devices.guard(accept)
     with begun(devices, isolation) as writer:
         devices.execute(RETIREMENTS[retirement])
-        with pytest.raises(psycopg2.errors.SerializationFailure) as failed:
+        with pytest.raises(driver.errors.SerializationFailure) as failed:
             writer.execute(write, values())
         assert LEAKED not in str(failed.value)
     refused(devices, write)
@@ -208,7 +208,7 @@ def test_a_token_that_is_new_is_stored_and_leaves_no_hash_and_no_lock(
     assert devices.is_stored("new")
     assert value(devices.connection, KEPT) == 0
     devices.execute("DELETE FROM device WHERE token = 'new'")
-    with pytest.raises(psycopg2.errors.CheckViolation, match="is retired"):
+    with pytest.raises(driver.errors.CheckViolation, match="is retired"):
         devices.execute(INSERT, **values(token="new"))
 
 
@@ -219,7 +219,7 @@ def test_the_own_retired_tokens_of_a_transaction_are_refused_too(
     devices.guard("sent")
     with begun(devices, isolation) as writer:
         writer.execute(RETIREMENTS["a rotation"])
-        with pytest.raises(psycopg2.errors.CheckViolation, match="is retired"):
+        with pytest.raises(driver.errors.CheckViolation, match="is retired"):
             writer.execute(INSERT, values())
 
 
@@ -236,7 +236,7 @@ def test_a_copy_of_a_row_that_became_pending_after_the_snapshot_is_refused(
     devices.guard("sent", is_unique=False)
     with begun(devices, isolation) as writer:
         devices.execute(ASK)
-        with pytest.raises(psycopg2.errors.FeatureNotSupported, match="READ COMMITTED") as failed:
+        with pytest.raises(driver.errors.FeatureNotSupported, match="READ COMMITTED") as failed:
             writer.execute(write, values())
         assert LEAKED not in str(failed.value)
     assert value(devices.connection, STORED, LEAKED) == 1

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.leaked import assert_each_token_changed_once, leak, value
 from tests.support.rotations import RotationFactory
 from tests.support.waiting import until
@@ -167,7 +167,7 @@ def test_a_write_that_waits_while_its_token_is_retired_fails_and_tried_again_is_
     def write() -> None:
         try:
             execute(writer, WRITES_OF_A_RETIRED_TOKEN["with a later marker"], leaked, 2)
-        except psycopg2.Error as error:
+        except driver.Error as error:
             failed.append(error)
 
     execute(other, ROTATE, 1)
@@ -176,7 +176,7 @@ def test_a_write_that_waits_while_its_token_is_retired_fails_and_tried_again_is_
     until(lambda: value(tickets, "SELECT cardinality(pg_blocking_pids(%s))", pid))
     other.commit()
     writing.join()
-    assert [getattr(error, "pgcode", None) for error in failed] == ["40001"]
+    assert [driver.sqlstate_of(error) for error in failed] == ["40001"]
     assert leaked not in str(failed)
     write()
     assert len(failed) == 1
@@ -268,7 +268,7 @@ def test_row_security_on_the_hashes_is_refused_whoever_looks(
     leaked = token_of(tickets, 1)
     execute(tickets, ROTATE, 1)
     execute(tickets, "ALTER TABLE token_rotation_retiredtoken ENABLE ROW LEVEL SECURITY")
-    role = f"writer_{tickets.get_backend_pid()}"
+    role = f"writer_{tickets.info.backend_pid}"
     execute(tickets, f"CREATE ROLE {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
     execute(tickets, f"SET ROLE {role}")
     try:

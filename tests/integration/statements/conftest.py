@@ -35,7 +35,7 @@ def parcels() -> Iterator[ProjectState]:
 
 
 @pytest.fixture
-def other() -> Iterator[BaseDatabaseWrapper]:
+def application() -> Iterator[BaseDatabaseWrapper]:
     """The application's session: a second connection to the same database."""
     session = connection.copy()
     yield session

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from psycopg2 import sql as psycopg2_sql
 
 from tests.support.batches import range_update
+from tests.support.driver import sql as driver_sql
 from tests.support.leak_lists import list_of
 from tests.support.leaked import leak, value
 from tests.support.planner_statistics import ROWS, STATISTICS
@@ -40,10 +40,10 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def explained(name: str) -> Callable[..., Any]:
         send = getattr(Connection, name)
 
-        def explain_and_send(self: Connection, query: psycopg2_sql.Composable, *values: Any) -> Any:
+        def explain_and_send(self: Connection, query: driver_sql.Composable, *values: Any) -> Any:
             settings, mark, statement = query.as_string(self._open().raw).rpartition("; ")
             if '"tickets_ticket"' in statement:
-                explain = psycopg2_sql.SQL(f"{settings}{mark}EXPLAIN {statement}")
+                explain = driver_sql.SQL(f"{settings}{mark}EXPLAIN {statement}")
                 seen.append("\n".join(line for (line,) in rows(self, explain, *values)))
             return send(self, query, *values)
 

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from tests.support.everywhere import listing, looked
 from tests.support.leak_lists import list_of
 from tests.support.leaked import leak

@@ -44,11 +44,11 @@ pytestmark = [
 
 
 def test_a_locked_table_is_given_up_after_the_retry_time_and_nothing_has_changed(
-    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+    parcels: ProjectState, application: BaseDatabaseWrapper, settings: Any
 ) -> None:
     settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
-    read_in_open_transaction(other)
-    holder = other.connection.info.backend_pid
+    read_in_open_transaction(application)
+    holder = application.connection.info.backend_pid
 
     with pytest.raises(LockNotGrantedError) as raised:
         apply(add_colour(), parcels)
@@ -63,9 +63,9 @@ def test_a_locked_table_is_given_up_after_the_retry_time_and_nothing_has_changed
 
 
 def test_the_change_is_made_as_soon_as_an_attempt_gets_its_lock(
-    parcels: ProjectState, other: BaseDatabaseWrapper
+    parcels: ProjectState, application: BaseDatabaseWrapper
 ) -> None:
-    let_go = read_in_open_transaction(other)
+    let_go = read_in_open_transaction(application)
     attempts = []
 
     def change() -> None:
@@ -127,9 +127,9 @@ def test_rows_that_do_not_allow_a_change_are_not_quoted(
 
 
 def test_deferred_statements_run_once_and_within_the_attempt(
-    parcels: ProjectState, other: BaseDatabaseWrapper
+    parcels: ProjectState, application: BaseDatabaseWrapper
 ) -> None:
-    let_go = read_in_open_transaction(other)
+    let_go = read_in_open_transaction(application)
     attempts = []
 
     def change() -> None:
@@ -148,12 +148,12 @@ def test_deferred_statements_run_once_and_within_the_attempt(
 
 
 def test_going_backwards_is_polite_too(
-    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+    parcels: ProjectState, application: BaseDatabaseWrapper, settings: Any
 ) -> None:
     settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
     operation = add_colour()
     after = apply(operation, parcels)
-    let_go = read_in_open_transaction(other)
+    let_go = read_in_open_transaction(application)
 
     with pytest.raises(LockNotGrantedError):
         unapply(operation, after, parcels)
@@ -165,13 +165,13 @@ def test_going_backwards_is_polite_too(
 
 
 def test_altering_a_field_is_polite(
-    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+    parcels: ProjectState, application: BaseDatabaseWrapper, settings: Any
 ) -> None:
     settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
     operation = AlterFieldPolitely(
         "parcel", "weight", models.IntegerField(null=True, db_default=models.Value(7))
     )
-    let_go = read_in_open_transaction(other)
+    let_go = read_in_open_transaction(application)
 
     with pytest.raises(LockNotGrantedError):
         apply(operation, parcels)
@@ -238,7 +238,7 @@ def test_on_a_table_that_is_written_each_change_waits_politely_in_both_direction
     before: list[Operation],
     operation: Operation,
     parcels: ProjectState,
-    other: BaseDatabaseWrapper,
+    application: BaseDatabaseWrapper,
     settings: Any,
 ) -> None:
     settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
@@ -247,7 +247,7 @@ def test_on_a_table_that_is_written_each_change_waits_politely_in_both_direction
         start = apply(each, start)
     unchanged = installed()
 
-    let_go = write_in_open_transaction(other)
+    let_go = write_in_open_transaction(application)
     with pytest.raises(LockNotGrantedError):
         apply(operation, start)
     assert installed() == unchanged
@@ -256,7 +256,7 @@ def test_on_a_table_that_is_written_each_change_waits_politely_in_both_direction
     changed = installed()
     assert changed != unchanged
 
-    let_go = write_in_open_transaction(other)
+    let_go = write_in_open_transaction(application)
     with pytest.raises(LockNotGrantedError):
         unapply(operation, after, start)
     assert installed() == changed
@@ -314,9 +314,9 @@ def test_an_index_is_built_and_dropped_again(parcels: ProjectState) -> None:
 
 
 def test_an_index_left_invalid_is_built_again(
-    parcels: ProjectState, other: BaseDatabaseWrapper
+    parcels: ProjectState, application: BaseDatabaseWrapper
 ) -> None:
-    leave_invalid_index(other)
+    leave_invalid_index(application)
 
     apply(add_index(), parcels, atomic=False)
 
@@ -327,9 +327,9 @@ def test_an_index_left_invalid_is_built_again(
 
 
 def test_an_index_left_invalid_is_dropped_when_going_backwards(
-    parcels: ProjectState, other: BaseDatabaseWrapper
+    parcels: ProjectState, application: BaseDatabaseWrapper
 ) -> None:
-    leave_invalid_index(other)
+    leave_invalid_index(application)
     operation = add_index()
     after = parcels.clone()
     operation.state_forwards("polite", after)

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from token_rotation.postgres import statements
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import RFC_4122
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.leaked import leak, value
 from tests.support.marked_rows import CUT_OFF, EVERY, LATER, PENDING, ask, keys_of, store
 from tickets.models import Ticket
@@ -191,7 +191,7 @@ def test_a_wait_for_the_first_row_ends_with_the_lock_timeout(
     ask(other, "SELECT FROM tickets_ticket WHERE id = 1 FOR KEY SHARE")
     ask(rows, "SET lock_timeout = '50ms'")
     lock = batch.lock_first_pending(target, EVERY_KEY)
-    with pytest.raises(psycopg2.errors.LockNotAvailable):
+    with pytest.raises(driver.errors.LockNotAvailable):
         ask(rows, lock, **values_of(target, EVERY_KEY))
     other.rollback()
 

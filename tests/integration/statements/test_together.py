@@ -87,10 +87,10 @@ def test_a_table_that_the_router_keeps_away_is_not_locked(
 
 
 def test_it_waits_for_its_lock_as_one(
-    parcels: ProjectState, other: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+    parcels: ProjectState, application: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing in it waits once more: the table is locked then."""
-    let_go = read_in_open_transaction(other)
+    let_go = read_in_open_transaction(application)
     tried: list[bool] = []
 
     def attempt(*args: Any) -> bool:
@@ -106,11 +106,11 @@ def test_it_waits_for_its_lock_as_one(
 
 
 def test_a_transaction_that_has_read_the_table_and_writes_to_it_is_not_ended_as_a_deadlock(
-    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+    parcels: ProjectState, application: BaseDatabaseWrapper, settings: Any
 ) -> None:
     """Triggers take a weaker lock than columns."""
     settings.TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS = 10_000
-    let_go = read_in_open_transaction(other)
+    let_go = read_in_open_transaction(application)
     trigger = pgtrigger.Trigger(
         name="nothing", when=pgtrigger.Before, operation=pgtrigger.Update, func="RETURN NEW;"
     )
@@ -126,7 +126,7 @@ def test_a_transaction_that_has_read_the_table_and_writes_to_it_is_not_ended_as_
     with ThreadPoolExecutor() as pool:
         migrating = pool.submit(migrate)
         try:
-            with other.cursor() as cursor:
+            with application.cursor() as cursor:
                 cursor.execute("SET LOCAL deadlock_timeout = '10ms'")
                 cursor.execute(UNTIL_SOMEBODY_WAITS.format(condition="true"))
                 cursor.execute(f"INSERT INTO {TABLE} (weight) VALUES (1)")
@@ -137,10 +137,10 @@ def test_a_transaction_that_has_read_the_table_and_writes_to_it_is_not_ended_as_
 
 
 def test_a_table_that_stays_locked_is_named_once(
-    parcels: ProjectState, other: BaseDatabaseWrapper, settings: Any
+    parcels: ProjectState, application: BaseDatabaseWrapper, settings: Any
 ) -> None:
     settings.TOKEN_ROTATION_DDL_RETRY_SECONDS = 0.2
-    read_in_open_transaction(other)
+    read_in_open_transaction(application)
     with pytest.raises(LockNotGrantedError, match=f"^{TABLE}: no lock in 0.2 s"):
         apply(colour_and_default(), parcels)
     assert columns() == {"id", "weight"}

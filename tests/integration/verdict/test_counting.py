@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.leaked import leak
 from tests.support.policies import reading_under_policies
 from token_rotation.engine.batches.pending_rows import PendingRows
@@ -92,7 +92,7 @@ def test_a_look_behind_an_old_snapshot_may_take_longer_than_the_roles_statement_
     )
     with reading_under_policies(target.database) as connection:
         pending = count_pending(connection, target)
-        with pytest.raises(psycopg2.errors.QueryCanceled):
+        with pytest.raises(driver.errors.QueryCanceled):
             connection.value(
                 statements.together(statements.AVOID_FULL_SCANS, batch_sql.any_pending(target))
             )

@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from token_rotation.errors import NotReadyError
 from token_rotation.options import RotationOptions
 from token_rotation.pacing.gates import server

@@ -75,4 +75,4 @@ def test_an_old_snapshot_is_named_and_a_young_one_is_not(
     assert measure_server(connection, target, long_seconds=3600).snapshot_holder is None
     holder = measure_server(connection, target, long_seconds=0).snapshot_holder
     assert holder is not None
-    assert holder.startswith(f"pid {reader.get_backend_pid()} (idle in transaction, open for")
+    assert holder.startswith(f"pid {reader.info.backend_pid} (idle in transaction, open for")

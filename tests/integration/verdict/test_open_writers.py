@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from django.apps import apps
 from django.core.management import call_command
@@ -13,6 +12,7 @@ from django.db import connection
 from django.db.migrations.state import ProjectState
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.support import driver
 from tests.support.leaked import value
 from tests.support.wished import wishing_models
 from token_rotation.engine.result import Result
@@ -52,7 +52,7 @@ def session(wishes: Any) -> Iterator[Callable[..., Any]]:
     opened: list[Any] = []
 
     def begin(**options: Any) -> Any:
-        made = psycopg2.connect(**{**connection.get_connection_params(), **options})
+        made = driver.connect(**{**connection.get_connection_params(), **options})
         opened.append(made)
         return made
 
@@ -116,7 +116,7 @@ def way_in(
         writer.close()
         execute("DROP TABLE old_links")
         return
-    role = f"writer_{writer.get_backend_pid()}"
+    role = f"writer_{writer.info.backend_pid}"
     wishes.Alias.objects.create(slug=LEAKED)
     execute(
         "UPDATE wishes_alias SET slug_rotated_at = NULL",
@@ -143,8 +143,8 @@ def test_a_write_that_stays_open_across_the_rotation_is_named_and_nothing_is_com
     writer, words = way_in
     code, said = run("rotate_tokens", *words, *SHORTLY)
     assert code == 3
-    assert f"pid {writer.get_backend_pid()} (idle in transaction, transaction open " in said
-    assert f"SELECT pg_terminate_backend({writer.get_backend_pid()})" in said
+    assert f"pid {writer.info.backend_pid} (idle in transaction, transaction open " in said
+    assert f"SELECT pg_terminate_backend({writer.info.backend_pid})" in said
     assert "that was not verified" in said
     assert LEAKED not in said
     writer.commit()
@@ -173,7 +173,7 @@ def test_a_rotation_waits_for_the_write_and_finds_what_it_committed(
         wait_for_locks_seconds=600.0,
         observe=end,
     )
-    assert told[0].startswith(f"waiting: the table is written by pid {writer.get_backend_pid()} (")
+    assert told[0].startswith(f"waiting: the table is written by pid {writer.info.backend_pid} (")
     assert (after.complete, after.retired_rows) == ((False, 1) if ends == "commit" else (True, 0))
 
 
@@ -190,7 +190,7 @@ def test_whoever_says_complete_says_so_only_once_the_write_has_ended(
     writer = session()
     writer.cursor().execute(INSERT.format("wishes_alias"))
     rotate(*SHORTLY)
-    pid = f"pid {writer.get_backend_pid()} ("
+    pid = f"pid {writer.info.backend_pid} ("
     evidence = make_entry(alias, None, result=None)
     _, now = looked_up(alias, 60.0)
     report = make_report(alias, exact=False)
@@ -227,7 +227,7 @@ def test_a_migration_does_not_go_on_while_the_write_is_open_nor_once_it_has_comm
     writer = session()
     writer.cursor().execute(INSERT.format("wishes_alias"))
     rotate(*SHORTLY)
-    pid = writer.get_backend_pid()
+    pid = writer.info.backend_pid
     with pytest.raises(RowsPendingError, match=rf"wishes.Alias: pid {pid} \(.*Then migrate again"):
         migrate()
     writer.commit()
@@ -252,7 +252,7 @@ def test_one_that_begins_during_the_read_is_waited_for_too(
         )
         verdict = read.run()
     assert isinstance(verdict, Verdict)
-    assert [each.pid for each in verdict.open_writers] == [writer.get_backend_pid()]
+    assert [each.pid for each in verdict.open_writers] == [writer.info.backend_pid]
     assert not verdict.nothing_pending
 
 
@@ -283,7 +283,7 @@ def test_a_signal_ends_the_wait(alias: Target, session: Callable[..., Any]) -> N
             stopped=lambda: bool(asked),
             on_wait=asked.append,
         ).run()
-    assert left.pid == writer.get_backend_pid()
+    assert left.pid == writer.info.backend_pid
 
 
 def test_a_transaction_that_is_prepared_meanwhile_is_waited_for_and_named(

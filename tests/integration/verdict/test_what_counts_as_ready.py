@@ -155,7 +155,7 @@ def test_tokens_must_fit_into_their_column(
 def test_a_role_that_is_exempt_from_triggers_is_warned_of_and_one_that_connects_so_is_refused(
     tickets: Any, look: Callable[..., GuardState]
 ) -> None:
-    role = f"exempt_{tickets.get_backend_pid()}"
+    role = f"exempt_{tickets.info.backend_pid}"
     cursor = tickets.cursor()
     cursor.execute(f"CREATE ROLE {role}; ALTER ROLE {role} SET session_replication_role = replica")
     try:

@@ -38,7 +38,7 @@ HALF = (
 @pytest.fixture
 def role(tickets: Any, target: Target) -> Iterator[str]:
     """The target's sessions have this role, which may do all that a rotation needs."""
-    name = f"operator_{tickets.get_backend_pid()}"
+    name = f"operator_{tickets.info.backend_pid}"
     tickets.cursor().execute(
         f"CREATE ROLE {name} LOGIN PASSWORD 'operator'; GRANT ALL ON ALL TABLES IN SCHEMA public "
         f"TO {name}; GRANT CREATE ON SCHEMA public TO {name}"
@@ -217,7 +217,7 @@ def shadowed(tickets: Any, target: Target, role: str) -> str:
 def test_a_name_that_means_another_table_to_others_is_refused(
     tickets: Any, target: Target, shadowed: str, setting: str, who: str
 ) -> None:
-    app = f"app_{tickets.get_backend_pid()}"
+    app = f"app_{tickets.info.backend_pid}"
     tickets.cursor().execute(setting.format(name=shadowed, app=app))
     try:
         (problem,) = look(target).problems

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pgtrigger
-import psycopg2.errors
 import pytest
 from _pytest._io.saferepr import saferepr
 from asgiref.sync import async_to_sync
@@ -19,6 +18,7 @@ from django.db.models.signals import post_save
 from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 
+from tests.support import driver
 from tests.support.wished import rotate_behind, stored
 from tickets.models import Ticket
 from token_rotation.errors import TokenUpdateError
@@ -546,8 +546,8 @@ def test_no_error_of_a_write_shows_the_rows_token(write: Callable[[Ticket], None
         write(ticket)
     error, cause = raised.value, raised.value.__cause__
     assert error.__context__ is None
-    assert isinstance(cause, psycopg2.errors.NotNullViolation)
-    assert (cause.pgcode, cause.diag.column_name) == ("23502", "subject")
+    assert isinstance(cause, driver.errors.NotNullViolation)
+    assert (driver.sqlstate_of(cause), cause.diag.column_name) == ("23502", "subject")
     assert cause.diag.message_detail is None
     for shown in (str(error), str(cause), repr(vars(cause)), locals_of(error)):
         assert "Failing row" not in shown

@@ -8,8 +8,7 @@ from http.client import HTTPException
 from itertools import count
 from typing import Any
 
-import psycopg2
-
+from tests.support import driver
 from tests.support.load.counts import Counts
 from tests.support.load.http import Login, exchange_json
 from tests.support.load.route import Balancer, Route
@@ -48,7 +47,7 @@ class Customer(threading.Thread):
         self.seen_route = -1
         self._stop_asked = threading.Event()
         self._balancer, self._counts, self._login = balancer, counts, login
-        self._database = psycopg2.connect(database_url)
+        self._database = driver.connect(database_url)
         self._database.autocommit = True
         self._interval_seconds = interval_seconds
         self._chance = random.Random(number)

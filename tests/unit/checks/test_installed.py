@@ -10,7 +10,7 @@ def ids() -> list[str | None]:
     return [message.id for message in installed.check_installed()]
 
 
-def test_a_tested_django_and_psycopg_2_are_as_they_should_be() -> None:
+def test_a_tested_django_is_as_it_should_be() -> None:
     assert ids() == []
 
 
@@ -20,8 +20,3 @@ def test_a_newer_django_than_any_tested_is_told(monkeypatch: pytest.MonkeyPatch)
     assert ids() == []
     monkeypatch.setattr(django, "VERSION", (major, minor + 1, 0, "alpha", 0))
     assert ids() == ["token_rotation.W011"]
-
-
-def test_psycopg_3_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installed, "is_psycopg3", True)
-    assert ids() == ["token_rotation.E016"]

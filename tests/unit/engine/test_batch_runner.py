@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from typing import cast
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.refusals import CHECK, DEADLOCK, DUPLICATE, LOCKED, TIMED_OUT, refusal
 from token_rotation.engine.batches import isolation
 from token_rotation.engine.batches.batch import BatchRunner
@@ -139,7 +139,7 @@ def test_after_a_batch_that_took_too_long_the_next_twenty_wait_for_nobody() -> N
 def test_what_the_operator_cancelled_is_not_gone_on_with() -> None:
     rows = Rows(8)
     rows.refusals = [TIMED_OUT]
-    with pytest.raises(psycopg2.Error):
+    with pytest.raises(driver.Error):
         runner(rows, aborted=True).rotate(EVERY_KEY)
     assert rows.updates == [WHOLE]
 
@@ -148,7 +148,7 @@ def test_what_the_operator_cancelled_is_not_gone_on_with() -> None:
 def test_an_error_that_no_other_update_mends_passes_through(limit_rows: int | None) -> None:
     rows = Rows(8)
     rows.refusals = [DEADLOCK]
-    with pytest.raises(psycopg2.Error):
+    with pytest.raises(driver.Error):
         runner(rows).rotate(EVERY_KEY, limit_rows)
     assert len(rows.updates) == 1
 
@@ -156,7 +156,7 @@ def test_an_error_that_no_other_update_mends_passes_through(limit_rows: int | No
 def test_what_is_in_the_way_of_the_second_update_too_passes_through() -> None:
     rows = Rows(8)
     rows.refusals = [LOCKED, TIMED_OUT]
-    with pytest.raises(psycopg2.Error):
+    with pytest.raises(driver.Error):
         runner(rows).rotate(EVERY_KEY)
 
 

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from threading import Event as Flag
 from typing import Any, cast
 
-import psycopg2
 import pytest
 from django.db import OperationalError
 
+from tests.support import driver
 from tests.support.clock import Clock
 from tests.support.refusals import TIMED_OUT, refusal
 from token_rotation.engine import lock_wait as module
@@ -193,7 +193,7 @@ def test_a_wait_that_fails_closes_the_onlooker_and_its_time_counts(
         raise refusal(TIMED_OUT)
 
     monkeypatch.setattr(played, "run", fail)
-    with pytest.raises(psycopg2.Error):
+    with pytest.raises(driver.Error):
         played.wait()
     assert (played.closed, played.lock_wait.waited_seconds) == (1, 2.0)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.clock import Clock
 from tests.support.refusals import DEADLOCK, DUPLICATE, TIMED_OUT, refusal
 from token_rotation.engine.batches.batch import BatchRunner
@@ -261,6 +261,6 @@ def test_a_row_that_was_not_rotated_is_given_back_to_the_limit(fate: Fate) -> No
 def test_a_row_whose_wait_fails_is_given_back_to_the_limit() -> None:
     played = Played(limit_rows=5)
     played.row.fate, played.commit_fails = Fate.ROTATED, True
-    with pytest.raises(psycopg2.Error), played.ranges.first_row(KEYS, 1.0):
+    with pytest.raises(driver.Error), played.ranges.first_row(KEYS, 1.0):
         pass
     assert (played.told, played.limit.take(100)) == ([], 5)

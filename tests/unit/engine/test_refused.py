@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from tests.support.junk import JUNK
 from token_rotation.engine.batches import refusals as module
 from token_rotation.engine.batches.batch_outcome import BatchOutcome
@@ -112,6 +112,7 @@ class Said:
     """What the driver tells of an error."""
 
     message_primary = "token abc is frozen"
+    severity_nonlocalized = "ERROR"
     constraint_name = column_name = table_name = source_function = None
 
     def __init__(self, context: str) -> None:
@@ -133,12 +134,12 @@ class Said:
     ],
 )
 def test_of_a_context_only_the_functions_name_is_told(context: str, said: str) -> None:
-    raised = type("Raised", (psycopg2.Error,), {"pgcode": "P0001", "diag": Said(context)})
+    raised = type("Raised", (driver.Error,), {driver.SQLSTATE_NAME: "P0001", "diag": Said(context)})
     assert reason_of(raised("token abc is frozen")) == said
 
 
 @pytest.mark.parametrize("end", [".", ".\n", "\n", "?", ""])
 def test_a_reason_has_no_full_stop_so_that_a_sentence_may_follow(end: str) -> None:
     said = f"server closed the connection\n\twhile processing the request{end}"
-    assert reason_of(psycopg2.OperationalError(said)).endswith(("request", "connection"))
+    assert reason_of(driver.OperationalError(said)).endswith(("request", "connection"))
     assert reason_of(ValueError(f"who{end}".rstrip())) == "who"

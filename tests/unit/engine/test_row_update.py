@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 import pytest
-from psycopg2 import sql
 
+from tests.support.driver import sql
 from token_rotation.engine.batches import row_update as module
 from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
 from token_rotation.postgres.connection import Connection

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-import psycopg2
 import pytest
 from django.db import OperationalError as BackendError
-from psycopg2 import errors
 
+from tests.support import driver
+from tests.support.driver import errors
 from token_rotation.errors import AbortedError, DatabaseGoneError, StatementError
 from token_rotation.events import Event, Remark, Retrying
 from token_rotation.postgres.backoff import Backoff
@@ -87,26 +87,27 @@ class Played:
         self.told.append(event)
 
 
-LOST = psycopg2.OperationalError("server closed the connection unexpectedly")
+LOST = driver.OperationalError("server closed the connection unexpectedly")
 
 
-class SessionLost(psycopg2.OperationalError):
+class SessionLost(driver.OperationalError):
     """A statement met it, on a session that is closed now."""
 
-    cursor = SimpleNamespace(connection=SimpleNamespace(closed=2))
-    pgcode = "57P02"
+    token_rotation_session = SimpleNamespace(closed=2)  # as psycopg 3 has it, and psycopg 2
+    cursor = SimpleNamespace(connection=token_rotation_session)
+    pgcode = sqlstate = "57P02"
 
 
 class Deadlock(errors.DeadlockDetected):
-    pgcode = "40P01"
+    pgcode = sqlstate = "40P01"
 
 
 class Timeout(errors.QueryCanceled):
-    pgcode = "57014"
+    pgcode = sqlstate = "57014"
 
 
 class Duplicate(errors.UniqueViolation):
-    pgcode = "23505"
+    pgcode = sqlstate = "23505"
 
 
 def test_each_retry_is_told_and_counted_and_waits_longer() -> None:

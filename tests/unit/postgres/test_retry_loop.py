@@ -2,9 +2,9 @@
 
 from typing import Any, cast
 
-import psycopg2
 import pytest
 
+from tests.support import driver
 from token_rotation.errors import DatabaseGoneError
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
@@ -41,7 +41,7 @@ class Server:
 
     def ask(self) -> str:
         if self._clock.now < self._back_at:
-            raise psycopg2.OperationalError("could not connect")
+            raise driver.OperationalError("could not connect")
         return "answer"
 
 

@@ -1,9 +1,9 @@
 """A few tries at once, on one kind of fault."""
 
-import psycopg2
 import pytest
 from django.db import IntegrityError
 
+from tests.support import driver
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.retrying import retry_at_once
 
@@ -18,14 +18,14 @@ class Server:
     def ask(self) -> str:
         self.tries += 1
         if self._sqlstates:
-            error = type("Refused", (psycopg2.Error,), {"pgcode": self._sqlstates.pop(0)})
+            error = type("Refused", (driver.Error,), {driver.SQLSTATE_NAME: self._sqlstates.pop(0)})
             raise error
         return "answer"
 
     def ask_through_django(self) -> str:
         try:
             return self.ask()
-        except psycopg2.Error as error:
+        except driver.Error as error:
             raise IntegrityError from error
 
 
@@ -34,11 +34,11 @@ def test_an_action_is_run_again_at_once_on_the_fault_that_was_named_and_no_other
     server = Server("23505", "23505")
     assert retry_at_once(getattr(server, way), on=Fault.DUPLICATE_TOKEN, tries=3) == "answer"
     server = Server("23505", "23505")
-    with pytest.raises((psycopg2.Error, IntegrityError)):
+    with pytest.raises((driver.Error, IntegrityError)):
         retry_at_once(getattr(server, way), on=Fault.DUPLICATE_TOKEN, tries=2)
     assert server.tries == 2
     server = Server("40P01")
-    with pytest.raises((psycopg2.Error, IntegrityError)):
+    with pytest.raises((driver.Error, IntegrityError)):
         retry_at_once(getattr(server, way), on=Fault.DUPLICATE_TOKEN, tries=3)
     assert server.tries == 1
 

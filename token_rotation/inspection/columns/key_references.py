@@ -36,7 +36,7 @@ def key_reference_warnings(connection: Connection, target: Target) -> Iterator[P
             is_refused = isinstance(error, driver.ProgrammingError)
             if not is_refused and fault_of(error) not in (Fault.TIMED_OUT, Fault.LOCKED):
                 raise
-            if error.pgcode != _NO_TABLE:
+            if driver.sqlstate_of(error) != _NO_TABLE:
                 yield _not_searched(target, reference, reason_of(error))
             continue
         if stored or retired:

@@ -31,6 +31,14 @@ READ_ONLY = "25006"
 """SQLSTATE of a write on a standby, or where every transaction is read-only."""
 
 
+def sqlstate_of(error: Exception) -> str | None:
+    """Return the SQLSTATE of a driver error, or of one that Django has wrapped.
+
+    None where the server sent no error, as for a lost connection.
+    """
+    return driver.sqlstate_of(_driver_error(error))
+
+
 def fault_of(error: Exception) -> Fault:
     """Return the fault that a driver error stands for.
 
@@ -42,9 +50,10 @@ def fault_of(error: Exception) -> Fault:
     cause = _driver_error(error)
     if cause is None:
         return Fault.FATAL
-    if cause.pgcode == READ_ONLY and not is_read_only(cause):
+    sqlstate = driver.sqlstate_of(cause)
+    if sqlstate == READ_ONLY and not is_read_only(cause):
         return Fault.REFUSED_ROW
-    fault = classify(cause.pgcode)
+    fault = classify(sqlstate)
     return Fault.REFUSED_ROW if fault is Fault.FATAL and cause.diag.context else fault
 
 
@@ -66,7 +75,7 @@ def is_lost(error: Exception) -> bool:
     Takes the driver's error or one that Django has wrapped.
     """
     cause = _driver_error(error)
-    return cause is not None and cause.pgcode is None
+    return cause is not None and driver.sqlstate_of(cause) is None
 
 
 def is_read_only(error: Exception) -> bool:
@@ -76,7 +85,7 @@ def is_read_only(error: Exception) -> bool:
     wrapped.
     """
     cause = _driver_error(error)
-    return cause is not None and cause.pgcode == READ_ONLY and not is_raised(cause)
+    return driver.sqlstate_of(cause) == READ_ONLY and cause is not None and not is_raised(cause)
 
 
 def is_session_lost(error: Exception) -> bool:
@@ -86,7 +95,8 @@ def is_session_lost(error: Exception) -> bool:
     session is closed.
     """
     cause = _driver_error(error)
-    return cause is not None and cause.cursor is not None and bool(cause.cursor.connection.closed)
+    session = None if cause is None else driver.session_of(cause)
+    return session is not None and bool(session.closed)
 
 
 def first_of(error: Exception) -> Exception:
@@ -127,15 +137,16 @@ def _without_values(error: driver.Error) -> str:
     into the message itself. A function may raise any text under any SQLSTATE, and as any name; its
     errors have a context.
     """
-    if error.pgcode is None:
+    sqlstate = driver.sqlstate_of(error)
+    if sqlstate is None:
         lines = (line.strip() for line in str(error).splitlines())
         # libpq asks whether the server is running, in a line of its own. A sentence goes on here.
         said = " ".join(line for line in lines if not line.endswith("?"))
         return " ".join(said.split()) or type(error).__name__
     if is_read_only(error):
         return f"this server is a standby or allows only reading ({READ_ONLY})"
-    parts = [f"{type(error).__name__} ({error.pgcode})"]
-    if not error.diag.context and error.pgcode[:2] in _MESSAGE_QUOTES_NO_DATA:
+    parts = [f"{type(error).__name__} ({sqlstate})"]
+    if not error.diag.context and sqlstate[:2] in _MESSAGE_QUOTES_NO_DATA:
         parts.append(error.diag.message_primary or "")
     for kind in ("constraint_name", "column_name", "table_name"):
         name = getattr(error.diag, kind)

@@ -81,9 +81,11 @@ def why_lost(connection: Connection, error: Exception, seconds: float) -> Loss |
 
     None where there are none, where no session was lost, or the server cannot be asked.
     """
-    if not isinstance(error, driver.Error) or error.cursor is None:  # no session to lose
+    if (
+        not isinstance(error, driver.Error) or driver.session_of(error) is None
+    ):  # no session to lose
         return None
-    if error.pgcode is not None or fault_of(error) is not Fault.CONNECTION:
+    if driver.sqlstate_of(error) is not None or fault_of(error) is not Fault.CONNECTION:
         return None
     return what_ends_sessions(connection.database, seconds)
 

@@ -5,6 +5,8 @@ Django may record a migration in a transaction of its own, after the COMMIT of w
 
 from __future__ import annotations
 
+from token_rotation.postgres import driver
+
 _THERE_ALREADY = {"42P07", "42701", "42710"}
 """SQLSTATE of a relation, a column, or a constraint or another object that already exists."""
 
@@ -21,6 +23,6 @@ def way_out(error: Exception) -> str | None:
 
     Takes an error that Django has wrapped. Without a full stop.
     """
-    if getattr(error.__cause__, "pgcode", None) not in _THERE_ALREADY:
+    if driver.sqlstate_of(error.__cause__) not in _THERE_ALREADY:
         return None
     return f"An earlier migrate may have applied this migration without recording it: {TO_RECORD}"

@@ -14,8 +14,8 @@ SELECT pg_backend_pid(), current_setting('synchronous_standby_names'),
          (SELECT i FROM pg_stat_progress_create_index i WHERE i.pid = a.pid),
          (SELECT z FROM pg_stat_progress_analyze z WHERE z.pid = a.pid))
 FROM (VALUES (1)) AS one LEFT JOIN pg_stat_activity a ON a.pid <> pg_backend_pid() AND
-  (a.pid = ANY (%(pids)s) OR a.datname = current_database() AND a.usename = session_user
-   AND a.application_name = %(name)s)
+  (a.pid = ANY ({pids}) OR a.datname = current_database() AND a.usename = session_user
+   AND a.application_name = {name})
 """
 """All backends of the same name too: behind a pooler nobody knows the pid. Takes no lock."""
 

@@ -19,10 +19,11 @@ class StillAliveError(driver.QueryCanceled):
     that it had.
     """
 
-    pgcode = "57014"
-
     def __init__(self, seconds: float) -> None:
         super().__init__(
             f"a live statement was cancelled after {seconds:g} s or more without a sign of life"
         )
         self.seconds = seconds
+
+
+setattr(StillAliveError, driver.SQLSTATE_NAME, "57014")

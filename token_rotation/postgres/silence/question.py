@@ -8,9 +8,6 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg2
-from psycopg2.extensions import POLL_OK, POLL_WRITE
-
 from token_rotation.postgres import driver
 from token_rotation.postgres.silence.backends import (
     QUESTION,
@@ -24,13 +21,13 @@ SPOKEN = re.compile(r"(?:^|: )[^\s:]{2,20}:  (?P<said>.*)")
 """libpq passes on what a server says when it refuses: severity, colon and two blanks."""
 
 Server = tuple[tuple[str, str], ...]
-"""The parameters of a connection, as psycopg2 takes them."""
+"""The parameters of a connection, as libpq takes them."""
 
 
 def server_of(raw: Any) -> Server:
     """Return the server that a connection leads to, so that the question goes to the same."""
     info = raw.info
-    parameters = {name: value for name, value in info.dsn_parameters.items() if value}
+    parameters = {name: value for name, value in driver.parameters_of(raw).items() if value}
     parameters |= {"host": info.host, "port": str(info.port), "password": info.password or ""}
     parameters["hostaddr"] = _address(raw)
     return tuple(sorted((name, value) for name, value in parameters.items() if value))
@@ -49,9 +46,9 @@ class Question:
     """
 
     def __init__(self, server: Server) -> None:
-        self._parameters: dict[str, Any] = dict(server)
-        self._raw: Any = None
-        self._cursor: Any = None
+        self._parameters = dict(server)
+        self._raw: driver.PolledConnection | None = None
+        self._is_sent = False
         self._pids: Sequence[int] = ()
         self._failed: Look | None = None
         self.asked_at: float | None = None
@@ -63,10 +60,10 @@ class Question:
 
     def begin(self, pids: Sequence[int], now: float) -> None:
         self.asked_at, self._pids, self._failed = now, pids, None
-        self._cursor = None
+        self._is_sent = False
         if self._raw is None:
             try:
-                self._raw = psycopg2.connect(**{**self._parameters, "async_": True})
+                self._raw = driver.PolledConnection(self._parameters)
             except driver.Error as error:
                 self._failed = _failure(error)
 
@@ -75,22 +72,22 @@ class Question:
         if not self.is_open or self._raw is None or self._failed is not None:
             return None
         try:
-            return self._raw.fileno(), self._state == POLL_WRITE
+            return self._raw.fileno(), self._raw.wants_to_write
         except driver.Error:
             return None
 
     def advance(self) -> dict[int, Look] | None:
         """Return the answer for each pid; None while it has not come."""
-        if self._failed is None:
+        if self._failed is None and self._raw is not None:
             try:
-                rows = self._step()
+                rows = self._step(self._raw)
             except driver.Error as error:
                 self._failed = _failure(error)
             else:
                 if rows is None:
                     return None
                 self.asked_at = None
-                is_pooled = rows[0][0] != self._raw.info.backend_pid
+                is_pooled = rows[0][0] != self._raw.backend_pid
                 return {pid: answer_about(pid, rows, is_pooled=is_pooled) for pid in self._pids}
         return self.give_up(self._failed)
 
@@ -101,30 +98,27 @@ class Question:
         return dict.fromkeys(self._pids, failed)
 
     def close(self) -> None:
-        raw, self._raw, self._cursor, self.asked_at = self._raw, None, None, None
+        raw, self._raw, self.asked_at = self._raw, None, None
         if raw is not None:
             raw.close()
 
-    _state = POLL_OK
-
-    def _step(self) -> list[Any] | None:
-        self._state = self._raw.poll()
-        if self._state != POLL_OK:
+    def _step(self, raw: driver.PolledConnection) -> list[Any] | None:
+        if not raw.is_ready():
             return None
-        if self._cursor is None:
-            self._cursor = self._raw.cursor()
+        if not self._is_sent:
             name = self._parameters.get("application_name", "")
-            self._cursor.execute(QUESTION, {"pids": list(self._pids), "name": name})
-            self._state = self._raw.poll()
-            if self._state != POLL_OK:
+            pids = driver.Literal(list(self._pids))
+            raw.send(driver.SQL(QUESTION).format(pids=pids, name=driver.Literal(name)))
+            self._is_sent = True
+            if not raw.is_ready():
                 return None
-        rows: list[Any] = self._cursor.fetchall()
-        return rows
+        return raw.rows()
 
 
 def _failure(error: driver.Error) -> Look:
     """Tell a server that refuses, and so lives, from one that nobody reaches."""
-    if error.pgcode is not None:
-        return Refused(f"{type(error).__name__} ({error.pgcode})")
+    sqlstate = driver.sqlstate_of(error)
+    if sqlstate is not None:
+        return Refused(f"{type(error).__name__} ({sqlstate})")
     said = SPOKEN.search(str(error))
     return Unanswered() if said is None else Refused(said["said"].strip())

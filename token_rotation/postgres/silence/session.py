@@ -49,6 +49,7 @@ class WatchedSession:
         is_renewed: bool = False,
     ) -> None:
         self.raw = raw
+        self.notices = driver.notices_of(raw)
         self.pid: int = raw.info.backend_pid
         self.is_pooled = not 0 < self.pid <= GREATEST_PID
         self.bounds = bounds.behind_pooler() if self.is_pooled else bounds
@@ -88,6 +89,17 @@ class WatchedSession:
         if self.to_end == before:
             self.to_end = self.number
 
+    def statement(self, *, may_commit: bool) -> WatchedSession:
+        """Enter what it returns for the time of a statement; see ``driver.Hook``."""
+        if self.given_up:
+            raise driver.OperationalError(self.given_up)
+        return self.ending(may_commit=may_commit)
+
+    def ending(self, *, may_commit: bool) -> WatchedSession:
+        """Enter what it returns for the time of a COMMIT or ROLLBACK."""
+        self.may_commit = may_commit
+        return self
+
     @property
     def is_closed(self) -> bool:
         return bool(self.raw.closed)
@@ -115,7 +127,7 @@ class WatchedSession:
                 self.since or time.monotonic(),
                 is_pooled=self.is_pooled,
             )
-            self._flight = Flight(self.number, judge, _last(self.raw.notices))
+            self._flight = Flight(self.number, judge, _last(self.notices))
         return self._flight
 
     def cancel(self) -> None:
@@ -141,7 +153,7 @@ class WatchedSession:
         if sqlstate == QUERY_CANCELED and flight.cancel_is_question:
             seconds = self.bounds.lifeless_seconds * self.patience
             self.patience *= 2
-            if self._is_renewed and self.raw.server_version < SIGNALS_ONCE:
+            if self._is_renewed and self.raw.info.server_version < SIGNALS_ONCE:
                 self.raw.close()
             raise StillAliveError(seconds) from None
         if error is None:
@@ -149,7 +161,7 @@ class WatchedSession:
 
     def _note_standby(self, flight: Flight) -> None:
         """PostgreSQL says in a warning, in any language, that the wait was cancelled."""
-        notice = _last(self.raw.notices)
+        notice = _last(self.notices)
         if notice is flight.last_notice:
             return
         if not (flight.judge.waited_for_standby or "synchronous replication" in notice):

@@ -1,9 +1,9 @@
 """Which database errors are one line, and which keep their traceback."""
 
-import psycopg2
 from django.db import OperationalError
-from psycopg2 import errors
 
+from tests.support import driver
+from tests.support.driver import errors
 from tickets.config.repairable import is_connection_failure
 
 
@@ -14,11 +14,11 @@ def caused_by(cause: Exception) -> OperationalError:
 
 
 def test_a_failed_connection_has_no_sqlstate() -> None:
-    assert is_connection_failure(caused_by(psycopg2.OperationalError("refused")))
+    assert is_connection_failure(caused_by(driver.OperationalError("refused")))
 
 
 def test_a_refused_statement_is_no_connection_failure() -> None:
     class Refused(errors.LockNotAvailable):
-        pgcode = "55P03"
+        pgcode = sqlstate = "55P03"
 
     assert not is_connection_failure(caused_by(Refused("lock timeout")))

@@ -1,0 +1,121 @@
+"""The database driver: psycopg 3 or psycopg 2, whichever Django uses.
+
+Nothing outside of this package knows which of them it is. ``psycopg2`` and ``psycopg3`` offer the
+same names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.backends.postgresql.psycopg_any import is_psycopg3  # type: ignore[import-untyped]
+
+from token_rotation.postgres.driver.hooks import Hook, HookFactory
+
+if TYPE_CHECKING or not is_psycopg3:
+    from token_rotation.postgres.driver.psycopg2 import (
+        SQL,
+        SQLSTATE_NAME,
+        Composed,
+        DataError,
+        Diagnostics,
+        Error,
+        Identifier,
+        InternalError,
+        Literal,
+        ObjectNotInPrerequisiteState,
+        OperationalError,
+        PolledConnection,
+        ProgrammingError,
+        QueryCanceled,
+        bound_text,
+        copy_from,
+        hook,
+        hook_of,
+        hooked_cursor,
+        in_one_message,
+        is_idle,
+        libpq_path,
+        make_own,
+        notices_of,
+        parameters_of,
+        pointer_of,
+        session_of,
+        show_last_answer,
+        sql,
+        sqlstate_of,
+        text_of,
+        unhook,
+    )
+else:
+    from token_rotation.postgres.driver.psycopg3 import (
+        SQL,
+        SQLSTATE_NAME,
+        Composed,
+        DataError,
+        Diagnostics,
+        Error,
+        Identifier,
+        InternalError,
+        Literal,
+        ObjectNotInPrerequisiteState,
+        OperationalError,
+        PolledConnection,
+        ProgrammingError,
+        QueryCanceled,
+        bound_text,
+        copy_from,
+        hook,
+        hook_of,
+        hooked_cursor,
+        in_one_message,
+        is_idle,
+        libpq_path,
+        make_own,
+        notices_of,
+        parameters_of,
+        pointer_of,
+        session_of,
+        show_last_answer,
+        sql,
+        sqlstate_of,
+        text_of,
+        unhook,
+    )
+
+__all__ = [
+    "SQL",
+    "SQLSTATE_NAME",
+    "Composed",
+    "DataError",
+    "Diagnostics",
+    "Error",
+    "Hook",
+    "HookFactory",
+    "Identifier",
+    "InternalError",
+    "Literal",
+    "ObjectNotInPrerequisiteState",
+    "OperationalError",
+    "PolledConnection",
+    "ProgrammingError",
+    "QueryCanceled",
+    "bound_text",
+    "copy_from",
+    "hook",
+    "hook_of",
+    "hooked_cursor",
+    "in_one_message",
+    "is_idle",
+    "libpq_path",
+    "make_own",
+    "notices_of",
+    "parameters_of",
+    "pointer_of",
+    "session_of",
+    "show_last_answer",
+    "sql",
+    "sqlstate_of",
+    "text_of",
+    "unhook",
+]
