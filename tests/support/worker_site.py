@@ -1,6 +1,6 @@
 """A database, a queue of its own in the broker, and workers of both."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -16,6 +16,11 @@ from token_rotation.operations.queue.broker import WATCH_OPERATIONS
 NUMBERS = count(2)  # databases of the broker; the first two are those of other tests
 
 ROTATION = "SELECT {} FROM token_rotation_operation WHERE operation_type = 'rotation'"
+
+
+def _at_once(options: Sequence[str]) -> tuple[str, ...]:
+    """With regard to traffic a rotation takes several times as long where tests run beside it."""
+    return ("--traffic-budget-ms", "0") if "--async" in options else ()
 
 
 class Site:
@@ -52,13 +57,18 @@ class Site:
         return self._manage(
             "rotate_tokens",
             *options,
+            *_at_once(options),
             database_url=self.database_url,
             env={**self.env, **(env or {})},
         )
 
     def start(self, *options: str) -> Any:
         return self._manage.start(
-            "rotate_tokens", *options, database_url=self.database_url, env=self.env
+            "rotate_tokens",
+            *options,
+            *_at_once(options),
+            database_url=self.database_url,
+            env=self.env,
         )
 
     def run(self, program: str) -> Any:

@@ -69,7 +69,7 @@ def test_a_spread_rotation_replaces_every_key_and_tells_none(
     project: Project, tables: Any, broker_url: str, request: pytest.FixtureRequest
 ) -> None:
     adopt(project, tables, ROWS)
-    said = project.run("rotate_tokens", "--async", fails_with=3)
+    said = project.run("rotate_tokens", "--async", "--traffic-budget-ms", "0", fails_with=3)
     ranges = rows_of(tables, BOUNDS)
     assert len(ranges) == 3
     with redis.Redis.from_url(broker_url) as client:
