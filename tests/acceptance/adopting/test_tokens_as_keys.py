@@ -45,6 +45,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 from token_rotation import is_retired, rotate_token
 from token_rotation.errors import TokenUpdateError
+from token_rotation.postgres import sqlstate_of
 stale = Token.objects.get(user__username="user1")
 old = stale.key
 print("loaded", flush=True)
@@ -53,7 +54,7 @@ try:
     with transaction.atomic():
         stale.save()
 except IntegrityError as error:
-    print("save", "is retired" in str(error), old in str(error), error.__cause__.pgcode)
+    print("save", "is retired" in str(error), old in str(error), sqlstate_of(error))
 user = User.objects.get(username="user1")
 stored = Token.objects.get(user=user)
 print("rows", Token.objects.filter(user=user).count(), stored.key == old, is_retired(old))
@@ -108,6 +109,7 @@ def test_a_stale_save_neither_revives_a_key_nor_leaves_a_second_row(
 WAITING = """
 import sys
 from django.db import IntegrityError, OperationalError
+from token_rotation.postgres import sqlstate_of
 from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 stale = Token.objects.get(user__username="user1")
@@ -120,7 +122,7 @@ try:
     else:
         stale.save()
 except (IntegrityError, OperationalError) as error:
-    print(type(error).__name__, error.__cause__.pgcode, stale.key in str(error))
+    print(type(error).__name__, sqlstate_of(error), stale.key in str(error))
 """
 ROTATED = (
     "UPDATE authtoken_token SET key = encode(sha256(random()::text::bytea), 'hex')::varchar(40), "

@@ -24,5 +24,6 @@ from token_rotation.targets.filters import compile_where
 def test_json_is_compared_as_json(expression: str, value: Any) -> None:
     condition = compile_where(BatchOperation, "default", [expression])
     assert condition is not None
-    values = [getattr(each, "adapted", each) for each in condition.values]
+    # What psycopg 2 wraps a JSON value in has "adapted", psycopg 3's has "obj".
+    values = [getattr(each, "adapted", getattr(each, "obj", each)) for each in condition.values]
     assert value in values
