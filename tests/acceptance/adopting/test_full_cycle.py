@@ -173,9 +173,9 @@ def test_leaked_tokens_die_while_the_package_works_and_the_guard_can_go_again(
     assert work.stdout.readline() == "at work\n", work.communicate()[1]
     project.run_each(*migrate)
     slow = ("rotate_tokens", "--batch-rows", "1", "--workers", "1", "--pause-seconds", "0.1")
-    # However fast it is, it does not come to the end: somebody holds a row.
-    held = f"SELECT FROM {table} WHERE {marker} IS NULL ORDER BY {column} LIMIT 1 FOR UPDATE"
-    tables.cursor().execute(f"BEGIN; {held}")
+    # However fast it is, it does not come to the end: somebody holds a leaked row.
+    leaked_row = f"{column} = (SELECT min({column}) FROM leaked)"
+    tables.cursor().execute(f"BEGIN; SELECT FROM {table} WHERE {leaked_row} FOR UPDATE")
     killed = project.start("-m", "django", *slow)
     until(lambda: value(tables, pending) < ROWS - 2)
     killed.kill()
