@@ -19,7 +19,7 @@ from token_rotation.makemigrations.foreign import ForeignMarker, Guarding, Stand
 from token_rotation.makemigrations.guarded import ModelKey, pending_index_names
 from token_rotation.makemigrations.steps import Place, Step, column_of, polite_alteration
 from token_rotation.schema import OnTableOf, RemoveIndexConcurrentlyPolitely, RemoveMarkerPolitely
-from token_rotation.schema.markers import may_be_marker
+from token_rotation.schema.pending.markers import may_be_marker
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard_triggers import UpdateGuard

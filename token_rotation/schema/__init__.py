@@ -18,20 +18,20 @@ from token_rotation.schema.columns import (
     CreateModelPolitely,
     RemoveMarkerPolitely,
 )
-from token_rotation.schema.ensure_rotated import EnsureRotated
-from token_rotation.schema.hashed_key import HashedKey
-from token_rotation.schema.index import (
+from token_rotation.schema.indexes.concurrently import (
     AddIndexConcurrentlyPolitely,
     RemoveIndexConcurrentlyPolitely,
     UnexpectedIndexError,
 )
+from token_rotation.schema.indexes.hashed_key import HashedKey
 from token_rotation.schema.other_app import OnTableOf
-from token_rotation.schema.pending_rows import RowsPendingError
+from token_rotation.schema.pending.ensure_rotated import EnsureRotated
+from token_rotation.schema.pending.pending_rows import RowsPendingError
 from token_rotation.schema.postgres_sql import PostgresSql
 from token_rotation.schema.refusal import ChangeRefusedError
 from token_rotation.schema.together import TogetherPolitely
 from token_rotation.schema.token_sql import TokenSql
-from token_rotation.schema.trigger_operations import (
+from token_rotation.schema.triggers import (
     AddTriggerPolitely,
     RemoveTriggerPolitely,
     ReplaceTriggerPolitely,

@@ -10,7 +10,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import DateTimeField, Field
 
-from token_rotation.schema.markers import (
+from token_rotation.schema.pending.markers import (
     guarded_token,
     may_be_marker,
     require_none_marked,

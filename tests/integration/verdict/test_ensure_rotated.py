@@ -60,7 +60,7 @@ def test_pending_rows_stop_it_with_their_number_and_the_command_to_type() -> Non
 
 
 def test_very_many_pending_rows_are_not_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("token_rotation.schema.pending_rows.COUNTED_AT_MOST", 5)
+    monkeypatch.setattr("token_rotation.schema.pending.pending_rows.COUNTED_AT_MOST", 5)
     add_pending(9)
     with pytest.raises(RowsPendingError, match="more than 5 rows"):
         run(EnsureRotated("tickets.Ticket"), state_at())

@@ -28,7 +28,7 @@ from token_rotation.reporting.report import make_report
 from token_rotation.reporting.verify_evidence import looked_up
 from token_rotation.run.aftermath import look_after
 from token_rotation.schema import EnsureRotated, RowsPendingError
-from token_rotation.schema.none_retired import refusal
+from token_rotation.schema.pending.none_retired import refusal
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets
 

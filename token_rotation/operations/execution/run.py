@@ -60,8 +60,6 @@ def run_synchronous(
     claim = Claim(operation, runner="")
     try:
         perform(claim, group, may_retry=lambda action, error: False)  # noqa: ARG005
-    except ActionsFailedError:
-        raise
     except Exception as error:
         if not claim.results:  # nothing of it has run, so there is nothing to attach
             raise

@@ -16,9 +16,13 @@ from django.db.models import Model
 
 from token_rotation.postgres.ddl_locks.attempts import politely
 from token_rotation.postgres.text_cursor import django_cursor
-from token_rotation.schema.background import in_the_background
-from token_rotation.schema.found_index import FoundIndex, expected_index, settled_index
-from token_rotation.schema.partitions import build_on_partitions, drop_on_partitions, parts_of
+from token_rotation.schema.indexes.background import in_the_background
+from token_rotation.schema.indexes.found_index import FoundIndex, expected_index, settled_index
+from token_rotation.schema.indexes.partitions import (
+    build_on_partitions,
+    drop_on_partitions,
+    parts_of,
+)
 from token_rotation.schema.refusal import quoting_no_row
 from token_rotation.sql import ddl as ddl_sql
 

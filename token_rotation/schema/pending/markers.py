@@ -12,7 +12,7 @@ from django.db.models import DateTimeField, Field
 
 from token_rotation.postgres.ddl_locks import sql as lock_sql
 from token_rotation.postgres.text_cursor import django_cursor
-from token_rotation.schema.pending_rows import RowsPendingError, in_words, pending_rows
+from token_rotation.schema.pending.pending_rows import RowsPendingError, in_words, pending_rows
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.triggers.guard_triggers import UpdateGuard
 from token_rotation.triggers.names import trigger_name

@@ -11,8 +11,8 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, Model
 
-from token_rotation.schema.none_retired import refusal
-from token_rotation.schema.pending_rows import RowsPendingError, in_words, pending_rows
+from token_rotation.schema.pending.none_retired import refusal
+from token_rotation.schema.pending.pending_rows import RowsPendingError, in_words, pending_rows
 
 
 class EnsureRotated(Operation):

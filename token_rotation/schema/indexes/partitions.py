@@ -14,7 +14,7 @@ from django.db.models import Index, Model
 from token_rotation.postgres.ddl_locks.attempts import politely
 from token_rotation.postgres.driver import Composed
 from token_rotation.postgres.text_cursor import django_cursor
-from token_rotation.schema.background import in_the_background
+from token_rotation.schema.indexes.background import in_the_background
 from token_rotation.sql import ddl as ddl_sql
 
 LONGEST_NAME = 63

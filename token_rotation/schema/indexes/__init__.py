@@ -1,0 +1,1 @@
+"""Indexes that are built and dropped beside the traffic."""

@@ -1,0 +1,1 @@
+"""What a migration asks about pending rows before it goes on."""
