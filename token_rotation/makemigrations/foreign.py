@@ -14,7 +14,7 @@ from django.db.migrations.state import ProjectState
 from token_rotation.makemigrations.guarded import ModelKey
 from token_rotation.schema import OnTableOf, TogetherPolitely
 from token_rotation.triggers.guard_triggers import UpdateGuard
-from token_rotation.triggers.names import trigger_name
+from token_rotation.triggers.names import names_column, trigger_name
 
 
 class ForeignMarker(NamedTuple):
@@ -57,16 +57,14 @@ def guarding(
     """Return which of the markers a trigger of a proxy names in the state of migrations."""
     found = {}
     for marker in markers:
-        quoted = '"{}"'.format(marker.name.replace('"', '""'))
         for (app_label, proxy), model in state.models.items():
             target = concrete(state, (app_label, proxy))
             if (app_label, target) != (marker.owner, marker.model) or target not in state.models:
                 continue
             for trigger in model.options.get("triggers", []):
                 for token in state.models[target].fields:
-                    if trigger.name == trigger_name(UpdateGuard.name, token) and quoted in str(
-                        getattr(trigger, "sql", "")
-                    ):
+                    is_guard = trigger.name == trigger_name(UpdateGuard.name, token)
+                    if is_guard and names_column(trigger, marker.name):
                         found[marker] = Guarding(proxy, token)
     return found
 

@@ -23,7 +23,7 @@ from token_rotation.schema.pending.markers import may_be_marker
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard_triggers import UpdateGuard
-from token_rotation.triggers.names import trigger_name
+from token_rotation.triggers.names import names_column, trigger_name
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def leaving(
         for token, field in found.fields.items():
             if trigger.name != trigger_name(UpdateGuard.name, token) or trigger.name in declared:
                 continue
-            for marker in _markers(found.fields, str(getattr(trigger, "sql", ""))):
+            for marker in _markers(found.fields, trigger):
                 names = pending_index_names(state, before, marker, field, token)
                 names |= {
                     index.name
@@ -107,10 +107,9 @@ def left_behind(
     yield Step(together, Place.LEFT_MARKER, OnTableOf(app_label, [remove], assuming=[add]))
 
 
-def _markers(fields: dict[str, Field[Any, Any]], trigger: str) -> Iterator[str]:
+def _markers(fields: dict[str, Field[Any, Any]], trigger: Any) -> Iterator[str]:
     for name, field in fields.items():
-        quoted = '"{}"'.format((field.db_column or name).replace('"', '""'))
-        if may_be_marker(field) and quoted in trigger:
+        if may_be_marker(field) and names_column(trigger, field.db_column or name):
             yield name
 
 

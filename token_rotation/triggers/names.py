@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, Model
@@ -52,6 +53,11 @@ def quoted_column(model: Model, field: Marker) -> str:
 def quoted_table(model: Model) -> str:
     """Return the quoted name of a model's table."""
     return _quoted(model._meta.db_table)
+
+
+def names_column(trigger: Any, column: str) -> bool:
+    """Return True if the SQL of a compiled trigger names the column."""
+    return _quoted(column) in str(getattr(trigger, "sql", ""))
 
 
 def _quoted(column: str) -> str:

@@ -15,7 +15,7 @@ from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.schema.pending.pending_rows import RowsPendingError, in_words, pending_rows
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.triggers.guard_triggers import UpdateGuard
-from token_rotation.triggers.names import trigger_name
+from token_rotation.triggers.names import names_column, trigger_name
 
 
 def may_be_marker(field: Field[Any, Any]) -> bool:
@@ -26,10 +26,9 @@ def may_be_marker(field: Field[Any, Any]) -> bool:
 def guarded_token(state: ProjectState, marker: Field[Any, Any]) -> Field[Any, Any] | None:
     """Return the token that a trigger guards with this marker; None if no trigger is left."""
     table = marker.model._meta.db_table
-    quoted = '"{}"'.format(str(marker.column).replace('"', '""'))
     for (app_label, name), found in state.models.items():
         for trigger in found.options.get("triggers", []):
-            if quoted not in str(getattr(trigger, "sql", "")):
+            if not names_column(trigger, str(marker.column)):
                 continue
             meta = state.apps.get_model(app_label, name)._meta
             fields: Sequence[Field[Any, Any]] = meta.concrete_fields
