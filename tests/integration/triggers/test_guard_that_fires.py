@@ -336,10 +336,18 @@ def test_a_role_that_may_only_read_and_write_rows_sees_the_same(
     assert codes(look()) == ["token_rotation.E030"]
 
 
+THIS_TRANSACTION = "SELECT pg_current_xact_id()::text::bigint"
+
+
 def test_a_look_changes_nothing(tickets: Any, look: Callable[[], GuardState]) -> None:
     leak(tickets, 3)
     body = "NEW := jsonb_populate_record(NEW, '{}');"
     tickets.cursor().execute(LATER.format(name="zz_legacy", event="UPDATE", body=body))
-    before = value(tickets, "SELECT pg_current_xact_id()::text::bigint")
-    look()
-    assert value(tickets, "SELECT pg_current_xact_id()::text::bigint") == before + 1
+
+    def transactions_that_write() -> int:
+        before: int = value(tickets, THIS_TRANSACTION)
+        look()
+        return int(value(tickets, THIS_TRANSACTION)) - before - 1
+
+    # The server counts for all databases, and autovacuum may come in between now and then.
+    assert min(transactions_that_write() for _ in range(10)) == 0
