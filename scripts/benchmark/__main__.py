@@ -31,6 +31,7 @@ from benchmark.parts.verification import measure_verification
 from benchmark.processes import child
 from benchmark.processes.databases import Databases
 from benchmark.processes.environment import environment
+from benchmark.processes.recycled_wal import IN_SERVICE, recycle_wal
 from benchmark.processes.server import temporary_server
 from tickets.config.embedded.cluster import ClusterError
 
@@ -58,7 +59,11 @@ def _measure(arguments: Arguments) -> bool:
     """Measure and write each part; whether every figure is as it must be."""
     passed = True
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    with temporary_server(arguments.settings) as cluster:
+    in_service = not arguments.quick
+    settings = {**IN_SERVICE, **arguments.settings} if in_service else arguments.settings
+    with temporary_server(settings) as cluster:
+        if in_service:
+            recycle_wal(cluster)
         databases = Databases(cluster)
         server_version = databases.server_version()
         for part in _parts(databases, arguments):
@@ -66,6 +71,7 @@ def _measure(arguments: Arguments) -> bool:
                 command=arguments.command,
                 server_version=server_version,
                 settings=arguments.settings,
+                in_service=in_service,
                 rows=list(arguments.sizes) if part.name == "scale" else arguments.rows,
                 rounds=arguments.rounds,
                 run_started_at=started_at,

@@ -99,9 +99,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/bench",
         allow_abbrev=False,
         description="Measure ways to rotate every token on a temporary PostgreSQL with default "
-        "settings, unless --server is given; DATABASE_URL and var/ are not used. Figures go to "
-        "files under --output: one JSON a part, bench.md and plots of all that are there. Exit "
-        "codes: 0 every figure is as it must be, 1 one is not, 2 it could not be measured.",
+        "settings, unless --server is given, and 1 GB of recycled WAL segments, unless --quick is; "
+        "DATABASE_URL and var/ are not used. Figures go to files under --output: one JSON a "
+        "part, bench.md and plots of all that are there. Exit codes: 0 every figure is as it must "
+        "be, 1 one is not, 2 it could not be measured.",
     )
     some = parser.add_argument_group(f"parts (default: all but --{', --'.join(ONLY_WHEN_ASKED)})")
     for part, what in PARTS.items():

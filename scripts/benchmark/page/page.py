@@ -65,11 +65,12 @@ def _new_conditions(part: Document, before: Document | None) -> str:
 def _conditions(part: Document) -> tuple[str, ...]:
     """The machine with the server's settings, rows, rounds, day."""
     settings = ", ".join(f"{name} = {value}" for name, value in part["settings"].items())
+    server = (settings or "default settings") + (", recycled WAL" if part.get("in_service") else "")
     computer = f"{part['cores']} cores, {part['memory_gb']} GB"
     rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
     shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
     return (
-        f"{computer}, PostgreSQL {part['postgresql']} with {settings or 'default settings'}",
+        f"{computer}, PostgreSQL {part['postgresql']} with {server}",
         f"{shown} rows",
         f"medians of {part['rounds']}",
         part["measured_at"][:10],

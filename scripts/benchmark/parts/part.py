@@ -26,11 +26,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What every figure of a part depends on; `settings` are those of the server that were set."""
+    """What every figure of a part depends on.
+
+    `settings` are those of the server that were set; `in_service`: it had recycled WAL segments.
+    """
 
     command: str
     server_version: str
     settings: Mapping[str, str]
+    in_service: bool
     rows: int | list[int]
     rounds: int
     run_started_at: str
@@ -46,6 +50,7 @@ class Measured:
             "memory_gb": round(psutil.virtual_memory().total / 1e9),
             "postgresql": self.server_version,
             "settings": dict(self.settings),
+            "in_service": self.in_service,
             "rows": self.rows,
             "rounds": self.rounds,
             "verdicts": [verdict.as_json() for verdict in part.verdicts],

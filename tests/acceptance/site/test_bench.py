@@ -316,3 +316,22 @@ def test_what_is_wrong_with_bad_input_is_said(
     with pytest.raises(SystemExit):
         arguments.parse_arguments(wrong)
     assert said in capsys.readouterr().err
+
+
+SEGMENTS_AHEAD = """
+SELECT count(*) FROM pg_ls_waldir()
+WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_lsn())
+"""
+
+
+def test_a_server_in_service_has_segments_for_the_wal_of_a_rotation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(PROJECT / "scripts")
+    one_value = import_module("benchmark.processes.connection").one_value
+    recycle_wal = import_module("benchmark.processes.recycled_wal").recycle_wal
+    server = import_module("benchmark.processes.server").temporary_server
+    with server({"min_wal_size": "256MB"}) as cluster:
+        before = one_value(cluster.url(), SEGMENTS_AHEAD)
+        recycle_wal(cluster, megabytes=128)
+        assert one_value(cluster.url(), SEGMENTS_AHEAD) >= before + 6
