@@ -101,6 +101,60 @@ def test_everything_works_at_another_projects_addresses(
     ]
 
 
+ELSEWHERE = """
+FORCE_SCRIPT_NAME = "/behind/"
+TEMPLATES[0]["DIRS"] = [Path(__file__).parent / "templates"]
+TEMPLATES[0]["OPTIONS"]["context_processors"].append("urls.csp")
+"""
+NONCE_URLS = """
+from django.utils.functional import SimpleLazyObject, empty
+
+class Nonce(SimpleLazyObject):  # as Django's own, of 6.0 and newer: false until it is written
+    def __bool__(self):
+        return self._wrapped is not empty
+
+def csp(request):
+    return {"csp_nonce": Nonce(lambda: "of this answer")}
+"""
+BASE = """{% extends "token_rotation/base.html" %}
+{% block title %}Tokens of Acme{% endblock %}
+"""
+NONCE_VISITS = """
+import re
+from django.contrib.auth.models import User
+from django.test import Client
+ann = Client()
+ann.force_login(User.objects.create_superuser("ann"))
+page = ann.get("/ops/tokens/").content.decode()
+tags = re.findall("<(?:script|link rel=.stylesheet)[^>]*>", page)
+print("nonce", len(tags), all('nonce="of this answer"' in tag for tag in tags))
+print("template", "<title>Tokens of Acme</title>" in page)
+links = re.findall('(?:hx-get|hx-post|action|href)="(/[^"]*)"', page)
+ours = [link for link in links if "/assets/" not in link]
+print("prefix", len(ours) == 3, [link for link in ours if not link.startswith("/behind/")])
+listed = ann.get("/staff/token_rotation_operations/batchoperation/").content.decode()
+print("admin", '<a href="/behind/ops/tokens/">Rotation page</a>' in listed)
+"""
+
+
+def test_the_page_takes_the_projects_nonce_templates_and_prefix(
+    tmp_path: Path, make_database: Callable[..., str]
+) -> None:
+    project = Project(tmp_path, make_database("zero"), apps=APPS)
+    settings = tmp_path / "settings.py"
+    additions = SETTINGS + ADMIN_TEMPLATES + ELSEWHERE
+    settings.write_text("from pathlib import Path\n" + settings.read_text() + additions)
+    (tmp_path / "urls.py").write_text(URLS + NONCE_URLS)
+    (tmp_path / "templates" / "token_rotation").mkdir(parents=True)
+    (tmp_path / "templates" / "token_rotation" / "base.html").write_text(BASE)
+    project.models(MODELS)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+
+    said = project.run("shell", "--verbosity", "0", "--command", NONCE_VISITS)
+
+    assert said.splitlines() == ["nonce 6 True", "template True", "prefix True []", "admin True"]
+
+
 def test_a_project_without_a_rotating_token_is_ready_and_has_no_figures(
     tmp_path: Path, make_database: Callable[..., str]
 ) -> None:
