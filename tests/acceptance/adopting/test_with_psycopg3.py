@@ -1,10 +1,11 @@
-"""A project whose only driver is psycopg 3 adopts the library, and rotates."""
+"""A project whose only driver is psycopg 3 adopts the library, rotates, and moves to psycopg 2."""
 
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.support.documents import DOCS
 from tests.support.leaked import value
 from tests.support.newcomer import ADOPT, TUTORIAL, Newcomer
 from tests.support.wheel import build_wheel
@@ -22,7 +23,7 @@ LEAKED_STILL = "SELECT count(*) FROM keys_apikey JOIN leaked USING (token)"
 PENDING = "SELECT count(*) FROM keys_apikey WHERE token_rotated_at IS NULL"
 
 
-def test_a_project_with_psycopg_3_alone_adopts_it_and_survives_sigterm(
+def test_a_project_with_psycopg_3_alone_adopts_it_and_goes_on_with_psycopg_2(
     tmp_path: Path, make_database: Callable[..., str], connect: Callable[[str], Any]
 ) -> None:
     database = make_database("zero")
@@ -47,6 +48,8 @@ def test_a_project_with_psycopg_3_alone_adopts_it_and_survives_sigterm(
     running.communicate(timeout=60)
     assert running.returncode == STOPPED
     assert value(tables, PENDING) > 0
-    newcomer.type("python manage.py rotate_tokens --workers 2")
+    newcomer.type("python manage.py rotate_tokens --workers 2 --limit 100 || test $? = 3")
+    newcomer.follow((DOCS / "adopt" / "psycopg.md").read_text())
+    assert newcomer.type(f"python -c '{DRIVERS}'").split() == ["psycopg2"]
     newcomer.type("python manage.py rotate_tokens --report")
     assert value(tables, PENDING) == value(tables, LEAKED_STILL) == 0

@@ -181,7 +181,7 @@ SETTINGS = {
     "how-to/notify.md": "tests.projects.listening.settings",
     "how-to/keep-retired-tokens.md": "tests.projects.retired_tokens.settings",
 }
-FOLLOWED_BY_A_TEST_OF_ITS_OWN = ("adopt/index.md", "tutorial/new-project.md")
+FOLLOWED_BY_A_TEST_OF_ITS_OWN = ("adopt/index.md", "adopt/psycopg.md", "tutorial/new-project.md")
 
 # Options of other programs that the pages mention.
 OF_OTHERS = {
@@ -192,7 +192,7 @@ OF_OTHERS = {
     *("--page", "--port"),  # scripts/demo
     "--server-programs",  # pytest, in this project
     "--upgrade",  # scripts/lock
-    "--quiet",  # pip
+    *("--quiet", "--yes"),  # pip
     *("--dbname", "--file", "--table"),  # pg_dump
 }
 OURS = (
