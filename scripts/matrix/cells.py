@@ -35,15 +35,13 @@ class Cell:
 
 PAIRS = (
     Pair("5.2", "3.11"),
-    Pair("5.2", "3.13"),
-    Pair("6.0", "3.12"),
-    Pair("6.0", "3.13"),
-    Pair("6.1", "3.12"),
     Pair("6.1", "3.13"),
     Pair("5.2", "3.13", "3"),
+    Pair("6.0", "3.12", "3"),
     Pair("6.1", "3.13", "3"),
+    Pair("6.1", "3.14", "3"),
 )
-"""Each supported Django on its oldest and its newest Python; the outer ones with psycopg 3."""
+"""Each supported Django and each Python; the oldest and the newest Django with each psycopg."""
 
 LOCKED = PAIRS[0]
 """The Django that the locks have, on the oldest Python."""

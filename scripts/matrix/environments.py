@@ -13,10 +13,10 @@ from pathlib import Path
 import django
 
 from matrix.cells import Pair
+from matrix.debian import SUITES, UV, NoPythonError, debians_python
 from matrix.programs import cache
 
 PROJECT = Path(__file__).resolve().parents[2]
-UV = Path(sys.executable).with_name("uv")
 PSYCOPG_3 = "psycopg[binary,pool]>=3.2,<4"
 """Beside psycopg2, which the ticket site needs; Django prefers this one."""
 
@@ -51,13 +51,18 @@ def running() -> Pair:
 
 
 def interpreter(version: str) -> str:
-    """Return pyenv's newest Python of a version, else the version, for uv to find or download.
+    """Return pyenv's newest Python of a version, or Debian's, or the version, for uv to find.
 
-    uv gives up at pyenv's shim of a version that is installed and not chosen.
+    uv gives up at pyenv's shim of a version that is installed and not chosen. Raises InstallError.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found = sorted(root.glob(f"versions/{version}.*/bin/python"), key=_patch)
-    return f"{found[-1]}" if found else version
+    if found or version not in SUITES:
+        return f"{found[-1]}" if found else version
+    try:
+        return f"{debians_python(version)}"
+    except NoPythonError as error:
+        raise InstallError(f"there is no Python {version}: {error}") from None
 
 
 def _patch(python: Path) -> int:

@@ -76,10 +76,10 @@ def test_each_choice_names_its_cells(module: Callable[[str], ModuleType]) -> Non
         "PostgreSQL 18, Django 6.1, Python 3.13",
         "PostgreSQL 18, Django 6.1, Python 3.13, psycopg 3",
     ]
-    assert named([], ["6.1"], [], ["3"]) == ["PostgreSQL 18, Django 6.1, Python 3.13, psycopg 3"]
-    assert named(["14"], [], ["3.12"]) == [
-        "PostgreSQL 14, Django 6.0, Python 3.12",
-        "PostgreSQL 14, Django 6.1, Python 3.12",
+    assert named([], ["6.0"], [], ["3"]) == ["PostgreSQL 18, Django 6.0, Python 3.12, psycopg 3"]
+    assert named(["14"], [], ["3.11", "3.12"]) == [
+        "PostgreSQL 14, Django 5.2, Python 3.11",
+        "PostgreSQL 14, Django 6.0, Python 3.12, psycopg 3",
     ]
     assert named([], ["6.1"], ["3.11"]) == []
 
@@ -214,3 +214,15 @@ def test_versions_that_are_not_installed_are_named(
     listed, said = capsys.readouterr()
     assert (listed, npm.installed()) == ("", {})
     assert said.endswith("not installed, so not tested: 14, 15, 16, 17\n")
+
+
+def test_a_python_that_cannot_be_had_is_named_in_one_line(
+    module: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("PYENV_ROOT", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, f"{tmp_path}")
+    monkeypatch.setattr(module("debian"), "_MIRROR", "file:///nowhere")
+    environments = module("environments")
+    with pytest.raises(environments.InstallError, match=r"^there is no Python 3\.14: apt-get .+$"):
+        environments.interpreter("3.14")
+    assert list((tmp_path / "django-token-rotation").iterdir()) == []
