@@ -76,7 +76,8 @@ def status_of(url: str) -> str:
         with _OPENER.open(url, timeout=URL_SECONDS) as response:
             status = int(response.status)
     except urllib.error.HTTPError as error:
-        status = error.code
+        with error:  # it holds the connection
+            status = error.code
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         return f"no answer ({type(reason).__name__})"
