@@ -20,6 +20,8 @@ _SOURCE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {} {} 
 _MIRROR = "http://deb.debian.org/debian"
 _LIBRARIES = Path("usr/lib/x86_64-linux-gnu")
 _LOADER = _LIBRARIES / "ld-linux-x86-64.so.2"
+_WHEELS = "/usr/share/python-wheels"
+"""Where ensurepip looks for pip."""
 
 
 class NoPythonError(Exception):
@@ -41,6 +43,8 @@ def debians_python(version: str) -> Path:
             for package in _download(f"python{version}-venv", suite, Path(workplace)):
                 _run("dpkg", "-x", f"{package}", f"{fresh}")
             _point(fresh / program, place)
+            for settings in (fresh / "usr" / "lib" / f"python{version}").glob("_sysconfig*"):
+                settings.write_text(settings.read_text().replace(_WHEELS, f"{place}{_WHEELS}"))
             fresh.chmod(0o755)
             fresh.rename(place)
     return place / program
