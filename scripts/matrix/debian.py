@@ -44,7 +44,9 @@ def debians_python(version: str) -> Path:
                 _run("dpkg", "-x", f"{package}", f"{fresh}")
             _point(fresh / program, place)
             for settings in (fresh / "usr" / "lib" / f"python{version}").glob("_sysconfig*"):
-                settings.write_text(settings.read_text().replace(_WHEELS, f"{place}{_WHEELS}"))
+                if not settings.is_symlink():
+                    text = settings.read_text().replace(_WHEELS, f"{place}{_WHEELS}")
+                    settings.write_text(text)
             fresh.chmod(0o755)
             fresh.rename(place)
     return place / program
