@@ -196,11 +196,12 @@ class Worker:
     def _may_go_on(self, allocator: Allocator) -> bool:
         """Wait, with nothing locked, while the throttle says so.
 
-        Return False at the pass's end.
+        Return False at the pass's end, or where others have taken all rows of the limit: the
+        throttle may hold this worker back for as long as there is traffic.
 
         Another worker's error closes the allocator. It is told when all workers have ended.
         """
-        while not (self._stop.requested or allocator.is_over):
+        while not (self._stop.requested or allocator.is_over or self._row_limit.used_up):
             wait = self.retrying.run(self._next_wait)
             if wait is None:
                 return True
