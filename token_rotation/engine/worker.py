@@ -84,7 +84,7 @@ class Worker:
         )
         self.announcements = Announcements(target)
         self.pace = WorkerPace(
-            options, throttle, observe=observe, stop=stop, clock=clock, worker=number
+            options, throttle, observe=observe, stop=stop, clock=clock, rank=number
         )
         backoff = Backoff(options.retry_seconds)
         self.retrying = RetryLoop(

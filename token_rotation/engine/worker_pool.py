@@ -99,7 +99,7 @@ class WorkerPool:
             if len(self._able) == 1:
                 return False
             self._able.remove(worker)
-            able = len(self._able)
+            able = self._ranked()
         self._observe(Remark(f"Going on with {able} of {len(self._workers)} workers: {error}"))
         return True
 
@@ -120,6 +120,12 @@ class WorkerPool:
                 self._comes_back(worker)
         return True
 
+    def _ranked(self) -> int:
+        """Rank those that are able, for the traffic budget; return how many there are."""
+        for rank, worker in enumerate(self._able):
+            worker.pace.rank = rank
+        return len(self._able)
+
     def _committed_rows(self) -> int:
         return sum(worker.batches.committed_rows for worker in self._workers)
 
@@ -127,5 +133,5 @@ class WorkerPool:
         with self._lock:
             self._able.append(worker)
             self._at_work += 1
-            able = len(self._able)
+            able = self._ranked()
         self._observe(Remark(f"Going on with {able} of {len(self._workers)} workers again"))

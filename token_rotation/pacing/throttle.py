@@ -144,7 +144,7 @@ class Throttle:
                 since = max(self._allowed_at, started_at)
                 self._allowed_at = since + rows / self._max_rows_per_second
 
-    def next_wait(self, source: Any = None, worker: int = 0) -> Wait | None:
+    def next_wait(self, source: Any = None, rank: int = 0) -> Wait | None:
         """Return the wait before the next batch.
 
         None when it may start now.
@@ -159,7 +159,7 @@ class Throttle:
             if left_seconds > 0:
                 wait_seconds = min(left_seconds, LONGEST_WAIT_SECONDS)
                 return Wait(wait_seconds, "pace", "the pace asked for", is_trouble=False)
-            rest = None if self._budget is None else self._budget.wait_seconds(worker)
+            rest = None if self._budget is None else self._budget.wait_seconds(rank)
             if rest is not None:
                 return Wait(min(rest, LONGEST_WAIT_SECONDS), "traffic", REST, is_trouble=False)
             if now >= self._read_again_at:

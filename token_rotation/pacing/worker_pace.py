@@ -18,7 +18,8 @@ class WorkerPace:
 
     The waits are those of the throttle that all workers share.
 
-    ``waited_seconds`` are by kind of wait.
+    ``waited_seconds`` are by kind of wait. ``rank`` is the worker's place among those that can
+    work: the budget lets the first ones do so.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class WorkerPace:
         observe: Observer,
         stop: StopSignal,
         clock: Callable[[], float],
-        worker: int = 0,
+        rank: int = 0,
     ) -> None:
         self._size: BatchSize = (
             AdaptiveBatchSize(options.target_batch_seconds)
@@ -37,7 +38,7 @@ class WorkerPace:
             else FixedBatchSize(options.batch_rows)
         )
         self._throttle = throttle
-        self._worker = worker
+        self.rank = rank
         self._observe = observe
         self._stop = stop
         self._clock = clock
@@ -75,7 +76,7 @@ class WorkerPace:
 
         The throttle takes its readings from ``source``, the worker's connection.
         """
-        return self._throttle.next_wait(source, self._worker)
+        return self._throttle.next_wait(source, self.rank)
 
     def keep(self, wait: Wait) -> None:
         """Wait, and say why unless the operator asked for it.

@@ -36,7 +36,7 @@ class Played:
             observe=self.told.append,
             stop=Waits(self.clock),
             clock=self.clock,
-            worker=number,
+            rank=number,
         )
 
 

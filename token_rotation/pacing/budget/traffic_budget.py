@@ -106,15 +106,15 @@ class TrafficBudget:
             rest = self._intensity.actuators.rest if self.is_on else 0.0
             self._rest_until = max(self._rest_until, now + rest * (now - began_at))
 
-    def wait_seconds(self, worker: int = 0) -> float | None:
-        """Return how long a worker waits before it asks again; None: it may work."""
+    def wait_seconds(self, rank: int = 0) -> float | None:
+        """Return how long the worker of a rank waits before it asks again; None: it may work."""
         with self._lock:
             if not self.is_on:
                 return None
             now = self._clock()
             if self._slots.is_on(now):
                 return LOOK_AGAIN_SECONDS
-            if worker >= self._intensity.actuators.workers:
+            if rank >= self._intensity.actuators.workers:
                 return LOOK_AGAIN_SECONDS
             if self._rest_until > now:
                 return self._rest_until - now
