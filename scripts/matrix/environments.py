@@ -57,8 +57,10 @@ def interpreter(version: str) -> str:
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found = sorted(root.glob(f"versions/{version}.*/bin/python"), key=_patch)
-    if found or version not in SUITES:
-        return f"{found[-1]}" if found else version
+    if found:
+        return f"{found[-1]}"
+    if version not in SUITES:
+        return version
     try:
         return f"{debians_python(version)}"
     except NoPythonError as error:
