@@ -23,6 +23,7 @@ class FakeWorker:
 
     def __init__(self, work: Callable[[], None], *, served: bool = True) -> None:
         self.batches = SimpleNamespace(committed_rows=0)
+        self.pace = SimpleNamespace(rank=0)
         self.passes = 0
         self._work = work
         self._served = served

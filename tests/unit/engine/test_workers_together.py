@@ -34,6 +34,7 @@ class FakeWorker:
         self.announcements = Announcements()
         self.committed_rows = 0
         self.batches = SimpleNamespace(committed_rows=0)
+        self.pace = SimpleNamespace(rank=0)
         self.passes = 0
 
     def one_pass(self, _: Allocator) -> PassOutcome:
