@@ -31,13 +31,15 @@ def temporary_server(settings: Mapping[str, str]) -> Iterator[PostgresCluster]:
         announce(f"the server's last words: {_last_words(cluster)}")
         raise
     finally:
-        for number in SIGNALS:  # a Ctrl-C now must not leave a server behind
-            signal.signal(number, signal.SIG_IGN)
+        # A Ctrl-C now must not leave a server behind.
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
         try:
             cluster.stop("immediate")
         finally:
             shutil.rmtree(directory, ignore_errors=True)
             shutil.rmtree(cluster.socket_directory, ignore_errors=True)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _last_words(cluster: PostgresCluster) -> str:

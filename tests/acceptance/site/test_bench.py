@@ -331,7 +331,9 @@ def test_a_server_in_service_has_segments_for_the_wal_of_a_rotation(
     one_value = import_module("benchmark.processes.connection").one_value
     recycle_wal = import_module("benchmark.processes.recycled_wal").recycle_wal
     server = import_module("benchmark.processes.server").temporary_server
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with server({"min_wal_size": "256MB"}) as cluster:
         before = one_value(cluster.url(), SEGMENTS_AHEAD)
         recycle_wal(cluster, megabytes=128)
         assert one_value(cluster.url(), SEGMENTS_AHEAD) >= before + 6
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
