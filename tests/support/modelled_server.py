@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.support.clock import Clock
-from token_rotation.pacing.budget.delays import quantile
+from token_rotation.pacing.budget.delays import NOBODY, quantile
+from token_rotation.pacing.budget.queues import Sessions
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 
 LARGEST_ROWS = 4000
@@ -15,7 +16,6 @@ ROWS_PER_SECOND = 130_000
 SECONDS_PER_BATCH = 0.002
 STEP_SECONDS = 0.001
 TYPICAL_SECONDS = 0.0006
-LOOK_EVERY_STEPS = 100
 CLIENT_EVERY_STEPS = 3
 
 Cost = Callable[[float, int], float]
@@ -52,6 +52,7 @@ class Process:
     probe_at: float = 0.0
     probe_fails: bool = False
     committed: list[tuple[float, int]] = field(default_factory=list)
+    probed: list[float] = field(default_factory=list)
 
     def rows(self, begin: float, end: float) -> int:
         """The rows that committed between two times."""
@@ -61,6 +62,10 @@ class Process:
         """The rows of the largest batch that committed between two times."""
         return max(rows for at, rows in self.committed if begin <= at < end)
 
+    def probes(self, begin: float, end: float) -> int:
+        """The probes that ended between two times."""
+        return sum(begin <= at < end for at in self.probed)
+
 
 class ModelledServer:
     """Play processes against a server. Times are the server's, from 0."""
@@ -68,6 +73,8 @@ class ModelledServer:
     def __init__(self, cost: Cost = no_cost, *, typical_seconds: float = TYPICAL_SECONDS) -> None:
         self._cost = cost
         self._typical_seconds = typical_seconds
+        self.others: Callable[[float], Sessions] = lambda _: NOBODY
+        """Sessions of others that a probe meets at a time."""
         self._random = random.Random(1)
         self.processes: list[Process] = []
         self.felt: list[tuple[float, float]] = []
@@ -108,8 +115,6 @@ class ModelledServer:
                 process.clock.now = now + process.ahead_seconds
                 self._work(process, now)
                 self._probe(process, now)
-                if step % LOOK_EVERY_STEPS == 0:
-                    process.budget.look()
             if step % CLIENT_EVERY_STEPS == 0:
                 self.felt.append((now, self._added(now)))
 
@@ -143,7 +148,8 @@ class ModelledServer:
     def _probe(self, process: Process, now: float) -> None:
         if process.answer_at is not None and now >= process.answer_at:
             process.answer_at = None
-            process.probe_at = now + process.budget.probe_ends(now)
+            process.probed.append(now)
+            process.probe_at = now + process.budget.probe_ends(now, self.others(now))
         if process.answer_at is None and now >= process.probe_at:
             process.budget.probe_begins()
             if process.probe_fails:

@@ -35,13 +35,12 @@ class ProcessorTime:
         return sum(map(_seconds_of, new))
 
     @staticmethod
-    def threads_seconds(threads: list[Thread]) -> float:
-        """Return what threads of this process have used that still run."""
-        wanted = {thread.native_id for thread in threads}
+    def thread_seconds(thread: Thread) -> float:
+        """Return what a thread of this process has used, 0 where it runs no more."""
         return sum(
-            thread.user_time + thread.system_time
-            for thread in psutil.Process(os.getpid()).threads()
-            if thread.id in wanted
+            each.user_time + each.system_time
+            for each in psutil.Process(os.getpid()).threads()
+            if each.id == thread.native_id
         )
 
     @staticmethod

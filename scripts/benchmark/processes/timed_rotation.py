@@ -67,7 +67,7 @@ def _weigh_probe(processor: Any, used: Seconds) -> None:
     @wraps(close)
     def weighed(probe: Probe) -> None:
         session = probe._connection._raw  # noqa: SLF001  (nobody else wants to know it)
-        used["probe"] += processor.threads_seconds(probe._threads)  # noqa: SLF001
+        used["probe"] += processor.thread_seconds(probe._thread)  # noqa: SLF001
         used["probe"] += 0.0 if session is None else processor.session_seconds(session)
         used["sessions"] += processor.sessions_seconds()
         close(probe)

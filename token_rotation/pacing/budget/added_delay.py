@@ -99,8 +99,15 @@ class AddedDelay:
 
     def are_others_at_work(self, now: float) -> bool:
         """Return True where probes met statements of others lately, or may not see them."""
+        return self._others_met(now) >= AT_WORK
+
+    def met_nobody(self, now: float) -> bool:
+        """Return True where no probe met a statement of others lately, nor one it may not see."""
+        return self._others_met(now) == 0 and len(self._at_rest) >= FEWEST_AT_REST
+
+    def _others_met(self, now: float) -> float:
         met = (self._at_rest.others(now), self._beside.others(now))
-        return max(others.at_work + others.hidden for others in met) >= AT_WORK
+        return max(others.at_work + others.hidden for others in met)
 
     def measure(
         self, now: float, in_flight_seconds: float, *, too_late_seconds: float

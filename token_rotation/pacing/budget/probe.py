@@ -17,7 +17,6 @@ from token_rotation.sql.server.probe import probe
 
 AFTER_A_FAULT_SECONDS = 1.0
 LOOK_WHILE_OFF_SECONDS = 1.0
-LOOK_EVERY_SECONDS = 0.1
 
 
 class Probe:
@@ -33,19 +32,15 @@ class Probe:
         self._connection = Connection(target.database)
         self._statements = StatementReader(budget)
         self._closed = Event()
-        self._threads = [
-            Thread(target=self._probe, name="rotation-probe", daemon=True),
-            Thread(target=self._look, name="rotation-probe-look", daemon=True),
-        ]
+        self._thread = Thread(target=self._probe, name="rotation-probe", daemon=True)
 
     def begin(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     def close(self) -> None:
         """End the probes. One without an answer is cancelled."""
         self._closed.set()
-        if self._threads[0].is_alive():
+        if self._thread.is_alive():
             self._connection.cancel()
 
     def _probe(self) -> None:
@@ -71,7 +66,3 @@ class Probe:
             self._budget.probe_failed()
             return AFTER_A_FAULT_SECONDS
         return wait_seconds
-
-    def _look(self) -> None:
-        while not self._closed.wait(LOOK_EVERY_SECONDS):
-            self._budget.look()

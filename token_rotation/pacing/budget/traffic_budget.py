@@ -15,8 +15,13 @@ from token_rotation.pacing.budget.statement_times import Totals
 
 FIRST_ROWS = 200
 PROBE_EVERY_SECONDS = 0.08
+PROBE_WHILE_ALONE_SECONDS = 0.23
+"""At full speed, while no probe of the last half minute met a session of others. The first that
+meets one is answered within a second still."""
 PROBE_AT_REST_SECONDS = 0.02
 LOOK_AGAIN_SECONDS = 0.02
+LATE_SECONDS = 0.1
+"""A probe that has no answer for so long is counted before it ends."""
 BLIND_AFTER_SECONDS = 3.0
 LATELY_SECONDS = 60.0
 """A VACUUM is gentle for so long after others felt the rotation."""
@@ -78,6 +83,7 @@ class TrafficBudget:
         """
         now = self._clock()
         with self._lock:
+            self._look(now)
             are_there = self._controller.felt.are_others_at_work(now)
             is_blind = self._controller.is_blind and now - self._began_at > BLIND_AFTER_SECONDS
         lately = now - self._felt_at < LATELY_SECONDS
@@ -114,6 +120,7 @@ class TrafficBudget:
             now = self._clock()
             if self._slots.is_on(now):
                 return LOOK_AGAIN_SECONDS
+            self._look(now)
             if rank >= self._intensity.actuators.workers:
                 return LOOK_AGAIN_SECONDS
             if self._rest_until > now:
@@ -141,7 +148,8 @@ class TrafficBudget:
                 return PROBE_AT_REST_SECONDS
             self._controller.felt.add(delay, at_rest=False)
             self._decide(now, 0.0)
-            return PROBE_EVERY_SECONDS
+            is_alone = self._intensity.is_full and self._controller.felt.met_nobody(now)
+            return PROBE_WHILE_ALONE_SECONDS if is_alone else PROBE_EVERY_SECONDS
 
     def probe_failed(self) -> None:
         with self._lock:
@@ -165,12 +173,13 @@ class TrafficBudget:
         with self._lock:
             self._controller.felt.read_statements(self._clock(), totals, at_rest=at_rest)
 
-    def look(self) -> None:
+    def _look(self, now: float) -> None:
         """Decide also while a probe has no answer."""
-        with self._lock:
-            now = self._clock()
-            if self._probe_at is not None and not self._slots.is_on(now):
-                self._decide(now, now - self._probe_at)
+        if self._probe_at is None or self._slots.is_on(now):
+            return
+        in_flight_seconds = now - self._probe_at
+        if in_flight_seconds > LATE_SECONDS:
+            self._decide(now, in_flight_seconds)
 
     def _decide(self, now: float, in_flight_seconds: float) -> None:
         decision: Decision | None = None

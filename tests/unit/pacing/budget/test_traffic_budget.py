@@ -192,7 +192,7 @@ def test_a_probe_without_an_answer_makes_it_shed() -> None:
     budget.probe_begins()
     for _ in range(10):
         clock.now += 0.1
-        budget.look()
+        budget.wait_seconds()
     assert budget.rows < rows / 2
     assert ": less" in told[-1]
     budget.batch_ends(began_at)
@@ -236,7 +236,7 @@ def test_a_short_batch_does_not_cut_the_rest_after_a_long_one_of_another_worker(
     budget.probe_begins()
     for _ in range(15):
         clock.now += 0.1
-        budget.look()  # without an answer: the gentlest
+        budget.wait_seconds()  # without an answer: the gentlest
     clock.now = 103.0
     long, short = budget.batch_begins(), budget.batch_begins() + 0.4
     clock.now += 0.5
@@ -264,6 +264,17 @@ def test_a_worker_rests_after_a_batch_in_proportion_to_its_time() -> None:
     assert rest > 0.01, "it is at work for less than half of the time"
     clock.now += rest + 0.001
     assert budget.wait_seconds() is None
+
+
+def test_while_nobody_else_is_there_it_probes_half_as_often_until_it_meets_somebody() -> None:
+    server = ModelledServer()
+    server.others = lambda at: Sessions(at_work=float(10 <= at < 10.3))
+    process = server.add(BUDGET_MS)
+    server.play(15)
+    seconds = 2  # a rest's probes and those beside it
+    assert process.probes(6, 8) <= 7 * seconds
+    for later in range(11, 15, seconds):
+        assert process.probes(later, later + seconds) >= 10 * seconds
 
 
 def test_a_step_of_the_servers_clock_is_told() -> None:
