@@ -7,6 +7,11 @@ import uuid
 
 import pytest
 
+from token_rotation.inspection.columns.digests import (
+    LEAST_CUT_DIGEST,
+    may_hold_bytes,
+    written_forms,
+)
 from token_rotation.inspection.columns.likeness import Token, Value, is_password_hash, likeness_of
 
 TEXT = "tk_live_q3Zx81Lp0vBnM5wK7sYd2Fhc"
@@ -65,6 +70,18 @@ def test_one_value_of_a_usual_form_is_enough(token: Value, value: Value, what: s
     found = likeness_of([(Token(token), value)])
     assert found is not None
     assert (found.likeness.what, found.rows) == (what, 1)
+
+
+@pytest.mark.parametrize("token", [TEXT, HEX, str(KEY), KEY.bytes, "8 bytes!"])
+def test_the_quick_look_lets_every_written_form_pass(token: Value) -> None:
+    for made in written_forms(token):
+        for form in (made.hexadecimal, made.hexadecimal.upper(), *made.base64):
+            held = [f"key: {form} (old)", f"sha1${form}"]
+            ends = [form[:LEAST_CUT_DIGEST], form[-LEAST_CUT_DIGEST:]] if made.is_digest else []
+            assert all(may_hold_bytes(value.casefold()) for value in (*held, *ends))
+    assert not may_hold_bytes("ada lovelace")
+    assert not may_hold_bytes("2026-11-28 09:00:00+00")
+    assert not may_hold_bytes("1,500.00")
 
 
 @pytest.mark.parametrize(

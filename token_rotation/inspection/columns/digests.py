@@ -14,6 +14,7 @@ from typing import AnyStr
 
 LEAST_SOURCE = 8
 LEAST_CUT_DIGEST = 8
+LEAST_WHOLE = 11  # base64 of LEAST_SOURCE bytes
 ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
 
 Value = str | bytes
@@ -21,6 +22,9 @@ Value = str | bytes
 
 _URLSAFE = str.maketrans("+/", "-_")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,}")
+_DIGITS = "[0-9a-z+/_-]"  # of hexadecimal and base64, in small letters
+_ALL_DIGITS = re.compile(rf"{_DIGITS}{{{LEAST_CUT_DIGEST},}}")
+_LONG = re.compile(rf"{_DIGITS}{{{LEAST_WHOLE}}}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -44,6 +48,15 @@ class Written:
             return True
         is_end = whole.startswith(value) or whole.endswith(value)
         return self.is_digest and is_end and len(value) >= LEAST_CUT_DIGEST
+
+
+def may_hold_bytes(folded: str) -> bool:
+    """Return False where text in small letters has no place for a form that ``is_in`` would find.
+
+    A value that ends or begins a digest consists of nothing else. This look is a hundredth of the
+    work of making all forms of a token.
+    """
+    return (_ALL_DIGITS.fullmatch(folded) or _LONG.search(folded)) is not None
 
 
 def written_forms(stored: Value) -> tuple[Written, ...]:

@@ -15,6 +15,7 @@ from token_rotation.inspection.columns.digests import (
     LEAST_SOURCE,
     Value,
     Written,
+    may_hold_bytes,
     texts_of,
     written_forms,
 )
@@ -80,7 +81,7 @@ class Token:
         bare = folded.replace("-", "")
         if any(len(form) >= LEAST_SOURCE and form in folded for form in self._forms):
             return Likeness("the token itself", "{token}" if text == self.stored else None)
-        for made in self._made if len(text) >= LEAST_CUT_DIGEST else ():
+        for made in self._made if may_hold_bytes(folded) else ():
             if made.is_in(bare, made.hexadecimal):
                 is_all = made.sql is not None and text == made.hexadecimal
                 sql = f"encode({made.sql}, 'hex')" if is_all else None
