@@ -1,6 +1,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class TokenRotationConfig(AppConfig):
@@ -17,6 +18,7 @@ class TokenRotationConfig(AppConfig):
         from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
         from token_rotation.declare.watching import watch  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
+        from token_rotation.retired import late_keeping, taking_back  # noqa: PLC0415
         from token_rotation.retired.validating import watch_validation  # noqa: PLC0415
         from token_rotation.schema import outside_transactions  # noqa: PLC0415
 
@@ -28,3 +30,6 @@ class TokenRotationConfig(AppConfig):
         read_back_what_the_guard_stores()
         watch()
         watch_validation()
+        pre_migrate.connect(taking_back.refuse_to_take_others_along, sender=self)
+        pre_migrate.connect(late_keeping.look_before, sender=self)
+        post_migrate.connect(late_keeping.record_after, sender=self)

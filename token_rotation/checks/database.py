@@ -59,7 +59,8 @@ def _messages(alias: str) -> list[CheckMessage]:
         for target in find_targets(alias):
             with reading(alias) as connection:
                 state = inspect(connection, target)
-            messages += [_message(Error, problem, target.label) for problem in state.problems]
+            wrong = (*state.problems, *state.gaps)
+            messages += [_message(Error, problem, target.label) for problem in wrong]
             messages += [_message(Warning, warning, target.label) for warning in state.warnings]
     except UnknownTargetError:
         return []

@@ -14,6 +14,7 @@ from token_rotation.inspection.columns.key_references import key_reference_warni
 from token_rotation.inspection.columns.related_columns import related_problems
 from token_rotation.inspection.columns.sent_tokens import sent_problems
 from token_rotation.inspection.columns.token_probe import token_problems
+from token_rotation.inspection.columns.unkept_tokens import unkept_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.inspection.time_zone import time_zone_problem
@@ -58,7 +59,8 @@ class GuardState:
     ``triggers`` gives each guard trigger "enabled", "disabled", "missing" or "changed", the worst
     of the table, its children and partitions. ``indexes`` gives "valid", "invalid" or "missing" for
     the pending index and, where tokens are unique, for theirs. ``problems`` stop a rotation;
-    ``warnings`` do not. ``overruled``: writes go past the triggers, or are changed after
+    ``warnings`` do not. Nor do ``gaps``, which no rotation makes larger: a leaked token could come
+    back through them. ``overruled``: writes go past the triggers, or are changed after
     them, or retired tokens may be hidden from them or written in another way.
     ``to_try`` names the triggers that a rotation tries on one row before it begins.
     """
@@ -67,6 +69,7 @@ class GuardState:
     indexes: dict[str, str]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
+    gaps: tuple[Problem, ...] = ()
     overruled: bool = False
     to_try: tuple[str, ...] = ()
 
@@ -95,12 +98,12 @@ class GuardState:
 
     @property
     def holds(self) -> bool:
-        """Return True if every guard trigger fires and has the last word.
+        """Return True if every guard trigger fires, has the last word and knows what was replaced.
 
         Then no leaked token can come back.
         """
         fires = bool(self.triggers) and set(self.triggers.values()) == {"enabled"}
-        return fires and not self.overruled
+        return fires and not self.overruled and not self.gaps
 
 
 def inspect(connection: Connection, target: Target, *, compares_rows: bool = True) -> GuardState:
@@ -164,6 +167,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *unknown,
             *partition_problems(connection, target),
         ),
+        gaps=tuple(unkept_problems(connection, target)),
         overruled=bool(overruling),
         to_try=tuple(each.named for each in suspects if not each.overrules),
     )

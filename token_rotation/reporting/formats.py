@@ -120,7 +120,8 @@ def _nothing_to_do(report: Report) -> str:
 
 
 def _guard(report: Report) -> str:
-    said = [each.sentence for each in (*report.guard.problems, *report.guard.warnings)]
-    if report.guard.intact:
+    guard = report.guard
+    said = [each.sentence for each in (*guard.problems, *guard.gaps, *guard.warnings)]
+    if guard.intact and not guard.gaps:
         said.insert(0, "ok (triggers enabled, indexes valid)")
     return "; ".join(said)

@@ -81,8 +81,9 @@ class Report:
 
         None when there is nothing to do.
         """
-        if self.guard.problems:
-            return self.guard.problems[0].mend
+        in_the_way = self.guard.gaps if self.verdict.nothing_pending else ()
+        for problem in (*self.guard.problems, *in_the_way):
+            return problem.mend
         if self.complete:
             return None
         if isinstance(self.verdict, Unread) and self.counts.pending.rows == 0:

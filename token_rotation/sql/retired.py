@@ -76,3 +76,46 @@ def delete_old() -> sql.Composed:
         "DELETE FROM {table} WHERE ctid >= %(first)s::tid AND ctid < %(end)s::tid "
         "AND retired_at < clock_timestamp() - make_interval(days => %(days)s)"
     ).format(table=sql.Identifier(TABLE))
+
+
+def may_read_records() -> sql.SQL:
+    """Whether the table of operations exists, and whether this role may read it."""
+    return sql.SQL(
+        "SELECT to_regclass(%(records)s) IS NOT NULL, "
+        "coalesce(has_table_privilege(to_regclass(%(records)s), 'SELECT'), false)"
+    )
+
+
+def first_unkept() -> sql.SQL:
+    """The first record of work that may have replaced tokens that were not kept.
+
+    That is the record that keeping began late, or that of the first rotation, unless a token of
+    ``source`` was kept by its end. The latter reads all hashes where none was. ``named`` is what
+    the input of the target's records holds.
+    """
+    return sql.SQL(
+        "WITH records AS (SELECT id, operation_type, started_at, progress_done, "
+        "coalesce(finished_at, heartbeat_at) AS seen_at FROM token_rotation_operation "
+        "WHERE operation_type IN (%(late)s, %(rotation)s) AND input_data @> %(named)s::jsonb), "
+        "first AS (SELECT id, seen_at FROM records WHERE operation_type = %(rotation)s "
+        "AND progress_done > 0 ORDER BY started_at LIMIT 1) "
+        "SELECT id FROM records WHERE operation_type = %(late)s "
+        "UNION ALL SELECT id FROM first WHERE NOT EXISTS (SELECT FROM token_rotation_retiredtoken "
+        "WHERE source = %(source)s AND retired_at <= first.seen_at) LIMIT 1"
+    )
+
+
+def keeping_state() -> sql.SQL:
+    """Whether ``table`` has the trigger ``guard``, and whether it has ``keep``."""
+    return sql.SQL(
+        "SELECT coalesce(bool_or(tgname = %(guard)s), false), "
+        "coalesce(bool_or(tgname = %(keep)s), false) "
+        "FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident(%(table)s)) AND NOT tgisinternal"
+    )
+
+
+def any_marked(target: Target) -> sql.Composed:
+    """Test that a token was replaced, or issued, under a guard. Reads rows up to the first."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {marker} IS NOT NULL)").format(
+        table=sql.Identifier(target.table), marker=sql.Identifier(target.marker_column)
+    )

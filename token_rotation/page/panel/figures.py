@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from token_rotation import wording
+from token_rotation.inspection.preflight import GuardState
 from token_rotation.inspection.verdict.verdict import Verdict, damage_as_sentence
 from token_rotation.page.look import Look
 from token_rotation.page.running.records import TargetRecords
@@ -127,7 +128,7 @@ def _state(look: Look, records: TargetRecords, pending: int | None) -> str:
         return "stopping" if stopping else "rotating"
     if report.guard.is_of_later_release:
         return "unjudged"
-    if not report.guard.intact or not report.guard.holds:
+    if not report.guard.intact or (pending == 0 and not report.guard.holds):
         return "unguarded"
     if pending == 0 and not report.complete:
         return "unverified"
@@ -160,8 +161,14 @@ def _sentence(state: str, target: Target, look: Look, records: TargetRecords) ->
         "rotating": "Traffic continues. You can stop or kill the rotation at any moment.",
         "stopping": "The current batch commits, then it ends. Rotated rows stay rotated.",
         "unjudged": "This code cannot judge it. That release's page can, and starts rotations.",
-        "unguarded": "A leaked token could come back. No rotation starts until you repair it.",
+        "unguarded": f"A leaked token could come back. {_repair(look.report.guard)}",
     }[state]
+
+
+def _repair(guard: GuardState) -> str:
+    if guard.intact and guard.gaps:
+        return f"{guard.gaps[0]}."
+    return "No rotation starts until you repair it."
 
 
 def _last_verified(records: TargetRecords) -> str:

@@ -1,0 +1,84 @@
+"""Note where tokens could be replaced before they were kept.
+
+The table itself does not show it later, and ``unkept_tokens`` asks for the record.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, connections, transaction
+
+from token_rotation.errors import RotationError
+from token_rotation.inspection.columns.unkept_tokens import KEPT_LATE, named
+from token_rotation.inspection.keeping import keeps
+from token_rotation.operations.models import BatchOperation
+from token_rotation.postgres import driver, statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
+from token_rotation.selection.target import Target
+from token_rotation.sql import retired as retired_sql
+from token_rotation.targets.discovery import find_targets
+from token_rotation.triggers.guard_triggers import UpdateGuard
+from token_rotation.triggers.retired import KeepRetired
+
+LOOK_MS = 5_000
+"""Rows without a marker may be many. What is not found out in time counts as found."""
+
+logger = logging.getLogger(__name__)
+
+_late: dict[str, list[Target]] = {}
+"""By database: the targets whose triggers the running ``migrate`` is about to create."""
+
+
+def look_before(using: str, **_: Any) -> None:
+    """See before a ``migrate`` which guarded tables keep no replaced tokens yet, but will."""
+    _late[using] = []
+    if connections[using].vendor != "postgresql":
+        return
+    try:
+        targets = [target for target in find_targets(using) if keeps(target)]
+        if targets:
+            with reading(using) as connection:
+                _late[using] = [each for each in targets if _is_late(connection, each)]
+    except RotationError:
+        return  # there is no target, or migrate says itself what it cannot reach
+
+
+def record_after(using: str, **_: Any) -> None:
+    """Leave a record of each, once the tables of records are there."""
+    for target in _late.pop(using, []):
+        try:
+            with transaction.atomic(using):
+                _record(target, using)
+        except DatabaseError:
+            logger.warning(
+                "%s: tokens that were replaced before this migrate were not kept, and no record "
+                "says so, since the tables of operations are not as this code knows them",
+                target.label,
+            )
+
+
+def _record(target: Target, using: str) -> None:
+    records = BatchOperation.objects.using(using)
+    if not records.filter(operation_type=KEPT_LATE, input_data=named(target)).exists():
+        operation = records.create_synchronous(KEPT_LATE, input_data=named(target))
+        operation.finish(failed=False, output_data=None)
+
+
+def _is_late(connection: Connection, target: Target) -> bool:
+    guard, keep = (_name(target, kind) for kind in (UpdateGuard.name, KeepRetired.name))
+    values = {"table": target.table, "guard": guard, "keep": keep}
+    is_guarded, is_kept = connection.row(retired_sql.keeping_state(), values) or (False, False)
+    if is_kept or not is_guarded:
+        return False
+    look = statements.together(statements.LIMIT_LOOK, retired_sql.any_marked(target))
+    try:
+        return bool(connection.value(look, {"statement_timeout_ms": LOOK_MS}))
+    except driver.Error:
+        return True
+
+
+def _name(target: Target, kind: str) -> str:
+    return next(each.name for each in target.guard_triggers if each.short_name.startswith(kind))
