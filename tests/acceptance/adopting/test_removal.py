@@ -288,3 +288,60 @@ def test_a_deleted_model_leaves_no_function(tmp_path: Path, database: str, table
     assert value(tables, functions) == before - 2
     project.run("migrate", "shop", "0001", "--verbosity", "0")
     assert value(tables, functions) == before
+
+
+KEPT = OWN.replace("guard,", "guard, keep_retired,").replace(
+    "triggers = guard(fresh_token=hexadecimal())",
+    "triggers = [*guard(fresh_token=hexadecimal()), *keep_retired()]",
+)
+NOTE = """
+class Note(models.Model):
+    text = models.TextField()
+"""
+DEPENDS = "('token_rotation', '0002_retired_functions'),"
+
+
+def test_uninstalling_takes_no_migration_of_the_project_back(
+    tmp_path: Path, database: str, tables: Any, make_database: Callable[..., str]
+) -> None:
+    project = Project(tmp_path, database)
+    add_setting(project, SILENCED)
+    project.models(WITHOUT)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    tables.cursor().execute(ROWS)
+    project.models(KEPT)
+    project.run_each("makemigrations shop", "migrate --verbosity 0", "rotate_tokens")
+    project.models(WITHOUT)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    project.models(WITHOUT + NOTE)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    tables.cursor().execute("INSERT INTO shop_note (text) VALUES ('kept')")
+    before = catalogue(tables, "shop_key")
+
+    said = project.run("migrate", "token_rotation", "zero", fails_with=1)
+    assert "would take back" in said
+    assert "migrations of other apps with their tables" in said
+    assert "docs/adopt/remove.md" in said
+    assert value(tables, "SELECT text FROM shop_note") == "kept"
+
+    for path in project.migrations.glob("0*.py"):  # as the page says
+        path.write_text(path.read_text().replace(DEPENDS, ""))
+    assert all("'token_rotation'" not in text for text in project.written().values())
+    project.run_each(
+        *("migrate token_rotation zero", "migrate token_rotation_operations zero"),
+        "makemigrations --check",
+    )
+    project.without("token_rotation")
+    project.without("token_rotation.operations")
+    project.run("migrate", "--verbosity", "0")
+    assert value(tables, "SELECT text FROM shop_note") == "kept"
+    assert catalogue(tables, "shop_key") == before
+    assert value(tables, "SELECT count(*) FROM pg_proc WHERE proname LIKE 'token_rotation%%'") == 0
+
+    anew = Project(tmp_path / "anew", make_database("zero"))
+    for path in project.migrations.glob("0*.py"):
+        (anew.migrations / path.name).write_text(path.read_text())
+    anew.models(WITHOUT + NOTE)
+    anew.without("token_rotation")
+    anew.without("token_rotation.operations")
+    anew.run_each("migrate --verbosity 0", "makemigrations --check")
