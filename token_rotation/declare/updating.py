@@ -59,7 +59,8 @@ def _update_value(guarded: GuardedToken, value: Any) -> Any:
     raise TokenUpdateError(
         f"{guarded.label}: update() and bulk_update() cannot set it, since it may be a token that "
         "was replaced. Nothing was changed. For a fresh token call save(), rotate_token() or "
-        'rotate_rows(); to choose the token yourself, declare guard(..., accept="sent")'
+        'rotate_rows(). To choose tokens yourself, declare guard(..., accept="sent") and '
+        "keep_retired(), and do so before any token is replaced under this guard"
     )
 
 

@@ -42,6 +42,8 @@ from token_rotation.inspection.triggers.tree import read_tree
 from token_rotation.inspection.verdict.known_damage import damage_warnings
 from token_rotation.inspection.whole_view import (
     BLIND,
+    MAY_NOT_KEEP,
+    keeping_problems,
     kind_problem,
     retired_problem,
     tenant_problem,
@@ -79,12 +81,13 @@ class GuardState:
 
     @property
     def serves(self) -> bool:
-        """Return True if nothing is wrong but what this role may see, and what this code may know.
+        """Return True if nothing is wrong but what this role may do, and what this code may know.
 
-        A web application may well see only its own rows; a rotation may not. In a deploy it goes on
-        beside the guard of a later release.
+        A web application may well see only its own rows, and replace none; a rotation may not. In a
+        deploy it goes on beside the guard of a later release.
         """
-        return all(problem.code in {*BLIND, LATER_RELEASE} for problem in self.problems)
+        harmless = {*BLIND, MAY_NOT_KEEP, LATER_RELEASE}
+        return all(problem.code in harmless for problem in self.problems)
 
     @property
     def is_of_later_release(self) -> bool:
@@ -151,6 +154,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *([] if time_zone is None else [time_zone]),
             *token_problems(connection, target),
             *unseen,
+            *keeping_problems(connection, target),
             *derived,
             *(each for each in related if each.stops),
             *without_derived(target, outdated),

@@ -18,6 +18,8 @@ from token_rotation.selection.target import Target
 from token_rotation.sql.server import whole_view as whole_view_sql
 from token_rotation.triggers.retired_sql import TABLE as RETIRED_TABLE
 
+MAY_NOT_KEEP = "token_rotation.E065"
+
 BLIND = {"token_rotation.E055", "token_rotation.E056", "token_rotation.E057"}
 """What nobody can count under."""
 
@@ -123,6 +125,19 @@ def require_one_table(ask: Ask, table: str, database: str) -> None:
     problems = tuple(map(str, name_problems(ask, table, database)))
     if problems:
         raise NotReadyError(problems)
+
+
+def keeping_problems(connection: Connection, target: Target) -> Iterator[Problem]:
+    """Yield a problem if the triggers would be refused to keep what this role replaces."""
+    if not keeps(target):
+        return
+    for name, role in connection.rows(whole_view_sql.rights_to_keep(), {"table": RETIRED_TABLE}):
+        yield Problem(
+            MAY_NOT_KEEP,
+            f"The role {role} may not read {name} and insert there: PostgreSQL would refuse each "
+            f"new token in {target.table}",
+            f'GRANT SELECT, INSERT ON {name} TO "{role}" in psql',
+        )
 
 
 def retired_problem(connection: Connection, target: Target) -> Problem | None:

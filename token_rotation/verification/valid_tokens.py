@@ -146,10 +146,12 @@ def _refuse_hashed(columns: Sequence[TokenColumn], asked: ListOptions) -> None:
     """Raises ListError for a column where no token can be found, so that none proves nothing."""
     hashed = next((column for column in columns if column.holds_hashes), None)
     if hashed is not None and asked.of != "tokens":
+        others = " ".join(column.label for column in columns if not column.holds_hashes)
+        name = f", or name the other columns to look there alone: {others}" if others else ""
         raise ListError(
             f"{hashed.label} holds hashes, so that no listed token is found there. Nothing was "
-            f"done. Try the tokens with --through. If {asked.file} lists the values as they are "
-            "stored, say --list-of tokens"
+            f"done. Try the tokens with --through{name}. If {asked.file} lists the values as they "
+            "are stored, say --list-of tokens"
         )
 
 

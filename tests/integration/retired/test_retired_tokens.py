@@ -260,6 +260,20 @@ def test_a_missing_or_disabled_trigger_stops_a_rotation_that_would_leave_tokens_
     assert {problem.code for problem in problems} == {"token_rotation.E003", "token_rotation.E004"}
 
 
+def test_a_role_that_may_not_keep_what_it_replaces_is_refused_before_the_first_row(
+    tickets: Any, keeping: Target, limit_connections: Callable[[int], None]
+) -> None:
+    leak(tickets, 2)
+    limit_connections(10)  # of a role that may rotate, and may not write there
+    with reading(keeping.database) as connection:
+        state = inspect(connection, keeping)
+        (problem,) = state.problems
+        assert problem.code == "token_rotation.E065"
+        assert state.serves, "it may well read"
+        execute(tickets, problem.mend.removesuffix(" in psql"))
+        assert not inspect(connection, keeping).problems
+
+
 def test_row_security_on_the_hashes_is_refused_whoever_looks(
     tickets: Any, keeping: Target, target: Target
 ) -> None:

@@ -41,6 +41,16 @@ def kind() -> sql.SQL:
     )
 
 
+def rights_to_keep() -> sql.SQL:
+    """Name with schema of ``table``, and this role, unless it may read and insert there."""
+    return sql.SQL(
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), current_user::text "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass(quote_ident(%(table)s)) "
+        "AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT'))"
+    )
+
+
 def row_security_of() -> sql.SQL:
     """Name with schema of ``table``, if row security is enabled on it; no row otherwise."""
     return sql.SQL(
