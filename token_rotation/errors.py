@@ -18,7 +18,7 @@ class NotReadyError(RotationError):
     """
 
     def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__(" Also: ".join(problems))
+        super().__init__("; also: ".join(problems))
         self.problems = problems
 
 

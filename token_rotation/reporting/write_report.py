@@ -36,7 +36,7 @@ def write_report(
     if reports:
         say(FORMATS[asked.format](reports))
     if failures:
-        raise StatementError(" Also: ".join(failures))
+        raise StatementError("; also: ".join(failures))
     for report in reports:
         evidence.add(report.target, verdict=report.verdict)
     evidence.write()
