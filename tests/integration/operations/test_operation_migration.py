@@ -18,10 +18,9 @@ def test_the_migration_does_not_stand_in_the_way_of_log_ins(
     target: str, make_database: Callable[..., str], connect: Callable[[str], Any], manage: Manage
 ) -> None:
     url = make_database()
+    manage("migrate", "tickets", "0008", database_url=url).check_returncode()  # no later one stays
     if target != "zero":
-        assert (
-            manage("migrate", "token_rotation_operations", "zero", database_url=url).returncode == 0
-        )
+        manage("migrate", "token_rotation_operations", "zero", database_url=url).check_returncode()
     holder, application = connect(url).cursor(), connect(url).cursor()
     holder.execute("BEGIN")
     holder.execute("UPDATE auth_user SET last_login = now() WHERE false")
