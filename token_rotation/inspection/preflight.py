@@ -171,7 +171,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
             *unknown,
             *partition_problems(connection, target),
         ),
-        gaps=tuple(unkept_problems(connection, target)),
+        gaps=tuple(unkept_problems(connection, target, reads_hashes=compares_rows)),
         overruled=bool(overruling),
         to_try=tuple(each.named for each in suspects if not each.overrules),
     )

@@ -90,8 +90,8 @@ def first_unkept() -> sql.SQL:
     """The first record of work that may have replaced tokens that were not kept.
 
     That is the record that keeping began late, or that of the first rotation, unless a token of
-    ``source`` was kept by its end. The latter reads all hashes where none was. ``named`` is what
-    the input of the target's records holds.
+    ``source`` was kept by its end. The latter may read all hashes, and only if ``reads_hashes``.
+    ``named`` is what the input of the target's records holds.
     """
     return sql.SQL(
         "WITH records AS (SELECT id, operation_type, started_at, progress_done, "
@@ -100,7 +100,8 @@ def first_unkept() -> sql.SQL:
         "first AS (SELECT id, seen_at FROM records WHERE operation_type = %(rotation)s "
         "AND progress_done > 0 ORDER BY started_at LIMIT 1) "
         "SELECT id FROM records WHERE operation_type = %(late)s "
-        "UNION ALL SELECT id FROM first WHERE NOT EXISTS (SELECT FROM token_rotation_retiredtoken "
+        "UNION ALL SELECT id FROM first WHERE %(reads_hashes)s AND NOT EXISTS ("
+        "SELECT FROM token_rotation_retiredtoken "
         "WHERE source = %(source)s AND retired_at <= first.seen_at) LIMIT 1"
     )
 

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 from token_rotation.inspection.keeping import accepts_sent, keeps
 from token_rotation.inspection.problem import Problem
+from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.faults.failures import fault_of
+from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import retired as retired_sql
+
+LOOK_MS = 5_000
 
 RECORDS = "token_rotation_operation"
 ROTATION = "rotation"
@@ -22,42 +27,56 @@ def named(target: Target) -> dict[str, str]:
     return {"model": target.label}
 
 
-def unkept_problems(connection: Connection, target: Target) -> Iterator[Problem]:
+def unkept_problems(
+    connection: Connection, target: Target, *, reads_hashes: bool
+) -> Iterator[Problem]:
     """Yield a problem if a token that is sent may be one that was replaced, and not kept.
 
-    A guard that issues all tokens itself needs no such memory.
+    A guard that issues all tokens itself needs no such memory. A look that ``reads_hashes`` also
+    finds a first rotation without any. What cannot be told in time is a problem, too.
     """
     if not (accepts_sent(target) and keeps(target)):
         return
-    are_there, may_read = connection.row(retired_sql.may_read_records(), {"records": RECORDS}) or (
-        False,
-        False,
-    )
-    if are_there and not may_read:
-        yield Problem(
-            "token_rotation.E056",
-            f"This role may not read {RECORDS}, which tells whether replaced tokens were kept",
-            f"GRANT SELECT ON {RECORDS} TO the role, in psql",
-        )
+    found = connection.row(retired_sql.may_read_records(), {"records": RECORDS})
+    are_there, may_read = found or (False, False)
     if not may_read:
+        if are_there:
+            yield _not_readable()
         return
     values = {
         "late": KEPT_LATE,
         "rotation": ROTATION,
         "named": json.dumps(named(target)),
         "source": f"{target.table}.{target.token_column}",
+        "reads_hashes": reads_hashes,
+        "statement_timeout_ms": LOOK_MS,
     }
-    number = connection.value(retired_sql.first_unkept(), values)
+    limit = statements.LIMIT_LOOK if reads_hashes else statements.EVERY_ROW_OR_ERROR
+    try:
+        look = statements.together(limit, retired_sql.first_unkept())
+        number = connection.value(look, values)
+    except driver.Error as error:
+        if fault_of(error) is not Fault.TIMED_OUT:
+            raise
+        yield _unkept(target, f"Within {LOOK_MS / 1000:g} s no look can tell whether")
+        return
     if number is not None:
-        yield _unkept(target, number)
+        yield _unkept(target, f"Operation {number} says that")
 
 
-def _unkept(target: Target, number: int) -> Problem:
+def _not_readable() -> Problem:
+    return Problem(
+        "token_rotation.E056",
+        f"This role may not read {RECORDS}, which tells whether replaced tokens were kept",
+        f"GRANT SELECT ON {RECORDS} TO the role, in psql",
+    )
+
+
+def _unkept(target: Target, beginning: str) -> Problem:
     return Problem(
         "token_rotation.E026",
-        f"Operation {number} says that tokens of {target.table} were or may have been replaced "
-        "before they were kept, or that their hashes are gone. Whoever sends one of them would "
-        "have it stored",
+        f"{beginning} tokens of {target.table} were replaced before they were kept, or may have "
+        "been, or that their hashes are gone. Whoever sends one of them would have it stored",
         'take accept="sent" out of the guard(), since nothing can tell these tokens from new ones: '
         "docs/how-to/declare-tokens.md says what to do instead",
     )
