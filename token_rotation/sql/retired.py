@@ -79,24 +79,26 @@ def delete_old() -> sql.Composed:
 
 
 def may_read_records() -> sql.SQL:
-    """Whether the table of operations exists, and whether this role may read it."""
+    """This role; whether there are ``records``; whether it may read them, and the hashes."""
     return sql.SQL(
-        "SELECT to_regclass(%(records)s) IS NOT NULL, "
-        "coalesce(has_table_privilege(to_regclass(%(records)s), 'SELECT'), false)"
+        "SELECT current_user::text, to_regclass(%(records)s) IS NOT NULL, "
+        "coalesce(has_table_privilege(to_regclass(%(records)s), 'SELECT'), false), "
+        "coalesce(has_table_privilege(to_regclass(%(hashes)s), 'SELECT'), false)"
     )
 
 
 def first_unkept() -> sql.SQL:
     """The first record of work that may have replaced tokens that were not kept.
 
-    That is the record that keeping began late, or that of the first rotation, unless a token of
+    That is the record that they were not, or that of the first rotation, unless a token of
     ``source`` was kept by its end. The latter may read all hashes, and only if ``reads_hashes``.
-    ``named`` is what the input of the target's records holds.
+    ``named`` is what the input of the target's records holds; a table may have another name since.
     """
     return sql.SQL(
         "WITH records AS (SELECT id, operation_type, started_at, progress_done, "
         "coalesce(finished_at, heartbeat_at) AS seen_at FROM token_rotation_operation "
-        "WHERE operation_type IN (%(late)s, %(rotation)s) AND input_data @> %(named)s::jsonb), "
+        "WHERE operation_type IN (%(late)s, %(rotation)s) AND (input_data @> %(named)s::jsonb "
+        "OR input_data ->> 'relation' = to_regclass(quote_ident(%(table)s))::oid::text)), "
         "first AS (SELECT id, seen_at FROM records WHERE operation_type = %(rotation)s "
         "AND progress_done > 0 ORDER BY started_at LIMIT 1) "
         "SELECT id FROM records WHERE operation_type = %(late)s "
@@ -107,16 +109,35 @@ def first_unkept() -> sql.SQL:
 
 
 def keeping_state() -> sql.SQL:
-    """Whether ``table`` has the trigger ``guard``, and whether it has ``keep``."""
+    """The oid of ``table``; whether it has the trigger ``guard``, and whether it has ``keep``."""
     return sql.SQL(
-        "SELECT coalesce(bool_or(tgname = %(guard)s), false), "
+        "SELECT to_regclass(quote_ident(%(table)s))::oid::text, "
+        "coalesce(bool_or(tgname = %(guard)s), false), "
         "coalesce(bool_or(tgname = %(keep)s), false) "
         "FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident(%(table)s)) AND NOT tgisinternal"
     )
 
 
-def any_marked(target: Target) -> sql.Composed:
-    """Test that a token was replaced, or issued, under a guard. Reads rows up to the first."""
-    return sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {marker} IS NOT NULL)").format(
-        table=sql.Identifier(target.table), marker=sql.Identifier(target.marker_column)
+def was_filled(target: Target) -> sql.Composed:
+    """Test that a table has rows, or pages of rows that it had."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM {table}) "
+        "OR pg_relation_size(to_regclass(quote_ident({name}))) > 0"
+    ).format(table=sql.Identifier(target.table), name=sql.Literal(target.table))
+
+
+def any_older() -> sql.SQL:
+    """Test that a token of ``source`` was retired more than ``days`` ago. May read all hashes."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM token_rotation_retiredtoken WHERE source = %(source)s "
+        "AND retired_at < statement_timestamp() - make_interval(days => %(days)s))"
+    )
+
+
+def callers() -> sql.SQL:
+    """Name a table whose triggers call the functions of retired tokens; no row for none."""
+    return sql.SQL(
+        "SELECT t.tgrelid::regclass::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+        "WHERE p.prosrc LIKE ANY (ARRAY['%%token_rotation_retire(%%', "
+        "'%%token_rotation_is_retired(%%']) ORDER BY 1 LIMIT 1"
     )

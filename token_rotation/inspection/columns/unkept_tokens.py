@@ -13,6 +13,7 @@ from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
 from token_rotation.sql import retired as retired_sql
+from token_rotation.triggers.retired_sql import TABLE
 
 LOOK_MS = 5_000
 
@@ -37,16 +38,18 @@ def unkept_problems(
     """
     if not (accepts_sent(target) and keeps(target)):
         return
-    found = connection.row(retired_sql.may_read_records(), {"records": RECORDS})
-    are_there, may_read = found or (False, False)
-    if not may_read:
-        if are_there:
-            yield _not_readable()
+    names = {"records": RECORDS, "hashes": TABLE}
+    found = connection.row(retired_sql.may_read_records(), names)
+    role, are_there, may_read, may_read_hashes = found or ("", False, False, False)
+    if are_there and not may_read:
+        yield _not_readable(role)
+    if not (may_read and may_read_hashes):  # the latter is a problem of its own
         return
     values = {
         "late": KEPT_LATE,
         "rotation": ROTATION,
         "named": json.dumps(named(target)),
+        "table": target.table,
         "source": f"{target.table}.{target.token_column}",
         "reads_hashes": reads_hashes,
         "statement_timeout_ms": LOOK_MS,
@@ -58,25 +61,25 @@ def unkept_problems(
     except driver.Error as error:
         if fault_of(error) is not Fault.TIMED_OUT:
             raise
-        yield _unkept(target, f"Within {LOOK_MS / 1000:g} s no look can tell whether")
+        yield _unkept(target, f"Within {LOOK_MS / 1000:g} s no look can tell whether all")
         return
     if number is not None:
-        yield _unkept(target, f"Operation {number} says that")
+        yield _unkept(target, f"Operation {number} says that not all")
 
 
-def _not_readable() -> Problem:
+def _not_readable(role: str) -> Problem:
     return Problem(
         "token_rotation.E056",
-        f"This role may not read {RECORDS}, which tells whether replaced tokens were kept",
-        f"GRANT SELECT ON {RECORDS} TO the role, in psql",
+        f"The role {role} may not read {RECORDS}, which tells whether replaced tokens were kept",
+        f'GRANT SELECT ON {RECORDS} TO "{role}" in psql',
     )
 
 
 def _unkept(target: Target, beginning: str) -> Problem:
     return Problem(
         "token_rotation.E026",
-        f"{beginning} tokens of {target.table} were replaced before they were kept, or may have "
-        "been, or that their hashes are gone. Whoever sends one of them would have it stored",
+        f"{beginning} replaced tokens of {target.table} are kept: some may have been replaced "
+        "before, or their hashes are gone. Whoever sends such a token would have it stored",
         'take accept="sent" out of the guard(), since nothing can tell these tokens from new ones: '
         "docs/how-to/declare-tokens.md says what to do instead",
     )

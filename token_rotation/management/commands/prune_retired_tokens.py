@@ -14,6 +14,7 @@ from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
 from token_rotation.events import Event, Remark, Retrying
 from token_rotation.management.command import TokenCommand, add_database
+from token_rotation.retired.late_keeping import note_forgotten
 from token_rotation.retired.prune import RETRY_SECONDS, Pruning
 from token_rotation.stop import StopSignal, answering_signals
 
@@ -54,6 +55,7 @@ class Command(TokenCommand):
 
         pruning = Pruning(parsed["database"], older_than_days=days, stop=stop, observe=observe)
         try:
+            note_forgotten(parsed["database"], older_than_days=days)
             with stop_on_signal(stop, stopping=STOPPING):
                 complete = answering_signals(pruning.run, meanwhile=stop.again)
         except RotationError as error:
