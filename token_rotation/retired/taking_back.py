@@ -15,6 +15,7 @@ from django.db.migrations import Migration
 
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.sql import retired as retired_sql
+from token_rotation.triggers.retired_sql import FUNCTIONS_MIGRATION
 
 OURS = {"token_rotation", "token_rotation_operations"}
 
@@ -38,7 +39,8 @@ def refuse_to_take_others_along(
             f"{first.app_label}.{first.name} depends on one of token_rotation. Nothing was "
             "changed. docs/adopt/remove.md says how to take that dependency out first"
         )
-    table = _caller(using) if any(each.app_label == "token_rotation" for each in back) else None
+    takes_functions = FUNCTIONS_MIGRATION in [(each.app_label, each.name) for each in back]
+    table = _caller(using) if takes_functions else None
     if table is not None:
         raise CommandError(
             f"Triggers of {table} still call functions of token_rotation, and every write of a "
