@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tickets.config.settings"
     django.setup()
     tag_every_statement()  # our statements must bear what projects do with them
-    PBKDF2PasswordHasher.iterations = 1  # each user would take a third of a second
+    PBKDF2PasswordHasher.iterations = 1  # tests make many users, whose passwords guard nothing
     # Or each django.test.Client would list every static file of every app before its first request.
     settings.WHITENOISE_AUTOREFRESH = True
 

@@ -18,9 +18,9 @@ class TokenRotationConfig(AppConfig):
         from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
         from token_rotation.declare.watching import watch  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
-        from token_rotation.retired import late_keeping, taking_back  # noqa: PLC0415
+        from token_rotation.retired import late_keeping  # noqa: PLC0415
         from token_rotation.retired.validating import watch_validation  # noqa: PLC0415
-        from token_rotation.schema import outside_transactions  # noqa: PLC0415
+        from token_rotation.schema import outside_transactions, taking_back  # noqa: PLC0415
 
         import_module("token_rotation.declare.on_sqlite")
         import_module("token_rotation.distributed.actions")

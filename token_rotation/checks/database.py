@@ -59,8 +59,7 @@ def _messages(alias: str) -> list[CheckMessage]:
         for target in find_targets(alias):
             with reading(alias) as connection:
                 state = inspect(connection, target)
-            wrong = (*state.problems, *state.gaps)
-            messages += [_message(Error, problem, target.label) for problem in wrong]
+            messages += [_message(Error, problem, target.label) for problem in state.wrong]
             messages += [_message(Warning, warning, target.label) for warning in state.warnings]
     except UnknownTargetError:
         return []

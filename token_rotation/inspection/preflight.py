@@ -76,6 +76,11 @@ class GuardState:
     to_try: tuple[str, ...] = ()
 
     @property
+    def wrong(self) -> tuple[Problem, ...]:
+        """Everything that is not as it must be, whether a rotation may begin or not."""
+        return (*self.problems, *self.gaps)
+
+    @property
     def intact(self) -> bool:
         return not self.problems
 

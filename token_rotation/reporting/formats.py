@@ -120,8 +120,7 @@ def _nothing_to_do(report: Report) -> str:
 
 
 def _guard(report: Report) -> str:
-    guard = report.guard
-    said = [each.sentence for each in (*guard.problems, *guard.gaps, *guard.warnings)]
-    if guard.intact and not guard.gaps:
+    said = [each.sentence for each in (*report.guard.wrong, *report.guard.warnings)]
+    if not report.guard.wrong:
         said.insert(0, "ok (triggers enabled, indexes valid)")
     return "; ".join(said)

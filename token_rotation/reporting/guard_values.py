@@ -20,6 +20,6 @@ def guard_values(guard: GuardState) -> dict[str, Any]:
         "holds": guard.holds,
         "triggers": guard.triggers,
         "indexes": guard.indexes,
-        "problems": [str(problem) for problem in (*guard.problems, *guard.gaps)],
+        "problems": [str(problem) for problem in guard.wrong],
         "warnings": [str(warning) for warning in guard.warnings],
     }

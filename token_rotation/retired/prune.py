@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import time
 
-from token_rotation.errors import AbortedError
+from django.db import DatabaseError
+
+from token_rotation.errors import AbortedError, RotationError, UnknownTargetError
 from token_rotation.events import Observer
+from token_rotation.inspection.keeping import accepts_sent, keeps
 from token_rotation.postgres import statements
 from token_rotation.postgres.backoff import Backoff
 from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.reading import reading
 from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.retired.kept import table_pages
+from token_rotation.retired.unkept_record import leave_record
+from token_rotation.selection.target import Target
 from token_rotation.sql import retired as retired_sql
 from token_rotation.stop import StopSignal
+from token_rotation.targets.discovery import find_targets
 
 PAGES_AT_A_TIME = 32
 LOCK_TIMEOUT_MS = 100
 RETRY_SECONDS = 60.0
+
+
+def note_forgotten(database: str, *, older_than_days: int) -> None:
+    """Leave a record of each target that takes sent tokens, and whose hashes are to be deleted.
+
+    Raises RotationError where it cannot.
+    """
+    try:
+        targets = [each for each in find_targets(database) if accepts_sent(each) and keeps(each)]
+    except UnknownTargetError:
+        return  # hashes of a guard that is gone
+    with reading(database) as connection:
+        forgotten = [each for each in targets if _any_older(connection, each, older_than_days)]
+    for target in forgotten:
+        try:
+            leave_record(target)
+        except DatabaseError as error:
+            raise RotationError(
+                f"{target.label}: no record could be left that hashes are missing "
+                f"({type(error).__name__}). Nothing was deleted"
+            ) from error
+
+
+def _any_older(connection: Connection, target: Target, days: int) -> bool:
+    look = statements.together(statements.WITHOUT_A_LIMIT, retired_sql.any_older())
+    values = {"source": f"{target.table}.{target.token_column}", "days": days}
+    return bool(connection.value(look, values))
 
 
 class Pruning:

@@ -77,9 +77,9 @@ def as_sentence(target: Target, result: Result, after: Aftermath, *, to_go_on: s
 
 def _guard_as_sentence(after: Aftermath) -> str:
     """Say what is wrong with the guard, or that nobody can tell here; "" for a whole one."""
-    if after.guard is None or (after.guard.intact and not after.guard.gaps):
+    if after.guard is None or not after.guard.wrong:
         return ""
-    problems = "; also: ".join(map(str, (*after.guard.problems, *after.guard.gaps)))
+    problems = "; also: ".join(map(str, after.guard.wrong))
     if after.guard.is_of_later_release:
         return f"this code cannot judge the guard: {problems}"
     return f"the guard is not whole: {problems}"

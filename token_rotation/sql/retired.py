@@ -78,41 +78,10 @@ def delete_old() -> sql.Composed:
     ).format(table=sql.Identifier(TABLE))
 
 
-def may_read_records() -> sql.SQL:
-    """This role; whether there are ``records``; whether it may read them, and the hashes."""
-    return sql.SQL(
-        "SELECT current_user::text, to_regclass(%(records)s) IS NOT NULL, "
-        "coalesce(has_table_privilege(to_regclass(%(records)s), 'SELECT'), false), "
-        "coalesce(has_table_privilege(to_regclass(%(hashes)s), 'SELECT'), false)"
-    )
-
-
-def first_unkept() -> sql.SQL:
-    """The first record of work that may have replaced tokens that were not kept.
-
-    That is the record that they were not, or that of the first rotation, unless a token of
-    ``source`` was kept by its end. The latter may read all hashes, and only if ``reads_hashes``.
-    ``named`` is what the input of the target's records holds; a table may have another name since.
-    """
-    return sql.SQL(
-        "WITH records AS (SELECT id, operation_type, started_at, progress_done, "
-        "coalesce(finished_at, heartbeat_at) AS seen_at FROM token_rotation_operation "
-        "WHERE operation_type IN (%(late)s, %(rotation)s) AND (input_data @> %(named)s::jsonb "
-        "OR input_data ->> 'relation' = to_regclass(quote_ident(%(table)s))::oid::text)), "
-        "first AS (SELECT id, seen_at FROM records WHERE operation_type = %(rotation)s "
-        "AND progress_done > 0 ORDER BY started_at LIMIT 1) "
-        "SELECT id FROM records WHERE operation_type = %(late)s "
-        "UNION ALL SELECT id FROM first WHERE %(reads_hashes)s AND NOT EXISTS ("
-        "SELECT FROM token_rotation_retiredtoken "
-        "WHERE source = %(source)s AND retired_at <= first.seen_at) LIMIT 1"
-    )
-
-
 def keeping_state() -> sql.SQL:
-    """The oid of ``table``; whether it has the trigger ``guard``, and whether it has ``keep``."""
+    """Whether ``table`` has the trigger ``guard``, and whether it has ``keep``."""
     return sql.SQL(
-        "SELECT to_regclass(quote_ident(%(table)s))::oid::text, "
-        "coalesce(bool_or(tgname = %(guard)s), false), "
+        "SELECT coalesce(bool_or(tgname = %(guard)s), false), "
         "coalesce(bool_or(tgname = %(keep)s), false) "
         "FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident(%(table)s)) AND NOT tgisinternal"
     )
@@ -126,12 +95,12 @@ def was_filled(target: Target) -> sql.Composed:
     ).format(table=sql.Identifier(target.table), name=sql.Literal(target.table))
 
 
-def any_older() -> sql.SQL:
+def any_older() -> sql.Composed:
     """Test that a token of ``source`` was retired more than ``days`` ago. May read all hashes."""
     return sql.SQL(
-        "SELECT EXISTS (SELECT FROM token_rotation_retiredtoken WHERE source = %(source)s "
+        "SELECT EXISTS (SELECT FROM {table} WHERE source = %(source)s "
         "AND retired_at < statement_timestamp() - make_interval(days => %(days)s))"
-    )
+    ).format(table=sql.Identifier(TABLE))
 
 
 def callers() -> sql.SQL:

@@ -225,14 +225,20 @@ ROWS = (
 )
 
 
-def test_a_models_own_guard_goes_politely_and_back_again_claims_no_rotation(
-    tmp_path: Path, database: str, tables: Any
-) -> None:
+def unguarded(tmp_path: Path, database: str, tables: Any) -> Project:
+    """One with 30 rows of a model of its own."""
     project = Project(tmp_path, database)
     add_setting(project, SILENCED)
     project.models(WITHOUT)
     project.run_each("makemigrations shop", "migrate --verbosity 0")
     tables.cursor().execute(ROWS)
+    return project
+
+
+def test_a_models_own_guard_goes_politely_and_back_again_claims_no_rotation(
+    tmp_path: Path, database: str, tables: Any
+) -> None:
+    project = unguarded(tmp_path, database, tables)
     bare = catalogue(tables, "shop_key")
     project.models(OWN)
     project.run_each("makemigrations shop", "migrate --verbosity 0")
@@ -304,11 +310,7 @@ DEPENDS = "('token_rotation', '0002_retired_functions'),"
 def test_uninstalling_takes_no_migration_of_the_project_back(
     tmp_path: Path, database: str, tables: Any, make_database: Callable[..., str]
 ) -> None:
-    project = Project(tmp_path, database)
-    add_setting(project, SILENCED)
-    project.models(WITHOUT)
-    project.run_each("makemigrations shop", "migrate --verbosity 0")
-    tables.cursor().execute(ROWS)
+    project = unguarded(tmp_path, database, tables)
     project.models(KEPT)
     project.run_each("makemigrations shop", "migrate --verbosity 0", "rotate_tokens")
     (path,) = (each for each in project.migrations.glob("0*.py") if DEPENDS in each.read_text())

@@ -53,8 +53,8 @@ class Written:
 def may_hold_bytes(folded: str) -> bool:
     """Return False where text in small letters has no place for a form that ``is_in`` would find.
 
-    A value that ends or begins a digest consists of nothing else. This look is a hundredth of the
-    work of making all forms of a token.
+    A value that ends or begins a digest consists of nothing else. To make all forms of a token
+    costs far more than this look.
     """
     return (_ALL_DIGITS.fullmatch(folded) or _LONG.search(folded)) is not None
 

@@ -12,15 +12,11 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.target import Target
-from token_rotation.sql import retired as retired_sql
+from token_rotation.sql import records as records_sql
+from token_rotation.sql.records import RECORDS, ROTATION, UNKEPT
 from token_rotation.triggers.retired_sql import TABLE
 
 LOOK_MS = 5_000
-
-RECORDS = "token_rotation_operation"
-ROTATION = "rotation"
-KEPT_LATE = "keep retired tokens"
-"""The type of the record that keeping began when the guard was there already."""
 
 
 def named(target: Target) -> dict[str, str]:
@@ -39,14 +35,14 @@ def unkept_problems(
     if not (accepts_sent(target) and keeps(target)):
         return
     names = {"records": RECORDS, "hashes": TABLE}
-    found = connection.row(retired_sql.may_read_records(), names)
+    found = connection.row(records_sql.may_read_records(), names)
     role, are_there, may_read, may_read_hashes = found or ("", False, False, False)
     if are_there and not may_read:
         yield _not_readable(role)
     if not (may_read and may_read_hashes):  # the latter is a problem of its own
         return
     values = {
-        "late": KEPT_LATE,
+        "late": UNKEPT,
         "rotation": ROTATION,
         "named": json.dumps(named(target)),
         "table": target.table,
@@ -56,7 +52,7 @@ def unkept_problems(
     }
     limit = statements.LIMIT_LOOK if reads_hashes else statements.EVERY_ROW_OR_ERROR
     try:
-        look = statements.together(limit, retired_sql.first_unkept())
+        look = statements.together(limit, records_sql.first_unkept())
         number = connection.value(look, values)
     except driver.Error as error:
         if fault_of(error) is not Fault.TIMED_OUT:

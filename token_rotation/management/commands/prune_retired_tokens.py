@@ -14,8 +14,7 @@ from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
 from token_rotation.events import Event, Remark, Retrying
 from token_rotation.management.command import TokenCommand, add_database
-from token_rotation.retired.late_keeping import note_forgotten
-from token_rotation.retired.prune import RETRY_SECONDS, Pruning
+from token_rotation.retired.prune import RETRY_SECONDS, Pruning, note_forgotten
 from token_rotation.stop import StopSignal, answering_signals
 
 STOPPING = "\nStopping when the server answers; a second signal ends it within five seconds.\n"

@@ -32,12 +32,10 @@ def condition_of(look: Look) -> Condition:
     if report is None:
         said = getattr(look.error, "problems", None) or (f"{look.error}",)
         return Condition(None, (), tuple(said), *(wording.UNKNOWN,) * 3, advice=())
-    guard = report.guard
-    found = (*guard.problems, *guard.gaps, *guard.warnings)
-    is_whole = guard.intact and not guard.gaps
+    found = (*report.guard.wrong, *report.guard.warnings)
     return Condition(
-        guard_is_whole=None if guard.is_of_later_release else is_whole,
-        parts=tuple(_parts(guard)),
+        guard_is_whole=None if report.guard.is_of_later_release else not report.guard.wrong,
+        parts=tuple(_parts(report.guard)),
         problems=tuple(map(str, found)),
         table_size=wording.size(report.storage.table_bytes),
         index_size=wording.size(report.storage.index_bytes),

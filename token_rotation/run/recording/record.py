@@ -37,9 +37,10 @@ from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.result_values import figures, stored_values
 from token_rotation.selection.target import Target
+from token_rotation.sql.records import ROTATION
 from token_rotation.stop import StopSignal
 
-OPERATION_TYPE = "rotation"
+OPERATION_TYPE = ROTATION
 BEAT_EVERY_SECONDS = 1.0
 CONNECT_SECONDS = 3
 FIGURES_EVERY_BEATS = 5
