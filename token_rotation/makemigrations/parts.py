@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from django.db.migrations import CreateModel
+from django.db.migrations import AlterModelTable, CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.operations.models import IndexOperation
 from pgtrigger.migrations import AddTrigger, RemoveTrigger
@@ -71,7 +71,11 @@ def take_apart(app_label: str, operations: Sequence[Operation], changing: Changi
     }
     for operation in operations:
         steps = changing.steps_of(operation, operations)
-        if _follows_a_new_name(operation, guards) or _makes_its_proxy(operation, guards):
+        if (
+            _names_its_table(operation, guards)
+            or _follows_a_new_name(operation, guards)
+            or _makes_its_proxy(operation, guards)
+        ):
             parts.before.append(operation)
         elif steps:
             parts.steps += steps
@@ -132,6 +136,13 @@ def _is_replaced(
     )
 
 
+def _names_its_table(operation: Operation, guards: Sequence[Guarded]) -> bool:
+    """Return True if a guarded table gets another name, which its new triggers and indexes use."""
+    return isinstance(operation, AlterModelTable) and any(
+        operation.name_lower == guard.model[1] for guard in guards
+    )
+
+
 def _follows_a_new_name(operation: Operation, guards: Sequence[Guarded]) -> bool:
     """Return True if the operation follows a column's new name.
 
@@ -157,6 +168,9 @@ def _makes_its_proxy(operation: Operation, guards: Sequence[Guarded]) -> bool:
     return isinstance(operation, CreateModel) and any(
         operation.name_lower == guard.model[1] for guard in guards
     )
+
+
+COME_FIRST = (_names_its_table, _follows_a_new_name, _makes_its_proxy)
 
 
 def is_ours(operation: Operation) -> TypeGuard[RemoveTrigger]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
+from django.apps.registry import Apps
 from django.db import DatabaseError, connections
 
 from token_rotation.errors import RotationError
@@ -28,7 +30,7 @@ _late: dict[str, list[Target]] = {}
 """By database: what could not be recorded before the running ``migrate``."""
 
 
-def look_before(using: str, **_: Any) -> None:
+def look_before(using: str, apps: Apps, **_: Any) -> None:
     """Leave a record of each guarded table that keeps no replaced tokens yet, and is to.
 
     It comes before the triggers: ``migrate`` may be killed after it has created them.
@@ -37,13 +39,22 @@ def look_before(using: str, **_: Any) -> None:
     if connections[using].vendor != "postgresql":
         return
     try:
-        targets = [target for target in find_targets(using) if keeps(target)]
+        targets = [_as_it_is(each, apps) for each in find_targets(using) if keeps(each)]
         if targets:
             with reading(using) as connection:
                 late = [each for each in targets if _is_late(connection, each)]
             _late[using] = [each for each in late if not _record(each)]
     except RotationError:
         return  # there is no target, or migrate says itself what it cannot reach
+
+
+def _as_it_is(target: Target, apps: Apps) -> Target:
+    """Return the target with the name that its table has before the ``migrate``."""
+    app_label, model, *_ = target.label.split(".")
+    try:
+        return replace(target, table=apps.get_model(app_label, model)._meta.db_table)
+    except LookupError:
+        return target
 
 
 def record_after(using: str, **_: Any) -> None:

@@ -130,6 +130,17 @@ def test_neither_a_migrate_that_failed_half_way_nor_a_new_name_of_the_model_hide
     assert "E026" in project.run("check", "--database", "default", fails_with=1)
 
 
+def test_a_table_may_get_another_name_in_the_step_that_begins_to_keep(
+    project: Project, tables: Any
+) -> None:
+    declare(project, PLAIN)
+    declare(project, CHOSEN + "        db_table = 'shop_secret'\n")
+    project.run("makemigrations", "--check")
+    assert "E026" in project.run("check", "--database", "default", fails_with=1)
+    project.run("rotate_tokens", fails_with=3)
+    assert value(tables, "SELECT count(*) FROM token_rotation_retiredtoken") == 3
+
+
 def test_after_hashes_are_deleted_nothing_is_complete(project: Project, tables: Any) -> None:
     declare(project, CHOSEN)
     project.run_each("rotate_tokens", "prune_retired_tokens --older-than 1")
