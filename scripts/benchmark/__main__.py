@@ -19,6 +19,7 @@ from benchmark.parts.beside_traffic.slow_server import measure_slow_server
 from benchmark.parts.bookkeeping import measure_bookkeeping
 from benchmark.parts.derived_cost import measure_derived_cost
 from benchmark.parts.insert_cost import measure_insert_cost
+from benchmark.parts.large import measure_large
 from benchmark.parts.lists import measure_lists
 from benchmark.parts.long_report import measure_long_report
 from benchmark.parts.look_ups import measure_look_ups
@@ -72,7 +73,7 @@ def _measure(arguments: Arguments) -> bool:
                 server_version=server_version,
                 settings=arguments.settings,
                 in_service=in_service,
-                rows=list(arguments.sizes) if part.name == "scale" else arguments.rows,
+                rows=arguments.rows_of(part.name),
                 rounds=arguments.rounds,
                 run_started_at=started_at,
             )
@@ -100,6 +101,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),
         "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
         "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds, warm_up=warm_up),
+        "large": lambda: measure_large(some, rows=arguments.large_rows),
         "vacuum": lambda: measure_vacuum(some, rows=rows, rounds=rounds, quick=arguments.quick),
         "http": lambda: measure_look_ups(some, rows=rows, rounds=rounds, seconds=seconds),
         "report": lambda: measure_long_report(

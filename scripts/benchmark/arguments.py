@@ -18,6 +18,7 @@ PARTS = {
     "bookkeeping": "the share of progress, record and counts in the run time",
     "resume": "how soon each recipe goes on after SIGKILL at 50 and at 95 %%",
     "scale": "the default rotation on tables of many sizes",
+    "large": "one rotation of a table that is larger than memory: an hour, and 64 GB of disk",
     "vacuum": "rate and growth of the table by how often a VACUUM runs beside the batches",
     "http": "what customers who open their tickets over HTTP feel of a rotation; needs wrk",
     "lists": "how soon a list of leaked tokens is rotated, and verified",
@@ -30,6 +31,7 @@ ONLY_WHEN_ASKED = (
     "bursts",
     "slow",
     "scale",
+    "large",
     "vacuum",
     "http",
     "lists",
@@ -42,6 +44,7 @@ DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 DEFAULT_RATES = (10.0, 50.0, 300.0, 1_000.0, 2_500.0, None)
 MOST = "max"
 DEFAULT_ROWS, QUICK_ROWS = 1_000_000, 5_000
+LARGE_ROWS, QUICK_LARGE_ROWS = 100_000_000, 200_000
 DEFAULT_ROUNDS, QUICK_ROUNDS = 3, 1
 LOAD_SECONDS, QUICK_LOAD_SECONDS = 20, 1
 SLOW_SECONDS, QUICK_SLOW_SECONDS = 60.0, 1.0
@@ -62,6 +65,7 @@ class Arguments:
     recipes: tuple[Recipe, ...]
     rows: int
     sizes: tuple[int, ...]
+    large_rows: int
     rates: tuple[float | None, ...]
     rounds: int
     quick: bool
@@ -69,6 +73,14 @@ class Arguments:
     slow_seconds: float
     settings: Mapping[str, str]
     output: Path
+
+    def rows_of(self, part: str) -> int | list[int]:
+        """The rows that a part was measured with; all sizes where there are several."""
+        others: dict[str, int | list[int]] = {
+            "scale": list(self.sizes),
+            "large": self.large_rows,
+        }
+        return others.get(part, self.rows)
 
 
 def parse_arguments(typed: Sequence[str]) -> Arguments:
@@ -84,6 +96,7 @@ def parse_arguments(typed: Sequence[str]) -> Arguments:
         recipes=given.recipes,
         rows=given.rows or rows,
         sizes=given.scale_rows or sizes,
+        large_rows=given.rows or (QUICK_LARGE_ROWS if given.quick else LARGE_ROWS),
         rates=given.traffic_rates,
         rounds=given.rounds or rounds,
         quick=given.quick,
@@ -113,7 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--rows", type=_positive, metavar="N",
-        help=f"leaked rows of the table (default: {DEFAULT_ROWS}); slow recipes take fewer",
+        help=f"leaked rows of the table (default: {DEFAULT_ROWS}; --large: {LARGE_ROWS}); slow "
+        "recipes take fewer",
     )  # fmt: skip
     parser.add_argument(
         "--scale-rows", type=_sizes, metavar="N,...",

@@ -10,12 +10,13 @@ from benchmark.measures.wall_seconds import WallSeconds
 RATE = RowsPerSecond()
 MEMORY = PeakMemory()
 HEAP = Growth("heap", "pg_table_size")
+INDEXES = Growth("index", "pg_indexes_size")
 WAL = WalPerRow()
 TAKEN: tuple[Measure, ...] = (
     RATE,
     WallSeconds(),
     MEMORY,
     HEAP,
-    Growth("index", "pg_indexes_size"),
+    INDEXES,
     WAL,
 )

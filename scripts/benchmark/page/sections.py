@@ -10,6 +10,7 @@ from benchmark.page.tables import (
     derived_table,
     http_table,
     inserts_table,
+    large_table,
     lists_table,
     report_table,
     resume_table,
@@ -93,6 +94,12 @@ SECTIONS = {
         "`rotate_tokens`, also with `--independent-tokens`, killed at 5 and at 95 % of the rows.",
         (scale_table, billion_table),
         plots=("scale",),
+    ),
+    "large": Section(
+        "Larger than memory",
+        "The default rotation, once, killed at 5 and at 95 %. The index of the tokens was made "
+        "after the rows, so it begins dense.",
+        (large_table,),
     ),
     "vacuum": Section(
         "How often to vacuum",

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from benchmark.measures import HEAP, RATE, WAL
@@ -96,6 +97,31 @@ def billion_table(part: Document) -> Table:
         ("WAL written a second, MB", f"{rate * wal_bytes / 1e6:,.0f}"),
     ]
     return ("reckoned for 1,000,000,000 rows, not measured", ""), rows
+
+
+def large_table(part: Document) -> Table:
+    before, after = (
+        " + ".join(f"{part[key][what] / 1e9:.1f}" for what in ("heap", "indexes"))
+        for key in ("bytes_before", "bytes_after")
+    )
+    seconds = list(part["seconds_until_95"].values())
+    tenths = [later - earlier for earlier, later in pairwise(seconds)]
+    rows = [
+        ("rows/s from 5 to 95 %", f"{part['rows_per_second_until_95']:,.0f}"),
+        ("rows/s in the slowest tenth", f"{part['rows'] / 10 / max(tenths):,.0f}"),
+        (WAL.title, WAL.shown(part[WAL.key])),
+        ("heap + indexes before, GB", before),
+        ("after", after),
+        ("client memory, MB", f"{part['client_memory_bytes_at_95'] / 1e6:.1f}"),
+        ("first batch after s", _seconds(part["first_batch_seconds"])),
+        *(
+            (f"{what} s at 5 %, at 95 %", f"{early:.2f}, {late:.2f}")
+            for what in ("resume", "report")
+            for early, late in [[part[f"{what}_seconds_at_{percent}"] for percent in (5, 95)]]
+        ),
+        ("a run that only verifies, s", f"{part['verdict_seconds']:.0f}"),
+    ]
+    return (f"{part['rows']:,} rows", ""), rows
 
 
 def vacuum_table(part: Document) -> Table:

@@ -1,12 +1,15 @@
 """The same start for every run."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 from benchmark.announce import announce
 from benchmark.errors import BenchmarkError
 from benchmark.processes.connection import connected, one_value
 from benchmark.processes.manage import manage
+from benchmark.processes.secondary_indexes import secondary_indexes
 from benchmark.recipes.recipe import Finished, Recipe
 from tickets.config.embedded.cluster import PostgresCluster
 
@@ -46,6 +49,33 @@ class Databases:
         self._execute(f"CREATE DATABASE {_CLONE} TEMPLATE {template} STRATEGY FILE_COPY")
         url = self._cluster.url(_CLONE)
         try:
+            self._execute("VACUUM (ANALYZE)", "CHECKPOINT", url=url)
+            yield url
+        finally:
+            self._execute(f"DROP DATABASE {_CLONE} WITH (FORCE)")
+
+    @contextmanager
+    def filled_once(self, rows: int) -> Iterator[str]:
+        """URL of a database as a clone is, without a template: there is no room for two.
+
+        The index of the tokens is made after the rows: each token at a random place of an index
+        that is larger than memory takes hours.
+        """
+        self._cluster.create_database(_CLONE)
+        url = self._cluster.url(_CLONE)
+        try:
+            manage("migrate", "tickets", "0001", database_url=url)
+            indexes = secondary_indexes(url)
+            self._execute(*(index.drop for index in indexes), url=url)
+            announce(f"filling a table with {rows:,} leaked rows")
+            fill = partial(manage, "seed_tickets", database_url=url)
+            shares = (rows // 2, rows - rows // 2)
+            with ThreadPoolExecutor() as both:
+                for ended in [both.submit(fill, "--size", str(share)) for share in shares]:
+                    ended.result()
+            announce("its indexes")
+            self._execute(*(index.create for index in indexes), url=url)
+            manage("migrate", database_url=url)
             self._execute("VACUUM (ANALYZE)", "CHECKPOINT", url=url)
             yield url
         finally:

@@ -33,26 +33,30 @@ def resume_seconds(
         for percent in percents:
             key = rows * percent // 100
             if key:
-                with _running(recipe, url) as process:
+                with running(recipe, url) as process:
                     watch.await_rotated(key, process)
                 watch.await_gone()
-            seconds[percent] = _resume(recipe, url, watch, watch.next_pending(key, rows))
+            seconds[percent] = resumed(recipe, url, watch, watch.next_pending(key, rows))
             killed_again(url, percent)
     return seconds
 
 
-def _resume(recipe: Recipe, url: str, watch: Watch, key: int | None) -> float | None:
+def resumed(recipe: Recipe, url: str, watch: Watch, key: int | None) -> float | None:
+    """Start it, and kill it when its first batch has committed: the seconds until then.
+
+    ``key`` is the first that is pending; None: nothing is, and there is no answer.
+    """
     if key is None:
         return None
     started = time.perf_counter()
-    with _running(recipe, url) as process:
+    with running(recipe, url) as process:
         resumed = watch.await_rotated(key, process)
     watch.await_gone()
     return resumed - started
 
 
 @contextmanager
-def _running(recipe: Recipe, url: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running(recipe: Recipe, url: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The running recipe; killed at the end of the block."""
     process = recipe.start(url)
     try:

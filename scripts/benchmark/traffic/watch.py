@@ -20,19 +20,26 @@ class Watch:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def await_rotated(self, key: int, process: "subprocess.Popen[bytes]") -> float:
+    def await_rotated(
+        self,
+        key: int,
+        process: "subprocess.Popen[bytes]",
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        at_most_seconds: float = AT_MOST_SECONDS,
+    ) -> float:
         """Wait until the ticket is rotated, and return when that was seen (perf_counter).
 
         Raises BenchmarkError when the process ends before.
         """
-        deadline = time.monotonic() + AT_MOST_SECONDS
+        deadline = time.monotonic() + at_most_seconds
         while True:
             ended = process.poll() is not None  # asked first: its last commit is seen below
             if self._is_rotated(key):
                 return time.perf_counter()
             if ended or time.monotonic() > deadline:
                 raise BenchmarkError(f"a recipe ended, or hung, before it had rotated ticket {key}")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(look_seconds)
 
     def await_gone(self) -> None:
         """Wait until the server has noticed that its clients are dead."""
