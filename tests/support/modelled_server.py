@@ -70,12 +70,14 @@ class Process:
 class ModelledServer:
     """Play processes against a server. Times are the server's, from 0."""
 
-    def __init__(self, cost: Cost = no_cost, *, typical_seconds: float = TYPICAL_SECONDS) -> None:
+    def __init__(
+        self, cost: Cost = no_cost, *, typical_seconds: float = TYPICAL_SECONDS, seed: int = 1
+    ) -> None:
         self._cost = cost
         self._typical_seconds = typical_seconds
         self.others: Callable[[float], Sessions] = lambda _: NOBODY
         """Sessions of others that a probe meets at a time."""
-        self._random = random.Random(1)
+        self._random = random.Random(seed)
         self.processes: list[Process] = []
         self.felt: list[tuple[float, float]] = []
         """When an independent client came, and what it waited longer."""

@@ -86,8 +86,10 @@ def look_after(
     try:
         with reading_until(target.database, stop, observe) as connection:
             pending = count_rows(connection, target, leak_list, later).count
-        if pending.rows and not (pending.is_estimate and _looked_at_all(target, result, leak_list)):
-            return Aftermath(pending, _guard(target), verdict=result.verdict)
+            looked_at_all = pending.is_estimate and _looked_at_all(target, result, leak_list)
+            if pending.rows and not looked_at_all:
+                guard = inspect(connection, target)
+                return Aftermath(pending, guard, verdict=result.verdict)
         if result.verdict is None:
             result.settle(
                 verify(
@@ -100,21 +102,15 @@ def look_after(
                     wait_for_locks_seconds=wait_for_locks_seconds,
                 )
             )
-        found = _verified(target, result.verdict, _guard(target))
-        if found.complete and keeps(target):
-            with reading_until(target.database, stop, observe) as connection:
+        with reading_until(target.database, stop, observe) as connection:
+            found = _verified(target, result.verdict, inspect(connection, target))
+            if found.complete and keeps(target):
                 found = _with_retired(connection, target, found, verdict_at_most_seconds)
-        if advise and found.nothing_anywhere:
-            with reading_until(target.database, stop, observe) as connection:
-                return replace(found, advice=_advice(connection, target, result))
+            if advise and found.nothing_anywhere:
+                found = replace(found, advice=_advice(connection, target, result))
+            return found
     except RotationError as error:
         return Aftermath(None, None, unknown_because=str(error))
-    return found
-
-
-def _guard(target: Target) -> GuardState:
-    with reading_until(target.database, None) as connection:
-        return inspect(connection, target)
 
 
 def _verified(target: Target, verdict: Verdict | Unread | None, guard: GuardState) -> Aftermath:

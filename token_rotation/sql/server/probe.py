@@ -5,15 +5,23 @@ from __future__ import annotations
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
 
-OTHERS = sql.SQL(
-    "SELECT count(*) FILTER (WHERE state = 'active') AS at_work, "
-    "count(*) FILTER (WHERE wait_event_type IN ('Lock', 'LWLock', 'Buffer', 'BufferPin') "
-    "OR upper(wait_event) IN ('WALWRITE', 'WALSYNC')) AS waiting, "
-    "count(*) FILTER (WHERE state IS DISTINCT FROM 'active') AS hidden FROM pg_stat_activity "
-    "WHERE (state IS NULL OR state IN ('active', 'disabled')) AND pid <> pg_backend_pid() "
+IS_OTHER = sql.SQL(
+    "(state IS NULL OR state IN ('active', 'disabled')) AND pid <> pg_backend_pid() "
     "AND coalesce(backend_type, 'client backend') = 'client backend' AND usesysid IS NOT NULL "
-    "AND datname = current_database() AND application_name <> ALL (%(own)s)"
+    "AND datid = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND application_name <> ALL (%(own)s)"
 )
+
+SESSIONS = sql.SQL(
+    "SELECT count(*) FILTER (WHERE is_other AND state = 'active') AS at_work, "
+    "count(*) FILTER (WHERE is_other "
+    "AND (wait_event_type IN ('Lock', 'LWLock', 'Buffer', 'BufferPin') "
+    "OR upper(wait_event) IN ('WALWRITE', 'WALSYNC'))) AS waiting, "
+    "count(*) FILTER (WHERE is_other AND state IS DISTINCT FROM 'active') AS hidden, "
+    "max(query_id) FILTER (WHERE pid = pg_backend_pid()) AS own_number "
+    "FROM (SELECT *, {is_other} AS is_other FROM pg_stat_get_activity(NULL)) AS session"
+).format(is_other=IS_OTHER)
+"""The function behind pg_stat_activity: to plan the view's joins takes longer than to read it."""
 
 
 def probe(target: Target) -> sql.Composable:
@@ -27,10 +35,11 @@ def probe(target: Target) -> sql.Composable:
     """
     return sql.SQL(
         "SELECT extract(epoch FROM clock_timestamp())::float8, "
-        "others.at_work, others.waiting, others.hidden, "
-        "(SELECT query_id FROM pg_stat_get_activity(pg_backend_pid())), "
+        "sessions.at_work, sessions.waiting, sessions.hidden, sessions.own_number, "
         "pg_logical_emit_message(true, 'token_rotation probe', ''), "
-        "(SELECT true FROM {table} ORDER BY {key} LIMIT 1) FROM ({others}) AS others"
+        "(SELECT true FROM {table} ORDER BY {key} LIMIT 1) FROM ({sessions}) AS sessions"
     ).format(
-        table=sql.Identifier(target.table), key=sql.Identifier(target.key_column), others=OTHERS
+        table=sql.Identifier(target.table),
+        key=sql.Identifier(target.key_column),
+        sessions=SESSIONS,
     )

@@ -1,6 +1,7 @@
 """A rotation keeps its budget on a modelled server, and uses what it is given."""
 
 from itertools import pairwise
+from statistics import median
 
 import pytest
 
@@ -11,7 +12,7 @@ from token_rotation.pacing.budget.traffic_budget import FIRST_ROWS, TrafficBudge
 
 BUDGET_MS = 5.0
 BUDGET = BUDGET_MS / 1000
-NEARLY = 0.85
+NEARLY = 0.88
 """Of the full rate: rests for probes take the other part."""
 
 
@@ -41,15 +42,19 @@ def test_all_workers_join_on_an_idle_server() -> None:
 
 @pytest.mark.parametrize("seconds", [0.03, 0.1, 0.5])
 def test_a_burst_is_answered_within_a_second_and_its_end_within_five(seconds: float) -> None:
-    server = ModelledServer(per_batch(seconds, begin=8, end=13))
-    process = server.add(BUDGET_MS)
-    server.play(20)
-    assert process.rows(6, 8) >= NEARLY * unheld(8, 6, 8)
-    assert any(8 < at <= 9 and ": less" in reason for at, reason in process.told)
-    assert process.batch_rows(9, 10) <= LARGEST_ROWS / 3
-    assert server.felt_seconds(8, 10) > BUDGET, "it was an overload"
-    assert server.felt_seconds(10, 13) <= BUDGET
-    assert process.rows(18, 20) >= NEARLY * unheld(20, 18, 20)
+    felt_seconds, rows = [], []
+    for seed in range(3):
+        server = ModelledServer(per_batch(seconds, begin=8, end=13), seed=seed)
+        process = server.add(BUDGET_MS)
+        server.play(20)
+        assert process.rows(6, 8) >= NEARLY * unheld(8, 6, 8)
+        assert any(8 < at <= 9 and ": less" in reason for at, reason in process.told)
+        assert process.batch_rows(9, 10) <= LARGEST_ROWS / 3
+        assert server.felt_seconds(8, 10) > BUDGET, "it was an overload"
+        felt_seconds.append(server.felt_seconds(10, 13))
+        rows.append(process.rows(18, 20))
+    assert median(felt_seconds) <= BUDGET
+    assert median(rows) >= NEARLY * unheld(20, 18, 20)
 
 
 @pytest.mark.parametrize(("burst_seconds", "was_felt"), [(0.0, False), (0.1, True)])
@@ -266,13 +271,13 @@ def test_a_worker_rests_after_a_batch_in_proportion_to_its_time() -> None:
     assert budget.wait_seconds() is None
 
 
-def test_while_nobody_else_is_there_it_probes_half_as_often_until_it_meets_somebody() -> None:
+def test_while_nobody_else_is_there_it_probes_rarely_until_it_meets_somebody() -> None:
     server = ModelledServer()
     server.others = lambda at: Sessions(at_work=float(10 <= at < 10.3))
     process = server.add(BUDGET_MS)
     server.play(15)
     seconds = 2  # a rest's probes and those beside it
-    assert process.probes(6, 8) <= 7 * seconds
+    assert process.probes(6, 8) <= 5 * seconds
     for later in range(11, 15, seconds):
         assert process.probes(later, later + seconds) >= 10 * seconds
 
