@@ -10,29 +10,30 @@ from django.db import connection
 
 
 class ProcessorTime:
-    """Counts from here on what this process uses, and what its own sessions use on the server.
+    """Counts from here on what this process uses, and what the server's sessions use.
 
-    Sessions that end before ``sessions_seconds`` is asked, such as those of a VACUUM, are not
-    counted: shares of the whole are rather too large.
+    All sessions are meant to be this process's own, and its VACUUM's.
     """
 
     def __init__(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SHOW data_directory")
             (directory,) = cursor.fetchone()
+        connection.close()
         words = (Path(directory) / "postmaster.pid").read_text().split()
         self._server = psutil.Process(int(words[0]))
-        self._before = {child.pid for child in self._server.children()}
+        self._open_before = {child.pid for child in self._server.children()}
+        self._ended_before = _seconds_of_ended(self._server)
         self._own_before = _seconds_of(psutil.Process())
-        connection.close()
 
     def own_seconds(self) -> float:
         return _seconds_of(psutil.Process()) - self._own_before
 
-    def sessions_seconds(self) -> float:
-        """Return what sessions have used that began since then and are still open."""
-        new = [each for each in self._server.children() if each.pid not in self._before]
-        return sum(map(_seconds_of, new))
+    def server_seconds(self) -> float:
+        """Return what sessions have used, the checkpointer and its like not among them."""
+        ended = _seconds_of_ended(self._server) - self._ended_before
+        new = [each for each in self._server.children() if each.pid not in self._open_before]
+        return ended + sum(map(_seconds_of, new))
 
     @staticmethod
     def thread_seconds(thread: Thread) -> float:
@@ -55,3 +56,8 @@ def _seconds_of(process: psutil.Process) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return used.user + used.system
+
+
+def _seconds_of_ended(server: psutil.Process) -> float:
+    used = server.cpu_times()
+    return used.children_user + used.children_system

@@ -2,8 +2,11 @@
 
 The command runs as it is, with a clock around the functions that show progress, keep the record,
 count what is pending and read the table at the end. Its last line on stdout is JSON with the
-seconds of each, and in all; with the processor seconds of the probe and of the whole run, on client
-and server.
+seconds of each, and in all; and with the processor seconds of the whole run, on client and server.
+
+Counts come before and after the work, when nothing else runs: they take what a clock shows, at
+most. What comes beside the work is taken by its processor time: that of the calling thread and,
+for the record and the probe, of their sessions.
 """
 
 import json
@@ -12,16 +15,19 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 import django
 from django.core.management import call_command
+from django.db import connections
 
 HEAP_READ = "heap read"
 
 Seconds = defaultdict[str, float]
+Clock = Callable[[], float]
 _timing = threading.local()
 
 
@@ -31,51 +37,74 @@ def main() -> None:
     from benchmark.processes.processor_time import ProcessorTime  # noqa: PLC0415
 
     seconds: Seconds = defaultdict(float)
-    used: Seconds = defaultdict(float)
     processor = ProcessorTime()
-    _time_bookkeeping(seconds)
-    _weigh_probe(processor, used)
+    _time_counts(seconds)
+    _time_beside(seconds)
+    _weigh_record(processor, seconds)
+    _weigh_probe(processor, seconds)
     started = time.perf_counter()
-    call_command("rotate_tokens", progress="json", stdout=sys.stdout)
+    call_command("rotate_tokens", stdout=sys.stdout)
     total = time.perf_counter() - started
-    used["all"] = used.pop("sessions", 0.0) + processor.own_seconds()
+    used = processor.own_seconds() + processor.server_seconds()
     found = {"total_seconds": total, "seconds": seconds, "processor_seconds": used}
     print(json.dumps({"event": "timed", **found}), flush=True)
 
 
-def _time_bookkeeping(seconds: Seconds) -> None:
+def _time_counts(seconds: Seconds) -> None:
     # Django has to be set up before these can be imported.
-    from token_rotation.engine.rotation import Rotation  # noqa: PLC0415
     from token_rotation.run.closing import Closing  # noqa: PLC0415
     from token_rotation.run.operator_run import OperatorRun  # noqa: PLC0415
+
+    _time(OperatorRun, "_look", seconds, "count before", time.perf_counter)
+    _time(OperatorRun, "_verify", seconds, HEAP_READ, time.perf_counter)
+    _time(Closing, "sum_up", seconds, "count after", time.perf_counter)
+
+
+def _time_beside(seconds: Seconds) -> None:
+    from token_rotation.engine.rotation import Rotation  # noqa: PLC0415
     from token_rotation.run.recording.record import Record  # noqa: PLC0415
 
-    _clock(Rotation, "_observe", seconds, "progress")
+    _time(Rotation, "_observe", seconds, "progress", time.thread_time)
     for name in ("begin", "beat", "end", "_write_figures"):
-        _clock(Record, name, seconds, "record")
-    _clock(OperatorRun, "_look", seconds, "count before")
-    _clock(OperatorRun, "_verify", seconds, HEAP_READ)
-    _clock(Closing, "sum_up", seconds, "count after")
+        _time(Record, name, seconds, "record", time.thread_time)
 
 
-def _weigh_probe(processor: Any, used: Seconds) -> None:
-    """Read what was used when the probe ends: the workers still have their sessions then."""
+def _weigh_record(processor: Any, seconds: Seconds) -> None:
+    """Read what a session of the record has used before it is closed."""
+    from token_rotation.run.recording.record import Record  # noqa: PLC0415
+
+    opened = Record._session  # noqa: SLF001  (nobody else wants to know it)
+
+    @contextmanager
+    def weighed(record: Record) -> Iterator[object]:
+        with opened(record) as cancel:
+            try:
+                yield cancel
+            finally:
+                session = connections["default"].connection
+                if session is not None:
+                    seconds["record"] += processor.session_seconds(session)
+
+    setattr(Record, opened.__name__, weighed)
+
+
+def _weigh_probe(processor: Any, seconds: Seconds) -> None:
+    """Read what was used when the probe ends."""
     from token_rotation.pacing.budget.probe import Probe  # noqa: PLC0415
 
     close = Probe.close
 
     @wraps(close)
     def weighed(probe: Probe) -> None:
-        session = probe._connection._raw  # noqa: SLF001  (nobody else wants to know it)
-        used["probe"] += processor.thread_seconds(probe._thread)  # noqa: SLF001
-        used["probe"] += 0.0 if session is None else processor.session_seconds(session)
-        used["sessions"] += processor.sessions_seconds()
+        session = probe._connection._raw  # noqa: SLF001
+        seconds["probe"] += processor.thread_seconds(probe._thread)  # noqa: SLF001
+        seconds["probe"] += 0.0 if session is None else processor.session_seconds(session)
         close(probe)
 
     setattr(Probe, close.__name__, weighed)
 
 
-def _clock(owner: type, name: str, seconds: Seconds, part: str) -> None:
+def _time(owner: type, name: str, seconds: Seconds, part: str, clock: Clock) -> None:
     """Let the method add up how long it takes, once where one of them calls another."""
     method: Callable[..., Any] = getattr(owner, name)
 
@@ -83,12 +112,12 @@ def _clock(owner: type, name: str, seconds: Seconds, part: str) -> None:
     def timed(*arguments: Any, **options: Any) -> Any:
         if getattr(_timing, "part", None) == part:
             return method(*arguments, **options)
-        _timing.part, started = part, time.perf_counter()
+        _timing.part, started = part, clock()
         try:
             return method(*arguments, **options)
         finally:
             _timing.part = None
-            seconds[part] += time.perf_counter() - started
+            seconds[part] += clock() - started
 
     setattr(owner, name, timed)
 
