@@ -74,7 +74,7 @@ def _measure(arguments: Arguments) -> bool:
                 settings=arguments.settings,
                 in_service=in_service,
                 rows=arguments.rows_of(part.name),
-                rounds=arguments.rounds,
+                rounds=arguments.rounds_of(part.name),
                 run_started_at=started_at,
             )
             measured.write(part, arguments.output)

@@ -82,6 +82,10 @@ class Arguments:
         }
         return others.get(part, self.rows)
 
+    def rounds_of(self, part: str) -> int:
+        """How often a part was measured: the large table once."""
+        return 1 if part == "large" else self.rounds
+
 
 def parse_arguments(typed: Sequence[str]) -> Arguments:
     """Read the command line; ends the process on bad input."""

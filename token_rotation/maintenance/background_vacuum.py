@@ -27,6 +27,9 @@ TRY_AGAIN_AFTER = 0.1
 """A VACUUM that was left out is due again after this part of the usual rows: what was in its way,
 such as autovacuum, is soon gone."""
 
+LOOK_EVERY_SECONDS = 0.1
+"""To ask at each batch whether a VACUUM is in the way would cost more than to show the batch."""
+
 CANCEL_EVERY_SECONDS = 0.2
 CANCEL_TIMES = 25
 
@@ -83,7 +86,7 @@ class BackgroundVacuum:
         self._vacuum: TableVacuum | None = None
         self._is_brisk = self._gave_way = False
         self._others_since: float | None = None
-        self._cancel_at = 0.0
+        self._look_at = self._cancel_at = 0.0
         self._closed = False
         self._since_xid: int | None = None
         self._rows_since = 0
@@ -106,17 +109,19 @@ class BackgroundVacuum:
         """
         self._rows_since += rows
         if self._is_busy:
-            self._give_way()
+            if (now := time.monotonic()) >= self._look_at:
+                self._look_at = now + LOOK_EVERY_SECONDS
+                self._give_way(now)
         elif self._rows_since >= self._due_rows and not (self._closed or self._holds_back()):
             self._rows_since = 0
             self._start(self._clean)
 
-    def _give_way(self) -> None:
+    def _give_way(self, now: float) -> None:
         """End a fast VACUUM that is in the way.
 
         ``_clean`` then begins a slow one.
         """
-        now, vacuum = time.monotonic(), self._vacuum
+        vacuum = self._vacuum
         if not self._meets_traffic():
             self._others_since = None
         elif self._others_since is None:

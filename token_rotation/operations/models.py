@@ -236,10 +236,12 @@ class BatchOperation(models.Model):
         live: Any = None,
         *,
         runner: str | None = None,
+        settings: str = "",
     ) -> bool:
         """Write heartbeat and progress in one statement.
 
-        It waits for no synchronous standby, unless in a transaction of the caller's.
+        It waits for no synchronous standby, unless in a transaction of the caller's. ``settings``,
+        SET LOCAL statements, go before it in its message.
 
         Returns True when a stop was requested. ``done`` and ``total`` are whole figures, not
         differences. ``live`` is what the operation says of itself. None leaves what is stored. With
@@ -251,7 +253,7 @@ class BatchOperation(models.Model):
         values = {"id": self.pk, "done": done, "total": total, "live": said, "runner": runner}
         database = self._database()
         with without_standby(database), django_cursor(connections[database]) as cursor:
-            cursor.execute(BEAT, values)
+            cursor.execute(f"{settings}; {BEAT}" if settings else BEAT, values)
             row = cursor.fetchone()
         if row is None:
             raise NotRunningError(str(self), self._stored_status())

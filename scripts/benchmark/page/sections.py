@@ -7,6 +7,7 @@ from benchmark.page.tables import (
     Document,
     Table,
     billion_table,
+    bookkeeping_table,
     derived_table,
     http_table,
     inserts_table,
@@ -81,8 +82,8 @@ SECTIONS = {
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "Counts before and after, progress and record, by clocks around their functions.",
-        (),
+        "Counts before and after, progress, record and probes.",
+        (bookkeeping_table,),
     ),
     "verification": Section(
         "What it costs to verify",

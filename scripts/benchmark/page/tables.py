@@ -58,6 +58,11 @@ def derived_table(part: Document) -> Table:
     return heads, [row]
 
 
+def bookkeeping_table(part: Document) -> Table:
+    shares = part["shares"].items()
+    return tuple(name for name, _ in shares), [tuple(f"{100 * share:.1f} %" for _, share in shares)]
+
+
 def verification_table(part: Document) -> Table:
     heads = ("read of the table: s", f"whole run of {part['rows']:,} rows: s")
     keys = ("read_seconds", "total_seconds")

@@ -6,8 +6,10 @@ from typing import Any
 import psutil
 
 from benchmark.announce import announce
+from benchmark.errors import BenchmarkError
 from benchmark.measures import HEAP, INDEXES, WAL
 from benchmark.parts.part import Part
+from benchmark.parts.scale import INTERRUPTED_FROM_ROWS
 from benchmark.parts.verdict import Verdict
 from benchmark.processes.connection import one_value
 from benchmark.processes.databases import Databases
@@ -51,7 +53,7 @@ def measure_large(databases: Databases, *, rows: int) -> Part:
         databases.check(url, ONE_WORKER, finished, finished.rows)
         announce("the verdict again")
         figures["verdict_seconds"] = manage("rotate_tokens", database_url=url).seconds
-    return Part("large", figures, _verdicts(figures))
+    return Part("large", figures, _verdicts(figures, rows))
 
 
 def _first_batch(url: str, watch: Watch) -> dict[str, Any]:
@@ -92,12 +94,13 @@ def _until(url: str, watch: Watch, rows: int, percents: tuple[int, ...]) -> dict
     return figures | {f"report_seconds_at_{last}": ended_report.seconds}
 
 
-def _verdicts(figures: dict[str, Any]) -> list[Verdict]:
-    return [
-        Verdict(
-            f"seconds of a {what}, {LATE} % done / {EARLY} % done",
-            figures[f"{what}_seconds_at_{LATE}"] / figures[f"{what}_seconds_at_{EARLY}"],
-            at_most=GROWTH_AT_MOST,
-        )
-        for what in ("resume", "report")
-    ]
+def _verdicts(figures: dict[str, Any], rows: int) -> list[Verdict]:
+    verdicts = []
+    for what in ("resume", "report"):
+        late, early = (figures[f"{what}_seconds_at_{percent}"] for percent in (LATE, EARLY))
+        if late is not None and early is not None:
+            name = f"seconds of a {what}, {LATE} % done / {EARLY} % done"
+            verdicts.append(Verdict(name, late / early, at_most=GROWTH_AT_MOST))
+        elif rows >= INTERRUPTED_FROM_ROWS:
+            raise BenchmarkError(f"{rows:,} rows were done before the kill came")
+    return verdicts

@@ -52,12 +52,11 @@ def main() -> None:
 
 def _time_counts(seconds: Seconds) -> None:
     # Django has to be set up before these can be imported.
-    from token_rotation.run.closing import Closing  # noqa: PLC0415
-    from token_rotation.run.operator_run import OperatorRun  # noqa: PLC0415
+    from token_rotation.run import aftermath, operator_run  # noqa: PLC0415
 
-    _time(OperatorRun, "_look", seconds, "count before", time.perf_counter)
-    _time(OperatorRun, "_verify", seconds, HEAP_READ, time.perf_counter)
-    _time(Closing, "sum_up", seconds, "count after", time.perf_counter)
+    _time(operator_run, "count_rows", seconds, "count before", time.perf_counter)
+    _time(operator_run.OperatorRun, "_verify", seconds, HEAP_READ, time.perf_counter)
+    _time(aftermath, "count_rows", seconds, "count after", time.perf_counter)
 
 
 def _time_beside(seconds: Seconds) -> None:
@@ -104,7 +103,7 @@ def _weigh_probe(processor: Any, seconds: Seconds) -> None:
     setattr(Probe, close.__name__, weighed)
 
 
-def _time(owner: type, name: str, seconds: Seconds, part: str, clock: Clock) -> None:
+def _time(owner: Any, name: str, seconds: Seconds, part: str, clock: Clock) -> None:
     """Let the method add up how long it takes, once where one of them calls another."""
     method: Callable[..., Any] = getattr(owner, name)
 

@@ -11,6 +11,10 @@ from benchmark.errors import BenchmarkError
 from benchmark.processes.connection import connected
 
 LOOK_SECONDS = 0.002
+_END_VACUUM = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND query LIKE 'VACUUM%'"
+)
 AT_MOST_SECONDS = 600.0
 
 
@@ -42,7 +46,11 @@ class Watch:
             time.sleep(look_seconds)
 
     def await_gone(self) -> None:
-        """Wait until the server has noticed that its clients are dead."""
+        """Wait until the server has noticed that its clients are dead.
+
+        A VACUUM would notice it at its end, on a large table after minutes: it is ended here.
+        """
+        self._value(_END_VACUUM)
         query = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"

@@ -117,17 +117,26 @@ def read(connection: Connection, target: Target) -> tuple[int, int, int, int]:
 WITH_A_TOKEN = [n for n in range(1, ROWS + 1) if n % 3]
 
 
-@pytest.mark.parametrize("selection", ["all", "cut-off", "filter"])
-@pytest.mark.parametrize("workers", [1, 2])
+SELECTIONS = [
+    Selection(),
+    Selection(issued_before=datetime(2026, 1, 1, tzinfo=UTC)),
+    Selection(condition=Condition('"device"."id" > %s', (0,))),
+]
+
+
+@pytest.fixture
+def choices(request: pytest.FixtureRequest) -> tuple[Selection, int]:
+    """A selection and a number of workers: with each of all that varies, not with each of each."""
+    at = request.node.callspec.indices
+    turn = at["kind"] + at["predicate"] + at["devices"]
+    return SELECTIONS[turn % len(SELECTIONS)], 1 + (at["kind"] // 2 + at["predicate"]) % 2
+
+
 def test_a_rotation_passes_them_by(
-    tickets: Any, devices: Target, rotation: RotationFactory, selection: str, workers: int
+    tickets: Any, devices: Target, rotation: RotationFactory, choices: tuple[Selection, int]
 ) -> None:
-    selected = {
-        "all": devices.selection,
-        "cut-off": Selection(issued_before=datetime(2026, 1, 1, tzinfo=UTC)),
-        "filter": Selection(condition=Condition('"device"."id" > %s', (0,))),
-    }[selection]
-    narrowed = replace(devices, selection=selected)
+    selection, workers = choices
+    narrowed = replace(devices, selection=selection)
     with reading(devices.database) as connection:
         assert count_pending(connection, narrowed).rows == PRESENT
         assert read(connection, narrowed) == (ROWS, PRESENT, ROWS - PRESENT, 0)
