@@ -93,14 +93,14 @@ SECTIONS = {
     "scale": Section(
         "From small tables to large ones",
         "`rotate_tokens`, also with `--independent-tokens`, killed at 5 and at 95 % of the rows.",
-        (scale_table, billion_table),
+        (scale_table,),
         plots=("scale",),
     ),
     "large": Section(
         "Larger than memory",
         "The default rotation, once, killed at 5 and at 95 %. The index of the tokens was made "
         "after the rows, so it begins dense.",
-        (large_table,),
+        (large_table, billion_table),
     ),
     "vacuum": Section(
         "How often to vacuum",

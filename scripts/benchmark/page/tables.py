@@ -93,9 +93,8 @@ def scale_table(part: Document) -> Table:
 
 
 def billion_table(part: Document) -> Table:
-    """What the largest size would mean for a billion rows, if everything stayed as it is there."""
-    medians = part["sizes"][-1]["medians"]
-    rate, wal_bytes = medians[RATE.key], medians[WAL.key]
+    """What it would mean for a billion rows, if everything stayed as it is."""
+    rate, wal_bytes = part["rows_per_second_until_95"], part[WAL.key]
     rows = [
         ("hours, one worker", f"{BILLION / rate / 3600:,.1f}"),
         ("WAL written, GB", f"{BILLION * wal_bytes / 1e9:,.0f}"),

@@ -77,7 +77,7 @@ class TrafficBudget:
 
     @property
     def meets_traffic(self) -> bool:
-        """Return True where others are at work, or felt the rotation lately.
+        """Return True where others are at work, or were, and felt the rotation lately.
 
         Also where that cannot be told, but not in the first seconds.
         """
@@ -86,13 +86,21 @@ class TrafficBudget:
             self._look(now)
             are_there = self._controller.felt.are_others_at_work(now)
             is_blind = self._controller.is_blind and now - self._began_at > BLIND_AFTER_SECONDS
+            may_be_there = is_blind and not self._controller.felt.met_nobody(now)
         lately = now - self._felt_at < LATELY_SECONDS
-        return self.is_on and (are_there or is_blind or lately)
+        return self.is_on and (are_there or may_be_there or lately)
 
     @property
     def may_meet_traffic(self) -> bool:
-        """Return True also while it is not known."""
-        return self.meets_traffic or bool(self.tight_because)
+        """Return True also while it is not known.
+
+        Where probes met nobody for half a minute, what delays them is the rotation's own work.
+        """
+        if self.meets_traffic:
+            return True
+        with self._lock:
+            met_nobody = self._controller.felt.met_nobody(self._clock())
+        return bool(self.tight_because) and not met_nobody
 
     def change(self, budget_seconds: float) -> None:
         with self._lock:
@@ -186,7 +194,8 @@ class TrafficBudget:
         decision: Decision | None = None
         if self.is_on:
             decision = self._controller.decide(now, in_flight_seconds)
-            if not self._controller.is_blind and self._controller.tight_because:
+            is_felt = not self._controller.is_blind and self._controller.tight_because
+            if is_felt and not self._controller.felt.met_nobody(now):
                 self._felt_at = now
         if decision is not None:
             self._tell(decision.reason)

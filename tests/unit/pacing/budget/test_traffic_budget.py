@@ -62,11 +62,21 @@ def test_what_others_felt_lately_keeps_a_vacuum_gentle_at_full_speed(
     burst_seconds: float, *, was_felt: bool
 ) -> None:
     server = ModelledServer(per_batch(burst_seconds, begin=8, end=10))
+    server.others = lambda at: Sessions(at_work=float(was_felt and 8 <= at < 8.1))
     process = server.add(BUDGET_MS)
     server.play(20)
     assert process.budget.tight_because == "", "it is at full speed again"
     assert process.budget.meets_traffic == was_felt
     assert process.budget.may_meet_traffic == was_felt
+
+
+def test_where_nobody_is_there_a_vacuum_is_fast_though_its_own_reads_delay_probes() -> None:
+    server = ModelledServer(per_batch(0.1, begin=8))
+    process = server.add(BUDGET_MS)
+    server.play(10)
+    assert process.budget.tight_because
+    assert not process.budget.meets_traffic
+    assert not process.budget.may_meet_traffic
 
 
 @pytest.mark.parametrize("met", [Sessions(at_work=1), Sessions(hidden=1)])
