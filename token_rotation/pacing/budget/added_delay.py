@@ -15,8 +15,6 @@ BASE_SECONDS = 30.0
 FEWEST_AT_REST = 8
 RECENT_SECONDS = 1.0
 FEWEST_RECENT = 4
-SPARSE_SECONDS = 2.5
-"""Where probes are rare, the last few of so long count as recent."""
 STEADY_SECONDS = 6.0
 FEWEST_STEADY = 20
 
@@ -111,12 +109,6 @@ class AddedDelay:
         met = (self._at_rest.others(now), self._beside.others(now))
         return max(others.at_work + others.hidden for others in met)
 
-    def _recent(self, now: float) -> list[float]:
-        recent = self._beside.seconds(now, RECENT_SECONDS)
-        if len(recent) >= FEWEST_RECENT:
-            return recent
-        return self._beside.seconds(now, SPARSE_SECONDS)[-FEWEST_RECENT:]
-
     def measure(
         self, now: float, in_flight_seconds: float, *, too_late_seconds: float
     ) -> Added | None:
@@ -126,7 +118,7 @@ class AddedDelay:
         ``too_late_seconds``.
         """
         at_rest = self._at_rest.seconds(now)
-        recent = self._recent(now)
+        recent = self._beside.seconds(now, RECENT_SECONDS)
         if len(at_rest) < FEWEST_AT_REST:
             self.blind_because = "too few probes at rest"
             return None

@@ -45,13 +45,6 @@ class RestSlots:
             self._probes_left = 0
         return self._probes_left > 0
 
-    def seconds_to_next(self, now: float) -> float:
-        """Return how long until a probe of the next slot would count."""
-        if self._ahead_seconds is None:
-            return math.inf
-        at = now + self._ahead_seconds
-        return PERIOD_SECONDS - at % PERIOD_SECONDS + LEAD_SECONDS
-
     def counts(self, began_at: float) -> bool:
         """Return True for a probe of a slot that began after all were at rest."""
         lead = 0.0 if self.is_first else LEAD_SECONDS

@@ -15,7 +15,7 @@ from token_rotation.pacing.budget.statement_times import Totals
 
 FIRST_ROWS = 200
 PROBE_EVERY_SECONDS = 0.08
-PROBE_WHILE_ALONE_SECONDS = 0.45
+PROBE_WHILE_ALONE_SECONDS = 0.23
 """At full speed, while no probe of the last half minute met a session of others. The first that
 meets one is answered within a second still."""
 PROBE_AT_REST_SECONDS = 0.02
@@ -157,8 +157,7 @@ class TrafficBudget:
             self._controller.felt.add(delay, at_rest=False)
             self._decide(now, 0.0)
             is_alone = self._intensity.is_full and self._controller.felt.met_nobody(now)
-            wait_seconds = PROBE_WHILE_ALONE_SECONDS if is_alone else PROBE_EVERY_SECONDS
-            return min(wait_seconds, self._slots.seconds_to_next(now))
+            return PROBE_WHILE_ALONE_SECONDS if is_alone else PROBE_EVERY_SECONDS
 
     def probe_failed(self) -> None:
         with self._lock:

@@ -104,17 +104,3 @@ def test_a_slow_answer_is_no_step_and_less_believed_than_a_quick_one() -> None:
     found = beginnings(slots, 0, 20)
     assert found
     assert all(at % PERIOD_SECONDS < 2 * STEP_SECONDS for at in found)
-
-
-@pytest.mark.parametrize("ahead", [0.0, -3600.75, 86_400.5])
-def test_it_tells_when_a_probe_of_the_next_slot_would_count(ahead: float) -> None:
-    slots = synced(ahead)
-    now = SERVER_AT + ahead
-    began_at = now + slots.seconds_to_next(now)
-    assert slots.is_on(began_at)
-    assert not slots.counts(began_at - 2 * STEP_SECONDS)
-    assert slots.counts(began_at + 1e-6)
-
-
-def test_of_a_clock_that_is_not_known_it_tells_nothing() -> None:
-    assert RestSlots(50.0).seconds_to_next(50.0) > PERIOD_SECONDS
