@@ -20,6 +20,7 @@ OF_ONE_RUN = ("speed", "resume")
 TRAFFIC_RATES = (10, 50, 300, 1_000, 2_500, None)
 MISSED = {
     "bookkeeping": {"bookkeeping's share of the processor time"},
+    "bursts": {"seconds until a burst is inside the budget"},
     "large": {"seconds of a resume, 95 % done / 5 % done"},
 }
 """The page says so, too."""
