@@ -119,7 +119,7 @@ def large_table(part: Document) -> Table:
         ("client memory, MB", f"{part['client_memory_bytes_at_95'] / 1e6:.1f}"),
         ("first batch after s", _seconds(part["first_batch_seconds"])),
         *(
-            (f"{what} s at 5 %, at 95 %", f"{early:.2f}, {late:.2f}")
+            (f"{what} s at 5 %, at 95 %", f"{_seconds(early)}, {_seconds(late)}")
             for what in ("resume", "report")
             for early, late in [[part[f"{what}_seconds_at_{percent}"] for percent in (5, 95)]]
         ),

@@ -51,7 +51,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     return quickly(
         tmp_path_factory.mktemp("parts"),
         *("--traffic", "--traffic-rates", "1000,max", "--resume", "--inserts", "--bookkeeping"),
-        *("--derived", "--scale", "--vacuum", "--lists", "--verification", "--bursts"),
+        *("--derived", "--scale", "--vacuum", "--lists", "--verification", "--bursts", "--large"),
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
 
@@ -201,6 +201,26 @@ def test_every_size_has_its_place_on_the_curve(parts: Findings) -> None:
         assert medians["peak_client_memory_bytes"] > 1e6
         assert medians["first_batch_seconds"] > 0
         assert medians["independent_rows_per_second"] > 0
+
+
+def test_a_table_that_is_filled_once_is_rotated_whole_though_it_was_killed(parts: Findings) -> None:
+    figures = parts["large"]
+    assert (figures["rows"], figures["rounds"]) == (3000, 1)
+    assert list(figures["seconds_until_95"]) == [
+        "15",
+        "25",
+        "35",
+        "45",
+        "55",
+        "65",
+        "75",
+        "85",
+        "95",
+    ]
+    for figure in ("first_batch_seconds", "rows_per_second_until_95", "wal_bytes_per_row"):
+        assert figures[figure] > 0
+    assert figures["verdict_seconds"] > 0
+    assert "## Larger than memory" in parts["stdout"]
 
 
 def test_the_default_share_after_which_to_vacuum_is_compared_to_others(parts: Findings) -> None:
