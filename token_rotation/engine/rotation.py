@@ -34,6 +34,7 @@ from token_rotation.pacing.pace import Pace
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
+from token_rotation.sql.server.probe import probe
 from token_rotation.stop import StopSignal
 from token_rotation.targets.later_rows import LaterRows
 
@@ -81,7 +82,8 @@ class Rotation:
         self._clock = clock
         self._row_limit = RowLimit(options.limit_rows)
         budget = traffic_budget(options, clock, logger.debug)
-        self._probe = None if budget is None else Probe(target, budget)
+        query = probe(target.table, target.key_column)
+        self._probe = None if budget is None else Probe(target.database, query, budget)
         self._throttle = throttle = make_throttle(options, clock, budget)
         self._refusals = refusals = Refusals(target, self._observe)
         self._workers = [

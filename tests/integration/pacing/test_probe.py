@@ -17,6 +17,7 @@ from token_rotation.pacing.budget.probe import Probe
 from token_rotation.pacing.budget.queues import Sessions
 from token_rotation.pacing.budget.traffic_budget import FIRST_ROWS, TrafficBudget
 from token_rotation.selection.target import Target
+from token_rotation.sql.server.probe import probe
 
 EMITS = "SELECT oid::regprocedure::text FROM pg_proc WHERE oid::regprocedure::text LIKE {}"
 MESSAGE = "'pg_logical_emit_message(boolean,text,text%'"
@@ -59,13 +60,13 @@ def probing(target: Target) -> Iterator[Callable[[Counting], Counting]]:
     probes: list[Probe] = []
 
     def begin(budget: Counting) -> Counting:
-        probes.append(Probe(target, budget))
+        probes.append(Probe(target.database, probe(target.table, target.key_column), budget))
         probes[-1].begin()
         return budget
 
     yield begin
-    for probe in probes:
-        probe.close()
+    for each in probes:
+        each.close()
 
 
 @pytest.fixture

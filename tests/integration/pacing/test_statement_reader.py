@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from token_rotation.pacing.budget.statement_times import Totals
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
+from token_rotation.sql.server.probe import probe
 
 LIBRARY = "pg_stat_statements"
 PROBES = (
@@ -170,10 +170,10 @@ def test_probes_read_it_and_leave_out_what_sessions_of_the_rotation_run(
     )
     budget = Resting()
     with alias_of("counted", server.url()) as alias:
-        probe = Probe(replace(target, database=alias), budget)
-        probe.begin()
+        prober = Probe(alias, probe(target.table, target.key_column), budget)
+        prober.begin()
         until(lambda: len(budget.read) >= 5)
-        probe.close()
+        prober.close()
         until(lambda: value(other, PROBING) == 0)
     other.cursor().execute("ALTER DATABASE postgres RESET search_path")
     numbers = value(other, PROBES)

@@ -12,24 +12,22 @@ from token_rotation.pacing.budget.statement_reader import OWN_SESSIONS, Statemen
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
-from token_rotation.selection.target import Target
-from token_rotation.sql.server.probe import probe
 
 AFTER_A_FAULT_SECONDS = 1.0
 LOOK_WHILE_OFF_SECONDS = 1.0
 
 
 class Probe:
-    """Probes in a daemon thread, until ``close``.
+    """Probes in a daemon thread, until ``close``; each is ``query``, which ``probe()`` builds.
 
     No fault of a probe ends a rotation: without probes the budget lets nothing grow. While the
     budget is 0 there is no probe, and no connection.
     """
 
-    def __init__(self, target: Target, budget: TrafficBudget) -> None:
+    def __init__(self, database: str, query: driver.sql.Composable, budget: TrafficBudget) -> None:
         self._budget = budget
-        self._query = probe(target)
-        self._connection = Connection(target.database)
+        self._query = query
+        self._connection = Connection(database)
         self._statements = StatementReader(budget)
         self._closed = Event()
         self._thread = Thread(target=self._probe, name="rotation-probe", daemon=True)

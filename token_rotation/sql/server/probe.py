@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
-from token_rotation.selection.target import Target
 
 IS_OTHER = sql.SQL(
     "(state IS NULL OR state IN ('active', 'disabled')) AND pid <> pg_backend_pid() "
@@ -24,8 +23,8 @@ SESSIONS = sql.SQL(
 """The function behind pg_stat_activity: to plan the view's joins takes longer than to read it."""
 
 
-def probe(target: Target) -> sql.Composable:
-    """Look up a row by key and commit something, in one message.
+def probe(table: str, key_column: str) -> sql.Composable:
+    """Look up the row of the lowest key and commit something, in one message.
 
     Answers with the server's clock in seconds; how many sessions of others are at work, how many of
     these wait for a lock, the WAL or a buffer, and of how many this role may not see it; and this
@@ -38,8 +37,4 @@ def probe(target: Target) -> sql.Composable:
         "sessions.at_work, sessions.waiting, sessions.hidden, sessions.own_number, "
         "pg_logical_emit_message(true, 'token_rotation probe', ''), "
         "(SELECT true FROM {table} ORDER BY {key} LIMIT 1) FROM ({sessions}) AS sessions"
-    ).format(
-        table=sql.Identifier(target.table),
-        key=sql.Identifier(target.key_column),
-        sessions=SESSIONS,
-    )
+    ).format(table=sql.Identifier(table), key=sql.Identifier(key_column), sessions=SESSIONS)
