@@ -1,4 +1,4 @@
-"""SQL that makes one start of a rotation await another."""
+"""SQL that makes one start of a rotation or a job await another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LOCK_CLASS = 1_919_250_544
 
 
 def wait_for_other_start() -> sql.Composed:
-    """Take the advisory lock of the target ``label``.
+    """Take the advisory lock of what is called ``label``.
 
     It lasts until the transaction ends.
     """

@@ -181,7 +181,12 @@ SETTINGS = {
     "how-to/notify.md": "tests.projects.listening.settings",
     "how-to/keep-retired-tokens.md": "tests.projects.retired_tokens.settings",
 }
-FOLLOWED_BY_A_TEST_OF_ITS_OWN = ("adopt/index.md", "adopt/psycopg.md", "tutorial/new-project.md")
+FOLLOWED_BY_A_TEST_OF_ITS_OWN = (
+    "adopt/index.md",
+    "adopt/psycopg.md",
+    "how-to/go-through-items.md",
+    "tutorial/new-project.md",
+)
 
 # Options of other programs that the pages mention.
 OF_OTHERS = {
@@ -201,6 +206,7 @@ OURS = (
     "prune_retired_tokens",
     "replay_rotated_tokens",
     "rotate_tokens",
+    "run_job",
     "seed_tickets",
     "verify_evidence",
     "verify_tokens",

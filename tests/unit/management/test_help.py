@@ -17,6 +17,7 @@ def test_every_command_of_the_library_is_looked_at() -> None:
         "prune_retired_tokens",
         "replay_rotated_tokens",
         "rotate_tokens",
+        "run_job",
         "verify_evidence",
         "verify_tokens",
     ]

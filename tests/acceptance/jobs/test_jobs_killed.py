@@ -1,0 +1,195 @@
+"""A job in somebody else's project goes on after kills, stops and poison, and loses no item."""
+
+import signal
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from tests.support.leaked import value
+from tests.support.project import Project
+from tests.support.waiting import until
+from token_rotation.sql.single_start import LOCK_CLASS
+
+MODELS = """
+class Item(models.Model):
+    number = models.IntegerField()
+    squared = models.BigIntegerField(null=True)
+    times = models.IntegerField(default=0)
+"""
+ACTIONS = """
+from shop.models import Item
+from token_rotation.jobs import CsvFile, Job, register
+
+class Square(Job):
+    batch_items = 50
+
+    def collection(self):
+        return Item.objects.all()
+
+    def after_pause(self, state):
+        Item.objects.create(number=-1, squared=1, times=1)
+
+    def process(self, item):
+        if item.number == self.parameters.get("poison"):
+            raise ValueError("it says nothing of the item")
+        item.squared = item.number ** 2
+        item.times += 1
+        item.save(update_fields=["squared", "times"])
+
+register(Square)
+
+@register
+class FillSquares(Square):
+    remaining_is_in_data = True
+
+    def collection(self):
+        return Item.objects.filter(squared=None)
+
+@register
+class SquareOutside(Square):
+    atomic = False
+
+@register
+class Import(Job):
+    batch_items = 3
+
+    def collection(self):
+        return CsvFile(self.parameters["file"])
+
+    def process(self, item):
+        Item.objects.create(number=int(item["number"]))
+"""
+ROWS = 4_000
+FILL = "INSERT INTO shop_item (number, times) SELECT n, 0 FROM generate_series(1, %s) AS n"
+DONE = "SELECT count(*) FROM shop_item WHERE squared = number * number AND times = 1 AND number > 0"
+TIMES = "SELECT coalesce(max(times), 0) FROM shop_item"
+PAUSES = "SELECT count(*) FROM shop_item WHERE number = -1"
+STORED = "SELECT coalesce(sum(progress_done), 0) FROM token_rotation_operation"
+BEGINNING = f"{LOCK_CLASS}, hashtext('job Square')"
+END_SESSIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+STOPPED = 3
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database: str) -> Project:
+    project = Project(tmp_path, database)
+    project.models(MODELS)
+    (tmp_path / "shop" / "actions.py").write_text(ACTIONS)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    return project
+
+
+@pytest.fixture
+def items(shop: Project, tables: Any) -> Any:
+    tables.cursor().execute(FILL, (ROWS,))
+    return tables
+
+
+def begun(shop: Project, tables: Any, job: str) -> Popen[str]:
+    """The job as a process that has stored a batch."""
+    before = value(tables, STORED)
+    running = shop.start("-m", "django", "run_job", job)
+    until(lambda: value(tables, STORED) > before)
+    return running
+
+
+@pytest.mark.parametrize("job", ["Square", "FillSquares"])
+def test_a_job_killed_ten_times_processes_each_item_once(
+    shop: Project, items: Any, job: str
+) -> None:
+    for _ in range(10):
+        running = begun(shop, items, job)
+        running.kill()
+        running.communicate()
+    assert value(items, DONE) < ROWS
+    assert "complete" in shop.run("run_job", job)
+    assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
+
+
+def test_a_job_whose_sessions_are_ended_processes_each_item_once(shop: Project, items: Any) -> None:
+    running = begun(shop, items, "Square")
+    for _ in range(5):
+        before = value(items, DONE)
+        items.cursor().execute(END_SESSIONS)
+        until(lambda before=before: value(items, DONE) > before or running.poll() is not None)
+    said = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
+
+
+def test_a_poison_item_is_set_aside_and_named_and_the_others_are_processed(
+    shop: Project, items: Any
+) -> None:
+    said = shop.run("run_job", "Square", "--param", "poison=777", fails_with=STOPPED)
+    assert "1 item was set aside" in said
+    assert "  777: ValueError" in said
+    assert (value(items, DONE), value(items, TIMES)) == (ROWS - 1, 1)
+
+
+def test_a_stopped_job_goes_on_where_it_was(shop: Project, items: Any) -> None:
+    running = begun(shop, items, "Square")
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    assert running.returncode == STOPPED
+    assert 0 < value(items, DONE) < ROWS
+    assert "complete" in shop.run("run_job", "Square")
+    assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
+
+
+def test_a_second_run_of_a_living_job_is_refused(shop: Project, items: Any) -> None:
+    running = begun(shop, items, "Square")
+    assert "--stop ends it" in shop.run("run_job", "Square", fails_with=1)
+    running.kill()
+    running.communicate()
+
+
+def test_of_two_that_begin_at_once_one_is_refused(shop: Project, items: Any) -> None:
+    items.cursor().execute(f"SELECT pg_advisory_lock({BEGINNING})")
+    both = [shop.start("-m", "django", "run_job", "Square") for _ in range(2)]
+    until(lambda: value(items, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 2)
+    items.cursor().execute(f"SELECT pg_advisory_unlock({BEGINNING})")
+    said = [each.communicate(timeout=60) for each in both]
+    assert sorted(each.returncode for each in both) == [0, 1], said
+    assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
+
+
+def test_a_file_is_read_to_its_end_in_batches(shop: Project, items: Any, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.csv"
+    file.write_text("number\n" + "".join(f"{number}\n" for number in range(10)))
+    said = shop.run("run_job", "Import", "--param", f"file={file}")
+    assert "complete, 10 items" in said
+    assert "one batch may be processed again" in said
+    assert value(items, "SELECT count(*) FROM shop_item") == ROWS + 10
+
+
+def test_a_name_that_no_job_has_is_refused_in_one_line(shop: Project) -> None:
+    said = shop.run("run_job", "Squares", fails_with=1)
+    assert "no job is named 'Squares'; registered: FillSquares, Import, Square" in said
+
+
+def test_a_paused_job_processes_nothing_until_it_is_resumed(shop: Project, items: Any) -> None:
+    running = begun(shop, items, "Square")
+    assert "Asked 1 run of Square to pause" in shop.run("run_job", "Square", "--pause")
+    until(lambda: value(items, PAUSES) == 1)
+    paused_at = value(items, DONE)
+    assert "Asked 1 run of Square to go on" in shop.run("run_job", "Square", "--resume")
+    until(lambda: value(items, DONE) > paused_at)
+    assert "Asked 1 run of Square to stop" in shop.run("run_job", "Square", "--stop")
+    running.communicate(timeout=60)
+    assert running.returncode == STOPPED
+    assert "Square is not running" in shop.run("run_job", "Square", "--stop")
+
+
+def test_a_dry_run_says_what_is_left_and_changes_nothing(shop: Project, items: Any) -> None:
+    running = begun(shop, items, "Square")
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    before = value(items, DONE)
+    said = shop.run("run_job", "Square", "--dry-run")
+    assert f"{ROWS:,} items, behind {before:,} items, 50 a batch. Nothing was done." in said
+    assert value(items, DONE) == before

@@ -1,0 +1,114 @@
+"""The loop of a job: wait, batch, store, until the collection or the time is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+from django.db import connections
+
+from token_rotation.jobs.batch import Batches
+from token_rotation.jobs.job import Job
+from token_rotation.jobs.pace import JobPace
+from token_rotation.jobs.record import JobRecord
+from token_rotation.jobs.state import JobState
+from token_rotation.postgres.backoff import Backoff
+from token_rotation.postgres.faults.failures import reason_of
+from token_rotation.stop import StopSignal
+
+
+class Outcome(StrEnum):
+    """How an attempt ended without an error."""
+
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    UNFINISHED = "unfinished"
+
+
+class JobLoop:
+    """Goes through a job's collection from the stored state on; ``observe`` hears of each batch.
+
+    ``slice_seconds`` bounds an attempt: a worker then hands the job to the next one.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        batches: Batches,
+        record: JobRecord,
+        pace: JobPace,
+        *,
+        stop: StopSignal,
+        observe: Callable[[JobState], None] = lambda _: None,
+        slice_seconds: float | None = None,
+    ) -> None:
+        self._job = job
+        self._batches = batches
+        self._record = record
+        self._pace = pace
+        self._stop = stop
+        self._observe = observe
+        self._ends_at = None if slice_seconds is None else time.monotonic() + slice_seconds
+        self._backoff = Backoff(give_up_after_seconds=job.retry_seconds)
+        self.state = record.state
+
+    def run(self) -> Outcome:
+        """Work until an end. Raises what the job raises, and NotRunningError."""
+        with self._pace.measuring():
+            while True:
+                if self._stop.requested:
+                    return Outcome.STOPPED
+                if self._ends_at is not None and time.monotonic() >= self._ends_at:
+                    return Outcome.UNFINISHED
+                if self._waits():
+                    continue
+                after = self._next()
+                if after is None:
+                    return Outcome.COMPLETE
+                self.state = after
+                self._observe(after)
+
+    def _waits(self) -> bool:
+        """Wait once, where the pace or the job says so; hear what is asked for meanwhile."""
+        was_paused = self._pace.is_paused
+        self._hear()
+        if self._pace.is_paused and not was_paused:
+            self._job.after_pause(self.state)
+        wait = self._pace.next_wait()
+        if wait is None:
+            return False
+        self._stop.wait(wait.seconds)
+        return True
+
+    def _hear(self) -> None:
+        operation = self._record.operation
+        if operation.stop_requested_at is not None:
+            self._stop.request()
+        self._pace.hear(operation.control_data)
+
+    def _next(self) -> JobState | None:
+        """Go to the next state, after retries of what may pass."""
+        failing_since: float | None = None
+        attempt = 0
+        while True:
+            try:
+                if attempt:
+                    self._recover()
+                with self._pace.batch():
+                    return self._batches.next(self.state, self._pace.items)
+            except self._job.retry_for as error:
+                attempt += 1
+                now = time.monotonic()
+                failing_since = failing_since or now
+                seconds = self._backoff.next_wait(attempt, now - failing_since)
+                if seconds is None or self._stop.wait(seconds):
+                    raise
+                self._job.logger.warning("%s: trying again: %s", self._job.name, reason_of(error))
+
+    def _recover(self) -> None:
+        """Read what the last COMMIT did: its answer may be what was lost."""
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+        if not self._job.remaining_is_in_data:
+            self.state = self._record.read()

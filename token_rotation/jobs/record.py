@@ -1,0 +1,73 @@
+"""The stored record of a run, as its attempt writes it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.db import router
+
+from token_rotation.jobs.state import JobState, read_state
+from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.record import origin
+
+STATE, PROCESS = "job", "process"
+
+
+class JobRecord:
+    """The state of a run, in the record of its operation.
+
+    Every write is refused once another attempt has the operation, or it has ended: then nothing
+    that was processed in the same transaction stays either. ``runner`` names the attempt, "" that
+    of the process that created the operation.
+    """
+
+    def __init__(self, operation: BatchOperation, runner: str, *, keeps_cursor: bool) -> None:
+        self.operation = operation
+        self._runner = runner
+        self._keeps_cursor = keeps_cursor
+
+    @property
+    def database(self) -> str:
+        return router.db_for_write(BatchOperation, instance=self.operation)
+
+    @property
+    def state(self) -> JobState:
+        return state_of(self.operation)
+
+    def read(self) -> JobState:
+        """Return the state as it is stored now: the answer to a lost COMMIT."""
+        self.operation.refresh_from_db(using=self.database, fields=["live_data"])
+        return self.state
+
+    def write(self, state: JobState, total: int | None = None) -> bool:
+        """Store the state; return True when a stop was requested. Raises NotRunningError."""
+        done = state.done + state.failed
+        stored = state if self._keeps_cursor else replace(state, cursor=None)
+        live = {STATE: stored.as_json(), PROCESS: [origin.host(), os.getpid()]}
+        return self.operation.beat(done, total, live, runner=self._runner)
+
+    def beat(self) -> bool:
+        """Store that the attempt is alive; return True when a stop was requested."""
+        return self.operation.beat(runner=self._runner)
+
+
+def state_of(operation: BatchOperation) -> JobState:
+    """Return the state in an operation's record."""
+    live: Any = operation.live_data
+    return read_state(live.get(STATE) if isinstance(live, dict) else None)
+
+
+def is_process_gone(operation: BatchOperation) -> bool:
+    """Return True where the process that runs it was on this machine, and is there no more.
+
+    Another machine may have this one's name: so nothing but a wait depends on it.
+    """
+    live: Any = operation.live_data
+    process = live.get(PROCESS) if isinstance(live, dict) else None
+    match process:
+        case [str(host), int(number)] if host == origin.host():
+            return not Path(f"/proc/{number}").exists() if Path("/proc/self").exists() else False
+    return False

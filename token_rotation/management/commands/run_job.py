@@ -1,0 +1,160 @@
+"""``manage.py run_job``: run a job of this project, or ask a running one to stop or pause."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from token_rotation import wording
+from token_rotation.command_line.exit_code import ExitCode
+from token_rotation.command_line.one_line import OneLineCommand
+from token_rotation.command_line.signal_handlers import stop_on_signal
+from token_rotation.jobs.begin import is_unfinished, state_by_now
+from token_rotation.jobs.control import Request, ask_running
+from token_rotation.jobs.progress_bar import ProgressBar
+from token_rotation.jobs.record import state_of
+from token_rotation.jobs.registry import job_named
+from token_rotation.jobs.run import enumerator_of, run_job
+from token_rotation.jobs.state import JobState
+from token_rotation.operations.errors import OperationError
+from token_rotation.operations.models import BatchOperation
+from token_rotation.postgres.sessions import name_sessions
+from token_rotation.stop import StopSignal
+
+
+class Command(OneLineCommand):
+    help = (
+        "Run a job of this project. It goes on where the last run with the same parameters ended. "
+        "Exit codes: 0 complete, 1 error, 3 stopped, or items were set aside."
+    )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        name_sessions()  # otherwise the budget would take its own sessions for traffic
+        super().run_from_argv(argv)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="the job's name")
+        parser.add_argument(
+            "--param",
+            action="append",
+            default=[],
+            type=_parameter,
+            metavar="KEY=VALUE",
+            help="a parameter of the job; a value that is JSON is read as that",
+        )
+        parser.add_argument("--restart", action="store_true", help="begin at the beginning")
+        instead = parser.add_mutually_exclusive_group()
+        instead.add_argument(
+            "--dry-run", action="store_true", help="say what a run would do, and process nothing"
+        )
+        for request in Request:
+            instead.add_argument(
+                f"--{request}",
+                dest="request",
+                action="store_const",
+                const=request,
+                help=f"ask running runs of the job to {_MEANING[request]}",
+            )
+
+    def handle(self, **parsed: Any) -> str | None:
+        try:
+            if parsed["request"] is not None:
+                return self._ask(parsed["name"], parsed["request"])
+            if parsed["dry_run"]:
+                return self._say_plan(parsed)
+            self._run(parsed)
+        except OperationError as error:
+            raise CommandError(str(error)) from error
+        return None
+
+    def _run(self, parsed: dict[str, Any]) -> None:
+        stop, bar = StopSignal(), Watcher(self)
+        try:
+            with stop_on_signal(stop):
+                operation = run_job(
+                    parsed["name"],
+                    stop=stop,
+                    restart=parsed["restart"],
+                    watcher=bar,
+                    **dict(parsed["param"]),
+                )
+        finally:
+            bar.close()
+        self._say_end(operation)
+        if is_unfinished(operation) or state_of(operation).failed:
+            raise SystemExit(ExitCode.UNFINISHED)
+
+    def _ask(self, name: str, request: Request) -> str:
+        asked = ask_running(job_named(name), request)
+        if not asked:
+            return f"{name} is not running."
+        runs = wording.things(asked, f"run of {name}", f"runs of {name}")
+        return f"Asked {runs} to {_MEANING[request]}."
+
+    def _say_plan(self, parsed: dict[str, Any]) -> str:
+        name, parameters = parsed["name"], dict(parsed["param"])
+        job = job_named(name)(**parameters)
+        enumerator_of(job)
+        state = JobState() if parsed["restart"] else state_by_now(name, parameters)
+        items = wording.count(job.count())
+        return (
+            f"{name}: {items} items{_behind(state)}, {job.batch_items} a batch. Nothing was done."
+        )
+
+    def _say_end(self, operation: BatchOperation) -> None:
+        state = state_of(operation)
+        ended = "stopped" if is_unfinished(operation) else "complete"
+        self.stdout.write(f"{operation}: {ended}, {state.done:,} items processed")
+        if state.failed:
+            were = wording.things(state.failed, "item was", "items were")
+            self.stdout.write(f"{were} set aside:")
+        for each in state.set_aside:
+            self.stdout.write(f"  {each.key}: {each.reason}")
+
+
+class Watcher:
+    """Shows a run on the terminal."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._bar: ProgressBar | None = None
+
+    def begin(
+        self, operation: BatchOperation, state: JobState, total: int | None, *, exactly_once: bool
+    ) -> None:
+        again = "" if exactly_once else "; after a kill, one batch may be processed again"
+        self._command.stderr.write(f"{operation} begins{_behind(state)}{again}")
+        name, stream = operation.operation_type, self._command.stderr
+        self._bar = ProgressBar(name, state, total, stream)
+
+    def reach(self, state: JobState) -> None:
+        if self._bar is not None:
+            self._bar.reach(state)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+_MEANING = {
+    Request.STOP: "stop after the batch",
+    Request.PAUSE: "pause after the batch",
+    Request.RESUME: "go on",
+}
+
+
+def _behind(state: JobState) -> str:
+    gone = state.done + state.failed
+    return f", behind {wording.things(gone, 'item')}" if state.cursor is not None else ""
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.isidentifier():
+        raise CommandError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
