@@ -15,6 +15,7 @@ from token_rotation.jobs.record import JobRecord
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.failures.describe import describe
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.postgres.transaction_settings import limited_lock_waits
 
 
@@ -44,7 +45,9 @@ class Batches:
             return self._together(state, items)
         except self._never_set_aside:
             raise
-        except Exception:  # noqa: BLE001  (the item that raises it is found below)
+        except Exception as error:
+            if is_time_limit(error):
+                raise
             if items == 1:
                 return self._alone(state)
         for _ in range(items):
@@ -78,7 +81,7 @@ class Batches:
         except self._never_set_aside:
             raise
         except Exception as error:
-            if not entries:
+            if not entries or is_time_limit(error):
                 raise
             after = self._set_aside(state, entries[0], error)
         return after

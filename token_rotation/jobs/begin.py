@@ -3,70 +3,107 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections, router, transaction
 
 from token_rotation.jobs.errors import RunningElsewhereError
-from token_rotation.jobs.loop import Outcome
-from token_rotation.jobs.record import is_process_gone, state_of
+from token_rotation.jobs.job import Job
+from token_rotation.jobs.outcome import is_unfinished
+from token_rotation.jobs.record import STATE, JobRecord, is_process_gone, state_of
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import StatusChangeError
 from token_rotation.operations.lifecycle import Mode, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.record.queryset import BatchOperationQuerySet
 from token_rotation.operations.stored_output import UNFINISHED
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.sql.single_start import wait_for_other_start
 
-BEAT_SECONDS = 1.0
 SILENT_SECONDS = 4.0
 LOOK_EVERY_SECONDS = 0.5
 TAKEN_OVER = "its process is gone; another run went on from its state"
 
 
-def begin(
-    name: str, parameters: dict[str, Any], *, restart: bool, started_by: Any
-) -> tuple[BatchOperation, JobState]:
-    """Record a run, which is running then; return its operation, and the state to begin with.
+def begin_here(
+    job: Job, *, restart: bool, started_by: Any
+) -> tuple[BatchOperation, JobState, int | None]:
+    """Record a run of this process; return its operation, the state to begin with, and the total.
 
-    That is the state of the last run, or the beginning where it was complete. A run whose process
+    The state is that of the last run, or the beginning where it was complete. A run whose process
     is gone is ended. Whatever that process still writes is refused. Of two that begin at once, one
     waits for the other.
 
     Raises RunningElsewhereError.
     """
+    total = job.count()
+    with _alone(job):
+        last = _last_ended(_runs(job))
+        state = JobState() if restart else _state_after(job, last)
+        operation = BatchOperation.objects.create_synchronous(
+            job.name, input_data=job.parameters or None, started_by=started_by, group_name=job.name
+        )
+        JobRecord(operation, "").write(state, total)
+    return operation, state, total
+
+
+def begin_in_worker(job: Job, operation: BatchOperation) -> JobState:
+    """Return the state with which an attempt begins, as ``begin_here`` does.
+
+    That of the attempt before, if there was one. Raises RunningElsewhereError.
+    """
+    if _has_begun(operation):
+        return state_of(operation)
+    total = job.count()
+    with _alone(job):
+        state = _state_after(job, _last_ended(_runs(job).exclude(pk=operation.pk)))
+        JobRecord(operation, operation.runner).write(state, total)
+    return state
+
+
+def state_by_now(job: Job) -> JobState:
+    """Return the state that a run would begin with now."""
+    return _state_after(job, _last(_runs(job)))
+
+
+@contextmanager
+def _alone(job: Job) -> Iterator[None]:
     database = router.db_for_write(BatchOperation)
     with transaction.atomic(using=database):
         with django_cursor(connections[database]) as cursor:
-            cursor.execute(wait_for_other_start(), {"label": f"job {name}"})
-        last = _last_run(name, parameters)
-        if last is not None and last.status == Status.RUNNING:
-            _take_over(last)
-        state = JobState() if restart else _state_after(last)
-        operation = BatchOperation.objects.create_synchronous(
-            name, input_data=parameters, started_by=started_by, group_name=name
-        )
-    return operation, state
+            cursor.execute(wait_for_other_start(), {"label": f"job {job.name}"})
+        yield
 
 
-def state_by_now(name: str, parameters: dict[str, Any]) -> JobState:
-    """Return the state that a run would begin with now."""
-    return _state_after(_last_run(name, parameters))
+def _runs(job: Job) -> BatchOperationQuerySet:
+    """Those that have begun, of the same parameters."""
+    of_the_job = BatchOperation.objects.of_type(job.name).filter(live_data__has_key=STATE)
+    if not job.parameters:
+        return of_the_job.filter(input_data__isnull=True)
+    return of_the_job.filter(input_data=job.parameters)
 
 
-def _last_run(name: str, parameters: dict[str, Any]) -> BatchOperation | None:
-    runs = BatchOperation.objects.filter(operation_type=name, input_data=parameters)
-    return runs.exclude(status=Status.UNPROCESSED).order_by("-created_at", "-id").first()
+def _last(runs: BatchOperationQuerySet) -> BatchOperation | None:
+    return runs.order_by("-created_at", "-id").first()
 
 
-def _state_after(run: BatchOperation | None) -> JobState:
-    return JobState() if run is None or not is_unfinished(run) else state_of(run)
+def _last_ended(runs: BatchOperationQuerySet) -> BatchOperation | None:
+    """Raises RunningElsewhereError where one of them still runs."""
+    for running in runs.running():
+        _take_over(running)
+    return _last(runs)
 
 
-def is_unfinished(operation: BatchOperation) -> bool:
-    """Return True where another run goes on from its state."""
-    output = operation.output_data
-    return not isinstance(output, dict) or output.get("outcome") != Outcome.COMPLETE
+def _state_after(job: Job, run: BatchOperation | None) -> JobState:
+    if job.remaining_is_in_data or run is None or not is_unfinished(run):
+        return JobState()
+    return state_of(run)
+
+
+def _has_begun(operation: BatchOperation) -> bool:
+    return isinstance(operation.live_data, dict) and STATE in operation.live_data
 
 
 def _take_over(operation: BatchOperation) -> None:
@@ -80,7 +117,6 @@ def _take_over(operation: BatchOperation) -> None:
         operation.finish(failed=True, output_data={UNFINISHED: TAKEN_OVER})
     except StatusChangeError:
         raise RunningElsewhereError(f"{operation} has just ended; start again") from None
-    operation.refresh_from_db()
 
 
 def _is_alive(operation: BatchOperation) -> bool:

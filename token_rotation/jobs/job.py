@@ -34,8 +34,8 @@ class Job(ABC):
 
     atomic: ClassVar[bool] = True
 
-    # The queryset says what is left, such as ``filter(search="")``: then nothing is stored, and
-    # each run begins at the lowest key.
+    # The queryset says what is left, such as ``filter(search="")``: then each run begins at the
+    # lowest key, whatever is stored of another.
     remaining_is_in_data: ClassVar[bool] = False
 
     # Faults that may pass: the batch is tried again, for ``retry_seconds`` in all.

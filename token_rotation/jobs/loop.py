@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from enum import StrEnum
 
 from django.db import connections
 
 from token_rotation.jobs.batch import Batches
 from token_rotation.jobs.job import Job
+from token_rotation.jobs.outcome import Outcome
 from token_rotation.jobs.pace import JobPace
 from token_rotation.jobs.record import JobRecord
 from token_rotation.jobs.state import JobState
@@ -18,18 +18,10 @@ from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.stop import StopSignal
 
 
-class Outcome(StrEnum):
-    """How an attempt ended without an error."""
-
-    COMPLETE = "complete"
-    STOPPED = "stopped"
-    UNFINISHED = "unfinished"
-
-
 class JobLoop:
     """Goes through a job's collection from the stored state on; ``observe`` hears of each batch.
 
-    ``slice_seconds`` bounds an attempt: a worker then hands the job to the next one.
+    ``at_most_seconds`` bounds an attempt: a worker then hands the job to the next one.
     """
 
     def __init__(
@@ -41,7 +33,7 @@ class JobLoop:
         *,
         stop: StopSignal,
         observe: Callable[[JobState], None] = lambda _: None,
-        slice_seconds: float | None = None,
+        at_most_seconds: float | None = None,
     ) -> None:
         self._job = job
         self._batches = batches
@@ -49,12 +41,13 @@ class JobLoop:
         self._pace = pace
         self._stop = stop
         self._observe = observe
-        self._ends_at = None if slice_seconds is None else time.monotonic() + slice_seconds
+        self._ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
         self._backoff = Backoff(give_up_after_seconds=job.retry_seconds)
         self.state = record.state
 
-    def run(self) -> Outcome:
-        """Work until an end. Raises what the job raises, and NotRunningError."""
+    def run(self, state: JobState) -> Outcome:
+        """Work from a state until an end. Raises what the job raises, and NotRunningError."""
+        self.state = state
         with self._pace.measuring():
             while True:
                 if self._stop.requested:
@@ -110,5 +103,4 @@ class JobLoop:
         """Read what the last COMMIT did: its answer may be what was lost."""
         for connection in connections.all(initialized_only=True):
             connection.close_if_unusable_or_obsolete()
-        if not self._job.remaining_is_in_data:
-            self.state = self._record.read()
+        self.state = self._record.read()

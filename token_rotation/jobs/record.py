@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record import origin
 
 STATE, PROCESS = "job", "process"
+BEAT_SECONDS = 1.0
 
 
 class JobRecord:
@@ -24,10 +24,9 @@ class JobRecord:
     of the process that created the operation.
     """
 
-    def __init__(self, operation: BatchOperation, runner: str, *, keeps_cursor: bool) -> None:
+    def __init__(self, operation: BatchOperation, runner: str) -> None:
         self.operation = operation
         self._runner = runner
-        self._keeps_cursor = keeps_cursor
 
     @property
     def database(self) -> str:
@@ -45,8 +44,7 @@ class JobRecord:
     def write(self, state: JobState, total: int | None = None) -> bool:
         """Store the state; return True when a stop was requested. Raises NotRunningError."""
         done = state.done + state.failed
-        stored = state if self._keeps_cursor else replace(state, cursor=None)
-        live = {STATE: stored.as_json(), PROCESS: [origin.host(), os.getpid()]}
+        live = {STATE: state.as_json(), PROCESS: [origin.host(), os.getpid()]}
         return self.operation.beat(done, total, live, runner=self._runner)
 
     def beat(self) -> bool:

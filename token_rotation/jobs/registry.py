@@ -9,15 +9,22 @@ from typing import TypeVar
 
 from token_rotation.jobs.errors import JobError, UnknownJobError
 from token_rotation.jobs.job import Job
+from token_rotation.jobs.worker_action import action_of
+from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.actions.registry import registry
 
 AnyJob = TypeVar("AnyJob", bound=type[Job])
 _jobs: dict[str, type[Job]] = {}
 
 
 def register(job: AnyJob) -> AnyJob:
-    """Add a job; it may decorate the class. Raises JobError where another has its name."""
+    """Add a job; it may decorate the class.
+
+    Its name is that of a group of actions, too. Raises JobError where another has it.
+    """
     if _jobs.setdefault(job.name, job) is not job:
         raise JobError(f"a job named {job.name!r} is registered already")
+    registry.register(ActionGroup(job.name, actions=[action_of(job)]))
     return job
 
 

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any, Protocol
 
-from django.db.models import QuerySet
-
-from token_rotation.jobs.batch import Batches
-from token_rotation.jobs.begin import BEAT_SECONDS, begin
-from token_rotation.jobs.collection.enumerator import Enumerator
-from token_rotation.jobs.collection.rows import Rows
-from token_rotation.jobs.job import Job
-from token_rotation.jobs.loop import JobLoop, Outcome
-from token_rotation.jobs.pace import JobPace
-from token_rotation.jobs.record import JobRecord
+from token_rotation.jobs.attempt import Attempt, enumerator_of
+from token_rotation.jobs.begin import begin_here
+from token_rotation.jobs.outcome import Outcome, result_value
+from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
@@ -44,6 +37,18 @@ class Watcher(Protocol):
         """Hear of a batch that is stored."""
 
 
+class NoWatcher:
+    """Nobody is told."""
+
+    def begin(
+        self, operation: BatchOperation, state: JobState, total: int | None, *, exactly_once: bool
+    ) -> None:
+        pass
+
+    def reach(self, state: JobState) -> None:
+        pass
+
+
 def run_job(
     name: str,
     *,
@@ -61,65 +66,42 @@ def run_job(
     Raises UnknownJobError, RunningElsewhereError, CollectionError, TooManySetAsideError, and what
     the job raises, after the operation was finished as failed.
     """
-    job = job_named(name)(**parameters)
-    enumerator = enumerator_of(job)
-    operation, state = begin(name, parameters, restart=restart, started_by=started_by)
-    record = JobRecord(operation, "", keeps_cursor=not job.remaining_is_in_data)
-    total = job.count()
-    record.write(state, total)
-    pace = JobPace(job, record.database)
-    batches = Batches(job, enumerator, record)
-    loop = JobLoop(job, batches, record, pace, stop=stop, observe=_reaching(watcher))
-    if watcher is not None:
-        watcher.begin(operation, state, total, exactly_once=batches.is_exactly_once)
+    job, watcher = job_named(name)(**parameters), watcher or NoWatcher()
+    enumerator_of(job)  # refused before anything is recorded
+    operation, state, total = begin_here(job, restart=restart, started_by=started_by)
+    record = JobRecord(operation, "")
+    attempt = Attempt(job, record, state)
+    watcher.begin(operation, state, total, exactly_once=attempt.is_exactly_once)
     began_at = time.monotonic()
     try:
         with beating(record.beat, interval_seconds=BEAT_SECONDS, database=record.database):
-            job.after_start(state)
-            outcome = loop.run()
+            outcome = attempt.run(stop, observe=watcher.reach)
     except NotRunningError:
         raise
     except Exception as error:
-        job.after_error(loop.state, error)
-        result = {"status": FAILED, "error": describe(error).as_json()}
-        _finish(record, loop.state, began_at, failed=True, result=result)
+        failure = {"status": FAILED, "error": describe(error).as_json()}
+        _finish(operation, attempt.state, began_at, result=failure)
         raise
-    result = {"status": SUCCESSFUL}
-    _finish(record, loop.state, began_at, failed=False, result=result, outcome=outcome)
+    _finish(operation, attempt.state, began_at, result={"status": SUCCESSFUL}, outcome=outcome)
     if outcome is Outcome.COMPLETE:
-        job.after_complete(loop.state)
+        job.after_complete(attempt.state)
     return operation
 
 
-def _reaching(watcher: Watcher | None) -> Callable[[JobState], None]:
-    return (lambda _: None) if watcher is None else watcher.reach
-
-
-def enumerator_of(job: Job) -> Enumerator:
-    """Return what the job goes through. Raises CollectionError."""
-    collection = job.collection()
-    if isinstance(collection, QuerySet):
-        return Rows(collection, lock=job.atomic)
-    return collection
-
-
 def _finish(
-    record: JobRecord,
+    operation: BatchOperation,
     state: JobState,
     began_at: float,
     *,
-    failed: bool,
     result: dict[str, Any],
     outcome: Outcome | None = None,
 ) -> None:
     seconds = round(time.monotonic() - began_at, 3)
-    value = {key: each for key, each in state.as_json().items() if key != "cursor"}
-    action = {"action": record.operation.group_name, "seconds": seconds, "value": value, **result}
+    value = result_value(state, outcome)
+    action = {"action": operation.group_name, "seconds": seconds, "value": value, **result}
     output: dict[str, Any] = {"actions": [action]}
-    if outcome is not None:
-        output["outcome"] = outcome
     if outcome is Outcome.STOPPED:
         output[UNFINISHED] = STOPPED
     elif state.failed:
         output[UNFINISHED] = f"{state.failed} items were set aside"
-    record.operation.finish(failed=failed, output_data=output)
+    operation.finish(failed=outcome is None, output_data=output)

@@ -159,3 +159,7 @@ class RetryableError(OperationError):
 
     The operation was handed back for a retry.
     """
+
+
+class NextAttemptError(OperationError):
+    """An attempt has done its share, and the next one goes on. Not a failure."""

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from celery import shared_task
+from celery.exceptions import OperationalError as BrokerError
 from celery.signals import worker_init, worker_ready, worker_shutdown
 from django.db import InterfaceError, OperationalError
 
@@ -22,6 +23,7 @@ from token_rotation.operations.errors import (
     AlreadyTakenError,
     ClaimLostError,
     GoneError,
+    NextAttemptError,
     RetryableError,
     UnknownGroupError,
 )
@@ -80,6 +82,8 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
         perform(claim, group, may_retry=partial(_may_retry, has_retries=has_retries))
     except ClaimLostError as error:
         logger.warning("given up: %s", error)
+    except NextAttemptError:
+        _send_next_attempt(self)
 
 
 @shared_task(bind=True, name=WATCH_OPERATIONS, ignore_result=True)
@@ -123,6 +127,14 @@ def _group_of(claim: Claim) -> ActionGroup:
     except UnknownGroupError as error:
         claim.fail(error=error)
         raise
+
+
+def _send_next_attempt(task: OperationTask) -> None:
+    """Send the same task again; sent before this delivery is acknowledged, so nothing is lost."""
+    try:
+        task.signature_from_request(countdown=0, retries=0).apply_async()
+    except BrokerError as error:
+        logger.warning("the next attempt is sent when lost messages are sent again: %s", error)
 
 
 def _may_retry(action: Action, error: Exception, *, has_retries: bool) -> bool:

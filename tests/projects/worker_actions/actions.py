@@ -7,6 +7,7 @@ import signal
 import time
 from typing import Any
 
+from tests.projects.worker_actions import jobs  # noqa: F401  (registers them)
 from tests.projects.worker_actions.journal import Journal
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup, Route

@@ -18,6 +18,10 @@ class BatchActionsConfig(AppConfig):
             from token_rotation.distributed.ranges import range_options  # noqa: PLC0415
 
             range_options.LONGEST_SECONDS = float(os.environ["TEST_RANGE_SECONDS"])
+        if "TEST_ATTEMPT_SECONDS" in os.environ:
+            from token_rotation.jobs import worker_action  # noqa: PLC0415
+
+            worker_action.LONGEST_SECONDS = float(os.environ["TEST_ATTEMPT_SECONDS"])
         if "TEST_SILENT_SECONDS" in os.environ:
             _bound_silence(float(os.environ["TEST_SILENT_SECONDS"]))
 

@@ -11,14 +11,17 @@ from token_rotation import wording
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
-from token_rotation.jobs.begin import is_unfinished, state_by_now
+from token_rotation.jobs.attempt import enumerator_of
+from token_rotation.jobs.begin import state_by_now
 from token_rotation.jobs.control import Request, ask_running
+from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.progress_bar import ProgressBar
 from token_rotation.jobs.record import state_of
 from token_rotation.jobs.registry import job_named
-from token_rotation.jobs.run import enumerator_of, run_job
+from token_rotation.jobs.run import run_job
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import OperationError
+from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.models import BatchOperation
 from token_rotation.postgres.sessions import name_sessions
 from token_rotation.stop import StopSignal
@@ -47,6 +50,9 @@ class Command(OneLineCommand):
         parser.add_argument("--restart", action="store_true", help="begin at the beginning")
         instead = parser.add_mutually_exclusive_group()
         instead.add_argument(
+            "--async", action="store_true", help="let Celery workers run it; end at once"
+        )
+        instead.add_argument(
             "--dry-run", action="store_true", help="say what a run would do, and process nothing"
         )
         for request in Request:
@@ -64,6 +70,8 @@ class Command(OneLineCommand):
                 return self._ask(parsed["name"], parsed["request"])
             if parsed["dry_run"]:
                 return self._say_plan(parsed)
+            if parsed["async"]:
+                return self._hand_out(parsed)
             self._run(parsed)
         except OperationError as error:
             raise CommandError(str(error)) from error
@@ -86,6 +94,14 @@ class Command(OneLineCommand):
         if is_unfinished(operation) or state_of(operation).failed:
             raise SystemExit(ExitCode.UNFINISHED)
 
+    def _hand_out(self, parsed: dict[str, Any]) -> str:
+        if parsed["restart"]:
+            raise CommandError("--async goes on where the last run ended; leave --restart out")
+        job = job_named(parsed["name"])(**dict(parsed["param"]))
+        enumerator_of(job)
+        operation = run_asynchronous(job.name, **job.parameters)
+        return f"{operation} waits for a worker. Run: run_job {job.name} --stop to end it."
+
     def _ask(self, name: str, request: Request) -> str:
         asked = ask_running(job_named(name), request)
         if not asked:
@@ -97,7 +113,7 @@ class Command(OneLineCommand):
         name, parameters = parsed["name"], dict(parsed["param"])
         job = job_named(name)(**parameters)
         enumerator_of(job)
-        state = JobState() if parsed["restart"] else state_by_now(name, parameters)
+        state = JobState() if parsed["restart"] else state_by_now(job)
         items = wording.count(job.count())
         return (
             f"{name}: {items} items{_behind(state)}, {job.batch_items} a batch. Nothing was done."

@@ -75,6 +75,11 @@ class Claim:
         with self.locked() as stored:
             write(stored, result, runner=WAITING, retry_within_seconds=self._retry_pause())
 
+    def hand_on(self) -> None:
+        """Leave the operation to the next attempt, which begins at once. Nothing has failed."""
+        with self.locked() as stored:
+            write(stored, None, runner=WAITING, retry_within_seconds=0)
+
     def lose(self) -> None:
         """Leave the operation to the next attempt.
 

@@ -17,6 +17,7 @@ from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.errors import (
     ActionsFailedError,
     ClaimLostError,
+    NextAttemptError,
     RetryableError,
     StoppedError,
 )
@@ -36,7 +37,8 @@ def perform(claim: Claim, group: ActionGroup, *, may_retry: MayRetry) -> None:
     Begins at the first action without a successful result. When an action fails, the operation is
     finished as failed and the action's error raised; where the group continues, after the other
     actions have run. Where ``may_retry`` returns True, the operation is handed back instead, and
-    RetryableError raised. Raises StoppedError when a stop was requested between two actions,
+    RetryableError raised. NextAttemptError of an action does the same, and counts as no failure.
+    Raises StoppedError when a stop was requested between two actions,
     ClaimLostError, and ActionsFailedError when only an earlier attempt met a failure.
     """
     first_error: Exception | None = None
@@ -90,6 +92,9 @@ def _attempt(
             value = _json_value(action.execute(claim.operation))
             claim.store(result(SUCCESSFUL, value=value))
     except ClaimLostError:
+        raise
+    except NextAttemptError:
+        claim.hand_on()
         raise
     except Exception as error:
         if not connection.in_atomic_block:

@@ -1,0 +1,86 @@
+"""A job in a worker goes on attempt after attempt, whoever dies, and processes each row once."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.projects.worker_actions.jobs import Shout
+from tests.support.celery_workers import RedisServer, Worker
+from tests.support.waiting import until
+from tickets.models import Ticket
+from token_rotation.jobs.control import Request, ask_running
+from token_rotation.jobs.outcome import is_unfinished
+from token_rotation.operations.execution.run import run_asynchronous
+from token_rotation.operations.lifecycle import Result
+from token_rotation.operations.models import BatchOperation
+
+ROWS = 2_000
+
+
+@pytest.fixture(scope="module")
+def worker(make_worker: Callable[..., Worker]) -> Worker:
+    made = make_worker("of-jobs", {"TEST_ATTEMPT_SECONDS": "0.3"}, concurrency=1)
+    made.until_ready()
+    return made
+
+
+@pytest.fixture
+def shouting(
+    worker: Worker,
+    broker: RedisServer,
+    transactional_db: None,
+    groups: None,
+) -> Iterator[BatchOperation]:
+    Ticket.objects.bulk_create([Ticket(subject=f"ticket {number}") for number in range(ROWS)])
+    yield run_asynchronous("Shout")
+    until(lambda: broker.holds() == 0)
+
+
+def shouts() -> set[int]:
+    """How often a row was processed, all there are."""
+    return {subject.count("!") for subject in Ticket.objects.values_list("subject", flat=True)}
+
+
+def progress(operation: BatchOperation) -> int:
+    operation.refresh_from_db()
+    return operation.progress_done or 0
+
+
+def test_killed_between_and_within_attempts_each_row_is_processed_once(
+    worker: Worker, shouting: BatchOperation, finished: Callable[[Any], Any]
+) -> None:
+    for _ in range(2):
+        before = progress(shouting)
+        until(lambda before=before: progress(shouting) > before)
+        for child in psutil.Process(worker.pid).children():
+            child.kill()
+    assert finished(shouting).result == Result.SUCCESSFUL
+    assert shouts() == {1}
+    assert worker.log().count("received") > 3, "one attempt did not do"
+    assert not is_unfinished(shouting)
+
+
+def test_a_stop_ends_it_and_the_next_run_goes_on_where_it_was(
+    shouting: BatchOperation, finished: Callable[[Any], Any]
+) -> None:
+    until(lambda: progress(shouting) > 0)
+    BatchOperation.objects.filter(pk=shouting.pk).request_stop()
+    assert is_unfinished(finished(shouting))
+    assert shouts() == {0, 1}
+    assert not is_unfinished(finished(run_asynchronous("Shout")))
+    assert shouts() == {1}
+
+
+def test_a_second_run_beside_it_is_refused(
+    shouting: BatchOperation, finished: Callable[[Any], Any]
+) -> None:
+    until(lambda: progress(shouting) > 0)
+    ask_running(Shout, Request.PAUSE)
+    second = finished(run_asynchronous("Shout"))
+    assert second.result == Result.FAILED
+    assert "runs on" in str(second.results["Shout"].error)
+    ask_running(Shout, Request.RESUME)
+    assert finished(shouting).result == Result.SUCCESSFUL
+    assert shouts() == {1}
