@@ -1,12 +1,14 @@
 """A job in somebody else's project goes on after kills, stops and poison, and loses no item."""
 
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 import pytest
 
+from tests.support.databases import DatabaseFactory
 from tests.support.leaked import value
 from tests.support.project import Project
 from tests.support.waiting import until
@@ -75,17 +77,32 @@ END_SESSIONS = (
 STOPPED = 3
 
 
-@pytest.fixture
-def shop(tmp_path: Path, database: str) -> Project:
-    project = Project(tmp_path, database)
+@pytest.fixture(scope="module")
+def shop_database(database_factory: DatabaseFactory) -> Iterator[str]:
+    url = database_factory.create("zero")
+    yield url
+    database_factory.drop(url)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, shop_database: str) -> Project:
+    directory = tmp_path_factory.mktemp("shop")
+    project = Project(directory, shop_database)
     project.models(MODELS)
-    (tmp_path / "shop" / "actions.py").write_text(ACTIONS)
+    (directory / "shop" / "actions.py").write_text(ACTIONS)
     project.run_each("makemigrations shop", "migrate --verbosity 0")
     return project
 
 
 @pytest.fixture
-def items(shop: Project, tables: Any) -> Any:
+def items(
+    shop: Project,
+    shop_database: str,
+    connect: Callable[[str], Any],
+) -> Any:
+    """4,000 rows that no job has seen."""
+    tables = connect(shop_database)
+    tables.cursor().execute("TRUNCATE shop_item, token_rotation_operation RESTART IDENTITY")
     tables.cursor().execute(FILL, (ROWS,))
     return tables
 
