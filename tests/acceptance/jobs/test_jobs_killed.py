@@ -210,3 +210,17 @@ def test_a_dry_run_says_what_is_left_and_changes_nothing(shop: Project, items: A
     said = shop.run("run_job", "Square", "--dry-run")
     assert f"{ROWS:,} items, behind {before:,} items, 50 a batch. Nothing was done." in said
     assert value(items, DONE) == before
+
+
+def test_what_is_typed_wrong_is_one_line(shop: Project) -> None:
+    said = shop.run("run_job", "Square", "--param", "poison", fails_with=1)
+    assert "'poison' is not KEY=VALUE" in said
+
+
+def test_a_server_that_is_gone_is_one_line(shop: Project, tmp_path: Path) -> None:
+    words = ["-m", "django", "run_job", "Square"]
+    asked = shop.start(*words, PGHOST=str(tmp_path))
+    _, said = asked.communicate(timeout=60)
+    assert asked.returncode == 1
+    assert "run the same command again" in said
+    assert "Traceback" not in said

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
 
 from token_rotation import wording
 from token_rotation.command_line.exit_code import ExitCode
@@ -23,6 +25,7 @@ from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.models import BatchOperation
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.sessions import name_sessions
 from token_rotation.stop import StopSignal
 
@@ -75,6 +78,9 @@ class Command(OneLineCommand):
             self._run(parsed)
         except OperationError as error:
             raise CommandError(str(error)) from error
+        except (DatabaseError, InterfaceError) as error:
+            safe = "What is done is stored; run the same command again"
+            raise CommandError(f"{reason_of(error)}. {safe}") from error
         return None
 
     def _run(self, parsed: dict[str, Any]) -> None:
@@ -169,7 +175,7 @@ def _behind(state: JobState) -> str:
 def _parameter(text: str) -> tuple[str, Any]:
     key, separator, value = text.partition("=")
     if not separator or not key.isidentifier():
-        raise CommandError(f"{text!r} is not KEY=VALUE")
+        raise ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     try:
         return key, json.loads(value)
     except ValueError:
