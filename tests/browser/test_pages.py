@@ -50,7 +50,7 @@ def test_a_rotation_is_watched_from_0_to_100_percent_without_a_reload(
     assert len(between) >= 2, seen
     assert seen == sorted(seen)
     assert seen[-1] == 100
-    assert browser.sees("Nothing is pending and the guard is whole")
+    browser.until_seen("Nothing is pending and the guard is whole")
     assert browser.ask("return window.sameAsBefore") is True
     assert_each_token_changed_once(site.tickets)
 
@@ -68,7 +68,7 @@ def test_a_rotation_is_stopped_by_keyboard_and_the_next_made_faster(
     assert ended(first) == 3
     browser.until_seen("Rows are pending", STATE)
     assert 0 < pending(site.tickets) < ROWS
-    assert browser.sees("stopped")
+    browser.until_seen("stopped")
 
     second = site.rotate("--max-rows-per-second", "20")
     browser.until_seen("Change pace")
@@ -89,7 +89,7 @@ def test_a_guard_that_breaks_is_seen_and_so_is_its_mending(
     browser.until_seen("Start the rotation")
     site.execute("ALTER TABLE tickets_ticket DISABLE TRIGGER USER")
     browser.until_seen("The guard is not whole", STATE)
-    assert browser.sees("Run: python manage.py pgtrigger enable tickets.Ticket:")
+    browser.until_seen("Run: python manage.py pgtrigger enable tickets.Ticket:")
     assert not browser.sees("Start the rotation")
     assert browser.text("#said").startswith("The guard is not whole")
     assert findings(browser) == []
@@ -170,7 +170,7 @@ def test_without_a_worker_start_gives_the_command_to_type(
     browser.until_seen("Start the rotation")
     browser.click(".button--main")
     browser.until_seen("Nothing was started: the Celery broker")
-    assert browser.sees("in a terminal: python manage.py rotate_tokens")
+    browser.until_seen("in a terminal: python manage.py rotate_tokens")
 
 
 def test_when_the_connection_is_lost_the_page_says_so_and_comes_back(
@@ -203,7 +203,7 @@ def test_who_may_only_watch_has_no_buttons(browser: Browser, site: Site, leaked:
     leaked(10)
     log_in(browser, site, "bob")
     watch(browser, site)
-    assert browser.sees("You may only watch.")
+    browser.until_seen("You may only watch.")
     assert browser.ask("return document.querySelectorAll('button').length") == 0
 
 
