@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
@@ -20,70 +20,55 @@ from token_rotation.postgres.transaction_settings import limited_lock_waits
 
 
 class Batches:
-    """Takes a job from one state to the next."""
+    """Takes a job from one state to the next.
+
+    ``is_exactly_once``: a batch and its state are one transaction.
+    """
 
     def __init__(self, job: Job, enumerator: Enumerator, record: JobRecord) -> None:
         self._job = job
         self._enumerator = enumerator
         self._record = record
         self._never_set_aside: tuple[type[Exception], ...] = (OperationError, *job.retry_for)
-        self._is_whole = job.atomic and enumerator.database == record.database
-
-    @property
-    def is_exactly_once(self) -> bool:
-        return self._is_whole
+        self._alone = 0
+        self.is_exactly_once = job.atomic and enumerator.database == record.database
 
     def next(self, state: JobState, items: int) -> JobState | None:
         """Process and store the next batch; None at the end of the collection.
 
-        A batch that fails is gone through item by item, and what fails by itself is set aside.
+        The items of a batch that fails come again one by one, in the next calls. What fails by
+        itself is set aside.
 
         Raises what may pass (``retry_for``) with nothing of the batch stored, and
         TooManySetAsideError.
         """
+        entries: list[Entry] = []
         try:
-            return self._together(state, items)
+            after = self._process(state, 1 if self._alone else items, entries)
         except self._never_set_aside:
             raise
         except Exception as error:
-            if is_time_limit(error):
+            if is_time_limit(error) or not entries:
                 raise
-            if items == 1:
-                return self._alone(state)
-        for _ in range(items):
-            after = self._alone(state)
-            if after is None:
-                break
-            state = after
-        return state
+            if len(entries) > 1:
+                self._alone = len(entries)
+                return state
+            after = self._set_aside(state, entries[0], error)
+        self._alone = max(0, self._alone - 1)
+        return after
 
-    def _together(self, state: JobState, items: int) -> JobState | None:
-        with self._one_transaction():
-            entries = self._enumerator.entries(state.cursor, items)
+    def _process(self, state: JobState, items: int, entries: list[Entry]) -> JobState | None:
+        """Process so many items, which are put into ``entries``; None where there are none."""
+        with self._transaction():
+            entries.extend(self._enumerator.entries(state.cursor, items))
             if not entries:
                 return None
             self._job.process_batch([entry.item for entry in entries])
             after = state.after(len(entries), entries[-1].cursor)
-            self._record.write(after)
-        return after
-
-    def _alone(self, state: JobState) -> JobState | None:
-        """Process the next item; set it aside where it fails by itself."""
-        entries: Sequence[Entry] = ()
-        try:
-            with self._one_transaction():
-                entries = self._enumerator.entries(state.cursor, 1)
-                if not entries:
-                    return None
-                self._job.process_batch([entries[0].item])
-                after = state.after(1, entries[0].cursor)
+            if self.is_exactly_once:
                 self._record.write(after)
-        except self._never_set_aside:
-            raise
-        except Exception as error:
-            if not entries or is_time_limit(error):
-                raise
-            after = self._set_aside(state, entries[0], error)
+        if not self.is_exactly_once:  # after the COMMIT: better twice than never
+            self._record.write(after)
         return after
 
     def _set_aside(self, state: JobState, entry: Entry, error: Exception) -> JobState:
@@ -97,11 +82,12 @@ class Batches:
         return after
 
     @contextmanager
-    def _one_transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[None]:
+        """One on the database of the items, if they are in one."""
         database = self._enumerator.database
         if database is None:
             yield
             return
-        whole = transaction.atomic(using=database) if self._is_whole else nullcontext()
+        whole = transaction.atomic(using=database) if self._job.atomic else nullcontext()
         with limited_lock_waits(database, self._job.lock_timeout_ms), whole:
             yield

@@ -54,6 +54,11 @@ class SquareOutside(Square):
     atomic = False
 
 @register
+class SquareElsewhere(Square):
+    def collection(self):
+        return Item.objects.using("other")
+
+@register
 class Import(Job):
     batch_items = 3
 
@@ -90,6 +95,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory, shop_database: str) -> Projec
     project = Project(directory, shop_database)
     project.models(MODELS)
     (directory / "shop" / "actions.py").write_text(ACTIONS)
+    with (directory / "settings.py").open("a") as settings:
+        settings.write('DATABASES["other"] = dict(DATABASES["default"])')
     project.run_each("makemigrations shop", "migrate --verbosity 0")
     return project
 
@@ -144,6 +151,13 @@ def test_a_poison_item_is_set_aside_and_named_and_the_others_are_processed(
 ) -> None:
     said = shop.run("run_job", "Square", "--param", "poison=777", fails_with=STOPPED)
     assert "1 item was set aside" in said
+    assert "  777: ValueError" in said
+    assert (value(items, DONE), value(items, TIMES)) == (ROWS - 1, 1)
+
+
+def test_rows_of_another_database_are_locked_and_processed_too(shop: Project, items: Any) -> None:
+    said = shop.run("run_job", "SquareElsewhere", "--param", "poison=777", fails_with=STOPPED)
+    assert "one batch may be processed again" in said
     assert "  777: ValueError" in said
     assert (value(items, DONE), value(items, TIMES)) == (ROWS - 1, 1)
 
