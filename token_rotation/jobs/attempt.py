@@ -1,76 +1,125 @@
-"""One attempt at a job: from the state where it begins to its end, or the end of its time."""
+"""One attempt at a job: wait, batch, store, until the collection or the time is over."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
-from django.db.models import QuerySet
+from django.db import connections
 
 from token_rotation.jobs.batch import Batches
-from token_rotation.jobs.collection.enumerator import Enumerator
-from token_rotation.jobs.collection.rows import Rows
+from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
-from token_rotation.jobs.loop import JobLoop
 from token_rotation.jobs.outcome import Outcome
 from token_rotation.jobs.pace import JobPace
 from token_rotation.jobs.record import JobRecord
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
+from token_rotation.postgres.backoff import Backoff
+from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.stop import StopSignal
 
 
 class Attempt:
-    """``state`` is how far it has come. It calls what the job declares to be called then.
+    """Goes through a job's collection. ``state`` is how far it has come.
 
-    Raises CollectionError.
+    It ends at ``stop``, and after ``at_most_seconds``: a worker then hands the job to the next one.
+    ``observe`` hears of each batch that is stored. Raises CollectionError.
     """
 
-    def __init__(self, job: Job, record: JobRecord, state: JobState) -> None:
+    def __init__(
+        self,
+        job: Job,
+        record: JobRecord,
+        state: JobState,
+        *,
+        stop: StopSignal,
+        observe: Callable[[JobState], None] = lambda _: None,
+        at_most_seconds: float | None = None,
+    ) -> None:
         self._job = job
         self._record = record
         self._batches = Batches(job, enumerator_of(job), record)
+        self._pace = JobPace(job, record.database)
+        self._stop = stop
+        self._observe = observe
+        self._ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
+        self._backoff = Backoff(give_up_after_seconds=job.retry_seconds)
         self.state = state
 
     @property
     def is_exactly_once(self) -> bool:
+        """Return True where no item is processed again after a kill."""
         return self._batches.is_exactly_once
 
-    def run(
-        self,
-        stop: StopSignal,
-        *,
-        observe: Callable[[JobState], None] = lambda _: None,
-        at_most_seconds: float | None = None,
-    ) -> Outcome:
-        """Raises NotRunningError, TooManySetAsideError, and what the job raises."""
+    def run(self) -> Outcome:
+        """Work until an end, and call what the job declares to be called then.
 
-        def reach(state: JobState) -> None:
-            self.state = state
-            observe(state)
-
-        pace = JobPace(self._job, self._record.database)
-        loop = JobLoop(
-            self._job,
-            self._batches,
-            self._record,
-            pace,
-            stop=stop,
-            observe=reach,
-            at_most_seconds=at_most_seconds,
-        )
+        Raises NotRunningError, TooManySetAsideError, and what the job raises.
+        """
         try:
             self._job.after_start(self.state)
-            return loop.run(self.state)
+            with self._pace.measuring():
+                return self._go_through()
         except NotRunningError:
             raise
         except Exception as error:
             self._job.after_error(self.state, error)
             raise
 
+    def _go_through(self) -> Outcome:
+        while True:
+            if self._stop.requested:
+                return Outcome.STOPPED
+            if self._ends_at is not None and time.monotonic() >= self._ends_at:
+                return Outcome.UNFINISHED
+            if self._waits():
+                continue
+            after = self._next()
+            if after is None:
+                return Outcome.COMPLETE
+            self.state = after
+            self._observe(after)
 
-def enumerator_of(job: Job) -> Enumerator:
-    """Return what the job goes through. Raises CollectionError."""
-    collection = job.collection()
-    if isinstance(collection, QuerySet):
-        return Rows(collection, lock=job.atomic)
-    return collection
+    def _waits(self) -> bool:
+        """Wait once, where the pace or the job says so; hear what is asked for meanwhile."""
+        was_paused = self._pace.is_paused
+        self._hear()
+        if self._pace.is_paused and not was_paused:
+            self._job.after_pause(self.state)
+        wait = self._pace.next_wait()
+        if wait is None:
+            return False
+        self._stop.wait(wait.seconds)
+        return True
+
+    def _hear(self) -> None:
+        operation = self._record.operation
+        if operation.stop_requested_at is not None:
+            self._stop.request()
+        self._pace.hear(operation.control_data)
+
+    def _next(self) -> JobState | None:
+        """Go to the next state, after retries of what may pass."""
+        failing_since: float | None = None
+        attempt = 0
+        while True:
+            try:
+                if attempt:
+                    self._recover()
+                with self._pace.batch():
+                    return self._batches.next(self.state, self._pace.items)
+            except self._job.retry_for as error:
+                attempt += 1
+                now = time.monotonic()
+                failing_since = failing_since or now
+                seconds = self._backoff.next_wait(attempt, now - failing_since)
+                if seconds is None or self._stop.wait(seconds):
+                    raise
+                self._job.logger.warning("%s: trying again: %s", self._job.name, reason_of(error))
+
+    def _recover(self) -> None:
+        """Read what the last COMMIT did: its answer may be what was lost."""
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+        self.state = self._record.read()

@@ -43,9 +43,8 @@ class JobRecord:
 
     def write(self, state: JobState, total: int | None = None) -> bool:
         """Store the state; return True when a stop was requested. Raises NotRunningError."""
-        done = state.done + state.failed
         live = {STATE: state.as_json(), PROCESS: [origin.host(), os.getpid()]}
-        return self.operation.beat(done, total, live, runner=self._runner)
+        return self.operation.beat(state.gone, total, live, runner=self._runner)
 
     def beat(self) -> bool:
         """Store that the attempt is alive; return True when a stop was requested."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import Any
 
-from token_rotation.jobs.attempt import Attempt, enumerator_of
+from token_rotation.jobs.attempt import Attempt
 from token_rotation.jobs.begin import begin_here
+from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.outcome import Outcome, result_value
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.jobs.registry import job_named
@@ -22,8 +23,8 @@ from token_rotation.stop import StopSignal
 STOPPED = "stopped on request; another run goes on from here"
 
 
-class Watcher(Protocol):
-    """Somebody who is told of a run in this process."""
+class Watcher:
+    """Is told of a run in this process; this one says nothing of it."""
 
     def begin(
         self, operation: BatchOperation, state: JobState, total: int | None, *, exactly_once: bool
@@ -35,18 +36,6 @@ class Watcher(Protocol):
 
     def reach(self, state: JobState) -> None:
         """Hear of a batch that is stored."""
-
-
-class NoWatcher:
-    """Nobody is told."""
-
-    def begin(
-        self, operation: BatchOperation, state: JobState, total: int | None, *, exactly_once: bool
-    ) -> None:
-        pass
-
-    def reach(self, state: JobState) -> None:
-        pass
 
 
 def run_job(
@@ -66,16 +55,16 @@ def run_job(
     Raises UnknownJobError, RunningElsewhereError, CollectionError, TooManySetAsideError, and what
     the job raises, after the operation was finished as failed.
     """
-    job, watcher = job_named(name)(**parameters), watcher or NoWatcher()
+    job, watcher = job_named(name)(**parameters), watcher or Watcher()
     enumerator_of(job)  # refused before anything is recorded
     operation, state, total = begin_here(job, restart=restart, started_by=started_by)
     record = JobRecord(operation, "")
-    attempt = Attempt(job, record, state)
+    attempt = Attempt(job, record, state, stop=stop, observe=watcher.reach)
     watcher.begin(operation, state, total, exactly_once=attempt.is_exactly_once)
     began_at = time.monotonic()
     try:
         with beating(record.beat, interval_seconds=BEAT_SECONDS, database=record.database):
-            outcome = attempt.run(stop, observe=watcher.reach)
+            outcome = attempt.run()
     except NotRunningError:
         raise
     except Exception as error:

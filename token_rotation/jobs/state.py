@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from token_rotation import wording
+
 NAMED_AT_MOST = 100
 """So many items that were set aside are named; all are counted."""
 
@@ -28,6 +30,16 @@ class JobState:
     done: int = 0
     failed: int = 0
     set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def gone(self) -> int:
+        """The items behind the cursor, processed or set aside."""
+        return self.done + self.failed
+
+    @property
+    def behind(self) -> str:
+        """Return ``, behind 1,234 items``; "" at the beginning."""
+        return "" if self.cursor is None else f", behind {wording.things(self.gone, 'item')}"
 
     def after(self, items: int, cursor: Any) -> JobState:
         """Return the state after so many more items."""

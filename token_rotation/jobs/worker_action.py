@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.conf import settings
-
 from token_rotation.jobs.attempt import Attempt
 from token_rotation.jobs.begin import begin_in_worker
 from token_rotation.jobs.job import Job
@@ -14,9 +12,8 @@ from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.errors import NextAttemptError
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.limits import attempt_seconds
 from token_rotation.stop import StopSignal
-
-LONGEST_SECONDS = 300.0
 
 
 class JobAction(Action):
@@ -28,8 +25,9 @@ class JobAction(Action):
     def execute(self, operation: BatchOperation) -> Any:
         job = self.job(**(operation.input_data or {}))
         state = begin_in_worker(job, operation)
-        attempt = Attempt(job, JobRecord(operation, operation.runner), state)
-        outcome = attempt.run(StopSignal(), at_most_seconds=attempt_seconds())
+        record = JobRecord(operation, operation.runner)
+        attempt = Attempt(job, record, state, stop=StopSignal(), at_most_seconds=attempt_seconds())
+        outcome = attempt.run()
         if outcome is Outcome.UNFINISHED:
             raise NextAttemptError(f"{operation} goes on in the next attempt")
         if outcome is Outcome.COMPLETE:
@@ -41,9 +39,3 @@ def action_of(job: type[Job]) -> type[JobAction]:
     """Return the action that runs the job in a worker."""
     attributes = {"__module__": job.__module__, "name": job.name, "job": job}
     return type(f"{job.__name__}Action", (JobAction,), attributes)
-
-
-def attempt_seconds() -> float:
-    """Return the longest time of an attempt, well below the soft time limit."""
-    limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None)
-    return LONGEST_SECONDS if limit is None else min(LONGEST_SECONDS, limit / 2)

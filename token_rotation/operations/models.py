@@ -19,7 +19,7 @@ from token_rotation.operations.errors import NotRunningError, StatusChangeError
 from token_rotation.operations.lifecycle import Mode, Result, State, Status, stored_changes
 from token_rotation.operations.record.constraints import CONSTRAINTS
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
-from token_rotation.operations.record.sql import BEAT
+from token_rotation.operations.record.sql import BEAT, BRIEFLY
 from token_rotation.operations.results import GroupResult, read_results
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.postgres.transaction_settings import without_standby
@@ -236,12 +236,12 @@ class BatchOperation(models.Model):
         live: Any = None,
         *,
         runner: str | None = None,
-        settings: str = "",
+        briefly: bool = False,
     ) -> bool:
         """Write heartbeat and progress in one statement.
 
-        It waits for no synchronous standby, unless in a transaction of the caller's. ``settings``,
-        SET LOCAL statements, go before it in its message.
+        It waits for no synchronous standby, unless in a transaction of the caller's. With
+        ``briefly`` it gives up soon where others lock the record, and does not wait for the disk.
 
         Returns True when a stop was requested. ``done`` and ``total`` are whole figures, not
         differences. ``live`` is what the operation says of itself. None leaves what is stored. With
@@ -253,7 +253,7 @@ class BatchOperation(models.Model):
         values = {"id": self.pk, "done": done, "total": total, "live": said, "runner": runner}
         database = self._database()
         with without_standby(database), django_cursor(connections[database]) as cursor:
-            cursor.execute(f"{settings}; {BEAT}" if settings else BEAT, values)
+            cursor.execute(f"{BRIEFLY}; {BEAT}" if briefly else BEAT, values)
             row = cursor.fetchone()
         if row is None:
             raise NotRunningError(str(self), self._stored_status())

@@ -33,7 +33,7 @@ def _section(part: Document, before: Document | None) -> str:
         f"\n## {section.title}",
         *(f"{text}." for text in [_new_conditions(part, before)] if text),
         *filter(None, [section.note]),
-        *(_markdown(make_table(part)) for make_table in section.tables),
+        *(_markdown(table) for table in (make(part) for make in section.tables) if table[1]),
         *(f"![{plot}]({plot_file(plot, part)})" for plot in section.plots),
     ]
     if part["verdicts"]:

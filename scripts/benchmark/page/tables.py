@@ -93,7 +93,9 @@ def scale_table(part: Document) -> Table:
 
 
 def billion_table(part: Document) -> Table:
-    """What it would mean for a billion rows, if everything stayed as it is."""
+    """What it would mean for a billion rows, if all stayed as it is; of the defaults alone."""
+    if part["settings"]:
+        return (), ()
     rate, wal_bytes = part["rows_per_second_until_95"], part[WAL.key]
     rows = [
         ("hours, one worker", f"{BILLION / rate / 3600:,.1f}"),

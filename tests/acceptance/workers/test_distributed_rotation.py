@@ -487,7 +487,7 @@ def test_what_is_not_done_in_a_workers_time_is_shared_out_again(
     make_site: Callable[[], Site],
 ) -> None:
     site = make_site()
-    site.worker(concurrency=2, TEST_RANGE_SECONDS="1")
+    site.worker(concurrency=2, TEST_ATTEMPT_SECONDS="1")
     leak(site.tickets, ROWS)
     site.until_ready()
 

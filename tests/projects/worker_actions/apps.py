@@ -13,15 +13,11 @@ class BatchActionsConfig(AppConfig):
 
     def ready(self) -> None:
         operation_failed.connect(_note)
-        if "TEST_RANGE_SECONDS" in os.environ:
-            # Not by the soft time limit, which a slow machine would reach.
-            from token_rotation.distributed.ranges import range_options  # noqa: PLC0415
-
-            range_options.LONGEST_SECONDS = float(os.environ["TEST_RANGE_SECONDS"])
         if "TEST_ATTEMPT_SECONDS" in os.environ:
-            from token_rotation.jobs import worker_action  # noqa: PLC0415
+            # Not by the soft time limit, which a slow machine would reach.
+            from token_rotation.operations.queue import limits  # noqa: PLC0415
 
-            worker_action.LONGEST_SECONDS = float(os.environ["TEST_ATTEMPT_SECONDS"])
+            limits.LONGEST_ATTEMPT_SECONDS = float(os.environ["TEST_ATTEMPT_SECONDS"])
         if "TEST_SILENT_SECONDS" in os.environ:
             _bound_silence(float(os.environ["TEST_SILENT_SECONDS"]))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from token_rotation.distributed.inputs import keys_of, target_of
 from token_rotation.distributed.ranges.heartbeat import RangeHeartbeat
-from token_rotation.distributed.ranges.range_options import range_options, range_seconds
+from token_rotation.distributed.ranges.range_options import range_options
 from token_rotation.distributed.ranges.range_totals import RangeTotals
 from token_rotation.distributed.records import MEETS_TRAFFIC, range_counts_of, rotation_of
 from token_rotation.distributed.results import FIGURES
@@ -25,6 +25,7 @@ from token_rotation.operations.actions.action import Beat
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.queue.limits import attempt_seconds
 from token_rotation.pacing.pace import PaceListener
 from token_rotation.postgres.reading import reading
 from token_rotation.run.recording.live_status import LiveStatus
@@ -129,7 +130,7 @@ class WorkRange:
 
     @contextmanager
     def _time_limit(self) -> Iterator[None]:
-        timer = Timer(range_seconds(), self._end_in_time)
+        timer = Timer(attempt_seconds(), self._end_in_time)
         timer.daemon = True
         timer.start()
         try:

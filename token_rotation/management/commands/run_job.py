@@ -13,8 +13,8 @@ from token_rotation import wording
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
-from token_rotation.jobs.attempt import enumerator_of
 from token_rotation.jobs.begin import state_by_now
+from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.control import Request, ask_running
 from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.progress_bar import ProgressBar
@@ -84,7 +84,7 @@ class Command(OneLineCommand):
         return None
 
     def _run(self, parsed: dict[str, Any]) -> None:
-        stop, bar = StopSignal(), Watcher(self)
+        stop, bar = StopSignal(), ProgressBar(self.stderr)
         try:
             with stop_on_signal(stop):
                 operation = run_job(
@@ -121,9 +121,7 @@ class Command(OneLineCommand):
         enumerator_of(job)
         state = JobState() if parsed["restart"] else state_by_now(job)
         items = wording.count(job.count())
-        return (
-            f"{name}: {items} items{_behind(state)}, {job.batch_items} a batch. Nothing was done."
-        )
+        return f"{name}: {items} items{state.behind}, {job.batch_items} a batch. Nothing was done."
 
     def _say_end(self, operation: BatchOperation) -> None:
         state = state_of(operation)
@@ -136,40 +134,11 @@ class Command(OneLineCommand):
             self.stdout.write(f"  {each.key}: {each.reason}")
 
 
-class Watcher:
-    """Shows a run on the terminal."""
-
-    def __init__(self, command: Command) -> None:
-        self._command = command
-        self._bar: ProgressBar | None = None
-
-    def begin(
-        self, operation: BatchOperation, state: JobState, total: int | None, *, exactly_once: bool
-    ) -> None:
-        again = "" if exactly_once else "; after a kill, one batch may be processed again"
-        self._command.stderr.write(f"{operation} begins{_behind(state)}{again}")
-        name, stream = operation.operation_type, self._command.stderr
-        self._bar = ProgressBar(name, state, total, stream)
-
-    def reach(self, state: JobState) -> None:
-        if self._bar is not None:
-            self._bar.reach(state)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
 _MEANING = {
     Request.STOP: "stop after the batch",
     Request.PAUSE: "pause after the batch",
     Request.RESUME: "go on",
 }
-
-
-def _behind(state: JobState) -> str:
-    gone = state.done + state.failed
-    return f", behind {wording.things(gone, 'item')}" if state.cursor is not None else ""
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -10,6 +10,8 @@ from django.conf import settings
 from token_rotation.operations.actions.group import ActionGroup
 from token_rotation.operations.errors import InputError
 
+LONGEST_ATTEMPT_SECONDS = 300.0
+
 
 def visibility_timeout_seconds() -> float:
     """Return the visibility timeout in seconds.
@@ -27,6 +29,15 @@ def time_limit_seconds(group: ActionGroup) -> float:
     """
     limit = group.time_limit_seconds or getattr(settings, "CELERY_TASK_TIME_LIMIT", None)
     return float("inf") if limit is None else float(limit)
+
+
+def attempt_seconds() -> float:
+    """Return how long one attempt at long work may take, well below the soft time limit.
+
+    The next attempt goes on with the rest.
+    """
+    limit = getattr(settings, "CELERY_TASK_SOFT_TIME_LIMIT", None)
+    return LONGEST_ATTEMPT_SECONDS if limit is None else min(LONGEST_ATTEMPT_SECONDS, limit / 2)
 
 
 def check_countdown(group: ActionGroup, countdown: float) -> None:

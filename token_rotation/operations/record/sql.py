@@ -1,5 +1,10 @@
 """The one statement that Django cannot express: UPDATE ... RETURNING."""
 
+from token_rotation.postgres.statements import KEEP_RECORD_BRIEFLY, WITHOUT_A_FLUSH
+
+BRIEFLY = f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_FLUSH}"
+"""Before a statement, in one message with it."""
+
 # Row lock on the operation for the length of one statement. None of the written columns is indexed,
 # so that the update is a HOT one and an operation that beats for days does not bloat its table.
 #

@@ -111,8 +111,7 @@ class Record:
         try:
             self._is_out_of_reach = False
             with cut_after(BRIEFLY_AT_MOST_SECONDS, self._opened):
-                settings = _settings(flushed=False)
-                return self._operation.beat(done_rows, total_rows, live, settings=settings)
+                return self._operation.beat(done_rows, total_rows, live, briefly=True)
         except DATABASE_ERRORS as error:
             self._is_out_of_reach = fault_of(error) is Fault.CONNECTION
             self.close()  # it may be lost; the next beat opens another
@@ -203,12 +202,10 @@ def briefly(database: str, *, flushed: bool = True) -> Iterator[None]:
     It gives up soon where others lock their table, or the server says nothing. No COMMIT waits for
     a standby. With ``flushed=False`` it does not wait for the disk, which the batches need too.
     """
+    flush = WITHOUT_A_STANDBY if flushed else WITHOUT_A_FLUSH
+    bounds = f"{KEEP_RECORD_BRIEFLY}; {flush}"
     opened = partial(getattr, connections[database], "connection")
     with cut_after(BRIEFLY_AT_MOST_SECONDS, opened), transaction.atomic(using=database):
         with django_cursor(connections[database]) as cursor:
-            cursor.execute(_settings(flushed=flushed))
+            cursor.execute(bounds)
         yield
-
-
-def _settings(*, flushed: bool) -> str:
-    return f"{KEEP_RECORD_BRIEFLY}; {WITHOUT_A_STANDBY if flushed else WITHOUT_A_FLUSH}"
