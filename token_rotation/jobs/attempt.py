@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from django.db import connections
-
 from token_rotation.jobs.batch import Batches
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome
 from token_rotation.jobs.pace import JobPace
 from token_rotation.jobs.record import JobRecord
+from token_rotation.jobs.retries import Retries
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
-from token_rotation.postgres.backoff import Backoff
-from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.stop import StopSignal
 
 
@@ -44,7 +41,7 @@ class Attempt:
         self._stop = stop
         self._observe = observe
         self._ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
-        self._backoff = Backoff(give_up_after_seconds=job.retry_seconds)
+        self._retries = Retries(job, stop)
         self.state = state
 
     @property
@@ -68,14 +65,24 @@ class Attempt:
             raise
 
     def _go_through(self) -> Outcome:
+        has_failed = False
         while True:
             if self._stop.requested:
                 return Outcome.STOPPED
             if self._ends_at is not None and time.monotonic() >= self._ends_at:
                 return Outcome.UNFINISHED
-            if self._waits():
+            try:
+                if has_failed:  # the answer to the last COMMIT may be what was lost
+                    self.state, has_failed = self._record.read(), False
+                if self._waits():
+                    continue
+                with self._pace.batch():
+                    after = self._batches.next(self.state, self._pace.items)
+            except self._job.retry_for as error:
+                has_failed = True
+                self._retries.wait_after(error)
                 continue
-            after = self._next()
+            self._retries.succeeded()
             if after is None:
                 return Outcome.COMPLETE
             self.state = after
@@ -98,28 +105,3 @@ class Attempt:
         if operation.stop_requested_at is not None:
             self._stop.request()
         self._pace.hear(operation.control_data)
-
-    def _next(self) -> JobState | None:
-        """Go to the next state, after retries of what may pass."""
-        failing_since: float | None = None
-        attempt = 0
-        while True:
-            try:
-                if attempt:
-                    self._recover()
-                with self._pace.batch():
-                    return self._batches.next(self.state, self._pace.items)
-            except self._job.retry_for as error:
-                attempt += 1
-                now = time.monotonic()
-                failing_since = failing_since or now
-                seconds = self._backoff.next_wait(attempt, now - failing_since)
-                if seconds is None or self._stop.wait(seconds):
-                    raise
-                self._job.logger.warning("%s: trying again: %s", self._job.name, reason_of(error))
-
-    def _recover(self) -> None:
-        """Read what the last COMMIT did: its answer may be what was lost."""
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
-        self.state = self._record.read()

@@ -8,9 +8,11 @@ from typing import Any
 from token_rotation.jobs.attempt import Attempt
 from token_rotation.jobs.begin import begin_here
 from token_rotation.jobs.collection.of_job import enumerator_of
+from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome, result_value
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.jobs.registry import job_named
+from token_rotation.jobs.retries import Retries
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.execution.heartbeat import beating
@@ -69,9 +71,10 @@ def run_job(
         raise
     except Exception as error:
         failure = {"status": FAILED, "error": describe(error).as_json()}
-        _finish(operation, attempt.state, began_at, result=failure)
+        _finish(operation, job, attempt.state, began_at, result=failure)
         raise
-    _finish(operation, attempt.state, began_at, result={"status": SUCCESSFUL}, outcome=outcome)
+    success = {"status": SUCCESSFUL}
+    _finish(operation, job, attempt.state, began_at, result=success, outcome=outcome)
     if outcome is Outcome.COMPLETE:
         job.after_complete(attempt.state)
     return operation
@@ -79,6 +82,7 @@ def run_job(
 
 def _finish(
     operation: BatchOperation,
+    job: Job,
     state: JobState,
     began_at: float,
     *,
@@ -93,4 +97,9 @@ def _finish(
         output[UNFINISHED] = STOPPED
     elif state.failed:
         output[UNFINISHED] = f"{state.failed} items were set aside"
-    operation.finish(failed=outcome is None, output_data=output)
+    retries = Retries(job, StopSignal())
+    while True:
+        try:
+            return operation.finish(failed=outcome is None, output_data=output)
+        except job.retry_for as error:
+            retries.wait_after(error)

@@ -19,13 +19,21 @@ class Item(models.Model):
     number = models.IntegerField()
     squared = models.BigIntegerField(null=True)
     times = models.IntegerField(default=0)
+
+class Gate(models.Model):
+    items = models.IntegerField()
 """
 ACTIONS = """
-from shop.models import Item
+from shop.models import Gate, Item
 from token_rotation.jobs import CsvFile, Job, register
 
 class Square(Job):
     batch_items = 50
+    traffic_budget_ms = 0  # other tests run beside it
+
+    def throttle_on(self):
+        done = Item.objects.filter(squared__isnull=False).count()
+        return "the gate is shut" if Gate.objects.filter(items__lte=done).exists() else ""
 
     def collection(self):
         return Item.objects.all()
@@ -68,6 +76,7 @@ class Import(Job):
     def process(self, item):
         Item.objects.create(number=int(item["number"]))
 """
+TABLES = "shop_item, shop_gate, token_rotation_operation"
 ROWS = 4_000
 FILL = "INSERT INTO shop_item (number, times) SELECT n, 0 FROM generate_series(1, %s) AS n"
 DONE = "SELECT count(*) FROM shop_item WHERE squared = number * number AND times = 1 AND number > 0"
@@ -80,6 +89,9 @@ END_SESSIONS = (
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 STOPPED = 3
+ALL = 2 * ROWS
+ALLOWED = 300
+"""Items that a job processes before it is killed, stopped or asked something, at the most."""
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +121,24 @@ def items(
 ) -> Any:
     """4,000 rows that no job has seen."""
     tables = connect(shop_database)
-    tables.cursor().execute("TRUNCATE shop_item, token_rotation_operation RESTART IDENTITY")
+    tables.cursor().execute(f"TRUNCATE {TABLES} RESTART IDENTITY")
     tables.cursor().execute(FILL, (ROWS,))
     return tables
 
 
-def begun(shop: Project, tables: Any, job: str) -> Popen[str]:
-    """The job as a process that has stored a batch."""
+def begun(shop: Project, tables: Any, job: str, allowed: int = ALLOWED) -> Popen[str]:
+    """The job as a process that has stored a batch, and ends at a gate if nothing ends it."""
+    open_gate(tables, allowed)
     before = value(tables, STORED)
     running = shop.start("-m", "django", "run_job", job)
     until(lambda: value(tables, STORED) > before)
     return running
+
+
+def open_gate(tables: Any, allowed: int) -> None:
+    """Let a job process so many more items, and then wait."""
+    tables.cursor().execute("TRUNCATE shop_gate")
+    tables.cursor().execute(f"INSERT INTO shop_gate (items) SELECT ({DONE}) + %s", (allowed,))
 
 
 @pytest.mark.parametrize("job", ["Square", "FillSquares"])
@@ -131,13 +150,14 @@ def test_a_job_killed_ten_times_processes_each_item_once(
         running.kill()
         running.communicate()
     assert value(items, DONE) < ROWS
+    open_gate(items, ALL)
     assert "complete" in shop.run("run_job", job)
     assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
 
 
 def test_a_job_whose_sessions_are_ended_processes_each_item_once(shop: Project, items: Any) -> None:
-    running = begun(shop, items, "Square")
-    for _ in range(5):
+    running = begun(shop, items, "Square", allowed=ALL)
+    for _ in range(10):
         before = value(items, DONE)
         items.cursor().execute(END_SESSIONS)
         until(lambda before=before: value(items, DONE) > before or running.poll() is not None)
@@ -168,6 +188,7 @@ def test_a_stopped_job_goes_on_where_it_was(shop: Project, items: Any) -> None:
     running.communicate(timeout=60)
     assert running.returncode == STOPPED
     assert 0 < value(items, DONE) < ROWS
+    open_gate(items, ALL)
     assert "complete" in shop.run("run_job", "Square")
     assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
 
@@ -208,6 +229,7 @@ def test_a_paused_job_processes_nothing_until_it_is_resumed(shop: Project, items
     assert "Asked 1 run of Square to pause" in shop.run("run_job", "Square", "--pause")
     until(lambda: value(items, PAUSES) == 1)
     paused_at = value(items, DONE)
+    open_gate(items, ALLOWED)
     assert "Asked 1 run of Square to go on" in shop.run("run_job", "Square", "--resume")
     until(lambda: value(items, DONE) > paused_at)
     assert "Asked 1 run of Square to stop" in shop.run("run_job", "Square", "--stop")
