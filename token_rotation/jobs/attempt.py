@@ -9,7 +9,7 @@ from token_rotation.jobs.batch import Batches
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome
-from token_rotation.jobs.pace import JobPace
+from token_rotation.jobs.pace import WorkerPace
 from token_rotation.jobs.record import JobRecord
 from token_rotation.jobs.retries import Retries
 from token_rotation.jobs.state import JobState
@@ -29,6 +29,7 @@ class Attempt:
         job: Job,
         record: JobRecord,
         state: JobState,
+        pace: WorkerPace,
         *,
         stop: StopSignal,
         observe: Callable[[JobState], None] = lambda _: None,
@@ -37,11 +38,12 @@ class Attempt:
         self._job = job
         self._record = record
         self._batches = Batches(job, enumerator_of(job), record)
-        self._pace = JobPace(job, record.database)
+        self._pace = pace
         self._stop = stop
         self._observe = observe
         self._ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
         self._retries = Retries(job, stop)
+        self._waits_for = ""
         self.state = state
 
     @property
@@ -56,13 +58,14 @@ class Attempt:
         """
         try:
             self._job.after_start(self.state)
-            with self._pace.measuring():
-                return self._go_through()
+            return self._go_through()
         except NotRunningError:
             raise
         except Exception as error:
             self._job.after_error(self.state, error)
             raise
+        finally:
+            self._pace.close()
 
     def _go_through(self) -> Outcome:
         has_failed = False
@@ -76,6 +79,7 @@ class Attempt:
                     self.state, has_failed = self._record.read(), False
                 if self._waits():
                     continue
+                began_at = time.monotonic()
                 with self._pace.batch():
                     after = self._batches.next(self.state, self._pace.items)
             except self._job.retry_for as error:
@@ -85,6 +89,7 @@ class Attempt:
             self._retries.succeeded()
             if after is None:
                 return Outcome.COMPLETE
+            self._pace.batch_done(after.gone - self.state.gone, began_at)
             self.state = after
             self._observe(after)
 
@@ -95,10 +100,13 @@ class Attempt:
         if self._pace.is_paused and not was_paused:
             self._job.after_pause(self.state)
         wait = self._pace.next_wait()
-        if wait is None:
-            return False
-        self._stop.wait(wait.seconds)
-        return True
+        reason = wait.reason if wait is not None and wait.is_trouble else ""
+        if reason and reason != self._waits_for:
+            self._job.logger.info("%s waits: %s", self._job.name, reason)
+        self._waits_for = reason
+        if wait is not None:
+            self._stop.wait(wait.seconds)
+        return wait is not None
 
     def _hear(self) -> None:
         operation = self._record.operation

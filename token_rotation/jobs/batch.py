@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from django.db import transaction
 
-from token_rotation.jobs.collection.enumerator import Entry, Enumerator
+from token_rotation.jobs.collection.enumerator import Entry, Enumerator, SplitEnumerator
 from token_rotation.jobs.errors import TooManySetAsideError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.record import JobRecord
-from token_rotation.jobs.state import JobState
+from token_rotation.jobs.state import JobState, Span
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.failures.time_limit import is_time_limit
@@ -55,12 +55,12 @@ class Batches:
                 return state
             after = self._set_aside(state, entries[0], error)
         self._alone = max(0, self._alone - 1)
-        return after
+        return after if entries else state.in_next_span()
 
     def _process(self, state: JobState, items: int, entries: list[Entry]) -> JobState | None:
         """Process so many items, which are put into ``entries``; None where there are none."""
         with self._transaction():
-            entries.extend(self._enumerator.entries(state.cursor, items))
+            entries.extend(self._read(state.spans[0], items))
             if not entries:
                 return None
             self._job.process_batch([entry.item for entry in entries])
@@ -70,6 +70,11 @@ class Batches:
         if not self.is_exactly_once:  # after the COMMIT: better twice than never
             self._record.write(after)
         return after
+
+    def _read(self, span: Span, items: int) -> Sequence[Entry]:
+        if isinstance(self._enumerator, SplitEnumerator):
+            return self._enumerator.entries_of(span, items)
+        return self._enumerator.entries(span.after, items)
 
     def _set_aside(self, state: JobState, entry: Entry, error: Exception) -> JobState:
         reason = describe(error)

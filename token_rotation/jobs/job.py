@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import InterfaceError, OperationalError
@@ -12,6 +12,17 @@ from django.db.models import QuerySet
 
 from token_rotation.jobs.collection.enumerator import Enumerator
 from token_rotation.jobs.state import JobState
+from token_rotation.options import RotationOptions
+
+GATES = (
+    "max_replica_lag_seconds",
+    "except_standby",
+    "max_active_queries",
+    "max_wal_mb_per_second",
+    "max_files_to_archive",
+    "pause_while",
+    "pause_while_url",
+)
 
 
 class Job(ABC):
@@ -53,6 +64,13 @@ class Job(ABC):
     # How much longer short transactions of the application may take; 0: no regard to traffic.
     traffic_budget_ms: ClassVar[float] = 5.0
 
+    # Brakes, whatever the traffic is.
+    max_items_per_second: ClassVar[int | None] = None
+    pause_seconds: ClassVar[float] = 0.0
+
+    # Gates: fields of RotationOptions, of those in GATES, by name. The job waits while one is shut.
+    gates: ClassVar[Mapping[str, Any]] = {}
+
     # Longest wait of a batch for a row that others have locked.
     lock_timeout_ms: ClassVar[int] = 1_000
 
@@ -60,9 +78,17 @@ class Job(ABC):
         super().__init_subclass__()
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
+        unknown = sorted(set(cls.gates) - set(GATES))
+        if unknown:
+            raise TypeError(f"{cls.__name__}: no gate is named {unknown[0]!r}; {', '.join(GATES)}")
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters = parameters
+
+    @classmethod
+    def gate_options(cls) -> RotationOptions:
+        """Return the options of a rotation with these gates."""
+        return RotationOptions(**cls.gates)
 
     @property
     def logger(self) -> logging.Logger:

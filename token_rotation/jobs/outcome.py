@@ -17,8 +17,8 @@ class Outcome(StrEnum):
 
 def result_value(state: JobState, outcome: Outcome | None) -> dict[str, Any]:
     """Return the value of a job's result; ``outcome`` is None where it failed."""
-    value = {key: each for key, each in state.as_json().items() if key != "cursor"}
-    return {**value, "outcome": outcome}
+    stored = state.as_json()
+    return {**{key: stored[key] for key in ("done", "failed", "set_aside")}, "outcome": outcome}
 
 
 def is_unfinished(operation: BatchOperation) -> bool:

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import Any
 
-from token_rotation.jobs.attempt import Attempt
-from token_rotation.jobs.begin import begin_here
+from django.db import connections
+
+from token_rotation.jobs.begin import Begun, begin_here
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
-from token_rotation.jobs.outcome import Outcome, result_value
-from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
+from token_rotation.jobs.outcome import Outcome
+from token_rotation.jobs.pace import JobPace, WorkerPace
 from token_rotation.jobs.registry import job_named
-from token_rotation.jobs.retries import Retries
-from token_rotation.jobs.state import JobState
-from token_rotation.operations.errors import NotRunningError
-from token_rotation.operations.execution.heartbeat import beating
-from token_rotation.operations.failures.describe import describe
+from token_rotation.jobs.run_part import PartOfRun
+from token_rotation.jobs.state import JobState, together
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.results import FAILED, SUCCESSFUL
-from token_rotation.operations.stored_output import UNFINISHED
-from token_rotation.stop import StopSignal
+from token_rotation.stop import StopSignal, answering_signals
 
-STOPPED = "stopped on request; another run goes on from here"
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """What a run in this process came to: an operation for each worker, and all of their work."""
+
+    operations: tuple[BatchOperation, ...]
+    state: JobState
+    is_complete: bool
 
 
 class Watcher:
     """Is told of a run in this process; this one says nothing of it."""
 
-    def begin(
-        self, operation: BatchOperation, state: JobState, total: int | None, *, exactly_once: bool
-    ) -> None:
+    def begin(self, begun: Sequence[Begun], *, exactly_once: bool) -> None:
         """Hear of the beginning.
 
         ``exactly_once``: no item is processed again after a kill.
         """
 
-    def reach(self, state: JobState) -> None:
-        """Hear of a batch that is stored."""
+    def reach(self, rank: int, state: JobState) -> None:
+        """Hear of a batch that the worker of this rank has stored. Threads may call it."""
 
 
 def run_job(
@@ -45,61 +48,63 @@ def run_job(
     *,
     stop: StopSignal,
     restart: bool = False,
+    workers: int = 1,
     started_by: Any = None,
     watcher: Watcher | None = None,
     **parameters: Any,
-) -> BatchOperation:
-    """Run the job until its end, or until ``stop``; return the finished operation.
+) -> JobRun:
+    """Run the job until its end, or until ``stop``.
 
     It begins where the last run with the same parameters ended, unless that was complete, or with
-    ``restart`` at the beginning.
+    ``restart`` at the beginning. ``workers`` threads share the keys out, each with an instance of
+    the job and an operation of its own. When one fails, the others end after their batch.
 
     Raises UnknownJobError, RunningElsewhereError, CollectionError, TooManySetAsideError, and what
     the job raises, after the operation was finished as failed.
     """
     job, watcher = job_named(name)(**parameters), watcher or Watcher()
     enumerator_of(job)  # refused before anything is recorded
-    operation, state, total = begin_here(job, restart=restart, started_by=started_by)
-    record = JobRecord(operation, "")
-    attempt = Attempt(job, record, state, stop=stop, observe=watcher.reach)
-    watcher.begin(operation, state, total, exactly_once=attempt.is_exactly_once)
-    began_at = time.monotonic()
-    try:
-        with beating(record.beat, interval_seconds=BEAT_SECONDS, database=record.database):
-            outcome = attempt.run()
-    except NotRunningError:
-        raise
-    except Exception as error:
-        failure = {"status": FAILED, "error": describe(error).as_json()}
-        _finish(operation, job, attempt.state, began_at, result=failure)
-        raise
-    success = {"status": SUCCESSFUL}
-    _finish(operation, job, attempt.state, began_at, result=success, outcome=outcome)
-    if outcome is Outcome.COMPLETE:
-        job.after_complete(attempt.state)
-    return operation
+    begun = begin_here(job, restart=restart, workers=workers, started_by=started_by)
+    pace = JobPace(job, begun[0].database, workers=len(begun))
+    parts = [_part(job, each, pace, rank, stop, watcher) for rank, each in enumerate(begun)]
+    watcher.begin(begun, exactly_once=parts[0].is_exactly_once)
+    with pace.measuring():
+        outcomes = _run_all(parts, stop)
+    state = together([part.state for part in parts])
+    is_complete = all(outcome is Outcome.COMPLETE for outcome in outcomes)
+    if is_complete:
+        job.after_complete(state)
+    return JobRun(tuple(each.operation for each in begun), state, is_complete)
 
 
-def _finish(
-    operation: BatchOperation,
-    job: Job,
-    state: JobState,
-    began_at: float,
-    *,
-    result: dict[str, Any],
-    outcome: Outcome | None = None,
-) -> None:
-    seconds = round(time.monotonic() - began_at, 3)
-    value = result_value(state, outcome)
-    action = {"action": operation.group_name, "seconds": seconds, "value": value, **result}
-    output: dict[str, Any] = {"actions": [action]}
-    if outcome is Outcome.STOPPED:
-        output[UNFINISHED] = STOPPED
-    elif state.failed:
-        output[UNFINISHED] = f"{state.failed} items were set aside"
-    retries = Retries(job, StopSignal())
-    while True:
+def _part(
+    job: Job, begun: Begun, pace: JobPace, rank: int, stop: StopSignal, watcher: Watcher
+) -> PartOfRun:
+    own = job if rank == 0 else type(job)(**job.parameters)
+
+    def reach(state: JobState) -> None:
+        watcher.reach(rank, state)
+
+    return PartOfRun(own, begun, WorkerPace(own, pace, rank=rank), stop, reach)
+
+
+def _run_all(parts: Sequence[PartOfRun], stop: StopSignal) -> list[Outcome]:
+    """A lone worker needs no thread. Raises the first error, when all have ended."""
+    if len(parts) == 1:
+        return [parts[0].run()]
+
+    def work(part: PartOfRun) -> Outcome:
         try:
-            return operation.finish(failed=outcome is None, output_data=output)
-        except job.retry_for as error:
-            retries.wait_after(error)
+            return part.run()
+        except BaseException:
+            stop.request()
+            raise
+        finally:
+            connections.close_all()
+
+    def all_of_them() -> list[Outcome]:
+        with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+            running = [pool.submit(work, part) for part in parts]
+            return [each.result() for each in as_completed(running)]
+
+    return answering_signals(all_of_them)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from token_rotation.jobs.attempt import Attempt
-from token_rotation.jobs.begin import begin_in_worker
+from token_rotation.jobs.begin import begin_in_worker, complete_of_all
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome, result_value
+from token_rotation.jobs.pace import JobPace, WorkerPace
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.errors import NextAttemptError
@@ -26,12 +27,23 @@ class JobAction(Action):
         job = self.job(**(operation.input_data or {}))
         state = begin_in_worker(job, operation)
         record = JobRecord(operation, operation.runner)
-        attempt = Attempt(job, record, state, stop=StopSignal(), at_most_seconds=attempt_seconds())
-        outcome = attempt.run()
+        pace = JobPace(job, record.database)
+        attempt = Attempt(
+            job,
+            record,
+            state,
+            WorkerPace(job, pace),
+            stop=StopSignal(),
+            at_most_seconds=attempt_seconds(),
+        )
+        with pace.measuring():
+            outcome = attempt.run()
         if outcome is Outcome.UNFINISHED:
             raise NextAttemptError(f"{operation} goes on in the next attempt")
         if outcome is Outcome.COMPLETE:
-            job.after_complete(attempt.state)
+            whole = complete_of_all(job, record, attempt.state)
+            if whole is not None:
+                job.after_complete(whole)
         return result_value(attempt.state, outcome)
 
 

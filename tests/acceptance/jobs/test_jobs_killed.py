@@ -16,7 +16,7 @@ from token_rotation.sql.single_start import LOCK_CLASS
 
 MODELS = """
 class Item(models.Model):
-    number = models.IntegerField()
+    number = models.BigIntegerField(db_index=True)
     squared = models.BigIntegerField(null=True)
     times = models.IntegerField(default=0)
 
@@ -24,6 +24,7 @@ class Gate(models.Model):
     items = models.IntegerField()
 """
 ACTIONS = """
+from django.db.models import F
 from shop.models import Gate, Item
 from token_rotation.jobs import CsvFile, Job, register
 
@@ -32,14 +33,17 @@ class Square(Job):
     traffic_budget_ms = 0  # other tests run beside it
 
     def throttle_on(self):
+        gate = Gate.objects.first()
+        if gate is None:
+            return ""
         done = Item.objects.filter(squared__isnull=False).count()
-        return "the gate is shut" if Gate.objects.filter(items__lte=done).exists() else ""
+        return "the gate is shut" if done >= gate.items else ""
 
     def collection(self):
         return Item.objects.all()
 
     def after_pause(self, state):
-        Item.objects.create(number=-1, squared=1, times=1)
+        Item.objects.create(number=-1, squared=1)
 
     def process(self, item):
         if item.number == self.parameters.get("poison"):
@@ -51,11 +55,30 @@ class Square(Job):
 register(Square)
 
 @register
+class SquareMany(Square):
+    batch_items = 500
+
+    def process_batch(self, items):
+        numbers = [item.number for item in items]
+        if self.parameters.get("poison") in numbers:
+            raise ValueError("it says nothing of the item")
+        squared, times = F("number") * F("number"), F("times") + 1
+        Item.objects.filter(number__in=numbers).update(squared=squared, times=times)
+
+@register
 class FillSquares(Square):
     remaining_is_in_data = True
 
     def collection(self):
         return Item.objects.filter(squared=None)
+
+@register
+class SquareOrDie(Square):
+    set_aside_at_most = 0
+
+@register
+class SquareBehindAGate(Square):
+    gates = {"pause_while": "SELECT NOT EXISTS (SELECT FROM shop_gate)"}
 
 @register
 class SquareOutside(Square):
@@ -78,6 +101,7 @@ class Import(Job):
 """
 TABLES = "shop_item, shop_gate, token_rotation_operation"
 ROWS = 4_000
+MANY_ROWS = 200_000
 FILL = "INSERT INTO shop_item (number, times) SELECT n, 0 FROM generate_series(1, %s) AS n"
 DONE = "SELECT count(*) FROM shop_item WHERE squared = number * number AND times = 1 AND number > 0"
 TIMES = "SELECT coalesce(max(times), 0) FROM shop_item"
@@ -88,6 +112,8 @@ END_SESSIONS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+BEATS = "SELECT count(*) FROM token_rotation_operation WHERE heartbeat_at > started_at"
+RUNNING = "SELECT count(*) FROM token_rotation_operation WHERE status = 'running'"
 STOPPED = 3
 ALL = 2 * ROWS
 ALLOWED = 300
@@ -126,11 +152,11 @@ def items(
     return tables
 
 
-def begun(shop: Project, tables: Any, job: str, allowed: int = ALLOWED) -> Popen[str]:
+def begun(shop: Project, tables: Any, *job: str, allowed: int = ALLOWED) -> Popen[str]:
     """The job as a process that has stored a batch, and ends at a gate if nothing ends it."""
     open_gate(tables, allowed)
     before = value(tables, STORED)
-    running = shop.start("-m", "django", "run_job", job)
+    running = shop.start("-m", "django", "run_job", *job)
     until(lambda: value(tables, STORED) > before)
     return running
 
@@ -141,18 +167,80 @@ def open_gate(tables: Any, allowed: int) -> None:
     tables.cursor().execute(f"INSERT INTO shop_gate (items) SELECT ({DONE}) + %s", (allowed,))
 
 
-@pytest.mark.parametrize("job", ["Square", "FillSquares"])
+@pytest.mark.parametrize(
+    "job", [("Square",), ("FillSquares",), ("Square", "--workers", "2")], ids=" ".join
+)
 def test_a_job_killed_ten_times_processes_each_item_once(
-    shop: Project, items: Any, job: str
+    shop: Project, items: Any, job: tuple[str, ...]
 ) -> None:
     for _ in range(10):
-        running = begun(shop, items, job)
+        running = begun(shop, items, *job)
         running.kill()
         running.communicate()
     assert value(items, DONE) < ROWS
     open_gate(items, ALL)
-    assert "complete" in shop.run("run_job", job)
+    assert "complete" in shop.run("run_job", *job)
     assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
+
+
+def test_many_rows_killed_paused_and_poisoned_are_each_processed_once(
+    shop: Project, items: Any
+) -> None:
+    items.cursor().execute("TRUNCATE shop_item RESTART IDENTITY")
+    items.cursor().execute(FILL, (MANY_ROWS,))
+    job = ("SquareMany", "--param", f"poison={MANY_ROWS // 3}", "--workers", "2")
+    for _ in range(10):
+        running = begun(shop, items, *job, allowed=10_000)
+        running.kill()
+        running.communicate()
+    running = begun(shop, items, *job, allowed=10_000)
+    shop.run("run_job", "SquareMany", "--pause")
+    until(lambda: value(items, PAUSES) > 0)
+    items.cursor().execute("TRUNCATE shop_gate")
+    shop.run("run_job", "SquareMany", "--resume")
+    said = running.communicate(timeout=120)
+    assert running.returncode == STOPPED, said
+    assert f"  {MANY_ROWS // 3}: ValueError" in said[0]
+    assert (value(items, DONE), value(items, TIMES)) == (MANY_ROWS - 1, 1)
+
+
+def test_workers_may_be_more_or_fewer_in_the_next_run(shop: Project, items: Any) -> None:
+    for workers in "3", "1", "2":
+        running = begun(shop, items, "Square", "--workers", workers)
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=60)
+        assert running.returncode == STOPPED
+    open_gate(items, ALL)
+    assert "complete" in shop.run("run_job", "Square")
+    assert (value(items, DONE), value(items, TIMES)) == (ROWS, 1)
+    assert f"{ROWS:,} items processed" in shop.run("run_job", "Square"), "it begins anew"
+
+
+def test_a_fault_of_one_worker_ends_the_others_after_their_batch(shop: Project, items: Any) -> None:
+    words = ("run_job", "SquareOrDie", "--param", "poison=777", "--workers", "2")
+    said = shop.run(*words, fails_with=1)
+    assert "items failed, the last at 777: ValueError" in said
+    assert value(items, TIMES) == 1
+    assert (
+        value(items, "SELECT count(*) FROM token_rotation_operation WHERE status = 'running'") == 0
+    )
+
+
+def test_a_file_is_for_one_worker(shop: Project, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.csv"
+    file.write_text("number\n1\n")
+    words = ("run_job", "Import", "--param", f"file={file}", "--workers", "2")
+    assert "leave --workers out" in shop.run(*words, fails_with=1)
+
+
+def test_a_gate_that_is_shut_holds_a_job_back(shop: Project, items: Any) -> None:
+    running = shop.start("-m", "django", "run_job", "SquareBehindAGate")
+    until(lambda: value(items, BEATS) == 1)
+    assert value(items, DONE) == 0
+    open_gate(items, ALL)
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert value(items, DONE) == ROWS
 
 
 def test_a_job_whose_sessions_are_ended_processes_each_item_once(shop: Project, items: Any) -> None:

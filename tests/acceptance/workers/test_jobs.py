@@ -1,20 +1,25 @@
 """A job in a worker goes on attempt after attempt, whoever dies, and processes each row once."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psutil
 import pytest
+from django.contrib.auth.models import User
 
 from tests.projects.worker_actions.jobs import Shout
 from tests.support.celery_workers import RedisServer, Worker
 from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.jobs.control import Request, ask_running
+from token_rotation.jobs.hand_out import hand_out
 from token_rotation.jobs.outcome import is_unfinished
+from token_rotation.jobs.run import run_job
 from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
+from token_rotation.stop import StopSignal
 
 ROWS = 2_000
 
@@ -27,13 +32,12 @@ def worker(make_worker: Callable[..., Worker]) -> Worker:
 
 
 @pytest.fixture
-def shouting(
-    worker: Worker,
-    broker: RedisServer,
-    transactional_db: None,
-    groups: None,
-) -> Iterator[BatchOperation]:
+def few_rows(transactional_db: None, groups: None) -> None:
     Ticket.objects.bulk_create([Ticket(subject=f"ticket {number}") for number in range(ROWS)])
+
+
+@pytest.fixture
+def shouting(worker: Worker, broker: RedisServer, few_rows: None) -> Iterator[BatchOperation]:
     yield run_asynchronous("Shout")
     until(lambda: broker.holds() == 0)
 
@@ -41,6 +45,20 @@ def shouting(
 def shouts() -> set[int]:
     """How often a row was processed, all there are."""
     return {subject.count("!") for subject in Ticket.objects.values_list("subject", flat=True)}
+
+
+@contextmanager
+def suspended(worker: Worker) -> Iterator[None]:
+    """The worker and its pool take nothing while inside."""
+    main = psutil.Process(worker.pid)
+    processes = [main, *main.children()]
+    for each in processes:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in processes:
+            each.resume()
 
 
 def progress(operation: BatchOperation) -> int:
@@ -60,6 +78,31 @@ def test_killed_between_and_within_attempts_each_row_is_processed_once(
     assert shouts() == {1}
     assert worker.log().count("received") > 3, "one attempt did not do"
     assert not is_unfinished(shouting)
+
+
+def test_two_workers_share_the_rows_out_and_the_last_one_ends_the_job(
+    worker: Worker, broker: RedisServer, finished: Callable[[Any], Any], few_rows: None
+) -> None:
+    first, second = hand_out(Shout(), workers=2)
+    for child in psutil.Process(worker.pid).children():
+        child.kill()
+    totals = [finished(each).progress_total for each in (first, second)]
+    assert totals == [ROWS // 2, ROWS // 2]
+    assert shouts() == {1}
+    assert [each.username for each in User.objects.all()] == [f"{ROWS} shouted"], "after_complete"
+    until(lambda: broker.holds() == 0)
+
+
+def test_shares_that_another_run_took_over_are_refused(
+    worker: Worker, finished: Callable[[Any], Any], few_rows: None, broker: RedisServer
+) -> None:
+    with suspended(worker):
+        shares = hand_out(Shout(), workers=2)
+        assert run_job("Shout", stop=StopSignal()).is_complete
+    for share in shares:
+        assert "went on with what" in str(finished(share).results["Shout"].error)
+    assert shouts() == {1}
+    until(lambda: broker.holds() == 0)
 
 
 def test_a_stop_ends_it_and_the_next_run_goes_on_where_it_was(

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from tickets.models import Ticket
-from token_rotation.jobs import Job, register
+from token_rotation.jobs import Job, JobState, register
 
 
 @register
@@ -20,3 +21,6 @@ class Shout(Job):
         for ticket in items:
             ticket.subject += "!"
             ticket.save(update_fields=["subject"])
+
+    def after_complete(self, state: JobState) -> None:
+        User.objects.create(username=f"{state.done} shouted")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from token_rotation.jobs.state import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,14 @@ class Enumerator(Protocol):
 
     def count(self) -> int | None:
         """Return how many items there are, None where that costs too much."""
+
+
+@runtime_checkable
+class SplitEnumerator(Enumerator, Protocol):
+    """An enumerator that several workers can share out."""
+
+    def entries_of(self, span: Span, items: int) -> Sequence[Entry]:
+        """Return the next ``items`` entries of a span, as ``entries`` does."""
+
+    def split(self, span: Span, pieces: int) -> list[tuple[Span, int]]:
+        """Cut a span into at most so many, none of them empty; each with its number of items."""

@@ -9,6 +9,7 @@ from django.db.models import CompositePrimaryKey, Model, QuerySet
 
 from token_rotation.jobs.collection.enumerator import Entry
 from token_rotation.jobs.errors import CollectionError
+from token_rotation.jobs.state import Span
 
 
 class Rows:
@@ -31,24 +32,44 @@ class Rows:
         self._lock = lock
 
     def entries(self, cursor: Any, items: int) -> Sequence[Entry]:
-        rows = self._rows
-        if cursor is not None:
-            rows = rows.filter(pk__gt=self._key.to_python(cursor))
+        return self.entries_of(Span(cursor), items)
+
+    def entries_of(self, span: Span, items: int) -> Sequence[Entry]:
+        rows = self._within(span)
         if self._lock:
             rows = rows.select_for_update(of=("self",), no_key=True)
-        return [_entry(row) for row in rows[:items]]
+        return [Entry(row, _key(row), _key(row)) for row in rows[:items]]
 
     def count(self) -> int | None:
         return self._rows.count()
 
-    @property
-    def _key(self) -> Any:
-        return self._rows.model._meta.pk
+    def split(self, span: Span, pieces: int) -> list[tuple[Span, int]]:
+        """Read the index up to each bound. The last span has the end of the whole."""
+        rows = self._within(span)
+        count = rows.count()
+        items = -(-count // pieces)
+        after, found = span.after, []
+        for begin in range(items, count, max(1, items)):
+            until = _key(rows.only("pk")[begin - 1])
+            found.append((Span(after, until), items))
+            after = until
+        return [*found, (Span(after, span.until), count - items * len(found))]
+
+    def _within(self, span: Span) -> QuerySet[Any]:
+        rows = self._rows
+        if span.after is not None:
+            rows = rows.filter(pk__gt=self._to_key(span.after))
+        if span.until is not None:
+            rows = rows.filter(pk__lte=self._to_key(span.until))
+        return rows
+
+    def _to_key(self, cursor: Any) -> Any:
+        key: Any = self._rows.model._meta.pk
+        return key.to_python(cursor)
 
 
-def _entry(row: Model) -> Entry:
-    text = str(row._meta.pk.value_to_string(row))
-    return Entry(row, text, text)
+def _key(row: Model) -> str:
+    return str(row._meta.pk.value_to_string(row))
 
 
 def _refused(rows: QuerySet[Any]) -> str:

@@ -10,21 +10,20 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from token_rotation import wording
+from token_rotation.command_line.argument_types import worker_count
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
-from token_rotation.jobs.begin import state_by_now
+from token_rotation.errors import RotationError
+from token_rotation.jobs.begin import left_by_now
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.control import Request, ask_running
-from token_rotation.jobs.outcome import is_unfinished
+from token_rotation.jobs.hand_out import hand_out
 from token_rotation.jobs.progress_bar import ProgressBar
-from token_rotation.jobs.record import state_of
 from token_rotation.jobs.registry import job_named
-from token_rotation.jobs.run import run_job
+from token_rotation.jobs.run import JobRun, run_job
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import OperationError
-from token_rotation.operations.execution.run import run_asynchronous
-from token_rotation.operations.models import BatchOperation
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.sessions import name_sessions
 from token_rotation.stop import StopSignal
@@ -49,6 +48,13 @@ class Command(OneLineCommand):
             type=_parameter,
             metavar="KEY=VALUE",
             help="a parameter of the job; a value that is JSON is read as that",
+        )
+        parser.add_argument(
+            "--workers",
+            type=worker_count,
+            default=1,
+            metavar="N",
+            help="share the rows out by ranges of their keys: threads, or tasks with --async",
         )
         parser.add_argument("--restart", action="store_true", help="begin at the beginning")
         instead = parser.add_mutually_exclusive_group()
@@ -76,7 +82,7 @@ class Command(OneLineCommand):
             if parsed["async"]:
                 return self._hand_out(parsed)
             self._run(parsed)
-        except OperationError as error:
+        except (OperationError, RotationError) as error:
             raise CommandError(str(error)) from error
         except (DatabaseError, InterfaceError) as error:
             safe = "What is done is stored; run the same command again"
@@ -87,26 +93,27 @@ class Command(OneLineCommand):
         stop, bar = StopSignal(), ProgressBar(self.stderr)
         try:
             with stop_on_signal(stop):
-                operation = run_job(
+                ended = run_job(
                     parsed["name"],
                     stop=stop,
                     restart=parsed["restart"],
+                    workers=parsed["workers"],
                     watcher=bar,
                     **dict(parsed["param"]),
                 )
         finally:
             bar.close()
-        self._say_end(operation)
-        if is_unfinished(operation) or state_of(operation).failed:
+        self._say_end(ended)
+        if not ended.is_complete or ended.state.failed:
             raise SystemExit(ExitCode.UNFINISHED)
 
     def _hand_out(self, parsed: dict[str, Any]) -> str:
         if parsed["restart"]:
             raise CommandError("--async goes on where the last run ended; leave --restart out")
         job = job_named(parsed["name"])(**dict(parsed["param"]))
-        enumerator_of(job)
-        operation = run_asynchronous(job.name, **job.parameters)
-        return f"{operation} waits for a worker. Run: run_job {job.name} --stop to end it."
+        handed_out = hand_out(job, workers=parsed["workers"])
+        waiting = "\n".join(f"{each} waits for a worker." for each in handed_out)
+        return f"{waiting} Run: run_job {job.name} --stop to end it."
 
     def _ask(self, name: str, request: Request) -> str:
         asked = ask_running(job_named(name), request)
@@ -119,14 +126,14 @@ class Command(OneLineCommand):
         name, parameters = parsed["name"], dict(parsed["param"])
         job = job_named(name)(**parameters)
         enumerator_of(job)
-        state = JobState() if parsed["restart"] else state_by_now(job)
+        state = JobState() if parsed["restart"] else left_by_now(job)
         items = wording.count(job.count())
         return f"{name}: {items} items{state.behind}, {job.batch_items} a batch. Nothing was done."
 
-    def _say_end(self, operation: BatchOperation) -> None:
-        state = state_of(operation)
-        ended = "stopped" if is_unfinished(operation) else "complete"
-        self.stdout.write(f"{operation}: {ended}, {state.done:,} items processed")
+    def _say_end(self, ended: JobRun) -> None:
+        word, state = "complete" if ended.is_complete else "stopped", ended.state
+        names = ", ".join(str(each) for each in ended.operations)
+        self.stdout.write(f"{names}: {word}, {state.done:,} items processed")
         if state.failed:
             were = wording.things(state.failed, "item was", "items were")
             self.stdout.write(f"{were} set aside:")
