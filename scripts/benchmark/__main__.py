@@ -15,6 +15,7 @@ from benchmark.page.page import make_page, read_parts
 from benchmark.page.sections import SECTIONS
 from benchmark.parts.beside_traffic.bursts import measure_bursts
 from benchmark.parts.beside_traffic.frontier import measure_frontier
+from benchmark.parts.beside_traffic.jobs import measure_jobs
 from benchmark.parts.beside_traffic.slow_server import measure_slow_server
 from benchmark.parts.bookkeeping import measure_bookkeeping
 from benchmark.parts.derived_cost import measure_derived_cost
@@ -95,6 +96,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
             some, rows=rows, rounds=rounds, rates=arguments.rates, quick=arguments.quick
         ),
         "bursts": lambda: measure_bursts(some, rows=rows, rounds=rounds, quick=arguments.quick),
+        "jobs": lambda: measure_jobs(some, rows=rows, rounds=rounds, quick=arguments.quick),
         "slow": lambda: measure_slow_server(some, rows=rows, rounds=rounds, quick=arguments.quick),
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),

@@ -22,6 +22,7 @@ from benchmark.page.tables import (
 )
 from benchmark.page.traffic_tables import bursts_table, slow_table, traffic_table
 from benchmark.parts.beside_traffic.bursts import RATE_PER_SECOND as BURST_RATE
+from benchmark.parts.beside_traffic.jobs import RATE_PER_SECOND as JOBS_RATE
 from benchmark.parts.beside_traffic.slow_server import PROCESSORS
 from benchmark.parts.beside_traffic.slow_server import RATE_PER_SECOND as SLOW_RATE
 from benchmark.traffic.pgbench import CLIENTS
@@ -61,6 +62,11 @@ SECTIONS = {
     "slow": Section(
         "On a slow server",
         f"PostgreSQL has {PROCESSORS:g} of a core, beside {SLOW_RATE:g} transactions a second.",
+        (slow_table,),
+    ),
+    "jobs": Section(
+        "A job with a cursor",
+        f"save() of each row, beside {JOBS_RATE} transactions a second.",
         (slow_table,),
     ),
     "resume": Section(

@@ -91,3 +91,11 @@ PACED: tuple[Recipe, ...] = (
     KEY_RANGES,
 )
 """What is compared beside traffic, the default first."""
+
+_ROW_BY_ROW = next(each for each in COMPARED if each.key == "save")
+JOBS: tuple[Recipe, ...] = (
+    Recipe("job", "a job, budget of 5 ms", program("job_of_saves", "5"), rows_at_most=20_000),
+    Recipe("job-0", "a job, no regard", program("job_of_saves", "0"), rows_at_most=20_000),
+    _ROW_BY_ROW,
+)
+"""The same work by a job with a cursor, and by a loop."""
