@@ -29,7 +29,7 @@ class Shadow:
     """Columns of one table that are filled from others, and their marker.
 
     A row is pending when its marker is NULL and the condition of ``selection`` is true. A marker is
-    the time of the fill.
+    the time of the fill. The tables ``unfollowed`` are read, and no trigger follows their rows.
     """
 
     label: str
@@ -40,6 +40,7 @@ class Shadow:
     assigned: tuple[Assigned, ...]
     guard_triggers: tuple[GuardTrigger, ...] = ()
     sources: tuple[SourceTable, ...] = ()
+    unfollowed: tuple[str, ...] = ()
     selection: Selection = EVERY_ROW
 
     @property

@@ -64,7 +64,8 @@ class Record:
     A record that could not be begun is begun by a later beat, or at the end.
     """
 
-    def __init__(self, target: MarkedTable) -> None:
+    def __init__(self, target: MarkedTable, operation_type: str = OPERATION_TYPE) -> None:
+        self._type = operation_type
         self._database = target.database
         self._input = {"model": target.label, "selection": target.selection.as_input()}
         self._operation: BatchOperation | None = None
@@ -94,7 +95,7 @@ class Record:
         records = BatchOperation.objects.using(self._database)
         try:
             with briefly(self._database):
-                self._operation = records.create_synchronous(OPERATION_TYPE, **self._wanted)
+                self._operation = records.create_synchronous(self._type, **self._wanted)
         except DATABASE_ERRORS as error:
             return reason_of(error)
         return None
