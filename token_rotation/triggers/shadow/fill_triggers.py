@@ -75,7 +75,7 @@ class RefillRow(OfAShadow):
     def get_func(self, model: Model) -> str:
         key = model._meta.get_field(self.field)
         label = self.shadow.model_label.lower()  # makemigrations passes models of its own
-        if not isinstance(key, ForeignKey) or key.related_model._meta.label_lower != label:
+        if not isinstance(key, ForeignKey) or key.target_field.model._meta.label_lower != label:
             raise UnknownTargetError(
                 f"{model._meta.label}.{self.field} is no foreign key to {self.shadow.model_label}"
             )
