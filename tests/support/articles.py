@@ -17,6 +17,7 @@ from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Concat, Lower
 from token_rotation import PendingIndex, ShadowColumn
+from token_rotation.models import RotatingToken
 
 def words():
     bodies = Comment.objects.filter(article=OuterRef("pk")).order_by().values("article")
@@ -31,14 +32,14 @@ search = ShadowColumn(
     "shop.Article", "search_filled_at", set=words, pending=~Q(title="a draft")
 )
 
-class Article(models.Model):
+class Article(RotatingToken):
     title = models.TextField()
     search = models.TextField(default="", db_default="")
     search_filled_at = models.DateTimeField(null=True, editable=False, db_default=None)
 
-    class Meta:
-        indexes = [PendingIndex("search_filled_at")]
-        triggers = search.triggers
+    class Meta(RotatingToken.Meta):
+        indexes = [*RotatingToken.Meta.indexes, PendingIndex("search_filled_at")]
+        triggers = [*RotatingToken.Meta.triggers, *search.triggers]
 
 class Comment(models.Model):
     article = models.ForeignKey(Article, models.CASCADE, related_name="comments")

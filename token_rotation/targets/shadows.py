@@ -48,7 +48,7 @@ def _labels(shadow: Shadow) -> set[str]:
 
 
 def _shadow(declared: ShadowColumn, database: str) -> Shadow:
-    compiled = compile_shadow(declared, database)
+    compiled = compile_shadow(declared)
     model = declared.model
     secret = {each.token_column for each in targets_of(model, database)}
     if secret & {compiled.key, *compiled.values}:
@@ -66,7 +66,7 @@ def _shadow(declared: ShadowColumn, database: str) -> Shadow:
         assigned=tuple(Assigned(*each) for each in compiled.values.items()),
         guard_triggers=_triggers_of(model, declared),
         sources=tuple(_sources(declared)),
-        unfollowed=tuple(_unfollowed(declared, database)),
+        unfollowed=tuple(_unfollowed(declared)),
         selection=Selection(condition=compiled.pending),
     )
 
@@ -78,9 +78,9 @@ def _sources(declared: ShadowColumn) -> Iterable[SourceTable]:
             yield SourceTable(model._meta.db_table, triggers)
 
 
-def _unfollowed(declared: ShadowColumn, database: str) -> Iterable[str]:
+def _unfollowed(declared: ShadowColumn) -> Iterable[str]:
     """Yield the tables that the SQL reads, as it seems, and that no trigger follows."""
-    compiled = compile_shadow(declared, database)
+    compiled = compile_shadow(declared)
     for model in apps.get_models(include_auto_created=True):
         table = model._meta.db_table
         is_followed = model is not declared.model and _triggers_of(model, declared)

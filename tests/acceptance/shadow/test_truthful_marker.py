@@ -43,6 +43,13 @@ def test_every_write_of_a_source_is_in_the_value_at_once(filled: Any) -> None:
         assert done(filled), write
 
 
+def test_a_rotation_of_the_same_rows_leaves_their_values_alone(shop: Project, filled: Any) -> None:
+    marker = "SELECT max(search_filled_at) FROM shop_article"
+    before = value(filled, marker)
+    assert "4,001 tokens rotated" in shop.run("rotate_tokens")
+    assert (value(filled, marker), done(filled)) == (before, True)
+
+
 def test_a_row_is_filled_again_where_somebody_asks_for_it(shop: Project, filled: Any) -> None:
     filled.cursor().execute(ASK)
     assert value(filled, PENDING) == 1

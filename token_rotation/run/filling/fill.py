@@ -20,6 +20,7 @@ from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.record import Record
 from token_rotation.run.recording.recorded import recorded
+from token_rotation.run.recording.result_values import result_values
 from token_rotation.run.verify import verify
 from token_rotation.selection.shadow import Shadow
 from token_rotation.stop import StopSignal, answering_signals
@@ -67,7 +68,10 @@ class Fill:
 
     def _fill(self, pending: PendingCount) -> None:
         progress = Progress(
-            pending.rows, total_is_estimate=pending.is_estimate, clock=time.monotonic
+            pending.rows,
+            total_is_estimate=pending.is_estimate,
+            clock=time.monotonic,
+            words=("filling", "filled"),
         )
         status = LiveStatus()
 
@@ -114,7 +118,9 @@ class Fill:
         rule = sentences.rule_as_sentence(target)
         self._output.say(f"{target.label}: {work}{said} {rule}".rstrip())
         verified = result.verdict is not None and result.verdict.nothing_pending
-        return verified and result.outcome is Outcome.COMPLETE and not gaps
+        complete = verified and result.outcome is Outcome.COMPLETE and not gaps
+        self._output.event({"event": "end", **result_values(result), "complete": complete})
+        return complete
 
     def _explained(self, error: RotationError) -> RotationError:
         kind = type(error) if isinstance(error, DatabaseGoneError | AbortedError) else RotationError

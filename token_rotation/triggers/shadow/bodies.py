@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from django.db import connections
-
 from token_rotation.errors import UnknownTargetError
 from token_rotation.selection.selection import Condition
-from token_rotation.triggers.shadow.compiled import POSTGRESQL, CompiledShadow
+from token_rotation.triggers.shadow.compiled import CompiledShadow
+from token_rotation.triggers.shadow.postgresql import postgresql
 
 
 def insert_body(shadow: CompiledShadow) -> str:
@@ -95,6 +94,5 @@ def _inlined(condition: Condition) -> str:
 
 
 def _literal(value: object) -> str:
-    used = next(each for each in connections if connections[each].vendor == POSTGRESQL)
-    literal = str(connections[used].schema_editor().quote_value(value))
+    literal = str(postgresql().schema_editor().quote_value(value))
     return literal.replace("%%", "%") if isinstance(value, str) else literal

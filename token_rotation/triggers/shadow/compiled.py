@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist, FieldError, FullResultSet
-from django.db import connections
 from django.db.models import Field, Model, Value
 from django.db.models.sql import Query
 
 from token_rotation.errors import UnknownTargetError
 from token_rotation.selection.selection import Condition
+from token_rotation.triggers.shadow.postgresql import postgresql
 
 if TYPE_CHECKING:
     from token_rotation.triggers.shadow.column import ShadowColumn
-
-POSTGRESQL = "postgresql"
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,13 @@ class CompiledShadow:
         return any(re.search(read, text, re.IGNORECASE) for text in self.texts)
 
 
-def compile_shadow(shadow: ShadowColumn, database: str | None = None) -> CompiledShadow:
-    """Compile a declaration for an alias, or for the first one of PostgreSQL.
+def compile_shadow(shadow: ShadowColumn) -> CompiledShadow:
+    """Compile a declaration for PostgreSQL, without asking it.
 
-    Raises UnknownTargetError, one line, for what Django cannot compile.
+    Raises UnknownTargetError, one line, for what cannot be used.
     """
-    using = _postgresql() if database is None else database
     try:
-        return _compile(shadow, using)
+        return _compile(shadow)
     except (FieldDoesNotExist, FieldError, EmptyResultSet, LookupError, TypeError) as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise UnknownTargetError(
@@ -68,22 +65,26 @@ def compile_shadow(shadow: ShadowColumn, database: str | None = None) -> Compile
         ) from None
 
 
-def _compile(shadow: ShadowColumn, using: str) -> CompiledShadow:
+def _compile(shadow: ShadowColumn) -> CompiledShadow:
     model = shadow.model
     values = {
-        _field(model, name).column: _value(model, _field(model, name), value, using)
+        _field(model, name).column: _value(model, _field(model, name), value)
         for name, value in shadow.values.items()
     }
     marker = _field(model, shadow.marker).column
     columns = (each.column for each in model._meta.concrete_fields)
-    return CompiledShadow(
+    compiled = CompiledShadow(
         table=model._meta.db_table,
         key=model._meta.pk.column,
         marker=marker,
         values=values,
-        pending=_condition(model, shadow, using),
+        pending=_condition(model, shadow),
         other_columns=tuple(each for each in columns if each not in {*values, marker}),
     )
+    for field in model._meta.concrete_fields:
+        if field.column in compiled.sources and getattr(field, "generated", False):
+            raise FieldError(f"{field.name} is generated, which no trigger sees before the write")
+    return compiled
 
 
 def _field(model: type[Model], name: str) -> Any:
@@ -93,22 +94,23 @@ def _field(model: type[Model], name: str) -> Any:
     return field
 
 
-def _value(model: type[Model], field: Any, value: Any, using: str) -> Condition:
+def _value(model: type[Model], field: Any, value: Any) -> Condition:
     expression = value
     if not hasattr(value, "resolve_expression"):
         expression = Value(value, output_field=field)
     query = Query(model)
     resolved = expression.resolve_expression(query, allow_joins=False, for_save=True)
-    text, values = query.get_compiler(using).compile(resolved)
+    text, values = query.get_compiler(connection=postgresql()).compile(resolved)
     return Condition(f"({text})", tuple(values))
 
 
-def _condition(model: type[Model], shadow: ShadowColumn, using: str) -> Condition | None:
+def _condition(model: type[Model], shadow: ShadowColumn) -> Condition | None:
     if shadow.pending is None:
         return None
     query = Query(model)
     try:
-        text, values = query.get_compiler(using).compile(query.build_where(shadow.pending))
+        where = query.build_where(shadow.pending)
+        text, values = query.get_compiler(connection=postgresql()).compile(where)
     except FullResultSet:
         return None
     return Condition(text, tuple(values))
@@ -116,8 +118,3 @@ def _condition(model: type[Model], shadow: ShadowColumn, using: str) -> Conditio
 
 def _names(text: str, column: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", text, re.IGNORECASE) is not None
-
-
-def _postgresql() -> str:
-    aliases = (each for each in connections if connections[each].vendor == POSTGRESQL)
-    return next(aliases, "default")
