@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from tickets.errors import MessageChangedError
-from tickets.models import ImportedTicket, Message, Ticket
+from tickets.models import SEARCH_CONFIG, ImportedTicket, Message, Ticket
 from token_rotation.admin import RotatingAdmin
 
 # At run time ModelAdmin and ModelForm take no type argument; only their type stubs do.
@@ -61,8 +63,22 @@ class MessageAdmin(MessageAdminBase):
     readonly_fields = ("ticket", "created_at")
     list_display = ("id", "ticket", "created_at")
     list_select_related = ("ticket",)
+    search_fields = ("search",)
+    search_help_text = "Whole words of messages, such as a password to black out"
     ordering = ("-id",)
     show_full_result_count = False
+
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Message],
+        search_term: str,
+    ) -> tuple[QuerySet[Message], bool]:
+        """Find messages with all of the words, by the index."""
+        if not search_term:
+            return queryset, False
+        words = SearchQuery(search_term, config=SEARCH_CONFIG)
+        return queryset.filter(search=words), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False

@@ -3,14 +3,19 @@
 from typing import ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Left, Now
 
 from tickets.errors import MessageChangedError
-from token_rotation import guard
+from token_rotation import ShadowColumn, guard
 from token_rotation.models import RotatesToken
 from token_rotation.operations.models import BatchOperation
+
+SEARCH_CONFIG = "simple"
+"""Words as they are written: a stem would find other passwords than the one typed."""
 
 
 class Ticket(RotatesToken):
@@ -51,14 +56,36 @@ class Ticket(RotatesToken):
         return self.subject
 
 
+message_search = ShadowColumn(
+    "tickets.Message",
+    "search_filled_at",
+    # PostgreSQL refuses a vector above 1 MB, and so the whole message.
+    set={"search": SearchVector(Left("body", 100_000), config=SEARCH_CONFIG)},
+)
+
+
 class Message(models.Model):
-    """A text about a ticket."""
+    """A text about a ticket, and its words to search for."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="messages")
     body = models.TextField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     # Counts the changes, so that none of them undoes another unnoticed.
     version = models.PositiveIntegerField(default=1, editable=False)
+    # NULL until fill_column or a trigger has filled them.
+    search = SearchVectorField(null=True, editable=False)
+    search_filled_at = models.DateTimeField(null=True, editable=False, db_default=None)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                name="tickets_message_unfilled",
+                condition=models.Q(search_filled_at__isnull=True),
+            ),
+            GinIndex(fields=["search"], name="tickets_message_search"),
+        ]
+        triggers: ClassVar = message_search.triggers
 
     def __str__(self) -> str:
         return f"message {self.pk}"

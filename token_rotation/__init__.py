@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from token_rotation.triggers.guard import guard
     from token_rotation.triggers.names import Column
     from token_rotation.triggers.retired import keep_retired
+    from token_rotation.triggers.shadow.column import ShadowColumn
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [
     "Column",
     "PendingIndex",
     "RotatedAtField",
+    "ShadowColumn",
     "TokenFormat",
     "characters",
     "guard",
@@ -58,6 +60,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "Column": "token_rotation.triggers.names",
             "PendingIndex": "token_rotation.declare.pending_index",
             "RotatedAtField": "token_rotation.declare.model",
+            "ShadowColumn": "token_rotation.triggers.shadow.column",
             "TokenFormat": "token_rotation.tokens.formats",
             "characters": "token_rotation.tokens.formats",
             "guard": "token_rotation.triggers.guard",

@@ -39,7 +39,7 @@ class RotationOptions:
     queries with a boolean answer. ``workers`` is the number of batches at the same time. A VACUUM
     runs after each ``vacuum_every_percent`` of the table's rows; 0 disables it. With
     ``independent_tokens`` a token shares no digits with its neighbours
-    (``engine.token_writers.prefixed``).
+    (``engine.writers.prefixed``).
 
     ``verdict_at_most_seconds`` bounds the read of the table at the end, and how long its snapshot
     keeps dead rows alive; without that read nothing counts as complete.

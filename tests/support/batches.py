@@ -4,7 +4,7 @@ from token_rotation.engine.batches.batch import BatchRunner
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.range_update import RangeUpdate
 from token_rotation.engine.batches.refusals import Refusals
-from token_rotation.engine.token_writers.choose import token_writer
+from token_rotation.engine.writers.choose import writer_of
 from token_rotation.notify.announcements import Announcements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
@@ -28,7 +28,7 @@ def range_update(
     return RangeUpdate(
         connection,
         target,
-        token_writer(connection, target, pending, independent_tokens=False, largest_batch_rows=1),
+        writer_of(connection, target, pending, independent_tokens=False, largest_batch_rows=1),
         pending=pending,
         announcements=Announcements(target),
         lock_timeout_ms=lock_timeout_ms,

@@ -10,8 +10,8 @@ from token_rotation.engine.worker import Worker
 from token_rotation.errors import ClockBehindError
 from token_rotation.events import Observer, Waiting
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.selection import LONGEST_WAIT
-from token_rotation.selection.target import Target
 from token_rotation.stop import StopSignal
 
 LOOK_EVERY_SECONDS = 1.0
@@ -25,7 +25,7 @@ class CutOff:
 
     def __init__(
         self,
-        target: Target,
+        target: MarkedTable,
         *,
         bounds: KeyRange,
         observe: Observer,

@@ -33,6 +33,7 @@ from token_rotation.pacing.health import make_throttle, traffic_budget
 from token_rotation.pacing.pace import Pace
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
 from token_rotation.sql.server.probe import probe
 from token_rotation.stop import StopSignal
@@ -64,7 +65,7 @@ class Rotation:
 
     def __init__(
         self,
-        target: Target,
+        target: MarkedTable,
         options: RotationOptions,
         *,
         observe: Observer,
@@ -133,7 +134,8 @@ class Rotation:
         Raises a RotationError when it cannot go on; ``result`` then says how far it came.
         """
         with self._running():
-            self._try_others()
+            if isinstance(self._target, Target):
+                self._try_others(self._target)
             if self._probe is not None:  # after a worker has its connection: that one must do
                 self._probe.begin()
             while not self._ended():
@@ -192,12 +194,12 @@ class Rotation:
             for worker in self._workers:
                 worker.connection.close()
 
-    def _try_others(self) -> None:
+    def _try_others(self, target: Target) -> None:
         """Try the triggers of others that may overwrite tokens.
 
         Raises NotReadyError. Where a trial proves nothing, each batch is checked.
         """
-        triggers = try_others(self._target, self._pool)
+        triggers = try_others(target, self._pool)
         if triggers:
             for worker in self._workers:
                 worker.check_rows(triggers)

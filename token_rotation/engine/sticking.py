@@ -14,12 +14,12 @@ from token_rotation.errors import UnyieldingRowsError
 from token_rotation.inspection.key_order import check_index_order
 from token_rotation.inspection.triggers.update_hooks import update_hooks
 from token_rotation.selection.key_range import KeyRange
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 
 TRY_ONE_ROW_SECONDS = 0.2
 
 
-def check_that_changes_stick(target: Target, keys: KeyRange | None, pool: WorkerPool) -> None:
+def check_that_changes_stick(target: MarkedTable, keys: KeyRange | None, pool: WorkerPool) -> None:
     """Rotate the first pending row of ``keys`` and check it.
 
     Looks at the row while it is locked.
@@ -35,7 +35,7 @@ def check_that_changes_stick(target: Target, keys: KeyRange | None, pool: Worker
         )
 
 
-def pending_again(target: Target, pool: WorkerPool, passes: int) -> UnyieldingRowsError:
+def pending_again(target: MarkedTable, pool: WorkerPool, passes: int) -> UnyieldingRowsError:
     """Return the error for rows that become pending as fast as they are rotated."""
     which = f"the same rows of {target.table} were" if passes else f"rows of {target.table} are"
     when = f"after each of {passes} passes that rotated them" if passes else "as fast as it rotates"
@@ -50,7 +50,7 @@ def check_order_of_indexes(worker: Worker) -> None:
     worker.retrying.run(lambda: check_index_order(worker.connection, worker.target))
 
 
-def _others(target: Target, pool: WorkerPool) -> str:
+def _others(target: MarkedTable, pool: WorkerPool) -> str:
     """Name the triggers and rules of somebody else that fire at an UPDATE."""
 
     def ask(worker: Worker) -> list[str]:

@@ -17,7 +17,7 @@ from token_rotation.engine.batches.written_rows import WrittenRows
 from token_rotation.engine.passes.allocator import Allocator
 from token_rotation.engine.passes.pass_outcome import PassOutcome, left_of
 from token_rotation.engine.row_limit import RowLimit
-from token_rotation.engine.token_writers.choose import keeping_writer, token_writer
+from token_rotation.engine.writers.choose import keeping_writer, writer_of
 from token_rotation.errors import AbortedError, DatabaseGoneError
 from token_rotation.events import Observer, Waiting
 from token_rotation.notify.announcements import Announcements
@@ -31,7 +31,8 @@ from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.postgres.silence.bounds import USUAL
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
+from token_rotation.selection.target import of_tokens
 from token_rotation.stop import StopSignal
 
 Answer = TypeVar("Answer")
@@ -53,7 +54,7 @@ class Worker:
 
     def __init__(
         self,
-        target: Target,
+        target: MarkedTable,
         options: RotationOptions,
         *,
         throttle: Throttle,
@@ -99,7 +100,7 @@ class Worker:
             leak_list=leak_list,
             excluded=lambda: refusals.excluded,
         )
-        writer = token_writer(
+        writer = writer_of(
             connection,
             target,
             pending,
@@ -176,8 +177,9 @@ class Worker:
 
         ``triggers`` names what may overwrite them.
         """
-        writer = keeping_writer(self.connection, self.target, self.pending)
-        self._update.check_rows(writer, WrittenRows(self.connection, self.target, triggers))
+        target = of_tokens(self.target)
+        writer = keeping_writer(self.connection, target, self.pending)
+        self._update.check_rows(writer, WrittenRows(self.connection, target, triggers))
 
     def is_served(self) -> bool:
         """Return True where the server would take a connection now."""

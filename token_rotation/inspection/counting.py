@@ -11,7 +11,7 @@ from token_rotation.postgres.connection import Connection, Row, Values
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql.pending import values_of
@@ -49,7 +49,10 @@ class Counts:
 
 
 def count_pending(
-    connection: Connection, target: Target, *, at_most_seconds: float | None = COUNT_AT_MOST_SECONDS
+    connection: Connection,
+    target: MarkedTable,
+    *,
+    at_most_seconds: float | None = COUNT_AT_MOST_SECONDS,
 ) -> PendingCount:
     """Count pending rows, or estimate them.
 
@@ -75,7 +78,7 @@ def count_pending(
 
 
 def _count_unindexed(
-    connection: Connection, target: Target, at_most_seconds: float | None
+    connection: Connection, target: MarkedTable, at_most_seconds: float | None
 ) -> PendingCount:
     values = values_of(target, EVERY_KEY)
     query = counting_sql.count_left(target)
@@ -88,7 +91,7 @@ def _count_unindexed(
     return PendingCount(max(1, int(plan["Plan"]["Plan Rows"])), is_estimate=True)
 
 
-def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> int:
+def pending_rows_of(connection: Connection, target: MarkedTable, keys: KeyRange) -> int:
     """Count the pending rows of a range exactly.
 
     That may take any length of time.
@@ -99,7 +102,7 @@ def pending_rows_of(connection: Connection, target: Target, keys: KeyRange) -> i
 
 
 def estimate_rows(
-    connection: Connection, target: Target, *, at_most_seconds: float = COUNT_AT_MOST_SECONDS
+    connection: Connection, target: MarkedTable, *, at_most_seconds: float = COUNT_AT_MOST_SECONDS
 ) -> Counts:
     """Estimate the total; count what is pending, or estimate it after ``at_most_seconds``."""
     pending = count_pending(connection, target, at_most_seconds=at_most_seconds)
@@ -107,7 +110,7 @@ def estimate_rows(
     return Counts(max(total, pending.rows), True, pending, None, None)
 
 
-def estimated_rows(connection: Connection, target: Target) -> int:
+def estimated_rows(connection: Connection, target: MarkedTable) -> int:
     """Return the server's last estimate of the table's rows.
 
     0 if there is none. Costs nothing.
@@ -134,7 +137,7 @@ def _count(
         raise
 
 
-def _estimates(connection: Connection, target: Target) -> tuple[int, int | None]:
+def _estimates(connection: Connection, target: MarkedTable) -> tuple[int, int | None]:
     _, index = read_indexes(connection, target)["pending"]
     values = {"table": target.table, "index": index}
     total, pending = connection.row(counting_sql.estimate_rows(), values) or (None, None)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.postgres.connection import Connection, Row
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Target
 from token_rotation.sql.server import catalogue as catalogue_sql
 from token_rotation.sql.walk_key import HASH
@@ -24,7 +25,7 @@ By "pending", "token", and "key hash" where the token is the primary key.
 """
 
 
-def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
+def read_indexes(connection: Connection, target: MarkedTable) -> FoundIndexes:
     """Read the state of each needed index.
 
     If several fit, a valid one counts.
@@ -32,7 +33,7 @@ def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
     rows = connection.rows(catalogue_sql.index_states(), {"table": target.table})
     rows.sort(key=lambda row: row[3])
     states = {"pending": ("missing", "")}
-    if target.token_is_unique:
+    if isinstance(target, Target) and target.token_is_unique:
         states["token"] = ("missing", "")
     if target.hides_keys:
         states["key hash"] = ("missing", "")
@@ -43,7 +44,7 @@ def read_indexes(connection: Connection, target: Target) -> FoundIndexes:
     return states
 
 
-def indexes_on(connection: Connection, target: Target, column: str) -> list[str]:
+def indexes_on(connection: Connection, target: MarkedTable, column: str) -> list[str]:
     """Return the names, quoted, of the whole and unique indexes that begin with a column."""
     rows = connection.rows(catalogue_sql.index_states(), {"table": target.table})
     return [
@@ -53,7 +54,7 @@ def indexes_on(connection: Connection, target: Target, column: str) -> list[str]
     ]
 
 
-def index_problems(target: Target, indexes: FoundIndexes) -> Iterator[Problem]:
+def index_problems(target: MarkedTable, indexes: FoundIndexes) -> Iterator[Problem]:
     """Yield problems that stop a rotation: missing or invalid indexes."""
     for kind, (state, name) in indexes.items():
         if state == "missing":
@@ -71,19 +72,23 @@ def index_problems(target: Target, indexes: FoundIndexes) -> Iterator[Problem]:
             )
 
 
-def _kind(target: Target, row: Row) -> str | None:
+def _kind(target: MarkedTable, row: Row) -> str | None:
     _, unique, predicate, _, columns, expressions = row
     if _is_walked(target, columns, expressions) and predicate is not None:
         if _plain(predicate) in _predicates(target):
             return "pending"
-    elif columns == [target.token_column] and unique and predicate is None:
+    elif columns == [_token_of(target)] and unique and predicate is None:
         return "token"
     elif target.hides_keys and _is_walked(target, columns, expressions):
         return "key hash"
     return None
 
 
-def _is_walked(target: Target, columns: list[str], expressions: str | None) -> bool:
+def _token_of(target: MarkedTable) -> str | None:
+    return None if target.presence is None else target.presence[0]
+
+
+def _is_walked(target: MarkedTable, columns: list[str], expressions: str | None) -> bool:
     """Return True if an index is in the order in which a rotation walks."""
     if not target.hides_keys:
         return bool(columns == [target.key_column])
@@ -91,15 +96,15 @@ def _is_walked(target: Target, columns: list[str], expressions: str | None) -> b
     return not columns and expressions is not None and _plain(expressions) == _plain(hashed)
 
 
-def _predicates(target: Target) -> set[str]:
+def _predicates(target: MarkedTable) -> set[str]:
     """Return the predicates that every look-up of pending rows implies.
 
     An index without the term about absent tokens holds more rows, and serves as well.
     """
     is_null = f"{target.marker_column} IS NULL"
-    token = target.token_column
     terms = [""]
-    if target.absent.nullable or target.absent.text:
+    if target.presence is not None and target.presence[1] != EVERY_ROW_HAS_A_TOKEN:
+        token, _ = target.presence
         terms += [f" AND {token} IS NOT NULL"]
         terms += [f"{each} AND {token} <> ''" for each in terms]
     return {_plain(is_null + each) for each in terms}
@@ -110,13 +115,14 @@ def _plain(predicate: str) -> str:
     return _CAST.sub("", predicate).translate(_ROUGH)
 
 
-def _create(target: Target, kind: str) -> str:
+def _create(target: MarkedTable, kind: str) -> str:
     if kind == "token":
-        return f'CREATE UNIQUE INDEX CONCURRENTLY ON "{target.table}" ("{target.token_column}")'
+        return f'CREATE UNIQUE INDEX CONCURRENTLY ON "{target.table}" ("{_token_of(target)}")'
     term = ""
-    if target.absent != EVERY_ROW_HAS_A_TOKEN:
-        cast = "" if target.absent.text else "::text"
-        term = f""" AND "{target.token_column}"{cast} <> ''"""
+    if target.presence is not None and target.presence[1] != EVERY_ROW_HAS_A_TOKEN:
+        token, absent = target.presence
+        cast = "" if absent.text else "::text"
+        term = f""" AND "{token}"{cast} <> ''"""
     key = f'"{target.key_column}"'
     if target.hides_keys:
         key = f"{HASH}({key}::text, 0)"

@@ -11,13 +11,15 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import Key
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql import key_order as key_order_sql
 
 AT_MOST_MS = 10_000
 
 
-def check_key_order(connection: Connection, target: Target, keys: Sequence[Key | None]) -> None:
+def check_key_order(
+    connection: Connection, target: MarkedTable, keys: Sequence[Key | None]
+) -> None:
     """Raise KeyOrderError unless each key is above the one before it, as an index gave them.
 
     A loop over keys makes no progress otherwise. None stands for no key. Driver errors pass
@@ -32,7 +34,7 @@ def check_key_order(connection: Connection, target: Target, keys: Sequence[Key |
         raise _error(target, _disordered(connection, target) or either)
 
 
-def check_index_order(connection: Connection, target: Target) -> None:
+def check_index_order(connection: Connection, target: MarkedTable) -> None:
     """Raise KeyOrderError if a whole index gives keys in another order.
 
     It reads the index of pending rows and that of all keys, each for ``AT_MOST_MS``. What takes
@@ -43,13 +45,13 @@ def check_index_order(connection: Connection, target: Target) -> None:
         raise _error(target, names)
 
 
-def check_order_of_all_keys(connection: Connection, target: Target) -> None:
+def check_order_of_all_keys(connection: Connection, target: MarkedTable) -> None:
     """``check_index_order`` for the index of all keys alone."""
     if _descends(connection, target, pending_alone=False):
         raise _error(target, _key_indexes(connection, target))
 
 
-def _disordered(connection: Connection, target: Target) -> list[str]:
+def _disordered(connection: Connection, target: MarkedTable) -> list[str]:
     """Name what is not in order. Where all keys are not, pending ones may be read by them."""
     found = []
     if _descends(connection, target, pending_alone=True):
@@ -59,22 +61,22 @@ def _disordered(connection: Connection, target: Target) -> list[str]:
     return found
 
 
-def _pending_index(connection: Connection, target: Target) -> list[str]:
+def _pending_index(connection: Connection, target: MarkedTable) -> list[str]:
     return _needed_index(connection, target, "pending")
 
 
-def _needed_index(connection: Connection, target: Target, kind: str) -> list[str]:
+def _needed_index(connection: Connection, target: MarkedTable, kind: str) -> list[str]:
     _, name = read_indexes(connection, target)[kind]
     return ['"' + name.replace('"', '""') + '"'] if name else []
 
 
-def _key_indexes(connection: Connection, target: Target) -> list[str]:
+def _key_indexes(connection: Connection, target: MarkedTable) -> list[str]:
     if target.hides_keys:
         return _needed_index(connection, target, "key hash")
     return indexes_on(connection, target, target.key_column)
 
 
-def _descends(connection: Connection, target: Target, *, pending_alone: bool) -> bool:
+def _descends(connection: Connection, target: MarkedTable, *, pending_alone: bool) -> bool:
     query = key_order_sql.index_descends(target, pending_alone=pending_alone)
     look = statements.together(statements.LIMIT_LOOK, statements.READ_IN_KEY_ORDER, query)
     try:
@@ -85,7 +87,7 @@ def _descends(connection: Connection, target: Target, *, pending_alone: bool) ->
         return False
 
 
-def _error(target: Target, names: Sequence[str]) -> KeyOrderError:
+def _error(target: MarkedTable, names: Sequence[str]) -> KeyOrderError:
     mend = "; ".join(f"REINDEX INDEX CONCURRENTLY {name}" for name in names)
     return KeyOrderError(
         f"the index {' or '.join(names)} of {target.table} gives keys in another order than "

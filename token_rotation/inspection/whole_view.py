@@ -14,6 +14,7 @@ from token_rotation.postgres import row_security
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.driver import sql
 from token_rotation.postgres.text_cursor import django_cursor
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
 from token_rotation.sql.server import whole_view as whole_view_sql
 from token_rotation.triggers.retired_sql import TABLE as RETIRED_TABLE
@@ -37,7 +38,7 @@ Ask = Callable[[sql.Composable, dict[str, Any]], Sequence[tuple[Any, ...]]]
 """Sends a query with its values, and returns all rows."""
 
 
-def view_problems(connection: Connection, target: Target) -> Iterator[Problem]:
+def view_problems(connection: Connection, target: MarkedTable) -> Iterator[Problem]:
     """Yield problems that make every count of this role doubtful."""
     values = {"table": target.table}
     found = connection.row(whole_view_sql.rights(), values)

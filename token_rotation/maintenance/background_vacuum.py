@@ -15,7 +15,7 @@ from token_rotation.inspection.snapshots import next_transaction
 from token_rotation.maintenance.vacuum import TableVacuum, Vacuumed
 from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 
 FEWEST_ROWS = 50_000
 SLOW_COST_LIMIT = 100
@@ -34,7 +34,7 @@ CANCEL_EVERY_SECONDS = 0.2
 CANCEL_TIMES = 25
 
 
-def due_rows(connection: Connection, target: Target, every_percent: float) -> float:
+def due_rows(connection: Connection, target: MarkedTable, every_percent: float) -> float:
     """Return the number of rotated rows that makes VACUUM due.
 
     It is a part of the table, at least 50,000.
@@ -70,7 +70,7 @@ class BackgroundVacuum:
 
     def __init__(
         self,
-        target: Target,
+        target: MarkedTable,
         every_percent: float,
         *,
         meets_traffic: Callable[[], bool],

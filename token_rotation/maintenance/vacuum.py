@@ -13,7 +13,7 @@ from token_rotation.events import Observer
 from token_rotation.inspection.snapshots import lasting_snapshot
 from token_rotation.postgres.autocommit_session import CANCELLED, COST_LIMIT, AutocommitSession
 from token_rotation.postgres.connection import Connection
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql.server import vacuum as vacuum_sql
 
 
@@ -43,7 +43,7 @@ class TableVacuum:
 
     def __init__(
         self,
-        target: Target,
+        target: MarkedTable,
         *,
         cost_limit: int = COST_LIMIT,
         observe: Observer = lambda _: None,
@@ -102,12 +102,12 @@ class TableVacuum:
         return None
 
 
-def may_vacuum(connection: Connection, target: Target) -> bool:
+def may_vacuum(connection: Connection, target: MarkedTable) -> bool:
     """Return True when the connection's role may vacuum the table."""
     return bool(connection.value(vacuum_sql.may_vacuum(), {"table": target.table}))
 
 
-def maintenance_in_progress(connection: Connection, target: Target) -> str | None:
+def maintenance_in_progress(connection: Connection, target: MarkedTable) -> str | None:
     """Return who vacuums, analyzes or indexes the table now.
 
     None when nobody does.

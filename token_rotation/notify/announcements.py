@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from django.db import close_old_connections
 
 from token_rotation.selection.key_range import Key
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
 from token_rotation.signals import tokens_rotated
 from token_rotation.targets.discovery import model_of
 
 
-def has_listeners(target: Target) -> bool:
-    """Return True when anybody listens to the model's rotations.
-
-    The model is the target's.
-    """
-    return bool(tokens_rotated.has_listeners(model_of(target)))
+def has_listeners(target: MarkedTable) -> bool:
+    """Return True when anybody listens to the rotations of the target's model."""
+    return isinstance(target, Target) and bool(tokens_rotated.has_listeners(model_of(target)))
 
 
-def announce(target: Target, keys: Sequence[Key], rows: int | None = None) -> int:
+def announce(target: MarkedTable, keys: Sequence[Key], rows: int | None = None) -> int:
     """Send ``tokens_rotated``; return the number of failed receivers.
 
     ``rows`` is their number; None: as many as ``keys``. Keys that are tokens are not sent. Failures
@@ -43,7 +41,7 @@ class Announcements:
     time of a batch is taken.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: MarkedTable) -> None:
         self._target = target
         self._keys: list[Key] = []
         self._rows = 0

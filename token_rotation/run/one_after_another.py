@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.errors import AbortedError, DatabaseGoneError, RotationError
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
+
+AnyTarget = TypeVar("AnyTarget", bound=MarkedTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,8 @@ class TargetEnd:
 
 
 def one_after_another(
-    targets: Sequence[Target],
-    work: Callable[[Target], TargetEnd],
+    targets: Sequence[AnyTarget],
+    work: Callable[[AnyTarget], TargetEnd],
     warn: Callable[[str], None],
 ) -> ExitCode:
     """Work on each target, whatever becomes of the others.
@@ -54,5 +57,5 @@ def one_after_another(
     return ExitCode.ERROR if failed else ended
 
 
-def _not_begun(targets: Sequence[Target]) -> str:
+def _not_begun(targets: Sequence[MarkedTable]) -> str:
     return f"Not begun: {', '.join(target.label for target in targets)}"

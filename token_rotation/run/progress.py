@@ -9,6 +9,7 @@ from token_rotation import wording
 
 WINDOW_SECONDS = 30.0
 STEP_SECONDS = 0.1
+ROTATING = ("rotating", "rotated")
 
 
 class Progress:
@@ -16,7 +17,8 @@ class Progress:
 
     The rate is that of the last 30 seconds, waits included. So the remaining time recovers soon
     after a pause, which would distort the mean of the whole run for as long as it lasted.
-    ``total_rows`` grows when more rows turn out to be pending than were counted.
+    ``total_rows`` grows when more rows turn out to be pending than were counted. ``words`` say what
+    is done with rows, and was.
     """
 
     def __init__(
@@ -25,8 +27,10 @@ class Progress:
         *,
         total_is_estimate: bool = False,
         clock: Callable[[], float],
+        words: tuple[str, str] = ROTATING,
     ) -> None:
         self._clock = clock
+        self.doing_word, self.done_word = words
         self._recent: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._counted_rows = total_rows
         self.total_is_estimate = total_is_estimate

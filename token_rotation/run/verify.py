@@ -19,7 +19,8 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.retrying import RetryLoop
 from token_rotation.run.pending import reading_until
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
+from token_rotation.selection.target import Target, of_tokens
 from token_rotation.stop import StopSignal
 from token_rotation.targets.later_rows import LaterRows, count_kept_in_heap, count_reached
 from token_rotation.targets.lookup import count_listed
@@ -28,7 +29,7 @@ SHOW_EVERY_SECONDS = 0.5
 
 
 def verify(
-    target: Target,
+    target: MarkedTable,
     *,
     at_most_seconds: float | None,
     observe: Observer,
@@ -70,9 +71,9 @@ def verify(
             if isinstance(verdict, Unread):
                 return verdict
             if leak_list is not None:
-                verdict = _with_list(connection, target, verdict, leak_list)
+                verdict = _with_list(connection, of_tokens(target), verdict, leak_list)
             if later is not None:
-                verdict = _with_later(connection, target, verdict, later)
+                verdict = _with_later(connection, of_tokens(target), verdict, later)
             return verdict
     except RotationError as error:
         return Unread("the read was stopped" if stop.requested else str(error))

@@ -94,9 +94,23 @@ class Target:
         return self.key_column == self.token_column
 
     @property
+    def presence(self) -> tuple[str, Absent] | None:
+        """The column and the values with which a row is never pending."""
+        return (self.token_column, self.absent)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The columns that may hold or tell a token."""
+        return frozenset({self.token_column, *self.derived})
+
+    def selecting(self, selection: Selection) -> Target:
+        """Return the target with another selection."""
+        return replace(self, selection=selection)
+
+    @property
     def unnarrowed(self) -> Target:
         """The target with every row, and the same cut-off."""
-        return replace(self, selection=Selection(issued_before=self.selection.issued_before))
+        return self.selecting(Selection(issued_before=self.selection.issued_before))
 
     @property
     def command(self) -> str:
@@ -117,3 +131,10 @@ class Target:
         label = "" if self.is_only else f" {self.label}"
         suffix = "" if self.database == "default" else f" --database {self.database}"
         return f"python manage.py {command}{label}{suffix}"
+
+
+def of_tokens(target: object) -> Target:
+    """Return the target as one of tokens. Raises TypeError if it is none."""
+    if not isinstance(target, Target):
+        raise TypeError(f"{type(target).__name__} is no target of tokens")
+    return target

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import is_later, new_marker, pending, still_pending
+from token_rotation.sql.tokens import sets_token
 from token_rotation.sql.walk_key import walk_key
 
 
-def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
-    """Rotate every pending row of a range.
+def update_range(target: MarkedTable, keys: KeyRange, assigned: sql.Composable) -> sql.Composed:
+    """Update every pending row of a range.
 
-    ``token`` is evaluated for each row.
+    ``assigned`` sets all columns but the marker; it is evaluated for each row.
 
     ROW EXCLUSIVE on the table, FOR UPDATE on each row; waits for rows locked by others, so it
     runs under a lock timeout.
@@ -27,13 +29,13 @@ def update_range(target: Target, keys: KeyRange, token: sql.Composable) -> sql.C
     return sql.SQL("{first}UPDATE {table} SET {rotated} WHERE {pending}").format(
         first=_take_later_markers(target, keys, pending(target, keys)),
         table=sql.Identifier(target.table),
-        rotated=_set(target, keys, token),
+        rotated=set_columns(target, keys, assigned),
         pending=pending(target, keys),
     )
 
 
-def update_free_rows(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
-    """Rotate at most ``batch_rows`` free pending rows of a range.
+def update_free_rows(target: MarkedTable, keys: KeyRange, assigned: sql.Composable) -> sql.Composed:
+    """Update at most ``batch_rows`` free pending rows of a range, as ``update_range`` does.
 
     Free rows are those that others do not lock.
 
@@ -46,7 +48,7 @@ def update_free_rows(target: Target, keys: KeyRange, token: sql.Composable) -> s
     return sql.SQL("{first}UPDATE {table} SET {rotated} WHERE {free}").format(
         first=_take_later_markers(target, keys, free),
         table=sql.Identifier(target.table),
-        rotated=_set(target, keys, token),
+        rotated=set_columns(target, keys, assigned),
         free=free,
     )
 
@@ -77,13 +79,13 @@ def update_free_rows_with_tokens(target: Target, keys: KeyRange, token_type: str
         walk_key=walk_key(target),
         pending=pending(target, keys),
         type=sql.SQL(token_type),
-        rotated=_set(target, keys, sql.SQL("made.token")),
+        rotated=set_columns(target, keys, sets_token(target, sql.SQL("made.token"))),
         stored_key=sql.Identifier(target.table, target.key_column),
         stored_pending=pending(target, keys, qualified=True),
     )
 
 
-def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
+def lock_first_pending(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """Lock a range's first pending row, and return its key.
 
     No row when none is pending.
@@ -99,7 +101,7 @@ def lock_first_pending(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
-def first_pending(target: Target, keys: KeyRange) -> sql.Composed:
+def first_pending(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """Key, key as text, table and place of a range's first pending row.
 
     No row when none is pending.
@@ -116,7 +118,7 @@ def first_pending(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
-def first_pending_keys(target: Target, keys: KeyRange) -> sql.Composed:
+def first_pending_keys(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """The first 100 pending keys of a range, as text.
 
     ACCESS SHARE; the first entries of the partial index answer.
@@ -130,7 +132,7 @@ def first_pending_keys(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
-def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
+def any_pending(target: MarkedTable, keys: KeyRange = EVERY_KEY) -> sql.Composed:
     """Test for a pending row in a range.
 
     ACCESS SHARE; one entry of the partial index answers.
@@ -140,7 +142,7 @@ def any_pending(target: Target, keys: KeyRange = EVERY_KEY) -> sql.Composed:
     )
 
 
-def _free(target: Target, keys: KeyRange) -> sql.Composed:
+def _free(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """The first ``batch_rows`` pending rows of a range that nobody else locks."""
     return sql.SQL(
         "{key} = ANY(ARRAY(SELECT {key} FROM {table} WHERE {pending} "
@@ -155,7 +157,9 @@ def _free(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
-def _take_later_markers(target: Target, keys: KeyRange, rows: sql.Composable) -> sql.Composable:
+def _take_later_markers(
+    target: MarkedTable, keys: KeyRange, rows: sql.Composable
+) -> sql.Composable:
     """A statement that takes the markers away that are later than the clock, if there may be any.
 
     They may be among listed rows alone: other pending rows have none, or an earlier one.
@@ -171,10 +175,10 @@ def _take_later_markers(target: Target, keys: KeyRange, rows: sql.Composable) ->
     )
 
 
-def _set(target: Target, keys: KeyRange, token: sql.Composable) -> sql.Composed:
-    return sql.SQL("{column} = {token}, {marker} = {time}").format(
-        column=sql.Identifier(target.token_column),
-        token=token,
+def set_columns(target: MarkedTable, keys: KeyRange, assigned: sql.Composable) -> sql.Composed:
+    """The SET clause of an UPDATE: what is assigned, and the marker."""
+    return sql.SQL("{assigned}, {marker} = {time}").format(
+        assigned=assigned,
         marker=sql.Identifier(target.marker_column),
         time=new_marker(target, keys),
     )

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql.pending import CLOCK, is_later, later, pending
 
 SHOWABLE = "{marker} BETWEEN '0001-01-02' AND '9999-12-30'"
 """Python has no other times: none before Christ, and none without end."""
 
 
-def count_pending(target: Target, keys: KeyRange, *, with_later: bool = False) -> sql.Composed:
+def count_pending(target: MarkedTable, keys: KeyRange, *, with_later: bool = False) -> sql.Composed:
     """Count the pending rows of a range.
 
     Costs what is left, not what is done. With a cut-off, ``with_later`` counts also the rows whose
@@ -26,7 +26,7 @@ def count_pending(target: Target, keys: KeyRange, *, with_later: bool = False) -
     )
 
 
-def count_left(target: Target) -> sql.Composed:
+def count_left(target: MarkedTable) -> sql.Composed:
     """Count the rows that keep a selection from being complete.
 
     With a cut-off, rows whose marker is later than the server's clock do, too: the second number is
@@ -41,7 +41,7 @@ def count_left(target: Target) -> sql.Composed:
     )
 
 
-def any_later(target: Target) -> sql.Composed:
+def any_later(target: MarkedTable) -> sql.Composed:
     """Test for a row of the selection whose marker is later than the server's clock.
 
     Reads the whole table where there is none.
@@ -51,7 +51,7 @@ def any_later(target: Target) -> sql.Composed:
     )
 
 
-def explain_pending(target: Target) -> sql.Composed:
+def explain_pending(target: MarkedTable) -> sql.Composed:
     """The planner's estimate of the pending rows, as JSON.
 
     Reads no rows.

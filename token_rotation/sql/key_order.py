@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.selection import EVERY_ROW
-from token_rotation.selection.target import Target
 from token_rotation.sql.pending import pending
 from token_rotation.sql.walk_key import walk_key
 
 
-def descends(target: Target, keys: int) -> sql.Composed:
+def descends(target: MarkedTable, keys: int) -> sql.Composed:
     """Test if one of ``key_0``, ``key_1``, ... is not above the one before it.
 
     They are compared as values of the key's column, with its collation. ACCESS SHARE; reads no row.
@@ -32,13 +30,13 @@ def descends(target: Target, keys: int) -> sql.Composed:
     )
 
 
-def index_descends(target: Target, *, pending_alone: bool) -> sql.Composed:
+def index_descends(target: MarkedTable, *, pending_alone: bool) -> sql.Composed:
     """Test if an index gives a key before one that is not above it.
 
     The index is that of pending rows, or that of all keys. ACCESS SHARE; reads the whole index,
     under ``READ_IN_KEY_ORDER``.
     """
-    of_pending = pending(replace(target, selection=EVERY_ROW), EVERY_KEY)
+    of_pending = pending(target.selecting(EVERY_ROW), EVERY_KEY)
     return sql.SQL(
         "SELECT EXISTS (SELECT FROM (SELECT key, lag(key) OVER () AS before FROM ("
         "SELECT {key} AS key FROM {table} WHERE {which} ORDER BY {key}"

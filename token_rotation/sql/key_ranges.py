@@ -5,17 +5,15 @@ It reads stretches of an index, of bounded length.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.selection import EVERY_ROW
-from token_rotation.selection.target import Target
 from token_rotation.sql.pending import pending, still_pending, within
 from token_rotation.sql.walk_key import walk_key
 
 
-def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
+def batch_upper_key(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """The last of the next ``batch_rows`` pending keys.
 
     No row when none is pending.
@@ -34,7 +32,7 @@ def batch_upper_key(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
-def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
+def batch_upper_keys(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """The upper keys of the next batches.
 
     The batches have ``batch_rows`` rows, over ``ahead_rows`` pending keys.
@@ -54,7 +52,7 @@ def batch_upper_keys(target: Target, keys: KeyRange) -> sql.Composed:
     )
 
 
-def range_upper_keys(target: Target) -> sql.Composed:
+def range_upper_keys(target: MarkedTable) -> sql.Composed:
     """Every ``range_rows``-th of the first ``ahead_rows`` pending keys, as text.
 
     ACCESS SHARE. One index-only scan of the partial index. A key's text, sent back as a literal
@@ -73,7 +71,7 @@ def range_upper_keys(target: Target) -> sql.Composed:
     )
 
 
-def walk(target: Target, keys: KeyRange) -> sql.Composed:
+def walk(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """The upper keys of the next batches in ``walk_rows`` keys.
 
     Each batch has ``batch_rows`` rows.
@@ -88,7 +86,7 @@ def walk(target: Target, keys: KeyRange) -> sql.Composed:
     key = walk_key(target)
     candidates: list[sql.Composable] = [sql.SQL("true")]
     if target.selection.issued_before is None:
-        candidates = [still_pending(replace(target, selection=EVERY_ROW), EVERY_KEY)]
+        candidates = [still_pending(target.selecting(EVERY_ROW), EVERY_KEY)]
     return sql.SQL(
         "WITH walked AS MATERIALIZED ("
         "SELECT {key} AS key, {pending} AS pending FROM {table} WHERE {candidates} "

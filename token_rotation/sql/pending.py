@@ -7,7 +7,9 @@ from typing import Any
 
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import KeyRange
-from token_rotation.selection.target import Absent, Target
+from token_rotation.selection.marked_table import MarkedTable
+from token_rotation.selection.selection import Condition
+from token_rotation.selection.target import Absent
 from token_rotation.sql.walk_key import walk_key
 
 CLOCK = sql.SQL("(SELECT clock_timestamp())")
@@ -17,7 +19,7 @@ _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*%s")
 
 
 def pending(
-    target: Target,
+    target: MarkedTable,
     keys: KeyRange,
     *,
     qualified: bool = False,
@@ -46,7 +48,7 @@ def pending(
 
 
 def still_pending(
-    target: Target,
+    target: MarkedTable,
     keys: KeyRange,
     *,
     qualified: bool = False,
@@ -66,16 +68,21 @@ def still_pending(
     terms: list[sql.Composable] = [
         sql.SQL(term).format(marker=marker, later_than=later_than or CLOCK)
     ]
-    token = _column(target, target.token_column, qualified=qualified)
-    terms += present(target, token)
+    terms += present(target, *([target.table] if qualified else []))
     if target.selection.condition is not None:
         terms.append(condition_of(target, for_planner=for_planner))
     return sql.SQL(" AND ").join(terms)
 
 
-def present(target: Target, token: sql.Composable) -> list[sql.Composable]:
-    """The terms that leave out rows without a token; none if every row has one."""
-    return present_terms(target.absent, token)
+def present(target: MarkedTable, *row: str) -> list[sql.Composable]:
+    """The terms that leave out rows without a token; none if every row has one.
+
+    ``row`` qualifies the column.
+    """
+    if target.presence is None:
+        return []
+    column, absent = target.presence
+    return present_terms(absent, sql.Identifier(*row, column))
 
 
 def present_terms(absent: Absent, token: sql.Composable) -> list[sql.Composable]:
@@ -104,26 +111,26 @@ def is_later(marker: sql.Composable, *, than: sql.Composable = CLOCK) -> sql.Com
     return sql.SQL("{} > {}").format(marker, than)
 
 
-def later(target: Target, *, than: sql.Composable = CLOCK) -> sql.Composed:
+def later(target: MarkedTable, *, than: sql.Composable = CLOCK) -> sql.Composed:
     """Rows with a token whose marker is later than the server's clock.
 
     The selection's condition counts; its cut-off does not. ``than`` as for ``is_later``.
     """
     marker = sql.Identifier(target.marker_column)
     terms: list[sql.Composable] = [is_later(marker, than=than)]
-    terms += present(target, sql.Identifier(target.token_column))
+    terms += present(target)
     if target.selection.condition is not None:
         terms.append(condition_of(target))
     return sql.SQL(" AND ").join(terms)
 
 
-def condition_of(target: Target, *, for_planner: bool = False) -> sql.Composed:
+def condition_of(target: MarkedTable, *, for_planner: bool = False) -> sql.Composed:
     """The selection's condition, which there must be."""
     condition = target.selection.condition
     if condition is None:
         raise ValueError(f"the selection of {target.label} has no condition")
     term = sql.SQL("({})" if for_planner else "({}) IS TRUE")
-    return term.format(_named(condition.text))
+    return term.format(named(condition, "where"))
 
 
 def within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
@@ -143,7 +150,7 @@ def within(key: sql.Composable, keys: KeyRange) -> list[sql.Composable]:
     return bounds
 
 
-def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
+def values_of(target: MarkedTable, keys: KeyRange) -> dict[str, Any]:
     """Return the parameters of a statement over pending rows.
 
     The rows are those of ``keys``.
@@ -155,8 +162,7 @@ def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
     if selection.asked_at is not None:
         values["asked_at"] = selection.asked_at
     if selection.condition is not None:
-        numbered = enumerate(selection.condition.values)
-        values.update((f"where_{place}", value) for place, value in numbered)
+        values.update(named_values(selection.condition, "where"))
     if keys.without:
         values["without"] = array(keys.without)
     if keys.listed is not None:
@@ -165,7 +171,7 @@ def values_of(target: Target, keys: KeyRange) -> dict[str, Any]:
     return values
 
 
-def new_marker(target: Target, keys: KeyRange) -> sql.Composed:
+def new_marker(target: MarkedTable, keys: KeyRange) -> sql.Composed:
     """The marker of a rotated row: the clock's time.
 
     The guard insists on a later marker than the stored one, even if the clock shows twice the same.
@@ -189,11 +195,19 @@ def array(texts: tuple[str, ...] | list[str]) -> str:
     return '{"' + '","'.join(escaped) + '"}' if texts else "{}"
 
 
-def _column(target: Target, column: str, *, qualified: bool) -> sql.Identifier:
+def _column(target: MarkedTable, column: str, *, qualified: bool) -> sql.Identifier:
     return sql.Identifier(target.table, column) if qualified else sql.Identifier(column)
 
 
-def _named(text: str) -> sql.SQL:
-    """Django's n-th ``%s`` as the named parameter ``where_n``."""
+def named(condition: Condition, name: str) -> sql.SQL:
+    """Django's n-th ``%s`` as a named parameter: ``where_n`` for the name "where"."""
+    text = condition.text
     places = iter(range(text.count("%s")))
-    return sql.SQL(_PLACEHOLDER.sub(lambda found: f"{found[0][:-2]}%(where_{next(places)})s", text))
+    return sql.SQL(
+        _PLACEHOLDER.sub(lambda found: f"{found[0][:-2]}%({name}_{next(places)})s", text)
+    )
+
+
+def named_values(condition: Condition, name: str) -> dict[str, Any]:
+    """Return the parameters of ``named``."""
+    return {f"{name}_{place}": value for place, value in enumerate(condition.values)}

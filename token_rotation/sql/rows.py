@@ -8,6 +8,7 @@ The UPDATEs take ROW EXCLUSIVE on the table, and FOR UPDATE on each row.
 from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
 from token_rotation.sql.pending import is_later, present
 
@@ -79,7 +80,7 @@ def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> s
     )
 
 
-def returning_keys(target: Target, update: sql.Composable) -> sql.Composed:
+def returning_keys(target: MarkedTable, update: sql.Composable) -> sql.Composed:
     """An UPDATE of the target's table that returns changed keys.
 
     They are primary keys.
@@ -145,7 +146,7 @@ def _rotated(target: Target, token: sql.Composable) -> sql.Composed:
 
 
 def _present(target: Target) -> sql.Composed:
-    terms = present(target, sql.Identifier("stored", target.token_column))
+    terms = present(target, "stored")
     return sql.Composed([sql.SQL(" AND {}").format(term) for term in terms])
 
 

@@ -40,6 +40,13 @@ def made_by(expression: str) -> sql.SQL:
     return sql.SQL(expression.replace("%", "%%"))
 
 
+def sets_token(target: Target, token: sql.Composable) -> sql.Composed:
+    """The assignment of a token to its column."""
+    return sql.SQL("{column} = {token}").format(
+        column=sql.Identifier(target.token_column), token=token
+    )
+
+
 def prefixed_uuid(target: Target) -> sql.Composed:
     """A UUID of version 4 that begins with ``token_prefix``.
 

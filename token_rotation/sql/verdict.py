@@ -6,12 +6,10 @@ entries changes nothing. The table is read through its parent, which needs no ri
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.selection import EVERY_ROW
-from token_rotation.selection.target import Target
 from token_rotation.sql.pending import later, pending, still_pending
 from token_rotation.sql.server.tree import TREE
 from token_rotation.sql.walk_key import walk_key
@@ -38,7 +36,7 @@ SNAPSHOT = sql.SQL(
 )
 
 
-def lock(target: Target) -> sql.Composed:
+def lock(target: MarkedTable) -> sql.Composed:
     """Lock the table and its children in ACCESS SHARE mode, as every SELECT does.
 
     Before the snapshot is taken: to a snapshot that is older, a table that TRUNCATE or an ALTER
@@ -65,7 +63,7 @@ def relations() -> sql.Composed:
     ).format(tree=TREE)
 
 
-def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql.Composed:
+def count_in_pages(target: MarkedTable, *, token_is_text: bool, is_last: bool) -> sql.Composed:
     """Count the rows in some pages of each relation.
 
     One row for each relation: its oid, rows, pending rows of the selection, pending rows of the
@@ -75,7 +73,6 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
     where ``is_last`` there is no ``end``. Also ``read_at`` and the parameters of ``values_of``.
     """
     end = sql.SQL("") if is_last else sql.SQL(" AND ctid < %(end)s::tid")
-    absent = "{token} IS NULL OR {token} = ''" if token_is_text else "{token} IS NULL"
     return sql.SQL(
         "SELECT tableoid::bigint, count(*), count(*) FILTER (WHERE {everywhere} AND {pending}), "
         "count(*) FILTER (WHERE {everywhere}), "
@@ -87,8 +84,8 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
     ).format(
         everywhere=still_pending(target.unnarrowed, EVERY_KEY, later_than=READ_AT),
         pending=still_pending(target, EVERY_KEY, later_than=READ_AT),
-        later=later(replace(target, selection=EVERY_ROW), than=READ_AT),
-        absent=sql.SQL(absent).format(token=sql.Identifier(target.token_column)),
+        later=later(target.selecting(EVERY_ROW), than=READ_AT),
+        absent=_absent(target, token_is_text=token_is_text),
         finite=sql.SQL("BETWEEN '0001-01-02' AND '9999-12-30'"),  # what Python can hold
         marker=sql.Identifier(target.marker_column),
         table=sql.Identifier(target.table),
@@ -96,7 +93,15 @@ def count_in_pages(target: Target, *, token_is_text: bool, is_last: bool) -> sql
     )
 
 
-def count_in_key_order(target: Target) -> sql.Composed:
+def _absent(target: MarkedTable, *, token_is_text: bool) -> sql.Composable:
+    """True for a row without a token, where the target is one of tokens."""
+    if target.presence is None:
+        return sql.SQL("false")
+    absent = "{token} IS NULL OR {token} = ''" if token_is_text else "{token} IS NULL"
+    return sql.SQL(absent).format(token=sql.Identifier(target.presence[0]))
+
+
+def count_in_key_order(target: MarkedTable) -> sql.Composed:
     """Count the pending rows of each relation as a rotation finds them: by an index.
 
     The rotation reads in key order, so this does. Takes ``read_at`` and the parameters of

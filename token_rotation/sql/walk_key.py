@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 
 HASH = "hashtextextended"
 """PostgreSQL's own hash of a text, a bigint. It never changes between releases: indexes hold it."""
 
 
-def walk_key(target: Target, *table: str) -> sql.Composable:
+def walk_key(target: MarkedTable, *table: str) -> sql.Composable:
     """The primary key, or a hash of it where the key is a token.
 
     Statements and their answers stand in logs and records, so no token may be in them. A hash of 64

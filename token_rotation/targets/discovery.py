@@ -13,6 +13,7 @@ from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
 from token_rotation.errors import TokenSourceError, UnknownTargetError
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
@@ -86,7 +87,7 @@ def _named(targets: list[Target], label: str) -> list[Target]:
     return found
 
 
-def model_of(target: Target) -> type[Model]:
+def model_of(target: MarkedTable) -> type[Model]:
     """Return the model of a target.
 
     A token field's name may follow it in the label.

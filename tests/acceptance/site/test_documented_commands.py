@@ -122,6 +122,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_before_a_rotation_the_site_opens_and_afterwards_it_refuses_each",
         "--through",
     ),
+    r"python manage\.py fill_column shop\.Order --workers 2": (
+        "acceptance/shadow/test_fill_column.py",
+        "test_killed_again_and_again_two_workers_fill_every_row",
+        "fill_column",
+    ),
     r"\. \.venv/bin/activate|python manage\.py makemigrations( keys)?": (
         "acceptance/adopting/test_adopt_docs.py",
         "test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_and_kills",

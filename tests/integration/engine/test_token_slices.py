@@ -12,7 +12,7 @@ from tests.support.databases import unique_name
 from tests.support.leaked import assert_each_token_changed_once, leak
 from tests.support.rotations import RotationFactory
 from token_rotation.engine.result import Outcome
-from token_rotation.engine.token_writers import prefixed
+from token_rotation.engine.writers import prefixed
 from token_rotation.selection.target import Target
 
 ROWS = 4_000  # with an index of some 20 pages

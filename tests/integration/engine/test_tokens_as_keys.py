@@ -293,9 +293,21 @@ def test_a_batch_reads_a_stretch_of_an_index(tickets: Any, passes: Target) -> No
     with reading(passes.database) as connection:
         for target, index, query in (
             (passes, "pass_pending", key_ranges.batch_upper_key(passes, few)),
-            (passes, "pass_pending", batch.update_range(passes, few, token)),
-            (passes, "pass_pending", batch.update_free_rows(passes, few, token)),
-            (cut_off, "pass_keys", batch.update_range(cut_off, few, token)),
+            (
+                passes,
+                "pass_pending",
+                batch.update_range(passes, few, tokens_sql.sets_token(passes, token)),
+            ),
+            (
+                passes,
+                "pass_pending",
+                batch.update_free_rows(passes, few, tokens_sql.sets_token(passes, token)),
+            ),
+            (
+                cut_off,
+                "pass_keys",
+                batch.update_range(cut_off, few, tokens_sql.sets_token(cut_off, token)),
+            ),
             (cut_off, "pass_keys", key_ranges.walk(cut_off, few)),
         ):
             values = {**values_of(target, few), "batch_rows": 10, "walk_rows": 100}

@@ -171,8 +171,8 @@ def test_either_index_serves_whatever_the_statistics_say(
         assert read_indexes(connection, devices)["pending"] == ("valid", "device_pending")
         for query in (
             key_ranges.batch_upper_key(devices, few),
-            batch.update_range(devices, few, token),
-            batch.update_free_rows(devices, few, token),
+            batch.update_range(devices, few, tokens.sets_token(devices, token)),
+            batch.update_free_rows(devices, few, tokens.sets_token(devices, token)),
         ):
             values = {**values_of(devices, few), "batch_rows": 50}
             text = together(READ_IN_KEY_ORDER, driver_sql.SQL("EXPLAIN {}").format(query))

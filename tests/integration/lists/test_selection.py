@@ -428,8 +428,8 @@ def test_a_batch_of_a_selection_reads_a_stretch_of_keys_whatever_indexes_there_a
     ):
         values = {**selection_sql.values_of(narrowed, keys), "batch_rows": 5, "walk_rows": 50}
         for statement in (
-            batch_sql.update_range(narrowed, keys, uuid),
-            batch_sql.update_free_rows(narrowed, keys, uuid),
+            batch_sql.update_range(narrowed, keys, tokens_sql.sets_token(narrowed, uuid)),
+            batch_sql.update_free_rows(narrowed, keys, tokens_sql.sets_token(narrowed, uuid)),
             key_ranges_sql.walk(narrowed, keys),
         ):
             with tickets.cursor() as cursor:

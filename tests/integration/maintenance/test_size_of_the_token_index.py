@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.support.leaked import leak
 from tests.support.marked_rows import ask
-from token_rotation.engine.token_writers.index_pages import index_pages
+from token_rotation.engine.writers.index_pages import index_pages
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
 from token_rotation.selection.target import Target

@@ -35,11 +35,13 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
     ("statement", "text"),
     [
         (
-            batch_sql.update_range(TARGET, BOTH, UUID),
+            batch_sql.update_range(TARGET, BOTH, tokens_sql.sets_token(TARGET, UUID)),
             f'UPDATE "order""s" SET {ROTATED} WHERE {WITHIN}',
         ),
         (
-            batch_sql.update_range(TARGET, BOTH, tokens_sql.prefixed_uuid(TARGET)),
+            batch_sql.update_range(
+                TARGET, BOTH, tokens_sql.sets_token(TARGET, tokens_sql.prefixed_uuid(TARGET))
+            ),
             (
                 'UPDATE "order""s" SET "secret" = overlay(overlay(encode('
                 "set_bit(set_bit(substr(sha256("
@@ -51,7 +53,7 @@ ROTATED = '"secret" = gen_random_uuid(), "rotated_at" = clock_timestamp()'
             ),
         ),
         (
-            batch_sql.update_free_rows(TARGET, BOTH, UUID),
+            batch_sql.update_free_rows(TARGET, BOTH, tokens_sql.sets_token(TARGET, UUID)),
             (
                 f'UPDATE "order""s" SET {ROTATED} WHERE "Key" = ANY(ARRAY('
                 f'SELECT "Key" FROM "order""s" WHERE {WITHIN} '
@@ -103,10 +105,14 @@ def test_a_batch_reads_a_stretch_of_an_index_however_wrong_the_statistics_are(
     tickets: Any, target: Target
 ) -> None:
     for statement in (
-        batch_sql.update_range(target, BOTH, UUID),
-        batch_sql.update_free_rows(target, BOTH, UUID),
-        batch_sql.update_range(target, BOTH, tokens_sql.prefixed_uuid(target)),
-        batch_sql.update_free_rows(target, BOTH, tokens_sql.prefixed_uuid(target)),
+        batch_sql.update_range(target, BOTH, tokens_sql.sets_token(target, UUID)),
+        batch_sql.update_free_rows(target, BOTH, tokens_sql.sets_token(target, UUID)),
+        batch_sql.update_range(
+            target, BOTH, tokens_sql.sets_token(target, tokens_sql.prefixed_uuid(target))
+        ),
+        batch_sql.update_free_rows(
+            target, BOTH, tokens_sql.sets_token(target, tokens_sql.prefixed_uuid(target))
+        ),
         key_ranges_sql.batch_upper_key(target, KeyRange(after=1)),
     ):
         with tickets.cursor() as cursor:

@@ -106,10 +106,14 @@ def test_an_update_of_a_range_changes_what_is_pending_in_it_and_nothing_else(
     values = values_of(target, keys)
     assert ask(rows, counting.count_pending(target, keys), **values) == [(len(pending),)]
     assert ask(rows, batch.any_pending(target, keys), **values) == [(bool(pending),)]
-    assert ask(rows, batch.update_range(target, keys, FRESH), **values) == [len(pending)]
+    assert ask(
+        rows, batch.update_range(target, keys, tokens.sets_token(target, FRESH)), **values
+    ) == [len(pending)]
     assert changed(rows) == pending
     assert ask(rows, counting.count_pending(target, keys), **values) == [(0,)]
-    assert ask(rows, batch.update_range(target, keys, FRESH), **values) == [0]
+    assert ask(
+        rows, batch.update_range(target, keys, tokens.sets_token(target, FRESH)), **values
+    ) == [0]
     assert value(rows, "SELECT count(DISTINCT token) FROM tickets_ticket") == len(EVERY)
 
 
@@ -122,7 +126,9 @@ def test_the_first_free_rows_are_those_with_the_lowest_keys(
     taken = pending[:batch_rows]
     upper = ask(rows, key_ranges.batch_upper_key(target, keys), **values)
     assert keys_of(upper) == taken[-1:]
-    assert ask(rows, batch.update_free_rows(target, keys, FRESH), **values) == [len(taken)]
+    assert ask(
+        rows, batch.update_free_rows(target, keys, tokens.sets_token(target, FRESH)), **values
+    ) == [len(taken)]
     assert changed(rows) == taken
 
 
@@ -153,7 +159,9 @@ def test_locked_rows_are_passed_over_and_left_as_they_are(
     ask(other, "SELECT FROM tickets_ticket WHERE id IN (1, 3, 9) FOR KEY SHARE")
     values = {**values_of(target, EVERY_KEY), "batch_rows": 2}
     ask(rows, "SET lock_timeout = '5s'")
-    assert ask(rows, batch.update_free_rows(target, EVERY_KEY, FRESH), **values) == [2]
+    assert ask(
+        rows, batch.update_free_rows(target, EVERY_KEY, tokens.sets_token(target, FRESH)), **values
+    ) == [2]
     assert changed(rows) == [6, 12]
     other.rollback()
 
@@ -291,7 +299,11 @@ def test_estimates_are_those_of_the_table_and_of_its_pending_index(
     assert estimated(index="no_such_index") == [(10, None)]
     assert estimated(table="no_such_table") == []
     # Another index, made when fewer rows were pending; then it is invalid.
-    ask(rows, batch.update_range(target, KeyRange(1), FRESH), **values_of(target, KeyRange(1)))
+    ask(
+        rows,
+        batch.update_range(target, KeyRange(1), tokens.sets_token(target, FRESH)),
+        **values_of(target, KeyRange(1)),
+    )
     ask(rows, "CREATE INDEX later ON tickets_ticket (token) WHERE token_rotated_at IS NULL")
     assert estimated(index="later") == [(10, 1)]
     ask(rows, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'later'::regclass")
@@ -338,7 +350,9 @@ def test_a_prefixed_token_is_a_uuid_of_version_4_that_shares_nothing_else(
     rows: Any, target: Target, prefix: str
 ) -> None:
     leak(rows, 200, first=1000)
-    update = batch.update_range(target, EVERY_KEY, tokens.prefixed_uuid(target))
+    update = batch.update_range(
+        target, EVERY_KEY, tokens.sets_token(target, tokens.prefixed_uuid(target))
+    )
     assert ask(rows, update, token_prefix=prefix, **values_of(target, EVERY_KEY)) == [205]
     found = keys_of(ask(rows, "SELECT token FROM tickets_ticket WHERE id = ANY(%(a)s)", a=PENDING))
     found += keys_of(ask(rows, "SELECT token FROM tickets_ticket WHERE id >= 1000"))
@@ -351,7 +365,9 @@ def test_a_prefixed_token_is_a_uuid_of_version_4_that_shares_nothing_else(
 
 
 def test_no_prefixed_token_follows_from_another_statement(rows: Any, target: Target) -> None:
-    query = batch.update_range(target, EVERY_KEY, tokens.prefixed_uuid(target))
+    query = batch.update_range(
+        target, EVERY_KEY, tokens.sets_token(target, tokens.prefixed_uuid(target))
+    )
     values = {"token_prefix": "a", **values_of(target, EVERY_KEY)}
     made = set()
     for _ in range(2):
@@ -365,5 +381,7 @@ def test_no_prefixed_token_follows_from_another_statement(rows: Any, target: Tar
 def test_an_expression_keeps_its_percent_signs(rows: Any, target: Target) -> None:
     odd = tokens.made_by("(CASE WHEN 7 % 2 = 1 THEN gen_random_uuid() END)")
     assert ask(
-        rows, batch.update_range(target, EVERY_KEY, odd), **values_of(target, EVERY_KEY)
+        rows,
+        batch.update_range(target, EVERY_KEY, tokens.sets_token(target, odd)),
+        **values_of(target, EVERY_KEY),
     ) == [len(PENDING)]

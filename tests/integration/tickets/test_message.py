@@ -97,3 +97,19 @@ def test_a_stale_form_does_not_bring_removed_words_back(staff: Client, message: 
     assert "Not saved" in text
     assert "password gone, PIN is 1234" in text
     assert 'name="seen_version" value="2"' in text
+
+
+def found(staff: Client, words: str) -> list[int]:
+    page = staff.get(reverse("admin:tickets_message_changelist"), {"q": words})
+    return [each.pk for each in page.context["cl"].result_list]
+
+
+def test_a_message_is_found_by_its_words_until_they_are_blacked_out(staff: Client) -> None:
+    ticket = Ticket.objects.create(subject="help")
+    message = Message.objects.create(ticket=ticket, body="My password is Hunter2, thanks")
+    Message.objects.create(ticket=ticket, body="x" * 3_000 + " none")
+    assert found(staff, "hunter2 password") == [message.pk]
+    assert found(staff, "hunter") == []
+    message.rewrite("My password is ***, thanks")
+    assert found(staff, "hunter2") == []
+    assert found(staff, "thanks") == [message.pk]

@@ -14,6 +14,7 @@ MOST_WORDS = 30
 def test_every_command_of_the_library_is_looked_at() -> None:
     assert sorted(COMMANDS) == [
         "clean_up_tokens",
+        "fill_column",
         "prune_retired_tokens",
         "replay_rotated_tokens",
         "rotate_tokens",

@@ -11,13 +11,13 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
-from token_rotation.engine.token_writers.assignment import Assignment
+from token_rotation.engine.writers.assignment import Assignment
 from token_rotation.postgres import driver, statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import KeyRange
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql.pending import values_of
@@ -51,7 +51,7 @@ class FirstRow:
     def __init__(
         self,
         connection: Connection,
-        target: Target,
+        target: MarkedTable,
         keys: KeyRange,
         assignment: Assignment,
         *,
@@ -97,7 +97,7 @@ class FirstRow:
 @contextmanager
 def first_row_of(
     connection: Connection,
-    target: Target,
+    target: MarkedTable,
     keys: KeyRange,
     assignment: Assignment,
     *,

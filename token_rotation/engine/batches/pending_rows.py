@@ -16,7 +16,8 @@ from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection, Values
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
+from token_rotation.selection.target import of_tokens
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
 from token_rotation.sql import key_ranges as key_ranges_sql
@@ -39,7 +40,7 @@ class PendingRows:
     def __init__(
         self,
         connection: Connection,
-        target: Target,
+        target: MarkedTable,
         *,
         lock_timeout_ms: int,
         bounds: KeyRange = EVERY_KEY,
@@ -51,7 +52,9 @@ class PendingRows:
         self._lock_timeout_ms = lock_timeout_ms
         self._bounds = bounds
         self._excluded = excluded
-        self._listed = None if leak_list is None else ListedRows(connection, target, leak_list)
+        self._listed = (
+            None if leak_list is None else ListedRows(connection, of_tokens(target), leak_list)
+        )
 
     def count(self, keys: KeyRange) -> int:
         """Count the pending rows of a range."""

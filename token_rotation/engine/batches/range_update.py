@@ -13,14 +13,14 @@ from token_rotation.engine.batches.first_row import FirstRow, first_row_of
 from token_rotation.engine.batches.pending_rows import PendingRows
 from token_rotation.engine.batches.row_update import ChangedRows, RowUpdate
 from token_rotation.engine.batches.written_rows import WrittenRows
-from token_rotation.engine.token_writers.assignment import Assignment
-from token_rotation.engine.token_writers.writer import TokenWriter
+from token_rotation.engine.writers.assignment import Assignment
+from token_rotation.engine.writers.writer import Writer
 from token_rotation.notify.announcements import Announcements
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.session_timeouts import why_lost
 from token_rotation.selection.key_range import KeyRange
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql.pending import values_of
 
 UPDATE_RANGE_AT_MOST_MS = 500
@@ -36,8 +36,8 @@ class RangeUpdate:
     def __init__(
         self,
         connection: Connection,
-        target: Target,
-        writer: TokenWriter,
+        target: MarkedTable,
+        writer: Writer,
         *,
         pending: PendingRows,
         announcements: Announcements,
@@ -53,7 +53,7 @@ class RangeUpdate:
         self.updates_whole_ranges = writer.updates_ranges
         self.committed_rows = 0
 
-    def check_rows(self, writer: TokenWriter, written_rows: WrittenRows) -> None:
+    def check_rows(self, writer: Writer, written_rows: WrittenRows) -> None:
         """Compare rows with their tokens before each commit from now on.
 
         ``writer`` makes tokens that a transaction keeps.

@@ -10,7 +10,7 @@ from token_rotation.engine.batches.batch_outcome import BatchOutcome
 from token_rotation.engine.refused import MOST_NAMED, MOST_SAID, Refused, RefusedRow, shown
 from token_rotation.events import Observer, Remark
 from token_rotation.selection.key_range import Key
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.targets.discovery import model_of, targets_of
 
 MOST_ROWS = 10_000
@@ -36,7 +36,7 @@ class Refusals:
     ``others_untried``: it ended with rows that were not tried one by one.
     """
 
-    def __init__(self, target: Target, observe: Observer) -> None:
+    def __init__(self, target: MarkedTable, observe: Observer) -> None:
         self._target = target
         self._observe = observe
         self._lock = Lock()
@@ -103,4 +103,4 @@ class Refusals:
     def _key_is_secret(self) -> bool:
         target = self._target
         others = {each.token_column for each in targets_of(model_of(target), target.database)}
-        return target.key_column in {target.token_column, *target.derived, *others}
+        return target.key_column in {*target.secrets, *others}

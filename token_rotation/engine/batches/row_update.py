@@ -12,7 +12,7 @@ from token_rotation.notify.announcements import has_listeners
 from token_rotation.postgres.connection import Connection, Values
 from token_rotation.postgres.statements import Statement
 from token_rotation.selection.key_range import Key
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql import rows as rows_sql
 
 
@@ -33,7 +33,7 @@ class RowUpdate:
     The UPDATEs call the table by its name.
     """
 
-    def __init__(self, connection: Connection, target: Target) -> None:
+    def __init__(self, connection: Connection, target: MarkedTable) -> None:
         self._connection = connection
         self._target = target
         self._written_rows: WrittenRows | None = None

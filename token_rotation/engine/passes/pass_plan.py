@@ -12,7 +12,8 @@ from token_rotation.engine.passes.allocator import Allocator, ByList, InKeyOrder
 from token_rotation.engine.worker import Worker
 from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.leak_list import LeakList
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
+from token_rotation.selection.target import of_tokens
 from token_rotation.stop import StopSignal
 from token_rotation.targets.later_rows import LaterRows
 from token_rotation.targets.lookup import chunk_lines
@@ -28,7 +29,7 @@ class PassPlan:
 
     def __init__(
         self,
-        target: Target,
+        target: MarkedTable,
         *,
         bounds: KeyRange,
         leak_list: LeakList | None,
@@ -40,7 +41,7 @@ class PassPlan:
         self._bounds = bounds
         self._list = leak_list
         self._later = later
-        self._chunk_lines = 0 if leak_list is None else chunk_lines(target, leak_list)
+        self._chunk_lines = 0 if leak_list is None else chunk_lines(of_tokens(target), leak_list)
         self._stop = stop
         self._clock = clock
         self._found = bounds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from token_rotation.postgres import driver
 from token_rotation.postgres.connection import Connection
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql.server import tree as tree_sql
 
 
@@ -15,7 +15,7 @@ class Conditions:
     compared once.
     """
 
-    def __init__(self, connection: Connection, target: Target) -> None:
+    def __init__(self, connection: Connection, target: MarkedTable) -> None:
         self._connection = connection
         self._target = target
         self._seen: dict[tuple[str, str], bool] = {}

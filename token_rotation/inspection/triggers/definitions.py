@@ -8,7 +8,8 @@ from token_rotation.inspection.triggers.conditions import Conditions
 from token_rotation.inspection.triggers.functions import read_functions
 from token_rotation.inspection.triggers.tree import FoundTrigger
 from token_rotation.postgres.connection import Connection
-from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.selection.marked_table import MarkedTable
+from token_rotation.selection.target import GuardTrigger
 from token_rotation.selection.trigger_definition import FunctionDefinition, TriggerDefinition
 from token_rotation.sql.server import tree as tree_sql
 
@@ -16,7 +17,7 @@ from token_rotation.sql.server import tree as tree_sql
 class Comparison:
     """Comparisons of triggers with their definitions, on one table."""
 
-    def __init__(self, connection: Connection, target: Target) -> None:
+    def __init__(self, connection: Connection, target: MarkedTable) -> None:
         self._connection = connection
         self._conditions = Conditions(connection, target)
         self._helpers: dict[str, FunctionDefinition | None] = {}

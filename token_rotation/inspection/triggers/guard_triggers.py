@@ -12,6 +12,7 @@ from token_rotation.inspection.problem import MAKE, MIGRATE, PGTRIGGER, Problem
 from token_rotation.inspection.triggers.definitions import Comparison
 from token_rotation.inspection.triggers.later_release import later_release
 from token_rotation.inspection.triggers.tree import FoundTrigger, Relation, Tree
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_AGAIN
 
@@ -43,7 +44,7 @@ class GuardOnRelation:
         return self.is_outdated and self.state == "missing"
 
 
-def guard_on(tree: Tree, target: Target, comparison: Comparison) -> list[GuardOnRelation]:
+def guard_on(tree: Tree, target: MarkedTable, comparison: Comparison) -> list[GuardOnRelation]:
     """Return the state of each guard trigger on each relation."""
     found = {(each.relation.oid, each.name): each for each in tree.triggers}
     return [

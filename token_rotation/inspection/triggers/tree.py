@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from token_rotation.inspection.triggers.functions import read_calls, read_functions
 from token_rotation.inspection.triggers.table_writes import WritableName
 from token_rotation.postgres.connection import Connection
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.trigger_definition import FunctionDefinition
 from token_rotation.sql.server import tree as tree_sql
 
@@ -92,7 +92,7 @@ class Tree:
         return [each.oid for each in self.relations]
 
 
-def read_tree(connection: Connection, target: Target, *, with_conditions: bool) -> Tree:
+def read_tree(connection: Connection, target: MarkedTable, *, with_conditions: bool) -> Tree:
     """Read the tree, with the triggers that people made.
 
     Without their conditions it waits for no lock. Driver errors pass through.

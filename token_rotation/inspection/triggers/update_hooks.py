@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from token_rotation.inspection.triggers.tree import read_tree
 from token_rotation.postgres.connection import Connection
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql.server import tree as tree_sql
 
 
-def update_hooks(connection: Connection, target: Target) -> list[str]:
+def update_hooks(connection: Connection, target: MarkedTable) -> list[str]:
     """Return their names, each once. Driver errors pass through."""
     tree = read_tree(connection, target, with_conditions=False)
     guards = {trigger.name for trigger in target.guard_triggers}

@@ -10,14 +10,14 @@ from token_rotation.inspection.verdict.verdict import DamagedIndex, ReadRelation
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql import verdict as verdict_sql
 from token_rotation.sql.pending import values_of
 
 
 def damaged_indexes(
     connection: Connection,
-    target: Target,
+    target: MarkedTable,
     relations: Sequence[ReadRelation],
     *,
     read_at: datetime,

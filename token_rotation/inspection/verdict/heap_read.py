@@ -27,7 +27,7 @@ from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.reading import NOT_ALLOWED
 from token_rotation.selection.key_range import EVERY_KEY
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql import verdict as verdict_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.sql.server import activity as activity_sql
@@ -57,7 +57,7 @@ class HeapRead:
     def __init__(
         self,
         connection: Connection,
-        target: Target,
+        target: MarkedTable,
         *,
         at_most_seconds: float | None,
         stopped: Callable[[], bool] = lambda: False,
@@ -148,8 +148,7 @@ class HeapRead:
         return Verdict(relations, sums, server, self._clock() - self._started_at, damaged)
 
     def _add_up(self, sums: HeapSums, pages: int, values: dict[str, Any]) -> Unread | None:
-        with self._connection.cursor() as cursor:
-            text = column_type(cursor, self._target.table, self._target.token_column) in TEXT_TYPES
+        text = self._token_is_text()
         for first, end in _chunks(pages):
             if self._stopped():
                 return Unread("the read was stopped")
@@ -167,6 +166,13 @@ class HeapRead:
             sums.add(self._connection.rows(bounded, {**values, **chunk}))
             self._on_pages(pages if end is None else end, pages)
         return None
+
+    def _token_is_text(self) -> bool:
+        if self._target.presence is None:
+            return False
+        token, _ = self._target.presence
+        with self._connection.cursor() as cursor:
+            return column_type(cursor, self._target.table, token) in TEXT_TYPES
 
     def _left_ms(self) -> int:
         """The rest of the time, as PostgreSQL's timeouts take it: 0 is no bound."""

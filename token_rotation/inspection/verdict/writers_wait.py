@@ -13,7 +13,7 @@ from threading import Event
 from token_rotation.inspection.keeping import accepts_sent, keeps
 from token_rotation.inspection.verdict.open_writer import OpenWriter
 from token_rotation.inspection.whole_view import Ask
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql.server import writers as writers_sql
 
 WRITERS_AT_MOST_SECONDS = 2.0
@@ -34,7 +34,7 @@ class WritersWait:
     def __init__(
         self,
         ask: Ask,
-        target: Target,
+        target: MarkedTable,
         *,
         at_most_seconds: float = WRITERS_AT_MOST_SECONDS,
         stopped: Callable[[], bool] = lambda: False,

@@ -69,7 +69,7 @@ class Bar:
 
         tqdm itself would round to the nearest.
         """
-        return f"rotating {int(self._progress.percent):3}%"
+        return f"{self._progress.doing_word} {int(self._progress.percent):3}%"
 
     def close(self) -> None:
         self._bar.close()

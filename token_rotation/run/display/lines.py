@@ -60,7 +60,7 @@ class Lines:
         progress = self._progress
         total = wording.count(progress.total_rows, is_estimate=progress.total_is_estimate)
         return (
-            f"rotated {progress.done_rows:,} of {total} ({progress.percent:.2f} %), "
+            f"{progress.done_word} {progress.done_rows:,} of {total} ({progress.percent:.2f} %), "
             f"{wording.rate(progress.rows_per_second())}"
         )
 

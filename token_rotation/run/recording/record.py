@@ -36,7 +36,7 @@ from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.result_values import figures, stored_values
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.sql.records import ROTATION
 from token_rotation.stop import StopSignal
 
@@ -64,7 +64,8 @@ class Record:
     A record that could not be begun is begun by a later beat, or at the end.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: MarkedTable, operation_type: str = OPERATION_TYPE) -> None:
+        self._type = operation_type
         self._database = target.database
         self._input = {"model": target.label, "selection": target.selection.as_input()}
         self._operation: BatchOperation | None = None
@@ -94,7 +95,7 @@ class Record:
         records = BatchOperation.objects.using(self._database)
         try:
             with briefly(self._database):
-                self._operation = records.create_synchronous(OPERATION_TYPE, **self._wanted)
+                self._operation = records.create_synchronous(self._type, **self._wanted)
         except DATABASE_ERRORS as error:
             return reason_of(error)
         return None

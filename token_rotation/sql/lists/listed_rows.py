@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
+from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
 from token_rotation.sql.counting import SHOWABLE
 from token_rotation.sql.pending import CLOCK, condition_of, pending, present, still_pending
@@ -104,7 +105,7 @@ def _meant(target: Target, column: str) -> sql.Composed:
     selection = target.selection
     if column == target.key_column and not target.hides_keys:
         return still_pending(target, EVERY_KEY, later_than=CLOCK)
-    terms = present(target, sql.Identifier(target.token_column))
+    terms = present(target)
     if selection.issued_before is not None:
         wrong = "{marker} > {clock}"
         if selection.asked_at is not None:
@@ -132,7 +133,7 @@ def later_rows(target: Target) -> sql.Composed:
     """
     marker = sql.Identifier(target.table, target.marker_column)
     terms: list[sql.Composable] = [sql.SQL("{} >= %(read_at)s").format(marker)]
-    terms += present(target, sql.Identifier(target.token_column))
+    terms += present(target)
     if target.selection.condition is not None:
         terms.append(condition_of(target))
     return sql.SQL(
@@ -150,7 +151,7 @@ def later_rows(target: Target) -> sql.Composed:
 FETCH_LATER = sql.SQL("FETCH 1000 FROM rotation_later")
 
 
-def still_later(target: Target, rows: KeyRange) -> sql.Composed:
+def still_later(target: MarkedTable, rows: KeyRange) -> sql.Composed:
     """Key and marker, as text, of those listed rows that are as they were.
 
     ``rows`` lists them. In key order.

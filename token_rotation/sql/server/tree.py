@@ -7,7 +7,7 @@ PostgreSQL writes a condition as text.
 from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 
 TREE = sql.SQL(
     "WITH RECURSIVE tree (oid) AS (SELECT to_regclass(quote_ident(%(table)s))::oid UNION "
@@ -106,7 +106,7 @@ def rules() -> sql.SQL:
     )
 
 
-def planned_conditions(target: Target, *conditions: str) -> sql.Composed:
+def planned_conditions(target: MarkedTable, *conditions: str) -> sql.Composed:
     """Write trigger conditions as the planner understands them.
 
     Two conditions that mean the same come out as the same text, however they were written. It runs

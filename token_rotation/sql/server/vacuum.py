@@ -6,10 +6,10 @@ Only ``vacuum`` takes a lock: SHARE UPDATE EXCLUSIVE.
 from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
-from token_rotation.selection.target import Target
+from token_rotation.selection.marked_table import MarkedTable
 
 
-def vacuum(target: Target, *, analyze: bool) -> sql.Composed:
+def vacuum(target: MarkedTable, *, analyze: bool) -> sql.Composed:
     """Make the space of dead rows reusable.
 
     Cannot run in a transaction.

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from token_rotation.engine.batches.pending_rows import PendingRows
-from token_rotation.engine.token_writers.choose import token_writer
-from token_rotation.engine.token_writers.prefixed import (
+from token_rotation.engine.writers.choose import writer_of
+from token_rotation.engine.writers.prefixed import (
     MOST_ROWS_A_BATCH,
     PrefixedUuidWriter,
     TokenPrefix,
@@ -92,7 +92,7 @@ def can_be_sliced(target: Target, **options: Any) -> bool:
     connection = cast(Connection, None)
     pending = cast(PendingRows, None)
     asked = {"independent_tokens": False, "largest_batch_rows": 1} | options
-    writer = token_writer(connection, target, pending, **asked)
+    writer = writer_of(connection, target, pending, **asked)
     return isinstance(writer, PrefixedUuidWriter)
 
 

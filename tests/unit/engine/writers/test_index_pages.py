@@ -2,7 +2,7 @@
 
 import pytest
 
-from token_rotation.engine.token_writers.index_pages import _pages
+from token_rotation.engine.writers.index_pages import _pages
 from token_rotation.inspection.storage import PAGE_BYTES, natural_index_bytes
 
 ROWS, TOKEN_BYTES = 100_000, 16

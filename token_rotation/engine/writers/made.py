@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from token_rotation.engine.batches.pending_rows import PendingRows
-from token_rotation.engine.token_writers.assignment import EvaluatedToken, MadeTokens
-from token_rotation.engine.token_writers.writer import TokenWriter
+from token_rotation.engine.writers.assignment import Evaluated, MadeTokens
+from token_rotation.engine.writers.writer import Writer
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
@@ -16,7 +16,7 @@ from token_rotation.sql.tokens import KEEP_TOKENS
 from token_rotation.tokens.sources import PythonTokens
 
 
-class MadeTokensWriter(TokenWriter):
+class MadeTokensWriter(Writer):
     """A source of one Python-made token per pending row.
 
     It asks for the tokens before the transaction begins.
@@ -41,7 +41,7 @@ class MadeTokensWriter(TokenWriter):
         rows = pending if batch_rows is None else min(pending, batch_rows)
         self._prepared = self._source.take(rows) if rows else []
 
-    def for_range(self) -> EvaluatedToken:
+    def for_range(self) -> Evaluated:
         raise TypeError("tokens made in Python are given to free rows alone")
 
     def for_rows(self, keys: KeyRange, batch_rows: int | None) -> MadeTokens:

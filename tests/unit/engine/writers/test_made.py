@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from token_rotation.engine.batches.pending_rows import PendingRows
-from token_rotation.engine.token_writers import made as module
-from token_rotation.engine.token_writers.made import MadeTokensWriter
+from token_rotation.engine.writers import made as module
+from token_rotation.engine.writers.made import MadeTokensWriter
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from token_rotation.engine.batches.pending_rows import PendingRows
-from token_rotation.engine.token_writers import kept as module
-from token_rotation.engine.token_writers.kept import KeptTokensWriter
+from token_rotation.engine.writers import kept as module
+from token_rotation.engine.writers.kept import KeptTokensWriter
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY

@@ -6,11 +6,11 @@ from typing import Any, cast
 import pytest
 
 from token_rotation.engine.batches.pending_rows import PendingRows
-from token_rotation.engine.token_writers.choose import keeping_writer, token_writer
-from token_rotation.engine.token_writers.evaluated import ExpressionWriter
-from token_rotation.engine.token_writers.kept import KeptTokensWriter
-from token_rotation.engine.token_writers.made import MadeTokensWriter
-from token_rotation.engine.token_writers.prefixed import (
+from token_rotation.engine.writers.choose import keeping_writer, writer_of
+from token_rotation.engine.writers.evaluated import ExpressionWriter
+from token_rotation.engine.writers.kept import KeptTokensWriter
+from token_rotation.engine.writers.made import MadeTokensWriter
+from token_rotation.engine.writers.prefixed import (
     MOST_ROWS_A_BATCH,
     PREFIXED_EXPRESSION,
     PrefixedUuidWriter,
@@ -29,7 +29,7 @@ TARGET = Target("shop.Order", "default", "order", "id", "token", "at", UUIDS, Tr
 def chosen(source: TokenSource, *, independent: bool, rows: int) -> type[Any]:
     target = replace(TARGET, token_source=source)
     return type(
-        token_writer(
+        writer_of(
             CONNECTION, target, PENDING, independent_tokens=independent, largest_batch_rows=rows
         )
     )

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from secrets import SystemRandom
 
-from token_rotation.engine.token_writers.assignment import EvaluatedToken
-from token_rotation.engine.token_writers.evaluated import ExpressionWriter
+from token_rotation.engine.writers.assignment import Evaluated
+from token_rotation.engine.writers.evaluated import ExpressionWriter
 from token_rotation.selection.target import Target
 from token_rotation.sql import tokens as tokens_sql
 
@@ -63,12 +63,12 @@ class PrefixedUuidWriter(ExpressionWriter):
         self._target = target
         self._prefix = TokenPrefix(index_pages)
 
-    def for_range(self) -> EvaluatedToken:
+    def for_range(self) -> Evaluated:
         prefix = self._prefix.current()
         if not prefix:
             return self._assignment
-        token = tokens_sql.prefixed_uuid(self._target)
-        return EvaluatedToken(self._target, token, {"token_prefix": prefix})
+        token = tokens_sql.sets_token(self._target, tokens_sql.prefixed_uuid(self._target))
+        return Evaluated(self._target, token, {"token_prefix": prefix})
 
     def written(self, rows: int) -> None:
         self._prefix.used(rows)

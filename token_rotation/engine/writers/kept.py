@@ -6,8 +6,8 @@ So the rows can be compared with them afterwards.
 from __future__ import annotations
 
 from token_rotation.engine.batches.pending_rows import PendingRows
-from token_rotation.engine.token_writers.assignment import EvaluatedToken, MadeTokens
-from token_rotation.engine.token_writers.writer import TokenWriter
+from token_rotation.engine.writers.assignment import Evaluated, MadeTokens
+from token_rotation.engine.writers.writer import Writer
 from token_rotation.inspection.columns.column_type import column_type
 from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
@@ -17,7 +17,7 @@ from token_rotation.selection.target import Target
 from token_rotation.sql.tokens import keep_made
 
 
-class KeptTokensWriter(TokenWriter):
+class KeptTokensWriter(Writer):
     """One token of an SQL expression per pending row, made in its transaction.
 
     They are given to free rows alone. Slower than tokens that the UPDATE itself makes.
@@ -37,7 +37,7 @@ class KeptTokensWriter(TokenWriter):
     def prepare(self, keys: KeyRange, batch_rows: int | None) -> None:
         """Nothing: the transaction makes the tokens."""
 
-    def for_range(self) -> EvaluatedToken:
+    def for_range(self) -> Evaluated:
         raise TypeError("tokens that are kept are given to free rows alone")
 
     def for_rows(self, keys: KeyRange, batch_rows: int | None) -> MadeTokens:

@@ -1,0 +1,1 @@
+"""Shadow columns: their declaration, and the triggers that keep their marker truthful."""
