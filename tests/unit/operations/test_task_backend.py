@@ -1,5 +1,7 @@
 """What a backend of Django's Tasks framework cannot do is said before work is lost on it."""
 
+from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -7,14 +9,19 @@ import pytest
 from tests.support.task_workers import BACKENDS, FRAMEWORK
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.actions.group import ActionGroup
+from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.checks import check_celery_settings, check_task_backend
 from token_rotation.operations.errors import InputError, UnavailableError
+from token_rotation.operations.execution.retries import may_retry
 from token_rotation.operations.queue.broker import check_countdown, ensure_broker, messages_in
 
 QUEUES = {"QUEUES": []}
+import_module(f"{FRAMEWORK}.signals")  # it hears of changed settings
 
 
 class Nothing(Action):
+    retry_for = (Exception,)
+
     def execute(self, operation: Any) -> None:
         pass
 
@@ -33,8 +40,10 @@ def use(settings: Any, path: str, **options: Any) -> None:
 
 
 def found() -> dict[str, str]:
+    """What is said, but for other tests' groups with time limits."""
     assert check_celery_settings() == []
-    return {f"{each.id}".rpartition(".")[2]: each.msg for each in check_task_backend()}
+    messages = [each for each in check_task_backend() if "time limits" not in each.msg]
+    return {f"{each.id}".rpartition(".")[2]: each.msg for each in messages}
 
 
 @pytest.mark.parametrize(
@@ -76,13 +85,29 @@ def test_rq_must_not_end_jobs_sooner_than_an_attempt_may(settings: Any) -> None:
         ensure_broker()
 
 
-def test_what_a_backend_cannot_do_is_not_promised(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rqs_own_limit_is_a_time_limit_and_not_tried_again() -> None:
+    error = import_module("rq.timeouts").JobTimeoutException()
+
+    assert not may_retry(Nothing(), error, has_retries=True)
+    assert may_retry(Nothing(), ValueError(), has_retries=True)
+
+
+@pytest.fixture
+def limited() -> Iterator[ActionGroup]:
+    group = ActionGroup(
+        "limited", actions=[Nothing], soft_time_limit_seconds=1, time_limit_seconds=2
+    )
+    yield registry.register(group)
+    registry.remove("limited")
+
+
+def test_what_a_backend_cannot_do_is_not_promised(settings: Any, limited: ActionGroup) -> None:
     """Of a backend that nobody has tried."""
     use(settings, "tests.projects.worker_actions.plain_backend.PlainBackend")
 
-    assert "no countdowns" in found()["W001"]
+    (warning,) = check_task_backend()
+    assert "no countdowns" in warning.msg
+    assert "no time limits (of " in warning.msg
     assert messages_in("any") is None
     check_countdown(GROUP, 0)
     with pytest.raises(InputError, match="countdown"):
