@@ -83,21 +83,22 @@ def forget_tasks(client: "redis.Redis[bytes]") -> None:
     client.delete("unacked", "unacked_index", *client.keys("operations-*"))
 
 
-class CeleryProgram:
-    """``celery`` with a subcommand, in a process group of its own; log and mails are files."""
+class Program:
+    """Python with these words, in a process group of its own; log and mails are files."""
 
-    def __init__(self, directory: Path, env: Mapping[str, str], *arguments: str) -> None:
+    settings = "tests.projects.worker_actions.settings"
+
+    def __init__(self, directory: Path, env: Mapping[str, str], *words: str) -> None:
         self.name = directory.name
-        self._log = directory / "celery.log"
+        self._log = directory / "program.log"
         self.mails = directory / "mails"
         with self._log.open("w") as log:
             environment = {
                 **os.environ,
                 **env,
-                "DJANGO_SETTINGS_MODULE": "tests.projects.worker_actions.settings",
+                "DJANGO_SETTINGS_MODULE": self.settings,
                 "TEST_MAIL_DIRECTORY": str(self.mails),
             }
-            words = ["-m", "celery", "--app", "tickets.config.celery", *arguments]
             self._process = OF_THE_SITE.others.start_session(words, environment, log)
 
     def log(self) -> str:
@@ -116,6 +117,18 @@ class CeleryProgram:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(timeout=60)
 
+    def mails_about(self, text: str) -> list[str]:
+        found = [mail.read_text() for mail in self.mails.glob("*")]
+        return [mail for mail in found if text in mail]
+
+
+class CeleryProgram(Program):
+    """``celery`` with a subcommand."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str], *arguments: str) -> None:
+        words = ["-m", "celery", "--app", "tickets.config.celery", *arguments]
+        super().__init__(directory, env, *words)
+
 
 class Worker(CeleryProgram):
     """``celery worker``. It is starting: ``until_ready`` returns when it takes tasks."""
@@ -131,10 +144,6 @@ class Worker(CeleryProgram):
 
     def until_ready(self) -> None:
         until(self._is_ready)
-
-    def mails_about(self, text: str) -> list[str]:
-        found = [mail.read_text() for mail in self.mails.glob("*")]
-        return [mail for mail in found if text in mail]
 
     def forget_mails(self) -> None:
         for mail in self.mails.glob("*"):

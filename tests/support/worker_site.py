@@ -11,7 +11,7 @@ from tests.support.leaked import CLEAR, value
 from tests.support.manage import Manage
 from tests.support.waiting import until
 from tickets.config.celery import app
-from token_rotation.operations.queue.broker import WATCH_OPERATIONS
+from token_rotation.operations.queue.celery_backend import WATCH_OPERATIONS
 
 NUMBERS = count(2)  # databases of the broker; the first two are those of other tests
 

@@ -1,18 +1,25 @@
-"""System checks of the Celery settings behind the tasks' promises."""
+"""System checks of the settings behind the promises of tasks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 
 from token_rotation.operations.actions.registry import registry
+from token_rotation.operations.errors import UnavailableError
 from token_rotation.operations.options import option
+from token_rotation.operations.queue.broker import queues
 from token_rotation.operations.queue.limits import (
+    LONGEST_ATTEMPT_SECONDS,
     time_limit_seconds,
     visibility_timeout_seconds,
 )
+from token_rotation.operations.queue.tasks_api import task_backend
+
+RQ_SECONDS = 180
+"""After which RQ ends a job, unless its queue says otherwise."""
 
 
 @register("celery")
@@ -21,9 +28,74 @@ def check_celery_settings(**_: Any) -> list[CheckMessage]:
 
     Without such work it checks nothing. Celery itself is not needed.
     """
-    if option("OPERATIONS_CELERY_APP") is None:
+    if option("OPERATIONS_CELERY_APP") is None or option("OPERATIONS_TASK_BACKEND") is not None:
         return []
     return [*_limits(), *_visibility_timeout(), *_lease()]
+
+
+@register("tasks")
+def check_task_backend(**_: Any) -> list[CheckMessage]:
+    """Check the backend of OPERATIONS_TASK_BACKEND, if there is one."""
+    alias = option("OPERATIONS_TASK_BACKEND")
+    if alias is None:
+        return []
+    try:
+        backend = task_backend(alias)
+    except UnavailableError as error:
+        return [
+            Error(
+                f"Operations cannot run: {error}.",
+                hint="Correct TASKS or OPERATIONS_TASK_BACKEND.",
+                id="token_rotation_operations.E004",
+            )
+        ]
+    unknown = sorted(set(queues().values()) - backend.queues) if backend.queues else []
+    return [*_lease(), *_unknown(alias, unknown), *_lacking(alias, backend), *_rq_timeouts(backend)]
+
+
+def _unknown(alias: str, queue_names: list[str]) -> list[CheckMessage]:
+    if not queue_names:
+        return []
+    return [
+        Error(
+            f"The backend {alias!r} of TASKS does not know the queues {', '.join(queue_names)}.",
+            hint='Add them to its "QUEUES" (RQ: to RQ_QUEUES, too); "QUEUES": [] allows any.',
+            id="token_rotation_operations.E005",
+        )
+    ]
+
+
+def _lacking(alias: str, backend: Any) -> list[CheckMessage]:
+    lacks = [] if backend.supports_defer else ["countdowns (the watch sends retries)"]
+    limited = [group.name for group in registry if group.time_limit_seconds is not None]
+    lacks += [f"time limits (of {', '.join(limited)})"] if limited else []
+    if not lacks:
+        return []
+    return [
+        Warning(
+            f"The backend {alias!r} of TASKS has no {', and no '.join(lacks)}.",
+            hint="Where that matters use Celery: leave OPERATIONS_TASK_BACKEND out.",
+            id="token_rotation_operations.W001",
+        )
+    ]
+
+
+def _rq_timeouts(backend: Any) -> list[CheckMessage]:
+    """RQ's own limit would end an attempt that does its share of long work."""
+    if type(backend).__name__ != "RQBackend":
+        return []
+    known = getattr(settings, "RQ_QUEUES", {})
+    limits = {name: known[name].get("DEFAULT_TIMEOUT", RQ_SECONDS) for name in known}
+    return [
+        Error(
+            f"RQ ends a job of the queue {name} after {limits[name]} s. An attempt may take twice"
+            f" {LONGEST_ATTEMPT_SECONDS:g} s.",
+            hint="Set DEFAULT_TIMEOUT in RQ_QUEUES to -1, or to more.",
+            id="token_rotation_operations.E006",
+        )
+        for name in sorted(set(queues().values()) & set(limits))
+        if 0 <= limits[name] <= 2 * LONGEST_ATTEMPT_SECONDS
+    ]
 
 
 def _limits() -> list[CheckMessage]:

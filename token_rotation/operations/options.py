@@ -16,6 +16,8 @@ DEFAULTS: dict[str, Any] = {
     "OPERATIONS_ALWAYS_SYNCHRONOUS": False,
     # Dotted path of the Celery application; None: no asynchronous work.
     "OPERATIONS_CELERY_APP": None,
+    # A name in TASKS: that backend of Django's Tasks framework runs operations; None: Celery does.
+    "OPERATIONS_TASK_BACKEND": None,
     # Dotted path of str -> str that hides secrets; None: no error's text is stored at all.
     "OPERATIONS_MASK": None,
     # Seconds without a heartbeat after which another attempt may take over.

@@ -16,23 +16,18 @@ from celery.exceptions import OperationalError as BrokerError
 from celery.signals import worker_init, worker_ready, worker_shutdown
 from django.db import InterfaceError, OperationalError
 
-from token_rotation.operations.actions.action import Action
-from token_rotation.operations.actions.group import ActionGroup
-from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import (
     AlreadyTakenError,
     ClaimLostError,
     GoneError,
     NextAttemptError,
     RetryableError,
-    UnknownGroupError,
 )
-from token_rotation.operations.execution.claim import Claim
 from token_rotation.operations.execution.perform import perform
+from token_rotation.operations.execution.retries import group_of, may_retry
 from token_rotation.operations.execution.take import take
-from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.options import option
-from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
+from token_rotation.operations.queue.celery_backend import RUN_OPERATION, WATCH_OPERATIONS
 from token_rotation.operations.watching.resending import Reporter, resending
 from token_rotation.operations.watching.watch import watch
 from token_rotation.operations.worker.task import OperationTask, TaskBase
@@ -77,9 +72,9 @@ def run_operation(self: OperationTask, operation_id: int) -> None:
         ).apply_async()
         return
     try:
-        group = _group_of(claim)
+        group = group_of(claim)
         has_retries = not group.continue_after_failure or self.has_retries()
-        perform(claim, group, may_retry=partial(_may_retry, has_retries=has_retries))
+        perform(claim, group, may_retry=partial(may_retry, has_retries=has_retries))
     except ClaimLostError as error:
         logger.warning("given up: %s", error)
     except NextAttemptError:
@@ -116,28 +111,9 @@ def _end_resending(**_: Any) -> None:
     _until_shutdown.close()
 
 
-def _group_of(claim: Claim) -> ActionGroup:
-    """Return the operation's group.
-
-    Where this worker's code has none, the operation fails at once. Celery hands on_failure a base
-    class of an error that it cannot pickle.
-    """
-    try:
-        return registry.group_of(claim.operation)
-    except UnknownGroupError as error:
-        claim.fail(error=error)
-        raise
-
-
 def _send_next_attempt(task: OperationTask) -> None:
     """Send the same task again; sent before this delivery is acknowledged, so nothing is lost."""
     try:
         task.signature_from_request(countdown=0, retries=0).apply_async()
     except BrokerError as error:
         logger.warning("the next attempt is sent when lost messages are sent again: %s", error)
-
-
-def _may_retry(action: Action, error: Exception, *, has_retries: bool) -> bool:
-    """Out of retries Celery fails the task; but a group that continues has other actions to run."""
-    # An action may name Exception: the soft time limit is one, and trying again would not help.
-    return has_retries and isinstance(error, action.retry_for) and not is_time_limit(error)

@@ -15,7 +15,7 @@ from tests.support.leaked import assert_each_token_changed_once, leak, pending, 
 from tests.support.poison import ALLOW_UPDATES, POISONS, REFUSE_UPDATES
 from tests.support.waiting import until
 from tests.support.worker_site import ROTATION, Site
-from token_rotation.operations.queue.broker import RUN_OPERATION, WATCH_OPERATIONS
+from token_rotation.operations.queue.celery_backend import RUN_OPERATION, WATCH_OPERATIONS
 from token_rotation.operations.watching.troubles import WATCH
 
 RANGES = "SELECT {} FROM token_rotation_operation WHERE operation_type = 'rotation.range'"

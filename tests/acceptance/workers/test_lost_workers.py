@@ -15,7 +15,7 @@ from tickets.config.celery import app
 from token_rotation.operations.execution.run import run
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.queue.broker import RUN_OPERATION
+from token_rotation.operations.queue.celery_backend import RUN_OPERATION
 from token_rotation.operations.watching.watch import watch
 
 Finished = Callable[[BatchOperation], BatchOperation]

@@ -16,7 +16,8 @@ from token_rotation.operations.errors import InputError
 from token_rotation.operations.execution.run import run, run_asynchronous
 from token_rotation.operations.lifecycle import Mode, Result, Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.queue.broker import RUN_OPERATION, send
+from token_rotation.operations.queue.broker import send
+from token_rotation.operations.queue.celery_backend import RUN_OPERATION
 
 Finished = Callable[[BatchOperation], BatchOperation]
 

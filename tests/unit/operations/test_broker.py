@@ -10,7 +10,7 @@ from celery import Celery
 
 from tests.projects.worker_actions import unreachable
 from token_rotation.operations.errors import UnavailableError
-from token_rotation.operations.queue import broker
+from token_rotation.operations.queue import celery_backend
 from token_rotation.operations.queue.broker import ensure_broker, ensure_worker, messages_in
 
 
@@ -52,8 +52,8 @@ def test_a_frozen_broker_is_given_up_also_where_the_project_sets_no_bound(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert broker.REDIS_BOUNDS["socket_timeout"] == 10
-    monkeypatch.setitem(broker.REDIS_BOUNDS, "socket_timeout", 0.1)
+    assert celery_backend.REDIS_BOUNDS["socket_timeout"] == 10
+    monkeypatch.setitem(celery_backend.REDIS_BOUNDS, "socket_timeout", 0.1)
     app = Celery("frozen", broker=silent_url, set_as_current=False)
     monkeypatch.setattr(unreachable, "app", app)
     settings.OPERATIONS_CELERY_APP = "tests.projects.worker_actions.unreachable.app"

@@ -33,7 +33,7 @@ class Claim:
 
     Every method raises ClaimLostError once the attempt does not hold it. The operation's
     ``output_data`` stores ``actions``, the result of each action in the order of the group. It also
-    stores ``losses``, the number of workers that the operation has lost.
+    stores ``losses``, the number of workers that the operation has lost, and ``retries``.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Claim:
     ) -> None:
         self.operation = operation
         self.runner = runner
-        self._retry_within_seconds = retry_within_seconds
+        self.retry_within_seconds = retry_within_seconds
 
     @property
     def results(self) -> GroupResult:
@@ -70,15 +70,17 @@ class Claim:
     def hand_back(self, result: dict[str, Any] | None = None) -> None:
         """Leave the operation to the next attempt, after a failure.
 
-        The failed action's result is stored.
+        The failed action's result is stored, and one retry more is counted.
         """
         with self.locked() as stored:
-            write(stored, result, runner=WAITING, retry_within_seconds=self._retry_pause())
+            pause_seconds = self._retry_pause()
+            again = retries(stored) + 1
+            write(stored, result, runner=WAITING, retries=again, retry_within_seconds=pause_seconds)
 
     def hand_on(self) -> None:
         """Leave the operation to the next attempt, which begins at once. Nothing has failed."""
         with self.locked() as stored:
-            write(stored, None, runner=WAITING, retry_within_seconds=0)
+            write(stored, None, runner=WAITING, retries=0, retry_within_seconds=0)
 
     def lose(self) -> None:
         """Leave the operation to the next attempt.
@@ -124,7 +126,7 @@ class Claim:
 
     def _retry_pause(self) -> float:
         longest: float = option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS")
-        return longest if self._retry_within_seconds is None else self._retry_within_seconds
+        return longest if self.retry_within_seconds is None else self.retry_within_seconds
 
     def _lost(self) -> ClaimLostError:
         return ClaimLostError(f"{self.operation} is no longer held by {self.runner!r}")
@@ -139,12 +141,18 @@ def losses(stored: BatchOperation) -> int:
     return int(read_number(read_object(stored.output_data).get("losses")))
 
 
+def retries(stored: BatchOperation) -> int:
+    """How often it was handed back since an attempt last did its share."""
+    return int(read_number(read_object(stored.output_data).get("retries")))
+
+
 def write(
     stored: BatchOperation,
     result: dict[str, Any] | None,
     *,
     runner: str | None = None,
     more_losses: int = 0,
+    retries: int | None = None,
     retry_within_seconds: float | None = None,
 ) -> None:
     """Change the locked row: a result, the runner, the heartbeat.
@@ -161,6 +169,10 @@ def write(
         output["actions"] = [*others, result]
     if more_losses:
         output["losses"] = losses(stored) + more_losses
+    if retries:
+        output["retries"] = retries
+    elif retries == 0:
+        output.pop("retries", None)
     stored.output_data = output or None
     stored.runner = stored.runner if runner is None else runner
     stored.heartbeat_at = Now()

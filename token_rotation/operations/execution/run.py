@@ -18,8 +18,7 @@ from token_rotation.operations.execution.perform import perform
 from token_rotation.operations.lifecycle import Mode, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
-from token_rotation.operations.queue.broker import ensure_broker, queue_of
-from token_rotation.operations.queue.limits import check_countdown
+from token_rotation.operations.queue.broker import check_countdown, ensure_broker, queue_of
 
 
 def run(
@@ -86,8 +85,8 @@ def run_asynchronous(
     caller's transaction is committed. Its only argument is the operation's id. With
     OPERATIONS_ALWAYS_SYNCHRONOUS this process runs the group at once.
 
-    Raises UnavailableError when Celery or its broker is missing. Nothing is stored then. If the
-    broker is lost before the COMMIT, the operation is finished as failed. Inside a transaction
+    Raises UnavailableError when the backend or its broker is missing. Nothing is stored then. If
+    the broker is lost before the COMMIT, the operation is finished as failed. Inside a transaction
     nobody can catch that last error any more, so an alert is sent instead.
 
     Raises UnknownGroupError, InputError.

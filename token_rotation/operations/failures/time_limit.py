@@ -1,15 +1,20 @@
-"""Tell Celery's soft time limit from other errors.
+"""Tell a time limit of Celery's or RQ's from other errors.
 
 A broad ``except`` is for the other errors.
 """
 
 import sys
 
+LIMITS = (
+    ("billiard.exceptions", "SoftTimeLimitExceeded"),
+    ("rq.timeouts", "JobTimeoutException"),
+)
+
 
 def is_time_limit(error: BaseException) -> bool:
-    """Return True for SoftTimeLimitExceeded, an Exception that must reach Celery.
+    """Return True for SoftTimeLimitExceeded, an Exception that must reach Celery, or RQ's.
 
-    Celery need not be installed: without billiard nothing can have raised it.
+    Neither need be installed: without its module nothing can have raised it.
     """
-    billiard = sys.modules.get("billiard.exceptions")
-    return billiard is not None and isinstance(error, billiard.SoftTimeLimitExceeded)
+    kinds = (getattr(sys.modules.get(module), name, None) for module, name in LIMITS)
+    return any(kind is not None and isinstance(error, kind) for kind in kinds)

@@ -10,10 +10,10 @@ from celery import Task
 
 from token_rotation.operations.errors import ClaimLostError
 from token_rotation.operations.execution.claim import WAITING, Claim
+from token_rotation.operations.execution.retries import longest_pause_seconds
 from token_rotation.operations.failures.alerts import alert_failure
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
-from token_rotation.operations.options import option
 from token_rotation.operations.worker.request import OperationRequest, runner_name
 
 # At run time Task takes no type argument; only its type stubs do.
@@ -37,9 +37,7 @@ class OperationTask(TaskBase):
 
     def retry_within_seconds(self) -> float:
         """The longest pause before the retry that would follow this attempt."""
-        first = max(1, option("OPERATIONS_RETRY_BACKOFF_SECONDS"))
-        longest = option("OPERATIONS_RETRY_BACKOFF_MAX_SECONDS")
-        return float(min(longest, first * 2**self.request.retries))
+        return longest_pause_seconds(self.request.retries)
 
     def has_retries(self) -> bool:
         """Return True where Celery would try the task once more."""
