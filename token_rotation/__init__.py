@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TokenFormat,
         characters,
         hexadecimal,
+        prefixed,
         unusable,
         urlsafe,
     )
@@ -41,6 +42,7 @@ __all__ = [
     "is_retired",
     "keep_retired",
     "keeps_retired",
+    "prefixed",
     "recognise",
     "retired_token_used",
     "rotate_rows",
@@ -65,6 +67,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "is_retired": "token_rotation.retired.kept",
             "keep_retired": "token_rotation.triggers.retired",
             "keeps_retired": "token_rotation.retired.kept",
+            "prefixed": "token_rotation.tokens.formats",
             "recognise": "token_rotation.retired.kept",
             "retired_token_used": "token_rotation.signals",
             "rotate_rows": "token_rotation.declare.rotate_rows",

@@ -25,7 +25,7 @@ def refuse_to_take_others_along(
 ) -> None:
     """Raise CommandError before the first step of a ``migrate`` that would do so.
 
-    Also before one that takes functions away which triggers still call.
+    Also before one that takes functions away which triggers or defaults still call.
     """
     back = [migration for migration, backwards in plan if backwards]
     if not any(each.app_label in OURS for each in back):
@@ -43,8 +43,9 @@ def refuse_to_take_others_along(
     table = _caller(using) if takes_functions else None
     if table is not None:
         raise CommandError(
-            f"Triggers of {table} still call functions of token_rotation, and every write of a "
-            "token would fail. Nothing was changed. Remove the guard first: docs/adopt/remove.md"
+            f"Triggers or defaults of {table} still call functions of token_rotation, and every "
+            "write of a token would fail. Nothing was changed. Remove the guard first: "
+            "docs/adopt/remove.md"
         )
 
 

@@ -13,6 +13,7 @@ from token_rotation.inspection.triggers.definitions import Comparison
 from token_rotation.inspection.triggers.later_release import later_release
 from token_rotation.inspection.triggers.tree import FoundTrigger, Relation, Tree
 from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.tokens.checksum import WITH_CHECKSUM
 from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_AGAIN
 
 _WORST_FIRST = ("missing", "disabled", "changed", "enabled")
@@ -148,7 +149,7 @@ def _disabled(group: Sequence[GuardOnRelation]) -> Problem:
 
 def _changed(group: Sequence[GuardOnRelation]) -> Problem:
     first, trigger = group[0], group[0].trigger
-    of_library = [each for each in first.differences if each.endswith(FUNCTIONS)]
+    of_library = [each for each in first.differences if each.endswith((*FUNCTIONS, WITH_CHECKSUM))]
     mend = _reinstall(trigger)
     if of_library:
         app, before = FUNCTIONS_AGAIN
