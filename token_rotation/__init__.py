@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from token_rotation.declare.pending_index import PendingIndex
     from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
     from token_rotation.retired.kept import is_retired, keeps_retired, recognise
+    from token_rotation.security_log import SecurityJson
     from token_rotation.signals import retired_token_used, tokens_rotated
     from token_rotation.tokens.formats import (
         TokenFormat,
@@ -35,6 +36,7 @@ __all__ = [
     "Column",
     "PendingIndex",
     "RotatedAtField",
+    "SecurityJson",
     "TokenFormat",
     "characters",
     "guard",
@@ -60,6 +62,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "Column": "token_rotation.triggers.names",
             "PendingIndex": "token_rotation.declare.pending_index",
             "RotatedAtField": "token_rotation.declare.model",
+            "SecurityJson": "token_rotation.security_log",
             "TokenFormat": "token_rotation.tokens.formats",
             "characters": "token_rotation.tokens.formats",
             "guard": "token_rotation.triggers.guard",
