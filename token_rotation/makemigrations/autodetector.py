@@ -30,9 +30,8 @@ from token_rotation.makemigrations.leaving import Leaving, leaving
 from token_rotation.makemigrations.parts import Changing, is_ours, take_apart
 from token_rotation.schema.token_sql import TokenSql
 from token_rotation.targets.absent import absent_of
-from token_rotation.tokens.checksum import CHECKSUM_MIGRATION, WITH_CHECKSUM
 from token_rotation.triggers.guard import GuardPair
-from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_MIGRATION
+from token_rotation.triggers.library_functions import MADE_BY
 
 
 def install() -> None:
@@ -188,14 +187,8 @@ def _split(migration: Migration, changing: Changing) -> list[Migration]:
 def _after_its_functions(migration: Migration) -> Migration:
     """Add the dependencies on functions of this library, which no field refers to."""
     texts = list(_texts(migration.operations))
-    needed = [
-        made_by
-        for functions, made_by in (
-            (FUNCTIONS, FUNCTIONS_MIGRATION),
-            ((WITH_CHECKSUM,), CHECKSUM_MIGRATION),
-        )
-        if any(function in text for text in texts for function in functions)
-    ]
+    called = (each for each in MADE_BY if any(each in text for text in texts))
+    needed = list(dict.fromkeys(MADE_BY[each] for each in called))
     if needed:
         others = [each for each in migration.dependencies if each not in needed]
         _set(migration, dependencies=[*others, *needed])

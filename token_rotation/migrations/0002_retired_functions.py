@@ -41,8 +41,6 @@ class Migration(migrations.Migration):
     dependencies: ClassVar = [("token_rotation", "0001_retired_token")]
 
     operations: ClassVar = [
-        # 0005 creates it, and leaves it where it is stepped back to mend these two.
-        PostgresSql(PostgresSql.noop, "DROP FUNCTION IF EXISTS token_rotation_with_checksum(text)"),
         PostgresSql(IS_RETIRED, "DROP FUNCTION token_rotation_is_retired(bytea)"),
         PostgresSql(RETIRE, "DROP FUNCTION token_rotation_retire(bytea, text, bytea)"),
     ]

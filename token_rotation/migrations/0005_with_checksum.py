@@ -3,8 +3,6 @@
 PostgreSQL 18 has crc32(). Before, six tables take six bytes at a time: one expression of PL/pgSQL
 costs much less than six. Each type is exact, so that no function or operator of another schema is
 preferred. SET search_path would cost as much as the checksum. Its name and argument are frozen.
-
-A step back leaves the function: defaults and triggers may call it. ``0002`` drops it.
 """
 
 from typing import ClassVar
@@ -75,4 +73,6 @@ END $$
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("token_rotation", "0004_retired_functions_again")]
 
-    operations: ClassVar = [PostgresSql(WITH_CHECKSUM, PostgresSql.noop)]
+    operations: ClassVar = [
+        PostgresSql(WITH_CHECKSUM, "DROP FUNCTION token_rotation_with_checksum(text)")
+    ]

@@ -15,7 +15,7 @@ from django.db.migrations import Migration
 
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.sql import retired as retired_sql
-from token_rotation.triggers.retired_sql import FUNCTIONS_MIGRATION
+from token_rotation.triggers.library_functions import MADE_BY
 
 OURS = {"token_rotation", "token_rotation_operations"}
 
@@ -39,8 +39,9 @@ def refuse_to_take_others_along(
             f"{first.app_label}.{first.name} depends on one of token_rotation. Nothing was "
             "changed. docs/adopt/remove.md says how to take that dependency out first"
         )
-    takes_functions = FUNCTIONS_MIGRATION in [(each.app_label, each.name) for each in back]
-    table = _caller(using) if takes_functions else None
+    names = {(each.app_label, each.name) for each in back}
+    functions = [each for each, made_by in MADE_BY.items() if made_by in names]
+    table = _caller(using, functions) if functions else None
     if table is not None:
         raise CommandError(
             f"Triggers or defaults of {table} still call functions of token_rotation, and every "
@@ -49,10 +50,10 @@ def refuse_to_take_others_along(
         )
 
 
-def _caller(using: str) -> str | None:
+def _caller(using: str, functions: list[str]) -> str | None:
     if connections[using].vendor != "postgresql":
         return None
     with django_cursor(connections[using]) as cursor:
-        cursor.execute(retired_sql.callers(), {})
+        cursor.execute(retired_sql.callers(), {"functions": functions})
         found = cursor.fetchone()
     return None if found is None else str(found[0])

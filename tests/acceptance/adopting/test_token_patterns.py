@@ -1,5 +1,6 @@
 """A stranger declares tokens that can be found: rotated, they are well-formed, and noise is not."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,10 @@ class Plain(RotatingToken):
 """
 LEAKED = "from shop.models import Device; Device.objects.create(secret='leaked')"
 INSERTED = "from shop.models import Device; print(Device.objects.create(secret='mine').secret)"
+CHANGED = """
+CREATE OR REPLACE FUNCTION token_rotation_with_checksum(random text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN RETURN random || '000000'; END $$
+"""
 DEPENDS = "('token_rotation', '0005_with_checksum')"
 
 
@@ -66,12 +71,30 @@ def test_declared_migrated_inserted_and_rotated_tokens_are_well_formed(
     said = project.run("token_patterns", "--check", str(listed))
     assert said == "2 lines: a token with the right checksum: 1, 2\n"
 
+    said = project.run("token_patterns", "--check", "-", answers=f"see {tokens[0]}!\n")
+    assert said == "1 line: a token with the right checksum: 1\n"
+
     listed.write_text(f"{tokens[0]}\nleaked\n{tokens[1].swapcase().replace('TKT_', 'tkt_')}\n")
     said = project.run("token_patterns", "--check", str(listed), fails_with=3)
     assert "1 line: a token with the right checksum: 1" in said
     assert "1 line: like a token, but the checksum is wrong: 3" in said
     assert "1 line: no token of a declared format with a prefix: 2" in said
     assert "tkt_" not in said.replace("prefixed", "")
+
+
+def test_a_changed_function_is_told_and_mended_as_the_check_says(
+    project: Project, connect: Callable[[str], Any]
+) -> None:
+    project.models(FINDABLE)
+    project.run_each("makemigrations shop", "migrate --verbosity 0")
+    with connect(project._database_url).cursor() as cursor:
+        cursor.execute(CHANGED)
+    said = project.run("check", "--database", "default", fails_with=1)
+    assert "token_rotation.E030" in said
+    assert "the function token_rotation_with_checksum differs" in said
+    back, again = re.findall(r"python manage\.py (migrate token_rotation(?: \d+)?)", said)[:2]
+    project.run_each(back, again, "check --database default")
+    assert "would take back" in project.run("migrate", "token_rotation", "0004", fails_with=1)
 
 
 def test_a_token_that_no_scanner_can_know_has_no_rule(project: Project) -> None:

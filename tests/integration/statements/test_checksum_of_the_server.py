@@ -23,6 +23,7 @@ def tables_alone(tickets: Any) -> None:
         cursor.execute(text.replace(">= 180000", ">= 990000"))
 
 
+CALLED = {"functions": [WITH_CHECKSUM]}
 USES = {
     "DEFAULT": f"ALTER TABLE findable ALTER token SET DEFAULT {prefixed('tkt_').sql}",
     "TRIGGER": (
@@ -55,10 +56,10 @@ def test_both_append_the_same_without_crc32(tickets: Any) -> None:
 def test_a_table_that_calls_the_function_is_named_before_it_goes(tickets: Any, use: str) -> None:
     with tickets.cursor() as cursor:
         cursor.execute("CREATE TABLE findable (token text)")
-        cursor.execute(callers(), {})
+        cursor.execute(callers(), CALLED)
         assert cursor.fetchall() == []
         cursor.execute(USES[use])
-        cursor.execute(callers(), {})
+        cursor.execute(callers(), CALLED)
         assert cursor.fetchall() == [("findable",)]
 
 

@@ -59,7 +59,7 @@ class Command(TokenCommand):
     def _say_unknown(self, unknown: list[Target]) -> bool:
         for each in unknown:
             self.output().warn(
-                f"{each.label}: scanners cannot know its tokens: it declares no format with a "
-                "prefix. There is no rule for it; declare prefixed(...)"
+                f"{each.label}: scanners cannot know its tokens, since not all have a declared "
+                "format with a prefix. There is no rule for it; declare prefixed(...)"
             )
         return not unknown
