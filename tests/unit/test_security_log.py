@@ -1,36 +1,21 @@
 """Each security event is one line of JSON, in the words of its page."""
 
-import json
 import logging
 import re
-from collections.abc import Iterator
-from io import StringIO
 
 import pytest
 
 from tests.support.documents import DOCS
-from token_rotation.security_log import LEVELS, LOGGER, SecurityEvent, SecurityJson, tell
+from tests.support.security import hearing
+from token_rotation.security_log import LEVELS, SecurityEvent, tell
 
 PAGE = (DOCS / "how-to" / "security-log.md").read_text()
 
 
-@pytest.fixture
-def written() -> Iterator[StringIO]:
-    stream = StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(SecurityJson())
-    logger = logging.getLogger(LOGGER)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield stream
-    logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
-
-
-def test_a_line_break_in_a_name_begins_no_second_event(written: StringIO) -> None:
-    tell(SecurityEvent.GUARD_ALTERED, 'a "trigger"\n{"event": "no"}', target="a\nb", rows=3)
-    (line,) = written.getvalue().splitlines()
-    found = json.loads(line)
+def test_a_line_break_in_a_name_begins_no_second_event() -> None:
+    with hearing() as heard:
+        tell(SecurityEvent.GUARD_ALTERED, 'a "trigger"\n{"event": "no"}', target="a\nb", rows=3)
+    (found,) = heard.events
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", found.pop("datetime"))
     assert found == {
         "appid": "token_rotation",

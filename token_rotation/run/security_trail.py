@@ -28,13 +28,15 @@ def tell_begun(target: Target, rows: int | None) -> None:
     )
 
 
-def tell_ended(target: Target, outcome: str, rows: int, *, error: str | None = None) -> None:
+def tell_ended(
+    label: str, database: str, outcome: str, rows: int, *, error: str | None = None
+) -> None:
     """Log how a rotation ended; ``error`` is a class, never a text."""
     tell(
         SecurityEvent.ROTATION_ENDED,
         f"a rotation of leaked tokens has ended: {outcome.replace('_', ' ')}",
-        target=target.label,
-        database=target.database,
+        target=label,
+        database=database,
         outcome=outcome,
         rotated_rows=rows,
         error=error,
@@ -48,6 +50,8 @@ def end_told(target: Target, rotated_rows: Callable[[], int]) -> Iterator[Callab
     try:
         yield lambda complete: outcomes.append(COMPLETE if complete else INCOMPLETE)
     except BaseException as error:
-        tell_ended(target, FAILED, rotated_rows(), error=type(error).__name__)
+        told = target.label, target.database, FAILED, rotated_rows()
+        tell_ended(*told, error=type(error).__name__)
         raise
-    tell_ended(target, outcomes[-1] if outcomes else INCOMPLETE, rotated_rows())
+    outcome = outcomes[-1] if outcomes else INCOMPLETE
+    tell_ended(target.label, target.database, outcome, rotated_rows())

@@ -35,12 +35,15 @@ with pgtrigger.ignore("shop.Device:guard_insert"):
     pathlib.Path("leaked").write_text(str(Device.objects.create(token=%r).token))
 """
 USED = """
+import uuid
 from django.db import transaction
 from shop.models import Device
 from token_rotation import recognise
 assert recognise(%r)
 device = Device.objects.get()
 device.rotate_token()
+device.token = uuid.uuid4()
+device.save()
 with transaction.atomic():
     device.rotate_token()
     transaction.set_rollback(True)
@@ -69,9 +72,10 @@ def test_rotation_revocation_use_and_a_disabled_guard_are_told(
         "token_rotation_ended",
         "authn_token_reuse",
         "authn_token_revoked",
+        "authn_token_revoked",
         "sys_monitor_disabled",
     ]
-    begun, ended, used, revoked, disabled = told
+    begun, ended, used, revoked, saved, disabled = told
     assert (begun["target"], begun["database"], begun["pending_rows"]) == (
         "shop.Device",
         "default",
@@ -79,7 +83,7 @@ def test_rotation_revocation_use_and_a_disabled_guard_are_told(
     )
     assert (ended["outcome"], ended["rotated_rows"]) == ("complete", 1)
     assert (used["level"], used["source"]) == ("CRITICAL", "shop_device.token")
-    assert revoked["rows"] == 1
+    assert revoked["rows"] == saved["rows"] == 1
     assert disabled["check"] == "token_rotation.E004"
     with connect(project._database_url).cursor() as cursor:
         cursor.execute("SELECT token::text FROM shop_device")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +20,7 @@ from token_rotation.distributed.records import (
 from token_rotation.distributed.results import figures_of, vacuum_value_of, value_of
 from token_rotation.engine.refused import Refused, read_refused, sum_of
 from token_rotation.engine.result import Outcome, Result, read_blockers
-from token_rotation.errors import RotationError, SelectionError, StatementError, UnknownTargetError
+from token_rotation.errors import SelectionError, StatementError, UnknownTargetError
 from token_rotation.inspection.counting import pending_rows_of
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.operations.execution.claim import losses
@@ -87,8 +87,9 @@ def _tell(
     """Log the end for the security team. Nobody looked at the guard, so it is never complete."""
     done = outcome is Outcome.COMPLETE and verdict is not None and verdict.nothing_pending
     how = FAILED if error is not None else NOTHING_PENDING if done else INCOMPLETE
-    with suppress(RotationError):  # the model is gone
-        tell_ended(target_of(rotation), how, rows, error=error.type if error else None)
+    recorded = input_of(rotation)
+    label, database = str(recorded.get("model")), str(recorded.get("database"))
+    tell_ended(label, database, how, rows, error=error.type if error else None)
 
 
 def fail(rotation: BatchOperation, error: StoredError) -> None:
