@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from token_rotation.declare.pending_index import PendingIndex
     from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
     from token_rotation.retired.kept import is_retired, keeps_retired, recognise
+    from token_rotation.security_log import SecurityJson
     from token_rotation.signals import retired_token_used, tokens_rotated
     from token_rotation.tokens.formats import (
         TokenFormat,
         characters,
         hexadecimal,
+        prefixed,
         unusable,
         urlsafe,
     )
@@ -35,6 +37,7 @@ __all__ = [
     "Column",
     "PendingIndex",
     "RotatedAtField",
+    "SecurityJson",
     "ShadowColumn",
     "TokenFormat",
     "characters",
@@ -43,6 +46,7 @@ __all__ = [
     "is_retired",
     "keep_retired",
     "keeps_retired",
+    "prefixed",
     "recognise",
     "retired_token_used",
     "rotate_rows",
@@ -60,6 +64,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "Column": "token_rotation.triggers.names",
             "PendingIndex": "token_rotation.declare.pending_index",
             "RotatedAtField": "token_rotation.declare.model",
+            "SecurityJson": "token_rotation.security_log",
             "ShadowColumn": "token_rotation.triggers.shadow.column",
             "TokenFormat": "token_rotation.tokens.formats",
             "characters": "token_rotation.tokens.formats",
@@ -68,6 +73,7 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
             "is_retired": "token_rotation.retired.kept",
             "keep_retired": "token_rotation.triggers.retired",
             "keeps_retired": "token_rotation.retired.kept",
+            "prefixed": "token_rotation.tokens.formats",
             "recognise": "token_rotation.retired.kept",
             "retired_token_used": "token_rotation.signals",
             "rotate_rows": "token_rotation.declare.rotate_rows",

@@ -18,6 +18,7 @@ from benchmark.parts.beside_traffic.frontier import measure_frontier
 from benchmark.parts.beside_traffic.jobs import measure_jobs
 from benchmark.parts.beside_traffic.slow_server import measure_slow_server
 from benchmark.parts.bookkeeping import measure_bookkeeping
+from benchmark.parts.checksum_cost import measure_checksum_cost
 from benchmark.parts.derived_cost import measure_derived_cost
 from benchmark.parts.insert_cost import measure_insert_cost
 from benchmark.parts.large import measure_large
@@ -101,6 +102,7 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
         "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),
+        "checksum": lambda: measure_checksum_cost(some, rows=rows, rounds=rounds),
         "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
         "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds, warm_up=warm_up),
         "large": lambda: measure_large(some, rows=arguments.large_rows),

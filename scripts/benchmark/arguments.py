@@ -26,6 +26,7 @@ PARTS = {
     "report": "a CSV report over HTTP whose query is slow on purpose",
     "verification": "the share of the read of the table at the end in the run time",
     "derived": "what it costs to keep a column in step that derives from the token",
+    "checksum": "what a checksum in the token costs, also before PostgreSQL 18",
 }
 ONLY_WHEN_ASKED = (
     "traffic",
@@ -40,6 +41,7 @@ ONLY_WHEN_ASKED = (
     "report",
     "verification",
     "derived",
+    "checksum",
 )
 DEFAULT_PARTS = tuple(part for part in PARTS if part not in ONLY_WHEN_ASKED)
 DEFAULT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

@@ -17,6 +17,7 @@ ROOMS = {
     "celery": ("token_rotation.operations.tasks", "token_rotation.operations.worker"),
     "metrics": ("token_rotation.metrics",),
     "page": ("token_rotation.page",),
+    "signed": ("token_rotation.reporting.signed.keys",),
 }
 OTHER_DRIVER = "token_rotation.postgres.driver.psycopg3"
 IMPORT_EVERYTHING = """

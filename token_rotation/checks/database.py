@@ -13,6 +13,7 @@ from token_rotation.checks.migrating import is_migrating
 from token_rotation.errors import RotationError, UnknownTargetError
 from token_rotation.inspection.preflight import inspect
 from token_rotation.inspection.problem import Problem
+from token_rotation.inspection.tell_guard import tell_guard
 from token_rotation.postgres.reading import reading
 from token_rotation.targets.discovery import find_targets
 from token_rotation.triggers.guard import guards_of
@@ -59,6 +60,7 @@ def _messages(alias: str) -> list[CheckMessage]:
         for target in find_targets(alias):
             with reading(alias) as connection:
                 state = inspect(connection, target)
+            tell_guard(target, state.wrong)
             messages += [_message(Error, problem, target.label) for problem in state.wrong]
             messages += [_message(Warning, warning, target.label) for warning in state.warnings]
     except UnknownTargetError:

@@ -15,7 +15,8 @@ from token_rotation.declare.quiet_errors import quietly
 from token_rotation.declare.uncommitted import UncommittedSave
 from token_rotation.declare.wish import AsStored, Wish, forget_wishes
 from token_rotation.errors import TokenUpdateError
-from token_rotation.notify.announcements import announce
+from token_rotation.notify.announcements import announce_revoked
+from token_rotation.security_log import is_heard
 from token_rotation.signals import tokens_rotated
 from token_rotation.targets.discovery import target_of
 
@@ -136,8 +137,8 @@ def _read_back(instance: Model, guarded: GuardedToken, sent: Any, using: str, ke
 
 
 def _announce(guarded: GuardedToken, using: str, key: Any) -> None:
-    if not tokens_rotated.has_listeners(guarded.guarding):
+    if not (tokens_rotated.has_listeners(guarded.guarding) or is_heard()):
         return
     target = target_of(guarded.guarding, using, guarded.token.name)
     if target is not None:
-        announce(target, (key,))
+        announce_revoked(target, (key,))

@@ -12,7 +12,7 @@ from django.db.models import Model, QuerySet
 
 from token_rotation.errors import UnyieldingRowsError
 from token_rotation.inspection.columns.column_type import column_type
-from token_rotation.notify.announcements import announce
+from token_rotation.notify.announcements import announce_revoked
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.selection.target import Target
 from token_rotation.sql import rows as rows_sql
@@ -46,7 +46,7 @@ def _rotate_in_table(made: Sequence[tuple[Target, list[str] | None]], rows: Quer
         _ensure_changed(target, changed)
         changed_rows = max(changed_rows, len(changed))
         if changed:
-            done = partial(announce, target, tuple(key for key, _ in changed))
+            done = partial(announce_revoked, target, tuple(key for key, _ in changed))
             transaction.on_commit(done, using=target.database)
     return changed_rows
 

@@ -32,6 +32,7 @@ from token_rotation.run.cut_off import settle_cut_off
 from token_rotation.run.output import Output
 from token_rotation.run.pending import count_rows, look, looking
 from token_rotation.run.recording.record import DATABASE_ERRORS
+from token_rotation.run.security_trail import tell_begun
 from token_rotation.run.verdict_sentences import surprise_as_sentence
 from token_rotation.run.verify import verify
 from token_rotation.selection.target import Target
@@ -67,6 +68,7 @@ class Operator:
                 f"{error}. Its workers stop; what they have rotated is safe. To go on without "
                 f"them: {self._target.command}"
             ) from None
+        tell_begun(self._target, pending.rows)
         event = {"event": "handed_out", "operation": rotation.pk, "ranges": ranges}
         self._output.event({**event, "total_rows": pending.rows})
         self._output.say(

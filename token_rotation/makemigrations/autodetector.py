@@ -31,7 +31,7 @@ from token_rotation.makemigrations.parts import Changing, is_ours, take_apart
 from token_rotation.schema.token_sql import TokenSql
 from token_rotation.targets.absent import absent_of
 from token_rotation.triggers.guard import GuardPair
-from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_MIGRATION
+from token_rotation.triggers.library_functions import MADE_BY
 
 
 def install() -> None:
@@ -185,16 +185,23 @@ def _split(migration: Migration, changing: Changing) -> list[Migration]:
 
 
 def _after_its_functions(migration: Migration) -> Migration:
-    """Add the dependency on the functions for retired tokens.
-
-    No field refers to them.
-    """
-    triggers = (getattr(each, "trigger", None) for each in _each(migration.operations))
-    texts = (str(getattr(each, "sql", "")) for each in triggers)
-    if any(function in text for text in texts for function in FUNCTIONS):
-        others = [each for each in migration.dependencies if each != FUNCTIONS_MIGRATION]
-        _set(migration, dependencies=[*others, FUNCTIONS_MIGRATION])
+    """Add the dependencies on functions of this library, which no field refers to."""
+    texts = list(_texts(migration.operations))
+    called = (each for each in MADE_BY if any(each in text for text in texts))
+    needed = list(dict.fromkeys(MADE_BY[each] for each in called))
+    if needed:
+        others = [each for each in migration.dependencies if each not in needed]
+        _set(migration, dependencies=[*others, *needed])
     return migration
+
+
+def _texts(operations: Iterable[Operation]) -> Iterator[str]:
+    """Yield the SQL of triggers and of defaults."""
+    for each in _each(operations):
+        yield str(getattr(getattr(each, "trigger", None), "sql", ""))
+        fields = [*dict(getattr(each, "fields", ())).values(), getattr(each, "field", None)]
+        for field in fields:
+            yield str(getattr(getattr(field, "db_default", None), "sql", ""))
 
 
 def _each(operations: Iterable[Operation]) -> Iterator[Operation]:

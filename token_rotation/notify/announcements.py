@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.db import close_old_connections
 
+from token_rotation.security_log import SecurityEvent, tell
 from token_rotation.selection.key_range import Key
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
@@ -32,6 +33,18 @@ def announce(target: MarkedTable, keys: Sequence[Key], rows: int | None = None) 
         rows=len(keys) if rows is None else rows,
     )
     return sum(isinstance(answer, Exception) for _, answer in answers)
+
+
+def announce_revoked(target: Target, keys: Sequence[Key]) -> None:
+    """Announce rows that the application rotated; the security log hears of their number."""
+    tell(
+        SecurityEvent.TOKEN_REVOKED,
+        "the application replaced tokens",
+        target=target.label,
+        database=target.database,
+        rows=len(keys),
+    )
+    announce(target, keys)
 
 
 class Announcements:

@@ -13,6 +13,8 @@ from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.options import RotationOptions
 from token_rotation.reporting.evidence_entry import make_entry
 from token_rotation.reporting.evidence_file import EvidenceFile
+from token_rotation.reporting.signed.envelope import as_text
+from token_rotation.reporting.signed.site_keys import signing_key
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
 
@@ -38,10 +40,11 @@ class Evidence:
     """
 
     def __init__(self, file_name: str | None) -> None:
-        """Open the evidence file, if one is named.
+        """Open the evidence file, if one is named, and read the key that signs it, if one is set.
 
-        Raises EvidenceError when the file could not be written now.
+        Raises EvidenceError when the file could not be written, or not be signed, now.
         """
+        self._key = None if file_name is None else signing_key()
         self._file = None if file_name is None else EvidenceFile(file_name)
         self._entries: list[dict[str, Any]] = []
 
@@ -71,8 +74,10 @@ class Evidence:
 
         Raises EvidenceError.
         """
-        if self._file is not None:
-            self._file.write(document(self._entries))
+        if self._file is None:
+            return
+        found = document(self._entries)
+        self._file.write(found if self._key is None else self._key.sign(as_text(found).encode()))
 
 
 def document(entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from tempfile import mkstemp
 from typing import Any, TextIO
 
 from token_rotation.errors import EvidenceError
+from token_rotation.reporting.signed.envelope import as_text
 
 
 class EvidenceFile:
@@ -40,8 +40,7 @@ class EvidenceFile:
         """
         try:
             with self._beside() as (file, name):
-                json.dump(document, file, indent=2)
-                file.write("\n")
+                file.write(as_text(document))
                 file.flush()
                 os.fsync(file.fileno())
                 Path(name).replace(self._path)

@@ -17,6 +17,7 @@ from token_rotation.reporting.compare_evidence import differences
 from token_rotation.reporting.guard_values import guard_values
 from token_rotation.reporting.parts_of_evidence import selection_of
 from token_rotation.reporting.read_evidence import read_evidence
+from token_rotation.reporting.signed.site_keys import verifying_key
 from token_rotation.retired.kept import still_valid
 from token_rotation.selection.target import Target
 from token_rotation.targets.discovery import find_targets
@@ -24,15 +25,24 @@ from token_rotation.targets.resolve import resolve_recorded
 
 
 def verify_evidence(
-    file: str, database: str, say: Callable[[str], None], *, at_most_seconds: float
+    file: str,
+    database: str,
+    say: Callable[[str], None],
+    *,
+    at_most_seconds: float,
+    public_key: str | None = None,
 ) -> bool:
     """Say a line for each difference between the file and the database.
 
     Return True when there is none: what the file says complete is so now. It reads each table once.
+    ``public_key`` names the file of the key that must have signed it; None: the site's, if any.
     Raises EvidenceError for a file that is no evidence, and other RotationErrors.
     """
-    same = True
-    for entry in read_evidence(file):
+    same, key = True, verifying_key(public_key)
+    entries = read_evidence(file, key)
+    if key is not None:
+        say(f"{file}: signed by the key {key.id}, and unchanged since.")
+    for entry in entries:
         selection = selection_of(entry)
         (target,) = find_targets(database, [entry["model"]])
         target = resolve_recorded(target, entry["selected"])

@@ -21,6 +21,7 @@ from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.text_cursor import django_cursor
+from token_rotation.security_log import SecurityEvent, tell
 from token_rotation.selection.target import Target
 from token_rotation.signals import retired_token_used
 from token_rotation.sql import retired as retired_sql
@@ -74,6 +75,13 @@ def recognise(token: object, *, database: str = DEFAULT_DB_ALIAS) -> datetime | 
         "a token of %s that was replaced at %s was used",
         found.source,
         found.retired_at.isoformat(timespec="seconds"),
+    )
+    tell(
+        SecurityEvent.RETIRED_TOKEN_USED,
+        "somebody used a token that was replaced",
+        database=database,
+        source=found.source,
+        retired_at=found.retired_at.isoformat(timespec="seconds"),
     )
     retired_token_used.send_robust(
         sender=RetiredToken, database=database, source=found.source, retired_at=found.retired_at

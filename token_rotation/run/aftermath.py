@@ -12,6 +12,7 @@ from token_rotation.inspection.counting import PendingCount, estimated_rows
 from token_rotation.inspection.keeping import keeps
 from token_rotation.inspection.measure import measure_storage
 from token_rotation.inspection.preflight import GuardState, inspect
+from token_rotation.inspection.tell_guard import tell_guard
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
 from token_rotation.inspection.verdict.writers_wait import WRITERS_AT_MOST_SECONDS
 from token_rotation.postgres.connection import Connection
@@ -88,7 +89,7 @@ def look_after(
             pending = count_rows(connection, target, leak_list, later).count
             looked_at_all = pending.is_estimate and _looked_at_all(target, result, leak_list)
             if pending.rows and not looked_at_all:
-                guard = inspect(connection, target)
+                guard = _guard(connection, target)
                 return Aftermath(pending, guard, verdict=result.verdict)
         if result.verdict is None:
             result.settle(
@@ -103,7 +104,7 @@ def look_after(
                 )
             )
         with reading_until(target.database, stop, observe) as connection:
-            found = _verified(target, result.verdict, inspect(connection, target))
+            found = _verified(target, result.verdict, _guard(connection, target))
             if found.complete and keeps(target):
                 found = _with_retired(connection, target, found, verdict_at_most_seconds)
             if advise and found.nothing_anywhere:
@@ -111,6 +112,12 @@ def look_after(
             return found
     except RotationError as error:
         return Aftermath(None, None, unknown_because=str(error))
+
+
+def _guard(connection: Connection, target: Target) -> GuardState:
+    guard = inspect(connection, target)
+    tell_guard(target, guard.wrong)
+    return guard
 
 
 def _verified(target: Target, verdict: Verdict | Unread | None, guard: GuardState) -> Aftermath:

@@ -26,6 +26,7 @@ from token_rotation.run.progress import Progress
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.record import Record
 from token_rotation.run.recording.recorded import recorded
+from token_rotation.run.security_trail import end_told, tell_begun
 from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.target import Target
@@ -84,9 +85,16 @@ class OperatorRun:
             pending = answering_signals(
                 partial(self._look, closing_files), meanwhile=self._end_look
             )
-            if pending.rows:
-                self._rotate(pending)
-            after = answering_signals(self._sum_up, meanwhile=self._stop.again)
+            with ExitStack() as trail:
+                if pending.rows:
+                    tell_begun(self._target, pending.rows)
+                    ended = trail.enter_context(
+                        end_told(self._target, lambda: self.result.rotated_rows)
+                    )
+                    self._rotate(pending)
+                after = answering_signals(self._sum_up, meanwhile=self._stop.again)
+                if pending.rows:
+                    ended(after.complete)
         self.evident_target = self._target if after.complete else self._target_to_go_on
         if self._clean_up:
             return clean_up_after(after, self._target, self._output, self._stop)

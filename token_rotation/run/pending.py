@@ -14,6 +14,7 @@ from token_rotation.inspection.counting import (
     count_pending,
 )
 from token_rotation.inspection.preflight import GuardState, inspect
+from token_rotation.inspection.tell_guard import tell_guard
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
 from token_rotation.selection.leak_list import LeakList
@@ -66,6 +67,7 @@ def ensure_ready(connection: Connection, target: Target) -> GuardState:
     The first sentence of the error says that nothing was changed.
     """
     guard = inspect(connection, target)
+    tell_guard(target, guard.wrong)
     if guard.problems:
         first, *others = guard.problems
         safe = f"{first.sentence}. Nothing was changed. Run: {first.mend}"

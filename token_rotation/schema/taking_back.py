@@ -15,7 +15,7 @@ from django.db.migrations import Migration
 
 from token_rotation.postgres.text_cursor import django_cursor
 from token_rotation.sql import retired as retired_sql
-from token_rotation.triggers.retired_sql import FUNCTIONS_MIGRATION
+from token_rotation.triggers.library_functions import MADE_BY
 
 OURS = {"token_rotation", "token_rotation_operations"}
 
@@ -25,7 +25,7 @@ def refuse_to_take_others_along(
 ) -> None:
     """Raise CommandError before the first step of a ``migrate`` that would do so.
 
-    Also before one that takes functions away which triggers still call.
+    Also before one that takes functions away which triggers or defaults still call.
     """
     back = [migration for migration, backwards in plan if backwards]
     if not any(each.app_label in OURS for each in back):
@@ -39,19 +39,21 @@ def refuse_to_take_others_along(
             f"{first.app_label}.{first.name} depends on one of token_rotation. Nothing was "
             "changed. docs/adopt/remove.md says how to take that dependency out first"
         )
-    takes_functions = FUNCTIONS_MIGRATION in [(each.app_label, each.name) for each in back]
-    table = _caller(using) if takes_functions else None
+    names = {(each.app_label, each.name) for each in back}
+    functions = [each for each, made_by in MADE_BY.items() if made_by in names]
+    table = _caller(using, functions) if functions else None
     if table is not None:
         raise CommandError(
-            f"Triggers of {table} still call functions of token_rotation, and every write of a "
-            "token would fail. Nothing was changed. Remove the guard first: docs/adopt/remove.md"
+            f"Triggers or defaults of {table} still call functions of token_rotation, and every "
+            "write of a token would fail. Nothing was changed. Remove the guard first: "
+            "docs/adopt/remove.md"
         )
 
 
-def _caller(using: str) -> str | None:
+def _caller(using: str, functions: list[str]) -> str | None:
     if connections[using].vendor != "postgresql":
         return None
     with django_cursor(connections[using]) as cursor:
-        cursor.execute(retired_sql.callers(), {})
+        cursor.execute(retired_sql.callers(), {"functions": functions})
         found = cursor.fetchone()
     return None if found is None else str(found[0])

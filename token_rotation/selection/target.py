@@ -10,6 +10,7 @@ from token_rotation.selection.key_reference import KeyReference
 from token_rotation.selection.related_table import RelatedTable
 from token_rotation.selection.selection import EVERY_ROW, Selection
 from token_rotation.selection.trigger_definition import TriggerDefinition
+from token_rotation.tokens.formats import TokenFormat
 from token_rotation.tokens.sources import TokenSource
 
 
@@ -67,6 +68,7 @@ class Target:
     stands for the token. The columns ``unrelated`` are declared not to follow it. With ``revokes``
     the column holds hashes, and fresh values match nothing. ``related`` are the tables that hold a
     part of the same objects. ``key_references`` hold keys by value, where the token is the key.
+    Every token issued has ``token_format``; None if that is not known.
     """
 
     label: str
@@ -87,6 +89,7 @@ class Target:
     revokes: bool = False
     absent: Absent = EVERY_ROW_HAS_A_TOKEN
     key_references: tuple[KeyReference, ...] = ()
+    token_format: TokenFormat | None = None
 
     @property
     def hides_keys(self) -> bool:

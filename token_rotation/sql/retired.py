@@ -104,9 +104,12 @@ def any_older() -> sql.Composed:
 
 
 def callers() -> sql.SQL:
-    """Name a table whose triggers call the functions of retired tokens; no row for none."""
+    """Name a table whose triggers or defaults call one of ``functions``; no row for none."""
     return sql.SQL(
+        "SELECT d.adrelid::regclass::text FROM pg_attrdef d JOIN pg_depend n ON n.objid = d.oid "
+        "AND n.classid = 'pg_attrdef'::regclass AND n.refclassid = 'pg_proc'::regclass "
+        "JOIN pg_proc f ON f.oid = n.refobjid AND f.proname = ANY (%(functions)s) UNION "
         "SELECT t.tgrelid::regclass::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
-        "WHERE p.prosrc LIKE ANY (ARRAY['%%token_rotation_retire(%%', "
-        "'%%token_rotation_is_retired(%%']) ORDER BY 1 LIMIT 1"
+        "WHERE EXISTS (SELECT FROM unnest(%(functions)s) each "
+        "WHERE strpos(p.prosrc, each || '(') > 0) ORDER BY 1 LIMIT 1"
     )

@@ -19,6 +19,7 @@ from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.targets.key_references import key_references
 from token_rotation.targets.related_tables import fields_elsewhere, related_tables
+from token_rotation.tokens.formats import TokenFormat
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
 from token_rotation.triggers.base import OfAToken
 from token_rotation.triggers.guard import GuardPair, guards_of
@@ -127,6 +128,7 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         revokes=pair.update.revokes,
         absent=absent_of(token),
         key_references=key_references(model) if token.primary_key else (),
+        token_format=_token_format(pair.update),
     )
 
 
@@ -152,6 +154,17 @@ def _token_source(model: type[Model], pair: GuardPair) -> TokenSource:
             "not a function"
         )
     return PythonTokens(make)
+
+
+def _token_format(update: UpdateGuard) -> TokenFormat | None:
+    """Return the format of every token issued.
+
+    None if a function of the application makes others, or the application sends its own.
+    """
+    is_its_own = update.make_tokens is None or update.make_tokens == getattr(
+        update.token_format, "make", None
+    )
+    return update.token_format if is_its_own and update.accept is Accept.FRESH else None
 
 
 def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[OfAToken]:

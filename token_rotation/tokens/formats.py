@@ -19,11 +19,20 @@ from fractions import Fraction
 from functools import cached_property
 from math import ceil, comb, log2
 
+from token_rotation.tokens.checksum import (
+    BASE62,
+    CHECKSUM_LENGTH,
+    WITH_CHECKSUM,
+    with_checksum,
+)
+
 LEAST_BITS = 128
+LEAST_PREFIX = 3
 UNUSABLE_PREFIX = "!"
 BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 # Nothing that SQL, Python's % or a dollar-quoted function body would read as its own.
 _PLAIN = re.compile(r"[!-~]*")
+_FINDABLE_PREFIX = re.compile(rf"[A-Za-z0-9_.-]{{{LEAST_PREFIX},}}")
 _SPECIAL = set("'\"\\$%")
 
 # 3 x 122 random bits are hashed to 256: as good as uniform. pgcrypto, which has gen_random_bytes(),
@@ -37,6 +46,8 @@ _TOO_SHORT = Fraction(1, 2**80)
 class TokenFormat:
     """``prefix`` and ``random_length`` characters of ``alphabet``, each equally likely.
 
+    With ``has_checksum`` six characters follow: the CRC32 of the random ones.
+
     ``alphabet`` has 2 to 64 different characters, without quotes, backslash, dollar and per cent
     signs. Raises ValueError for anything else, and for fewer than 128 random bits.
     """
@@ -44,6 +55,7 @@ class TokenFormat:
     alphabet: str
     random_length: int
     prefix: str = ""
+    has_checksum: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.alphabet) <= len(BASE64):
@@ -68,7 +80,8 @@ class TokenFormat:
     @property
     def length(self) -> int:
         """Characters in a token: the least ``max_length`` of its column."""
-        return len(self.prefix) + self.random_length
+        checksum = CHECKSUM_LENGTH if self.has_checksum else 0
+        return len(self.prefix) + self.random_length + checksum
 
     @property
     def is_unusable(self) -> bool:
@@ -79,8 +92,9 @@ class TokenFormat:
     def sql(self) -> str:
         """An SQL expression that gives a new token each evaluation.
 
-        PostgreSQL 14 or newer, no extension. It has no subquery: one that depends on no row would
-        be evaluated once a statement, and every row would get the same token.
+        PostgreSQL 14 or newer, no extension; a function of this library for a checksum. It has no
+        subquery: one that depends on no row would be evaluated once a statement, and every row
+        would get the same token.
         """
         symbols = self._symbols_needed
         byte_count = symbols // 4 * 3  # whole groups: the last symbol of a part has fewer bits
@@ -88,13 +102,18 @@ class TokenFormat:
         random = f"translate(encode(substr({blocks}, 1, {byte_count}), 'base64'), "
         random += f"'{BASE64}' || chr(10), '{self._images}')"
         chosen = f"left({random}, {self.random_length})"
+        if self.has_checksum:
+            chosen = f"{WITH_CHECKSUM}({chosen})"
         return f"('{self.prefix}' || {chosen})" if self.prefix else chosen
 
     def make(self, count: int) -> list[str]:
         """``count`` new tokens, in memory all at once."""
         drawn = self._draw(count * self.random_length)
         length = self.random_length
-        return [self.prefix + drawn[n * length : (n + 1) * length] for n in range(count)]
+        parts = (drawn[n * length : (n + 1) * length] for n in range(count))
+        if self.has_checksum:
+            parts = (with_checksum(part) for part in parts)
+        return [self.prefix + part for part in parts]
 
     def _draw(self, count: int) -> str:
         return "".join(self._drawn(count))[:count]
@@ -172,6 +191,18 @@ def characters(alphabet: str, length: int | None = None, *, prefix: str = "") ->
     if length is None:
         length = length_for(alphabet) if len(alphabet) > 1 else 0
     return TokenFormat(alphabet, length, prefix)
+
+
+def prefixed(prefix: str, random_characters: int = 30) -> TokenFormat:
+    """A format that scanners find, and that tells a token from noise without a database.
+
+    ``prefix``, letters and digits with 5.95 random bits each, and their checksum, as in GitHub's
+    tokens: by default 178 bits. The prefix has letters, digits, ``_``, ``-`` and ``.``, at least
+    ``LEAST_PREFIX``. Not for columns that ignore case.
+    """
+    if not _FINDABLE_PREFIX.fullmatch(prefix):
+        raise ValueError(f"a prefix has {LEAST_PREFIX} letters, digits, _, - or . at least")
+    return TokenFormat(BASE62, random_characters, prefix, has_checksum=True)
 
 
 def unusable(length: int = 41) -> TokenFormat:

@@ -10,6 +10,8 @@ from base64 import b64encode
 from collections.abc import Callable
 from uuid import uuid4
 
+from token_rotation.tokens.checksum import WITH_CHECKSUM, with_checksum
+
 LEFT = "token_rotation_left"
 """Stands for ``left()``, which SQLite before 3.41 reads as a part of LEFT JOIN."""
 
@@ -28,5 +30,6 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., str]]] = {
     "translate": (3, _translate),
     "chr": (1, chr),
     LEFT: (2, lambda text, length: text[:length]),
+    WITH_CHECKSUM: (1, with_checksum),
 }
 """The number of arguments and the function, by name."""

@@ -61,8 +61,9 @@ def guard(
     """
     _ensure_installed()
     columns: dict[str, Any] = {"token": token, "marker": marker}
+    token_format = fresh_token if isinstance(fresh_token, TokenFormat) else None
     expression = fresh_token.sql if isinstance(fresh_token, TokenFormat) else fresh_token
-    length = fresh_token.length if isinstance(fresh_token, TokenFormat) else None
+    length = token_format.length if token_format else None
     computed = {name: sql for name, sql in (derived or {}).items() if sql is not None}
     shared = {**columns, "fresh_token": expression, "accept": accept, "derived": computed}
     insert = InsertGuard(
@@ -71,9 +72,10 @@ def guard(
     update = UpdateGuard(
         **shared,
         make_tokens=make_tokens,
+        token_format=token_format,
         unrelated=[name for name in derived or {} if name not in computed],
         stores_plain=stores_plain,
-        revokes=isinstance(fresh_token, TokenFormat) and fresh_token.is_unusable,
+        revokes=token_format is not None and token_format.is_unusable,
         name=trigger_name("guard_update", token),
     )
     others: list[type[MoveGuard | SentGuard]] = [MoveGuard] if partitioned else []

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import pgtrigger
 from django.db.models import Model
 
+from token_rotation.tokens.formats import TokenFormat
 from token_rotation.tokens.sources import MakeTokens
 from token_rotation.triggers import bodies
 from token_rotation.triggers.base import OfAToken, ReplacedInPlace
@@ -74,8 +75,9 @@ class UpdateGuard(ReplacedInPlace):
     other columns are written.
 
     ``token`` is a field's name. ``fresh_token``, ``accept`` and ``derived`` are those of the insert
-    guard. The trigger does not contain ``make_tokens``, nor what only checks ask: ``unrelated``
-    fields, ``stores_plain``, and ``revokes`` for a column of hashes. See ``guard``.
+    guard. The trigger does not contain ``make_tokens``, nor what only others ask: ``token_format``
+    if it is known, ``unrelated`` fields, ``stores_plain``, and ``revokes`` for a column of hashes.
+    See ``guard``.
     """
 
     name = "guard_update"
@@ -89,6 +91,7 @@ class UpdateGuard(ReplacedInPlace):
         marker: Marker,
         fresh_token: str = "gen_random_uuid()",
         make_tokens: str | MakeTokens | None = None,
+        token_format: TokenFormat | None = None,
         accept: str = Accept.FRESH,
         derived: Mapping[str, str] | None = None,
         unrelated: Sequence[str] = (),
@@ -100,6 +103,7 @@ class UpdateGuard(ReplacedInPlace):
         self.marker = marker
         self.fresh_token = fresh_token
         self.make_tokens = make_tokens
+        self.token_format = token_format
         self.accept = Accept(accept)
         self.derived = dict(derived or {})
         self.unrelated = tuple(unrelated)

@@ -10,7 +10,7 @@ from token_rotation.triggers.columns import GuardedColumns
 TABLE = "token_rotation_retiredtoken"
 FUNCTIONS = ("token_rotation_is_retired", "token_rotation_retire")
 FUNCTIONS_MIGRATION = ("token_rotation", "0002_retired_functions")
-FUNCTIONS_AGAIN = ("token_rotation", "0003")
+FUNCTIONS_AGAIN = ("token_rotation", "0005")
 """The migration after which another creates the functions as they are, whatever was changed."""
 
 

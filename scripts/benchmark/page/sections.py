@@ -8,6 +8,7 @@ from benchmark.page.tables import (
     Table,
     billion_table,
     bookkeeping_table,
+    checksum_table,
     derived_table,
     http_table,
     inserts_table,
@@ -85,6 +86,11 @@ SECTIONS = {
         "What a derived column costs",
         "The guard computes the SHA-256 of each fresh token.",
         (derived_table,),
+    ),
+    "checksum": Section(
+        "What a checksum costs",
+        "Rows per processor second, `prefixed()` / `urlsafe()`: in batches, and in one INSERT.",
+        (checksum_table,),
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",

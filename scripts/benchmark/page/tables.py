@@ -58,6 +58,16 @@ def derived_table(part: Document) -> Table:
     return heads, [row]
 
 
+def checksum_table(part: Document) -> Table:
+    ways = ("update prefixed", "update prefixed, made in Python", "insert prefixed")
+    heads = ("PostgreSQL", "UPDATE", "made in Python", "INSERT")
+    rows = [
+        (version, *(f"{one['ratio_to_urlsafe'][way]:.2f}" for way in ways))
+        for version, one in part["servers"].items()
+    ]
+    return heads, rows
+
+
 def bookkeeping_table(part: Document) -> Table:
     shares = part["shares"].items()
     return tuple(name for name, _ in shares), [tuple(f"{100 * share:.1f} %" for _, share in shares)]

@@ -16,14 +16,18 @@ from tickets.config.embedded.cluster import PostgresCluster
 
 
 @contextmanager
-def temporary_server(settings: Mapping[str, str]) -> Iterator[PostgresCluster]:
+def temporary_server(
+    settings: Mapping[str, str], programs: Path | None = None
+) -> Iterator[PostgresCluster]:
     """A running server in a temporary directory; both are gone afterwards, however it ends.
 
-    Apart from `settings` it has PostgreSQL's defaults.
+    Apart from `settings` it has PostgreSQL's defaults. `programs` are those of another version.
     """
     directory = Path(tempfile.mkdtemp(prefix="tickets-benchmark-"))
     directory.chmod(0o755)  # the server may run as another account
-    cluster = PostgresCluster(directory, bin_directory=program_directory(), settings=settings)
+    cluster = PostgresCluster(
+        directory, bin_directory=programs or program_directory(), settings=settings
+    )
     try:
         cluster.start()
         yield cluster

@@ -52,6 +52,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
         tmp_path_factory.mktemp("parts"),
         *("--traffic", "--traffic-rates", "1000,max", "--resume", "--inserts", "--bookkeeping"),
         *("--derived", "--scale", "--vacuum", "--lists", "--verification", "--bursts", "--large"),
+        "--checksum",
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
 
@@ -178,6 +179,13 @@ def test_a_rotation_is_measured_with_a_derived_column_and_without(parts: Finding
     assert figures["rows_per_second_derived"] > 0
     assert figures["rows_per_second_plain"] > 0
     assert figures["rate_derived_to_plain"] > 0
+
+
+def test_a_checksum_is_measured_with_crc32_and_where_it_can_be_without(parts: Findings) -> None:
+    for version, server in parts["checksum"]["servers"].items():
+        assert version[:2] in {"15", "18"}
+        assert server["ratio_to_urlsafe"]["update urlsafe"] == 1
+        assert all(rate > 0 for rate in server["rows_per_processor_second"].values())
 
 
 def test_bookkeeping_is_timed_by_its_parts(parts: Findings) -> None:

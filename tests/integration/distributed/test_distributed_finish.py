@@ -8,6 +8,7 @@ from django.core import mail
 from django.db import connection
 
 from tests.support.leaked import CLEAR, leak
+from tests.support.security import hearing
 from token_rotation.distributed.actions import RotateKeyRange
 from token_rotation.distributed.records import END_OF_ROUND, RANGE, end_key
 from token_rotation.distributed.rounds.begin import create_round, end_round_if_over
@@ -65,9 +66,13 @@ def rotation() -> BatchOperation:
 def test_a_rotation_whose_model_is_gone_is_ended_by_the_watch(
     rotation: BatchOperation, failures: list[BatchOperation], caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(2):
-        operations_watched.send(BatchOperation)
+    with hearing() as heard:
+        for _ in range(2):
+            operations_watched.send(BatchOperation)
 
+    (ended,) = heard.events
+    assert (ended["event"], ended["target"]) == ("token_rotation_ended", "gone.Model")
+    assert (ended["outcome"], ended["rotated_rows"], ended["error"]) == ("failed", 7, GONE.type)
     rotation.refresh_from_db()
     assert (rotation.status, rotation.result) == (Status.FINISHED, Result.FAILED)
     assert rotation.output_data["rotated_rows"] == 7
@@ -115,7 +120,10 @@ def test_rows_of_a_failed_range_count_once_when_a_later_round_rotates_the_rest(
 
     assert end_round(rotation, 0) == {"next_round": 1}
     perform_range(operations.of_type(RANGE).filter(status=Status.UNPROCESSED).get())
-    assert end_round(rotation, 1) == {"outcome": "complete"}
+    with hearing() as heard:
+        assert end_round(rotation, 1) == {"outcome": "complete"}
+    (ended,) = heard.events
+    assert (ended["outcome"], ended["rotated_rows"]) == ("nothing_pending", 20)
 
     rotation.refresh_from_db()
     assert rotation.output_data["rotated_rows"] == 20

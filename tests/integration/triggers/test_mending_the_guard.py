@@ -105,7 +105,7 @@ def test_the_functions_of_the_library_are_created_again(
     assert "token_rotation.E030" in said
     typed = type_hints(said)
     assert check() == ""
-    assert typed[:2] == ["migrate token_rotation 0003", "migrate token_rotation"]
+    assert typed[:2] == ["migrate token_rotation 0005", "migrate token_rotation"]
     assert typed[-1] == "rotate_tokens --issued-before now"
     after = [value(tickets, "SELECT prosrc FROM pg_proc WHERE proname = %s", n) for n in FUNCTIONS]
     assert after == before
@@ -131,6 +131,6 @@ def test_between_the_two_steps_the_functions_are_there(
     tickets: Any, manage: Manage, database_url: str
 ) -> None:
     """So live triggers go on."""
-    manage("migrate", "token_rotation", "0003", database_url=database_url, env=KEEPING)
+    manage("migrate", "token_rotation", "0005", database_url=database_url, env=KEEPING)
     for name in FUNCTIONS:
         assert value(tickets, "SELECT count(*) FROM pg_proc WHERE proname = %s", name) == 1

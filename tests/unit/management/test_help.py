@@ -19,6 +19,7 @@ def test_every_command_of_the_library_is_looked_at() -> None:
         "replay_rotated_tokens",
         "rotate_tokens",
         "run_job",
+        "token_patterns",
         "verify_evidence",
         "verify_tokens",
         "watch_operations",

@@ -31,6 +31,7 @@ from token_rotation.operations.stored_output import StoredError, read_number, re
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.transaction_settings import without_standby
 from token_rotation.run.recording.result_values import stored_values
+from token_rotation.run.security_trail import FAILED, INCOMPLETE, NOTHING_PENDING, tell_ended
 
 # Where a running rotation keeps the rows of failed ranges, by the range's number.
 FAILED_ROWS = "failed_rows"
@@ -69,9 +70,26 @@ def finish(
         vacuums_of(rotation).cancel()
         stored.beat(output["rotated_rows"])
         stored.finish(failed=error is not None, output_data=output)
+    _tell(rotation, outcome, output["rotated_rows"], error=error, verdict=verdict)
     if error is not None:
         alert_failure(stored)
     return True
+
+
+def _tell(
+    rotation: BatchOperation,
+    outcome: Outcome,
+    rows: int,
+    *,
+    error: StoredError | None,
+    verdict: Verdict | Unread | None,
+) -> None:
+    """Log the end for the security team. Nobody looked at the guard, so it is never complete."""
+    done = outcome is Outcome.COMPLETE and verdict is not None and verdict.nothing_pending
+    how = FAILED if error is not None else NOTHING_PENDING if done else INCOMPLETE
+    recorded = input_of(rotation)
+    label, database = str(recorded.get("model")), str(recorded.get("database"))
+    tell_ended(label, database, how, rows, error=error.type if error else None)
 
 
 def fail(rotation: BatchOperation, error: StoredError) -> None:

@@ -14,7 +14,8 @@ from token_rotation.inspection.triggers.later_release import later_release
 from token_rotation.inspection.triggers.tree import FoundTrigger, Relation, Tree
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import GuardTrigger, Target
-from token_rotation.triggers.retired_sql import FUNCTIONS, FUNCTIONS_AGAIN
+from token_rotation.triggers.library_functions import MADE_BY
+from token_rotation.triggers.retired_sql import FUNCTIONS_AGAIN
 
 _WORST_FIRST = ("missing", "disabled", "changed", "enabled")
 _MOST_NAMES = 3
@@ -149,7 +150,7 @@ def _disabled(group: Sequence[GuardOnRelation]) -> Problem:
 
 def _changed(group: Sequence[GuardOnRelation]) -> Problem:
     first, trigger = group[0], group[0].trigger
-    of_library = [each for each in first.differences if each.endswith(FUNCTIONS)]
+    of_library = [each for each in first.differences if each.endswith(tuple(MADE_BY))]
     mend = _reinstall(trigger)
     if of_library:
         app, before = FUNCTIONS_AGAIN

@@ -32,6 +32,12 @@ class Command(TokenCommand):
             help="read each table for at most this long; the read keeps dead rows alive "
             f"(default: {AT_MOST_SECONDS:g})",
         )
+        parser.add_argument(
+            "--public-key",
+            metavar="FILE",
+            help="refuse evidence that this Ed25519 key has not signed (default: "
+            "TOKEN_ROTATION_EVIDENCE_PUBLIC_KEY, if set)",
+        )
         add_database(parser)
 
     def work(self, parsed: dict[str, Any]) -> ExitCode:
@@ -40,5 +46,6 @@ class Command(TokenCommand):
             parsed["database"],
             self.output().say,
             at_most_seconds=parsed["verdict_at_most_seconds"],
+            public_key=parsed["public_key"],
         )
         return ExitCode.of(same)
