@@ -43,7 +43,10 @@ def begin_here(
         last = _last_ended(_runs(job))
         state = JobState() if restart else _state_after(job, last)
         operation = BatchOperation.objects.create_synchronous(
-            job.name, input_data=job.parameters or None, started_by=started_by, group_name=job.name
+            job.name,
+            input_data=job.recorded_parameters or None,
+            started_by=started_by,
+            group_name=job.name,
         )
         JobRecord(operation, "").write(state, total)
     return operation, state, total
@@ -80,9 +83,9 @@ def _alone(job: Job) -> Iterator[None]:
 def _runs(job: Job) -> BatchOperationQuerySet:
     """Those that have begun, of the same parameters."""
     of_the_job = BatchOperation.objects.of_type(job.name).filter(live_data__has_key=STATE)
-    if not job.parameters:
+    if not job.recorded_parameters:
         return of_the_job.filter(input_data__isnull=True)
-    return of_the_job.filter(input_data=job.parameters)
+    return of_the_job.filter(input_data=job.recorded_parameters)
 
 
 def _last(runs: BatchOperationQuerySet) -> BatchOperation | None:

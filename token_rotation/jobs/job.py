@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django import forms
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 
@@ -18,7 +19,8 @@ class Job(ABC):
     """Work on each item of a collection: slowly, stoppably, on a live system.
 
     Override ``collection``, and ``process`` or ``process_batch``. An instance serves one attempt;
-    its parameters are JSON values.
+    its parameters are those that ``parameters_form`` has cleaned, a file as a Path. Without a form
+    they are JSON values.
 
     Where the collection is in the operations' database, a batch is one transaction with the cursor
     behind it: each item is processed exactly once, however often the process dies. Elsewhere, and
@@ -56,13 +58,26 @@ class Job(ABC):
     # Longest wait of a batch for a row that others have locked.
     lock_timeout_ms: ClassVar[int] = 1_000
 
+    # Checks the parameters, wherever a run is started. The value of a field with a PasswordInput is
+    # in no record, so no worker can have it.
+    parameters_form: ClassVar[type[forms.Form] | None] = None
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
 
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the job's own docstring, "" where it has none."""
+        text = (cls.__dict__.get("__doc__") or "").strip()
+        return text.splitlines()[0] if text else ""
+
     def __init__(self, **parameters: Any) -> None:
         self.parameters = parameters
+        # Of the framework: what the record says of them, and which values it must not say.
+        self.recorded_parameters: dict[str, Any] = parameters
+        self.secrets: tuple[str, ...] = ()
 
     @property
     def logger(self) -> logging.Logger:

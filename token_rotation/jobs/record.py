@@ -12,7 +12,7 @@ from token_rotation.jobs.state import JobState, read_state
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record import origin
 
-STATE, PROCESS = "job", "process"
+STATE, PROCESS, COMPLETE = "job", "process", "complete"
 BEAT_SECONDS = 1.0
 
 
@@ -45,6 +45,17 @@ class JobRecord:
         """Store the state; return True when a stop was requested. Raises NotRunningError."""
         live = {STATE: state.as_json(), PROCESS: [origin.host(), os.getpid()]}
         return self.operation.beat(state.gone, total, live, runner=self._runner)
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True where an attempt has come to the end, though its result may not be stored."""
+        live: Any = self.operation.live_data
+        return isinstance(live, dict) and live.get(COMPLETE) is True
+
+    def complete(self, state: JobState) -> None:
+        """Store that nothing is left to be done. Raises NotRunningError."""
+        live = {STATE: state.as_json(), COMPLETE: True}
+        self.operation.beat(state.gone, None, live, runner=self._runner)
 
     def beat(self) -> bool:
         """Store that the attempt is alive; return True when a stop was requested."""

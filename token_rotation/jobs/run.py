@@ -9,14 +9,14 @@ from token_rotation.jobs.attempt import Attempt
 from token_rotation.jobs.begin import begin_here
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
-from token_rotation.jobs.outcome import Outcome, result_value
+from token_rotation.jobs.outcome import Outcome, described, result_value
+from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.retries import Retries
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.execution.heartbeat import beating
-from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.results import FAILED, SUCCESSFUL
 from token_rotation.operations.stored_output import UNFINISHED
@@ -54,10 +54,23 @@ def run_job(
     It begins where the last run with the same parameters ended, unless that was complete, or with
     ``restart`` at the beginning.
 
-    Raises UnknownJobError, RunningElsewhereError, CollectionError, TooManySetAsideError, and what
-    the job raises, after the operation was finished as failed.
+    Raises UnknownJobError, ParametersError, RunningElsewhereError, CollectionError,
+    TooManySetAsideError, and what the job raises, after the operation was finished as failed.
     """
-    job, watcher = job_named(name)(**parameters), watcher or Watcher()
+    with job_with(job_named(name), parameters) as job:
+        return run_here(job, stop=stop, restart=restart, started_by=started_by, watcher=watcher)
+
+
+def run_here(
+    job: Job,
+    *,
+    stop: StopSignal,
+    restart: bool = False,
+    started_by: Any = None,
+    watcher: Watcher | None = None,
+) -> BatchOperation:
+    """Run a job that has its parameters, as ``run_job`` does."""
+    watcher = watcher or Watcher()
     enumerator_of(job)  # refused before anything is recorded
     operation, state, total = begin_here(job, restart=restart, started_by=started_by)
     record = JobRecord(operation, "")
@@ -70,7 +83,7 @@ def run_job(
     except NotRunningError:
         raise
     except Exception as error:
-        failure = {"status": FAILED, "error": describe(error).as_json()}
+        failure = {"status": FAILED, "error": described(job, error).as_json()}
         _finish(operation, job, attempt.state, began_at, result=failure)
         raise
     success = {"status": SUCCESSFUL}

@@ -1,11 +1,13 @@
-"""A job whose every step can be counted afterwards."""
+"""Jobs whose every step can be counted afterwards."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
 
 from tickets.models import Ticket
-from token_rotation.jobs import Job, register
+from token_rotation.jobs import CsvFile, Job, register
 
 
 @register
@@ -20,3 +22,40 @@ class Shout(Job):
         for ticket in items:
             ticket.subject += "!"
             ticket.save(update_fields=["subject"])
+
+
+class MarkForm(forms.Form):
+    sign = forms.CharField(max_length=3, initial="!", help_text="What is appended.")
+    password = forms.CharField(required=False, widget=forms.PasswordInput)
+
+
+@register
+class Mark(Shout):
+    """Append a sign to each subject."""
+
+    parameters_form = MarkForm
+
+    def process_batch(self, items: Sequence[Ticket]) -> None:
+        for ticket in items:
+            if ticket.subject.startswith("poison"):
+                raise ValueError(f"not with {self.parameters['password']}")
+            ticket.subject += self.parameters["sign"]
+            ticket.save(update_fields=["subject"])
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(help_text="A CSV file with a subject in each record.")
+
+
+@register
+class Import(Job):
+    """Make a ticket of each record."""
+
+    parameters_form = ImportForm
+    traffic_budget_ms = 0
+
+    def collection(self) -> CsvFile:
+        return CsvFile(self.parameters["file"])
+
+    def process(self, item: Any) -> None:
+        Ticket.objects.create(subject=item["subject"])

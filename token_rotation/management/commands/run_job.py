@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -16,14 +16,22 @@ from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.jobs.begin import state_by_now
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.control import Request, ask_running
+from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import is_unfinished
+from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.progress_bar import ProgressBar
 from token_rotation.jobs.record import state_of
 from token_rotation.jobs.registry import job_named
-from token_rotation.jobs.run import run_job
+from token_rotation.jobs.run import run_here
 from token_rotation.jobs.state import JobState
+from token_rotation.jobs.workers.hand_out import hand_out
+from token_rotation.management.job_parameters import (
+    LinesFormatter,
+    add_parameters,
+    describe_job,
+    parameters_in,
+)
 from token_rotation.operations.errors import OperationError
-from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.models import BatchOperation
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.sessions import name_sessions
@@ -36,20 +44,23 @@ class Command(OneLineCommand):
         "Exit codes: 0 complete, 1 error, 3 stopped, or items were set aside."
     )
 
+    _words: Sequence[str] = ()
+
     def run_from_argv(self, argv: list[str]) -> None:
         name_sessions()  # otherwise the budget would take its own sessions for traffic
+        self._words = argv[2:]
         super().run_from_argv(argv)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(
+            prog_name, subcommand, formatter_class=LinesFormatter, **kwargs
+        )
+        describe_job(parser, self._words)
+        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="the job's name")
-        parser.add_argument(
-            "--param",
-            action="append",
-            default=[],
-            type=_parameter,
-            metavar="KEY=VALUE",
-            help="a parameter of the job; a value that is JSON is read as that",
-        )
+        add_parameters(parser)
         parser.add_argument("--restart", action="store_true", help="begin at the beginning")
         instead = parser.add_mutually_exclusive_group()
         instead.add_argument(
@@ -86,14 +97,8 @@ class Command(OneLineCommand):
     def _run(self, parsed: dict[str, Any]) -> None:
         stop, bar = StopSignal(), ProgressBar(self.stderr)
         try:
-            with stop_on_signal(stop):
-                operation = run_job(
-                    parsed["name"],
-                    stop=stop,
-                    restart=parsed["restart"],
-                    watcher=bar,
-                    **dict(parsed["param"]),
-                )
+            with _job(parsed) as job, stop_on_signal(stop):
+                operation = run_here(job, stop=stop, restart=parsed["restart"], watcher=bar)
         finally:
             bar.close()
         self._say_end(operation)
@@ -103,10 +108,9 @@ class Command(OneLineCommand):
     def _hand_out(self, parsed: dict[str, Any]) -> str:
         if parsed["restart"]:
             raise CommandError("--async goes on where the last run ended; leave --restart out")
-        job = job_named(parsed["name"])(**dict(parsed["param"]))
-        enumerator_of(job)
-        operation = run_asynchronous(job.name, **job.parameters)
-        return f"{operation} waits for a worker. Run: run_job {job.name} --stop to end it."
+        operation = hand_out(job_named(parsed["name"]), parameters_in(parsed))
+        name = parsed["name"]
+        return f"{operation} waits for a worker. Run: run_job {name} --stop to end it."
 
     def _ask(self, name: str, request: Request) -> str:
         asked = ask_running(job_named(name), request)
@@ -116,12 +120,11 @@ class Command(OneLineCommand):
         return f"Asked {runs} to {_MEANING[request]}."
 
     def _say_plan(self, parsed: dict[str, Any]) -> str:
-        name, parameters = parsed["name"], dict(parsed["param"])
-        job = job_named(name)(**parameters)
-        enumerator_of(job)
-        state = JobState() if parsed["restart"] else state_by_now(job)
-        items = wording.count(job.count())
-        return f"{name}: {items} items{state.behind}, {job.batch_items} a batch. Nothing was done."
+        with _job(parsed) as job:
+            enumerator_of(job)
+            state = JobState() if parsed["restart"] else state_by_now(job)
+            items = f"{wording.count(job.count())} items{state.behind}"
+        return f"{job.name}: {items}, {job.batch_items} a batch. Nothing was done."
 
     def _say_end(self, operation: BatchOperation) -> None:
         state = state_of(operation)
@@ -141,11 +144,6 @@ _MEANING = {
 }
 
 
-def _parameter(text: str) -> tuple[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator or not key.isidentifier():
-        raise ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+def _job(parsed: dict[str, Any]) -> AbstractContextManager[Job]:
+    """Return the job with its parameters, whose files are there while inside."""
+    return job_with(job_named(parsed["name"]), parameters_in(parsed))

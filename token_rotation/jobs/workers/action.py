@@ -8,6 +8,8 @@ from token_rotation.jobs.attempt import Attempt
 from token_rotation.jobs.begin import begin_in_worker
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome, result_value
+from token_rotation.jobs.parameters.files import delete, stored_in
+from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.errors import NextAttemptError
@@ -23,16 +25,25 @@ class JobAction(Action):
     beat_every_seconds = BEAT_SECONDS
 
     def execute(self, operation: BatchOperation) -> Any:
-        job = self.job(**(operation.input_data or {}))
-        state = begin_in_worker(job, operation)
         record = JobRecord(operation, operation.runner)
+        if not record.is_complete:
+            with job_with(self.job, operation.input_data or {}) as job:
+                outcome = self._attempt(job, record)
+            if outcome is not Outcome.COMPLETE:
+                return result_value(record.state, outcome)
+        delete(stored_in(operation.input_data))
+        return result_value(record.state, Outcome.COMPLETE)
+
+    def _attempt(self, job: Job, record: JobRecord) -> Outcome:
+        state = begin_in_worker(job, record.operation)
         attempt = Attempt(job, record, state, stop=StopSignal(), at_most_seconds=attempt_seconds())
         outcome = attempt.run()
         if outcome is Outcome.UNFINISHED:
-            raise NextAttemptError(f"{operation} goes on in the next attempt")
+            raise NextAttemptError(f"{record.operation} goes on in the next attempt")
         if outcome is Outcome.COMPLETE:
             job.after_complete(attempt.state)
-        return result_value(attempt.state, outcome)
+            record.complete(attempt.state)
+        return outcome
 
 
 def action_of(job: type[Job]) -> type[JobAction]:
