@@ -41,7 +41,7 @@ class Attempt:
         self._stop = stop
         self._observe = observe
         self._ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
-        self._retries = Retries(job, stop)
+        self._retries = Retries(job, stop, record.note)
         self.state = state
 
     @property
@@ -92,6 +92,9 @@ class Attempt:
         """Wait once, where the pace or the job says so; hear what is asked for meanwhile."""
         was_paused = self._pace.is_paused
         self._hear()
+        if self._pace.is_paused != was_paused:
+            self._record.note("paused" if self._pace.is_paused else "goes on")
+            self._record.write(self.state)
         if self._pace.is_paused and not was_paused:
             self._job.after_pause(self.state)
         wait = self._pace.next_wait()

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import connections, router, transaction
 
-from token_rotation.jobs.errors import RunningElsewhereError
+from token_rotation.jobs.collection.of_job import total_of
+from token_rotation.jobs.errors import NothingToRetryError, RunningElsewhereError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.record import STATE, JobRecord, is_process_gone, state_of
@@ -36,11 +37,11 @@ def begin_here(
     is gone is ended. Whatever that process still writes is refused. Of two that begin at once, one
     waits for the other.
 
-    Raises RunningElsewhereError.
+    Raises RunningElsewhereError, NothingToRetryError.
     """
-    total = job.count()
-    with _alone(job):
-        last = _last_ended(_runs(job))
+    total = total_of(job)
+    with alone(job):
+        last = _last_ended(runs_of(job))
         state = JobState() if restart else _state_after(job, last)
         operation = BatchOperation.objects.create_synchronous(
             job.name,
@@ -59,20 +60,20 @@ def begin_in_worker(job: Job, operation: BatchOperation) -> JobState:
     """
     if _has_begun(operation):
         return state_of(operation)
-    total = job.count()
-    with _alone(job):
-        state = _state_after(job, _last_ended(_runs(job).exclude(pk=operation.pk)))
+    total = total_of(job)
+    with alone(job):
+        state = _state_after(job, _last_ended(runs_of(job).exclude(pk=operation.pk)))
         JobRecord(operation, operation.runner).write(state, total)
     return state
 
 
 def state_by_now(job: Job) -> JobState:
     """Return the state that a run would begin with now."""
-    return _state_after(job, _last(_runs(job)))
+    return _state_after(job, last_of(runs_of(job)))
 
 
 @contextmanager
-def _alone(job: Job) -> Iterator[None]:
+def alone(job: Job) -> Iterator[None]:
     database = router.db_for_write(BatchOperation)
     with transaction.atomic(using=database):
         with django_cursor(connections[database]) as cursor:
@@ -80,15 +81,27 @@ def _alone(job: Job) -> Iterator[None]:
         yield
 
 
-def _runs(job: Job) -> BatchOperationQuerySet:
-    """Those that have begun, of the same parameters."""
-    of_the_job = BatchOperation.objects.of_type(job.name).filter(live_data__has_key=STATE)
+def runs_of(job: Job) -> BatchOperationQuerySet:
+    """Return the runs of the same parameters that have begun."""
+    return _same(job).filter(live_data__has_key=STATE)
+
+
+def ensure_no_other(job: Job) -> None:
+    """Raise RunningElsewhereError where the same run waits or works already."""
+    for other in _same(job).exclude(status=Status.FINISHED):
+        if other.status == Status.UNPROCESSED:
+            raise RunningElsewhereError(f"{other} waits already, with the same parameters")
+        _take_over(other)
+
+
+def _same(job: Job) -> BatchOperationQuerySet:
+    of_the_job = BatchOperation.objects.of_type(job.name)
     if not job.recorded_parameters:
         return of_the_job.filter(input_data__isnull=True)
     return of_the_job.filter(input_data=job.recorded_parameters)
 
 
-def _last(runs: BatchOperationQuerySet) -> BatchOperation | None:
+def last_of(runs: BatchOperationQuerySet) -> BatchOperation | None:
     return runs.order_by("-created_at", "-id").first()
 
 
@@ -96,10 +109,12 @@ def _last_ended(runs: BatchOperationQuerySet) -> BatchOperation | None:
     """Raises RunningElsewhereError where one of them still runs."""
     for running in runs.running():
         _take_over(running)
-    return _last(runs)
+    return last_of(runs)
 
 
 def _state_after(job: Job, run: BatchOperation | None) -> JobState:
+    if job.only_keys is not None and run is not None and not is_unfinished(run):
+        raise NothingToRetryError(f"{run} has retried these items already")
     if job.remaining_is_in_data or run is None or not is_unfinished(run):
         return JobState()
     return state_of(run)

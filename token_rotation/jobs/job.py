@@ -62,6 +62,9 @@ class Job(ABC):
     # in no record, so no worker can have it.
     parameters_form: ClassVar[type[forms.Form] | None] = None
 
+    # A run begins only when a second person has approved it, at the page of jobs.
+    needs_approval: ClassVar[bool] = False
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" not in cls.__dict__:
@@ -75,9 +78,11 @@ class Job(ABC):
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters = parameters
-        # Of the framework: what the record says of them, and which values it must not say.
+        # Of the framework: what the record says of them, the values it must not say, and the keys
+        # of a retry.
         self.recorded_parameters: dict[str, Any] = parameters
         self.secrets: tuple[str, ...] = ()
+        self.only_keys: tuple[str, ...] | None = None
 
     @property
     def logger(self) -> logging.Logger:

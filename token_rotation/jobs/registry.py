@@ -37,3 +37,8 @@ def job_named(name: str) -> type[Job]:
     except KeyError:
         known = ", ".join(sorted(_jobs)) or "none"
         raise UnknownJobError(f"no job is named {name!r}; registered: {known}") from None
+
+
+def all_jobs() -> tuple[type[Job], ...]:
+    """Return the registered jobs in the order of their names."""
+    return tuple(_jobs[name] for name in sorted(_jobs))

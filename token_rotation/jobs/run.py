@@ -14,7 +14,9 @@ from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.retries import Retries
+from token_rotation.jobs.set_aside import choose_set_aside
 from token_rotation.jobs.state import JobState
+from token_rotation.jobs.workers.hand_out import needs_approval
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.execution.heartbeat import beating
 from token_rotation.operations.models import BatchOperation
@@ -45,6 +47,7 @@ def run_job(
     *,
     stop: StopSignal,
     restart: bool = False,
+    retry_set_aside: bool = False,
     started_by: Any = None,
     watcher: Watcher | None = None,
     **parameters: Any,
@@ -52,12 +55,15 @@ def run_job(
     """Run the job until its end, or until ``stop``; return the finished operation.
 
     It begins where the last run with the same parameters ended, unless that was complete, or with
-    ``restart`` at the beginning.
+    ``restart`` at the beginning. With ``retry_set_aside`` it processes what that run set aside.
 
-    Raises UnknownJobError, ParametersError, RunningElsewhereError, CollectionError,
-    TooManySetAsideError, and what the job raises, after the operation was finished as failed.
+    Raises UnknownJobError, ParametersError, NeedsApprovalError, NothingToRetryError,
+    RunningElsewhereError, CollectionError, TooManySetAsideError, and what the job raises, after the
+    operation was finished as failed.
     """
     with job_with(job_named(name), parameters) as job:
+        if retry_set_aside:
+            choose_set_aside(job)
         return run_here(job, stop=stop, restart=restart, started_by=started_by, watcher=watcher)
 
 
@@ -71,6 +77,8 @@ def run_here(
 ) -> BatchOperation:
     """Run a job that has its parameters, as ``run_job`` does."""
     watcher = watcher or Watcher()
+    if job.needs_approval:
+        raise needs_approval(type(job))
     enumerator_of(job)  # refused before anything is recorded
     operation, state, total = begin_here(job, restart=restart, started_by=started_by)
     record = JobRecord(operation, "")

@@ -2,7 +2,6 @@
 
 import io
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,13 @@ from django.core.management import call_command, load_command_class
 from django.core.management.base import CommandError
 
 from tickets.models import Ticket
+from token_rotation.jobs.errors import NeedsApprovalError
+from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SECRET = "correct horse"
-
-
-@pytest.fixture(autouse=True)
-def jobs(transactional_db: None) -> None:
-    import_module("tests.projects.worker_actions.jobs")
-    Ticket.objects.bulk_create([Ticket(subject=f"ticket {number}") for number in range(30)])
 
 
 def run(*words: str) -> str:
@@ -30,8 +25,8 @@ def run(*words: str) -> str:
     return out.getvalue()
 
 
-def subjects() -> set[str]:
-    return {subject[-1] for subject in Ticket.objects.values_list("subject", flat=True)}
+def subjects() -> list[str]:
+    return list(Ticket.objects.values_list("subject", flat=True))
 
 
 def test_a_parameter_is_checked_before_anything_is_recorded_and_reaches_the_job() -> None:
@@ -39,7 +34,7 @@ def test_a_parameter_is_checked_before_anything_is_recorded_and_reaches_the_job(
         run("Mark", "--param", "sign=much too long")
     assert not BatchOperation.objects.exists()
     assert "complete, 30 items" in run("Mark", "--param", "sign=?")
-    assert subjects() == {"?"}
+    assert {subject[-1] for subject in subjects()} == {"?"}
     assert BatchOperation.objects.get().input_data == {"sign": "?", "password": None}
 
 
@@ -78,3 +73,50 @@ def test_help_lists_the_parameters_of_the_job_that_is_named() -> None:
     said = command.create_parser("manage.py", "run_job").format_help()
     assert "Mark: Append a sign to each subject." in said
     assert "  --param sign=      What is appended (default: !)" in said
+
+
+def set_aside_and_mended(name: str = "poison") -> None:
+    """A complete run that has set one ticket aside, which fails no more."""
+    ticket = Ticket.objects.create(subject=name)
+    with pytest.raises(SystemExit):
+        run("Mark")
+    Ticket.objects.filter(pk=ticket.pk).update(subject="mended")
+
+
+def test_what_was_set_aside_is_retried_alone_and_once() -> None:
+    set_aside_and_mended()
+    assert "complete, 1 items processed" in run("Mark", "--retry-set-aside")
+    assert {subject.count("!") for subject in subjects()} == {1}
+    with pytest.raises(CommandError, match="has set no item aside"):
+        run("Mark", "--retry-set-aside")
+    assert {subject.count("!") for subject in subjects()} == {1}
+
+
+def test_what_a_retry_sets_aside_again_is_what_the_next_one_retries() -> None:
+    set_aside_and_mended()
+    Ticket.objects.filter(subject="mended").update(subject="poison again")
+    with pytest.raises(SystemExit):
+        run("Mark", "--retry-set-aside")
+    Ticket.objects.filter(subject="poison again").update(subject="mended")
+    assert "complete, 1 items processed" in run("Mark", "--retry-set-aside")
+    assert {subject.count("!") for subject in subjects()} == {1}
+
+
+def test_only_a_complete_run_of_rows_is_retried(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="Mark has not run with these parameters"):
+        run("Mark", "--retry-set-aside")
+    file = tmp_path / "subjects.csv"
+    file.write_text(f"subject\n{'x' * 1_000}\n")
+    with pytest.raises(SystemExit):
+        run("Import", "--param", f"file={file}")
+    with pytest.raises(CommandError, match="only rows of a queryset can be retried"):
+        run("Import", "--param", f"file={file}", "--retry-set-aside")
+
+
+def test_a_job_that_needs_approval_is_started_at_the_page_alone() -> None:
+    for words in ([], ["--async"]):
+        with pytest.raises(CommandError, match="needs a second person's approval: ask for it at"):
+            run("MarkTogether", *words)
+    with pytest.raises(NeedsApprovalError):
+        run_asynchronous("MarkTogether")
+    assert not BatchOperation.objects.exists()

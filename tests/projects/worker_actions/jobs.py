@@ -59,3 +59,10 @@ class Import(Job):
 
     def process(self, item: Any) -> None:
         Ticket.objects.create(subject=item["subject"])
+
+
+@register
+class MarkTogether(Mark):
+    """Append a sign once a second person agrees."""
+
+    needs_approval = True

@@ -118,7 +118,11 @@ def _explained(field: forms.Field) -> str:
         notes.append("required")
     elif field.initial is not None and not callable(field.initial):
         notes.append(f"default: {field.initial}")
-    choices = [str(value) for value, label in _choices(field) if value and not isinstance(label, list | tuple)]
+    choices = [
+        str(value)
+        for value, label in _choices(field)
+        if value and not isinstance(label, list | tuple)
+    ]
     if choices:
         notes.append(f"one of {', '.join(choices)}")
     return f"{text} ({'; '.join(notes)})".strip() if notes else text

@@ -15,8 +15,15 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from token_rotation.jobs.errors import ParametersError
 from token_rotation.jobs.job import Job
-from token_rotation.jobs.parameters.files import opened, path_of
-from token_rotation.jobs.parameters.form import MASK, complaint, form_of, is_file, is_secret
+from token_rotation.jobs.parameters.form import (
+    MASK,
+    RETRIED,
+    complaint,
+    form_of,
+    is_file,
+    is_secret,
+)
+from token_rotation.jobs.parameters.opening import opened, path_of
 
 
 @contextmanager
@@ -25,6 +32,8 @@ def job_with(kind: type[Job], values: Mapping[str, Any]) -> Iterator[Job]:
 
     Its files are there while inside. Raises ParametersError, without a secret.
     """
+    if RETRIED in values:
+        raise ParametersError(f"{kind.name}: no parameter may be named {RETRIED!r}")
     if kind.parameters_form is None:
         job = kind(**values)
         job.recorded_parameters = dict(values)

@@ -6,11 +6,14 @@ from typing import Any, ClassVar
 
 from token_rotation.jobs.attempt import Attempt
 from token_rotation.jobs.begin import begin_in_worker
+from token_rotation.jobs.errors import NeedsApprovalError
 from token_rotation.jobs.job import Job
+from token_rotation.jobs.log import approval_of
 from token_rotation.jobs.outcome import Outcome, result_value
-from token_rotation.jobs.parameters.files import delete, stored_in
 from token_rotation.jobs.parameters.given import job_with
+from token_rotation.jobs.parameters.storing import delete, stored_in
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
+from token_rotation.jobs.set_aside import read_recorded, restore
 from token_rotation.operations.actions.action import Action
 from token_rotation.operations.errors import NextAttemptError
 from token_rotation.operations.models import BatchOperation
@@ -25,9 +28,13 @@ class JobAction(Action):
     beat_every_seconds = BEAT_SECONDS
 
     def execute(self, operation: BatchOperation) -> Any:
+        if self.job.needs_approval and approval_of(operation) is None:
+            raise NeedsApprovalError(f"nobody has approved {operation}")
         record = JobRecord(operation, operation.runner)
         if not record.is_complete:
-            with job_with(self.job, operation.input_data or {}) as job:
+            recorded = read_recorded(operation.input_data)
+            with job_with(self.job, recorded.parameters) as job:
+                restore(job, recorded)
                 outcome = self._attempt(job, record)
             if outcome is not Outcome.COMPLETE:
                 return result_value(record.state, outcome)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,15 +14,15 @@ from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.jobs.begin import state_by_now
-from token_rotation.jobs.collection.of_job import enumerator_of
+from token_rotation.jobs.collection.of_job import enumerator_of, total_of
 from token_rotation.jobs.control import Request, ask_running
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.parameters.given import job_with
-from token_rotation.jobs.progress_bar import ProgressBar
 from token_rotation.jobs.record import state_of
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.run import run_here
+from token_rotation.jobs.set_aside import choose_set_aside
 from token_rotation.jobs.state import JobState
 from token_rotation.jobs.workers.hand_out import hand_out
 from token_rotation.management.job_parameters import (
@@ -31,6 +31,7 @@ from token_rotation.management.job_parameters import (
     describe_job,
     parameters_in,
 )
+from token_rotation.management.job_progress import ProgressBar
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.postgres.faults.failures import reason_of
@@ -62,6 +63,11 @@ class Command(OneLineCommand):
         parser.add_argument("name", help="the job's name")
         add_parameters(parser)
         parser.add_argument("--restart", action="store_true", help="begin at the beginning")
+        parser.add_argument(
+            "--retry-set-aside",
+            action="store_true",
+            help="process only what the last complete run has set aside",
+        )
         instead = parser.add_mutually_exclusive_group()
         instead.add_argument(
             "--async", action="store_true", help="let Celery workers run it; end at once"
@@ -108,7 +114,11 @@ class Command(OneLineCommand):
     def _hand_out(self, parsed: dict[str, Any]) -> str:
         if parsed["restart"]:
             raise CommandError("--async goes on where the last run ended; leave --restart out")
-        operation = hand_out(job_named(parsed["name"]), parameters_in(parsed))
+        operation = hand_out(
+            job_named(parsed["name"]),
+            parameters_in(parsed),
+            retry_set_aside=parsed["retry_set_aside"],
+        )
         name = parsed["name"]
         return f"{operation} waits for a worker. Run: run_job {name} --stop to end it."
 
@@ -123,7 +133,7 @@ class Command(OneLineCommand):
         with _job(parsed) as job:
             enumerator_of(job)
             state = JobState() if parsed["restart"] else state_by_now(job)
-            items = f"{wording.count(job.count())} items{state.behind}"
+            items = f"{wording.count(total_of(job))} items{state.behind}"
         return f"{job.name}: {items}, {job.batch_items} a batch. Nothing was done."
 
     def _say_end(self, operation: BatchOperation) -> None:
@@ -135,6 +145,8 @@ class Command(OneLineCommand):
             self.stdout.write(f"{were} set aside:")
         for each in state.set_aside:
             self.stdout.write(f"  {each.key}: {each.reason}")
+        if state.unnamed:
+            self.stdout.write(f"  and {state.unnamed:,} more, which only --restart processes again")
 
 
 _MEANING = {
@@ -144,6 +156,10 @@ _MEANING = {
 }
 
 
-def _job(parsed: dict[str, Any]) -> AbstractContextManager[Job]:
-    """Return the job with its parameters, whose files are there while inside."""
-    return job_with(job_named(parsed["name"]), parameters_in(parsed))
+@contextmanager
+def _job(parsed: dict[str, Any]) -> Iterator[Job]:
+    """Yield the job with its parameters, whose files are there while inside."""
+    with job_with(job_named(parsed["name"]), parameters_in(parsed)) as job:
+        if parsed["retry_set_aside"]:
+            choose_set_aside(job)
+        yield job

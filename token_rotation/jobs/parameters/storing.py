@@ -7,22 +7,17 @@ deleted after OPERATIONS_JOB_FILE_DAYS, when the next one is stored.
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from django.core.files.base import File
 from django.core.files.storage import InvalidStorageError, Storage, storages
-from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils import timezone
-from django.utils.text import get_valid_filename
 
-from token_rotation.jobs.errors import FileStorageError, ParametersError
+from token_rotation.jobs.errors import FileStorageError
 from token_rotation.jobs.job import Job
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.operations.lifecycle import Status
@@ -32,52 +27,8 @@ from token_rotation.operations.options import option
 STORAGE = "token_rotation_jobs"
 FOLDER = "token_rotation_jobs"
 STORED = "stored"
-CHUNK_BYTES = 1 << 20
-
-# At run time File takes no type argument; only its type stubs do.
-if TYPE_CHECKING:
-    AnyFile = File[bytes]
-else:
-    AnyFile = File
 
 logger = logging.getLogger(__name__)
-
-
-class LocalFile(AnyFile):
-    """A file of this machine, with its path."""
-
-    def __init__(self, path: Path, name: str) -> None:
-        super().__init__(path.open("rb"), name=name)
-        self.path = path
-
-
-@contextmanager
-def opened(kind: type[Job], name: str, value: Any) -> Iterator[AnyFile]:
-    """Yield the file that a parameter names. Raises ParametersError."""
-    match value:
-        case File():
-            yield value
-        case {"stored": str(stored), "name": str(shown)}:
-            with _fetched(kind, name, stored, shown) as file:
-                yield file
-        case str() | Path():
-            try:
-                file = LocalFile(Path(value), Path(value).name)
-            except OSError as error:
-                raise ParametersError(f"{kind.name}: {name}: {value}: {error.strerror}") from None
-            with file:
-                yield file
-        case _:
-            raise ParametersError(f"{kind.name}: {name}: type the path of a file")
-
-
-def path_of(file: AnyFile) -> Path:
-    """Return where an opened file is on this machine."""
-    if isinstance(file, TemporaryUploadedFile):
-        return Path(file.temporary_file_path())
-    if isinstance(file, LocalFile):
-        return file.path
-    raise TypeError(f"{type(file).__name__} is in no file")
 
 
 def store(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,20 +99,6 @@ def _store(path: Path, shown: str) -> dict[str, Any]:
 def _shown_name(value: Any) -> str:
     name = value.name if isinstance(value, File) else Path(value).name
     return str(name)[-100:]
-
-
-@contextmanager
-def _fetched(kind: type[Job], name: str, stored: str, shown: str) -> Iterator[AnyFile]:
-    """Yield a copy on this machine, which is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="job-") as directory:
-        path = Path(directory) / (get_valid_filename(Path(shown).name) or "file")
-        try:
-            with storage().open(stored) as source, path.open("wb") as copy:
-                shutil.copyfileobj(source, copy, CHUNK_BYTES)
-        except FileNotFoundError:
-            raise ParametersError(f"{kind.name}: {name}: {shown} is no longer stored") from None
-        with LocalFile(path, shown) as file:
-            yield file
 
 
 def _prune() -> None:
