@@ -66,3 +66,11 @@ class MarkTogether(Mark):
     """Append a sign once a second person agrees."""
 
     needs_approval = True
+
+
+@register
+class Patient(Shout):
+    """Shout once no ticket is a gate."""
+
+    def throttle_on(self) -> str:
+        return "a gate is shut" if Ticket.objects.filter(subject="gate").exists() else ""

@@ -164,7 +164,8 @@ def _left(operation: BatchOperation) -> str:
         return ""
     now = epoch_seconds(read_at(operation))
     progress = replay(samples_of(operation), operation.progress_total, now=now)
-    return wording.duration(progress.remaining_seconds())
+    seconds = progress.remaining_seconds()
+    return "" if seconds is None else wording.duration(seconds)
 
 
 def _buttons(
