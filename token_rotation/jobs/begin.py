@@ -113,7 +113,7 @@ def _last_ended(runs: BatchOperationQuerySet) -> BatchOperation | None:
 
 
 def _state_after(job: Job, run: BatchOperation | None) -> JobState:
-    if job.only_keys is not None and run is not None and not is_unfinished(run):
+    if job.retried_keys is not None and run is not None and not is_unfinished(run):
         raise NothingToRetryError(f"{run} has retried these items already")
     if job.remaining_is_in_data or run is None or not is_unfinished(run):
         return JobState()

@@ -70,19 +70,13 @@ class Job(ABC):
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
 
-    @classmethod
-    def summary(cls) -> str:
-        """Return the first line of the job's own docstring, "" where it has none."""
-        text = (cls.__dict__.get("__doc__") or "").strip()
-        return text.splitlines()[0] if text else ""
-
     def __init__(self, **parameters: Any) -> None:
         self.parameters = parameters
         # Of the framework: what the record says of them, the values it must not say, and the keys
         # of a retry.
         self.recorded_parameters: dict[str, Any] = parameters
-        self.secrets: tuple[str, ...] = ()
-        self.only_keys: tuple[str, ...] | None = None
+        self.secret_values: tuple[str, ...] = ()
+        self.retried_keys: tuple[str, ...] | None = None
 
     @property
     def logger(self) -> logging.Logger:
@@ -126,3 +120,9 @@ class Job(ABC):
 
     def after_complete(self, state: JobState) -> None:  # noqa: B027
         """React to the end of the collection."""
+
+
+def summary_of(job: type[Job]) -> str:
+    """Return the first line of the job's own docstring, "" where it has none."""
+    text = (job.__dict__.get("__doc__") or "").strip()
+    return text.splitlines()[0] if text else ""

@@ -35,7 +35,10 @@ def is_unfinished(operation: BatchOperation) -> bool:
 def described(job: Job, error: Exception) -> StoredError:
     """Describe an error as ``describe`` does, and without the job's secret parameters."""
     said = describe(error)
-    if not job.secrets:
+    if not job.secret_values:
         return said
-    message, traceback = hide(said.message, job.secrets), hide(said.traceback, job.secrets)
+    message, traceback = (
+        hide(said.message, job.secret_values),
+        hide(said.traceback, job.secret_values),
+    )
     return replace(said, message=message, traceback=traceback, data=None)

@@ -57,7 +57,7 @@ def retry_alone(job: Job, source: BatchOperation) -> int:
     state = state_of(source)
     if not state.set_aside:
         raise NothingToRetryError(f"{source} has set no item aside")
-    job.only_keys = tuple(each.key for each in state.set_aside)
+    job.retried_keys = tuple(each.key for each in state.set_aside)
     return state.unnamed
 
 

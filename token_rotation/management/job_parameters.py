@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandParser, DjangoHelpFormatter
 
 from token_rotation.jobs.errors import ParametersError, UnknownJobError
-from token_rotation.jobs.job import Job
+from token_rotation.jobs.job import Job, summary_of
 from token_rotation.jobs.parameters.form import explained, form_of, is_secret, typed_values
 from token_rotation.jobs.registry import job_named
 
@@ -53,7 +53,7 @@ def describe_job(parser: CommandParser, words: Sequence[str]) -> None:
     job = _named(words)
     if job is None:
         return
-    lines = [f"{job.name}: {job.summary()}".rstrip(": ")]
+    lines = [f"{job.name}: {summary_of(job)}".rstrip(": ")]
     explanations = explained(job)
     width = max(map(len, explanations), default=0)
     lines += [f"  --param {name}=".ljust(width + 13) + text for name, text in explanations.items()]

@@ -1,5 +1,6 @@
 """The page of jobs: who may do what there, and that each request has the effect of one."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,21 @@ def test_the_same_form_sent_twice_starts_one_run(ann: Client) -> None:
     assert marks() == {1}
 
 
+def test_the_open_page_gets_a_new_key_for_the_next_run(ann: Client) -> None:
+    key = re.compile(r'name="run-key" value="([\w-]+)"')
+    values = {"run-key": str(uuid4()), "sign": "!"}
+    refused = ann.post(f"{PAGE}Mark/start", {**values, "sign": "too long"})
+    assert key.findall(refused.content.decode()) == [], "the old one is as good as new"
+    (fresh,) = key.findall(ann.post(f"{PAGE}Mark/start", values).content.decode())
+    start(ann, "Mark", **{"run-key": fresh, "sign": "!"})
+    assert BatchOperation.objects.count() == 2
+
+
+def test_a_job_whose_code_fails_is_a_sentence(ann: Client) -> None:
+    assert "the code of Nameless raises KeyError" in start(ann, "Nameless")
+    assert not BatchOperation.objects.exists()
+
+
 def test_what_the_form_refuses_starts_nothing_and_is_named(ann: Client) -> None:
     said = start(ann, "Mark", sign="much too long")
     assert "Nothing was started: Mark: sign: Ensure this value has at most 3" in said
@@ -241,6 +257,18 @@ def test_a_file_is_uploaded_for_the_workers_and_deleted_when_it_is_done(
     recorded = BatchOperation.objects.get().input_data["file"]
     assert (recorded["name"], recorded["bytes"]) == ("subjects.csv", len(csv_file(7).read()))
     assert "subjects.csv" in words(shown(ann))
+
+
+def test_old_files_are_deleted_but_for_those_of_runs_that_go_on(ann: Client, stored: Path) -> None:
+    stored.mkdir()
+    for name in ("forgotten", "needed", "young"):
+        (stored / name).touch()
+        if name != "young":
+            os.utime(stored / name, (0, 0))
+    needed = {"file": {"stored": "token_rotation_jobs/needed", "name": "a.csv", "bytes": 0}}
+    BatchOperation.objects.create_synchronous("Import", input_data=needed)
+    start(ann, "Import", file=csv_file(1))
+    assert {each.name for each in stored.iterdir()} == {"needed", "young"}
 
 
 def test_a_file_that_is_too_large_is_neither_stored_nor_read(

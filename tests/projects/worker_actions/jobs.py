@@ -74,3 +74,11 @@ class Patient(Shout):
 
     def throttle_on(self) -> str:
         return "a gate is shut" if Ticket.objects.filter(subject="gate").exists() else ""
+
+
+@register
+class Nameless(Shout):
+    """Need a parameter that no form asks for."""
+
+    def collection(self) -> "QuerySet[Ticket]":
+        return Ticket.objects.filter(subject=self.parameters["subject"])

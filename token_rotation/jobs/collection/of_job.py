@@ -14,8 +14,8 @@ def enumerator_of(job: Job) -> Enumerator:
     """Return the job's enumerator; that of its queryset. Raises CollectionError."""
     collection = job.collection()
     if isinstance(collection, QuerySet):
-        return Rows(collection, lock=job.atomic, only_keys=job.only_keys)
-    if job.only_keys is not None:
+        return Rows(collection, lock=job.atomic, only_keys=job.retried_keys)
+    if job.retried_keys is not None:
         raise CollectionError(
             f"{job.name}: only rows of a queryset can be retried by themselves; "
             "to go through all again: --restart"
@@ -25,4 +25,4 @@ def enumerator_of(job: Job) -> Enumerator:
 
 def total_of(job: Job) -> int | None:
     """Return how many items a run goes through; None: unknown."""
-    return job.count() if job.only_keys is None else len(job.only_keys)
+    return job.count() if job.retried_keys is None else len(job.retried_keys)

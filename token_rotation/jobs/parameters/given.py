@@ -46,7 +46,7 @@ def job_with(kind: type[Job], values: Mapping[str, Any]) -> Iterator[Job]:
             raise ParametersError(complaint(kind, form, secrets))
         job = kind(**{name: _as_job_takes_it(each) for name, each in form.cleaned_data.items()})
         job.recorded_parameters = _recorded(kind, form, values)
-        job.secrets = secrets
+        job.secret_values = secrets
         yield job
 
 

@@ -56,7 +56,7 @@ def hand_out(
 
 def ensure_no_secret(job: Job) -> None:
     """Raise ParametersError where a parameter is one that no record may hold."""
-    if job.secrets:
+    if job.secret_values:
         raise ParametersError(
             f"{job.name}: a secret parameter is in no record, so no worker can have it; "
             "run it without --async, or let the job read the secret from where it is kept"

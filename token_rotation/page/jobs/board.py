@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils.text import capfirst, slugify
 
 from token_rotation.jobs.errors import FileStorageError
-from token_rotation.jobs.job import Job
+from token_rotation.jobs.job import Job, summary_of
 from token_rotation.jobs.parameters.form import form_of, is_file, is_secret
 from token_rotation.jobs.parameters.storing import storage
 from token_rotation.jobs.registry import all_jobs
@@ -47,17 +48,18 @@ class JobPanel:
 
 
 def panels_of(user: Any, *, may_control: bool) -> list[JobPanel]:
+    jobs = all_jobs()
     return [
         JobPanel(
             job=job,
             slug=slug_of(job),
-            summary=job.summary(),
+            summary=summary_of(job),
             form=shown_form(job),
             key=new_key(job),
             cannot_start_because=cannot_start_because(job),
-            runs=runs_piece(job, user, may_control=may_control),
+            runs=runs,
         )
-        for job in all_jobs()
+        for job, runs in zip(jobs, run_pieces(jobs, user, may_control=may_control), strict=True)
     ]
 
 
@@ -92,17 +94,18 @@ def cannot_start_because(job: type[Job]) -> str:
     return ""
 
 
-def runs_piece(job: type[Job], user: Any, *, may_control: bool) -> Piece:
-    return Piece("job_runs", slug_of(job), _runs(job, user, may_control=may_control))
-
-
-def _runs(job: type[Job], user: Any, *, may_control: bool) -> JobRuns:
+def run_pieces(jobs: Sequence[type[Job]], user: Any, *, may_control: bool) -> list[Piece]:
+    """Return the last runs of each job, read in one short transaction."""
     database = router.db_for_read(BatchOperation)
-    records = BatchOperation.objects.using(database).of_type(job.name)
-    timed = records.select_related("started_by").annotate(read_at=Now())
     try:
         with briefly(database):
-            found = list(timed[:RUNS_SHOWN].readable())
-            return JobRuns(runs_of(found, user), may_control)
+            read = [JobRuns(_runs(job, database, user), may_control) for job in jobs]
     except DATABASE_ERRORS as error:
-        return JobRuns((), may_control, reason_of(error))
+        read = [JobRuns((), may_control, reason_of(error)) for _ in jobs]
+    return [Piece("job_runs", slug_of(job), runs) for job, runs in zip(jobs, read, strict=True)]
+
+
+def _runs(job: type[Job], database: str, user: Any) -> tuple[Run, ...]:
+    records = BatchOperation.objects.using(database).of_type(job.name)
+    timed = records.select_related("started_by").annotate(read_at=Now())
+    return runs_of(list(timed[:RUNS_SHOWN].readable()), user)

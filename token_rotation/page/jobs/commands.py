@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,20 +13,19 @@ from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.set_aside import read_recorded
 from token_rotation.jobs.workers.approval import approve, withdraw
 from token_rotation.jobs.workers.hand_out import AWAITS, hand_out
-from token_rotation.operations.errors import NotRunningError, OperationError, UnavailableError
+from token_rotation.operations.errors import NotRunningError, OperationError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
 from token_rotation.operations.queue.broker import ensure_worker
 from token_rotation.page.commands import RefusedError
-from token_rotation.postgres.faults.failures import reason_of
-from token_rotation.run.recording.record import DATABASE_ERRORS
+from token_rotation.page.jobs.refusing import refusing
 
 
 def start(
     job: type[Job], values: Mapping[str, Any], user: Any, key: UUID | None, *, retry: bool = False
 ) -> str:
     """Hand the job to workers, or ask for its approval. Raises RefusedError."""
-    with _refusing("Nothing was started", job):
+    with refusing("Nothing was started", job):
         if not job.needs_approval:
             _ensure_worker()
         operation = hand_out(job, values, started_by=user, key=key, retry_set_aside=retry)
@@ -42,7 +40,7 @@ def act(operation: BatchOperation, button: str, user: Any) -> str:
 
 
 def _approve(operation: BatchOperation, user: Any) -> str:
-    with _refusing("Nothing was begun", job_of(operation)):
+    with refusing("Nothing was begun", job_of(operation)):
         if operation.started_by_id == user.pk:
             raise NeedsApprovalError("another person than the one who asked approves it")
         _ensure_worker()
@@ -51,7 +49,7 @@ def _approve(operation: BatchOperation, user: Any) -> str:
 
 
 def _withdraw(operation: BatchOperation, _: Any) -> str:
-    with _refusing("It may not have been withdrawn", job_of(operation)):
+    with refusing("It may not have been withdrawn", job_of(operation)):
         withdraw(operation)
     return f"Operation {operation.pk} was withdrawn; it had not begun."
 
@@ -71,7 +69,7 @@ def _retry(operation: BatchOperation, user: Any) -> str:
 def _asking(request: Request, said: str) -> Callable[[BatchOperation, Any], str]:
     def act(operation: BatchOperation, _: Any) -> str:
         try:
-            with _refusing("It may not have been asked", job_of(operation)):
+            with refusing("It may not have been asked", job_of(operation)):
                 ask(job_of(operation), operation, request)
         except NotRunningError:
             raise RefusedError(f"Operation {operation.pk} does not run; reload the page.") from None
@@ -93,30 +91,6 @@ ACTS: Mapping[str, Callable[[BatchOperation, Any], str]] = {
 
 def job_of(operation: BatchOperation) -> type[Job]:
     return job_named(operation.operation_type)
-
-
-@contextmanager
-def _refusing(what: str, job: type[Job]) -> Iterator[None]:
-    """Turn errors into sentences. Lets NotRunningError through."""
-    try:
-        yield
-    except NotRunningError:
-        raise
-    except UnavailableError as error:
-        terminal = (
-            ""
-            if job.needs_approval
-            else (
-                f". This works without workers, in a terminal: python manage.py run_job {job.name}"
-            )
-        )
-        raise RefusedError(f"{what}: {error}{terminal}") from None
-    except OperationError as error:
-        raise RefusedError(f"{what}: {error}.") from None
-    except DATABASE_ERRORS as error:
-        raise RefusedError(
-            f"It is unknown if it was done: {reason_of(error)}. Look below."
-        ) from None
 
 
 def _ensure_worker() -> None:

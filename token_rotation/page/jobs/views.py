@@ -20,7 +20,7 @@ from token_rotation.page.access import button, may_control, staff_page, watching
 from token_rotation.page.answer import answer, news
 from token_rotation.page.commands import RefusedError
 from token_rotation.page.jobs import commands
-from token_rotation.page.jobs.board import new_key, panels_of, runs_piece, shown_form
+from token_rotation.page.jobs.board import new_key, panels_of, run_pieces, shown_form
 from token_rotation.page.jobs.upload import BoundedUpload, bound_uploads
 from token_rotation.page.piece import Piece
 
@@ -43,10 +43,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @staff_page
 def live(request: HttpRequest) -> HttpResponse:
     """Send the runs that have changed since the last answer."""
-    permitted = may_control(request)
-    return news(
-        request, [runs_piece(job, request.user, may_control=permitted) for job in all_jobs()]
-    )
+    return news(request, _pieces(request, *all_jobs()))
 
 
 @csrf_exempt  # it is checked below, once the size of an upload is bounded
@@ -85,8 +82,8 @@ def act(request: HttpRequest, number: int, name: str) -> HttpResponse:
     )
 
 
-def _pieces(request: HttpRequest, job: type[Job]) -> list[Piece]:
-    return [runs_piece(job, request.user, may_control=may_control(request))]
+def _pieces(request: HttpRequest, *jobs: type[Job]) -> list[Piece]:
+    return run_pieces(jobs, request.user, may_control=may_control(request))
 
 
 def _job(name: str) -> type[Job]:
