@@ -86,12 +86,20 @@ def runs_of(job: Job) -> BatchOperationQuerySet:
     return _same(job).filter(live_data__has_key=STATE)
 
 
-def ensure_no_other(job: Job) -> None:
-    """Raise RunningElsewhereError where the same run waits or works already."""
+def ensure_no_other(job: Job, *, after: BatchOperation | None = None) -> None:
+    """Raise RunningElsewhereError where the same run waits or works already.
+
+    Also where ``after``, which it is to go on from, is not the last one, or is complete. Raises
+    NothingToRetryError where the same retry is complete.
+    """
     for other in _same(job).exclude(status=Status.FINISHED):
         if other.status == Status.UNPROCESSED:
             raise RunningElsewhereError(f"{other} waits already, with the same parameters")
         _take_over(other)
+    last = last_of(_same(job))
+    if after is not None and (last is None or last.pk != after.pk or not is_unfinished(last)):
+        raise RunningElsewhereError(f"nothing goes on from {after}: {last} was the last one")
+    _state_after(job, last_of(runs_of(job)))
 
 
 def _same(job: Job) -> BatchOperationQuerySet:

@@ -71,7 +71,6 @@ def restore(job: Job, recorded: Recorded) -> None:
     source = BatchOperation.objects.of_type(job.name).filter(pk=recorded.retried).first()
     if source is None:
         raise NothingToRetryError(f"operation {recorded.retried}, which named the items, is gone")
-    job.recorded_parameters = {**job.recorded_parameters, RETRIED: source.pk}
     retry_alone(job, source)
 
 

@@ -56,7 +56,7 @@ def describe_job(parser: CommandParser, words: Sequence[str]) -> None:
     lines = [f"{job.name}: {summary_of(job)}".rstrip(": ")]
     explanations = explained(job)
     width = max(map(len, explanations), default=0)
-    lines += [f"  --param {name}=".ljust(width + 13) + text for name, text in explanations.items()]
+    lines += [f"  {typed:{width}}  {text}".rstrip() for typed, text in explanations.items()]
     parser.epilog = "\n".join(lines)
 
 

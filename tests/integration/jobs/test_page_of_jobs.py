@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,13 +12,17 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from tickets.models import Ticket
 from token_rotation.jobs.workers.hand_out import AWAITS
+from token_rotation.operations.actions.group import Route
 from token_rotation.operations.actions.registry import registry
 from token_rotation.operations.errors import UnknownGroupError
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
+from token_rotation.operations.watching.left_over import certain, expected, sent_by
+from token_rotation.operations.watching.troubles import troubles
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -215,6 +220,28 @@ def test_what_was_set_aside_is_retried_and_once(ann: Client) -> None:
     assert f"Retry what was set aside by operation {first.pk}" not in shown(ann)
     assert "has set no item aside" in press(ann, "retry", first.pk)
     assert marks() == {1}
+
+
+def test_a_stopped_run_is_gone_on_with_once_by_a_stale_page_too(ann: Client) -> None:
+    stopped = BatchOperation.objects.create_synchronous(
+        "Mark", input_data={"sign": "!"}, group_name="Mark"
+    )
+    stopped.finish()
+    assert f"Go on from operation {stopped.pk}" in shown(ann)
+    assert "was handed to the workers" in press(ann, "go-on", stopped.pk)
+    said = press(ann, "go-on", stopped.pk)
+    assert f"Nothing was started: nothing goes on from operation {stopped.pk}" in said
+    assert "nothing goes on from" in press(ann, "go-on", BatchOperation.objects.latest().pk)
+    assert marks() == {1}
+
+
+def test_a_run_that_awaits_approval_is_neither_sent_again_nor_reported(ann: Client) -> None:
+    start(ann, "MarkTogether", sign="!")
+    long_ago = timezone.now() - timedelta(days=2)
+    BatchOperation.objects.update(created_at=long_ago)
+    assert not certain(sent_by(Route.DEFAULT)).exists()
+    assert not expected(sent_by(Route.DEFAULT)).exists()
+    assert not any(troubles(long_ago).values())
 
 
 def test_a_running_job_is_asked_to_pause_to_go_on_and_to_stop(ann: Client) -> None:

@@ -72,7 +72,7 @@ def test_help_lists_the_parameters_of_the_job_that_is_named() -> None:
     command._words = ["Mark", "--help"]
     said = command.create_parser("manage.py", "run_job").format_help()
     assert "Mark: Append a sign to each subject." in said
-    assert "  --param sign=      What is appended (default: !)" in said
+    assert "  --param sign=      What is appended (default: !)\n  --secret password" in said
 
 
 def set_aside_and_mended(name: str = "poison") -> None:

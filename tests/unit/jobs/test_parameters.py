@@ -134,10 +134,10 @@ def test_without_a_form_json_is_read_as_that() -> None:
 
 def test_help_says_what_each_parameter_is() -> None:
     said = explained(Fill)
-    assert said["since"] == "First day (required)"
-    assert said["most"] == "Most rows (default: 10)"
-    assert said["password"] == "(secret: --secret)"
-    assert said["kinds"] == "(one of a, b)"
+    assert said["--param since="] == "First day (required)"
+    assert said["--param most="] == "Most rows (default: 10)"
+    assert said["--secret password"] == ""
+    assert said["--param kinds="] == "(one of a, b)"
 
 
 def test_a_form_whose_values_have_no_single_name_is_refused() -> None:

@@ -103,15 +103,17 @@ MASK = "***"
 
 
 def explained(job: type[Job]) -> Mapping[str, str]:
-    """Return a line for each parameter, for people who type it."""
-    return {name: _explained(field) for name, field in form_of(job).fields.items()}
+    """Return what to type for each parameter, and what it means."""
+    fields = form_of(job).fields.items()
+    return {
+        f"--secret {name}" if is_secret(field) else f"--param {name}=": _explained(field)
+        for name, field in fields
+    }
 
 
 def _explained(field: forms.Field) -> str:
     text = str(field.help_text or field.label or "").strip().rstrip(".")
     notes = []
-    if is_secret(field):
-        notes.append("secret: --secret")
     if is_file(field):
         notes.append("the path of a file")
     if field.required and field.initial is None:

@@ -35,6 +35,7 @@ class JobAction(Action):
             recorded = read_recorded(operation.input_data)
             with job_with(self.job, recorded.parameters) as job:
                 restore(job, recorded)
+                job.recorded_parameters = dict(operation.input_data or {})
                 outcome = self._attempt(job, record)
             if outcome is not Outcome.COMPLETE:
                 return result_value(record.state, outcome)

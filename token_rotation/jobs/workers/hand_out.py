@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from token_rotation.jobs.errors import NeedsApprovalError, ParametersError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.parameters.storing import delete, store, stored_in
-from token_rotation.jobs.set_aside import choose_set_aside
+from token_rotation.jobs.set_aside import choose_set_aside, read_recorded
 from token_rotation.jobs.workers.sending import ensure_workable, send_out
 from token_rotation.operations.errors import KeyTakenError, OperationError
 from token_rotation.operations.models import BatchOperation
@@ -28,12 +29,14 @@ def hand_out(
     started_by: Any = None,
     key: UUID | None = None,
     retry_set_aside: bool = False,
+    again: BatchOperation | None = None,
 ) -> BatchOperation:
     """Let workers run the job with these parameters; return its operation.
 
     A job that needs approval only waits for it. A call with the ``key`` of another returns the
-    operation of that one. If this process dies before it sends the message, that is sent again; a
-    file that it has stored in vain is deleted when it is old.
+    operation of that one. ``again`` is the run that is gone on with, or whose items are retried; it
+    is refused where that has happened already. If this process dies before it sends the message,
+    that is sent again; a file that it has stored in vain is deleted when it is old.
 
     Raises NeedsApprovalError where no person asks, ParametersError, FileStorageError,
     CollectionError, NothingToRetryError, RunningElsewhereError, KeyTakenError and UnavailableError;
@@ -43,12 +46,16 @@ def hand_out(
         raise needs_approval(kind)
     with job_with(kind, values) as job:
         ensure_no_secret(job)
+        if again is not None:
+            job.recorded_parameters = read_recorded(again.input_data).parameters
         if retry_set_aside:
             choose_set_aside(job)
         enumerator_of(job)
         if not kind.needs_approval:
             ensure_workable()
-        operation, is_new = _recorded(job, values, started_by, key)
+        goes_on = again is not None and (again.input_data or {}) == job.recorded_parameters
+        create = partial(_created, job, started_by, key)
+        operation, is_new = _recorded(job, values, create, key, again if goes_on else None)
     if is_new and not kind.needs_approval:
         send_out(operation)
     return operation
@@ -71,7 +78,11 @@ def needs_approval(kind: type[Job]) -> NeedsApprovalError:
 
 
 def _recorded(
-    job: Job, values: Mapping[str, Any], started_by: Any, key: UUID | None
+    job: Job,
+    values: Mapping[str, Any],
+    create: Callable[[], BatchOperation],
+    key: UUID | None,
+    after: BatchOperation | None,
 ) -> tuple[BatchOperation, bool]:
     """Return the operation, and whether it is a new one."""
     found = _found(job, key)
@@ -82,8 +93,8 @@ def _recorded(
         with alone(job):
             found = _found(job, key)
             if found is None:
-                ensure_no_other(job)
-                return _created(job, started_by, key), True
+                ensure_no_other(job, after=after)
+                return create(), True
     except OperationError:  # after an error of the database it may be there
         _delete_new(job, values)
         raise

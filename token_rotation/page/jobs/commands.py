@@ -22,13 +22,21 @@ from token_rotation.page.jobs.refusing import refusing
 
 
 def start(
-    job: type[Job], values: Mapping[str, Any], user: Any, key: UUID | None, *, retry: bool = False
+    job: type[Job],
+    values: Mapping[str, Any],
+    user: Any,
+    key: UUID | None = None,
+    *,
+    retry: bool = False,
+    again: BatchOperation | None = None,
 ) -> str:
     """Hand the job to workers, or ask for its approval. Raises RefusedError."""
     with refusing("Nothing was started", job):
         if not job.needs_approval:
             _ensure_worker()
-        operation = hand_out(job, values, started_by=user, key=key, retry_set_aside=retry)
+        operation = hand_out(
+            job, values, started_by=user, key=key, retry_set_aside=retry, again=again
+        )
     if operation.group_name == AWAITS:
         return f"Operation {operation.pk} begins when another person has approved it."
     return f"Operation {operation.pk} was handed to the workers."
@@ -58,12 +66,12 @@ def _start_again(operation: BatchOperation, user: Any) -> str:
     """A retry that was stopped goes on as that retry."""
     recorded = read_recorded(operation.input_data)
     is_retry = recorded.retried is not None
-    return start(job_of(operation), recorded.parameters, user, None, retry=is_retry)
+    return start(job_of(operation), recorded.parameters, user, retry=is_retry, again=operation)
 
 
 def _retry(operation: BatchOperation, user: Any) -> str:
     parameters = read_recorded(operation.input_data).parameters
-    return start(job_of(operation), parameters, user, None, retry=True)
+    return start(job_of(operation), parameters, user, retry=True, again=operation)
 
 
 def _asking(request: Request, said: str) -> Callable[[BatchOperation, Any], str]:
