@@ -42,7 +42,8 @@ def begin_here(
     total = total_of(job)
     with alone(job):
         last = _last_ended(runs_of(job))
-        state = JobState() if restart else _state_after(job, last)
+        from_start = restart and job.retried_keys is None  # of a retry each item comes once
+        state = JobState() if from_start else _state_after(job, last)
         operation = BatchOperation.objects.create_synchronous(
             job.name,
             input_data=job.recorded_parameters or None,

@@ -85,6 +85,8 @@ def set_aside_and_mended(name: str = "poison") -> None:
 
 def test_what_was_set_aside_is_retried_alone_and_once() -> None:
     set_aside_and_mended()
+    with pytest.raises(CommandError, match="leave --restart out"):
+        run("Mark", "--retry-set-aside", "--restart")
     assert "complete, 1 items processed" in run("Mark", "--retry-set-aside")
     assert {subject.count("!") for subject in subjects()} == {1}
     with pytest.raises(CommandError, match="has set no item aside"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django import forms
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.validators import FileExtensionValidator
 
 from token_rotation.jobs.errors import JobError, ParametersError
@@ -124,6 +125,14 @@ def test_a_file_is_a_path_and_checked_by_its_form(tmp_path: Path) -> None:
     assert "is not allowed" in refusal(
         since="2026-01-05", file=str(file.rename(tmp_path / "a.txt"))
     )
+
+
+def test_a_file_in_memory_is_a_path_too() -> None:
+    sent = SimpleUploadedFile("../numbers.csv", b"number\n1\n")
+    with job_with(Fill, {"since": "2026-01-05", "file": sent}) as job:
+        path = job.parameters["file"]
+        assert path.read_bytes() == b"number\n1\n"
+    assert not path.exists()
 
 
 def test_without_a_form_json_is_read_as_that() -> None:

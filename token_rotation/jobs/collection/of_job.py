@@ -18,7 +18,7 @@ def enumerator_of(job: Job) -> Enumerator:
     if job.retried_keys is not None:
         raise CollectionError(
             f"{job.name}: only rows of a queryset can be retried by themselves; "
-            "to go through all again: --restart"
+            "run it again without a retry to go through all"
         )
     return collection
 

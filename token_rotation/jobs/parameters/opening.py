@@ -38,8 +38,11 @@ class LocalFile(AnyFile):
 def opened(kind: type[Job], name: str, value: Any) -> Iterator[AnyFile]:
     """Yield the file that a parameter names. Raises ParametersError."""
     match value:
-        case File():
+        case TemporaryUploadedFile() | LocalFile():
             yield value
+        case File():
+            with _copied(value, value.name or name) as file:
+                yield file
         case {"stored": str(stored), "name": str(shown)}:
             with _fetched(kind, name, stored, shown) as file:
                 yield file
@@ -65,13 +68,20 @@ def path_of(file: AnyFile) -> Path:
 
 @contextmanager
 def _fetched(kind: type[Job], name: str, stored: str, shown: str) -> Iterator[AnyFile]:
+    try:
+        source = storage().open(stored)
+    except FileNotFoundError:
+        raise ParametersError(f"{kind.name}: {name}: {shown} is no longer stored") from None
+    with source, _copied(source, shown) as file:
+        yield file
+
+
+@contextmanager
+def _copied(source: AnyFile, shown: str) -> Iterator[AnyFile]:
     """Yield a copy on this machine, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="job-") as directory:
-        path = Path(directory) / (get_valid_filename(Path(shown).name) or "file")
-        try:
-            with storage().open(stored) as source, path.open("wb") as copy:
-                shutil.copyfileobj(source, copy, CHUNK_BYTES)
-        except FileNotFoundError:
-            raise ParametersError(f"{kind.name}: {name}: {shown} is no longer stored") from None
+        path = Path(directory) / get_valid_filename(f"_{Path(shown).name}")
+        with path.open("wb") as copy:
+            shutil.copyfileobj(source, copy, CHUNK_BYTES)
         with LocalFile(path, shown) as file:
             yield file

@@ -85,6 +85,8 @@ class Command(OneLineCommand):
             )
 
     def handle(self, **parsed: Any) -> str | None:
+        if parsed["restart"] and parsed["retry_set_aside"]:
+            raise CommandError("a retry processes each item once; leave --restart out")
         try:
             if parsed["request"] is not None:
                 return self._ask(parsed["name"], parsed["request"])
@@ -146,7 +148,9 @@ class Command(OneLineCommand):
         for each in state.set_aside:
             self.stdout.write(f"  {each.key}: {each.reason}")
         if state.unnamed:
-            self.stdout.write(f"  and {state.unnamed:,} more, which only --restart processes again")
+            self.stdout.write(
+                f"  and {state.unnamed:,} more, which come again only with another whole run"
+            )
 
 
 _MEANING = {

@@ -108,7 +108,8 @@ def _ensure_worker() -> None:
 
 def find(number: int) -> BatchOperation | None:
     """Return the operation of a registered job, or None."""
-    operation = BatchOperation.objects.select_related("started_by").filter(pk=number).first()
+    found = BatchOperation.objects.select_related("started_by").filter(pk=number).readable()
+    operation = next(found, None)
     if operation is None:
         return None
     try:

