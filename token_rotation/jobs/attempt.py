@@ -42,7 +42,7 @@ class Attempt:
         self._stop = stop
         self._observe = observe
         self._ends_at = None if at_most_seconds is None else time.monotonic() + at_most_seconds
-        self._retries = Retries(job, stop)
+        self._retries = Retries(job, stop, record.note)
         self._waits_for = ""
         self.state = state
 
@@ -97,12 +97,16 @@ class Attempt:
         """Wait once, where the pace or the job says so; hear what is asked for meanwhile."""
         was_paused = self._pace.is_paused
         self._hear()
+        if self._pace.is_paused != was_paused:
+            self._record.note("paused" if self._pace.is_paused else "goes on")
+            self._record.write(self.state)
         if self._pace.is_paused and not was_paused:
             self._job.after_pause(self.state)
         wait = self._pace.next_wait()
         reason = wait.reason if wait is not None and wait.is_trouble else ""
         if reason and reason != self._waits_for:
             self._job.logger.info("%s waits: %s", self._job.name, reason)
+            self._record.note(f"waits: {reason}")
         self._waits_for = reason
         if wait is not None:
             self._stop.wait(wait.seconds)

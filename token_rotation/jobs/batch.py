@@ -11,10 +11,10 @@ from django.db import transaction
 from token_rotation.jobs.collection.enumerator import Entry, Enumerator, SplitEnumerator
 from token_rotation.jobs.errors import TooManySetAsideError
 from token_rotation.jobs.job import Job
+from token_rotation.jobs.outcome import described
 from token_rotation.jobs.record import JobRecord
 from token_rotation.jobs.state import JobState, Span
 from token_rotation.operations.errors import OperationError
-from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.postgres.transaction_settings import limited_lock_waits
 
@@ -77,7 +77,7 @@ class Batches:
         return self._enumerator.entries(span.after, items)
 
     def _set_aside(self, state: JobState, entry: Entry, error: Exception) -> JobState:
-        reason = describe(error)
+        reason = described(self._job, error)
         after = state.without(entry.key, f"{replace(reason, traceback='')}", entry.cursor)
         if after.failed > self._job.set_aside_at_most:
             raise TooManySetAsideError(

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import connections, router, transaction
-
-from token_rotation.jobs.collection.of_job import enumerator_of
-from token_rotation.jobs.errors import RunningElsewhereError
+from token_rotation.jobs.collection.of_job import enumerator_of, total_of
+from token_rotation.jobs.errors import NothingToRetryError, RunningElsewhereError
 from token_rotation.jobs.job import Job
-from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.record import STATE, JobRecord, state_of
+from token_rotation.jobs.runs import (
+    alone,
+    last_of,
+    left_by,
+    runs_of,
+    same_runs,
+    sharing,
+    whole_state,
+)
 from token_rotation.jobs.share import share
-from token_rotation.jobs.state import JobState, together
+from token_rotation.jobs.state import JobState, Span, together
 from token_rotation.jobs.take_over import take_over
+from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record.queryset import BatchOperationQuerySet
-from token_rotation.postgres.text_cursor import django_cursor
-from token_rotation.sql.single_start import wait_for_other_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,16 @@ def begin_here(job: Job, *, restart: bool, workers: int, started_by: Any) -> lis
     whose process is gone is ended. Whatever that process still writes is refused. Of two that begin
     at once, one waits for the other.
 
-    Raises RunningElsewhereError, CollectionError.
+    Raises RunningElsewhereError, NothingToRetryError, CollectionError.
     """
-    total = job.count() if workers == 1 else None
+    total = total_of(job) if workers == 1 else None
     with alone(job):
-        left = _left_by_ended(job, _runs(job))
+        left = _left_by_ended(job, runs_of(job))
         begun = []
         for state, items in shares(job, JobState() if restart else left, workers, total):
             operation = BatchOperation.objects.create_synchronous(
                 job.name,
-                input_data=job.parameters or None,
+                input_data=job.recorded_parameters or None,
                 started_by=started_by,
                 group_name=job.name,
             )
@@ -66,89 +69,68 @@ def begin_in_worker(job: Job, operation: BatchOperation) -> JobState:
 
     That of the attempt before, if there was one. Raises RunningElsewhereError.
     """
-    if _has_begun(operation):
+    if isinstance(operation.live_data, dict) and STATE in operation.live_data:
         return _still_its_own(job, operation)
-    total = job.count()
+    total = total_of(job)
     with alone(job):
-        left = _left_by_ended(job, _runs(job).exclude(pk=operation.pk))
+        left = _left_by_ended(job, runs_of(job).exclude(pk=operation.pk))
         (state, items), *_ = shares(job, left, 1, total)
         JobRecord(operation, operation.runner).write(state, items)
     return state
 
 
-def left_by_ended(job: Job) -> JobState:
-    """Return what a run would begin with, inside ``alone``. Raises RunningElsewhereError."""
-    return _left_by_ended(job, _runs(job))
-
-
 def left_by_now(job: Job) -> JobState:
-    """Return what a run would begin with now, whoever is running."""
-    return _left(job, _runs(job))
+    """Return what a run would begin with now, whoever is running. Raises NothingToRetryError."""
+    last = last_of(runs_of(job))
+    left = [] if last is None else left_by(last)
+    if job.retried_keys is not None and last is not None and not left:
+        raise NothingToRetryError(f"{last} has retried these items already")
+    if last is None or not left or job.remaining_is_in_data:
+        return JobState()
+    spans = tuple(span for each in left for span in state_of(each).spans)
+    return replace(whole_state(last), spans=spans)
 
 
 def shares(
     job: Job, state: JobState, workers: int, total: int | None
 ) -> list[tuple[JobState, int | None]]:
     """Return the state of each worker, and its items. Raises CollectionError."""
-    if workers == 1 and state.spans[1:] == () and state.spans[0].until is None:
+    if workers == 1 and state.spans == (Span(state.cursor),):
         return [(state, total)]
     return [*share(state, enumerator_of(job), workers)]
 
 
+def ensure_no_other(job: Job, *, after: BatchOperation | None = None) -> None:
+    """Raise RunningElsewhereError where the same run waits or works already.
+
+    Also where ``after``, which it is to go on from, is not of the last one, or that is complete.
+    Raises NothingToRetryError where the same retry is complete.
+    """
+    for other in same_runs(job).exclude(status=Status.FINISHED):
+        if other.status == Status.UNPROCESSED:
+            raise RunningElsewhereError(f"{other} waits already, with the same parameters")
+        take_over(other)
+    last = last_of(same_runs(job))
+    if after is not None and (last is None or after not in sharing(last) or not left_by(last)):
+        raise RunningElsewhereError(f"nothing goes on from {after}: {last} was the last one")
+    left_by_now(job)
+
+
 def complete_of_all(job: Job, record: JobRecord, state: JobState) -> JobState | None:
-    """Store that this run is complete; return the state of all, if it was the last of its split."""
+    """Store a state that is complete; return that of all, if this was the last of its split."""
     if not state.split:
         return state
     with alone(job):
-        record.write(replace(state, is_complete=True))
-        states = [state_of(each) for each in _of_split(_runs(job), state.split)]
+        record.write(state)
+        states = [state_of(each) for each in sharing(record.operation)]
     return together(states) if all(each.is_complete for each in states) else None
-
-
-@contextmanager
-def alone(job: Job) -> Iterator[None]:
-    """Let no other run of the job begin, here or elsewhere, while inside: one transaction."""
-    database = router.db_for_write(BatchOperation)
-    with transaction.atomic(using=database):
-        with django_cursor(connections[database]) as cursor:
-            cursor.execute(wait_for_other_start(), {"label": f"job {job.name}"})
-        yield
-
-
-def _runs(job: Job) -> BatchOperationQuerySet:
-    """Those that have begun, of the same parameters."""
-    of_the_job = BatchOperation.objects.of_type(job.name).filter(live_data__has_key=STATE)
-    if not job.parameters:
-        return of_the_job.filter(input_data__isnull=True)
-    return of_the_job.filter(input_data=job.parameters)
-
-
-def _of_split(runs: BatchOperationQuerySet, split: str) -> BatchOperationQuerySet:
-    return runs.filter(**{f"live_data__{STATE}__split": split})
-
-
-def _last(runs: BatchOperationQuerySet) -> BatchOperation | None:
-    return runs.order_by("-created_at", "-id").first()
 
 
 def _left_by_ended(job: Job, runs: BatchOperationQuerySet) -> JobState:
     """Raises RunningElsewhereError where one of them still runs."""
     for running in runs.running():
         take_over(running)
-    return _left(job, runs)
-
-
-def _left(job: Job, runs: BatchOperationQuerySet) -> JobState:
-    last = _last(runs)
-    if last is None or job.remaining_is_in_data:
-        return JobState()
-    split = state_of(last).split
-    siblings = _of_split(runs, split) if split else [last]
-    return together([state_of(each) for each in siblings if is_unfinished(each)])
-
-
-def _has_begun(operation: BatchOperation) -> bool:
-    return isinstance(operation.live_data, dict) and STATE in operation.live_data
+    return left_by_now(job)
 
 
 def _still_its_own(job: Job, operation: BatchOperation) -> JobState:
@@ -156,7 +138,7 @@ def _still_its_own(job: Job, operation: BatchOperation) -> JobState:
     state = state_of(operation)
     if state.split:
         with alone(job):
-            last = _last(_runs(job))
+            last = last_of(runs_of(job))
         if last is not None and state_of(last).split != state.split:
             raise RunningElsewhereError(f"{last} went on with what {operation} had left")
     return state

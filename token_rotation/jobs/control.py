@@ -24,13 +24,20 @@ def ask_running(job: type[Job], request: Request) -> int:
     running = BatchOperation.objects.of_type(job.name).running()
     if request is Request.STOP:
         return running.request_stop()
-    return sum(_set_paused(job, each, paused=request is Request.PAUSE) for each in running)
+    return sum(_heard(job, each, request) for each in running)
 
 
-def _set_paused(job: type[Job], operation: BatchOperation, *, paused: bool) -> bool:
+def ask(job: type[Job], operation: BatchOperation, request: Request) -> None:
+    """Ask one run. Raises NotRunningError."""
+    if request is Request.STOP:
+        return operation.request_stop()
     pace = pace_asked_for(operation.control_data) or Pace(traffic_budget_ms=job.traffic_budget_ms)
+    return operation.control(replace(pace, paused=request is Request.PAUSE).as_word())
+
+
+def _heard(job: type[Job], operation: BatchOperation, request: Request) -> bool:
     try:
-        operation.control(replace(pace, paused=paused).as_word())
+        ask(job, operation, request)
     except NotRunningError:
         return False
     return True

@@ -23,5 +23,17 @@ class TooManySetAsideError(JobError):
     """More items failed than the job allows."""
 
 
-class UnfinishedError(JobError):
-    """An attempt whose time is up: the next one goes on. Not a failure."""
+class ParametersError(JobError):
+    """Parameters that the job's form refuses, or that a run of this kind cannot take."""
+
+
+class FileStorageError(JobError):
+    """A file that cannot be stored where workers read it."""
+
+
+class NeedsApprovalError(JobError):
+    """A run that begins only when a second person approves it."""
+
+
+class NothingToRetryError(JobError):
+    """Items that were set aside, but cannot be retried by themselves, or no longer."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django import forms
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 
@@ -29,7 +30,8 @@ class Job(ABC):
     """Work on each item of a collection: slowly, stoppably, on a live system.
 
     Override ``collection``, and ``process`` or ``process_batch``. An instance serves one attempt;
-    its parameters are JSON values.
+    its parameters are those that ``parameters_form`` has cleaned, a file as a Path. Without a form
+    they are JSON values.
 
     Where the collection is in the operations' database, a batch is one transaction with the cursor
     behind it: each item is processed exactly once, however often the process dies. Elsewhere, and
@@ -74,6 +76,13 @@ class Job(ABC):
     # Longest wait of a batch for a row that others have locked.
     lock_timeout_ms: ClassVar[int] = 1_000
 
+    # Checks the parameters, wherever a run is started. The value of a field with a PasswordInput is
+    # in no record, so no worker can have it.
+    parameters_form: ClassVar[type[forms.Form] | None] = None
+
+    # A run begins only when a second person has approved it, at the page of jobs.
+    needs_approval: ClassVar[bool] = False
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" not in cls.__dict__:
@@ -84,11 +93,23 @@ class Job(ABC):
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters = parameters
+        # Of the framework: what the record says of them, the values it must not say, and the keys
+        # of a retry.
+        self.recorded_parameters: dict[str, Any] = parameters
+        self.secret_values: tuple[str, ...] = ()
+        self.retried_keys: tuple[str, ...] | None = None
 
     @classmethod
     def gate_options(cls) -> RotationOptions:
         """Return the options of a rotation with these gates."""
         return RotationOptions(**cls.gates)
+
+    def again(self) -> Job:
+        """Return another one with the same parameters, for another thread."""
+        job = type(self)(**self.parameters)
+        job.recorded_parameters = self.recorded_parameters
+        job.secret_values, job.retried_keys = self.secret_values, self.retried_keys
+        return job
 
     @property
     def logger(self) -> logging.Logger:
@@ -132,3 +153,9 @@ class Job(ABC):
 
     def after_complete(self, state: JobState) -> None:  # noqa: B027
         """React to the end of the collection."""
+
+
+def summary_of(job: type[Job]) -> str:
+    """Return the first line of the job's own docstring, "" where it has none."""
+    text = (job.__dict__.get("__doc__") or "").strip()
+    return text.splitlines()[0] if text else ""

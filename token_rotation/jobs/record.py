@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import router
 
+from token_rotation.jobs.log import APPROVED, LOG, Notes, approval_of
 from token_rotation.jobs.state import JobState, read_state
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record import origin
 
-STATE, PROCESS = "job", "process"
+STATE, PROCESS, COMPLETE = "job", "process", "complete"
 BEAT_SECONDS = 1.0
 
 
@@ -27,6 +28,9 @@ class JobRecord:
     def __init__(self, operation: BatchOperation, runner: str) -> None:
         self.operation = operation
         self._runner = runner
+        self._notes = Notes(operation)
+        approved = approval_of(operation)
+        self._kept = {} if approved is None else {APPROVED: approved}
 
     @property
     def database(self) -> str:
@@ -43,8 +47,26 @@ class JobRecord:
 
     def write(self, state: JobState, total: int | None = None) -> bool:
         """Store the state; return True when a stop was requested. Raises NotRunningError."""
-        live = {STATE: state.as_json(), PROCESS: [origin.host(), os.getpid()]}
+        live = {PROCESS: [origin.host(), os.getpid()], **self._live(state)}
         return self.operation.beat(state.gone, total, live, runner=self._runner)
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True where an attempt has come to the end, though its result may not be stored."""
+        live: Any = self.operation.live_data
+        return isinstance(live, dict) and live.get(COMPLETE) is True
+
+    def complete(self, state: JobState) -> None:
+        """Store that nothing is left to be done. Raises NotRunningError."""
+        live = {COMPLETE: True, **self._live(state)}
+        self.operation.beat(state.gone, None, live, runner=self._runner)
+
+    def note(self, text: str) -> None:
+        """Add a line to the log; it is stored with the next state."""
+        self._notes.add(text)
+
+    def _live(self, state: JobState) -> dict[str, Any]:
+        return {STATE: state.as_json(), LOG: self._notes.as_json(), **self._kept}
 
     def beat(self) -> bool:
         """Store that the attempt is alive; return True when a stop was requested."""

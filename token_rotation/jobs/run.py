@@ -14,9 +14,12 @@ from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome
 from token_rotation.jobs.pace import JobPace, WorkerPace
+from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.run_part import PartOfRun
+from token_rotation.jobs.set_aside import choose_set_aside
 from token_rotation.jobs.state import JobState, together
+from token_rotation.jobs.workers.hand_out import needs_approval
 from token_rotation.operations.models import BatchOperation
 from token_rotation.stop import StopSignal, answering_signals
 
@@ -48,6 +51,7 @@ def run_job(
     *,
     stop: StopSignal,
     restart: bool = False,
+    retry_set_aside: bool = False,
     workers: int = 1,
     started_by: Any = None,
     watcher: Watcher | None = None,
@@ -56,13 +60,40 @@ def run_job(
     """Run the job until its end, or until ``stop``.
 
     It begins where the last run with the same parameters ended, unless that was complete, or with
-    ``restart`` at the beginning. ``workers`` threads share the keys out, each with an instance of
-    the job and an operation of its own. When one fails, the others end after their batch.
+    ``restart`` at the beginning. With ``retry_set_aside`` it processes what that run set aside.
+    ``workers`` threads share the keys out, each with a job and an operation of its own. When one
+    fails, the others end after their batch.
 
-    Raises UnknownJobError, RunningElsewhereError, CollectionError, TooManySetAsideError, and what
-    the job raises, after the operation was finished as failed.
+    Raises UnknownJobError, ParametersError, NeedsApprovalError, NothingToRetryError,
+    RunningElsewhereError, CollectionError, TooManySetAsideError, and what the job raises, after the
+    operation was finished as failed.
     """
-    job, watcher = job_named(name)(**parameters), watcher or Watcher()
+    with job_with(job_named(name), parameters) as job:
+        if retry_set_aside:
+            choose_set_aside(job)
+        return run_here(
+            job,
+            stop=stop,
+            restart=restart,
+            workers=workers,
+            started_by=started_by,
+            watcher=watcher,
+        )
+
+
+def run_here(
+    job: Job,
+    *,
+    stop: StopSignal,
+    restart: bool = False,
+    workers: int = 1,
+    started_by: Any = None,
+    watcher: Watcher | None = None,
+) -> JobRun:
+    """Run a job that has its parameters, as ``run_job`` does."""
+    watcher = watcher or Watcher()
+    if job.needs_approval:
+        raise needs_approval(type(job))
     enumerator_of(job)  # refused before anything is recorded
     begun = begin_here(job, restart=restart, workers=workers, started_by=started_by)
     pace = JobPace(job, begun[0].database, workers=len(begun))
@@ -80,7 +111,7 @@ def run_job(
 def _part(
     job: Job, begun: Begun, pace: JobPace, rank: int, stop: StopSignal, watcher: Watcher
 ) -> PartOfRun:
-    own = job if rank == 0 else type(job)(**job.parameters)
+    own = job if rank == 0 else job.again()
 
     def reach(state: JobState) -> None:
         watcher.reach(rank, state)

@@ -9,14 +9,13 @@ from typing import Any
 from token_rotation.jobs.attempt import Attempt
 from token_rotation.jobs.begin import Begun
 from token_rotation.jobs.job import Job
-from token_rotation.jobs.outcome import Outcome, result_value
+from token_rotation.jobs.outcome import Outcome, described, result_value
 from token_rotation.jobs.pace import WorkerPace
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
 from token_rotation.jobs.retries import Retries
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.execution.heartbeat import beating
-from token_rotation.operations.failures.describe import describe
 from token_rotation.operations.results import FAILED, SUCCESSFUL
 from token_rotation.operations.stored_output import UNFINISHED
 from token_rotation.stop import StopSignal
@@ -57,7 +56,9 @@ class PartOfRun:
         except NotRunningError:
             raise
         except Exception as error:
-            self._finish(began_at, {"status": FAILED, "error": describe(error).as_json()})
+            self._finish(
+                began_at, {"status": FAILED, "error": described(self._job, error).as_json()}
+            )
             raise
         self._finish(began_at, {"status": SUCCESSFUL}, outcome)
         return outcome

@@ -54,6 +54,11 @@ class JobState:
         return self.done + self.failed
 
     @property
+    def unnamed(self) -> int:
+        """The items that were set aside and are not named: no retry can find them."""
+        return self.failed - len(self.set_aside)
+
+    @property
     def behind(self) -> str:
         """Return ``, behind 1,234 items``; "" at the beginning."""
         return f", behind {wording.things(self.gone, 'item')}" if self.gone else ""

@@ -28,6 +28,9 @@ DEFAULTS: dict[str, Any] = {
     "OPERATIONS_MAX_LOSSES": 3,
     # Seconds without a heartbeat after which people are told.
     "OPERATIONS_STALLED_SECONDS": 900,
+    # The largest file that a job in workers is given, and how long one is kept that no run needs.
+    "OPERATIONS_JOB_FILE_MEGABYTES": 100,
+    "OPERATIONS_JOB_FILE_DAYS": 30,
     "OPERATIONS_MAX_RETRIES": 5,
     "OPERATIONS_RETRY_BACKOFF_SECONDS": 2,
     "OPERATIONS_RETRY_BACKOFF_MAX_SECONDS": 300,

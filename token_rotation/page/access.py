@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from token_rotation.page.htmx import HtmxDetails, HttpResponseClientRefresh
 from token_rotation.postgres.opening import own_session
 
+PAGE = "token_rotation:page"
 PERMISSION = "token_rotation_operations.control_batchoperation"
 
 View = Callable[..., HttpResponse]
@@ -38,7 +39,9 @@ def staff_page(view: View) -> View:
             return view(request, *args, **kwargs)
         if HtmxDetails(request):
             return HttpResponseClientRefresh()  # the page itself then leads to the log-in
-        return redirect_to_login(reverse("token_rotation:page"), _log_in_url())
+        page = request.path.removesuffix("live")  # whose parts that are
+        is_page = request.method in {"GET", "HEAD"}
+        return redirect_to_login(page if is_page else reverse(PAGE), _log_in_url())
 
     return never_cache(transaction.non_atomic_requests(for_staff))
 

@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from django.contrib.auth.models import User
 
-from tests.projects.worker_actions.jobs import Shout
+from tests.projects.worker_actions.jobs import Import, Shout
 from tests.support.celery_workers import RedisServer, Worker
 from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.jobs.control import Request, ask_running
-from token_rotation.jobs.hand_out import hand_out
 from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.run import run_job
+from token_rotation.jobs.workers.hand_out import hand_out
+from token_rotation.jobs.workers.share_out import share_out
 from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
@@ -25,8 +27,15 @@ ROWS = 2_000
 
 
 @pytest.fixture(scope="module")
-def worker(make_worker: Callable[..., Worker]) -> Worker:
-    made = make_worker("of-jobs", {"TEST_ATTEMPT_SECONDS": "0.3"}, concurrency=1)
+def files(session_directory: Path) -> Path:
+    """Where this process and the worker store the files of jobs."""
+    return session_directory / "files-of-jobs"
+
+
+@pytest.fixture(scope="module")
+def worker(make_worker: Callable[..., Worker], files: Path) -> Worker:
+    env = {"TEST_ATTEMPT_SECONDS": "0.3", "TEST_JOB_FILES": str(files)}
+    made = make_worker("of-jobs", env, concurrency=1)
     made.until_ready()
     return made
 
@@ -83,13 +92,14 @@ def test_killed_between_and_within_attempts_each_row_is_processed_once(
 def test_two_workers_share_the_rows_out_and_the_last_one_ends_the_job(
     worker: Worker, broker: RedisServer, finished: Callable[[Any], Any], few_rows: None
 ) -> None:
-    first, second = hand_out(Shout(), workers=2)
+    first, second = share_out(Shout, {}, workers=2)
     for child in psutil.Process(worker.pid).children():
         child.kill()
     totals = [finished(each).progress_total for each in (first, second)]
     assert totals == [ROWS // 2, ROWS // 2]
     assert shouts() == {1}
-    assert [each.username for each in User.objects.all()] == [f"{ROWS} shouted"], "after_complete"
+    (ended,) = User.objects.all()
+    assert ended.username.startswith(f"{ROWS} shouted"), "after_complete, of all and once"
     until(lambda: broker.holds() == 0)
 
 
@@ -97,7 +107,7 @@ def test_shares_that_another_run_took_over_are_refused(
     worker: Worker, finished: Callable[[Any], Any], few_rows: None, broker: RedisServer
 ) -> None:
     with suspended(worker):
-        shares = hand_out(Shout(), workers=2)
+        shares = share_out(Shout, {}, workers=2)
         assert run_job("Shout", stop=StopSignal()).is_complete
     for share in shares:
         assert "went on with what" in str(finished(share).results["Shout"].error)
@@ -127,3 +137,32 @@ def test_a_second_run_beside_it_is_refused(
     ask_running(Shout, Request.RESUME)
     assert finished(shouting).result == Result.SUCCESSFUL
     assert shouts() == {1}
+
+
+def test_a_file_is_handed_to_the_worker_and_kept_until_the_job_is_complete(
+    worker: Worker,
+    files: Path,
+    broker: RedisServer,
+    transactional_db: None,
+    groups: None,
+    settings: Any,
+    tmp_path: Path,
+    finished: Callable[[Any], Any],
+) -> None:
+    backend = "django.core.files.storage.FileSystemStorage"
+    of_jobs = {"BACKEND": backend, "OPTIONS": {"location": str(files)}}
+    settings.STORAGES = {**settings.STORAGES, "token_rotation_jobs": of_jobs}
+    file = tmp_path / "subjects.csv"
+    file.write_text("subject\n" + "".join(f"new {number}\n" for number in range(ROWS)))
+    operation = hand_out(Import, {"file": str(file)})
+    file.unlink()
+    until(lambda: progress(operation) > 0)
+    ask_running(Import, Request.STOP)
+    assert is_unfinished(finished(operation))
+    assert [each.is_file() for each in files.glob("*/*")] == [True]
+    finished(hand_out(Import, operation.input_data))
+    assert set(Ticket.objects.values_list("subject", flat=True)) == {
+        f"new {number}" for number in range(ROWS)
+    }
+    assert list(files.glob("*/*")) == []
+    until(lambda: broker.holds() == 0)

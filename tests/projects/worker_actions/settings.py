@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from django.conf.global_settings import STORAGES
+
 from tickets.config.settings import *  # noqa: F403
 from tickets.config.settings import (
     CELERY_BEAT_SCHEDULE,
@@ -34,3 +36,10 @@ CELERY_BEAT_SCHEDULE = {
 ADMINS = [("On call", "on-call@example.com")]
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = os.environ["TEST_MAIL_DIRECTORY"]
+STORAGES = {
+    **STORAGES,
+    "token_rotation_jobs": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": os.environ.get("TEST_JOB_FILES", os.devnull)},
+    },
+}

@@ -43,6 +43,7 @@ def test_all_items_that_were_set_aside_are_counted_and_some_named() -> None:
     for number in range(NAMED_AT_MOST + 5):
         state = state.without(f"{number}", "no", number)
     assert (state.failed, len(state.set_aside)) == (NAMED_AT_MOST + 5, NAMED_AT_MOST)
+    assert state.unnamed == 5
     assert state.set_aside[-1].key == f"{NAMED_AT_MOST + 4}"
 
 

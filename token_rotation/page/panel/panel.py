@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
-from typing import Any
 
 from django.utils.text import slugify
 
@@ -18,32 +16,9 @@ from token_rotation.page.panel.condition import Condition, condition_of
 from token_rotation.page.panel.controls import Controls, controls_of
 from token_rotation.page.panel.figures import Figures, figures_of
 from token_rotation.page.panel.history import History, history_of
+from token_rotation.page.piece import Piece
 from token_rotation.page.running.records import database_now, read_records
 from token_rotation.selection.target import Target
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of the page with its own id.
-
-    ``version`` changes with its data.
-    """
-
-    name: str
-    slug: str
-    data: Any
-
-    @property
-    def id(self) -> str:
-        return f"{self.name}-{self.slug}"
-
-    @property
-    def template(self) -> str:
-        return f"token_rotation/pieces/{self.name}.html"
-
-    @property
-    def version(self) -> str:
-        return sha256(repr(self.data).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

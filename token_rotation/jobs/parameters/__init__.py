@@ -1,0 +1,1 @@
+"""What a run is given: checked by the job's form, recorded without secrets, files included."""
