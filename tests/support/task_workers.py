@@ -13,11 +13,8 @@ BACKENDS = {
     "database": "django_tasks_db.DatabaseBackend",
     "rq": "django_tasks_rq.RQBackend",
 }
-APPS = [
-    *([] if find_spec("django.tasks") else ["django_tasks"]),
-    "django_tasks_db",
-    "django_rq",
-]
+FRAMEWORK = "django.tasks" if find_spec("django.tasks") else "django_tasks"
+APPS = [*([] if FRAMEWORK == "django.tasks" else [FRAMEWORK]), "django_tasks_db", "django_rq"]
 
 
 def task_settings(alias: str, redis_url: str) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def test_the_wheel_says_what_an_adopter_looks_for(metadata: Message) -> None:
         "page",
         "psycopg",
         "psycopg2",
+        "tasks",
     }
 
 

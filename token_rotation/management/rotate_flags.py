@@ -33,7 +33,7 @@ MODES = (
     Flag("--resume", "let paused rotations of the database go on", {"action": "store_true"}),
     Flag(
         "--async",
-        "let Celery workers rotate, on any number of machines, and return at once",
+        "let workers rotate, on any number of machines, and return at once",
         {"action": "store_true"},
     ),
 )

@@ -1,4 +1,4 @@
-"""Bulk operations: records, and actions run here or by Celery.
+"""Bulk operations: records, and actions run here or by workers.
 
 A reusable Django app that knows nothing of tokens. It needs PostgreSQL, a user model,
 django.contrib.contenttypes and django-pgtrigger. The record is ``models.BatchOperation``.

@@ -18,6 +18,9 @@ from token_rotation.operations.queue.limits import (
 )
 from token_rotation.operations.queue.tasks_api import task_backend
 
+RQ_SECONDS = 180
+"""After which RQ ends a job, unless its queue says otherwise."""
+
 
 @register("celery")
 def check_celery_settings(**_: Any) -> list[CheckMessage]:
@@ -78,16 +81,16 @@ def _lacking(alias: str, backend: Any) -> list[CheckMessage]:
 
 
 def _rq_timeouts(backend: Any) -> list[CheckMessage]:
-    """RQ ends a job after 180 s by default, also one that does its share of long work."""
+    """RQ's own limit would end an attempt that does its share of long work."""
     if type(backend).__name__ != "RQBackend":
         return []
     known = getattr(settings, "RQ_QUEUES", {})
-    limits = {name: known[name].get("DEFAULT_TIMEOUT", 180) for name in known}
+    limits = {name: known[name].get("DEFAULT_TIMEOUT", RQ_SECONDS) for name in known}
     return [
         Error(
-            f"RQ ends a job of the queue {name} after {limits[name]} s. An attempt may take twice"
-            f" {LONGEST_ATTEMPT_SECONDS:g} s.",
-            hint="Set DEFAULT_TIMEOUT in RQ_QUEUES to -1, or to more.",
+            f"RQ ends a job of the queue {name} after {limits[name]} s, and fails its operation."
+            f" An attempt takes {LONGEST_ATTEMPT_SECONDS:g} s and longer.",
+            hint="Set DEFAULT_TIMEOUT in RQ_QUEUES to -1.",
             id="token_rotation_operations.E006",
         )
         for name in sorted(set(queues().values()) & set(limits))

@@ -85,7 +85,7 @@ class InputError(OperationError):
 
 
 class UnavailableError(OperationError):
-    """Celery or its broker is missing.
+    """Celery, its broker, or the backend in its place is missing.
 
     So no worker can be asked. The message, one line, says which is missing. Nothing was stored, or
     the stored operation is finished as failed: no operation is left that looks as if it would run.

@@ -289,3 +289,14 @@ def test_a_rotation_that_cannot_be_read_does_not_keep_others_from_their_end(sett
 
     ends = operations.of_type(END_OF_ROUND)
     assert {end.context_id for end in ends} == {str(junk.pk), str(sound.pk)}
+
+
+def test_the_command_makes_one_round_and_prints_what_it_found(capsys: Any) -> None:
+    operation = operations.create_synchronous("mail")
+    operation.finish(failed=True, output_data={"error": {"type": "Error", "message": "why"}})
+
+    for said in (f"failed: {operation}: Error: why\n", ""):
+        call_command("watch_operations")
+        assert capsys.readouterr().out == said
+
+    assert len(mail.outbox) == 1

@@ -20,6 +20,7 @@ def test_every_command_of_the_library_is_looked_at() -> None:
         "run_job",
         "verify_evidence",
         "verify_tokens",
+        "watch_operations",
     ]
 
 

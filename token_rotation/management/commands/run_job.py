@@ -52,9 +52,7 @@ class Command(OneLineCommand):
         )
         parser.add_argument("--restart", action="store_true", help="begin at the beginning")
         instead = parser.add_mutually_exclusive_group()
-        instead.add_argument(
-            "--async", action="store_true", help="let Celery workers run it; end at once"
-        )
+        instead.add_argument("--async", action="store_true", help="let workers run it; end at once")
         instead.add_argument(
             "--dry-run", action="store_true", help="say what a run would do, and process nothing"
         )

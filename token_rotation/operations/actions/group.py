@@ -37,9 +37,9 @@ class ActionGroup:
     """Actions that run in this order until one fails.
 
     ``name`` is what ``run`` is given. The time limits, in seconds, replace Celery's defaults for
-    this group. With ``continue_after_failure`` the actions behind a failed one run, too; the
-    operation has failed all the same, and its results say which action did. Its retries count for
-    all actions together.
+    this group; other backends have none. With ``continue_after_failure`` the actions behind a
+    failed one run, too; the operation has failed all the same, and its results say which action
+    did. Its retries count for all actions together.
 
     Override ``get_mode`` and ``get_route`` to choose by the size of the job, and ``get_options`` to
     store another type, context or input.

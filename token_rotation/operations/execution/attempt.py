@@ -47,17 +47,23 @@ def attempt(operation_id: int) -> None:
     ActionsFailedError, which quotes no other error, when the operation has failed: backends store
     what is raised.
     """
+    operation: BatchOperation | None = None
     try:
         claim = take(operation_id, f"{uuid4().hex} {host()[:200]} pid {os.getpid()}")
     except (GoneError, AlreadyTakenError) as error:
         logger.info("nothing to do: %s", error)
+        return
     except WorkersLostError:
-        _raise_failure(BatchOperation.objects.get(pk=operation_id))
+        operation = BatchOperation.objects.get(pk=operation_id)
     else:
-        _perform(claim)
+        operation = claim.operation if _has_failed(claim) else None
+    if operation is not None:  # no error is being handled, so none is quoted
+        alert_failure(operation)
+        raise ActionsFailedError(operation)
 
 
-def _perform(claim: Claim) -> None:
+def _has_failed(claim: Claim) -> bool:
+    """Perform; return True when the operation has finished as failed."""
     done = retries(claim.operation)
     claim.retry_within_seconds = longest_pause_seconds(done)
     has_retries = done < option("OPERATIONS_MAX_RETRIES")
@@ -68,27 +74,29 @@ def _perform(claim: Claim) -> None:
     except NextAttemptError:
         _send(claim, 0)
     except Exception as error:  # noqa: BLE001  (whatever it is, the record tells)
-        _conclude(claim, error, has_retries=has_retries)
+        return _is_final(claim, error, has_retries=has_retries)
+    return False
 
 
-def _conclude(claim: Claim, error: Exception, *, has_retries: bool) -> None:
-    """Send the next attempt after an error that may pass; else see that it is stored and told."""
+def _is_final(claim: Claim, error: Exception, *, has_retries: bool) -> bool:
+    """Send the next attempt after an error that may pass; else store it and return True."""
     try:
         if claim.operation.status == Status.FINISHED:
-            pass
-        elif isinstance(error, RetryableError):  # handed back already
-            return _retry(claim)
+            return True
+        if isinstance(error, RetryableError):  # handed back already
+            _retry(claim)
         elif isinstance(error, PASSING) and has_retries:
             connections[claim.database].close_if_unusable_or_obsolete()
             claim.hand_back()
-            return _retry(claim)
+            _retry(claim)
         else:
             claim.fail(error=error)
+            return True
     except ClaimLostError as lost:
-        return logger.warning("given up: %s", lost)
+        logger.warning("given up: %s", lost)
     except PASSING:
-        return logger.warning("%s is taken over when its lease ends", claim.operation)
-    return _raise_failure(claim.operation)
+        logger.warning("%s is taken over when its lease ends", claim.operation)
+    return False
 
 
 def _retry(claim: Claim) -> None:
@@ -102,8 +110,3 @@ def _send(claim: Claim, countdown: float) -> None:
         send(claim.operation, registry.group_of(claim.operation), countdown)
     except OperationError as error:
         logger.warning("the next attempt is sent when lost messages are sent again: %s", error)
-
-
-def _raise_failure(operation: BatchOperation) -> None:
-    alert_failure(operation)
-    raise ActionsFailedError(operation) from None

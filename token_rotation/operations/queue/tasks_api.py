@@ -9,6 +9,7 @@ from typing import Any
 
 from token_rotation.operations.errors import UnavailableError
 from token_rotation.operations.options import option
+from token_rotation.postgres.faults.failures import reason_of
 
 # Backends that have no worker, and what they do instead.
 WITHOUT_WORKER = {
@@ -42,7 +43,8 @@ def task_backend(alias: str) -> Any:
         raise
     except Exception as error:  # noqa: BLE001  (each framework and each backend has errors of its own)
         raise UnavailableError(
-            f"the backend {alias!r} of TASKS (OPERATIONS_TASK_BACKEND) cannot be used: {error}"
+            f"the backend {alias!r} of TASKS (OPERATIONS_TASK_BACKEND) cannot be used:"
+            f" {reason_of(error)}"
         ) from None
     for kind in type(found).__mro__:
         if kind.__name__ in WITHOUT_WORKER:
