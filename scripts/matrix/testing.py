@@ -21,7 +21,10 @@ OF_THE_LOCKED_PAIR = (
     ["-m", "server_versions", "--ignore=tests/integration"],
 )
 # What a Django or a Python decides; the quickest first.
-OF_OTHER_PAIRS = (["tests/unit", "tests/acceptance/adopting"], ["tests/integration"])
+OF_OTHER_PAIRS = (
+    ["tests/unit", "tests/acceptance/adopting", "tests/acceptance/workers/test_django_tasks.py"],
+    ["tests/integration"],
+)
 ALL_PASSED, SOME_FAILED, NO_TESTS = 0, 1, 5
 
 

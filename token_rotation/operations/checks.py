@@ -88,9 +88,9 @@ def _rq_timeouts(backend: Any) -> list[CheckMessage]:
     limits = {name: known[name].get("DEFAULT_TIMEOUT", RQ_SECONDS) for name in known}
     return [
         Error(
-            f"RQ ends a job of the queue {name} after {limits[name]} s. An attempt may take twice"
-            f" {LONGEST_ATTEMPT_SECONDS:g} s.",
-            hint="Set DEFAULT_TIMEOUT in RQ_QUEUES to -1, or to more.",
+            f"RQ ends a job of the queue {name} after {limits[name]} s, and fails its operation."
+            f" An attempt takes {LONGEST_ATTEMPT_SECONDS:g} s and longer.",
+            hint="Set DEFAULT_TIMEOUT in RQ_QUEUES to -1.",
             id="token_rotation_operations.E006",
         )
         for name in sorted(set(queues().values()) & set(limits))
