@@ -36,6 +36,8 @@ LEVELS = {
     SecurityEvent.LEAK_REPORTED: logging.WARNING,
 }
 """Of the others: INFO."""
+LEVEL_NAMES = {logging.WARNING: "WARN"}
+"""OWASP's words, where they are not Python's."""
 
 
 def is_heard() -> bool:
@@ -59,7 +61,7 @@ class SecurityJson(logging.Formatter):
             {
                 "datetime": datetime.fromtimestamp(record.created, UTC).isoformat(),
                 "appid": "token_rotation",
-                "level": record.levelname,
+                "level": LEVEL_NAMES.get(record.levelno, record.levelname),
                 **fields,
                 "description": record.getMessage(),
             }

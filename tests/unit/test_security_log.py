@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.documents import DOCS
 from tests.support.security import hearing
-from token_rotation.security_log import LEVELS, SecurityEvent, tell
+from token_rotation.security_log import LEVEL_NAMES, LEVELS, SecurityEvent, tell
 
 PAGE = (DOCS / "how-to" / "security-log.md").read_text()
 
@@ -19,7 +19,7 @@ def test_a_line_break_in_a_name_begins_no_second_event() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", found.pop("datetime"))
     assert found == {
         "appid": "token_rotation",
-        "level": "WARNING",
+        "level": "WARN",
         "event": "token_guard_altered",
         "target": "a\nb",
         "rows": 3,
@@ -37,7 +37,8 @@ def test_a_logger_without_a_handler_of_its_own_says_nothing(
 
 def test_the_page_has_each_event_and_its_level() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([A-Z]+) \|", PAGE, re.MULTILINE)
-    levels = {
-        each.value: logging.getLevelName(LEVELS.get(each, logging.INFO)) for each in SecurityEvent
+    levels = {each.value: LEVELS.get(each, logging.INFO) for each in SecurityEvent}
+    assert dict(rows) == {
+        event: LEVEL_NAMES.get(level, logging.getLevelName(level))
+        for event, level in levels.items()
     }
-    assert dict(rows) == levels

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812  (it is the class
 from benchmark.announce import announce
 from benchmark.parts.part import Part
 from benchmark.parts.rounds import shifted
-from benchmark.processes.connection import connected
+from benchmark.processes.connection import connected, one_value
 from benchmark.processes.databases import Databases
 from benchmark.processes.processor_time import ProcessorTime
 from benchmark.processes.server import temporary_server
@@ -53,27 +53,29 @@ def measure_checksum_cost(databases: Databases, *, rows: int, rounds: int) -> Pa
     They are those of processor time: the difference is smaller than what others' work makes.
     """
     rows = min(rows, ROWS_AT_MOST)
-    servers = {databases.server_version(): _measure(databases, rows, rounds)}
+    with databases.clone(rows) as url:
+        servers = {databases.server_version(): _measure(url, rows, rounds)}
     with _older_server() as older:
         if older is not None:
-            servers[older.server_version()] = _measure(older, rows, rounds)
+            servers[str(one_value(older, "SHOW server_version"))] = _measure(older, rows, rounds)
     return Part("checksum", {"measured_rows": rows, "servers": servers})
 
 
 @contextmanager
-def _older_server() -> Iterator[Databases | None]:
+def _older_server() -> Iterator[str | None]:
+    """Yield the URL of a server, or None."""
     programs = installed().get(WITHOUT_CRC32)
     if programs is None:
         announce(f"checksum: PostgreSQL {WITHOUT_CRC32} is not installed, and not measured")
         yield None
         return
     with temporary_server({}, programs) as cluster:
-        yield Databases(cluster)
+        yield cluster.url()
 
 
-def _measure(databases: Databases, rows: int, rounds: int) -> dict[str, object]:
+def _measure(url: str, rows: int, rounds: int) -> dict[str, object]:
     runs: dict[str, list[float]] = {way: [] for way in WAYS}
-    with databases.clone(1) as url, connected(url) as connection, connection.cursor() as cursor:
+    with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute(FUNCTION)
         for number in range(rounds):
             for way in shifted(tuple(WAYS), number):

@@ -167,6 +167,21 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_stalled_and_failed_operations_are_mailed_by_the_periodic_task",
         '"beat"',
     ),
+    r"openssl (genpkey|pkey) .*": (
+        "acceptance/proving/test_signed_evidence.py",
+        "test_it_is_signed_and_verified_and_each_change_is_found",
+        '"$ openssl "',
+    ),
+    r"python manage\.py token_patterns --format gitleaks > \.gitleaks\.toml": (
+        "acceptance/adopting/test_token_patterns.py",
+        "test_a_token_that_no_scanner_can_know_has_no_rule",
+        '"gitleaks"',
+    ),
+    r"python manage\.py token_patterns --check found\.txt": (
+        "acceptance/adopting/test_token_patterns.py",
+        "test_declared_migrated_inserted_and_rotated_tokens_are_well_formed",
+        "found.txt",
+    ),
     r"gunicorn --config python:tickets\.config\.gunicorn.*": (
         "acceptance/site/test_web_server.py",
         "test_probes_and_static_files_are_served_whatever_the_host_is_called",
@@ -213,6 +228,7 @@ OURS = (
     "rotate_tokens",
     "run_job",
     "seed_tickets",
+    "token_patterns",
     "verify_evidence",
     "verify_tokens",
 )
