@@ -30,6 +30,7 @@ def test_killed_again_and_again_two_workers_fill_every_row(shop: Project, articl
         assert value(articles, WRONG) == 0
     said = shop.run("fill_column", *TWO_WORKERS)
     assert "Nothing is pending. Verified: read all 4,001 rows" in said
+    assert "rotat" not in said
     assert done(articles)
     assert "Nothing is pending. Verified" in report(shop)
 

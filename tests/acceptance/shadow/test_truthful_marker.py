@@ -1,5 +1,6 @@
 """A row whose marker is set holds the value of the sources that it has now."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -53,8 +54,9 @@ def test_a_rotation_of_the_same_rows_leaves_their_values_alone(shop: Project, fi
 def test_a_row_is_filled_again_where_somebody_asks_for_it(shop: Project, filled: Any) -> None:
     filled.cursor().execute(ASK)
     assert value(filled, PENDING) == 1
-    assert "1 row filled" in shop.run("fill_column")
-    assert done(filled)
+    said = shop.run("fill_column", "--progress", "json").splitlines()
+    end = json.loads(next(line for line in said if '"end"' in line))
+    assert (end["rotated_rows"], end["complete"], done(filled)) == (1, True, True)
 
 
 def test_a_row_that_is_to_stay_unfilled_claims_no_fill(filled: Any) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.engine.result import Outcome, Result
 from token_rotation.engine.rotation import Rotation
-from token_rotation.errors import AbortedError, DatabaseGoneError, RotationError
+from token_rotation.errors import AbortedError, DatabaseGoneError, RotationError, StatementError
 from token_rotation.events import BatchDone, Event, Observer
 from token_rotation.inspection.counting import PendingCount
 from token_rotation.options import RotationOptions
@@ -53,18 +53,31 @@ class Fill:
         Raises RotationError, whose message says what is safe and how to go on.
         """
         with stop_on_signal(self._stop):
-            pending = count_to_fill(self._target, self._stop)
+            pending = answering_signals(self._look, meanwhile=self._end_look)
             try:
                 if pending.rows:
                     self._fill(pending)
-                elif not self._stop.requested:
-                    answering_signals(
-                        partial(self._verify, self._output.show_waits()),
-                        meanwhile=self._stop.again,
-                    )
+                else:
+                    verify_now = partial(self._verify, self._output.show_waits())
+                    answering_signals(verify_now, meanwhile=self._stop.again)
+                return self._sum_up()
             except RotationError as error:
                 raise self._explained(error) from None
-        return self._sum_up()
+
+    def _look(self) -> PendingCount:
+        """Count what is pending; nothing is known to be if the operator ended the look."""
+        try:
+            return count_to_fill(self._target, self._stop)
+        except StatementError:
+            if not self._stop.requested:
+                raise
+            self.result.outcome = Outcome.STOPPED
+            return PendingCount(0, is_estimate=True)
+
+    def _end_look(self) -> None:
+        """End a look at the first request: no batch is in flight that could commit."""
+        if self._stop.requested:
+            self._stop.abort()
 
     def _fill(self, pending: PendingCount) -> None:
         progress = Progress(
