@@ -25,6 +25,10 @@ from token_rotation.page.running.running import epoch_seconds, read_at, samples_
 from token_rotation.run.recording.record import SILENT_FOR
 
 
+NAMED_HERE = 20
+"""So many items that a run has set aside are on the page; the record and ``run_job`` name more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Button:
     name: str
@@ -56,6 +60,7 @@ class Run:
     percent: float | None
     left: str
     set_aside: tuple[SetAside, ...]
+    more_aside: int
     unnamed: int
     log: tuple[Line, ...]
     buttons: tuple[Button, ...]
@@ -87,7 +92,8 @@ def _run(operation: BatchOperation, later: Sequence[BatchOperation], user: Any) 
         figures=_figures(operation),
         percent=_percent(operation),
         left=_left(operation),
-        set_aside=state.set_aside,
+        set_aside=state.set_aside[:NAMED_HERE],
+        more_aside=max(0, state.failed - NAMED_HERE),
         unnamed=state.unnamed,
         log=log_of(operation),
         buttons=tuple(_buttons(operation, state, later, user)),
