@@ -24,7 +24,6 @@ from token_rotation.page.running.rates import replay
 from token_rotation.page.running.running import epoch_seconds, read_at, samples_of
 from token_rotation.run.recording.record import SILENT_FOR
 
-
 NAMED_HERE = 20
 """So many items that a run has set aside are on the page; the record and ``run_job`` name more."""
 
