@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from tests.support.waiting import until
 from tickets.models import Ticket
 from token_rotation.jobs.workers.hand_out import AWAITS
 from token_rotation.operations.actions.group import Route
@@ -23,10 +26,13 @@ from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.watching.left_over import certain, expected, sent_by
 from token_rotation.operations.watching.troubles import troubles
+from token_rotation.sql.single_start import LOCK_CLASS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = "/rotation/jobs/"
+BEGINNING = f"{LOCK_CLASS}, hashtext('job MarkTogether')"
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 HTMX = {"HX-Request": "true"}
 
 
@@ -138,6 +144,32 @@ def test_the_same_form_sent_twice_starts_one_run(ann: Client) -> None:
         assert "was handed to the workers" in start(ann, "Mark", **{"run-key": key, "sign": "!"})
     assert BatchOperation.objects.count() == 1
     assert marks() == {1}
+
+
+@pytest.mark.parametrize("same_key", [True, False], ids=["one form", "two people"])
+def test_of_two_that_start_at_once_one_run_begins(ann: Client, same_key: bool) -> None:  # noqa: FBT001
+    key = str(uuid4())
+    with connection.cursor() as cursor, ThreadPoolExecutor(2) as clicks:
+        cursor.execute(f"SELECT pg_advisory_lock({BEGINNING})")
+        said = [
+            clicks.submit(start_apart, ann, {"run-key": key if same_key else str(uuid4())})
+            for _ in range(2)
+        ]
+        until(lambda: cursor.execute(WAITING) or cursor.fetchone() == (2,))
+        cursor.execute(f"SELECT pg_advisory_unlock({BEGINNING})")
+    texts = [each.result() for each in said]
+    assert BatchOperation.objects.count() == 1
+    assert any("waits already" in text for text in texts) is not same_key
+
+
+def start_apart(client: Client, values: dict[str, str]) -> str:
+    """A POST of the same session in the calling thread."""
+    apart = Client(headers=HTMX)
+    apart.cookies = client.cookies
+    try:
+        return start(apart, "MarkTogether", sign="!", **values)
+    finally:
+        connection.close()  # this thread's
 
 
 def test_the_open_page_gets_a_new_key_for_the_next_run(ann: Client) -> None:

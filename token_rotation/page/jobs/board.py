@@ -87,7 +87,7 @@ def cannot_start_because(job: type[Job]) -> str:
     if secret is not None:
         return f"Workers are given no secret: python manage.py run_job {job.name} --secret {secret}"
     try:
-        if any(is_file(field) for field in fields.values()):
+        if any(is_file(field) and field.required for field in fields.values()):
             storage()
     except FileStorageError as error:
         return f"{capfirst(str(error))}."

@@ -15,14 +15,15 @@ from token_rotation.jobs.record import state_of
 from token_rotation.jobs.set_aside import read_recorded
 from token_rotation.jobs.state import JobState, SetAside
 from token_rotation.jobs.workers.hand_out import AWAITS
-from token_rotation.operations.execution.claim import WAITING
 from token_rotation.operations.lifecycle import Result, Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.stored_output import read_reason, read_unfinished
-from token_rotation.pacing.pace import pace_asked_for
+from token_rotation.page.jobs.status import is_paused, status_of
 from token_rotation.page.running.rates import replay
 from token_rotation.page.running.running import epoch_seconds, read_at, samples_of
-from token_rotation.run.recording.record import SILENT_FOR
+
+NAMED_HERE = 20
+"""So many items that a run has set aside are on the page; the record and ``run_job`` name more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Run:
     percent: float | None
     left: str
     set_aside: tuple[SetAside, ...]
+    more_aside: int
     unnamed: int
     log: tuple[Line, ...]
     buttons: tuple[Button, ...]
@@ -74,7 +76,7 @@ def runs_of(operations: Sequence[BatchOperation], user: Any) -> tuple[Run, ...]:
 
 def _run(operation: BatchOperation, later: Sequence[BatchOperation], user: Any) -> Run:
     state = state_of(operation)
-    kind, status = _status(operation, state)
+    kind, status = status_of(operation, state)
     has_failed = operation.result == Result.FAILED
     return Run(
         number=operation.pk,
@@ -87,41 +89,12 @@ def _run(operation: BatchOperation, later: Sequence[BatchOperation], user: Any) 
         figures=_figures(operation),
         percent=_percent(operation),
         left=_left(operation),
-        set_aside=state.set_aside,
+        set_aside=state.set_aside[:NAMED_HERE],
+        more_aside=max(0, state.failed - NAMED_HERE),
         unnamed=state.unnamed,
         log=log_of(operation),
         buttons=tuple(_buttons(operation, state, later, user)),
     )
-
-
-def _status(operation: BatchOperation, state: JobState) -> tuple[str, str]:
-    if operation.status == Status.UNPROCESSED:
-        awaits = operation.group_name == AWAITS
-        return "busy", "awaits approval" if awaits else "waits for a worker"
-    if operation.status == Status.RUNNING:
-        return _status_of_running(operation)
-    if operation.result == Result.FAILED:
-        return "bad", "failed"
-    aside = f", {wording.things(state.failed, 'item')} set aside" if state.failed else ""
-    if is_unfinished(operation):
-        return "plain", f"stopped{aside}"
-    return ("bad" if state.failed else "good"), f"complete{aside}"
-
-
-def _status_of_running(operation: BatchOperation) -> tuple[str, str]:
-    if operation.runner == WAITING:
-        return "busy", "waits for a worker"
-    beaten = operation.heartbeat_at
-    if beaten is not None and read_at(operation) - beaten >= SILENT_FOR:
-        return "bad", "no heartbeat"
-    if operation.stop_requested_at is not None:
-        return "busy", "stops after its batch"
-    return "busy", "paused" if _is_paused(operation) else "running"
-
-
-def _is_paused(operation: BatchOperation) -> bool:
-    pace = pace_asked_for(operation.control_data)
-    return pace is not None and pace.paused
 
 
 def _error(operation: BatchOperation) -> str:
@@ -177,7 +150,7 @@ def _buttons(
     if operation.status == Status.RUNNING:
         if operation.stop_requested_at is not None:
             return []
-        return [RESUME if _is_paused(operation) else PAUSE, STOP]
+        return [RESUME if is_paused(operation) else PAUSE, STOP]
     if any(each.input_data == operation.input_data for each in later):
         return []
     if is_unfinished(operation):
