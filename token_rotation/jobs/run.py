@@ -9,14 +9,14 @@ from typing import Any
 
 from django.db import connections
 
-from token_rotation.jobs.begin import Begun, begin_here
+from token_rotation.jobs.attempts.pace import JobPace, WorkerPace
+from token_rotation.jobs.attempts.run_part import PartOfRun
+from token_rotation.jobs.beginning.begin import Begun, begin_here
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome
-from token_rotation.jobs.pace import JobPace, WorkerPace
 from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.registry import job_named
-from token_rotation.jobs.run_part import PartOfRun
 from token_rotation.jobs.set_aside import choose_set_aside
 from token_rotation.jobs.state import JobState, together
 from token_rotation.jobs.workers.hand_out import needs_approval

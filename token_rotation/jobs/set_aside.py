@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from token_rotation.jobs.beginning.runs import last_of, left_by, runs_of, whole_state
 from token_rotation.jobs.errors import NothingToRetryError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.parameters.form import RETRIED
-from token_rotation.jobs.runs import last_of, left_by, runs_of, whole_state
 from token_rotation.operations.models import BatchOperation
 
 

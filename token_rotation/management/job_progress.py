@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from token_rotation import wording
-from token_rotation.jobs.begin import Begun
+from token_rotation.jobs.beginning.begin import Begun
 from token_rotation.jobs.run import Watcher
 from token_rotation.jobs.state import JobState, together
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from token_rotation.jobs.beginning.share import share
 from token_rotation.jobs.collection.csv_file import CsvFile
 from token_rotation.jobs.collection.enumerator import Entry
 from token_rotation.jobs.errors import CollectionError
-from token_rotation.jobs.share import share
 from token_rotation.jobs.state import JobState, Span
 
 NUMBERS = 40

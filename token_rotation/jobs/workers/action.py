@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from token_rotation.jobs.attempt import Attempt
-from token_rotation.jobs.begin import begin_in_worker, complete_of_all
+from token_rotation.jobs.attempts.attempt import Attempt
+from token_rotation.jobs.attempts.pace import JobPace, WorkerPace
+from token_rotation.jobs.beginning.begin import begin_in_worker, complete_of_all
 from token_rotation.jobs.errors import NeedsApprovalError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.log import approval_of
 from token_rotation.jobs.outcome import Outcome, result_value
-from token_rotation.jobs.pace import JobPace, WorkerPace
 from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.parameters.storing import delete, stored_in
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from token_rotation.jobs.begin import ensure_no_other
+from token_rotation.jobs.beginning.begin import ensure_no_other
+from token_rotation.jobs.beginning.runs import alone
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.errors import NeedsApprovalError, ParametersError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.parameters.storing import delete, store, stored_in
-from token_rotation.jobs.runs import alone
 from token_rotation.jobs.set_aside import choose_set_aside, read_recorded
 from token_rotation.jobs.workers.sending import ensure_workable, send_out
 from token_rotation.operations.errors import KeyTakenError, OperationError

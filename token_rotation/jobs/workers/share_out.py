@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from token_rotation.jobs.begin import ensure_no_other, left_by_now, shares
+from token_rotation.jobs.beginning.begin import ensure_no_other, left_by_now, shares
+from token_rotation.jobs.beginning.runs import alone
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.record import STATE
-from token_rotation.jobs.runs import alone
 from token_rotation.jobs.workers.hand_out import ensure_no_secret, needs_approval
 from token_rotation.jobs.workers.sending import ensure_workable, send_out
 from token_rotation.operations.models import BatchOperation

@@ -15,7 +15,7 @@ from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.one_line import OneLineCommand
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
-from token_rotation.jobs.begin import left_by_now
+from token_rotation.jobs.beginning.begin import left_by_now
 from token_rotation.jobs.collection.of_job import enumerator_of, total_of
 from token_rotation.jobs.control import Request, ask_running
 from token_rotation.jobs.job import Job

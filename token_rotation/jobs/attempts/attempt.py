@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from token_rotation.jobs.batch import Batches
+from token_rotation.jobs.attempts.batch import Batches
+from token_rotation.jobs.attempts.pace import WorkerPace
+from token_rotation.jobs.attempts.retries import Retries
 from token_rotation.jobs.collection.of_job import enumerator_of
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome
-from token_rotation.jobs.pace import WorkerPace
 from token_rotation.jobs.record import JobRecord
-from token_rotation.jobs.retries import Retries
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.stop import StopSignal

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from token_rotation.jobs.attempt import Attempt
-from token_rotation.jobs.begin import Begun
+from token_rotation.jobs.attempts.attempt import Attempt
+from token_rotation.jobs.attempts.pace import WorkerPace
+from token_rotation.jobs.attempts.retries import Retries
+from token_rotation.jobs.beginning.begin import Begun
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import Outcome, described, result_value
-from token_rotation.jobs.pace import WorkerPace
 from token_rotation.jobs.record import BEAT_SECONDS, JobRecord
-from token_rotation.jobs.retries import Retries
 from token_rotation.jobs.state import JobState
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.execution.heartbeat import beating

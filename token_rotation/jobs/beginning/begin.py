@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from token_rotation.jobs.collection.of_job import enumerator_of, total_of
-from token_rotation.jobs.errors import NothingToRetryError, RunningElsewhereError
-from token_rotation.jobs.job import Job
-from token_rotation.jobs.record import STATE, JobRecord, state_of
-from token_rotation.jobs.runs import (
+from token_rotation.jobs.beginning.runs import (
     alone,
     last_of,
     left_by,
@@ -18,9 +14,13 @@ from token_rotation.jobs.runs import (
     sharing,
     whole_state,
 )
-from token_rotation.jobs.share import share
+from token_rotation.jobs.beginning.share import share
+from token_rotation.jobs.beginning.take_over import take_over
+from token_rotation.jobs.collection.of_job import enumerator_of, total_of
+from token_rotation.jobs.errors import NothingToRetryError, RunningElsewhereError
+from token_rotation.jobs.job import Job
+from token_rotation.jobs.record import STATE, JobRecord, state_of
 from token_rotation.jobs.state import JobState, Span, together
-from token_rotation.jobs.take_over import take_over
 from token_rotation.operations.lifecycle import Status
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.record.queryset import BatchOperationQuerySet

@@ -1,0 +1,1 @@
+"""One worker's work: batch after batch, at its pace, with retries."""
