@@ -34,7 +34,7 @@ TYPED_HERE = {
     "how-to/import-tickets.md": [3],
     "how-to/notify.md": [0],
     "how-to/keep-retired-tokens.md": [0, 0],
-    "how-to/background-jobs.md": [0],
+    "how-to/background-jobs.md": [0, 0],
     "reference/checks.md": [0, 0],
 }
 
@@ -162,6 +162,16 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_a_worker_runs_the_actions_in_order_and_stores_their_results",
         "--concurrency",
     ),
+    r"python manage\.py db_worker .*": (
+        f"{_WORKERS}/test_django_tasks.py",
+        "test_a_killed_worker_is_replaced_when_its_lease_ends_and_each_row_is_processed_once",
+        "db_worker",
+    ),
+    r"python manage\.py watch_operations --every 60": (
+        f"{_WORKERS}/test_django_tasks.py",
+        "test_a_killed_worker_is_replaced_when_its_lease_ends_and_each_row_is_processed_once",
+        "watch_operations",
+    ),
     r"celery --app tickets\.config\.celery beat": (
         f"{_WORKERS}/test_scheduler.py",
         "test_stalled_and_failed_operations_are_mailed_by_the_periodic_task",
@@ -204,6 +214,7 @@ SETTINGS = {
 FOLLOWED_BY_A_TEST_OF_ITS_OWN = (
     "adopt/index.md",
     "adopt/psycopg.md",
+    "tutorial/backfill.md",
     "how-to/go-through-items.md",
     "tutorial/new-project.md",
 )
@@ -212,6 +223,7 @@ FOLLOWED_BY_A_TEST_OF_ITS_OWN = (
 OF_OTHERS = {
     *("--admins", "--check", "--deploy", "--help", "--update", "--verbosity"),  # Django
     *("--app", "--concurrency"),  # Celery
+    *("--job-class", "--queue-name", "--with-scheduler"),  # workers of Django's Tasks framework
     *("--bind", "--config", "--threads", "--timeout", "--worker-class", "--workers"),  # gunicorn
     *("--build", "--detach", "--profile", "--rm", "--scale"),  # docker compose
     *("--page", "--port"),  # scripts/demo
@@ -231,6 +243,7 @@ OURS = (
     "token_patterns",
     "verify_evidence",
     "verify_tokens",
+    "watch_operations",
 )
 SCRIPTS = ("bench", "mutation", "soak")
 
