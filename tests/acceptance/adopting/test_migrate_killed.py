@@ -24,6 +24,8 @@ STEPS = {
     "0012": "ALTER TABLE",
     "0013": "CREATE OR REPLACE FUNCTION",
 }
+OF_MESSAGES = "0014"
+"""From here on, migrations change another table."""
 HOLDS_OR_QUEUES = (
     "SELECT query LIKE 'INSERT%%' AND (state = 'idle in transaction' OR wait_event_type = 'Lock')"
     " FROM pg_stat_activity WHERE pid = %s"
@@ -85,8 +87,9 @@ def test_killed_while_it_waits_for_a_lock(
     assert (
         manage("migrate", "token_rotation_operations", database_url=url).returncode == 0
     )  # the last step needs it
-    left = sorted(unapplied(onlooker))
+    left = sorted(name for name in unapplied(onlooker) if name < OF_MESSAGES)
     assert [name[:4] for name in left] == list(STEPS)
+    later = unapplied(onlooker) - set(left)
     hold_table(holder)
     kill_while_it_waits(manage, url, onlooker, "0002")
     for number, step in enumerate(left[1:], 1):
@@ -96,7 +99,7 @@ def test_killed_while_it_waits_for_a_lock(
         until_a_statement_waits(onlooker, STEPS[step[:4]])
         migrate.kill()
         migrate.communicate()
-        assert unapplied(onlooker) == set(left[number:])
+        assert unapplied(onlooker) == {*left[number:], *later}
     let_go(holder)
     assert manage("migrate", database_url=url).returncode == 0
     assert_migrated(onlooker)

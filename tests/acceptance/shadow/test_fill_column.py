@@ -1,6 +1,8 @@
 """A column of somebody else's second model is filled, whatever happens meanwhile."""
 
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,24 @@ def test_killed_again_and_again_two_workers_fill_every_row(shop: Project, articl
 
 def report(shop: Project, fails_with: int = 0) -> str:
     return shop.run("fill_column", "shop.Article.search", "--report", fails_with=fails_with)
+
+
+def test_a_fill_that_is_stopped_says_what_to_type(shop: Project, articles: Any) -> None:
+    running = shop.start("-m", "django", "fill_column", *TWO_WORKERS, "--pause-seconds", "0.05")
+    until(lambda: value(articles, PENDING) < ROWS)
+    running.send_signal(signal.SIGTERM)
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == UNFINISHED
+    assert "Stopped on request. To go on: python manage.py fill_column shop.Article" in said
+    assert 0 < value(articles, PENDING) < ROWS
+
+
+def test_a_server_that_is_gone_is_one_line(shop: Project, tmp_path: Path) -> None:
+    asked = shop.start("-m", "django", "fill_column", PGHOST=str(tmp_path))
+    _, said = asked.communicate(timeout=60)
+    assert asked.returncode == 1
+    assert "cannot reach the database" in said
+    assert "Traceback" not in said
 
 
 def test_a_row_that_cannot_be_filled_is_named_and_the_others_are_filled(
