@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from traceback import extract_tb
 
-from token_rotation.errors import ListError
+from token_rotation.errors import LeakReportError, ListError, RotationError
 from token_rotation.intake.columns import IntakeColumn, intake_columns
 from token_rotation.intake.outcome import LeakOutcome
 from token_rotation.intake.record import ReportRecord
@@ -21,7 +22,8 @@ def report_leak(tokens: Iterable[str]) -> LeakOutcome:
     """Rotate each token that opens something, at once; return what became of them.
 
     It commits by itself, whatever transaction the caller is in. Rows of that transaction are locked
-    for it, so call it outside of one. Raises ListError for tokens that are no text.
+    for it, so call it outside of one. Raises ListError for tokens that are no text, and
+    LeakReportError.
     """
     listed = tuple(tokens)
     if isinstance(tokens, str) or not all(isinstance(each, str) for each in listed):
@@ -32,12 +34,13 @@ def report_leak(tokens: Iterable[str]) -> LeakOutcome:
 def take_in(report: LeakReport) -> LeakOutcome:
     """Deal with a report: drop noise, rotate, record, then tell.
 
-    A report that comes again changes nothing but what the first one left.
+    A report that comes again changes nothing but what the first one left. Raises LeakReportError
+    for what nobody foresaw, and UnknownTargetError or TokenSourceError for a wrong declaration.
     """
     record = ReportRecord(report)
     rotated: dict[IntakeColumn, Rotated] = {}
     with record.kept():
-        outcome = _rotate(report, rotated)
+        outcome = _rotate_quietly(report, rotated)
         record.end(outcome)
     if outcome.has_acted or (outcome.found and not record.is_repeat):
         _tell(report, outcome)
@@ -45,6 +48,21 @@ def take_in(report: LeakReport) -> LeakOutcome:
         if done.keys:
             announce_revoked(column.target, done.keys)
     return outcome
+
+
+def _rotate_quietly(report: LeakReport, rotated: dict[IntakeColumn, Rotated]) -> LeakOutcome:
+    """Let no token get into a traceback: an error may quote one, and so may the frames."""
+    try:
+        return _rotate(report, rotated)
+    except RotationError:
+        raise
+    except Exception as error:  # noqa: BLE001  (it may quote a token)
+        *_, place = extract_tb(error.__traceback__)
+        what = f"{type(error).__name__} at {place.filename}:{place.lineno}"
+    raise LeakReportError(
+        f"{what}. It is not known what is left of the reported tokens. Mend that, then send the "
+        "same report again"
+    )
 
 
 def _rotate(report: LeakReport, rotated: dict[IntakeColumn, Rotated]) -> LeakOutcome:

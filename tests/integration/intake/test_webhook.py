@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 
 from tests.support.signing import Signer, report_of
 from tickets.models import Ticket
+from token_rotation.intake.record import ReportRecord
 from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +70,18 @@ def test_a_replay_is_answered_and_nothing_is_done(
     assert again.status_code == 200
     assert tokens() == before
     assert len(records()) == 1
+
+
+def test_a_report_that_comes_again_ends_the_record_that_a_death_left_running(
+    leak_tickets: Leak, send: Send
+) -> None:
+    (ticket,) = leak_tickets(1)
+    body = report_of([ticket.token])
+    with patch.object(ReportRecord, "end"):  # what a process does not do any more
+        send(body)
+    assert [each.status for each in records()] == ["running"]
+    assert send(body).status_code == 200
+    assert [each.result for each in records()] == ["successful"]
 
 
 def test_forged_oversized_and_malformed_reports_are_refused_and_nothing_is_done(

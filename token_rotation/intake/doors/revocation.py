@@ -17,9 +17,9 @@ from token_rotation.intake import settings
 from token_rotation.intake.body import BodyError, TooManyTokensError, read_tokens
 from token_rotation.intake.doors.answers import not_finished, refusal
 from token_rotation.intake.doors.call_limit import WINDOW_SECONDS, may_call
+from token_rotation.intake.doors.completing import completed
 from token_rotation.intake.doors.request_body import TooLargeError, key_of, read_body
 from token_rotation.intake.report import LeakReport
-from token_rotation.intake.take_in import take_in
 
 DOOR = "revocation"
 OF_THE_SECRET = "bearer"
@@ -54,7 +54,7 @@ def _revocation(request: HttpRequest) -> HttpResponse:
         return refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except BodyError:
         return refusal(HTTPStatus.BAD_REQUEST)
-    if not take_in(report).is_complete:
+    if completed(report) is None:
         return not_finished()
     said = json.dumps({"reported": len(report.tokens)})
     return HttpResponse(said, content_type="application/json")

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_POST
 from token_rotation.intake import settings
 from token_rotation.intake.body import BodyError, partners_answer, read_partner
 from token_rotation.intake.doors.answers import not_finished, refusal
+from token_rotation.intake.doors.completing import completed
 from token_rotation.intake.doors.request_body import TooLargeError, key_of, read_body
 from token_rotation.intake.partner.published_keys import KeysUnavailableError
 from token_rotation.intake.partner.signers import is_signed
 from token_rotation.intake.report import LeakReport
-from token_rotation.intake.take_in import take_in
 
 DOOR = "webhook"
 NAMES = ("Public-Key-Identifier", "Public-Key-Signature")
@@ -56,8 +56,8 @@ def _webhook(request: HttpRequest) -> HttpResponse:
         return refusal(HTTPStatus.BAD_REQUEST)
     except KeysUnavailableError:
         return not_finished()
-    outcome = take_in(report)
-    if not outcome.is_complete:
+    outcome = completed(report)
+    if outcome is None:
         return not_finished()
     answer = partners_answer(report.tokens, outcome)
     return HttpResponse(answer, content_type="application/json")
