@@ -56,10 +56,12 @@ def test_the_wheel_says_what_an_adopter_looks_for(metadata: Message) -> None:
     assert set(metadata.get_all("Provides-Extra", [])) == {
         "binary",
         "celery",
+        "intake",
         "metrics",
         "page",
         "psycopg",
         "psycopg2",
+        "signed",
     }
 
 
