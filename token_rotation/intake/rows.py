@@ -70,7 +70,9 @@ class ReportedRows:
 
     @contextmanager
     def _listed(self, values: Sequence[str], *, writes: bool = False) -> Iterator[None]:
+        joins = () if self._target.token_is_unique else (statements.AVOID_NESTED_LOOPS,)
         settings = (
+            *joins,
             statements.LIMIT_LOCK_WAIT,
             statements.LIMIT_LOOK,
             list_sql.ROOM_TO_JOIN,

@@ -162,6 +162,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_stalled_and_failed_operations_are_mailed_by_the_periodic_task",
         '"beat"',
     ),
+    r"python manage\.py report_leak leaked\.txt": (
+        "acceptance/proving/test_report_leak.py",
+        "test_leaked_tokens_die_in_every_column_through_each_door_and_nothing_holds_one",
+        "report_leak",
+    ),
     r"gunicorn --config python:tickets\.config\.gunicorn.*": (
         "acceptance/site/test_web_server.py",
         "test_probes_and_static_files_are_served_whatever_the_host_is_called",
@@ -205,6 +210,7 @@ OURS = (
     "import_tickets",
     "prune_retired_tokens",
     "replay_rotated_tokens",
+    "report_leak",
     "rotate_tokens",
     "run_job",
     "seed_tickets",

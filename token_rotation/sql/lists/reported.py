@@ -41,20 +41,26 @@ def hold(target: Target, token_type: str) -> sql.Composed:
     """Lock at most ``rows_at_most`` rows that hold a listed token; keep their keys.
 
     ROW SHARE on the table, FOR UPDATE on each row, never a wait: rows that others have locked are
-    left out. A row that got another token meanwhile is left out, too. ``= ANY(ARRAY(...))``: the
-    planner then looks the tokens up in an index, whatever the statistics say.
+    left out. A row that got another token meanwhile is left out, too. With a unique token, ``=
+    ANY(ARRAY(...))``: the planner then looks the tokens up in its index, whatever the statistics
+    say. Otherwise it must join, since a full scan would compare each row with each token.
     """
+    listed: sql.Composable = sql.SQL("SELECT value::{type} FROM pg_temp.rotation_listed").format(
+        type=sql.SQL(token_type)
+    )
+    if target.token_is_unique:
+        listed = sql.SQL("ARRAY({})").format(listed)
     return sql.SQL(
         "CREATE TEMPORARY TABLE pg_temp.rotation_held ON COMMIT DROP AS "
         "SELECT key, row_number() OVER () AS place FROM ("
         "SELECT {key} AS key FROM {table} AS stored "
-        "WHERE {token} = ANY(ARRAY(SELECT value::{type} FROM pg_temp.rotation_listed)){present} "
-        "LIMIT %(rows_at_most)s FOR UPDATE SKIP LOCKED) AS locked"
+        "WHERE {token} = ANY({listed}){present} "
+        "LIMIT %(rows_at_most)s FOR UPDATE OF stored SKIP LOCKED) AS locked"
     ).format(
         key=sql.Identifier("stored", target.key_column),
         table=sql.Identifier(target.table),
         token=_token(target),
-        type=sql.SQL(token_type),
+        listed=listed,
         present=_present(target),
     )
 
@@ -64,13 +70,10 @@ def take_later_markers(target: Target) -> sql.Composed:
 
     The guard would take no marker of now for a rotation. Locks as ``rotate_held``.
     """
-    return sql.SQL(
-        "UPDATE {table} AS stored SET {marker} = NULL FROM pg_temp.rotation_held AS held "
-        "WHERE {key} = held.key AND {later}"
-    ).format(
+    return sql.SQL("UPDATE {table} AS stored SET {marker} = NULL WHERE {held} AND {later}").format(
         table=sql.Identifier(target.table),
         marker=sql.Identifier(target.marker_column),
-        key=sql.Identifier("stored", target.key_column),
+        held=_held(target),
         later=is_later(sql.Identifier("stored", target.marker_column)),
     )
 
@@ -81,13 +84,10 @@ def rotate_held(target: Target, token: sql.Composable) -> sql.Composed:
     ROW EXCLUSIVE on the table, FOR UPDATE on each row, which the transaction has already. ``token``
     is evaluated for each row.
     """
-    return sql.SQL(
-        "UPDATE {table} AS stored SET {rotated} FROM pg_temp.rotation_held AS held "
-        "WHERE {key} = held.key {answer}"
-    ).format(
+    return sql.SQL("UPDATE {table} AS stored SET {rotated} WHERE {held} {answer}").format(
         table=sql.Identifier(target.table),
         rotated=rotated(target, token),
-        key=sql.Identifier("stored", target.key_column),
+        held=_held(target),
         answer=answer_of(target),
     )
 
@@ -97,12 +97,14 @@ def rotate_held_with_tokens(target: Target, token_type: str) -> sql.Composed:
     return sql.SQL(
         "UPDATE {table} AS stored SET {rotated} FROM pg_temp.rotation_held AS held JOIN "
         "unnest(current_setting('token_rotation.tokens')::{type}[]) "
-        "WITH ORDINALITY AS made (token, place) USING (place) WHERE {key} = held.key {answer}"
+        "WITH ORDINALITY AS made (token, place) USING (place) "
+        "WHERE {key} = held.key AND {held} {answer}"
     ).format(
         table=sql.Identifier(target.table),
         rotated=rotated(target, sql.SQL("made.token")),
         type=sql.SQL(token_type),
         key=sql.Identifier("stored", target.key_column),
+        held=_held(target),
         answer=answer_of(target),
     )
 
@@ -117,6 +119,13 @@ def retired() -> sql.Composed:
         "SELECT FROM {table} WHERE hash = sha256(convert_to(listed.value, 'UTF8')) LIMIT 1"
         ") AS found"
     ).format(table=sql.Identifier(RETIRED))
+
+
+def _held(target: Target) -> sql.Composed:
+    """The rows that ``hold`` has locked, each by the primary key, whatever the statistics say."""
+    return sql.SQL("{key} = ANY(ARRAY(SELECT key FROM pg_temp.rotation_held))").format(
+        key=sql.Identifier("stored", target.key_column)
+    )
 
 
 def _token(target: Target) -> sql.Identifier:
