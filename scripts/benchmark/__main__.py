@@ -110,7 +110,9 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         ),
         "verification": lambda: measure_verification(some, rows=rows, rounds=rounds),
         "lists": lambda: measure_lists(some, rows=rows, rounds=rounds),
-        "intake": lambda: measure_leak_reports(some, rows=rows, rounds=rounds),
+        "intake": lambda: measure_leak_reports(
+            some, rows=rows, rounds=rounds, quick=arguments.quick
+        ),
     }
     return (measures[part]() for part in arguments.parts)
 

@@ -54,52 +54,63 @@ class ReportedRotation:
 
     def run(self, values: Sequence[str]) -> Rotated:
         """Rotate the rows that hold one of the values."""
-        done = Rotated()
+        parts: list[Rotated] = []
+        failure = None
         try:
             for some in _chunks(values):
-                self._until_nothing_is_left(list(some), done)
+                parts.append(Rotated())
+                self._until_nothing_is_left(some, parts[-1])
         except (driver.Error, OperationalError) as error:
-            done.failure = reason_of(error)
+            failure = reason_of(error)
         except RotationError as error:
-            done.failure = str(error)
+            failure = str(error)
         finally:
             self._connection.close()
-        if done.failure is None and done.left:
-            done.failure = self._refusal
-        return done
+        left = set[str]().union(*(part.left for part in parts))
+        return Rotated(
+            found=set[str]().union(*(part.found for part in parts)),
+            left=left,
+            keys=[key for part in parts for key in part.keys],
+            failure=failure or (self._refusal if left else None),
+        )
 
-    def _until_nothing_is_left(self, values: list[str], done: Rotated) -> None:
-        left: set[str] | None = None
-        pause_seconds, until = FIRST_PAUSE_SECONDS, time.monotonic() + self._wait_seconds
-        while left is None or left:
+    def _until_nothing_is_left(self, values: Sequence[str], part: Rotated) -> None:
+        waiting, is_looked_up = _Waiting(self._wait_seconds), False
+        while not is_looked_up or part.left:
+            before, passing = (len(part.left), len(part.keys), is_looked_up), None
             try:
-                if left is None:
-                    left = self._rows.find(values)
-                    done.found |= left | self._retired(set(values) - left)
-                    continue
-                done.left |= left
-                rotated = self._rotate(sorted(left))
-                done.keys += rotated
-                still = self._rows.find(sorted(left))
-                done.left -= left - still
-                has_progress = len(still) < len(left) or bool(rotated)
-                left = still
+                if is_looked_up:
+                    self._rotate_what_is_left(part)
+                else:
+                    self._look_up(values, part)
+                    is_looked_up = True
             except (driver.Error, OperationalError) as error:
-                self._raise_unless_passing(error, until)
-                has_progress = False
-            if has_progress:
-                pause_seconds, until = FIRST_PAUSE_SECONDS, time.monotonic() + self._wait_seconds
-            elif time.monotonic() > until:
+                passing = self._passing(error)
+            if (len(part.left), len(part.keys), is_looked_up) != before:
+                waiting = _Waiting(self._wait_seconds)
+            elif waiting.is_over and passing is not None:
+                raise passing
+            elif waiting.is_over:
                 return
-            elif left is None or left:
-                time.sleep(pause_seconds)
-                pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 * pause_seconds)
+            else:
+                waiting.pause()
 
-    def _raise_unless_passing(self, error: Exception, until: float) -> None:
-        if fault_of(error) not in _PASSING or time.monotonic() > until:
+    def _look_up(self, values: Sequence[str], part: Rotated) -> None:
+        part.left = self._rows.find(values)
+        part.found = part.left | self._retired(set(values) - part.left)
+
+    def _rotate_what_is_left(self, part: Rotated) -> None:
+        part.keys += self._rotate(sorted(part.left))
+        part.left = self._rows.find(sorted(part.left))
+
+    def _passing(self, error: Exception) -> Exception:
+        """Return an error that another try may mend; raise any other."""
+        fault = fault_of(error)
+        if fault not in _PASSING:
             raise error
-        if fault_of(error) is Fault.CONNECTION:
+        if fault is Fault.CONNECTION:
             self._connection.close()
+        return error
 
     def _retired(self, values: set[str]) -> set[str]:
         return self._rows.retired(sorted(values)) if values and keeps(self._target) else set()
@@ -116,6 +127,22 @@ class ReportedRotation:
                 return []
         middle = len(values) // 2
         return self._rotate(values[:middle]) + self._rotate(values[middle:])
+
+
+class _Waiting:
+    """Growing pauses, for a bounded time."""
+
+    def __init__(self, at_most_seconds: float) -> None:
+        self._until = time.monotonic() + at_most_seconds
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self._until
+
+    def pause(self) -> None:
+        time.sleep(self._pause_seconds)
+        self._pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 * self._pause_seconds)
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
