@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,9 @@ class LeakOutcome:
 
     Of the ``reported`` tokens, ``dropped`` can be in no declared column and no database was asked.
     ``found`` were stored, or had been replaced before. ``left`` are still stored: others keep their
-    rows locked, or PostgreSQL refuses. ``rotated_rows`` and ``failures`` (one line each) are by
-    the target's label, ``unsearched`` are targets that hold hashes nobody can compute.
+    rows locked, or PostgreSQL refuses. By the target's label are ``rotated_rows``, ``left_rows``
+    (keys as text, 100 at most) and ``failures`` (one line each). ``unsearched`` are targets that
+    hold hashes nobody can compute.
     """
 
     reported: int
@@ -24,6 +25,7 @@ class LeakOutcome:
     found: frozenset[str] = field(default=frozenset(), repr=False)
     left: frozenset[str] = field(default=frozenset(), repr=False)
     rotated_rows: Mapping[str, int] = field(default_factory=dict)
+    left_rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     unsearched: tuple[str, ...] = ()
 
@@ -51,6 +53,7 @@ class LeakOutcome:
             "found": len(self.found),
             "not_rotated": len(self.left),
             "rotated_rows": dict(self.rotated_rows),
+            "left_rows": {label: list(keys) for label, keys in self.left_rows.items()},
             "failures": dict(self.failures),
             "unsearched": list(self.unsearched),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +30,15 @@ _OF_SOME_ROW = {Fault.REFUSED_ROW, Fault.DUPLICATE_TOKEN}
 
 @dataclass(slots=True)
 class Rotated:
-    """The values found and those left, the keys of rotated rows, and why something is not known."""
+    """The values found and those left, the keys of rotated rows, and why something is not known.
+
+    ``left_keys`` are those of rows that hold a value that is left, as text, 100 at most.
+    """
 
     found: set[str] = field(default_factory=set, repr=False)
     left: set[str] = field(default_factory=set, repr=False)
     keys: list[Any] = field(default_factory=list, repr=False)
+    left_keys: list[str] = field(default_factory=list)
     failure: str | None = None
 
 
@@ -54,6 +59,12 @@ class ReportedRotation:
 
     def run(self, values: Sequence[str]) -> Rotated:
         """Rotate the rows that hold one of the values."""
+        try:
+            return self._run(values)
+        finally:
+            self._connection.close()
+
+    def _run(self, values: Sequence[str]) -> Rotated:
         parts: list[Rotated] = []
         failure = None
         try:
@@ -64,13 +75,12 @@ class ReportedRotation:
             failure = reason_of(error)
         except RotationError as error:
             failure = str(error)
-        finally:
-            self._connection.close()
         left = set[str]().union(*(part.left for part in parts))
         return Rotated(
             found=set[str]().union(*(part.found for part in parts)),
             left=left,
             keys=[key for part in parts for key in part.keys],
+            left_keys=self._keys(left),
             failure=failure or (self._refusal if left else None),
         )
 
@@ -114,6 +124,11 @@ class ReportedRotation:
 
     def _retired(self, values: set[str]) -> set[str]:
         return self._rows.retired(sorted(values)) if values and keeps(self._target) else set()
+
+    def _keys(self, left: set[str]) -> list[str]:
+        with suppress(driver.Error, OperationalError, RotationError):
+            return self._rows.keys(sorted(left)) if left else []
+        return []
 
     def _rotate(self, values: list[str]) -> list[Any]:
         """Rotate the rows; leave out one that PostgreSQL refuses to change, and go on."""

@@ -17,6 +17,7 @@ from token_rotation.sql.pending import array
 from token_rotation.sql.tokens import KEEP_TOKENS, made_by
 
 ROWS_AT_MOST = 4_000
+ROWS_NAMED = 100
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 10_000
 
@@ -38,6 +39,18 @@ class ReportedRows:
         query = reported_sql.stored(self._target, self._type_of_token())
         with self._listed(values):
             return {str(value) for (value,) in self._connection.rows(query)}
+
+    def keys(self, values: Sequence[str]) -> list[str]:
+        """Return the keys of at most 100 rows that hold one of the values; none if it is the key.
+
+        A key that is the token itself leaves the server nowhere.
+        """
+        if self._target.hides_keys:
+            return []
+        query = reported_sql.stored_keys(self._target, self._type_of_token())
+        with self._listed(values):
+            rows = self._connection.rows(query, {"rows_at_most": ROWS_NAMED})
+        return sorted(str(key) for (key,) in rows)
 
     def retired(self, values: Sequence[str]) -> set[str]:
         """Return the values that were replaced; the target keeps their hashes."""

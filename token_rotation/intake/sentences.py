@@ -22,6 +22,8 @@ def sentences(outcome: LeakOutcome) -> Iterator[str]:
             f"{things(len(outcome.left), 'token')} still open something: others keep the rows "
             "locked, or PostgreSQL refuses. Run the same command again."
         )
+    for label, keys in outcome.left_rows.items():
+        yield f"{label}: they are in the rows with the keys {', '.join(keys)}."
     for label, reason in outcome.failures.items():
         yield f"{label}: {reason}. What it holds is not known. Mend that and run it again."
     for label in outcome.unsearched:

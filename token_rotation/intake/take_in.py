@@ -85,6 +85,7 @@ def _rotate(report: LeakReport, rotated: dict[IntakeColumn, Rotated]) -> LeakOut
         found=frozenset(found),
         left=frozenset(left),
         rotated_rows={each.target.label: len(d.keys) for each, d in rotated.items() if d.keys},
+        left_rows={each.target.label: d.left_keys for each, d in rotated.items() if d.left_keys},
         failures={each.target.label: d.failure for each, d in rotated.items() if d.failure},
         unsearched=tuple(each.target.label for each in columns if not each.is_searchable),
     )

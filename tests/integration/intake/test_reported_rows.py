@@ -88,6 +88,7 @@ def test_a_row_that_others_keep_locked_is_not_called_dead_and_dies_at_the_next_r
         outcome = report(locked, free)
     assert not outcome.is_complete
     assert outcome.left == {str(locked.token)}
+    assert outcome.left_rows == {"tickets.Ticket": [str(locked.pk)]}
     assert outcome.label_of(str(locked.token)) == "true_positive"
     assert outcome.rotated_rows == {"tickets.Ticket": 1}
     assert (alive(locked), alive(free)) == (1, 0)

@@ -53,6 +53,7 @@ def test_reported_tokens_are_dead_when_the_answer_comes_and_others_live(
         "found": 2,
         "not_rotated": 0,
         "rotated_rows": {"tickets.Ticket": 2},
+        "left_rows": {},
         "failures": {},
         "unsearched": [],
     }

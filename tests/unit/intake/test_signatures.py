@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -90,6 +92,29 @@ def test_keys_are_fetched_once_and_again_for_an_unknown_id_once_a_minute(
     clock(61)
     assert [keys.key("second"), keys.key("third")] == ["PEM 2", None]
     assert publisher.asked == 2
+
+
+def test_keys_are_fetched_over_http_and_no_redirect_or_large_answer_is_followed() -> None:
+    publisher = Publisher()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302 if self.path == "/moved" else 200)
+            self.send_header("Location", "/keys")
+            self.end_headers()
+            self.wfile.write(b" " * (300_000 if self.path == "/large" else 0) + publisher(""))
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert PublishedKeys(f"{url}/keys").key("first") == "PEM 1"
+        for path in ("/moved", "/large"):
+            with pytest.raises(KeysUnavailableError):
+                PublishedKeys(url + path).key("first")
+        server.shutdown()
 
 
 def test_a_key_that_is_withdrawn_counts_for_an_hour_at_most(

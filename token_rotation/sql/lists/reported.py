@@ -37,6 +37,20 @@ def stored(target: Target, token_type: str) -> sql.Composed:
     )
 
 
+def stored_keys(target: Target, token_type: str) -> sql.Composed:
+    """The keys, as text, of at most ``rows_at_most`` rows that hold a listed token.
+
+    ACCESS SHARE. The rows are found as by ``hold``.
+    """
+    return sql.SQL(
+        "SELECT {key}::text FROM {table} AS stored WHERE {wanted} LIMIT %(rows_at_most)s"
+    ).format(
+        key=sql.Identifier("stored", target.key_column),
+        table=sql.Identifier(target.table),
+        wanted=_wanted(target, token_type),
+    )
+
+
 def hold(target: Target, token_type: str) -> sql.Composed:
     """Lock at most ``rows_at_most`` rows that hold a listed token; keep their keys.
 
@@ -45,23 +59,15 @@ def hold(target: Target, token_type: str) -> sql.Composed:
     ANY(ARRAY(...))``: the planner then looks the tokens up in its index, whatever the statistics
     say. Otherwise it must join, since a full scan would compare each row with each token.
     """
-    listed: sql.Composable = sql.SQL("SELECT value::{type} FROM pg_temp.rotation_listed").format(
-        type=sql.SQL(token_type)
-    )
-    if target.token_is_unique:
-        listed = sql.SQL("ARRAY({})").format(listed)
     return sql.SQL(
         "CREATE TEMPORARY TABLE pg_temp.rotation_held ON COMMIT DROP AS "
         "SELECT key, row_number() OVER () AS place FROM ("
-        "SELECT {key} AS key FROM {table} AS stored "
-        "WHERE {token} = ANY({listed}){present} "
+        "SELECT {key} AS key FROM {table} AS stored WHERE {wanted} "
         "LIMIT %(rows_at_most)s FOR UPDATE OF stored SKIP LOCKED) AS locked"
     ).format(
         key=sql.Identifier("stored", target.key_column),
         table=sql.Identifier(target.table),
-        token=_token(target),
-        listed=listed,
-        present=_present(target),
+        wanted=_wanted(target, token_type),
     )
 
 
@@ -119,6 +125,18 @@ def retired() -> sql.Composed:
         "SELECT FROM {table} WHERE hash = sha256(convert_to(listed.value, 'UTF8')) LIMIT 1"
         ") AS found"
     ).format(table=sql.Identifier(RETIRED))
+
+
+def _wanted(target: Target, token_type: str) -> sql.Composed:
+    """The row holds a listed token."""
+    listed: sql.Composable = sql.SQL("SELECT value::{type} FROM pg_temp.rotation_listed").format(
+        type=sql.SQL(token_type)
+    )
+    if target.token_is_unique:
+        listed = sql.SQL("ARRAY({})").format(listed)
+    return sql.SQL("{token} = ANY({listed}){present}").format(
+        token=_token(target), listed=listed, present=_present(target)
+    )
 
 
 def _held(target: Target) -> sql.Composed:
