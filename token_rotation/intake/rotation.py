@@ -47,13 +47,16 @@ class ReportedRotation:
 
     A fresh look at the data says what is left, never the count of the rotated rows. Faults that may
     pass are tried again, as are rows that others have locked, until ``WAIT_SECONDS`` went by
-    without progress. Raises nothing of the database's.
+    without progress. ``is_even`` as for ``LeakReport``. Raises nothing of the database's.
     """
 
-    def __init__(self, target: Target, *, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self, target: Target, *, is_even: bool = False, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         self._target = target
         self._connection = Connection(target.database, connect_seconds=CONNECT_SECONDS)
         self._rows = ReportedRows(self._connection, target)
+        self._is_even = is_even
         self._wait_seconds = wait_seconds
         self._refusal: str | None = None
 
@@ -107,7 +110,12 @@ class ReportedRotation:
 
     def _look_up(self, values: Sequence[str], part: Rotated) -> None:
         part.left = self._rows.find(values)
-        part.found = part.left | self._retired(set(values) - part.left)
+        part.found = part.left | self._retired(
+            set(values) if self._is_even else set(values) - part.left
+        )
+        if self._is_even and not part.left:
+            part.keys += self._rows.rotate(values)
+            self._rows.find(values)
 
     def _rotate_what_is_left(self, part: Rotated) -> None:
         part.keys += self._rotate(sorted(part.left))

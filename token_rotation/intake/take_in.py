@@ -75,7 +75,9 @@ def _rotate(report: LeakReport, rotated: dict[IntakeColumn, Rotated]) -> LeakOut
         tokens_of = _by_stored_text(column, texts)
         if not tokens_of:
             continue
-        done = rotated[column] = ReportedRotation(column.target).run(list(tokens_of))
+        done = rotated[column] = ReportedRotation(column.target, is_even=report.is_even).run(
+            list(tokens_of)
+        )
         asked |= _tokens(tokens_of, tokens_of)
         found |= _tokens(tokens_of, done.found)
         left |= _tokens(tokens_of, done.left)

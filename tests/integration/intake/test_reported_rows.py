@@ -35,7 +35,11 @@ MEND = "DROP FUNCTION refuse_a_change CASCADE"
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait briefly for rows that others keep locked."""
-    monkeypatch.setattr(rotation.ReportedRotation.__init__, "__kwdefaults__", {"wait_seconds": 0.1})
+    monkeypatch.setattr(
+        rotation.ReportedRotation.__init__,
+        "__kwdefaults__",
+        {"is_even": False, "wait_seconds": 0.1},
+    )
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.test import Client
 
 from tickets.models import Ticket
+from token_rotation.intake.rows import ReportedRows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,6 +33,31 @@ def test_known_and_unknown_tokens_get_the_same_answer(
     assert len(answers) == 1
     assert (known.status_code, json.loads(known.content)) == (200, {"reported": 1})
     assert not Ticket.objects.filter(token=ticket.token).exists()
+
+
+def test_known_and_unknown_tokens_cost_the_same_statements(
+    leak_tickets: Callable[[int], list[Ticket]],
+    open_endpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (ticket,) = leak_tickets(1)
+    done: list[str] = []
+    for name in ("find", "rotate", "retired"):
+        monkeypatch.setattr(ReportedRows, name, noting(done, name, getattr(ReportedRows, name)))
+    of_each = []
+    for token in (ticket.token, uuid4()):
+        assert revoke(open_endpoint, token).status_code == 200
+        of_each.append(tuple(done))
+        done.clear()
+    assert of_each[0] == of_each[1] == ("find", "rotate", "find")
+
+
+def noting(done: list[str], name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(*args: Any) -> Any:
+        done.append(name)
+        return call(*args)
+
+    return noted
 
 
 def test_who_is_unknown_calls_too_often_or_sends_too_much_is_refused(
