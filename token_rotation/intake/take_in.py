@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from traceback import extract_tb
 
+from django.db import connections, router
+
 from token_rotation.errors import LeakReportError, ListError, RotationError
 from token_rotation.intake.columns import IntakeColumn, intake_columns
 from token_rotation.intake.outcome import LeakOutcome
@@ -13,6 +15,7 @@ from token_rotation.intake.record import ReportRecord
 from token_rotation.intake.report import LeakReport, ReportedToken
 from token_rotation.intake.rotation import ReportedRotation, Rotated
 from token_rotation.notify.announcements import announce_revoked
+from token_rotation.operations.models import BatchOperation
 from token_rotation.security_log import SecurityEvent, tell
 
 OWN_CODE = "application"
@@ -37,6 +40,8 @@ def take_in(report: LeakReport) -> LeakOutcome:
     A report that comes again changes nothing but what the first one left. Raises LeakReportError
     for what nobody foresaw, and UnknownTargetError or TokenSourceError for a wrong declaration.
     """
+    if connections[router.db_for_write(BatchOperation)].vendor != "postgresql":
+        raise LeakReportError("tokens are rotated on PostgreSQL alone. Nothing was done")
     record = ReportRecord(report)
     rotated: dict[IntakeColumn, Rotated] = {}
     with record.kept():
