@@ -2,8 +2,8 @@
 
 A reusable Django app that knows no particular model. This is its public face, together with
 ``token_rotation.models``, ``.admin``, ``.schema``, ``.errors``, ``.operations``, ``.jobs``,
-``.page``, ``.metrics``, ``.streaming``, ``.postgres`` and ``.command_line``: what their ``__all__``
-names.
+``.intake``, ``.page``, ``.metrics``, ``.streaming``, ``.postgres`` and ``.command_line``: what
+their ``__all__`` names.
 Everything else is private and may change in any release.
 """
 

@@ -118,3 +118,7 @@ class SelectionError(RotationError):
 
 class EvidenceError(RotationError):
     """The evidence cannot be written."""
+
+
+class LeakReportError(RotationError):
+    """A report of leaked tokens was not dealt with to its end; send it again."""

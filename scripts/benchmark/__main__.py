@@ -22,6 +22,7 @@ from benchmark.parts.checksum_cost import measure_checksum_cost
 from benchmark.parts.derived_cost import measure_derived_cost
 from benchmark.parts.insert_cost import measure_insert_cost
 from benchmark.parts.large import measure_large
+from benchmark.parts.leak_reports import measure_leak_reports
 from benchmark.parts.lists import measure_lists
 from benchmark.parts.long_report import measure_long_report
 from benchmark.parts.look_ups import measure_look_ups
@@ -113,6 +114,9 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         ),
         "verification": lambda: measure_verification(some, rows=rows, rounds=rounds),
         "lists": lambda: measure_lists(some, rows=rows, rounds=rounds),
+        "intake": lambda: measure_leak_reports(
+            some, rows=rows, rounds=rounds, quick=arguments.quick
+        ),
     }
     return (measures[part]() for part in arguments.parts)
 

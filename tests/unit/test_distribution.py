@@ -56,6 +56,7 @@ def test_the_wheel_says_what_an_adopter_looks_for(metadata: Message) -> None:
     assert set(metadata.get_all("Provides-Extra", [])) == {
         "binary",
         "celery",
+        "intake",
         "metrics",
         "page",
         "psycopg",

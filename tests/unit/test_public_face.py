@@ -15,15 +15,16 @@ from tests.support.manage import PROJECT
 
 PACKAGE = "token_rotation"
 PUBLIC = (
-    *("command_line", "jobs", "metrics", "models", "operations", "postgres", "schema"),
+    *("command_line", "intake", "jobs", "metrics", "models", "operations", "postgres", "schema"),
     "streaming",
 )
 WITH_ALL = (PACKAGE, *(f"{PACKAGE}.{name}" for name in PUBLIC))
 WITHOUT_ALL = {
     f"{PACKAGE}.admin": {"RotatingAdmin"},
+    f"{PACKAGE}.intake.urls": {"app_name", "urlpatterns"},
     f"{PACKAGE}.page.urls": {"app_name", "urlpatterns"},
 }
-LAZY = (PACKAGE, f"{PACKAGE}.jobs", f"{PACKAGE}.operations")
+LAZY = (PACKAGE, f"{PACKAGE}.intake", f"{PACKAGE}.jobs", f"{PACKAGE}.operations")
 ROOT_MODULES = {each.name for each in pkgutil.iter_modules(token_rotation.__path__)}
 
 IMPORTS_NOTHING = """

@@ -15,6 +15,7 @@ from tests.support.manage import PROJECT
 
 ROOMS = {
     "celery": ("token_rotation.operations.tasks", "token_rotation.operations.worker"),
+    "intake": ("token_rotation.intake.partner.signature",),
     "metrics": ("token_rotation.metrics",),
     "page": ("token_rotation.page",),
     "signed": ("token_rotation.reporting.signed.keys",),

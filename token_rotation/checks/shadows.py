@@ -25,5 +25,5 @@ def check_shadows(**_: Any) -> list[CheckMessage]:
                     if isinstance(each, OfAShadow) and each.shadow is shadow:
                         each.compile(cast(Any, model))
         except UnknownTargetError as error:
-            messages.append(Error(str(error), obj=shadow.model_label, id="token_rotation.E070"))
+            messages.append(Error(str(error), obj=shadow.model_label, id="token_rotation.E080"))
     return messages

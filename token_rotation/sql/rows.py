@@ -31,11 +31,11 @@ def rotate_keys(target: Target, key_type: str, token: sql.Composable) -> sql.Com
         "WHERE {key} = ANY(%(keys)s::{key_type}[]){present} {answer}"
     ).format(
         table=sql.Identifier(target.table),
-        rotated=_rotated(target, token),
+        rotated=rotated(target, token),
         key=_key(target),
         key_type=sql.SQL(key_type),
         present=_present(target),
-        answer=_answer(target),
+        answer=answer_of(target),
     )
 
 
@@ -71,12 +71,12 @@ def rotate_keys_with_tokens(target: Target, key_type: str, token_type: str) -> s
         ") AS made (key, token) WHERE {key} = made.key{present} {answer}"
     ).format(
         table=sql.Identifier(target.table),
-        rotated=_rotated(target, sql.SQL("made.token")),
+        rotated=rotated(target, sql.SQL("made.token")),
         key=_key(target),
         key_type=sql.SQL(key_type),
         token_type=sql.SQL(token_type),
         present=_present(target),
-        answer=_answer(target),
+        answer=answer_of(target),
     )
 
 
@@ -131,7 +131,8 @@ def rotated_since(target: Target, *, from_the_start: bool) -> sql.Composed:
     )
 
 
-def _rotated(target: Target, token: sql.Composable) -> sql.Composed:
+def rotated(target: Target, token: sql.Composable) -> sql.Composed:
+    """The assignments of a rotation of the row ``stored``."""
     # The guard demands a later marker than the stored one. So even if the clock went back, or twice
     # in one microsecond, the marker must grow.
     return sql.SQL(
@@ -154,7 +155,8 @@ def _key(target: Target) -> sql.Identifier:
     return sql.Identifier("stored", target.key_column)
 
 
-def _answer(target: Target) -> sql.Composed:
+def answer_of(target: Target) -> sql.Composed:
+    """Return the key of each row ``stored`` that changed, and if the change stuck."""
     return sql.SQL("RETURNING {key}, coalesce({marker} >= statement_timestamp(), false)").format(
         key=_key(target), marker=sql.Identifier("stored", target.marker_column)
     )

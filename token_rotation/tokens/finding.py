@@ -63,6 +63,13 @@ def likeness_of(token: str, token_format: TokenFormat) -> Likeness:
     return Likeness.WELL_FORMED if holds else Likeness.NOISE
 
 
+def fails_checksum(token: str, token_format: TokenFormat) -> bool:
+    """Return True for a text with the shape of a token whose checksum is wrong."""
+    if not token_format.has_checksum or re.fullmatch(pattern(token_format), token) is None:
+        return False
+    return likeness_of(token, token_format) is Likeness.NOISE
+
+
 @cache
 def _expression(token_format: TokenFormat) -> re.Pattern[str]:
     """Match at every place: what precedes a token may look like the begin of another."""

@@ -12,6 +12,7 @@ from benchmark.page.tables import (
     derived_table,
     http_table,
     inserts_table,
+    intake_table,
     large_table,
     lists_table,
     report_table,
@@ -133,5 +134,10 @@ SECTIONS = {
         "A list of leaked tokens",
         "",
         (lists_table,),
+    ),
+    "intake": Section(
+        "A report of leaked tokens",
+        "Signed, over HTTP to gunicorn with two workers, while wrk opens other tickets.",
+        (intake_table,),
     ),
 }

@@ -199,6 +199,25 @@ def lists_table(part: Document) -> Table:
     return ("command", "lines", *(f"{kind}: s" for kind in kinds)), rows
 
 
+def intake_table(part: Document) -> Table:
+    medians = part["medians"]
+    heads = (
+        "tokens",
+        "answered after s",
+        "dead after the answer s",
+        "replay s",
+        "customers' p99 ms",
+    )
+    row = (
+        f"{part['tokens']:,}",
+        f"{medians['answer_seconds']:.2f}",
+        f"{medians['dead_after_seconds']:.2f}",
+        f"{medians['replay_seconds']:.2f}",
+        f"{medians['p99_ms']:,.1f}",
+    )
+    return heads, [row]
+
+
 def verdicts_table(part: Document) -> Table:
     rows = []
     for verdict in part["verdicts"]:

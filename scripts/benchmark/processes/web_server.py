@@ -37,8 +37,12 @@ def serving(
     *,
     directory: Path,
     settings: str = "tickets.config.settings",
+    **variables: str,
 ) -> Iterator[WebServer]:
-    """A server that accepts requests, with gunicorn's `options`; its log goes to `directory`."""
+    """A server that accepts requests, with gunicorn's `options`; its log goes to `directory`.
+
+    `variables` are more of its environment.
+    """
     log = directory / f"gunicorn-{secrets.token_hex(4)}.log"
     command = ("-m", "gunicorn", "--config", "python:tickets.config.gunicorn")
     env = environment(
@@ -47,6 +51,7 @@ def serving(
         DJANGO_SECRET_KEY=secrets.token_urlsafe(50),
         DJANGO_ALLOWED_HOSTS="127.0.0.1",
         DJANGO_SSL_REDIRECT="0",
+        **variables,
     )
     with log.open("w") as said:
         process = subprocess.Popen(

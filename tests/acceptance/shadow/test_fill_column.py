@@ -128,6 +128,6 @@ def test_a_declaration_that_django_cannot_compile_is_one_line(shop: Project) -> 
     shop.models(AFTER.replace('Lower("title")', 'Lower("titel")'))
     done = shop.attempt("check")
     shop.models(AFTER)
-    assert "(token_rotation.E070) the ShadowColumn 'search_filled_at'" in done.stderr
+    assert "(token_rotation.E080) the ShadowColumn 'search_filled_at'" in done.stderr
     assert "Cannot resolve keyword 'titel'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""scripts/bench --http --report measures what it says, however fast this machine is."""
+"""scripts/bench --http --report --intake measures what it says, however fast this machine is."""
 
 import shutil
 
@@ -16,7 +16,13 @@ pytestmark = pytest.mark.skipif(
 def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     scratch = make_server_directory()
     found = measure(
-        scratch, tmp_path_factory.mktemp("output"), "--http", "--report", "--rows", "80000"
+        scratch,
+        tmp_path_factory.mktemp("output"),
+        "--http",
+        "--report",
+        "--intake",
+        "--rows",
+        "80000",
     )
     assert found["leftovers"] == []
     scratch.rmdir()
@@ -47,6 +53,16 @@ def test_the_slow_report_is_downloaded_and_left_with_each_kind_of_worker(
     assert bounds == [1, 5, 100, 5]
 
 
-def test_the_page_shows_both(found: Findings) -> None:
+def test_reported_tokens_are_dead_when_the_answer_comes(found: Findings) -> None:
+    medians = found["intake"]["medians"]
+    assert medians["true_positives"] == found["intake"]["tokens"] == 1_000
+    assert medians["answer_seconds"] > 0
+    assert medians["dead_after_seconds"] == 0
+    bounds = [verdict["needs_at_most"] for verdict in found["intake"]["verdicts"]]
+    assert bounds == [5, 0, 0, 0]
+
+
+def test_the_page_shows_them(found: Findings) -> None:
     assert "## What customers feel over HTTP" in found["page"]
     assert "## A report whose query is slow" in found["page"]
+    assert "## A report of leaked tokens" in found["page"]

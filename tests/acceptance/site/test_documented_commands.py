@@ -192,6 +192,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_declared_migrated_inserted_and_rotated_tokens_are_well_formed",
         "found.txt",
     ),
+    r"python manage\.py report_leak leaked\.txt": (
+        "acceptance/proving/test_report_leak.py",
+        "test_leaked_tokens_die_in_every_column_through_each_door_and_nothing_holds_one",
+        "report_leak",
+    ),
     r"gunicorn --config python:tickets\.config\.gunicorn.*": (
         "acceptance/site/test_web_server.py",
         "test_probes_and_static_files_are_served_whatever_the_host_is_called",
@@ -237,6 +242,7 @@ OURS = (
     "import_tickets",
     "prune_retired_tokens",
     "replay_rotated_tokens",
+    "report_leak",
     "rotate_tokens",
     "run_job",
     "seed_tickets",

@@ -24,6 +24,7 @@ from token_rotation.events import BatchDone, Event
 from token_rotation.inspection.indexes import read_indexes
 from token_rotation.inspection.triggers.key_tokens import key_token_problems
 from token_rotation.inspection.triggers.tree import read_tree
+from token_rotation.intake.rotation import ReportedRotation
 from token_rotation.notify.replay import listened_to
 from token_rotation.postgres.reading import reading
 from token_rotation.postgres.statements import READ_IN_KEY_ORDER, together
@@ -333,3 +334,17 @@ def test_the_index_of_hashed_keys_is_needed(tickets: Any, passes: Target) -> Non
 def test_names_that_migrations_hold_stay() -> None:
     assert key_hash_index_name("authtoken_token") == "authtoken_toke_73c1ce_keyhash"
     assert HashedKey("key").deconstruct() == ("token_rotation.schema.HashedKey", ("key",), {})
+
+
+def test_reported_keys_change_once_and_no_statement_or_outcome_tells_one(
+    passes: Target, tickets: Any
+) -> None:
+    reported = value(tickets, "SELECT array(SELECT key::text FROM leaked LIMIT 50)")
+    done = ReportedRotation(passes).run(reported)
+    assert (done.found, done.left, done.left_keys, done.failure) == (set(reported), set(), [], None)
+    assert len(done.keys) == value(tickets, CHANGED) == 50
+    assert ReportedRotation(passes).run(reported).keys == []
+    assert value(tickets, ONCE)
+    said = sent_statements(tickets) + repr(done)
+    assert "rotation_held" in said
+    assert not any(key in said for key in value(tickets, EVERY_KEY_EVER))

@@ -27,6 +27,7 @@ from token_rotation.engine.result import Outcome
 from token_rotation.errors import ListError, SelectionError
 from token_rotation.events import Event, Waiting
 from token_rotation.inspection.counting import count_pending
+from token_rotation.intake.rows import ReportedRows
 from token_rotation.options import ListOptions, RotationOptions
 from token_rotation.postgres import statements
 from token_rotation.postgres.cancel_request import CancelRequest
@@ -459,6 +460,7 @@ def test_no_listed_token_stands_in_the_log_of_a_server_that_logs_everything(
 
     with reading(target.database) as connection:
         assert verify(connection, column_of(target), list_of(target, tokens)).valid_lines == 200
+        assert len(ReportedRows(connection, target).rotate(tokens[:100])) == 100
     rotation(target=only(target), leak_list=list_of(target, tokens), batch_rows=20).run()
     with reading(target.database) as connection:
         assert verify(connection, column_of(target), list_of(target, tokens)).valid_lines == 0

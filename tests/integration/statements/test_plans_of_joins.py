@@ -17,6 +17,7 @@ from tests.support.leak_lists import list_of
 from tests.support.leaked import leak
 from tests.support.plan_tree import Plan, nodes, repeated_scans
 from tests.support.planner_statistics import ROWS, STATISTICS
+from token_rotation.intake.rows import ReportedRows
 from token_rotation.postgres.connection import Connection
 from token_rotation.postgres.reading import reading
 from token_rotation.retired.kept import still_valid
@@ -56,7 +57,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
 
         return explain_and_send
 
-    for name in ("rows", "row"):
+    for name in ("rows", "row", "change"):
         monkeypatch.setattr(Connection, name, explained(name))
     return seen
 
@@ -101,6 +102,22 @@ def test_a_list_is_looked_up_with_an_index_and_without(
         assert count.meant_rows == ROWS
         found = ListedRows(connection, target, leak_list, by_heap=by_heap)
         assert len(found.find(list(leak_list.values()))) == ROWS
+    assert_read_once(plans)
+
+
+@pytest.mark.parametrize("is_unique", [True, False])
+def test_reported_tokens_are_found_and_their_rows_rotated(
+    leaked: Any, target: Target, plans: list[Plan], *, is_unique: bool
+) -> None:
+    target = replace(target, token_is_unique=is_unique)
+    reported = stored(leaked, "token")[:1_000]
+    connection = Connection(target.database)
+    rows = ReportedRows(connection, target)
+    assert len(rows.find(reported)) == 1_000
+    assert rows.retired(reported) == set()
+    assert len(rows.rotate(reported)) == 1_000
+    assert rows.find(reported) == set()
+    connection.close()
     assert_read_once(plans)
 
 

@@ -17,6 +17,7 @@ def test_every_command_of_the_library_is_looked_at() -> None:
         "fill_column",
         "prune_retired_tokens",
         "replay_rotated_tokens",
+        "report_leak",
         "rotate_tokens",
         "run_job",
         "token_patterns",

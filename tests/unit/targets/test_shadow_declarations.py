@@ -47,7 +47,7 @@ def test_what_cannot_be_compiled_is_one_line(declared: dict[str, Any], reason: s
     with pytest.raises(UnknownTargetError, match=reason) as error:
         compile_shadow(shadow)
     assert "\n" not in str(error.value)
-    assert [each.id for each in check_shadows()] == ["token_rotation.E070"]
+    assert [each.id for each in check_shadows()] == ["token_rotation.E080"]
 
 
 def test_a_token_is_no_shadow_column() -> None:

@@ -26,15 +26,15 @@ COMMIT_WITHOUT_A_WAIT = "SET LOCAL synchronous_commit = off; "
 """The transaction writes a temporary table only, and its COMMIT would wait for a standby."""
 
 
-def create(value_type: str) -> sql.Composed:
+def create(value_type: str, *, writes: bool = False) -> sql.Composed:
     """Create the table of the list, until the transaction ends.
 
-    No lock.
+    No lock. ``writes``: the transaction writes other tables too, so its COMMIT waits as any.
 
     It names its schema, so that no search_path leads a list into a permanent table.
     """
     return sql.SQL(
-        COMMIT_WITHOUT_A_WAIT
+        ("" if writes else COMMIT_WITHOUT_A_WAIT)
         + "CREATE TEMPORARY TABLE pg_temp.rotation_listed (value {type}) ON COMMIT DROP"
     ).format(type=sql.SQL(value_type))
 

@@ -1,0 +1,1 @@
+"""The format of secret-scanning partners: signature, body and answer."""
