@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -30,6 +31,12 @@ from tests.support.longest_first import sort_longest_first
 from tests.support.manage import Manage
 from tests.support.tagging import tag_every_statement
 from tickets.config.embedded.cluster import PostgresCluster
+
+# No test depends on how fast a machine is.
+hypothesis.settings.register_profile(
+    "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any speed")
 
 _cluster: PostgresCluster | None = None
 

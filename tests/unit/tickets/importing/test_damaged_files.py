@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Literal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tickets.importing.reading.records import Records as Importing
@@ -17,8 +17,6 @@ HEADER = b"reference,subject,body\n"
 # What a field of a record looks like, and what a record looks like, inside a field.
 PIECES = ['"', '""', ",", "\n", "\r\n", "x", " ", '5" disk', "\nr9,s,b\n", '\n"r8","s","b"\n', "ü"]
 BODIES = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
-# No test depends on how fast a machine is.
-ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Records = list[tuple[str, str, str]]
 
 
@@ -46,7 +44,6 @@ def invented(contents: Records, damaged: str) -> Records:
     return [each for each in found if str(each).replace("\\r", "") not in known]
 
 
-@ANY_SPEED
 @given(files())
 def test_an_undamaged_file_gives_all_its_tickets(file: tuple[Records, str]) -> None:
     contents, text = file
@@ -54,7 +51,6 @@ def test_an_undamaged_file_gives_all_its_tickets(file: tuple[Records, str]) -> N
     assert rows(text.encode()) == contents
 
 
-@ANY_SPEED
 @given(files(), st.data())
 def test_a_lost_quote_invents_no_ticket(file: tuple[Records, str], data: st.DataObject) -> None:
     contents, text = file
@@ -64,7 +60,6 @@ def test_a_lost_quote_invents_no_ticket(file: tuple[Records, str], data: st.Data
         assert not invented(contents, text[:at] + text[at + 1 :])
 
 
-@ANY_SPEED
 @given(files(), st.data(), st.sampled_from(['"', "\r", "\0", '\0"', "\udcff"]))
 def test_a_character_too_many_invents_no_ticket(
     file: tuple[Records, str], data: st.DataObject, character: str
@@ -77,7 +72,6 @@ def test_a_character_too_many_invents_no_ticket(
 UNESCAPED = st.lists(st.sampled_from(['"no"', "\nr9,s,b\n", "\n", ",", "x", " y"]), max_size=8)
 
 
-@ANY_SPEED
 @given(files(), UNESCAPED.map("".join), st.integers(0, 5))
 def test_a_record_whose_quotes_nobody_escaped_invents_no_ticket(
     file: tuple[Records, str], text: str, place: int
