@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Literal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickets.importing.reading.records import Records as Importing
@@ -98,7 +98,7 @@ COLUMNS = [
 ]
 
 
-@settings(ANY_SPEED, max_examples=500)
+@settings(max_examples=500)
 @given(
     st.sampled_from(COLUMNS),
     st.lists(BODIES, max_size=4),
