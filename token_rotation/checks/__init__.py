@@ -3,6 +3,6 @@
 They mend nothing.
 """
 
-from token_rotation.checks import database, installed, models, sent_tokens, shadows
+from token_rotation.checks import database, installed, models, owners, sent_tokens, shadows
 
-__all__ = ["database", "installed", "models", "sent_tokens", "shadows"]
+__all__ = ["database", "installed", "models", "owners", "sent_tokens", "shadows"]

@@ -62,7 +62,26 @@ def run_job(
     Raises UnknownJobError, RunningElsewhereError, CollectionError, TooManySetAsideError, and what
     the job raises, after the operation was finished as failed.
     """
-    job, watcher = job_named(name)(**parameters), watcher or Watcher()
+    return go_through(
+        job_named(name)(**parameters),
+        stop=stop,
+        restart=restart,
+        workers=workers,
+        started_by=started_by,
+        watcher=watcher or Watcher(),
+    )
+
+
+def go_through(
+    job: Job,
+    *,
+    stop: StopSignal,
+    watcher: Watcher,
+    restart: bool = False,
+    workers: int = 1,
+    started_by: Any = None,
+) -> JobRun:
+    """Run a job as ``run_job`` does."""
     enumerator_of(job)  # refused before anything is recorded
     begun = begin_here(job, restart=restart, workers=workers, started_by=started_by)
     pace = JobPace(job, begun[0].database, workers=len(begun))

@@ -1,0 +1,160 @@
+"""``manage.py notify_owners``: tell owners of their new tokens, or report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+
+from token_rotation import wording
+from token_rotation.command_line.argument_types import positive_int, worker_count
+from token_rotation.command_line.exit_code import ExitCode
+from token_rotation.command_line.signal_handlers import stop_on_signal
+from token_rotation.jobs.control import ask_as_sentence
+from token_rotation.jobs.hand_out import hand_out
+from token_rotation.jobs.progress_bar import ProgressBar
+from token_rotation.management.command import TokenCommand, add_database
+from token_rotation.management.request_flags import add_requests
+from token_rotation.operations.errors import OperationError
+from token_rotation.owners import sentences
+from token_rotation.owners.again import forget_refusals
+from token_rotation.owners.counts import count_owners
+from token_rotation.owners.declaration import OwnerNotice
+from token_rotation.owners.job import REFUSED, TOLD, NotSentError, TellOwners, job_of
+from token_rotation.owners.passes import tell_all
+from token_rotation.owners.registry import find_notices
+from token_rotation.postgres.faults.failures import reason_of
+from token_rotation.stop import StopSignal
+
+OF_A_RUN = ("canary", "batch", "max_per_second", "again")
+
+
+class Command(TokenCommand):
+    help = (
+        "Tell owners of their new tokens, as OwnerNotice declares it. Run it again after any "
+        "interruption: the data says who is left. Exit codes: 0 everybody is told, 1 error, "
+        "3 owners are to be told or refused, or tokens are not rotated."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "models",
+            nargs="*",
+            metavar="app.Model",
+            help="whose owners, one after another (default: every model with an OwnerNotice)",
+        )
+        add_database(parser)
+        instead = parser.add_mutually_exclusive_group()
+        instead.add_argument(
+            "--dry-run", action="store_true", help="say how many would be told, and tell nobody"
+        )
+        instead.add_argument(
+            "--report", action="store_true", help="count the whole table, and tell nobody"
+        )
+        instead.add_argument("--async", action="store_true", help="let workers do it; end at once")
+        add_requests(instead)
+        parser.add_argument(
+            "--workers",
+            type=worker_count,
+            default=1,
+            metavar="N",
+            help="share the owners out: threads, or tasks with --async (default: 1)",
+        )
+        parser.add_argument(
+            "--canary", type=positive_int, metavar="N", help="tell N owners of each model, and end"
+        )
+        parser.add_argument(
+            "--batch",
+            type=positive_int,
+            metavar="N",
+            help="messages between two records, of all workers (default: as declared)",
+        )
+        parser.add_argument(
+            "--max-per-second",
+            type=positive_int,
+            metavar="N",
+            help="highest rate (default: as declared)",
+        )
+        parser.add_argument(
+            "--again", action="store_true", help="first make refused owners pending again"
+        )
+
+    def work(self, parsed: dict[str, Any]) -> ExitCode:
+        is_run = not any(parsed[each] for each in ("dry_run", "report", "async", "request"))
+        if not is_run and any(parsed[each] for each in OF_A_RUN):
+            flags = ", ".join(f"--{each.replace('_', '-')}" for each in OF_A_RUN)
+            raise CommandError(f"{flags} are for a run in this process. Nothing was done.")
+        ends = [self._one(each, parsed, is_run) for each in find_notices(parsed["models"])]
+        return ExitCode.of(all(ends))
+
+    def _one(self, notice: OwnerNotice, parsed: dict[str, Any], is_run: bool) -> bool:  # noqa: FBT001
+        """Return True if nothing is left of what was asked for."""
+        try:
+            if parsed["request"] is not None:
+                self.stdout.write(ask_as_sentence(job_of(notice), parsed["request"]))
+                return True
+            if parsed["async"]:
+                return self._hand_out(notice, parsed)
+            return self._run(notice, parsed) if is_run else self._report(notice, parsed)
+        except (OperationError, NotSentError) as error:
+            raise CommandError(
+                f"{error}. Who was told is recorded. {_go_on(notice, parsed)}"
+            ) from error
+        except (DatabaseError, InterfaceError) as error:
+            said = f"{reason_of(error)}. Who was told is recorded. {_go_on(notice, parsed)}"
+            raise CommandError(said) from error
+
+    def _run(self, notice: OwnerNotice, parsed: dict[str, Any]) -> bool:
+        database, label = parsed["database"], notice.model_label
+        if parsed["again"]:
+            asked = wording.things(forget_refusals(notice, database), "refused owner")
+            self.stdout.write(f"{label}: {asked} to be tried once more")
+        job = _tuned(notice, parsed)
+        stop, bar = StopSignal(), ProgressBar(self.stderr)
+        try:
+            with stop_on_signal(stop):
+                tell_all(job, stop=stop, workers=parsed["workers"], watcher=bar)
+        finally:
+            bar.close()
+        told, refused = job.tally[TOLD], job.tally[REFUSED]
+        if parsed["canary"]:
+            self.stdout.write(sentences.canary_as_sentence(told, refused, label, database))
+        else:
+            self.stdout.write(f"{label}: {wording.things(told, 'owner')} told, {refused:,} refused")
+        return self._report(notice, parsed)
+
+    def _report(self, notice: OwnerNotice, parsed: dict[str, Any]) -> bool:
+        database, label = parsed["database"], notice.model_label
+        counts = count_owners(notice, database)
+        nothing = " Nobody was told." if parsed["dry_run"] else ""
+        said = f"{label}: {sentences.counts_as_sentence(counts)}{nothing}"
+        self.stdout.write(f"{said} {sentences.advice(counts, label, database)}".rstrip())
+        return counts.is_over
+
+    def _hand_out(self, notice: OwnerNotice, parsed: dict[str, Any]) -> bool:
+        job = job_of(notice)(**_parameters(parsed))
+        for each in hand_out(job, workers=parsed["workers"]):
+            self.stdout.write(f"{each} waits for a worker.")
+        return True
+
+
+def _tuned(notice: OwnerNotice, parsed: dict[str, Any]) -> TellOwners:
+    batch = parsed["batch"] or notice.batch_items
+    tuned = {
+        "batch_items": max(1, batch // parsed["workers"]),
+        "max_items_per_second": parsed["max_per_second"],
+    }
+    job = job_of(notice, **tuned)(**_parameters(parsed))
+    if not parsed["canary"]:
+        return job
+    keys = job.collection().order_by("pk").values_list("pk", flat=True)[: parsed["canary"]]
+    return job_of(notice, **tuned, only_keys=tuple(keys))(**_parameters(parsed))
+
+
+def _parameters(parsed: dict[str, Any]) -> dict[str, Any]:
+    return {} if parsed["database"] == "default" else {"database": parsed["database"]}
+
+
+def _go_on(notice: OwnerNotice, parsed: dict[str, Any]) -> str:
+    return f"To go on: {sentences.command(notice.model_label, parsed['database'])}"

@@ -1,0 +1,40 @@
+"""Pass after pass over the pending rows, until no owner is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Max
+
+from token_rotation.jobs.run import Watcher, go_through
+from token_rotation.owners.job import REFUSED, TOLD, TellOwners
+from token_rotation.stop import StopSignal
+
+
+def tell_all(job: TellOwners, *, stop: StopSignal, workers: int, watcher: Watcher) -> bool:
+    """Tell everybody whose token was rotated before this began; return False if stopped.
+
+    A row that commits behind the cursor is found by the next pass. A pass that tells nobody is the
+    last. Raises as ``run_job``.
+    """
+    newest = _newest(job)
+    while True:
+        before = _settled(job)
+        ended = go_through(job, stop=stop, workers=workers, watcher=watcher)
+        if not ended.is_complete:
+            return False
+        if _settled(job) == before or not _is_left(job, newest):
+            return True
+
+
+def _settled(job: TellOwners) -> int:
+    return job.tally[TOLD] + job.tally[REFUSED]
+
+
+def _newest(job: TellOwners) -> Any:
+    return job.collection().aggregate(newest=Max(job.notice.rotated))["newest"]
+
+
+def _is_left(job: TellOwners, newest: Any) -> bool:
+    rotated = f"{job.notice.rotated}__lte"
+    return newest is not None and job.collection().filter(**{rotated: newest}).exists()
