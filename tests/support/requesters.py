@@ -54,6 +54,7 @@ class Requesters:
     @property
     def variables(self) -> dict[str, str]:
         return {
+            "DJANGO_SETTINGS_MODULE": "tests.acceptance.owners.loud_settings",
             "SITE_URL": "https://tickets.example",
             "EMAIL_HOST": "127.0.0.1",
             "EMAIL_PORT": str(self.server.port),
