@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db import connections, transaction
 from django.db.models import Count, F, Q
 
 from token_rotation.owners.declaration import OwnerNotice
+from token_rotation.postgres.statements import EVERY_ROW_OR_ERROR
+from token_rotation.postgres.text_cursor import django_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +32,19 @@ class OwnerCounts:
 
 
 def count_owners(notice: OwnerNotice, database: str) -> OwnerCounts:
-    """Read the whole table in one statement."""
+    """Read the whole table in one statement. PostgreSQL refuses if a policy hides rows."""
     rotated = F(notice.rotated)
     refused = notice.untold & notice.owners & Q((notice.refused, rotated))
-    found = notice.rows(database).aggregate(
-        all=Count("*"),
-        told=Count("pk", filter=Q((notice.marker, rotated))),
-        to_tell=Count("pk", filter=notice.pending),
-        refused=Count("pk", filter=refused),
-        not_rotated=Count("pk", filter=Q((f"{notice.rotated}__isnull", True))),
-    )
+    wanted = {
+        "told": Q((notice.marker, rotated)),
+        "to_tell": notice.pending,
+        "refused": refused,
+        "not_rotated": Q((f"{notice.rotated}__isnull", True)),
+    }
+    counts = {name: Count("*", filter=rows) for name, rows in wanted.items()}
+    with transaction.atomic(using=database):
+        with django_cursor(connections[database]) as cursor:
+            cursor.execute(EVERY_ROW_OR_ERROR)
+        found = notice.rows(database).aggregate(all=Count("*"), **counts)
     rows = found.pop("all")
     return OwnerCounts(nobody=rows - sum(found.values()), **found)

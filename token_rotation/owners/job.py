@@ -16,6 +16,8 @@ from django.db.models import QuerySet
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.registry import register
 from token_rotation.jobs.retries import Retries
+from token_rotation.operations.errors import OperationError
+from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.owners.declaration import OwnerNotice
 from token_rotation.owners.notice import Notice, notice_of
 from token_rotation.owners.recording import record
@@ -29,6 +31,10 @@ _tallying = Lock()
 
 class NotSentError(ConnectionError):
     """A fault of what sends, which may pass. Its text quotes neither address nor message."""
+
+
+class NoticeError(Exception):
+    """An error of the project's function: its type, and where it was raised."""
 
 
 class TellOwners(Job):
@@ -99,13 +105,20 @@ def _until_done(write: Callable[[], None], retries: Retries) -> None:
 
 @contextmanager
 def _without_data() -> Iterator[None]:
-    """Name a fault of what sends by its type and code alone."""
+    """Name an error of what sends by its type and code alone; its text may quote a message."""
     try:
         yield
+    except (OperationError, OperationalError, InterfaceError):
+        raise
     except OSError as error:
         code = getattr(error, "smtp_code", None) or error.errno
         text = f"{type(error).__name__}{f' {code}' if code else ''}"
         raise NotSentError(f"the owners cannot be told: {text}") from None
+    except Exception as error:
+        if is_time_limit(error):
+            raise
+        unlike = NoticeError(type(error).__name__)
+        raise unlike.with_traceback(error.__traceback__) from None
 
 
 def job_of(notice: OwnerNotice, **tuned: Any) -> type[TellOwners]:

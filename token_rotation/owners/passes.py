@@ -7,24 +7,24 @@ from typing import Any
 from django.db.models import Max
 
 from token_rotation.jobs.run import Watcher, go_through
+from token_rotation.jobs.state import JobState
 from token_rotation.owners.job import REFUSED, TOLD, TellOwners
 from token_rotation.stop import StopSignal
 
 
-def tell_all(job: TellOwners, *, stop: StopSignal, workers: int, watcher: Watcher) -> bool:
-    """Tell everybody whose token was rotated before this began; return False if stopped.
+def tell_all(job: TellOwners, *, stop: StopSignal, workers: int, watcher: Watcher) -> JobState:
+    """Tell everybody whose token was rotated before this began.
 
     A row that commits behind the cursor is found by the next pass. A pass that tells nobody is the
-    last. Raises as ``run_job``.
+    last; return its state. Raises as ``run_job``.
     """
     newest = _newest(job)
     while True:
         before = _settled(job)
         ended = go_through(job, stop=stop, workers=workers, watcher=watcher)
-        if not ended.is_complete:
-            return False
-        if _settled(job) == before or not _is_left(job, newest):
-            return True
+        is_last = _settled(job) == before or not _is_left(job, newest)
+        if is_last or not ended.is_complete:
+            return ended.state
 
 
 def _settled(job: TellOwners) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -85,7 +86,9 @@ class Command(TokenCommand):
         if not is_run and any(parsed[each] for each in OF_A_RUN):
             flags = ", ".join(f"--{each.replace('_', '-')}" for each in OF_A_RUN)
             raise CommandError(f"{flags} are for a run in this process. Nothing was done.")
-        ends = [self._one(each, parsed, is_run) for each in find_notices(parsed["models"])]
+        self._stop = StopSignal()
+        with stop_on_signal(self._stop) if is_run else nullcontext():
+            ends = [self._one(each, parsed, is_run) for each in find_notices(parsed["models"])]
         return ExitCode.of(all(ends))
 
     def _one(self, notice: OwnerNotice, parsed: dict[str, Any], is_run: bool) -> bool:  # noqa: FBT001
@@ -107,16 +110,19 @@ class Command(TokenCommand):
 
     def _run(self, notice: OwnerNotice, parsed: dict[str, Any]) -> bool:
         database, label = parsed["database"], notice.model_label
+        if self._stop.requested:
+            return False
         if parsed["again"]:
             asked = wording.things(forget_refusals(notice, database), "refused owner")
             self.stdout.write(f"{label}: {asked} to be tried once more")
         job = _tuned(notice, parsed)
-        stop, bar = StopSignal(), ProgressBar(self.stderr)
+        bar = ProgressBar(self.stderr)
         try:
-            with stop_on_signal(stop):
-                tell_all(job, stop=stop, workers=parsed["workers"], watcher=bar)
+            state = tell_all(job, stop=self._stop, workers=parsed["workers"], watcher=bar)
         finally:
             bar.close()
+        for each in state.set_aside:
+            self.stdout.write(f"{label} {each.key} failed: {each.reason}")
         told, refused = job.tally[TOLD], job.tally[REFUSED]
         if parsed["canary"]:
             self.stdout.write(sentences.canary_as_sentence(told, refused, label, database))
