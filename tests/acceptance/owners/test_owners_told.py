@@ -7,9 +7,9 @@ import sys
 import time
 from collections import Counter
 
-from tests.acceptance.faults.test_secrets import stored_elsewhere, tokens_in
 from tests.support.leaked import column, value
 from tests.support.requesters import Requesters
+from tests.support.told_tokens import stored_elsewhere, tokens_in
 from tests.support.waiting import until
 
 OWNERS = int(os.environ.get("OWNERS_TOLD", "2000"))

@@ -127,6 +127,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "test_killed_again_and_again_two_workers_fill_every_row",
         "fill_column",
     ),
+    r"python manage\.py notify_owners shop\.Order --(canary 10|workers 2|report)": (
+        "acceptance/owners/test_owners_told.py",
+        "test_a_refused_owner_is_reported_and_tried_again_when_asked_to",
+        "notify_owners",
+    ),
     r"\. \.venv/bin/activate|python manage\.py makemigrations( keys)?": (
         "acceptance/adopting/test_adopt_docs.py",
         "test_a_new_project_adopts_it_by_the_page_alone_and_withstands_stale_saves_and_kills",
@@ -208,6 +213,7 @@ OF_OTHERS = {
 OURS = (
     "clean_up_tokens",
     "import_tickets",
+    "notify_owners",
     "prune_retired_tokens",
     "replay_rotated_tokens",
     "rotate_tokens",
