@@ -17,11 +17,11 @@ class Migration(migrations.Migration):
         AddFieldPolitely(
             model_name="ticket",
             name="token_notified_at",
-            field=models.DateTimeField(db_default=None, editable=False, null=True),
+            field=models.DateTimeField(blank=True, db_default=None, null=True),
         ),
         AddFieldPolitely(
             model_name="ticket",
             name="token_notice_refused_at",
-            field=models.DateTimeField(db_default=None, editable=False, null=True),
+            field=models.DateTimeField(blank=True, db_default=None, null=True),
         ),
     ]

@@ -48,10 +48,10 @@ class Ticket(RotatesToken):
     # a marker sets it to its default, and that must claim no rotation.
     token = models.UUIDField(unique=True, editable=False, db_default=RandomUUID())
     token_rotated_at = models.DateTimeField(null=True, editable=False, db_default=None)
-    # Who is told of a new link. The old application knows none: NULL.
+    # Who is told of a new link. The old application knows none: NULL. Triggers keep the markers.
     requester_email = models.EmailField(null=True, blank=True)  # noqa: DJ001
-    token_notified_at = models.DateTimeField(null=True, editable=False, db_default=None)
-    token_notice_refused_at = models.DateTimeField(null=True, editable=False, db_default=None)
+    token_notified_at = models.DateTimeField(null=True, blank=True, db_default=None)
+    token_notice_refused_at = models.DateTimeField(null=True, blank=True, db_default=None)
 
     class Meta:
         indexes: ClassVar = [

@@ -37,13 +37,15 @@ def _first(reasons: Iterator[str]) -> list[str]:
 
 
 def _faults(notice: OwnerNotice) -> Iterator[str]:
-    meta = notice.model._meta
-    for name in (notice.rotated, notice.marker, notice.refused):
+    meta, markers = notice.model._meta, (notice.marker, notice.refused)
+    for name in (notice.rotated, *markers):
         field: Any = meta.get_field(name)
         if not isinstance(field, DateTimeField) or field.model is not notice.model:
             yield f"{name} is no DateTimeField of its table"
         elif not field.null:
             yield f"{name} needs null=True"
+        elif name in markers and not field.editable:
+            yield f"{name} has editable=False, so migrations take it for the marker of a token"
     notice.rows("default").filter(notice.pending)
     if not callable(cast(object, notice.tell)):
         yield "tell is no function"

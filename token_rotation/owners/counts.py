@@ -41,7 +41,7 @@ def count_owners(notice: OwnerNotice, database: str) -> OwnerCounts:
         "refused": refused,
         "not_rotated": Q((f"{notice.rotated}__isnull", True)),
     }
-    counts = {name: Count("*", filter=rows) for name, rows in wanted.items()}
+    counts = {name: Count("pk", filter=rows) for name, rows in wanted.items()}
     with transaction.atomic(using=database):
         with django_cursor(connections[database]) as cursor:
             cursor.execute(EVERY_ROW_OR_ERROR)

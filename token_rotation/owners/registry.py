@@ -29,4 +29,4 @@ def find_notices(labels: list[str]) -> list[OwnerNotice]:
     if unknown is not None:
         known = ", ".join(each.model_label for each in every_notice())
         raise UnknownTargetError(f"no OwnerNotice is of {unknown!r}; there is: {known}")
-    return list({each: _notices[each.lower()] for each in labels}.values()) or every_notice()
+    return [_notices[each] for each in dict.fromkeys(map(str.lower, labels))] or every_notice()

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from tests.projects.worker_actions.jobs import Shout
 from tests.support.celery_workers import RedisServer, Worker
 from tests.support.waiting import until
-from tickets.models import Ticket
+from tickets.models import Ticket, owner_notice
+from token_rotation import rotate_rows
 from token_rotation.jobs.control import Request, ask_running
 from token_rotation.jobs.hand_out import hand_out
 from token_rotation.jobs.outcome import is_unfinished
@@ -19,14 +20,20 @@ from token_rotation.jobs.run import run_job
 from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
+from token_rotation.owners.counts import count_owners
+from token_rotation.owners.job import job_of
 from token_rotation.stop import StopSignal
 
 ROWS = 2_000
+MAIL = {
+    "SITE_URL": "https://tickets.example",
+    "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend",
+}
 
 
 @pytest.fixture(scope="module")
 def worker(make_worker: Callable[..., Worker]) -> Worker:
-    made = make_worker("of-jobs", {"TEST_ATTEMPT_SECONDS": "0.3"}, concurrency=1)
+    made = make_worker("of-jobs", {"TEST_ATTEMPT_SECONDS": "0.3", **MAIL}, concurrency=1)
     made.until_ready()
     return made
 
@@ -127,3 +134,16 @@ def test_a_second_run_beside_it_is_refused(
     ask_running(Shout, Request.RESUME)
     assert finished(shouting).result == Result.SUCCESSFUL
     assert shouts() == {1}
+
+
+def test_workers_tell_owners(
+    worker: Worker, broker: RedisServer, finished: Callable[[Any], Any], few_rows: None
+) -> None:
+    Ticket.objects.update(requester_email="requester@example.org")
+    assert count_owners(owner_notice, "default").told == ROWS, "they are new"
+    rotate_rows(Ticket.objects.all())
+    assert count_owners(owner_notice, "default").to_tell == ROWS
+    for each in hand_out(job_of(owner_notice)(), workers=2):
+        assert finished(each).result == Result.SUCCESSFUL
+    assert count_owners(owner_notice, "default").told == ROWS
+    until(lambda: broker.holds() == 0)
