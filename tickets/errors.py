@@ -3,10 +3,10 @@
 No message holds a token or a customer's text.
 """
 
-from token_rotation.jobs import JobError
+from token_rotation.operations.errors import OperationError
 
 
-class NoSiteUrlError(JobError):
+class NoSiteUrlError(OperationError):
     """No mail can hold a link without the site's URL."""
 
     def __init__(self) -> None:

@@ -9,14 +9,13 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from token_rotation import wording
-from token_rotation.command_line.argument_types import positive_int, worker_count
 from token_rotation.command_line.exit_code import ExitCode
 from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.jobs.control import ask_as_sentence
 from token_rotation.jobs.hand_out import hand_out
 from token_rotation.jobs.progress_bar import ProgressBar
-from token_rotation.management.command import TokenCommand, add_database
-from token_rotation.management.request_flags import add_requests
+from token_rotation.management.command import TokenCommand
+from token_rotation.management.notify_flags import OF_A_RUN, add_notify_flags
 from token_rotation.operations.errors import OperationError
 from token_rotation.owners import sentences
 from token_rotation.owners.again import forget_refusals
@@ -28,8 +27,6 @@ from token_rotation.owners.registry import find_notices
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.stop import StopSignal
 
-OF_A_RUN = ("canary", "batch", "max_per_second", "again")
-
 
 class Command(TokenCommand):
     help = (
@@ -39,47 +36,7 @@ class Command(TokenCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "models",
-            nargs="*",
-            metavar="app.Model",
-            help="whose owners, one after another (default: every model with an OwnerNotice)",
-        )
-        add_database(parser)
-        instead = parser.add_mutually_exclusive_group()
-        instead.add_argument(
-            "--dry-run", action="store_true", help="say how many would be told, and tell nobody"
-        )
-        instead.add_argument(
-            "--report", action="store_true", help="count the whole table, and tell nobody"
-        )
-        instead.add_argument("--async", action="store_true", help="let workers do it; end at once")
-        add_requests(instead)
-        parser.add_argument(
-            "--workers",
-            type=worker_count,
-            default=1,
-            metavar="N",
-            help="share the owners out: threads, or tasks with --async (default: 1)",
-        )
-        parser.add_argument(
-            "--canary", type=positive_int, metavar="N", help="tell N owners of each model, and end"
-        )
-        parser.add_argument(
-            "--batch",
-            type=positive_int,
-            metavar="N",
-            help="messages between two records, of all workers (default: as declared)",
-        )
-        parser.add_argument(
-            "--max-per-second",
-            type=positive_int,
-            metavar="N",
-            help="highest rate (default: as declared)",
-        )
-        parser.add_argument(
-            "--again", action="store_true", help="first make refused owners pending again"
-        )
+        add_notify_flags(parser)
 
     def work(self, parsed: dict[str, Any]) -> ExitCode:
         is_run = not any(parsed[each] for each in ("dry_run", "report", "async", "request"))
