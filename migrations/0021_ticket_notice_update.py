@@ -7,7 +7,7 @@ from token_rotation.schema import AddTriggerPolitely, GuardSql
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tickets", "0019_ticket_notice_insert")]
+    dependencies = [("tickets", "0020_ticket_notice_insert")]
 
     operations = [
         AddTriggerPolitely(

@@ -7,7 +7,7 @@ from token_rotation.schema import AddTriggerPolitely, GuardSql
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tickets", "0018_ticket_requester")]
+    dependencies = [("tickets", "0019_ticket_untold_index")]
 
     operations = [
         AddTriggerPolitely(

@@ -8,7 +8,7 @@ from token_rotation.schema import AddIndexConcurrentlyPolitely
 class Migration(migrations.Migration):
     atomic = False  # CREATE INDEX CONCURRENTLY runs in no transaction
 
-    dependencies = [("tickets", "0020_ticket_notice_update")]
+    dependencies = [("tickets", "0018_ticket_requester")]
 
     operations = [
         AddIndexConcurrentlyPolitely(
