@@ -62,26 +62,27 @@ def run_job(
     Raises UnknownJobError, RunningElsewhereError, CollectionError, TooManySetAsideError, and what
     the job raises, after the operation was finished as failed.
     """
-    return go_through(
+    return run_here(
         job_named(name)(**parameters),
         stop=stop,
         restart=restart,
         workers=workers,
         started_by=started_by,
-        watcher=watcher or Watcher(),
+        watcher=watcher,
     )
 
 
-def go_through(
+def run_here(
     job: Job,
     *,
     stop: StopSignal,
-    watcher: Watcher,
     restart: bool = False,
     workers: int = 1,
     started_by: Any = None,
+    watcher: Watcher | None = None,
 ) -> JobRun:
-    """Run a job as ``run_job`` does."""
+    """Run a job that has its parameters, as ``run_job`` does."""
+    watcher = watcher or Watcher()
     enumerator_of(job)  # refused before anything is recorded
     begun = begin_here(job, restart=restart, workers=workers, started_by=started_by)
     pace = JobPace(job, begun[0].database, workers=len(begun))

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from token_rotation.jobs.run import Watcher, go_through
+from token_rotation.jobs.run import Watcher, run_here
 from token_rotation.jobs.state import JobState
 from token_rotation.owners.job import REFUSED, TOLD, TellOwners
 from token_rotation.stop import StopSignal
@@ -21,7 +21,7 @@ def tell_all(job: TellOwners, *, stop: StopSignal, workers: int, watcher: Watche
     newest = _newest(job)
     while True:
         before = _settled(job)
-        ended = go_through(job, stop=stop, workers=workers, watcher=watcher)
+        ended = run_here(job, stop=stop, workers=workers, watcher=watcher)
         is_last = _settled(job) == before or not _is_left(job, newest)
         if is_last or not ended.is_complete:
             return ended.state

@@ -17,13 +17,12 @@ from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
 from token_rotation.jobs.begin import left_by_now
 from token_rotation.jobs.collection.of_job import enumerator_of
-from token_rotation.jobs.control import ask_as_sentence
+from token_rotation.jobs.control import Request, ask_running
 from token_rotation.jobs.hand_out import hand_out
 from token_rotation.jobs.progress_bar import ProgressBar
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.run import JobRun, run_job
 from token_rotation.jobs.state import JobState
-from token_rotation.management.request_flags import add_requests
 from token_rotation.operations.errors import OperationError
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.sessions import name_sessions
@@ -63,12 +62,19 @@ class Command(OneLineCommand):
         instead.add_argument(
             "--dry-run", action="store_true", help="say what a run would do, and process nothing"
         )
-        add_requests(instead)
+        for request in Request:
+            instead.add_argument(
+                f"--{request}",
+                dest="request",
+                action="store_const",
+                const=request,
+                help=f"ask running runs of the job to {_MEANING[request]}",
+            )
 
     def handle(self, **parsed: Any) -> str | None:
         try:
             if parsed["request"] is not None:
-                return ask_as_sentence(job_named(parsed["name"]), parsed["request"])
+                return self._ask(parsed["name"], parsed["request"])
             if parsed["dry_run"]:
                 return self._say_plan(parsed)
             if parsed["async"]:
@@ -107,6 +113,13 @@ class Command(OneLineCommand):
         waiting = "\n".join(f"{each} waits for a worker." for each in handed_out)
         return f"{waiting} Run: run_job {job.name} --stop to end it."
 
+    def _ask(self, name: str, request: Request) -> str:
+        asked = ask_running(job_named(name), request)
+        if not asked:
+            return f"{name} is not running."
+        runs = wording.things(asked, f"run of {name}", f"runs of {name}")
+        return f"Asked {runs} to {_MEANING[request]}."
+
     def _say_plan(self, parsed: dict[str, Any]) -> str:
         name, parameters = parsed["name"], dict(parsed["param"])
         job = job_named(name)(**parameters)
@@ -124,6 +137,13 @@ class Command(OneLineCommand):
             self.stdout.write(f"{were} set aside:")
         for each in state.set_aside:
             self.stdout.write(f"  {each.key}: {each.reason}")
+
+
+_MEANING = {
+    Request.STOP: "stop after the batch",
+    Request.PAUSE: "pause after the batch",
+    Request.RESUME: "go on",
+}
 
 
 def _parameter(text: str) -> tuple[str, Any]:
