@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -90,6 +89,8 @@ def test_a_refused_owner_is_reported_and_tried_again_when_asked_to(requesters: R
         "UPDATE tickets_ticket SET requester_email = 'later' || id || '@example.org' WHERE id = 3;"
         "UPDATE tickets_ticket SET requester_email = NULL WHERE id = 4"
     )
+    refused = requesters.run(*TELL, "--report", "--canary", "1", expecting=1)
+    assert "are for a run in this process. Nothing was done." in refused
     assert "6 not rotated" in requesters.run(*TELL, "--report", expecting=UNFINISHED)
     requesters.rotate()
     dry = requesters.run(*TELL, "--dry-run", expecting=UNFINISHED)
@@ -114,7 +115,7 @@ def test_owners_are_told_while_the_rotation_runs_and_a_stop_is_heard(
     telling = requesters.start(*TELL, "--batch", "10", "--max-per-second", "100")
     until(lambda: requesters.server.count > 0)
     requesters.rotate()
-    telling.send_signal(signal.SIGTERM)
+    assert "Asked 1 run of notify_owners tickets.Ticket to stop" in requesters.run(*TELL, "--stop")
     said = telling.communicate(timeout=60)
     assert telling.returncode == UNFINISHED, said
     assert "To go on: python manage.py notify_owners tickets.Ticket" in said[0]
