@@ -32,6 +32,8 @@ class TicketAdmin(RotatingAdmin):
     readonly_fields = (
         "created_at",
         "token_rotated_at",
+        "token_notified_at",
+        "token_notice_refused_at",
     )
     ordering = ("-id",)
     # A full count would scan the table for each page of the list.

@@ -3,6 +3,15 @@
 No message holds a token or a customer's text.
 """
 
+from token_rotation.operations.errors import OperationError
+
+
+class NoSiteUrlError(OperationError):
+    """No mail can hold a link without the site's URL."""
+
+    def __init__(self) -> None:
+        super().__init__("SITE_URL is not set, as https://tickets.example.org, so nothing was sent")
+
 
 class MessageChangedError(Exception):
     """A message that changed since it was read.

@@ -6,16 +6,23 @@ from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Left, Now
 
 from tickets.errors import MessageChangedError
-from token_rotation import ShadowColumn, guard
+from token_rotation import OwnerNotice, ShadowColumn, guard
 from token_rotation.models import RotatesToken
 from token_rotation.operations.models import BatchOperation
 
 SEARCH_CONFIG = "simple"
 """Words as they are written: a stem would find other passwords than the one typed."""
+
+
+owner_notice = OwnerNotice(
+    "tickets.Ticket",
+    tell="tickets.mail.tell_requesters",
+    owners=Q(requester_email__isnull=False),
+)
 
 
 class Ticket(RotatesToken):
@@ -41,6 +48,10 @@ class Ticket(RotatesToken):
     # a marker sets it to its default, and that must claim no rotation.
     token = models.UUIDField(unique=True, editable=False, db_default=RandomUUID())
     token_rotated_at = models.DateTimeField(null=True, editable=False, db_default=None)
+    # Who is told of a new link. The old application knows none: NULL. Triggers keep the markers.
+    requester_email = models.EmailField(null=True, blank=True)  # noqa: DJ001
+    token_notified_at = models.DateTimeField(null=True, blank=True, db_default=None)
+    token_notice_refused_at = models.DateTimeField(null=True, blank=True, db_default=None)
 
     class Meta:
         indexes: ClassVar = [
@@ -49,8 +60,11 @@ class Ticket(RotatesToken):
                 name="tickets_ticket_pending",
                 condition=models.Q(token_rotated_at__isnull=True),
             ),
+            models.Index(
+                fields=["id"], name="tickets_ticket_untold", condition=owner_notice.pending
+            ),
         ]
-        triggers: ClassVar = guard()
+        triggers: ClassVar = [*guard(), *owner_notice.triggers]
 
     def __str__(self) -> str:
         return self.subject

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from token_rotation.declare.model import RotatedAtField, token_default
     from token_rotation.declare.pending_index import PendingIndex
     from token_rotation.declare.rotate_rows import rotate_rows, rotate_token
+    from token_rotation.owners.declaration import OwnerNotice
+    from token_rotation.owners.notice import Notice
     from token_rotation.retired.kept import is_retired, keeps_retired, recognise
     from token_rotation.security_log import SecurityJson
     from token_rotation.signals import retired_token_used, tokens_rotated
@@ -35,6 +37,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Column",
+    "Notice",
+    "OwnerNotice",
     "PendingIndex",
     "RotatedAtField",
     "SecurityJson",
@@ -62,6 +66,8 @@ if not TYPE_CHECKING:  # a type checker would take any name at all for granted
         __name__,
         {
             "Column": "token_rotation.triggers.names",
+            "Notice": "token_rotation.owners.notice",
+            "OwnerNotice": "token_rotation.owners.declaration",
             "PendingIndex": "token_rotation.declare.pending_index",
             "RotatedAtField": "token_rotation.declare.model",
             "SecurityJson": "token_rotation.security_log",

@@ -18,12 +18,15 @@ class TokenRotationConfig(AppConfig):
         from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
         from token_rotation.declare.watching import watch  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
+        from token_rotation.owners.registry import every_notice  # noqa: PLC0415
         from token_rotation.retired import late_keeping  # noqa: PLC0415
         from token_rotation.retired.validating import watch_validation  # noqa: PLC0415
         from token_rotation.schema import outside_transactions, taking_back  # noqa: PLC0415
 
         import_module("token_rotation.declare.on_sqlite")
         import_module("token_rotation.distributed.actions")
+        if every_notice():
+            import_module("token_rotation.owners.job").register_jobs()
         autodetector.install()
         migrating.install()
         outside_transactions.install()

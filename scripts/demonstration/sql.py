@@ -24,6 +24,11 @@ SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend'
 AND application_name <> 'demo'
 """
+# Of a few tickets somebody knows who asks.
+REQUESTERS = """
+UPDATE tickets_ticket SET requester_email = 'requester' || id || '@example.org'
+WHERE id IN (SELECT id FROM tickets_ticket ORDER BY id LIMIT 500)
+"""
 # What must be so in the end: description, query, expected value (None: the number of tickets).
 PROOFS: list[tuple[str, str, int | None]] = [
     (
@@ -58,6 +63,14 @@ PROOFS: list[tuple[str, str, int | None]] = [
         (
             "SELECT count(*) FROM (SELECT id FROM demo.token_changes GROUP BY id"
             " HAVING count(*) > 1) AS twice"
+        ),
+        0,
+    ),
+    (
+        "requesters not told of their new link",
+        (
+            "SELECT count(*) FROM tickets_ticket WHERE requester_email IS NOT NULL"
+            " AND token_notified_at IS DISTINCT FROM token_rotated_at"
         ),
         0,
     ),

@@ -6,9 +6,10 @@ outside the application counts every change of a token.
 
 import time
 
+from demonstration.mail_server import mail_server
 from demonstration.output import chapter, fail, say, show
 from demonstration.site import Site
-from demonstration.sql import AUDIT, HALF_WAY, PROOFS, ROTATED
+from demonstration.sql import AUDIT, HALF_WAY, PROOFS, REQUESTERS, ROTATED
 
 
 class Story:
@@ -26,6 +27,7 @@ class Story:
         say("An audit trigger of this demo now counts every change of a token.")
 
         self._site.migrate()
+        self._site.execute(REQUESTERS)
 
         chapter(3, "rotate, and be killed half-way (SIGKILL)")
         self._rotate_until_killed()
@@ -36,7 +38,10 @@ class Story:
         chapter(5, "where things stand")
         self._site.manage("rotate_tokens", "--report")
 
-        chapter(6, "the proof")
+        chapter(6, "requesters get their new links by mail, each once")
+        self._tell_requesters()
+
+        chapter(7, "the proof")
         self._prove()
         say("\nThe leak is closed: no leaked token opens anything any more.")
 
@@ -64,6 +69,11 @@ class Story:
         say(f"\nKilled with {rotated:,} of {self._size:,} tickets rotated.")
         if not 0 < rotated < self._size:
             fail("the rotation was not killed half-way")
+
+    def _tell_requesters(self) -> None:
+        with mail_server() as server:
+            self._site.manage("notify_owners", "--workers", "2", env=server.env)
+            say(f"The demo's mail server took {server.mails:,} mails.")
 
     def _prove(self) -> None:
         failed = False

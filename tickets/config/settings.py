@@ -49,6 +49,7 @@ try:
     OPERATIONS_ALWAYS_SYNCHRONOUS = env.bool("OPERATIONS_ALWAYS_SYNCHRONOUS", default=False)
     _ADMIN_ADDRESSES: list[str] = env.list("DJANGO_ADMINS", default=[])
     SERVER_EMAIL = env.str("SERVER_EMAIL", default="root@localhost")
+    SITE_URL = env.str("SITE_URL", default="")
     EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
     EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
     EMAIL_PORT = env.int("EMAIL_PORT", default=25)
@@ -164,6 +165,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+DEFAULT_FROM_EMAIL = SERVER_EMAIL
 ADMINS = [("", address) for address in _ADMIN_ADDRESSES]
 # A silent mail server must not block a worker.
 EMAIL_TIMEOUT = 10

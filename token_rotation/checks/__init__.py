@@ -3,6 +3,14 @@
 They mend nothing.
 """
 
-from token_rotation.checks import database, installed, intake, models, sent_tokens, shadows
+from token_rotation.checks import (
+    database,
+    installed,
+    intake,
+    models,
+    owners,
+    sent_tokens,
+    shadows,
+)
 
-__all__ = ["database", "installed", "intake", "models", "sent_tokens", "shadows"]
+__all__ = ["database", "installed", "intake", "models", "owners", "sent_tokens", "shadows"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
+from token_rotation import wording
 from token_rotation.jobs.job import Job
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
@@ -17,6 +18,22 @@ class Request(StrEnum):
     STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
+
+
+MEANING = {
+    Request.STOP: "stop after the batch",
+    Request.PAUSE: "pause after the batch",
+    Request.RESUME: "go on",
+}
+
+
+def ask_as_sentence(job: type[Job], request: Request) -> str:
+    """Ask all running runs of the job, and say how many hear it."""
+    asked = ask_running(job, request)
+    if not asked:
+        return f"{job.name} is not running."
+    runs = wording.things(asked, f"run of {job.name}", f"runs of {job.name}")
+    return f"Asked {runs} to {MEANING[request]}."
 
 
 def ask_running(job: type[Job], request: Request) -> int:

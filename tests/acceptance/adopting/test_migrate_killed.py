@@ -67,7 +67,8 @@ def assert_migrated(onlooker: Any) -> None:
     assert unapplied(onlooker) == set()
     assert index_is_valid(onlooker)
     triggers = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'tickets_ticket'::regclass"
-    assert value(onlooker, f"{triggers} AND tgname LIKE 'pgtrigger%%' AND tgenabled = 'O'") == 2
+    guards = f"{triggers} AND tgname LIKE 'pgtrigger_guard%%' AND tgenabled = 'O'"
+    assert value(onlooker, guards) == 2
 
 
 def index_is_valid(onlooker: Any) -> bool | None:

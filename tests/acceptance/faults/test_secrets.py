@@ -1,20 +1,18 @@
 """Nothing that a rotation prints or stores holds a token: not through any fault either."""
 
-import re
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from psycopg2 import sql
 
 from tests.support.leaked import pending, value
 from tests.support.manage import Manage
+from tests.support.told_tokens import stored_elsewhere, tokens_in
 from tests.support.waiting import until
 
 ROWS = 2_000
-OWN_TABLES = {"tickets_ticket", "secrets"}
 
 # Every token that was ever valid.
 SECRETS = """
@@ -179,34 +177,6 @@ def break_down(story: Story) -> None:
     story.each(*[("rotate_tokens", "--batch-rows", "20")] * times, expecting=[3] * times)
     assert value(story.tickets, f"SELECT {REFUSED}") == before + times
     story.execute(MEND)
-
-
-def stored_elsewhere(tickets: Any) -> list[str]:
-    """Every row of every table but the tickets', as text."""
-    tables = (
-        "SELECT relname::text FROM pg_class "
-        "WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
-    )
-    with tickets.cursor() as cursor:
-        cursor.execute(tables)
-        names = {name for (name,) in cursor.fetchall()} - OWN_TABLES
-        assert "token_rotation_operation" in names
-        rows: list[str] = []
-        for name in names:
-            cursor.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(name)))
-            rows += [row for (row,) in cursor.fetchall()]
-        return rows
-
-
-def tokens_in(texts: Iterable[str], secrets: set[str]) -> list[str]:
-    """What holds the first twelve digits of a token, with or without hyphens, in any case."""
-    return [
-        text
-        for text in texts
-        if not secrets.isdisjoint(
-            re.findall(r"(?=([0-9a-f]{12}))", text.replace("-", "").lower()),
-        )
-    ]
 
 
 def test_no_token_in_anything_printed_or_stored_through_a_whole_story_of_faults(

@@ -28,7 +28,7 @@ PLURAL = re.compile(r"\bN (\w+)s\b")
 
 # The pages whose commands are typed here, and the exit codes of these, in their order.
 TYPED_HERE = {
-    "how-to/after-a-leak.md": [0, 0, 3, 3, 3, 0, 0, 0, 0],
+    "how-to/after-a-leak.md": [0, 0, 3, 3, 3, 0, 0, 0, 0, 0, 0],
     "how-to/select-tokens.md": [0, 0, 0, 0],
     "how-to/prove.md": [3, 0, 0, 0, 3, 0, 0],
     "how-to/import-tickets.md": [3],
@@ -126,6 +126,11 @@ RUN_BY: dict[str, tuple[str, str, str]] = {
         "acceptance/shadow/test_fill_column.py",
         "test_killed_again_and_again_two_workers_fill_every_row",
         "fill_column",
+    ),
+    r"python manage\.py notify_owners shop\.Order --(canary 10|workers 2|report)": (
+        "acceptance/owners/test_owners_told.py",
+        "test_a_refused_owner_is_reported_and_tried_again_when_asked_to",
+        "notify_owners",
     ),
     r"\. \.venv/bin/activate|python manage\.py makemigrations( keys)?": (
         "acceptance/adopting/test_adopt_docs.py",
@@ -240,6 +245,7 @@ OF_OTHERS = {
 OURS = (
     "clean_up_tokens",
     "import_tickets",
+    "notify_owners",
     "prune_retired_tokens",
     "replay_rotated_tokens",
     "report_leak",

@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from tests.projects.worker_actions.jobs import Import, Shout
 from tests.support.celery_workers import RedisServer, Worker
 from tests.support.waiting import until
-from tickets.models import Ticket
+from tickets.models import Ticket, owner_notice
+from token_rotation import rotate_rows
 from token_rotation.jobs.control import Request, ask_running
 from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.run import run_job
@@ -21,9 +22,15 @@ from token_rotation.jobs.workers.share_out import share_out
 from token_rotation.operations.execution.run import run_asynchronous
 from token_rotation.operations.lifecycle import Result
 from token_rotation.operations.models import BatchOperation
+from token_rotation.owners.counts import count_owners
+from token_rotation.owners.job import job_of
 from token_rotation.stop import StopSignal
 
 ROWS = 2_000
+MAIL = {
+    "SITE_URL": "https://tickets.example",
+    "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,7 @@ def files(session_directory: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def worker(make_worker: Callable[..., Worker], files: Path) -> Worker:
-    env = {"TEST_ATTEMPT_SECONDS": "0.3", "TEST_JOB_FILES": str(files)}
+    env = {"TEST_ATTEMPT_SECONDS": "0.3", "TEST_JOB_FILES": str(files), **MAIL}
     made = make_worker("of-jobs", env, concurrency=1)
     made.until_ready()
     return made
@@ -165,4 +172,17 @@ def test_a_file_is_handed_to_the_worker_and_kept_until_the_job_is_complete(
         f"new {number}" for number in range(ROWS)
     }
     assert list(files.glob("*/*")) == []
+    until(lambda: broker.holds() == 0)
+
+
+def test_workers_tell_owners(
+    worker: Worker, broker: RedisServer, finished: Callable[[Any], Any], few_rows: None
+) -> None:
+    Ticket.objects.update(requester_email="requester@example.org")
+    assert count_owners(owner_notice, "default").told == ROWS, "they are new"
+    rotate_rows(Ticket.objects.all())
+    assert count_owners(owner_notice, "default").to_tell == ROWS
+    for each in share_out(job_of(owner_notice), {}, workers=2):
+        assert finished(each).result == Result.SUCCESSFUL
+    assert count_owners(owner_notice, "default").told == ROWS
     until(lambda: broker.holds() == 0)

@@ -15,6 +15,7 @@ def test_every_command_of_the_library_is_looked_at() -> None:
     assert sorted(COMMANDS) == [
         "clean_up_tokens",
         "fill_column",
+        "notify_owners",
         "prune_retired_tokens",
         "replay_rotated_tokens",
         "report_leak",

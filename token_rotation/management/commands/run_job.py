@@ -17,7 +17,7 @@ from token_rotation.command_line.signal_handlers import stop_on_signal
 from token_rotation.errors import RotationError
 from token_rotation.jobs.beginning.begin import left_by_now
 from token_rotation.jobs.collection.of_job import enumerator_of, total_of
-from token_rotation.jobs.control import Request, ask_running
+from token_rotation.jobs.control import ask_as_sentence
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.parameters.given import job_with
 from token_rotation.jobs.registry import job_named
@@ -33,6 +33,7 @@ from token_rotation.management.job_parameters import (
     parameters_in,
 )
 from token_rotation.management.job_progress import ProgressBar
+from token_rotation.management.request_flags import add_requests
 from token_rotation.operations.errors import OperationError
 from token_rotation.postgres.faults.failures import reason_of
 from token_rotation.postgres.sessions import name_sessions
@@ -80,21 +81,14 @@ class Command(OneLineCommand):
         instead.add_argument(
             "--dry-run", action="store_true", help="say what a run would do, and process nothing"
         )
-        for request in Request:
-            instead.add_argument(
-                f"--{request}",
-                dest="request",
-                action="store_const",
-                const=request,
-                help=f"ask running runs of the job to {_MEANING[request]}",
-            )
+        add_requests(instead)
 
     def handle(self, **parsed: Any) -> str | None:
         if parsed["restart"] and parsed["retry_set_aside"]:
             raise CommandError("a retry processes each item once; leave --restart out")
         try:
             if parsed["request"] is not None:
-                return self._ask(parsed["name"], parsed["request"])
+                return ask_as_sentence(job_named(parsed["name"]), parsed["request"])
             if parsed["dry_run"]:
                 return self._say_plan(parsed)
             if parsed["async"]:
@@ -138,13 +132,6 @@ class Command(OneLineCommand):
         waiting = "\n".join(f"{each} waits for a worker." for each in handed_out)
         return f"{waiting} Run: run_job {kind.name} --stop to end it."
 
-    def _ask(self, name: str, request: Request) -> str:
-        asked = ask_running(job_named(name), request)
-        if not asked:
-            return f"{name} is not running."
-        runs = wording.things(asked, f"run of {name}", f"runs of {name}")
-        return f"Asked {runs} to {_MEANING[request]}."
-
     def _say_plan(self, parsed: dict[str, Any]) -> str:
         with _job(parsed) as job:
             enumerator_of(job)
@@ -165,13 +152,6 @@ class Command(OneLineCommand):
             self.stdout.write(
                 f"  and {state.unnamed:,} more, which come again only with another whole run"
             )
-
-
-_MEANING = {
-    Request.STOP: "stop after the batch",
-    Request.PAUSE: "pause after the batch",
-    Request.RESUME: "go on",
-}
 
 
 @contextmanager

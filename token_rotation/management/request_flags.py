@@ -1,0 +1,19 @@
+"""The flags that ask running runs of a job to stop, to pause or to go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from token_rotation.jobs.control import MEANING, Request
+
+
+def add_requests(parser: Any) -> None:
+    """Declare them; the parsed ``request`` is a Request, or None."""
+    for request in Request:
+        parser.add_argument(
+            f"--{request}",
+            dest="request",
+            action="store_const",
+            const=request,
+            help=f"ask running runs of the job to {MEANING[request]}",
+        )

@@ -1,0 +1,1 @@
+"""Owners are told of their new tokens, once each, from the data."""
