@@ -8,6 +8,7 @@ LONGEST_FIRST = (
     "test_distributed_rotation.py",
     "test_bench.py",
     "test_jobs_killed.py",
+    "test_owners_told.py",
     "test_silent_server.py",
     "test_django_tasks.py",
     "test_fill_column.py",

@@ -47,15 +47,16 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt  # it is checked below, once the size of an upload is bounded
-@require_POST
-@button
 def start(request: HttpRequest, name: str) -> HttpResponse:
-    job = _job(name)
-    return _start(request, job, bound_uploads(request, most_bytes()))
+    bounded = bound_uploads(request, most_bytes() if may_control(request) else 0)
+    return _start(request, name, bounded)
 
 
 @csrf_protect
-def _start(request: HttpRequest, job: type[Job], uploads: BoundedUpload) -> HttpResponse:
+@require_POST
+@button
+def _start(request: HttpRequest, name: str, uploads: BoundedUpload) -> HttpResponse:
+    job = _job(name)
     keys: list[Piece] = []
 
     def act() -> str:
