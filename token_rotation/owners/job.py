@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from token_rotation.jobs.attempts.retries import Retries
 from token_rotation.jobs.job import Job
-from token_rotation.jobs.registry import register
+from token_rotation.jobs.registry import all_jobs, register
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.owners.declaration import OwnerNotice
@@ -135,7 +135,9 @@ def job_of(notice: OwnerNotice, **tuned: Any) -> type[TellOwners]:
     return type("TellOwners", (TellOwners,), attributes)
 
 
-def register_jobs(notices: Iterable[OwnerNotice] | None = None) -> None:
-    """Register a job for each notice, so that workers find it."""
-    for each in every_notice() if notices is None else notices:
-        register(job_of(each))
+def register_jobs() -> None:
+    """Register a job for each notice, so that workers find it. Again: of new ones alone."""
+    known = [job.notice for job in all_jobs() if issubclass(job, TellOwners)]
+    for each in every_notice():
+        if not any(each is notice for notice in known):
+            register(job_of(each))
