@@ -19,6 +19,13 @@ SELECT format('ALTER COLUMN %%I SET DEFAULT %%s', attname, pg_get_expr(adbin, ad
 FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
 WHERE adrelid = %(table)s::regclass
 """
+_FRESH = """
+SELECT CASE attname WHEN 'token' THEN 'gen_random_uuid() AS token'
+                    WHEN 'token_rotated_at' THEN 'now() AS token_rotated_at'
+                    ELSE quote_ident(attname) END
+FROM pg_attribute
+WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
 _OWN = """
 SELECT pg_get_indexdef(indexrelid) FROM pg_index
 WHERE indrelid = %(table)s::regclass
@@ -44,10 +51,8 @@ def rotate() -> int:
         cursor.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
         columns = _statements(cursor, _COLUMNS)
         afterwards = [*_statements(cursor, _OWN), *_statements(cursor, _REFERRING)]
-        cursor.execute(
-            f"CREATE TABLE rewritten AS SELECT id, subject, status, created_at,"
-            f" gen_random_uuid() AS token, now() AS token_rotated_at FROM {TABLE}"
-        )
+        fresh = ", ".join(_statements(cursor, _FRESH))
+        cursor.execute(f"CREATE TABLE rewritten AS SELECT {fresh} FROM {TABLE}")
         rows = int(cursor.rowcount)
         cursor.execute(f"DROP TABLE {TABLE} CASCADE")
         cursor.execute(f"ALTER TABLE rewritten RENAME TO {TABLE}")
