@@ -28,7 +28,8 @@ CREATE {} TRIGGER refuse {} INSERT ON tickets_message {} FOR EACH ROW EXECUTE FU
 QUOTES_IT = "RAISE 'no such text: %', NEW.body;"
 REFUSALS = {
     "a check": "ALTER TABLE tickets_message ADD CHECK (body NOT LIKE '%poison%')",
-    "a type": "ALTER TABLE tickets_message ALTER body TYPE varchar(18)",
+    "a type": "DROP TRIGGER pgtrigger_shadow_update_search_filled_at_b20dc ON tickets_message;"
+    "ALTER TABLE tickets_message ALTER body TYPE varchar(18)",
     "a unique index": "CREATE UNIQUE INDEX ON tickets_message ((body LIKE '%poison%'))"
     " WHERE body LIKE '%poison%'; INSERT INTO tickets_ticket (subject, status, created_at)"
     " VALUES ('s', 'open', now()); INSERT INTO tickets_message (ticket_id, body, version)"
