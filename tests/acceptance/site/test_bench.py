@@ -51,7 +51,16 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     return quickly(
         tmp_path_factory.mktemp("parts"),
         *("--traffic", "--traffic-rates", "1000,max", "--resume", "--inserts", "--bookkeeping"),
-        *("--derived", "--scale", "--vacuum", "--lists", "--verification", "--bursts", "--large"),
+        *(
+            "--derived",
+            "--scale",
+            "--vacuum",
+            "--lists",
+            "--verification",
+            "--bursts",
+            "--large",
+            "--jobs",
+        ),
         "--checksum",
         *("--recipes", "bulk-update-50,rotate-1", "--rows", "3000", "--scale-rows", "1000,3000"),
     )
