@@ -68,6 +68,7 @@ def test_a_row_that_others_lock_is_recorded_later_and_the_others_at_once(
     with pytest.raises(RowsLockedError):
         record(owner_notice, "default", owner_notice.marker, times(tickets))
     assert (counted().told, counted().to_tell) == (2, 1)
+    other.rollback()
     other.close()
     for _ in range(2):  # the answer to a COMMIT may be lost
         record(owner_notice, "default", owner_notice.marker, times(tickets))

@@ -70,3 +70,4 @@ class Command(OneLineCommand):
         for kind, lines in found.items():
             for line in lines:
                 self.stdout.write(f"{kind}: {line}")
+        self.stdout.flush()  # in a file it would stay unwritten for many rounds
