@@ -18,6 +18,7 @@ from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.targets.absent import absent_of
 from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.targets.key_references import key_references
+from token_rotation.targets.labels import named
 from token_rotation.targets.related_tables import fields_elsewhere, related_tables
 from token_rotation.tokens.formats import TokenFormat
 from token_rotation.tokens.sources import PythonTokens, SqlTokens, TokenSource
@@ -42,7 +43,11 @@ def find_targets(database: str, labels: Iterable[str] = ()) -> list[Target]:
     if not targets:
         raise UnknownTargetError("no installed model has the guard triggers in Meta.triggers")
     targets = [replace(target, is_only=len(targets) == 1) for target in targets]
-    chosen = {each.label: each for label in labels for each in _named(targets, label)}
+    chosen = {
+        each.label: each
+        for label in labels
+        for each in named(targets, label, labels_of=_labels, kind="rotating token")
+    }
     return list(chosen.values()) or targets
 
 
@@ -77,15 +82,6 @@ def targets_of(model: type[Model], database: str) -> list[Target]:
         replace(target, label=f"{target.label}.{pair.update.token}")
         for target, pair in zip(targets, pairs, strict=True)
     ]
-
-
-def _named(targets: list[Target], label: str) -> list[Target]:
-    wanted = label.lower()
-    found = [each for each in targets if wanted in _labels(each)]
-    if not found:
-        known = ", ".join(target.label for target in targets)
-        raise UnknownTargetError(f"no rotating token is called {label!r}; there is: {known}")
-    return found
 
 
 def model_of(target: MarkedTable) -> type[Model]:

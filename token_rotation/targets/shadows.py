@@ -15,6 +15,7 @@ from token_rotation.selection.shadow import Assigned, Shadow, SourceTable
 from token_rotation.selection.target import GuardTrigger
 from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.targets.discovery import targets_of
+from token_rotation.targets.labels import named
 from token_rotation.triggers.shadow.column import ShadowColumn
 from token_rotation.triggers.shadow.compiled import compile_shadow
 from token_rotation.triggers.shadow.fill_triggers import OfAShadow
@@ -29,17 +30,12 @@ def find_shadows(database: str, labels: Iterable[str] = ()) -> list[Shadow]:
     shadows = [_shadow(each, database) for each in every_shadow()]
     if not shadows:
         raise UnknownTargetError("no installed model declares a ShadowColumn")
-    chosen = {each.label: each for label in labels for each in _named(shadows, label)}
+    chosen = {
+        each.label: each
+        for label in labels
+        for each in named(shadows, label, labels_of=_labels, kind="shadow column")
+    }
     return list(chosen.values()) or shadows
-
-
-def _named(shadows: list[Shadow], label: str) -> list[Shadow]:
-    wanted = label.lower()
-    found = [each for each in shadows if wanted in _labels(each)]
-    if not found:
-        known = ", ".join(each.label for each in shadows)
-        raise UnknownTargetError(f"no shadow column is called {label!r}; there is: {known}")
-    return found
 
 
 def _labels(shadow: Shadow) -> set[str]:

@@ -58,6 +58,7 @@ ALLOWED_HOSTS = ["*"]
 ADMINS = [("Admin", "admin@example.com")]
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = "mails"
+TOKEN_ROTATION_INTAKE_BEARER = "only for tests, and long enough for them"
 TOKEN_ROTATION_INTAKE_PUBLIC_KEYS = {"known": %r}
 LOGGING = {
     "version": 1,
@@ -110,6 +111,13 @@ for _ in range(2):
 take_in._by_stored_text = None  # an error that nobody foresees
 print(client.post("/report", body, content_type="application/json", headers=headers).status_code)
 """
+REVOKE = """
+from django.test import Client
+headers = {"Authorization": "Bearer only for tests, and long enough for them"}
+sent = {"tokens": ["noise"]}
+answer = Client().post("/revoke", sent, content_type="application/json", headers=headers)
+print(answer.content.decode())
+"""
 
 
 @pytest.fixture
@@ -141,10 +149,12 @@ def test_leaked_tokens_die_in_every_column_through_each_door_and_nothing_holds_o
     assert "shop.Device: 2 rows rotated." in said[0]
     assert "shop.Copy: 3 rows rotated." in said[0]
     assert "shop.Login holds hashes and was not searched." in said[0]
+    said += project.shell(REVOKE)
+    assert json.loads(said[-1]) == {"reported": 1, "not_searched": ["shop.Login"]}
     add_settings(project, HASHES)
     said.append(project.run("report_leak", "-", answers=leaked.read_text()))
-    assert "4 tokens reported: 2 found" in said[1]
-    assert "shop.Login: 1 row rotated." in said[1]
+    assert "4 tokens reported: 2 found" in said[-1]
+    assert "shop.Login: 1 row rotated." in said[-1]
 
     leaked.write_text(tokens[2])
     died = project.attempt("shell", "--verbosity", "0", "--command", DIE)

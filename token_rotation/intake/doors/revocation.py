@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import Any
 
 from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse
@@ -54,10 +55,13 @@ def _revocation(request: HttpRequest) -> HttpResponse:
         return refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except BodyError:
         return refusal(HTTPStatus.BAD_REQUEST)
-    if completed(LeakReport(tokens, DOOR, key, is_even=True)) is None:
+    outcome = completed(LeakReport(tokens, DOOR, key, is_even=True))
+    if outcome is None:
         return not_finished()
-    said = json.dumps({"reported": len(tokens)})
-    return HttpResponse(said, content_type="application/json")
+    said: dict[str, Any] = {"reported": len(tokens)}
+    if outcome.unsearched:  # of these nobody knows, and to call again would not help
+        said["not_searched"] = list(outcome.unsearched)
+    return HttpResponse(json.dumps(said), content_type="application/json")
 
 
 @sensitive_variables()
