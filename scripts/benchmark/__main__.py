@@ -17,10 +17,11 @@ from benchmark.parts.beside_traffic.bursts import measure_bursts
 from benchmark.parts.beside_traffic.frontier import measure_frontier
 from benchmark.parts.beside_traffic.jobs import measure_jobs
 from benchmark.parts.beside_traffic.slow_server import measure_slow_server
-from benchmark.parts.bookkeeping import measure_bookkeeping
-from benchmark.parts.checksum_cost import measure_checksum_cost
-from benchmark.parts.derived_cost import measure_derived_cost
-from benchmark.parts.insert_cost import measure_insert_cost
+from benchmark.parts.costs.bookkeeping import measure_bookkeeping
+from benchmark.parts.costs.checksum_cost import measure_checksum_cost
+from benchmark.parts.costs.derived_cost import measure_derived_cost
+from benchmark.parts.costs.insert_cost import measure_insert_cost
+from benchmark.parts.costs.verification import measure_verification
 from benchmark.parts.large import measure_large
 from benchmark.parts.leak_reports import measure_leak_reports
 from benchmark.parts.lists import measure_lists
@@ -31,7 +32,6 @@ from benchmark.parts.resume import measure_resume
 from benchmark.parts.scale import measure_scale
 from benchmark.parts.speed import measure_speed
 from benchmark.parts.vacuum import measure_vacuum
-from benchmark.parts.verification import measure_verification
 from benchmark.processes import child
 from benchmark.processes.databases import Databases
 from benchmark.processes.environment import environment

@@ -12,8 +12,8 @@ from token_rotation.inspection.problem import MIGRATE, Problem
 from token_rotation.postgres.connection import Connection, Row
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Target
+from token_rotation.sql.keys.walk import HASH
 from token_rotation.sql.server import catalogue as catalogue_sql
-from token_rotation.sql.walk_key import HASH
 
 _CAST = re.compile(r'::"?\w+"?(?: varying)?')
 _ROUGH = str.maketrans("", "", '()"')

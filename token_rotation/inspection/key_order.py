@@ -12,7 +12,7 @@ from token_rotation.postgres.faults.failures import fault_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_range import Key
 from token_rotation.selection.marked_table import MarkedTable
-from token_rotation.sql import key_order as key_order_sql
+from token_rotation.sql.keys import order as key_order_sql
 
 AT_MOST_MS = 10_000
 

@@ -13,9 +13,9 @@ from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
+from token_rotation.sql.keys.walk import walk_key
 from token_rotation.sql.pending import is_later, new_marker, pending, still_pending
 from token_rotation.sql.tokens import sets_token
-from token_rotation.sql.walk_key import walk_key
 
 
 def update_range(target: MarkedTable, keys: KeyRange, assigned: sql.Composable) -> sql.Composed:

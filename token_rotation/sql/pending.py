@@ -10,7 +10,7 @@ from token_rotation.selection.key_range import KeyRange
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.selection import Condition
 from token_rotation.selection.target import Absent
-from token_rotation.sql.walk_key import walk_key
+from token_rotation.sql.keys.walk import walk_key
 
 CLOCK = sql.SQL("(SELECT clock_timestamp())")
 """The clock is read once a statement, after its snapshot: no row in it is from a later moment."""

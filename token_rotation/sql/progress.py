@@ -14,8 +14,8 @@ from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.selection import EVERY_ROW
 from token_rotation.selection.target import Target
 from token_rotation.sql.counting import SHOWABLE
+from token_rotation.sql.keys.walk import walk_key
 from token_rotation.sql.pending import still_pending
-from token_rotation.sql.walk_key import walk_key
 
 COLUMNS = (
     *("model", "section", "first_key", "last_key", "hour"),

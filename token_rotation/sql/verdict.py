@@ -10,9 +10,9 @@ from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.selection import EVERY_ROW
+from token_rotation.sql.keys.walk import walk_key
 from token_rotation.sql.pending import later, pending, still_pending
 from token_rotation.sql.server.tree import TREE
-from token_rotation.sql.walk_key import walk_key
 
 READ_PLAINLY = sql.SQL(
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_tidscan = on; SET LOCAL jit = off; "

@@ -36,8 +36,9 @@ from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import GuardTrigger, Target
 from token_rotation.selection.trigger_definition import FunctionDefinition, TriggerDefinition
 from token_rotation.signals import tokens_rotated
-from token_rotation.sql import batch, key_ranges
+from token_rotation.sql import batch
 from token_rotation.sql import tokens as tokens_sql
+from token_rotation.sql.keys import ranges as key_ranges
 from token_rotation.sql.pending import values_of
 from token_rotation.sql.progress import progress
 from token_rotation.targets.later_rows import find_later_rows

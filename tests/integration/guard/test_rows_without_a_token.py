@@ -26,7 +26,8 @@ from token_rotation.selection.leak_list import LeakList
 from token_rotation.selection.list_kinds import Kind
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import EVERY_ROW_HAS_A_TOKEN, Absent, Target
-from token_rotation.sql import batch, key_ranges, tokens
+from token_rotation.sql import batch, tokens
+from token_rotation.sql.keys import ranges as key_ranges
 from token_rotation.sql.pending import values_of
 from token_rotation.sql.progress import progress
 from token_rotation.targets.lookup import count_listed

@@ -43,9 +43,9 @@ from token_rotation.selection.list_kinds import Kind
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
-from token_rotation.sql import key_ranges as key_ranges_sql
 from token_rotation.sql import pending as selection_sql
 from token_rotation.sql import tokens as tokens_sql
+from token_rotation.sql.keys import ranges as key_ranges_sql
 from token_rotation.targets.filters import compile_where
 from token_rotation.targets.lookup import ListCount, ListedRows
 from token_rotation.targets.resolve import KEYS, TOKENS, list_kinds, resolve

@@ -9,7 +9,8 @@ from tests.support.marked_rows import ask, keys_of
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange, Listed
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Absent, Target
-from token_rotation.sql import batch, counting, key_ranges, tokens
+from token_rotation.sql import batch, counting, tokens
+from token_rotation.sql.keys import ranges as key_ranges
 from token_rotation.sql.lists import listed_rows
 from token_rotation.sql.pending import array, values_of
 

@@ -10,8 +10,8 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
-from token_rotation.sql import key_ranges as key_ranges_sql
 from token_rotation.sql import tokens as tokens_sql
+from token_rotation.sql.keys import ranges as key_ranges_sql
 from token_rotation.tokens.sources import SqlTokens
 
 TARGET = Target(

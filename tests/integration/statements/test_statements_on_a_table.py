@@ -15,7 +15,8 @@ from tickets.models import Ticket
 from token_rotation.selection.key_range import EVERY_KEY, Key, KeyRange, Listed
 from token_rotation.selection.selection import Condition, Selection
 from token_rotation.selection.target import Target
-from token_rotation.sql import batch, counting, key_ranges, tokens
+from token_rotation.sql import batch, counting, tokens
+from token_rotation.sql.keys import ranges as key_ranges
 from token_rotation.sql.pending import array, new_marker, values_of
 
 UNROTATED = Q(token_rotated_at__isnull=True)

@@ -12,7 +12,7 @@ from token_rotation.postgres import statements
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.target import Target
-from token_rotation.sql import key_ranges as key_ranges_sql
+from token_rotation.sql.keys import ranges as key_ranges_sql
 from token_rotation.sql.pending import values_of
 
 # Fewer rows are not worth a task. More would delay the end of the round.

@@ -20,7 +20,7 @@ from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import of_tokens
 from token_rotation.sql import batch as batch_sql
 from token_rotation.sql import counting as counting_sql
-from token_rotation.sql import key_ranges as key_ranges_sql
+from token_rotation.sql.keys import ranges as key_ranges_sql
 from token_rotation.sql.lists import listed_rows as list_sql
 from token_rotation.sql.pending import values_of
 from token_rotation.targets.later_rows import Chunk, as_listed

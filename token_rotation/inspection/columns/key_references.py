@@ -13,7 +13,7 @@ from token_rotation.postgres.faults.failures import fault_of, reason_of
 from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.selection.key_reference import KeyReference
 from token_rotation.selection.target import Target
-from token_rotation.sql import key_references as references_sql
+from token_rotation.sql.keys import references as references_sql
 
 _NO_TABLE = "42P01"
 

@@ -8,12 +8,12 @@ from django.db.models import BigIntegerField, F, Func, TextField, Value
 from django.db.models.functions import Cast
 from django.utils.deconstruct import deconstructible
 
-from token_rotation.sql.walk_key import HASH
+from token_rotation.sql.keys.walk import HASH
 
 
 @deconstructible(path="token_rotation.schema.HashedKey")
 class HashedKey(Func):
-    """A hash of the field ``key``, as ``sql.walk_key`` writes it. Another database takes the key.
+    """A hash of the field ``key``, as ``sql.keys.walk`` writes it. Another database takes the key.
 
     Its SQL never changes between releases: indexes hold it.
     """

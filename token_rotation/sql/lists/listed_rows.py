@@ -13,8 +13,8 @@ from token_rotation.selection.key_range import EVERY_KEY, KeyRange
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.target import Target
 from token_rotation.sql.counting import SHOWABLE
+from token_rotation.sql.keys.walk import walk_key
 from token_rotation.sql.pending import CLOCK, condition_of, pending, present, still_pending
-from token_rotation.sql.walk_key import walk_key
 
 ANALYZE = sql.SQL("ANALYZE pg_temp.rotation_listed")
 COPY = sql.SQL("COPY pg_temp.rotation_listed FROM STDIN (FORMAT binary)")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from token_rotation.postgres.driver import sql
 from token_rotation.selection.target import Target
-from token_rotation.sql.walk_key import HASH
+from token_rotation.sql.keys.walk import HASH
 
 
 def storage() -> sql.SQL:

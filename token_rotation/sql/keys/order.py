@@ -6,8 +6,8 @@ from token_rotation.postgres.driver import sql
 from token_rotation.selection.key_range import EVERY_KEY
 from token_rotation.selection.marked_table import MarkedTable
 from token_rotation.selection.selection import EVERY_ROW
+from token_rotation.sql.keys.walk import walk_key
 from token_rotation.sql.pending import pending
-from token_rotation.sql.walk_key import walk_key
 
 
 def descends(target: MarkedTable, keys: int) -> sql.Composed:

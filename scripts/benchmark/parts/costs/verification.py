@@ -3,7 +3,7 @@
 import statistics
 
 from benchmark.announce import announce
-from benchmark.parts.bookkeeping import timed_run
+from benchmark.parts.costs.bookkeeping import timed_run
 from benchmark.parts.part import Part
 from benchmark.parts.verdict import Verdict
 from benchmark.processes.databases import Databases

@@ -1,0 +1,1 @@
+"""What one thing costs beside the rest of the work."""
