@@ -419,8 +419,8 @@ def test_people_are_told_once_of_rows_that_stayed_locked(
         site.send(WATCH_OPERATIONS)
         until(lambda rounds=expected: value(site.tickets, FINISHED_ROUNDS) == rounds)
 
-    (mail,) = site.mails_about("operations need a look")
-    told = " ".join(mail.split())
+    mails = [" ".join(mail.split()) for mail in site.mails_about("operations need a look")]
+    (told,) = (mail for mail in mails if "rows stayed locked" in mail)  # a busy machine tells more
     pid = holder.info.backend_pid
     assert f"(rotation): 1 row: rows stayed locked by others: pid {pid} (" in told
 
