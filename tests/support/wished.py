@@ -7,7 +7,8 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection
-from django.test.utils import modify_settings
+
+from tests.support.installed import installed_apps
 
 APP = "tests.projects.wishes.apps.WishesConfig"
 
@@ -15,7 +16,7 @@ APP = "tests.projects.wishes.apps.WishesConfig"
 @contextmanager
 def wishing_models() -> Iterator[Any]:
     """The module of the models, whose tables exist for as long."""
-    with modify_settings(INSTALLED_APPS={"append": APP}):
+    with installed_apps(APP):
         installed = list(apps.get_app_config("wishes").get_models())
         with connection.schema_editor() as editor:
             for model in installed:

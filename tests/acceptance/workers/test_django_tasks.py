@@ -8,12 +8,12 @@ from typing import Any
 import psutil
 import pytest
 from django.db import connection, transaction
-from django.test import override_settings
 
 from tests.projects.worker_actions.actions import LEAKED
 from tests.projects.worker_actions.jobs import Shout
 from tests.projects.worker_actions.journal import Journal
 from tests.support.celery_workers import RedisServer
+from tests.support.installed import installed_apps
 from tests.support.leaked import CLEAR, assert_each_token_changed_once, leak
 from tests.support.manage import Manage
 from tests.support.task_workers import (
@@ -65,10 +65,7 @@ def env(celery_env: dict[str, str], broker: RedisServer, alias: str) -> dict[str
 @pytest.fixture(scope="module")
 def backend(env: dict[str, str], alias: str, django_db_blocker: Any) -> Iterator[None]:
     """This process sends to it; the table of messages is there."""
-    from tickets.config import settings  # noqa: PLC0415  (after Django was set up)
-
-    chosen = task_settings(alias, env["TEST_REDIS_URL"])
-    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, *APPS], **chosen):
+    with installed_apps(*APPS, **task_settings(alias, env["TEST_REDIS_URL"])):
         from django_tasks_db.models import DBTaskResult  # noqa: PLC0415
 
         with django_db_blocker.unblock(), connection.schema_editor() as editor:
