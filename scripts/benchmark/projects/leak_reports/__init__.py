@@ -1,4 +1,4 @@
-"""The site with the doors for leak reports."""
+"""The site, whose webhook for leak reports is open."""
 
 KEY_ID = "bench"
 KEY_VARIABLE = "BENCH_PUBLIC_KEY"

@@ -5,5 +5,4 @@ import os
 from benchmark.projects.leak_reports import KEY_ID, KEY_VARIABLE
 from tickets.config.settings import *  # noqa: F403
 
-ROOT_URLCONF = "benchmark.projects.leak_reports.urls"
 TOKEN_ROTATION_INTAKE_PUBLIC_KEYS = {KEY_ID: os.environ[KEY_VARIABLE]}
