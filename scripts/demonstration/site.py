@@ -42,10 +42,22 @@ class Site:
         chapter(2, "the new release: column, triggers, index")
         self.manage("migrate", "--verbosity", "0")
 
-    def manage(self, *command: str, env: Mapping[str, str] | None = None) -> None:
-        """Show a command and run it. Ends the demo if it fails."""
+    def manage(
+        self, *command: str, env: Mapping[str, str] | None = None, typed: str | None = None
+    ) -> None:
+        """Show a command and run it in the demo's directory. Ends the demo if it fails.
+
+        `typed` is its standard input, which is not shown.
+        """
         show(command)
-        code = subprocess.call(command_line(command), env={**self.env, **(env or {})}, cwd=PROJECT)
+        code = subprocess.run(
+            command_line(command),
+            env={**self.env, **(env or {})},
+            cwd=self.directory,
+            input=typed,
+            text=True,
+            check=False,
+        ).returncode
         if code != 0:
             fail(f"manage.py {command[0]} ended with exit code {code}")
 
@@ -64,9 +76,13 @@ class Site:
             cursor.execute(statement)
 
     def value(self, query: str) -> int:
+        (value,) = self.column(query)
+        return int(value)
+
+    def column(self, query: str) -> list[Any]:
         with self._cursor() as cursor:
             cursor.execute(query)
-            return int(cursor.fetchone()[0])
+            return [value for (value,) in cursor]
 
     def has_other_clients(self) -> bool:
         """Tell whether another program is connected to the database."""

@@ -18,6 +18,11 @@ HALF_WAY = """
 SELECT token_rotated_at IS NOT NULL FROM tickets_ticket
 ORDER BY id OFFSET (SELECT count(*) / 2 FROM demo.leaked) LIMIT 1
 """
+# Somebody found these. The rotation would come to them early, but not first.
+REPORTED = "SELECT token FROM demo.leaked ORDER BY id OFFSET 10 LIMIT 10"
+REPORTED_AND_VALID = f"""
+SELECT count(*) FROM ({REPORTED}) AS reported JOIN tickets_ticket USING (token)
+"""
 ROTATED = "SELECT count(*) FROM tickets_ticket WHERE token_rotated_at IS NOT NULL"
 OTHER_CLIENTS = """
 SELECT count(*) FROM pg_stat_activity

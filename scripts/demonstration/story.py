@@ -1,15 +1,25 @@
-"""The story: leak, migrate, rotate, be killed, resume, prove.
+"""The story: leak, migrate, take in a report, rotate, be killed, resume, tell owners, prove.
 
 It runs the commands that an operator types, and believes only the database: an audit trigger
 outside the application counts every change of a token.
 """
 
 import time
+from uuid import uuid4
 
+from demonstration.evidence_keys import make_keys
 from demonstration.mail_server import mail_server
 from demonstration.output import chapter, fail, say, show
 from demonstration.site import Site
-from demonstration.sql import AUDIT, HALF_WAY, PROOFS, REQUESTERS, ROTATED
+from demonstration.sql import (
+    AUDIT,
+    HALF_WAY,
+    PROOFS,
+    REPORTED,
+    REPORTED_AND_VALID,
+    REQUESTERS,
+    ROTATED,
+)
 
 
 class Story:
@@ -29,21 +39,32 @@ class Story:
         self._site.migrate()
         self._site.execute(REQUESTERS)
 
-        chapter(3, "rotate, and be killed half-way (SIGKILL)")
+        chapter(3, "somebody reports tokens that they found: these die at once")
+        self._report()
+
+        chapter(4, "rotate, and be killed half-way (SIGKILL)")
         self._rotate_until_killed()
 
-        chapter(4, "type the same command again: it continues")
+        chapter(5, "type the same command again: it continues")
         self._site.manage("rotate_tokens")
-
-        chapter(5, "where things stand")
-        self._site.manage("rotate_tokens", "--report")
 
         chapter(6, "requesters get their new links by mail, each once")
         self._tell_requesters()
 
-        chapter(7, "the proof")
+        chapter(7, "where things stand, as signed evidence, which is verified")
+        keys = make_keys(self._site.directory)
+        self._site.manage("rotate_tokens", "--report", "--evidence", "evidence.json", env=keys)
+        self._site.manage("verify_evidence", "evidence.json", env=keys)
+
+        chapter(8, "the proof")
         self._prove()
         say("\nThe leak is closed: no leaked token opens anything any more.")
+
+    def _report(self) -> None:
+        found = [*self._site.column(REPORTED), uuid4()]  # the last one is no ticket's
+        self._site.manage("report_leak", "-", typed="".join(f"{token}\n" for token in found))
+        if self._site.value(REPORTED_AND_VALID):
+            fail("a reported token is still valid")
 
     def _rotate_until_killed(self) -> None:
         # Small batches, and "a customer" locks the last ticket: so the rotation cannot be over
