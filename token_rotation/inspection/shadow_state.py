@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from token_rotation.inspection.indexes import index_problems, read_indexes
-from token_rotation.inspection.problem import MIGRATE, PGTRIGGER, Problem
-from token_rotation.inspection.triggers.definitions import Comparison
-from token_rotation.inspection.triggers.guard_triggers import GuardOnRelation, guard_on
-from token_rotation.inspection.triggers.tree import read_tree
+from token_rotation.inspection.problem import MIGRATE, Problem
+from token_rotation.inspection.trigger_problems import trigger_problems
 from token_rotation.inspection.whole_view import kind_problem, tenant_problem, view_problems
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.shadow import Shadow
@@ -65,25 +63,9 @@ def _trigger_problems(connection: Connection, target: Shadow) -> Iterator[Proble
     tables = [(target.table, target.guard_triggers)]
     tables += [(each.table, each.triggers) for each in target.sources]
     for table, triggers in tables:
-        of_table = replace(target, table=table, guard_triggers=triggers)
-        tree = read_tree(connection, of_table, with_conditions=True)
-        for each in guard_on(tree, of_table, Comparison(connection, of_table)):
-            if each.state != "enabled" or each.is_outdated:
-                yield _problem(each, target)
-
-
-def _problem(found: GuardOnRelation, target: Shadow) -> Problem:
-    uri, name = found.trigger.uri, found.trigger.short_name
-    state = "another than the model declares" if found.state in _UNLIKE else found.state
-    mend = f"{PGTRIGGER} enable {uri}"
-    if found.state != "disabled":
-        mend = f"{MIGRATE} (if nothing is left to migrate: {PGTRIGGER} install {uri})"
-    return Problem(
-        "token_rotation.E003",
-        f"The trigger {name} of {found.relation.name} is {state}, so rows that were filled may "
-        "have old values",
-        f"{mend}. Then set {target.marker_column} to NULL where a value may be old",
-    )
-
-
-_UNLIKE = {"changed", "enabled"}
+        yield from trigger_problems(
+            connection,
+            replace(target, table=table, guard_triggers=triggers),
+            so="rows that were filled may have old values",
+            then=f"set {target.marker_column} to NULL where a value may be old",
+        )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -14,11 +14,13 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError
 from django.db.models import QuerySet
 
 from token_rotation.jobs.attempts.retries import Retries
+from token_rotation.jobs.errors import CollectionError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.registry import all_jobs, register
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.failures.time_limit import is_time_limit
 from token_rotation.owners.declaration import OwnerNotice
+from token_rotation.owners.inspection import notice_gaps
 from token_rotation.owners.notice import Notice, notice_of
 from token_rotation.owners.recording import record
 from token_rotation.owners.registry import every_notice
@@ -58,8 +60,18 @@ class TellOwners(Job):
         return str(self.parameters.get("database", DEFAULT_DB_ALIAS))
 
     def collection(self) -> QuerySet[Any]:
+        """Return the pending rows. Raises CollectionError where markers would not stay."""
+        _ = self._markers_stay
         pending = self.notice.rows(self.database).filter(self.notice.pending)
         return pending if self.only_keys is None else pending.filter(pk__in=self.only_keys)
+
+    @cached_property
+    def _markers_stay(self) -> bool:
+        """Asked once: it reads the catalogue."""
+        gaps = notice_gaps(self.notice, self.database)
+        if gaps:
+            raise CollectionError(f"{'; also: '.join(map(str, gaps))}")
+        return True
 
     def process_batch(self, items: Sequence[Any]) -> None:
         notices = [notice_of(row, getattr(row, self.notice.rotated)) for row in items]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import pgtrigger
 from django.apps import apps
 from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
 from token_rotation.errors import TokenSourceError, UnknownTargetError
 from token_rotation.selection.marked_table import MarkedTable
-from token_rotation.selection.target import GuardTrigger, Target
+from token_rotation.selection.target import Target
 from token_rotation.targets.absent import absent_of
-from token_rotation.targets.definition import definition_of, earlier_definitions
+from token_rotation.targets.guard_trigger import guard_trigger
 from token_rotation.targets.key_references import key_references
 from token_rotation.targets.labels import named
 from token_rotation.targets.related_tables import fields_elsewhere, related_tables
@@ -112,7 +110,11 @@ def _target(model: type[Model], pair: GuardPair, database: str) -> Target:
         token_source=_token_source(model, pair),
         token_is_unique=token.unique or _is_constrained(model, token.name),
         guard_triggers=tuple(
-            _guard_trigger(model, each, pair.update.accept)
+            guard_trigger(
+                model,
+                each,
+                is_new=isinstance(each, KeepDeleted) and pair.update.accept is Accept.FRESH,
+            )
             for each in (*pair.triggers, *_retired_triggers(model, pair.update))
         ),
         derived=tuple(_field(model, name).column for name in derived),
@@ -171,19 +173,6 @@ def _retired_triggers(model: type[Model], update: UpdateGuard) -> list[OfAToken]
     triggers = getattr(model._meta, "triggers", [])
     kept = (each for each in triggers if isinstance(each, RETIRED_KINDS))
     return [each for each in kept if each.token == update.token]
-
-
-def _guard_trigger(model: type[Model], trigger: pgtrigger.Trigger, accept: Accept) -> GuardTrigger:
-    compiled = trigger.compile(cast(Any, model))
-    name = trigger.get_pgid(cast(Any, model))
-    return GuardTrigger(
-        name=name,
-        uri=f"{model._meta.label}:{trigger.name}",
-        digest=compiled.hash,
-        definition=definition_of(compiled),
-        earlier=partial(earlier_definitions, name),
-        is_new=isinstance(trigger, KeepDeleted) and accept is Accept.FRESH,
-    )
 
 
 def _field(model: type[Model], name: str) -> Field[Any, Any]:

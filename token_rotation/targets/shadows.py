@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
-from typing import Any, cast
 
 from django.apps import apps
 from django.db.models import Model
@@ -13,8 +11,8 @@ from token_rotation.errors import UnknownTargetError
 from token_rotation.selection.selection import Selection
 from token_rotation.selection.shadow import Assigned, Shadow, SourceTable
 from token_rotation.selection.target import GuardTrigger
-from token_rotation.targets.definition import definition_of, earlier_definitions
 from token_rotation.targets.discovery import targets_of
+from token_rotation.targets.guard_trigger import guard_trigger
 from token_rotation.targets.labels import named
 from token_rotation.triggers.shadow.column import ShadowColumn
 from token_rotation.triggers.shadow.compiled import compile_shadow
@@ -87,16 +85,4 @@ def _unfollowed(declared: ShadowColumn) -> Iterable[str]:
 def _triggers_of(model: type[Model], declared: ShadowColumn) -> tuple[GuardTrigger, ...]:
     listed = getattr(model._meta, "triggers", [])
     ours = (each for each in listed if isinstance(each, OfAShadow) and each.shadow is declared)
-    return tuple(_trigger(model, each) for each in ours)
-
-
-def _trigger(model: type[Model], trigger: OfAShadow) -> GuardTrigger:
-    compiled = trigger.compile(cast(Any, model))
-    name = trigger.get_pgid(cast(Any, model))
-    return GuardTrigger(
-        name=name,
-        uri=f"{model._meta.label}:{trigger.name}",
-        digest=compiled.hash,
-        definition=definition_of(compiled),
-        earlier=partial(earlier_definitions, name),
-    )
+    return tuple(guard_trigger(model, each) for each in ours)

@@ -146,3 +146,28 @@ def test_a_marker_is_reset_by_no_stale_write_and_new_owners_are_not_told(
         "token_notified_at) VALUES (2, 'new', 'open', now(), 'new@example.org', NULL)"
     )
     assert requesters.untold == 1
+
+
+def test_nobody_is_told_while_a_trigger_does_not_keep_who_was(requesters: Requesters) -> None:
+    requesters.leak(3)
+    requesters.rotate()
+    requesters.run(*TELL, "--canary", "1", expecting=UNFINISHED)
+    name = value(
+        requesters.tickets,
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = 'tickets_ticket'::regclass "
+        "AND tgname LIKE '%notice_update%'",
+    )
+    requesters.execute(f"ALTER TABLE tickets_ticket DISABLE TRIGGER {name}")
+    enable = "python manage.py pgtrigger enable tickets.Ticket:notice_update_token_notified_at"
+    said = requesters.run(*TELL, expecting=1)
+    assert "is disabled, so owners may be told twice. Run: " + enable in said
+    assert "To go on: python manage.py notify_owners tickets.Ticket" in said
+    assert enable in requesters.run(*TELL, "--report", expecting=UNFINISHED)
+    assert requesters.server.count == 1
+
+    requesters.execute(f"DROP TRIGGER {name} ON tickets_ticket")
+    assert "is missing, so" in requesters.run(*TELL, expecting=1)
+    assert requesters.server.count == 1
+    requesters.run("pgtrigger", "install")
+    requesters.run(*TELL)
+    assert requesters.server.count == 3

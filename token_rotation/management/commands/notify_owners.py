@@ -22,6 +22,7 @@ from token_rotation.owners import sentences
 from token_rotation.owners.again import forget_refusals
 from token_rotation.owners.counts import count_owners
 from token_rotation.owners.declaration import OwnerNotice
+from token_rotation.owners.inspection import notice_gaps
 from token_rotation.owners.job import REFUSED, TOLD, NotSentError, TellOwners, job_of
 from token_rotation.owners.passes import tell_all
 from token_rotation.owners.registry import find_notices
@@ -90,11 +91,13 @@ class Command(TokenCommand):
 
     def _report(self, notice: OwnerNotice, parsed: dict[str, Any]) -> bool:
         database, label = parsed["database"], notice.model_label
-        counts = count_owners(notice, database)
+        gaps, counts = notice_gaps(notice, database), count_owners(notice, database)
         nothing = " Nobody was told." if parsed["dry_run"] else ""
         said = f"{label}: {sentences.counts_as_sentence(counts)}{nothing}"
         self.stdout.write(f"{said} {sentences.advice(counts, label, database)}".rstrip())
-        return counts.is_over
+        for each in gaps:
+            self.stdout.write(f"{label}: {each}")
+        return counts.is_over and not gaps
 
     def _hand_out(self, notice: OwnerNotice, parsed: dict[str, Any]) -> bool:
         kind, values, workers = job_of(notice), _parameters(parsed), parsed["workers"]
