@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from token_rotation import wording
 from token_rotation.jobs.job import Job
+from token_rotation.jobs.workers.withdraw import withdraw_waiting
 from token_rotation.operations.errors import NotRunningError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.pacing.pace import Pace, pace_asked_for
@@ -28,12 +29,19 @@ MEANING = {
 
 
 def ask_as_sentence(job: type[Job], request: Request) -> str:
-    """Ask all running runs of the job, and say how many hear it."""
-    asked = ask_running(job, request)
-    if not asked:
-        return f"{job.name} is not running."
-    runs = wording.things(asked, f"run of {job.name}", f"runs of {job.name}")
-    return f"Asked {runs} to {MEANING[request]}."
+    """Ask all running runs of the job, and say how many hear it. A stop ends waiting ones too."""
+    withdrawn = withdraw_waiting(job) if request is Request.STOP else 0
+    asked = ask_running(job, request)  # after: it hears those that have begun meanwhile
+    said = []
+    if asked:
+        said.append(f"Asked {_runs(job, asked)} to {MEANING[request]}.")
+    if withdrawn:
+        said.append(f"Withdrew {_runs(job, withdrawn)} that no worker had begun.")
+    return " ".join(said) or f"{job.name} is not running."
+
+
+def _runs(job: type[Job], number: int) -> str:
+    return wording.things(number, f"run of {job.name}", f"runs of {job.name}")
 
 
 def ask_running(job: type[Job], request: Request) -> int:

@@ -19,6 +19,10 @@ class RunningElsewhereError(JobError):
     """A job that another process runs now."""
 
 
+class LostShareError(JobError):
+    """A run whose share has no record any more, so that nobody knows what is left."""
+
+
 class TooManySetAsideError(JobError):
     """More items failed than the job allows."""
 

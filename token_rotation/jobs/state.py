@@ -32,8 +32,8 @@ class Span:
 class JobState:
     """What is left: the next batch begins in the first of ``spans``.
 
-    ``done`` and ``failed`` count items. Those that failed were set aside. Runs that share a job out
-    have the same ``split``. ``is_complete`` is known of those alone.
+    ``done`` and ``failed`` count items. Those that failed were set aside. The runs that share a job
+    out, ``shares`` of them, have the same ``split``. ``is_complete`` is known of those alone.
     """
 
     spans: tuple[Span, ...] = (Span(),)
@@ -41,6 +41,7 @@ class JobState:
     failed: int = 0
     set_aside: tuple[SetAside, ...] = ()
     split: str = ""
+    shares: int = 1
     is_complete: bool = False
 
     @property
@@ -109,6 +110,7 @@ def read_state(value: Any) -> JobState:
             failed=int(value["failed"]),
             set_aside=tuple(SetAside(**each) for each in value["set_aside"]),
             split=str(value["split"]),
+            shares=int(value["shares"]),
             is_complete=bool(value["is_complete"]),
         )
     except (KeyError, TypeError, ValueError):

@@ -14,7 +14,8 @@ from tests.support.celery_workers import RedisServer, Worker
 from tests.support.waiting import until
 from tickets.models import Ticket, owner_notice
 from token_rotation import rotate_rows
-from token_rotation.jobs.control import Request, ask_running
+from token_rotation.jobs.control import Request, ask_as_sentence, ask_running
+from token_rotation.jobs.errors import LostShareError
 from token_rotation.jobs.outcome import is_unfinished
 from token_rotation.jobs.run import run_job
 from token_rotation.jobs.workers.hand_out import hand_out
@@ -27,6 +28,7 @@ from token_rotation.owners.job import job_of
 from token_rotation.stop import StopSignal
 
 ROWS = 2_000
+NOT_BEGUN = "that no worker had begun."
 MAIL = {
     "SITE_URL": "https://tickets.example",
     "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend",
@@ -119,6 +121,45 @@ def test_shares_that_another_run_took_over_are_refused(
     for share in shares:
         assert "went on with what" in str(finished(share).results["Shout"].error)
     assert shouts() == {1}
+    until(lambda: broker.holds() == 0)
+
+
+def test_a_stop_ends_what_waits_for_a_worker_and_loses_none_of_its_rows(
+    worker: Worker, finished: Callable[[Any], Any], few_rows: None, broker: RedisServer
+) -> None:
+    with suspended(worker):
+        alone = hand_out(Shout, {})
+        assert ask_as_sentence(Shout, Request.STOP) == f"Withdrew 1 run of Shout {NOT_BEGUN}"
+        assert not BatchOperation.objects.filter(pk=alone.pk).exists()
+
+    shares = share_out(Shout, {}, workers=2)  # the worker takes one at a time
+    until(lambda: any(progress(each) for each in shares))
+    assert ask_as_sentence(Shout, Request.STOP) == (
+        f"Asked 1 run of Shout to stop after the batch. Withdrew 1 run of Shout {NOT_BEGUN}"
+    )
+    for each in shares:
+        finished(each)
+    assert shouts() == {0, 1}
+    assert not User.objects.exists(), "after_complete was not called"
+
+    assert run_job("Shout", stop=StopSignal()).is_complete
+    assert shouts() == {1}
+    until(lambda: broker.holds() == 0)
+
+
+def test_rows_of_a_share_whose_record_is_gone_are_not_taken_for_done(
+    worker: Worker, finished: Callable[[Any], Any], few_rows: None, broker: RedisServer
+) -> None:
+    with suspended(worker):
+        gone, share = share_out(Shout, {}, workers=2)
+        BatchOperation.objects.filter(pk=gone.pk).delete()
+    assert finished(share).result == Result.SUCCESSFUL
+    assert shouts() == {0, 1}
+    assert not User.objects.exists(), "after_complete was not called"
+
+    with pytest.raises(LostShareError, match="which items are left"):
+        run_job("Shout", stop=StopSignal())
+    assert run_job("Shout", stop=StopSignal(), restart=True).is_complete
     until(lambda: broker.holds() == 0)
 
 

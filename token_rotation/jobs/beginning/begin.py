@@ -7,6 +7,7 @@ from typing import Any
 
 from token_rotation.jobs.beginning.runs import (
     alone,
+    is_share_lost,
     last_of,
     left_by,
     runs_of,
@@ -17,7 +18,7 @@ from token_rotation.jobs.beginning.runs import (
 from token_rotation.jobs.beginning.share import share
 from token_rotation.jobs.beginning.take_over import take_over
 from token_rotation.jobs.collection.of_job import enumerator_of, total_of
-from token_rotation.jobs.errors import NothingToRetryError, RunningElsewhereError
+from token_rotation.jobs.errors import LostShareError, NothingToRetryError, RunningElsewhereError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.record import STATE, JobRecord, state_of
 from token_rotation.jobs.state import JobState, Span, together
@@ -46,13 +47,14 @@ def begin_here(job: Job, *, restart: bool, workers: int, started_by: Any) -> lis
     whose process is gone is ended. Whatever that process still writes is refused. Of two that begin
     at once, one waits for the other.
 
-    Raises RunningElsewhereError, NothingToRetryError, CollectionError.
+    Raises RunningElsewhereError, NothingToRetryError, CollectionError, LostShareError.
     """
     total = total_of(job) if workers == 1 else None
     with alone(job):
-        left = _left_by_ended(job, runs_of(job))
+        _end_those_gone(runs_of(job))
         begun = []
-        for state, items in shares(job, JobState() if restart else left, workers, total):
+        begin_with = JobState() if restart else left_by_now(job)
+        for state, items in shares(job, begin_with, workers, total):
             operation = BatchOperation.objects.create_synchronous(
                 job.name,
                 input_data=job.recorded_parameters or None,
@@ -73,15 +75,23 @@ def begin_in_worker(job: Job, operation: BatchOperation) -> JobState:
         return _still_its_own(job, operation)
     total = total_of(job)
     with alone(job):
-        left = _left_by_ended(job, runs_of(job).exclude(pk=operation.pk))
-        (state, items), *_ = shares(job, left, 1, total)
+        _end_those_gone(runs_of(job).exclude(pk=operation.pk))
+        (state, items), *_ = shares(job, left_by_now(job), 1, total)
         JobRecord(operation, operation.runner).write(state, items)
     return state
 
 
 def left_by_now(job: Job) -> JobState:
-    """Return what a run would begin with now, whoever is running. Raises NothingToRetryError."""
+    """Return what a run would begin with now, whoever is running.
+
+    Raises NothingToRetryError, and LostShareError where nobody knows what the last run has left.
+    """
     last = last_of(runs_of(job))
+    if last is not None and is_share_lost(last) and not job.remaining_is_in_data:
+        raise LostShareError(
+            f"the record of a share of {last} is gone, and with it which items are left. Nothing "
+            f"was begun. To begin at the beginning: run_job {job.name} --restart"
+        )
     left = [] if last is None else left_by(last)
     if job.retried_keys is not None and last is not None and not left:
         raise NothingToRetryError(f"{last} has retried these items already")
@@ -123,14 +133,14 @@ def complete_of_all(job: Job, record: JobRecord, state: JobState) -> JobState | 
     with alone(job):
         record.write(state)
         states = [state_of(each) for each in sharing(record.operation)]
-    return together(states) if all(each.is_complete for each in states) else None
+    is_last = len(states) == state.shares and all(each.is_complete for each in states)
+    return together(states) if is_last else None
 
 
-def _left_by_ended(job: Job, runs: BatchOperationQuerySet) -> JobState:
+def _end_those_gone(runs: BatchOperationQuerySet) -> None:
     """Raises RunningElsewhereError where one of them still runs."""
     for running in runs.running():
         take_over(running)
-    return left_by_now(job)
 
 
 def _still_its_own(job: Job, operation: BatchOperation) -> JobState:

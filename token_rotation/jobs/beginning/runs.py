@@ -53,6 +53,11 @@ def sharing(run: BatchOperation) -> list[BatchOperation]:
     return list(others.filter(**{f"live_data__{STATE}__split": split}).order_by("pk"))
 
 
+def is_share_lost(run: BatchOperation) -> bool:
+    """Return True where the record of a share is gone, so that nobody knows what it has left."""
+    return len(sharing(run)) < state_of(run).shares
+
+
 def left_by(run: BatchOperation) -> list[BatchOperation]:
     """Return those of a run's shares that another run goes on with."""
     return [each for each in sharing(run) if is_unfinished(each)]

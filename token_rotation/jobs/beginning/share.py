@@ -23,8 +23,8 @@ def share(state: JobState, enumerator: Enumerator, workers: int) -> list[tuple[J
     cut = [each for span in state.spans for each in enumerator.split(span, pieces)]
     split = uuid4().hex
     shares = [cut[rank::workers] for rank in range(min(workers, len(cut)))]
-    first = replace(state, split=split, is_complete=False)
-    states = [first, *(JobState(split=split) for _ in shares[1:])]
+    first = replace(state, split=split, shares=len(shares), is_complete=False)
+    states = [first, *(JobState(split=split, shares=len(shares)) for _ in shares[1:])]
     return [_of(each, pieces) for each, pieces in zip(states, shares, strict=True)]
 
 

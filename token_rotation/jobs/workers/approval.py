@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from token_rotation.jobs.errors import NeedsApprovalError
 from token_rotation.jobs.log import APPROVED
-from token_rotation.jobs.parameters.storing import delete, stored_in
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.workers.hand_out import AWAITS
 from token_rotation.jobs.workers.sending import ensure_workable, send_out
@@ -45,14 +44,3 @@ def approve(operation: BatchOperation, user: Any) -> None:
         raise NeedsApprovalError(f"{operation} awaits no approval any more")
     operation.refresh_from_db()
     send_out(operation)
-
-
-def withdraw(operation: BatchOperation) -> None:
-    """Remove a run that has not begun, and its files, unless another run needs them.
-
-    Raises StatusChangeError where it has begun.
-    """
-    operation.cancel()
-    others = BatchOperation.objects.of_type(operation.operation_type)
-    if not others.filter(input_data=operation.input_data).exists():
-        delete(stored_in(operation.input_data))

@@ -11,8 +11,9 @@ from token_rotation.jobs.errors import NeedsApprovalError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.registry import job_named
 from token_rotation.jobs.set_aside import read_recorded
-from token_rotation.jobs.workers.approval import approve, withdraw
+from token_rotation.jobs.workers.approval import approve
 from token_rotation.jobs.workers.hand_out import AWAITS, hand_out
+from token_rotation.jobs.workers.withdraw import withdraw
 from token_rotation.operations.errors import NotRunningError, OperationError
 from token_rotation.operations.models import BatchOperation
 from token_rotation.operations.options import option
