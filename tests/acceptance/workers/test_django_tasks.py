@@ -225,6 +225,24 @@ def test_stopped_in_a_worker_a_job_goes_on_by_command_and_no_second_run_begins_b
     assert shouts() == {1}
 
 
+def test_the_job_that_the_page_starts_runs_here_and_by_command_as_well(
+    worker: TaskWorker, command: Callable[..., Any], finished: Finished
+) -> None:
+    """By page and by Celery: tests/browser/test_jobs.py."""
+    Ticket.objects.bulk_create([Ticket(subject="ticket") for _ in range(50)])
+    marked = ("run_job", "Mark", "--param", "sign=?")
+
+    sent = command(*marked, "--async")
+    assert sent.returncode == 0, sent.stderr
+    operation = BatchOperation.objects.of_type("Mark").get()
+    assert finished(operation).result == Result.SUCCESSFUL
+    assert {*Ticket.objects.values_list("subject", flat=True)} == {"ticket?"}
+
+    done = command(*marked)
+    assert done.returncode == 0, done.stderr
+    assert {*Ticket.objects.values_list("subject", flat=True)} == {"ticket??"}
+
+
 def test_workers_share_a_rotation(worker: TaskWorker, command: Callable[..., Any]) -> None:
     leak(connection, 2_000)
     try:
