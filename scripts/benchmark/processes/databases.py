@@ -1,14 +1,15 @@
 """The same start for every run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from benchmark.announce import announce
 from benchmark.errors import BenchmarkError
 from benchmark.processes.connection import connected, one_value
-from benchmark.processes.manage import manage
+from benchmark.processes.manage import TREE, manage
 from benchmark.processes.secondary_indexes import secondary_indexes
 from benchmark.recipes.recipe import Finished, Recipe
 from tickets.config.embedded.cluster import PostgresCluster
@@ -19,8 +20,10 @@ _CLONE = "run"
 class Databases:
     """Clones of databases with `rows` leaked tickets, keys from 1, fully migrated."""
 
-    def __init__(self, cluster: PostgresCluster) -> None:
+    def __init__(self, cluster: PostgresCluster, tree: Path = TREE) -> None:
+        """`tree` is the checkout whose code makes them."""
         self._cluster = cluster
+        self.tree = tree
         self._made: set[str] = set()
 
     def server_version(self) -> str:
@@ -64,18 +67,18 @@ class Databases:
         self._cluster.create_database(_CLONE)
         url = self._cluster.url(_CLONE)
         try:
-            manage("migrate", "tickets", "0001", database_url=url)
+            self._manage("migrate", "tickets", "0001", database_url=url)
             indexes = secondary_indexes(url)
             self._execute(*(index.drop for index in indexes), url=url)
             announce(f"filling a table with {rows:,} leaked rows")
-            fill = partial(manage, "seed_tickets", database_url=url)
+            fill = partial(self._manage, "seed_tickets", database_url=url)
             shares = (rows // 2, rows - rows // 2)
             with ThreadPoolExecutor() as both:
                 for ended in [both.submit(fill, "--size", str(share)) for share in shares]:
                     ended.result()
             announce("its indexes")
             self._execute(*(index.create for index in indexes), url=url)
-            manage("migrate", database_url=url)
+            self._manage("migrate", database_url=url)
             self._execute("VACUUM (ANALYZE)", "CHECKPOINT", url=url)
             yield url
         finally:
@@ -92,14 +95,14 @@ class Databases:
 
     def _template(self, rows: int) -> str:
         """As an operator meets it: filled by the old application, migrated afterwards."""
-        name = f"leaked_{rows}"
+        name = f"leaked_{rows}" if self.tree == TREE else f"leaked_{rows}_elsewhere"
         if name not in self._made:
             announce(f"seeding {rows:,} leaked rows")
             self._cluster.create_database(name)
             url = self._cluster.url(name)
-            manage("migrate", "tickets", "0001", database_url=url)
-            manage("seed_tickets", "--size", str(rows), database_url=url)
-            manage("migrate", database_url=url)
+            self._manage("migrate", "tickets", "0001", database_url=url)
+            self._manage("seed_tickets", "--size", str(rows), database_url=url)
+            self._manage("migrate", database_url=url)
             self._execute("VACUUM (ANALYZE)", url=url)
             self._made.add(name)
         return name
@@ -110,10 +113,13 @@ class Databases:
             announce(f"rotating all but {pending_rows:,} of {rows:,} rows")
             self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
             url, limit = self._cluster.url(name), f"{rows - pending_rows}"
-            manage("rotate_tokens", "--limit", limit, database_url=url, exit_codes=(3,))
+            self._manage("rotate_tokens", "--limit", limit, database_url=url, exit_codes=(3,))
             self._execute("VACUUM (ANALYZE)", url=url)
             self._made.add(name)
         return name
+
+    def _manage(self, *words: str, database_url: str, exit_codes: Sequence[int] = (0,)) -> None:
+        manage(*words, database_url=database_url, exit_codes=exit_codes, tree=self.tree)
 
     def _execute(self, *statements: str, url: str | None = None) -> None:
         with connected(url or self._cluster.url()) as connection, connection.cursor() as cursor:
