@@ -16,7 +16,7 @@ class TokenRotationConfig(AppConfig):
         """
         from token_rotation.checks import migrating  # noqa: PLC0415
         from token_rotation.declare.returning import read_back_what_the_guard_stores  # noqa: PLC0415
-        from token_rotation.declare.watching import watch  # noqa: PLC0415
+        from token_rotation.declare.watching.watch import watch  # noqa: PLC0415
         from token_rotation.makemigrations import autodetector  # noqa: PLC0415
         from token_rotation.owners.registry import every_notice  # noqa: PLC0415
         from token_rotation.retired import late_keeping  # noqa: PLC0415

@@ -19,9 +19,9 @@ from django.db import (
 from django.db.models import Model, QuerySet
 
 from token_rotation.declare.guarded import guarded_of, guarding_models
-from token_rotation.declare.loaded import keep_watch
 from token_rotation.declare.rotate_once import rotate_once
-from token_rotation.declare.uncommitted import UncommittedSave
+from token_rotation.declare.watching.loaded import keep_watch
+from token_rotation.declare.watching.uncommitted import UncommittedSave
 from token_rotation.errors import (
     NoTokenError,
     StatementError,

@@ -12,7 +12,7 @@ from django.db import connections, router
 from django.db.models import Field, Model
 
 from token_rotation.declare.guarded import find_guarded, is_absent
-from token_rotation.declare.loaded import LoadedValue, keep_watch
+from token_rotation.declare.watching.loaded import LoadedValue, keep_watch
 from token_rotation.retired.kept import is_retired, keeps_retired
 
 

@@ -13,7 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.wished import rotate_behind, stored, wishing_models
 from token_rotation import rotate_token, tokens_rotated
-from token_rotation.declare.uncommitted import UncommittedSave
+from token_rotation.declare.watching.uncommitted import UncommittedSave
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server_versions]
 

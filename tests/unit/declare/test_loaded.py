@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from tickets.models import Ticket
-from token_rotation.declare.loaded import LoadedValue, keep_watch
-from token_rotation.declare.watching import watch
+from token_rotation.declare.watching.loaded import LoadedValue, keep_watch
+from token_rotation.declare.watching.watch import watch
 
 LOADED, SENT = UUID(int=1), UUID(int=7)
 TOKEN: Any = Ticket._meta.get_field("token")

@@ -12,7 +12,7 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql.subqueries import UpdateQuery
 
 from tickets.models import Ticket
-from token_rotation.declare.wish import AsStored, Wish
+from token_rotation.declare.watching.wish import AsStored, Wish
 
 TOKEN: Any = Ticket._meta.get_field("token")
 SENT = UUID(int=7)

@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import Field, Model
 
 from token_rotation.declare.guarded import GuardedToken, is_absent
-from token_rotation.declare.loaded import LoadedValue, keep_watch
-from token_rotation.declare.loading import tell_of_absent_tokens
-from token_rotation.declare.reading_back import read_back_saves
-from token_rotation.declare.wish import AsStored, Wish
+from token_rotation.declare.watching.loaded import LoadedValue, keep_watch
+from token_rotation.declare.watching.loading import tell_of_absent_tokens
+from token_rotation.declare.watching.reading_back import read_back_saves
+from token_rotation.declare.watching.wish import AsStored, Wish
 
 
 def watch_saves(guarded: GuardedToken) -> None:

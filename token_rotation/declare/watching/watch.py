@@ -8,9 +8,9 @@ from django.apps import apps
 from django.db.models import Model
 
 from token_rotation.declare.guarded import find_guarded, guarded_in, register
-from token_rotation.declare.inserting import watch_inserts
-from token_rotation.declare.saving import watch_saves
-from token_rotation.declare.updating import watch_updates
+from token_rotation.declare.watching.inserting import watch_inserts
+from token_rotation.declare.watching.saving import watch_saves
+from token_rotation.declare.watching.updating import watch_updates
 
 
 def watch(models: Iterable[type[Model]] | None = None) -> None:

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import Model, QuerySet, Value
 
 from token_rotation.declare.guarded import GuardedToken, guarded_in
-from token_rotation.declare.loaded import keep_watch
-from token_rotation.declare.quiet_errors import quietly
-from token_rotation.declare.uncommitted import UncommittedSave
-from token_rotation.declare.wish import AsStored, Wish, forget_wishes
+from token_rotation.declare.watching.loaded import keep_watch
+from token_rotation.declare.watching.quiet_errors import quietly
+from token_rotation.declare.watching.uncommitted import UncommittedSave
+from token_rotation.declare.watching.wish import AsStored, Wish, forget_wishes
 from token_rotation.errors import TokenUpdateError
 from token_rotation.notify.announcements import announce_revoked
 from token_rotation.security_log import is_heard

@@ -10,12 +10,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 
-from token_rotation.declare.loading import (
+from token_rotation.declare.watching.loading import (
     REFRESHING,
     tell_when_fetching_peers,
     tell_when_refreshing,
 )
-from token_rotation.declare.uncommitted import UncommittedSave
+from token_rotation.declare.watching.uncommitted import UncommittedSave
 
 
 class NotLoaded:

@@ -16,8 +16,8 @@ from token_rotation.declare.guarded import (
     guarded_of,
     is_absent,
 )
-from token_rotation.declare.quiet_errors import hide_values_of
-from token_rotation.declare.wish import Wish
+from token_rotation.declare.watching.quiet_errors import hide_values_of
+from token_rotation.declare.watching.wish import Wish
 from token_rotation.errors import TokenUpdateError
 
 
