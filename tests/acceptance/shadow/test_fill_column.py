@@ -51,6 +51,20 @@ def test_a_fill_that_is_stopped_says_what_to_type(shop: Project, articles: Any) 
     assert 0 < value(articles, PENDING) < ROWS
 
 
+def test_a_running_fill_is_paused_and_stopped_from_elsewhere(shop: Project, articles: Any) -> None:
+    running = shop.start("-m", "django", "fill_column", *TWO_WORKERS, "--pause-seconds", "0.05")
+    until(lambda: value(articles, PENDING) < ROWS)
+    asked = "Asked 1 running fill to"
+    assert f"{asked} pause" in shop.run("fill_column", "shop.Article", "--pause")
+    assert f"{asked} go on" in shop.run("fill_column", "--resume")
+    assert f"{asked} end after its batch." in shop.run("fill_column", "--stop")
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == UNFINISHED
+    assert "To go on: python manage.py fill_column shop.Article" in said
+    assert 0 < value(articles, PENDING) < ROWS
+    assert "No fill is running on database 'default'." in shop.run("fill_column", "--stop")
+
+
 def test_a_server_that_is_gone_is_one_line(shop: Project, tmp_path: Path) -> None:
     asked = shop.start("-m", "django", "fill_column", PGHOST=str(tmp_path))
     _, said = asked.communicate(timeout=60)

@@ -7,13 +7,19 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from token_rotation.command_line.exit_code import ExitCode
+from token_rotation.jobs.control import Request
 from token_rotation.management.command import TokenCommand, add_database
 from token_rotation.management.pace_flags import BATCH_SIZES, PACE
+from token_rotation.management.request_flags import add_requests
 from token_rotation.management.rotate_flags import PROGRESS
 from token_rotation.management.rotate_request import rotation_options
 from token_rotation.run.filling.fill import Fill
 from token_rotation.run.filling.report import plan_fill, report_fill
 from token_rotation.run.one_after_another import TargetEnd, one_after_another
+from token_rotation.run.output import Output
+from token_rotation.run.recording.kind import FILLS
+from token_rotation.run.recording.running_pace import set_paused
+from token_rotation.run.recording.stop_running import request_stop
 from token_rotation.selection.shadow import Shadow
 from token_rotation.targets.shadows import find_shadows
 
@@ -43,6 +49,7 @@ class Command(TokenCommand):
         instead.add_argument(
             "--report", action="store_true", help="say what is pending, and write nothing"
         )
+        add_requests(instead, "running fills")
         parser.add_argument(
             "--exact", action="store_true", help="with --report: read the table to its end"
         )
@@ -69,4 +76,17 @@ class Command(TokenCommand):
             return TargetEnd(run.run(), run.stopped)
 
         shadows = find_shadows(parsed["database"], parsed["columns"])
+        if parsed["request"] is not None:
+            labels = [each.label for each in shadows] if parsed["columns"] else []
+            output.say(self._ask(parsed["database"], labels, parsed["request"], output))
+            return ExitCode.DONE
         return one_after_another(shadows, fill, output.warn)
+
+    def _ask(self, database: str, labels: list[str], request: Request, output: Output) -> str:
+        """Ask running fills, and say how many hear it; without ``labels`` all of the database."""
+        waits = output.show_waits()
+        if request is Request.STOP:
+            asked = request_stop(database, labels, kind=FILLS, observe=waits)
+            return asked.as_sentence(database, labels, kind=FILLS)
+        paused = request is Request.PAUSE
+        return set_paused(database, labels, paused=paused, kind=FILLS, observe=waits)

@@ -17,6 +17,7 @@ from token_rotation.run.filling import sentences
 from token_rotation.run.filling.look import count_to_fill, gaps_of
 from token_rotation.run.output import Output
 from token_rotation.run.progress import Progress
+from token_rotation.run.recording.kind import FILLS
 from token_rotation.run.recording.live_status import LiveStatus
 from token_rotation.run.recording.record import Record
 from token_rotation.run.recording.recorded import recorded
@@ -24,9 +25,6 @@ from token_rotation.run.recording.result_values import result_values
 from token_rotation.run.verify import verify
 from token_rotation.selection.shadow import Shadow
 from token_rotation.stop import StopSignal, answering_signals
-
-FILL = "fill"
-"""The type of its records."""
 
 
 class Fill:
@@ -99,7 +97,7 @@ class Fill:
         )
         self.result = fill.result
         display = self._output.display(progress)
-        record = Record(self._target, FILL)
+        record = Record(self._target, FILLS.operation_type)
         unrecorded_because = record.begin(self._options, pending.rows)
         if unrecorded_because:
             self._output.warn(f"This run leaves no record yet: {unrecorded_because}.")

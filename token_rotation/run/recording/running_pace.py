@@ -1,4 +1,4 @@
-"""The pace of running rotations, read and changed through their records."""
+"""The pace of running rotations and fills, read and changed through their records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.faults.table_locks import table_locks_after
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+from token_rotation.run.recording.kind import ROTATIONS, Kind
+from token_rotation.run.recording.record import DATABASE_ERRORS, SILENT_FOR
 from token_rotation.run.recording.stop_running import TRIES
 
 
@@ -42,12 +43,14 @@ def set_paused(
     labels: Sequence[str] = (),
     *,
     paused: bool,
+    kind: Kind = ROTATIONS,
     observe: Observer = lambda _: None,
 ) -> str:
-    """Ask running rotations to pause after their batch, or to go on; say in a sentence how many.
+    """Ask running rotations, or runs of another kind, to pause after their batch, or to go on.
 
-    Without ``labels``, ask all on the database. Raises StatementError where the records cannot be
-    read or written, and NotKnownError where the server fell silent.
+    Returns in a sentence how many are asked. Without ``labels``, ask all on the database.
+    Raises StatementError where the records cannot be read or written, and NotKnownError where the
+    server fell silent.
     """
 
     def ask() -> tuple[int, int]:
@@ -55,7 +58,7 @@ def set_paused(
         asked = [each.pk for each in running if _is_asked(each, paused=paused)]
         return len(silent.intersection(asked)), len(set(asked) - silent)
 
-    running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
+    running = BatchOperation.objects.using(database).of_type(kind.operation_type).running()
     if labels:
         running = running.filter(input_data__model__in=labels)
     try:
@@ -65,15 +68,15 @@ def set_paused(
         what = "pause" if paused else "go on"
         if is_lost(error):
             raise NotKnownError(
-                f"It is not known whether running rotations were asked to {what}: "
+                f"It is not known whether running {kind.noun}s were asked to {what}: "
                 f"{reason_of(error)}. Run the same command again"
             ) from None
         raise StatementError(
-            f"The records of running rotations cannot be changed: {reason_of(error)}"
+            f"The records of running {kind.noun}s cannot be changed: {reason_of(error)}"
             f"{table_locks_after(error, database)}. Run the same command again"
         ) from None
-    them, which = wording.things(alive, "running rotation"), f" of {', '.join(labels)}"
-    said = f"No rotation{which if labels else ''} is running on database {database!r}."
+    them, which = wording.things(alive, f"running {kind.noun}"), f" of {', '.join(labels)}"
+    said = f"No {kind.noun}{which if labels else ''} is running on database {database!r}."
     if alive:
         pause = "pause after the running batch. --resume lets them go on"
         said = f"Asked {them} to {pause if paused else 'go on'}."

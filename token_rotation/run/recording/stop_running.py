@@ -1,4 +1,4 @@
-"""Ask running rotations to stop, through their records."""
+"""Ask running rotations, or runs of another kind, to stop, through their records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from token_rotation.postgres.faults.sqlstate import Fault
 from token_rotation.postgres.faults.table_locks import table_locks_after
 from token_rotation.postgres.opening import own_session
 from token_rotation.postgres.retrying import retry_at_once
-from token_rotation.run.recording.record import DATABASE_ERRORS, OPERATION_TYPE, SILENT_FOR
+from token_rotation.run.recording.kind import ROTATIONS, Kind
+from token_rotation.run.recording.record import DATABASE_ERRORS, SILENT_FOR
 
-OTHER_WAYS = "Ctrl-C in its terminal, or SIGTERM, ends a rotation too"
+OTHER_WAYS = "Ctrl-C in its terminal, or SIGTERM, ends a run too"
 
 TRIES = 10
 """Of a second each, where others lock the records."""
@@ -25,7 +26,7 @@ TRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The rotations that will hear the request, by their numbers.
+    """The runs that will hear the request, by their numbers.
 
     ``silent`` gave no sign of life for 30 seconds. ``ended`` had no worker, or its workers heard
     the request at once.
@@ -40,18 +41,20 @@ class Asked:
         known = self.ended | ((self.alive | self.silent) & ended)
         return Asked(self.alive - ended, self.silent - ended, known)
 
-    def as_sentence(self, database: str, labels: Sequence[str] = ()) -> str:
-        """Say which rotations will end."""
+    def as_sentence(
+        self, database: str, labels: Sequence[str] = (), *, kind: Kind = ROTATIONS
+    ) -> str:
+        """Say which runs will end."""
         said: list[str] = []
         if self.alive:
-            running = wording.things(len(self.alive), "running rotation")
+            running = wording.things(len(self.alive), f"running {kind.noun}")
             said.append(f"Asked {running} to end after its batch.")
         if self.ended:
-            waiting = wording.things(len(self.ended), "rotation")
+            waiting = wording.things(len(self.ended), kind.noun)
             said.append(f"Ended {waiting}, which no worker is at work on.")
         if not said:
             which = f" of {', '.join(labels)}" if labels else ""
-            said.append(f"No rotation{which} is running on database {database!r}.")
+            said.append(f"No {kind.noun}{which} is running on database {database!r}.")
         if self.silent:
             more = len(self.silent)
             said.append(f"{more} more gave no sign of life for 30 s: killed, or out of reach.")
@@ -59,9 +62,13 @@ class Asked:
 
 
 def request_stop(
-    database: str, labels: Sequence[str] = (), *, observe: Observer = lambda _: None
+    database: str,
+    labels: Sequence[str] = (),
+    *,
+    kind: Kind = ROTATIONS,
+    observe: Observer = lambda _: None,
 ) -> Asked:
-    """Ask running rotations to stop after their batch.
+    """Ask running rotations, or runs of another kind, to stop after their batch.
 
     Without ``labels``, ask all on the database; with them, only those of these targets. ``observe``
     hears what a statement without an answer waits for. Raises StatementError where the records
@@ -79,7 +86,7 @@ def request_stop(
         running.request_stop()
         return Asked(alive, silent)
 
-    running = BatchOperation.objects.using(database).of_type(OPERATION_TYPE).running()
+    running = BatchOperation.objects.using(database).of_type(kind.operation_type).running()
     if labels:
         running = running.filter(input_data__model__in=labels)
     try:
@@ -88,10 +95,10 @@ def request_stop(
     except DATABASE_ERRORS as error:
         if is_asking and is_lost(error):
             raise NotKnownError(
-                "It is not known whether running rotations were asked to stop: "
+                f"It is not known whether running {kind.noun}s were asked to stop: "
                 f"{reason_of(error)}. Run the same command again; {OTHER_WAYS}"
             ) from None
         raise StatementError(
-            f"The records of running rotations cannot be changed: {reason_of(error)}"
+            f"The records of running {kind.noun}s cannot be changed: {reason_of(error)}"
             f"{table_locks_after(error, database)}. Nothing was stopped; {OTHER_WAYS}"
         ) from None
