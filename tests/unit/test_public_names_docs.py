@@ -25,7 +25,7 @@ def exported(module: ModuleType) -> set[str]:
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_public_name_is_listed_and_no_other(name: str) -> None:
-    rows = re.findall(r"^\| (`.+?) \|", SECTIONS[name], re.MULTILINE)
+    rows = re.findall(r"^- (`.+?):", SECTIONS[name].replace("\n  ", " "), re.MULTILINE)
     listed = {found for row in rows for found in re.findall(r"`(\w+)`", row)}
     module = import_module(name)
     expected = {"RotatingAdmin"} if name == "token_rotation.admin" else exported(module)
