@@ -38,7 +38,9 @@ def check_that_changes_stick(target: MarkedTable, keys: KeyRange | None, pool: W
 def pending_again(target: MarkedTable, pool: WorkerPool, passes: int) -> UnyieldingRowsError:
     """Return the error for rows that become pending as fast as they are rotated."""
     which = f"the same rows of {target.table} were" if passes else f"rows of {target.table} are"
-    when = f"after each of {passes} passes that rotated them" if passes else "as fast as it rotates"
+    when = (
+        f"after each of {passes} passes that changed them" if passes else "as fast as they change"
+    )
     return UnyieldingRowsError(
         f"{which} pending again {when}: something sets {target.marker_column} back to NULL. "
         f"{_others(target, pool)}; or a session of the application does it. End or change what does"
