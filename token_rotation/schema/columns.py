@@ -12,7 +12,7 @@ from django.db.models import DateTimeField, Field
 
 from token_rotation.schema.pending.markers import (
     guarded_token,
-    may_be_marker,
+    may_be_tokens_marker,
     require_none_marked,
     require_none_pending,
 )
@@ -45,10 +45,10 @@ class _AddField(AddField):
         to_state: ProjectState,
     ) -> None:
         model = from_state.apps.get_model(app_label, self.model_name)
-        if may_be_marker(self.field) and self.allow_migrate_model(
-            schema_editor.connection.alias, model
-        ):
-            require_none_marked(schema_editor, model._meta.get_field(self.name))
+        field = model._meta.get_field(self.name)
+        is_meant = self.allow_migrate_model(schema_editor.connection.alias, model)
+        if is_meant and may_be_tokens_marker(model, field):
+            require_none_marked(schema_editor, field)
         super().database_backwards(app_label, schema_editor, from_state, to_state)
 
 
@@ -70,11 +70,10 @@ class AddFieldPolitely(PoliteOperation, _AddField):
     ) -> None:
         """Raise RowsPendingError if the column is a marker and rows are pending."""
         model = from_state.apps.get_model(app_label, self.model_name)
-        if may_be_marker(self.field) and self.allow_migrate_model(
-            schema_editor.connection.alias, model
-        ):
-            marker = model._meta.get_field(self.name)
-            require_none_pending(schema_editor, marker, guarded_token(whole_state, marker))
+        field = model._meta.get_field(self.name)
+        is_meant = self.allow_migrate_model(schema_editor.connection.alias, model)
+        if is_meant and may_be_tokens_marker(model, field):
+            require_none_pending(schema_editor, field, guarded_token(whole_state, field))
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
         """Refuse to merge with a later default.

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
-from django.db.models import DateTimeField, Field
+from django.db.models import DateTimeField, Field, Model
 
 from token_rotation.postgres.ddl_locks import sql as lock_sql
 from token_rotation.postgres.text_cursor import django_cursor
@@ -16,11 +16,19 @@ from token_rotation.schema.pending.pending_rows import RowsPendingError, in_word
 from token_rotation.sql import ddl as ddl_sql
 from token_rotation.triggers.guard_triggers import UpdateGuard
 from token_rotation.triggers.names import names_column, trigger_name
+from token_rotation.triggers.shadow.registry import every_shadow
 
 
 def may_be_marker(field: Field[Any, Any]) -> bool:
     """Return True for a field as guards have it for their marker."""
     return isinstance(field, DateTimeField) and field.null and not field.editable
+
+
+def may_be_tokens_marker(model: type[Model], field: Field[Any, Any]) -> bool:
+    """Return True for a field that may be the marker of a token, and is not that of a fill."""
+    label = model._meta.label_lower
+    fills = {(each.model_label.lower(), each.marker) for each in every_shadow()}
+    return may_be_marker(field) and (label, field.name) not in fills
 
 
 def guarded_token(state: ProjectState, marker: Field[Any, Any]) -> Field[Any, Any] | None:
