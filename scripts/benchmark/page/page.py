@@ -29,16 +29,17 @@ def make_page(parts: Sequence[Document]) -> str:
 
 def _section(part: Document, before: Document | None) -> str:
     section = SECTIONS[part["part"]]
+    again = before is not None and before["part"] == part["part"]
     blocks = [
-        f"\n## {section.title}",
-        *(f"{text}." for text in [_new_conditions(part, before)] if text),
-        *filter(None, [section.note]),
+        *([] if again else [f"## {section.title}"]),
+        *(f"{text[0].upper()}{text[1:]}." for text in [_new_conditions(part, before)] if text),
+        *([] if again else filter(None, [section.note])),
         *(_markdown(table) for table in (make(part) for make in section.tables) if table[1]),
         *(f"![{plot}]({plot_file(plot, part)})" for plot in section.plots),
     ]
     if part["verdicts"]:
         blocks.append(_markdown(verdicts_table(part)))
-    return "\n\n".join(blocks) + "\n"
+    return "\n" + "\n\n".join(blocks) + "\n"
 
 
 def plot_file(plot: str, part: Document) -> str:
@@ -53,7 +54,7 @@ def conditions(part: Document) -> str:
 
 def _new_conditions(part: Document, before: Document | None) -> str:
     """Return those that differ from the section before it."""
-    if before is None or _conditions(part)[0] != _conditions(before)[0]:
+    if before is None:
         return conditions(part)
     new = [
         now for now, last in zip(_conditions(part), _conditions(before), strict=True) if now != last
@@ -63,16 +64,16 @@ def _new_conditions(part: Document, before: Document | None) -> str:
 
 
 def _conditions(part: Document) -> tuple[str, ...]:
-    """The machine with the server's settings, rows, rounds, day."""
+    """The machine, the server's settings, rows, rounds, the server's WAL, day."""
     settings = ", ".join(f"{name} = {value}" for name, value in part["settings"].items())
-    server = (settings or "default settings") + (", recycled WAL" if part.get("in_service") else "")
-    computer = f"{part['cores']} cores, {part['memory_gb']} GB"
     rows = part["rows"] if isinstance(part["rows"], list) else [part["rows"]]
     shown = " to ".join(f"{number:,}" for number in sorted({rows[0], rows[-1]}))
     return (
-        f"{computer}, PostgreSQL {part['postgresql']} with {server}",
+        f"{part['cores']} cores, {part['memory_gb']} GB, PostgreSQL {part['postgresql']}",
+        f"with {settings or 'default settings'}",
         f"{shown} rows",
         f"medians of {part['rounds']}",
+        f"{'recycled' if part.get('in_service') else 'new'} WAL",
         part["measured_at"][:10],
     )
 
