@@ -51,13 +51,12 @@ def store(fresh: Iterable[Result], known: Sequence[str]) -> None:
 def page(results: Mapping[str, Result]) -> str:
     """The text of docs/reference/compatibility.md."""
     rows = sorted(results.values(), key=lambda each: (each.package, each.model, each.column))
-    commits = _all(each.commit for each in rows)
-    one = ", " not in commits
     return TEMPLATE.read_text().format(
         django=_all(each.django for each in rows),
         postgresql=_all(each.postgresql for each in rows),
-        of_commit=f", with the wheel of commit {commits}" if one else "",
-        rows="\n".join(_row(each, with_commit=not one) for each in rows),
+        dates=_all(each.date for each in rows),
+        commits=_all(each.commit for each in rows),
+        rows="\n".join(map(_row, rows)),
     )
 
 
@@ -65,10 +64,10 @@ def _all(versions: Iterable[str]) -> str:
     return ", ".join(sorted(set(versions) - {""}))
 
 
-def _row(result: Result, *, with_commit: bool) -> str:
-    """One line of the table; a commit that all lines share stands above it."""
+def _row(result: Result) -> str:
+    """One line of the table; dates and commits stand above it, methods of requests nowhere."""
     token = f"{result.model}.{result.column}"
-    ran = ", ".join(f"`{each}`" for each in result.ran) or "–"
+    ran = ", ".join(f"`{each.rpartition(' ')[2]}`" for each in result.ran) or "–"
     checks = ", ".join(f"`{each}`" for each in result.checks)
     outcome = "; ".join(filter(None, [result.outcome, checks, result.detail]))
     cells = (
@@ -76,6 +75,5 @@ def _row(result: Result, *, with_commit: bool) -> str:
         f"`{token}`" if " " not in token else f"`{result.column}` of {result.model}",
         ran,
         outcome,
-        f"{result.date}, {result.commit}" if with_commit else result.date,
     )
     return f"| {' | '.join(cells)} |"

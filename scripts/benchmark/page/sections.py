@@ -43,15 +43,15 @@ class Section:
 SECTIONS = {
     "speed": Section(
         "Speed, memory, disk",
-        "Growth is the size after / before.",
+        "Growth is after / before.",
         (speed_table,),
         plots=("speed", "disk"),
     ),
     "traffic": Section(
         "Beside traffic",
         f"pgbench on {CLIENTS} connections looks up tokens, changes a status and adds tickets in "
-        "equal shares. Each cell has the rate divided by the range loop's alone, and the ms added "
-        "to p99 with a 95 % interval.",
+        "equal shares. Cells: the rate / the range loop's alone, and the ms added to p99 (95 % "
+        "interval).",
         (traffic_table,),
         plots=("traffic",),
     ),
@@ -95,7 +95,7 @@ SECTIONS = {
     ),
     "bookkeeping": Section(
         "What bookkeeping costs",
-        "Counts before and after, progress, record and probes.",
+        "",
         (bookkeeping_table,),
     ),
     "verification": Section(
@@ -105,14 +105,13 @@ SECTIONS = {
     ),
     "scale": Section(
         "From small tables to large ones",
-        "`rotate_tokens`, also with `--independent-tokens`, killed at 5 and at 95 % of the rows.",
+        "Independent: `--independent-tokens`.",
         (scale_table,),
         plots=("scale",),
     ),
     "large": Section(
         "Larger than memory",
-        "The default rotation, once, killed at 5 and at 95 %. The index of the tokens was made "
-        "after the rows, so it begins dense.",
+        "The index of the tokens was made after the rows, so it begins dense.",
         (large_table, billion_table),
     ),
     "vacuum": Section(

@@ -12,15 +12,17 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 UNKNOWN = "–"
 BILLION = 1_000_000_000
+BESIDE = " beside "
 
 
 def speed_table(part: Document) -> Table:
+    """Rows are told where a recipe had others than the part."""
     heads = ("recipe", "", "rows", RATE.title, HEAP.title)
     rows = [
         (
             recipe["key"],
             recipe["title"],
-            f"{recipe['rows']:,}",
+            f"{recipe['rows']:,}" if recipe["rows"] != part["rows"] else "",
             *(_shown(recipe["medians"][m.key], m.shown) for m in (RATE, HEAP)),
         )
         for recipe in part["recipes"]
@@ -137,7 +139,7 @@ def large_table(part: Document) -> Table:
         ),
         ("a run that only verifies, s", f"{part['verdict_seconds']:.0f}"),
     ]
-    return (f"{part['rows']:,} rows", ""), rows
+    return ("", ""), rows
 
 
 def vacuum_table(part: Document) -> Table:
@@ -219,15 +221,25 @@ def intake_table(part: Document) -> Table:
 
 
 def verdicts_table(part: Document) -> Table:
-    rows = []
-    for verdict in part["verdicts"]:
-        least, most = verdict["needs_at_least"], verdict["needs_at_most"]
-        bound = f"≥ {least:g}" if least is not None else f"≤ {most:g}"
-        met = "✓" if verdict["passed"] else "**not met**"
-        figure = verdict["figure"]
-        shown = f"{figure:,.{3 if figure < 1 else 2}f}"
-        rows.append((_with_keys(verdict["what"], part), shown, bound, met))
-    return ("bound", "", "", ""), rows
+    """A line a figure; a column a kind of traffic, if each is beside one."""
+    verdicts = [(_with_keys(each["what"], part), *_judged(each)) for each in part["verdicts"]]
+    if not all(BESIDE in what for what, *_ in verdicts):
+        return ("bound", "", "", ""), verdicts
+    lines: dict[str, dict[str, str]] = {}
+    for what, *cells in verdicts:
+        line, _, column = what.partition(BESIDE)
+        lines.setdefault(line, {})[column] = " ".join(cells)
+    columns = list(dict.fromkeys(column for cells in lines.values() for column in cells))
+    rows = [(line, *(cells.get(each, "") for each in columns)) for line, cells in lines.items()]
+    return ("bound", *columns), rows
+
+
+def _judged(verdict: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The figure, its bound and whether it is met."""
+    least, most, figure = (verdict[key] for key in ("needs_at_least", "needs_at_most", "figure"))
+    bound = f"≥ {least:g}" if least is not None else f"≤ {most:g}"
+    met = "✓" if verdict["passed"] else "**not met**"
+    return f"{figure:,.{3 if figure < 1 else 2}f}", bound, met
 
 
 def _with_keys(what: str, part: Document) -> str:

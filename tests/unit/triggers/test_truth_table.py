@@ -48,8 +48,8 @@ def cell(values: Iterable[str] | None) -> str:
 def afterwards(rule: Rule | InsertRule) -> tuple[str, ...]:
     verdict = rule.verdict
     marker = "–" if verdict.marker is Marker.NONE else verdict.marker
-    message = "error" if verdict.said in ERRORS else "WARNING" if verdict.said else "–"
-    return verdict.token, marker, message, rule.reason
+    warned = "yes" if verdict.said and verdict.said not in ERRORS else "–"
+    return verdict.token, marker, warned
 
 
 def update_line(rule: Rule) -> str:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Why(StrEnum):
-    """The reason of a verdict, in the few words that the documentation has room for."""
+    """The reason of a verdict, for who reads the rules."""
 
     UNCHANGED = "nothing changes"
     ASKED = "another rotation"
