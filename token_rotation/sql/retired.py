@@ -110,6 +110,6 @@ def callers() -> sql.SQL:
         "AND n.classid = 'pg_attrdef'::regclass AND n.refclassid = 'pg_proc'::regclass "
         "JOIN pg_proc f ON f.oid = n.refobjid AND f.proname = ANY (%(functions)s) UNION "
         "SELECT t.tgrelid::regclass::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
-        "WHERE EXISTS (SELECT FROM unnest(%(functions)s) each "
+        "WHERE EXISTS (SELECT FROM unnest(%(functions)s::text[]) each "
         "WHERE strpos(p.prosrc, each || '(') > 0) ORDER BY 1 LIMIT 1"
     )
