@@ -8,6 +8,9 @@ import pytest
 from tests.support.documents import BLOCK, DOCS, pages
 from tests.support.manage import PROJECT
 
+MOST_WORDS = 28_000 * 2 // 3
+"""Of README and docs, so that a reader finds things: two thirds of what they once were."""
+
 PAGES = [*pages(), PROJECT / "CHANGELOG.md"]
 TESTS = {
     name
@@ -72,3 +75,8 @@ def test_a_page_begins_with_what_it_is_for(page: Path) -> None:
     assert heading.startswith("# ")
     assert blank == ""
     assert re.match(r"[A-Z]", first)
+
+
+def test_readme_and_docs_stay_short() -> None:
+    words = " ".join(path.read_text() for path in (PROJECT / "README.md", *DOCS.rglob("*.md")))
+    assert sum(any(map(str.isalnum, word)) for word in words.split()) <= MOST_WORDS
