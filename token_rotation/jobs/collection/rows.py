@@ -79,7 +79,7 @@ def _key(row: Model) -> str:
 def _refused(rows: QuerySet[Any]) -> str:
     if rows.query.is_sliced:
         return "it has a slice"
-    if rows.query.order_by:
+    if rows.query.order_by or rows.query.extra_order_by or not rows.query.standard_ordering:
         return "it has an order of its own; it is gone through by primary key"
     if rows.query.combinator or rows.query.distinct:
         return "it is a union, or distinct"
