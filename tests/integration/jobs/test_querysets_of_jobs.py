@@ -1,14 +1,18 @@
 """A job goes through each row of its queryset once, or says why it cannot."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError, connection, models, transaction
 from django.db.models import QuerySet
+from django.test.utils import isolate_apps
 
-from tickets.models import Ticket
+from tickets.models import Message, Ticket
+from token_rotation.jobs.collection.rows import Rows
 from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,3 +42,59 @@ def test_a_queryset_with_an_order_of_its_own_is_refused(
         shout(rows, monkeypatch)
     assert not BatchOperation.objects.exists()
     assert not Ticket.objects.filter(subject__contains="!").exists()
+
+
+def test_a_row_that_a_join_repeats_is_processed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tickets = Ticket.objects.all()
+    Message.objects.bulk_create(
+        Message(ticket=ticket, body=body) for ticket in tickets for body in ("one", "two", "three")
+    )
+    said = shout(Ticket.objects.filter(messages__version=1), monkeypatch)
+    assert "complete, 30 items processed" in said
+    assert {ticket.subject.count("!") for ticket in tickets.all()} == {1}
+
+
+@pytest.fixture
+def inherited() -> Iterator[type[models.Model]]:
+    """A model with the columns of two others, each in a table of its own, and one row."""
+    with isolate_apps():
+
+        class Base(models.Model):  # noqa: DJ008
+            name = models.TextField()
+
+            class Meta:
+                app_label = "cases"
+                db_table = "base"
+
+        class Middle(Base):  # noqa: DJ008
+            class Meta:
+                app_label = "cases"
+                db_table = "middle"
+
+        class Leaf(Middle):  # noqa: DJ008
+            class Meta:
+                app_label = "cases"
+                db_table = "leaf"
+
+    with connection.schema_editor() as editor:
+        for model in (Base, Middle, Leaf):
+            editor.create_model(model)
+    Leaf.objects.create(name="as it was")
+    yield Leaf
+    with connection.schema_editor() as editor:
+        for model in (Leaf, Middle, Base):
+            editor.delete_model(model)
+
+
+@pytest.mark.parametrize("table", ["base", "middle", "leaf"])
+def test_every_table_of_an_inherited_row_is_locked(
+    table: str, inherited: type[models.Model]
+) -> None:
+    other = connection.copy("other")
+    try:
+        with transaction.atomic():
+            assert len(Rows(inherited._default_manager.all(), lock=True).entries(None, 10)) == 1
+            with pytest.raises(OperationalError, match="could not obtain lock"):
+                other.cursor().execute(f"SELECT FROM {table} FOR NO KEY UPDATE NOWAIT")
+    finally:
+        other.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db.models import CompositePrimaryKey, Model, QuerySet
@@ -41,8 +41,9 @@ class Rows:
     def entries_of(self, span: Span, items: int) -> Sequence[Entry]:
         rows = self._within(span)
         if self._lock:
-            rows = rows.select_for_update(of=("self",), no_key=True)
-        return [Entry(row, _key(row), _key(row)) for row in rows[:items]]
+            rows = rows.select_for_update(of=("self", *_inherited(rows.model)), no_key=True)
+        once = {_key(row): row for row in rows[:items]}  # a join may repeat a row
+        return [Entry(row, key, key) for key, row in once.items()]
 
     def count(self) -> int | None:
         return self._rows.count()
@@ -70,6 +71,15 @@ class Rows:
     def _to_key(self, cursor: Any) -> Any:
         key: Any = self._rows.model._meta.pk
         return key.to_python(cursor)
+
+
+def _inherited(model: type[Model], prefix: str = "") -> Iterator[str]:
+    """Name the tables that hold the rest of a row, those that it inherits from."""
+    concrete: Any = model._meta.concrete_model
+    for parent, link in concrete._meta.parents.items():
+        if link is not None:
+            yield f"{prefix}{link.name}"
+            yield from _inherited(parent, f"{prefix}{link.name}__")
 
 
 def _key(row: Model) -> str:
