@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 from django.test.utils import isolate_apps
 
+from tests.support.aliases import alias_of
 from tickets.models import Message, Ticket
 from token_rotation.jobs.collection.rows import Rows
 from token_rotation.operations.models import BatchOperation
@@ -98,3 +99,25 @@ def test_every_table_of_an_inherited_row_is_locked(
                 other.cursor().execute(f"SELECT FROM {table} FOR NO KEY UPDATE NOWAIT")
     finally:
         other.close()
+
+
+class ReadsElsewhere:
+    """A router that reads where nothing answers."""
+
+    def db_for_read(self, *_: Any, **__: Any) -> str:
+        return "standby"
+
+    def db_for_write(self, *_: Any, **__: Any) -> str:
+        return "default"
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_rows_are_read_where_a_router_writes_them(
+    *, atomic: bool, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATABASE_ROUTERS = [f"{__name__}.ReadsElsewhere"]
+    monkeypatch.setattr("tests.projects.worker_actions.jobs.Shout.atomic", atomic)
+    monkeypatch.setattr("tests.projects.worker_actions.jobs.Shout.count", lambda _: None)
+    with alias_of("standby", "postgres://nobody@127.0.0.1:1/none"):
+        said = shout(Ticket.objects.all(), monkeypatch)
+    assert "complete, 30 items processed" in said

@@ -17,7 +17,8 @@ class Rows:
 
     With ``lock`` the rows of a batch are locked before they are processed, so that ``save()``
     overwrites nothing that the application writes meanwhile. Rows that come later with a key
-    behind the cursor are gone through, too. ``only_keys`` are texts of keys: no other row is.
+    behind the cursor are gone through, too. ``only_keys`` are texts of keys: no other row is. All
+    are read where they are written: a standby may lack some.
 
     Raises CollectionError for a queryset that has a slice, an order of its own, other results than
     instances, or a composite key.
@@ -29,8 +30,8 @@ class Rows:
         refused = _refused(rows)
         if refused:
             raise CollectionError(f"a job cannot go through this queryset: {refused}")
-        self.database: str | None = rows.db
-        self._rows = rows.order_by("pk")
+        self.database: str | None = rows.select_for_update().db  # where a router writes them
+        self._rows = rows.using(self.database).order_by("pk")
         if only_keys is not None:
             self._rows = self._rows.filter(pk__in=[self._to_key(key) for key in only_keys])
         self._lock = lock
