@@ -13,6 +13,7 @@ from django.test.utils import isolate_apps
 
 from tests.support.aliases import alias_of
 from tickets.models import Message, Ticket
+from token_rotation import Column, guard, hexadecimal
 from token_rotation.jobs.collection.rows import Rows
 from token_rotation.operations.models import BatchOperation
 
@@ -99,6 +100,26 @@ def test_every_table_of_an_inherited_row_is_locked(
                 other.cursor().execute(f"SELECT FROM {table} FOR NO KEY UPDATE NOWAIT")
     finally:
         other.close()
+
+
+@isolate_apps("tickets")
+def test_no_record_holds_a_key_that_is_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Key(models.Model):  # noqa: DJ008
+        key = models.CharField(max_length=40, primary_key=True)
+
+        class Meta:
+            app_label = "tickets"
+
+    class GuardedKey(Key):  # noqa: DJ008
+        class Meta:
+            app_label = "tickets"
+            proxy = True
+            triggers = guard("key", Column("key_rotated_at"), hexadecimal(40))
+
+    for model in (Key, GuardedKey):
+        with pytest.raises(CommandError, match="its primary key is a token"):
+            shout(model._default_manager.all(), monkeypatch)
+    assert not BatchOperation.objects.exists()
 
 
 class ReadsElsewhere:

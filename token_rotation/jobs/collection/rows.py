@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import CompositePrimaryKey, Model, QuerySet
 
 from token_rotation.jobs.collection.enumerator import Entry
+from token_rotation.jobs.collection.secret_keys import is_key_a_token
 from token_rotation.jobs.errors import CollectionError
 from token_rotation.jobs.state import Span
 
@@ -21,7 +22,7 @@ class Rows:
     are read where they are written: a standby may lack some.
 
     Raises CollectionError for a queryset that has a slice, an order of its own, other results than
-    instances, or a composite key.
+    instances, a composite key, or one that is a token.
     """
 
     def __init__(
@@ -98,4 +99,6 @@ def _refused(rows: QuerySet[Any]) -> str:
         return "it has other results than instances"
     if isinstance(rows.model._meta.pk, CompositePrimaryKey):
         return "its primary key is a composite one"
+    if is_key_a_token(rows.model):
+        return "its primary key is a token, which no record may hold; write an enumerator"
     return ""
