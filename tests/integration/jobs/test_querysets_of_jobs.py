@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection, models, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.test.utils import isolate_apps
 
 from tests.support.aliases import alias_of
@@ -44,6 +44,30 @@ def test_a_queryset_with_an_order_of_its_own_is_refused(
         shout(rows, monkeypatch)
     assert not BatchOperation.objects.exists()
     assert not Ticket.objects.filter(subject__contains="!").exists()
+
+
+@pytest.mark.parametrize("how", ["manager", "list", "generator", "raw", "none"])
+def test_what_is_no_collection_is_named_in_one_line(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {
+        "manager": Ticket.objects,
+        "list": [1],
+        "generator": iter([1]),
+        "raw": Ticket.objects.raw("SELECT * FROM tickets_ticket"),
+        "none": None,
+    }[how]
+    with pytest.raises(CommandError, match=r"Shout: collection\(\) has returned a \w+; it returns"):
+        shout(rows, monkeypatch)
+    assert not BatchOperation.objects.exists()
+
+
+def test_grouped_rows_are_refused_with_what_to_write_instead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(CommandError, match="annotate a subquery"):
+        shout(Ticket.objects.annotate(Count("messages")), monkeypatch)
+    assert not BatchOperation.objects.exists()
 
 
 def test_a_row_that_a_join_repeats_is_processed_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ class Rows:
     def __init__(
         self, rows: QuerySet[Any], *, lock: bool, only_keys: Sequence[str] | None = None
     ) -> None:
-        refused = _refused(rows)
+        refused = _refused(rows) or (lock and _unlockable(rows))
         if refused:
             raise CollectionError(f"a job cannot go through this queryset: {refused}")
         self.database: str | None = rows.select_for_update().db  # where a router writes them
@@ -86,6 +86,12 @@ def _inherited(model: type[Model], prefix: str = "") -> Iterator[str]:
 
 def _key(row: Model) -> str:
     return str(row._meta.pk.value_to_string(row))
+
+
+def _unlockable(rows: QuerySet[Any]) -> str:
+    if rows.query.group_by is None:
+        return ""
+    return "rows that it groups cannot be locked; annotate a subquery in place of an aggregate"
 
 
 def _refused(rows: QuerySet[Any]) -> str:
