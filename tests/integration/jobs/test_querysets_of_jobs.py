@@ -15,6 +15,7 @@ from tests.support.aliases import alias_of
 from tickets.models import Message, Ticket
 from token_rotation import Column, guard, hexadecimal
 from token_rotation.jobs.collection.rows import Rows
+from token_rotation.jobs.state import Span
 from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,6 +79,21 @@ def test_a_row_that_a_join_repeats_is_processed_once(monkeypatch: pytest.MonkeyP
     said = shout(Ticket.objects.filter(messages__version=1), monkeypatch)
     assert "complete, 30 items processed" in said
     assert {ticket.subject.count("!") for ticket in tickets.all()} == {1}
+
+
+def test_workers_share_rows_that_come_with_others() -> None:
+    Message.objects.bulk_create(Message(ticket=each, body="b") for each in Ticket.objects.all())
+    rows = Message.objects.select_related("ticket").prefetch_related("ticket__messages")
+    shares = Rows(rows.defer("body"), lock=True).split(Span(), 3)
+    assert [items for _, items in shares] == [10, 10, 10]
+
+
+def test_rows_that_go_while_they_are_shared_out_leave_fewer_shares(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = Rows(Ticket.objects.filter(subject="ticket 1"), lock=True)
+    monkeypatch.setattr(QuerySet, "count", lambda _: 30)
+    assert [(span.after, span.until) for span, _ in found.split(Span(), 3)] == [(None, None)]
 
 
 @pytest.fixture

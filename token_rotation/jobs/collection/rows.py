@@ -52,12 +52,15 @@ class Rows:
 
     def split(self, span: Span, pieces: int) -> list[tuple[Span, int]]:
         """Read the index up to each bound. The last span has the end of the whole."""
-        rows = self._within(span)
+        rows = self._within(span).select_related(None).prefetch_related(None)
         count = rows.count()
         items = -(-count // pieces)
         after, found = span.after, []
         for begin in range(items, count, max(1, items)):
-            until = _key(rows.only("pk")[begin - 1])
+            bound = rows.only("pk")[begin - 1 : begin].first()
+            if bound is None:  # rows have gone since they were counted
+                break
+            until = _key(bound)
             found.append((Span(after, until), items))
             after = until
         return [*found, (Span(after, span.until), count - items * len(found))]
