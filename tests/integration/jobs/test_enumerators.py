@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.management.base import CommandError
 
-from tests.integration.jobs.test_querysets_of_jobs import shout
+from tests.support.shouting import shout
 from tickets.models import Ticket
 from token_rotation.jobs import Entry
 

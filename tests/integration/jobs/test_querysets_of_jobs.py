@@ -1,17 +1,16 @@
 """A job goes through each row of its queryset once, or says why it cannot."""
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection, models, transaction
 from django.db.models import Count, QuerySet
 from django.test.utils import isolate_apps
 
 from tests.support.aliases import alias_of
+from tests.support.shouting import shout
 from tickets.models import Message, Ticket
 from token_rotation import Column, guard, hexadecimal
 from token_rotation.jobs.collection.rows import Rows
@@ -19,17 +18,6 @@ from token_rotation.jobs.state import Span
 from token_rotation.operations.models import BatchOperation
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def shout(rows: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run ``Shout`` over these rows; return what the command said."""
-    from tests.projects.worker_actions.jobs import Shout  # noqa: PLC0415  (after Django was set up)
-
-    monkeypatch.setattr(Shout, "collection", lambda _: rows)
-    monkeypatch.setattr(Shout, "batch_items", 7)
-    out = io.StringIO()
-    call_command("run_job", "Shout", stdout=out, stderr=out)
-    return out.getvalue()
 
 
 @pytest.mark.parametrize("how", ["reversed", "ordered", "ordered in SQL"])
