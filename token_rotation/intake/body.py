@@ -75,6 +75,14 @@ def _list(value: Any) -> list[Any]:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
         raise BodyError from None
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that names something twice: only the last one would be read."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise BodyError
+    return document

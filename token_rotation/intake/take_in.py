@@ -99,12 +99,16 @@ def _rotate(report: LeakReport, rotated: dict[IntakeColumn, Rotated]) -> LeakOut
 
 
 def _by_stored_text(column: IntakeColumn, texts: Sequence[str]) -> dict[str, list[str]]:
-    """Return the tokens that the column can hold, by the database's text of them."""
+    """Return the tokens that the column can hold, by the database's text of them.
+
+    White space around a token is what a line or a cell has left: it is looked up without, too.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     for text in texts:
-        stored = column.stored_text(text)
-        if stored is not None:
-            found[stored].append(text)
+        for each in {text, text.strip()}:
+            stored = column.stored_text(each)
+            if stored is not None:
+                found[stored].append(text)
     return found
 
 

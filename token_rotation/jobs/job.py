@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, ClassVar
 
 from django import forms
@@ -90,6 +91,12 @@ class Job(ABC):
         unknown = sorted(set(cls.gates) - set(GATES))
         if unknown:
             raise TypeError(f"{cls.__name__}: no gate is named {unknown[0]!r}; {', '.join(GATES)}")
+        for each in (cls.process, cls.process_batch):
+            if iscoroutinefunction(each) or isgeneratorfunction(each) or isasyncgenfunction(each):
+                raise TypeError(
+                    f"{cls.__name__}: {each.__name__} is async or has a yield, so that a call of "
+                    "it does nothing"
+                )
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters = parameters

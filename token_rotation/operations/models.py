@@ -264,6 +264,12 @@ class BatchOperation(models.Model):
         self.live_data = self.live_data if live is None else live
         return self.stop_requested_at is not None
 
+    def refresh_from_db(
+        self, using: str | None = None, fields: Any = None, from_queryset: Any = None
+    ) -> None:
+        """Read it again where it is written."""
+        super().refresh_from_db(using or self._database(), fields, from_queryset)
+
     def _database(self) -> str:
         return router.db_for_write(type(self), instance=self)
 

@@ -49,6 +49,8 @@ class OwnerNotice:
             raise ValueError(f'OwnerNotice: type the model as "app.Model", not {model!r}')
         if batch_items < 1 or (max_per_second is not None and max_per_second < 1):
             raise ValueError("OwnerNotice: batch_items and max_per_second are 1 or more")
+        if len({marker, refused, rotated}) < 3:
+            raise ValueError("OwnerNotice: marker, refused and rotated are three fields")
         self.model_label = model
         self.marker, self.refused, self.rotated = marker, refused, rotated
         self.owners = owners if owners is not None else Q()

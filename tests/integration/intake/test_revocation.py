@@ -35,6 +35,15 @@ def test_known_and_unknown_tokens_get_the_same_answer(
     assert not Ticket.objects.filter(token=ticket.token).exists()
 
 
+def test_white_space_around_a_token_keeps_it_not_alive(
+    leak_tickets: Callable[[int], list[Ticket]], open_endpoint: str
+) -> None:
+    ticket, other = leak_tickets(2)
+    answer = revoke(open_endpoint, f" {ticket.token}\r\n", f"\u00a0{other.token}")
+    assert (answer.status_code, json.loads(answer.content)) == (200, {"reported": 2})
+    assert not Ticket.objects.filter(token__in=[ticket.token, other.token]).exists()
+
+
 def test_known_and_unknown_tokens_cost_the_same_statements(
     leak_tickets: Callable[[int], list[Ticket]],
     open_endpoint: str,

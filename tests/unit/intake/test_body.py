@@ -25,6 +25,8 @@ MALFORMED = [
     b'[{"token": 1, "type": "a"}]',
     b'[{"token": "a"}]',
     b"[" * 100_000,
+    b'{"tokens": ["a"], "tokens": ["b"]}',
+    b'[{"token": "a", "type": "t", "token": "b"}]',
 ]
 
 

@@ -34,7 +34,10 @@ def test_the_sites_own_is_good() -> None:
         ({"marker": "created_at"}, "created_at needs null=True"),
         ({"tell": "tickets.mail.tell"}, 'does not define a "tell"'),
         ({"tell": "tickets.mail.SUBJECT"}, "tell is no function"),
-        ({"marker": "token_rotated_at"}, "token_rotated_at has editable=False"),
+        (
+            {"marker": "token_rotated_at", "rotated": "token_notified_at"},
+            "token_rotated_at has editable=False",
+        ),
         ({}, "Meta.triggers lacks its triggers"),
     ],
 )
@@ -44,6 +47,19 @@ def test_what_cannot_be_used_is_one_line(declared: dict[str, Any], reason: str) 
     assert message.id == "token_rotation.E081"
     assert reason in message.msg
     assert "\n" not in message.msg
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"marker": "token_rotated_at"},
+        {"refused": "token_rotated_at"},
+        {"refused": "token_notified_at"},
+    ],
+)
+def test_one_field_does_not_say_two_things(declared: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="three fields"):
+        OwnerNotice("tickets.Ticket", tell=TELL, **declared)
 
 
 @pytest.mark.parametrize("label", ["Ticket", "a.b.C"])

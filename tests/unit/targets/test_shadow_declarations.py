@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db.models import F, OuterRef, Q, Subquery
-from django.db.models.functions import Lower, Upper
+from django.db.models import F, Max, OuterRef, Q, Subquery, Window
+from django.db.models.functions import Lower, Now, Rank, Upper
 
 from tickets.models import Message
 from token_rotation import ShadowColumn
@@ -22,6 +22,8 @@ FUNCTION = FunctionDefinition("fill()", "", "plpgsql")
 GUARD = GuardTrigger(
     "fill", "tickets.Ticket:fill", "", TriggerDefinition(FUNCTION, "BEFORE", frozenset(), "ROW")
 )
+
+BODIES = Message.objects.filter(body=OuterRef("status")).values("body")
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,19 @@ def of_tickets(**values: Any) -> ShadowColumn:
         ({"set": {"titel": Lower("subject")}}, "has no field named 'titel'"),
         ({"set": {"status": F("imported__reference")}}, "Joined field references"),
         ({"set": {"status": "x"}, "pending": Q(imported__reference="r")}, "Joined field"),
+        ({"set": {}}, "set names no field"),
+        ({"set": {"token_rotated_at": Now()}}, "set names the marker"),
+        ({"set": {"subject": Max("status")}}, "subject needs a subquery, not an aggregate"),
+        ({"set": {"status": Window(Rank())}}, "status needs a subquery"),
+        (
+            {"set": {"status": Lower("subject"), "subject": Upper("status")}},
+            "subject reads status as it was before",
+        ),
+        (
+            {"set": {"subject": Subquery(BODIES), "status": "x"}},
+            "subject reads status as it was before",
+        ),
+        ({"set": {"status": "x"}, "pending": Q(status="")}, "pending reads status as it was"),
     ],
 )
 def test_what_cannot_be_compiled_is_one_line(declared: dict[str, Any], reason: str) -> None:
@@ -48,6 +63,13 @@ def test_what_cannot_be_compiled_is_one_line(declared: dict[str, Any], reason: s
         compile_shadow(shadow)
     assert "\n" not in str(error.value)
     assert [each.id for each in check_shadows()] == ["token_rotation.E080"]
+
+
+@pytest.mark.parametrize("marker", ["subject", "status", "created_at"])
+def test_a_marker_is_a_time_that_may_be_null(marker: str) -> None:
+    shadow = ShadowColumn("tickets.Ticket", marker, set={"token_rotated_at": None})
+    with pytest.raises(UnknownTargetError, match=f"{marker} is no DateTimeField with null=True"):
+        compile_shadow(shadow)
 
 
 def test_a_token_is_no_shadow_column() -> None:

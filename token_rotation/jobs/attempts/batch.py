@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from itertools import islice
 
 from django.db import transaction
 
 from token_rotation.jobs.collection.enumerator import Entry, Enumerator, SplitEnumerator
-from token_rotation.jobs.errors import TooManySetAsideError
+from token_rotation.jobs.errors import CollectionError, TooManySetAsideError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import described
 from token_rotation.jobs.record import JobRecord
@@ -72,9 +73,18 @@ class Batches:
         return after
 
     def _read(self, span: Span, items: int) -> Sequence[Entry]:
+        """Read no more than so many. Raises CollectionError where that would have no end."""
         if isinstance(self._enumerator, SplitEnumerator):
-            return self._enumerator.entries_of(span, items)
-        return self._enumerator.entries(span.after, items)
+            read = self._enumerator.entries_of(span, items)
+        else:
+            read = self._enumerator.entries(span.after, items)
+        entries = list(islice(read, items))
+        if entries and entries[-1].cursor is not None and entries[-1].cursor == span.after:
+            raise CollectionError(
+                f"{self._job.name}: the cursor of {entries[-1].key} is the one before it, so that "
+                "the same items would come again and again"
+            )
+        return entries
 
     def _set_aside(self, state: JobState, entry: Entry, error: Exception) -> JobState:
         reason = described(self._job, error)

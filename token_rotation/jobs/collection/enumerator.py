@@ -18,6 +18,7 @@ class Entry:
     cursor: Any
 
 
+@runtime_checkable
 class Enumerator(Protocol):
     """Items in an order that stays.
 

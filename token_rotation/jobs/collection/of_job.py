@@ -20,9 +20,15 @@ def enumerator_of(job: Job) -> Enumerator:
             f"{job.name}: only rows of a queryset can be retried by themselves; "
             "run it again without a retry to go through all"
         )
+    if not isinstance(collection, Enumerator):
+        raise CollectionError(
+            f"{job.name}: collection() has returned a {type(collection).__name__}; it returns a "
+            "queryset, a CsvFile or an enumerator"
+        )
     return collection
 
 
 def total_of(job: Job) -> int | None:
-    """Return how many items a run goes through; None: unknown."""
+    """Return how many items a run goes through; None: unknown. Raises CollectionError."""
+    enumerator_of(job)
     return job.count() if job.retried_keys is None else len(job.retried_keys)

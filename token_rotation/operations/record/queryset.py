@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import models
+from django.db import models, router
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
@@ -26,7 +26,15 @@ UNTYPED = "untyped"
 
 
 class BatchOperationQuerySet(models.QuerySet["BatchOperation"]):
-    """The manager of BatchOperation."""
+    """The manager of BatchOperation.
+
+    It reads where operations are written: a standby may lack what a decision rests on.
+    """
+
+    @property
+    def db(self) -> str:
+        named, hints = self._db, self._hints  # type: ignore[attr-defined]
+        return str(named or router.db_for_write(self.model, **hints))
 
     def create_synchronous(
         self,

@@ -14,6 +14,11 @@ from django.db.models.sql import Query
 from token_rotation.errors import UnknownTargetError
 from token_rotation.selection.selection import Condition
 from token_rotation.triggers.shadow.postgresql import postgresql
+from token_rotation.triggers.shadow.refused import (
+    ensure_marker,
+    ensure_of_one_row,
+    ensure_told_apart,
+)
 
 if TYPE_CHECKING:
     from token_rotation.triggers.shadow.column import ShadowColumn
@@ -71,6 +76,7 @@ def _compile(shadow: ShadowColumn) -> CompiledShadow:
         _field(model, name).column: _value(model, _field(model, name), value)
         for name, value in shadow.values.items()
     }
+    ensure_marker(_field(model, shadow.marker))
     marker = _field(model, shadow.marker).column
     columns = (each.column for each in model._meta.concrete_fields)
     compiled = CompiledShadow(
@@ -81,6 +87,7 @@ def _compile(shadow: ShadowColumn) -> CompiledShadow:
         pending=_condition(model, shadow),
         other_columns=tuple(each for each in columns if each not in {*values, marker}),
     )
+    ensure_told_apart(compiled)
     for field in model._meta.concrete_fields:
         if field.column in compiled.sources and getattr(field, "generated", False):
             raise FieldError(f"{field.name} is generated, which no trigger sees before the write")
@@ -100,6 +107,7 @@ def _value(model: type[Model], field: Any, value: Any) -> Condition:
         expression = Value(value, output_field=field)
     query = Query(model)
     resolved = expression.resolve_expression(query, allow_joins=False, for_save=True)
+    ensure_of_one_row(field.name, resolved)
     text, values = query.get_compiler(connection=postgresql()).compile(resolved)
     return Condition(f"({text})", tuple(values))
 
