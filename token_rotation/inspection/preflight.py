@@ -11,12 +11,13 @@ from functools import partial
 from token_rotation.inspection.columns.absent_tokens import absent_problems
 from token_rotation.inspection.columns.derived_columns import derived_problems, without_derived
 from token_rotation.inspection.columns.key_references import key_reference_warnings
+from token_rotation.inspection.columns.missing_columns import missing_columns
 from token_rotation.inspection.columns.related_columns import related_problems
 from token_rotation.inspection.columns.sent_tokens import sent_problems
 from token_rotation.inspection.columns.token_probe import token_problems
 from token_rotation.inspection.columns.unkept_tokens import unkept_problems
 from token_rotation.inspection.indexes import index_problems, read_indexes
-from token_rotation.inspection.problem import MIGRATE, Problem
+from token_rotation.inspection.problem import Problem
 from token_rotation.inspection.time_zone import time_zone_problem
 from token_rotation.inspection.triggers.definitions import Comparison
 from token_rotation.inspection.triggers.guard_triggers import (
@@ -51,7 +52,6 @@ from token_rotation.inspection.whole_view import (
 )
 from token_rotation.postgres.connection import Connection
 from token_rotation.selection.target import Target
-from token_rotation.sql.server import catalogue as catalogue_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +184,7 @@ def inspect(connection: Connection, target: Target, *, compares_rows: bool = Tru
 
 def _missing_columns(connection: Connection, target: Target) -> Problem | None:
     columns = [target.key_column, target.token_column, target.marker_column]
-    row = connection.row(catalogue_sql.column_exists(), {"table": target.table, "columns": columns})
-    table_exists, found = row or (False, [])
-    if not table_exists:
-        return Problem("token_rotation.E001", f"There is no table {target.table} yet", MIGRATE)
-    missing = [column for column in columns if column not in found]
-    if missing:
-        sentence = f"{target.table} has no column {', '.join(missing)} yet"
-        return Problem("token_rotation.E002", sentence, f"{MIGRATE}{_add_marker(target, missing)}")
-    return None
+    return missing_columns(connection, target.table, columns, partial(_add_marker, target))
 
 
 def _add_marker(target: Target, missing: list[str]) -> str:

@@ -19,6 +19,7 @@ from token_rotation.operations.models import BatchOperation
 from token_rotation.security_log import SecurityEvent, tell
 
 OWN_CODE = "application"
+AROUND_A_TOKEN = " \t\r\n\"'`,;"
 
 
 def report_leak(tokens: Iterable[str]) -> LeakOutcome:
@@ -101,11 +102,12 @@ def _rotate(report: LeakReport, rotated: dict[IntakeColumn, Rotated]) -> LeakOut
 def _by_stored_text(column: IntakeColumn, texts: Sequence[str]) -> dict[str, list[str]]:
     """Return the tokens that the column can hold, by the database's text of them.
 
-    White space around a token is what a line or a cell has left: it is looked up without, too.
+    What a line, a cell or a list in code has left around a token is not of it: the token is looked
+    up without, too.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for text in texts:
-        for each in {text, text.strip()}:
+        for each in {text, text.strip(), text.strip(AROUND_A_TOKEN)}:
             stored = column.stored_text(each)
             if stored is not None:
                 found[stored].append(text)

@@ -171,3 +171,10 @@ def test_nobody_is_told_while_a_trigger_does_not_keep_who_was(requesters: Reques
     requesters.run("pgtrigger", "install")
     requesters.run(*TELL)
     assert requesters.server.count == 3
+
+
+def test_before_its_migrations_the_report_says_what_to_type(requesters: Requesters) -> None:
+    requesters.execute("ALTER TABLE tickets_ticket DROP COLUMN token_notified_at CASCADE")
+    for words in ((), ("--report",), ("--dry-run",)):
+        said = requesters.run(*TELL, *words, expecting=1)
+        assert "has no column token_notified_at yet. Run: python manage.py migrate" in said

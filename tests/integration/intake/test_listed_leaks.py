@@ -28,6 +28,17 @@ def report(file: Path) -> str:
     return out.getvalue()
 
 
+@pytest.mark.parametrize("line", ['"{}"', "'{}',", "  {}  ", "`{}`", "{};"])
+def test_what_a_list_has_around_a_token_does_not_keep_it_alive(
+    line: str, tmp_path: Path, leak_tickets: Leak
+) -> None:
+    (ticket,) = leak_tickets(1)
+    file = tmp_path / "leaked.txt"
+    file.write_text(line.format(ticket.token) + "\n")
+    call_command("report_leak", str(file))
+    assert not Ticket.objects.filter(token=ticket.token).exists()
+
+
 @pytest.mark.parametrize("how", BREAKS)
 def test_lines_that_cannot_be_read_are_no_all_clear(
     how: str, tmp_path: Path, leak_tickets: Leak

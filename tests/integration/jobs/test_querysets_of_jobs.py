@@ -120,7 +120,7 @@ def inherited() -> Iterator[type[models.Model]]:
 def test_every_table_of_an_inherited_row_is_locked(
     table: str, inherited: type[models.Model]
 ) -> None:
-    other = connection.copy("other")
+    other = connection.copy()
     try:
         with transaction.atomic():
             assert len(Rows(inherited._default_manager.all(), lock=True).entries(None, 10)) == 1

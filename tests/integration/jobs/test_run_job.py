@@ -122,3 +122,15 @@ def test_a_job_that_needs_approval_is_started_at_the_page_alone() -> None:
     with pytest.raises(NeedsApprovalError):
         run_asynchronous("MarkTogether")
     assert not BatchOperation.objects.exists()
+
+
+def test_what_workers_set_aside_counts_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.projects.worker_actions.jobs import Mark  # noqa: PLC0415  (after Django was set up)
+
+    monkeypatch.setattr(Mark, "set_aside_at_most", 12)
+    Ticket.objects.update(subject="poison")
+    with pytest.raises(CommandError, match=r"1[3-5] items failed, the last at"):
+        run("Mark", "--workers", "3", "--param", "sign=!")
+    states = [each.live_data["job"] for each in BatchOperation.objects.all()]
+    assert len(states) == 3
+    assert 12 <= sum(state["failed"] for state in states) <= 14

@@ -9,11 +9,12 @@ from itertools import islice
 
 from django.db import transaction
 
+from token_rotation.jobs.beginning.runs import sharing
 from token_rotation.jobs.collection.enumerator import Entry, Enumerator, SplitEnumerator
 from token_rotation.jobs.errors import CollectionError, TooManySetAsideError
 from token_rotation.jobs.job import Job
 from token_rotation.jobs.outcome import described
-from token_rotation.jobs.record import JobRecord
+from token_rotation.jobs.record import JobRecord, state_of
 from token_rotation.jobs.state import JobState, Span
 from token_rotation.operations.errors import OperationError
 from token_rotation.operations.failures.time_limit import is_time_limit
@@ -89,12 +90,18 @@ class Batches:
     def _set_aside(self, state: JobState, entry: Entry, error: Exception) -> JobState:
         reason = described(self._job, error)
         after = state.without(entry.key, f"{replace(reason, traceback='')}", entry.cursor)
-        if after.failed > self._job.set_aside_at_most:
+        failed = after.failed + self._failed_in_other_shares()
+        if failed > self._job.set_aside_at_most:
             raise TooManySetAsideError(
-                f"{after.failed} items failed, the last at {entry.key}: {reason.type}"
+                f"{failed} items failed, the last at {entry.key}: {reason.type}"
             ) from error
         self._record.write(after)
         return after
+
+    def _failed_in_other_shares(self) -> int:
+        operation = self._record.operation
+        others = (each for each in sharing(operation) if each.pk != operation.pk)
+        return sum(state_of(each).failed for each in others)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from token_rotation.selection.marked_table import MarkedTable
 _UNLIKE = {"changed", "enabled"}
 
 
-def trigger_problems(
+def marker_trigger_problems(
     connection: Connection, target: MarkedTable, *, so: str, then: str = ""
 ) -> Iterator[Problem]:
     """Yield a problem for each trigger of the target that does not do what the model says.
