@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("served")]
 
 STAFF = ("admin/", "rotation/", "tickets/")
 PUBLIC = {"", "t/<path:token>", "t/<path:token>/", "admin/login/", "admin/logout/"}
+# They ask for a signature or a secret, and look at no cookie.
+DOORS = {"leaks/report", "leaks/revoke"}
 
 SAMPLES = {"int": "1", "path": "1", "uuid": str(uuid4())}
 
@@ -43,6 +45,7 @@ def address_of(route: str) -> str:
 
 
 PAGES = sorted(set(pages(get_resolver())))
+PAGES_WITH_COOKIES = [page for page in PAGES if page[0] not in DOORS]
 STAFF_PAGES = [page for page in PAGES if page[0].startswith(STAFF) and page[0] not in PUBLIC]
 
 
@@ -70,12 +73,24 @@ def boss() -> Client:
 
 
 def test_every_page_is_known_to_be_for_everybody_or_for_staff() -> None:
-    unknown = [route for route, _ in PAGES if route not in PUBLIC and not route.startswith(STAFF)]
-    assert not unknown, "say here who may see it: under a prefix of STAFF, or in PUBLIC"
+    known = PUBLIC | DOORS
+    unknown = [route for route, _ in PAGES if route not in known and not route.startswith(STAFF)]
+    assert not unknown, "say here who may see it: under a prefix of STAFF, in PUBLIC or in DOORS"
     assert len(STAFF_PAGES) > 20
     found = {resolve(address).route for _, address in PAGES}
     assert found == {route.replace("/^", "/") for route, _ in PAGES}
-    assert {route for route, _ in PAGES} >= PUBLIC
+    assert {route for route, _ in PAGES} >= known
+
+
+@pytest.mark.parametrize("route", sorted(DOORS))
+def test_a_door_is_closed_unless_it_is_configured_and_then_lets_no_session_in(
+    boss: Client, route: str, settings: Any
+) -> None:
+    sent = ("POST", f"/{route}", '{"tokens": ["t"]}', "application/json")
+    assert boss.generic(*sent).status_code == 404
+    settings.TOKEN_ROTATION_INTAKE_BEARER = "s" * 32
+    settings.TOKEN_ROTATION_INTAKE_PUBLIC_KEYS = {"a": "a key"}
+    assert boss.generic(*sent).status_code == 401
 
 
 @pytest.mark.parametrize(("route", "address"), STAFF_PAGES, ids=ids(STAFF_PAGES))
@@ -94,7 +109,7 @@ def test_others_get_nothing_from_a_staff_page(
             assert answer.status_code in {302, 403, 404, 405}, (method, answer.status_code)
 
 
-@pytest.mark.parametrize(("route", "address"), PAGES, ids=ids(PAGES))
+@pytest.mark.parametrize(("route", "address"), PAGES_WITH_COOKIES, ids=ids(PAGES_WITH_COOKIES))
 def test_no_write_passes_without_a_csrf_token(boss: Client, route: str, address: str) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = boss.cookies
