@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
 from tests.support.forking import PROJECT
-from tests.support.forking.client import OF_THE_SITE
+from tests.support.forking.client import OF_THE_SITE, ForkServer
 
 __all__ = ["PROJECT", "Manage"]
 
@@ -31,12 +31,12 @@ class Manage:
         """Run a command to its end. A traceback in its output fails the test.
 
         It is forked from a process that has imported Django, where that makes no difference but in
-        time: with a database, and without settings of Python itself.
+        time: without settings of Python itself.
         """
         environment = self._environment(database_url, env)
         run = _run
-        if _forks(database_url, env):
-            run = OF_THE_SITE.serving(environment, env).run
+        if _forks(env):
+            run = _server(environment, env).run
         result = run(["manage.py", *args], environment, timeout)
         assert traceback_expected or "Traceback" not in result.stderr, result.stderr
         return result
@@ -61,12 +61,11 @@ class Manage:
         It is forked where a command that is run to its end would be. Then it has the variables of
         this process, and nothing else of it, such as signals that are ignored.
         """
-        if not _forks(database_url, env):
+        if not _forks(env):
             words = [sys.executable, "manage.py", *args]
             return self.start_program(*words, database_url=database_url, env=env)
         environment = self._environment(database_url, env)
-        server = OF_THE_SITE.serving(environment, env)
-        process = server.start(["manage.py", *args], environment)
+        process = _server(environment, env).start(["manage.py", *args], environment)
         self._started.append(process)
         return process
 
@@ -114,8 +113,14 @@ class Manage:
         return {**inherited, "TICKETS_VAR_DIR": str(self._embedded_directory), **(env or {})}
 
 
-def _forks(database_url: str | None, env: Mapping[str, str] | None) -> bool:
-    return database_url is not None and not any(name[:6] == "PYTHON" for name in env or ())
+def _forks(env: Mapping[str, str] | None) -> bool:
+    return not any(name[:6] == "PYTHON" for name in env or ())
+
+
+def _server(environment: Mapping[str, str], env: Mapping[str, str] | None) -> ForkServer:
+    if "DATABASE_URL" not in environment:  # the settings of a ready one name a database
+        return OF_THE_SITE.others
+    return OF_THE_SITE.serving(environment, env)
 
 
 def _run(

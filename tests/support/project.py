@@ -5,10 +5,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from subprocess import PIPE, CompletedProcess, Popen
+from subprocess import CompletedProcess, Popen
 from textwrap import dedent
 
-from tests.support.forking.client import OF_OTHERS, OF_RELEASES
+from tests.support.forking.client import OF_OTHERS, OF_RELEASES, ForkServer
 from tests.support.manage import PROJECT
 
 SETTINGS = """
@@ -125,23 +125,15 @@ class Project:
         return self._python("-m", "django", *args, answers=answers)
 
     def start(self, *args: str, **variables: str) -> Popen[str]:
-        """Start Python with these arguments, its input and output in pipes."""
-        return Popen(
-            [sys.executable, *args],
-            cwd=self.directory,
-            env={**self.environment, **variables},
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            text=True,
-        )
+        """Start Python with these arguments, its input and output in pipes; forked as well."""
+        environment = {**self.environment, **variables}
+        return self._server.start(args, environment, self.directory, typed=True)
 
     def _python(self, *args: str, answers: str) -> CompletedProcess[str]:
         """Forked, as those of ``Manage`` are, where nobody answers."""
         words = ["-W", "error::RuntimeWarning", *args]
         if not answers:
-            server = OF_OTHERS if self._library == PROJECT else OF_RELEASES
-            return server.run(words, self.environment, 120, self.directory)
+            return self._server.run(words, self.environment, 120, self.directory)
         return subprocess.run(
             [sys.executable, *words],
             cwd=self.directory,
@@ -152,6 +144,10 @@ class Project:
             timeout=120,
             check=False,
         )
+
+    @property
+    def _server(self) -> ForkServer:
+        return OF_OTHERS if self._library == PROJECT else OF_RELEASES
 
     @property
     def environment(self) -> dict[str, str]:

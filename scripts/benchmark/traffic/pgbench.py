@@ -13,7 +13,7 @@ from benchmark.processes.programs import program_directory
 from benchmark.traffic.transactions import Transaction, read_log_line
 
 RATE_PER_SECOND = 300
-CLIENTS = 8
+CLIENTS, QUICK_SATURATING_CLIENTS = 8, 2
 CATCH_UP_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 _LONGER_THAN_ANY_RUN_SECONDS = 86_400
@@ -43,7 +43,9 @@ class Traffic:
         at least under way: none is left out because the clients had no time for it.
         """
         deadline = time.monotonic() + CATCH_UP_SECONDS
-        while not any(last.scheduled_at > moment for last in self._logged()[-CLIENTS:]):
+        while not any(
+            read_log_line(line).scheduled_at > moment for line in self._lines()[-CLIENTS:]
+        ):
             if self._process.poll() is not None:
                 raise BenchmarkError(f"pgbench ended early: {self._said()}")
             if time.monotonic() > deadline:
@@ -62,12 +64,13 @@ class Traffic:
 
     def between(self, since: float, until: float) -> list[Transaction]:
         """Every transaction scheduled in that window (Unix time), however late it ended."""
-        return [one for one in self._logged() if since <= one.scheduled_at < until]
+        logged = map(read_log_line, self._lines())
+        return [one for one in logged if since <= one.scheduled_at < until]
 
-    def _logged(self) -> list[Transaction]:
+    def _lines(self) -> list[str]:
         text = "".join(path.read_text() for path in self._directory.glob("log.*"))
         complete, _, _half_a_line = text.rpartition("\n")
-        return [read_log_line(line) for line in complete.splitlines()]
+        return complete.splitlines()
 
     def _said(self) -> str:
         return " | ".join((self._directory / "said").read_text().strip().splitlines()[-3:])
@@ -81,10 +84,11 @@ def running_traffic(
     warm_up_seconds: float,
     directory: Path,
     rate_per_second: float | None = RATE_PER_SECOND,
+    clients: int = CLIENTS,
 ) -> Iterator[Traffic]:
     """Traffic on tickets 1 to `rows`, warmed up; `directory` is empty and takes its files.
 
-    `rate_per_second` None: as fast as the clients can.
+    `rate_per_second` None: as fast as so many clients can.
     """
     files = []
     for number, statement in enumerate(SCRIPTS.values()):
@@ -94,7 +98,7 @@ def running_traffic(
     command = (
         str(program_directory() / "pgbench"),
         "--no-vacuum",
-        f"--client={CLIENTS}",
+        f"--client={clients}",
         "--jobs=1",
         *([f"--rate={rate_per_second}"] if rate_per_second else []),
         f"--time={_LONGER_THAN_ANY_RUN_SECONDS}",

@@ -270,6 +270,8 @@ print("new", accepts("new", Application.objects.get(pk=new.pk).client_secret))
 
 def test_hashed_secrets_are_revoked_and_new_ones_are_taken(tmp_path: Path, database: str) -> None:
     project = Project(tmp_path, database, apps=("oauth2_provider",))
+    with (tmp_path / "settings.py").open("a") as settings:
+        settings.write('PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]\n')
     project.models("")
     project.run("migrate", "--verbosity", "0")
     project.shell(MAKE_CLIENTS)

@@ -111,7 +111,7 @@ from token_rotation.errors import RotationError
 stale = list(apps.get_model("{model}").objects.order_by("pk")[:3])
 issued = wrong = kept = 0
 print("at work", flush=True)
-while not select.select([sys.stdin], [], [], 0)[0]:
+while not select.select([sys.stdin], [], [], 0.05)[0]:
     issued += 1
     wrong += not visitor.accepts(visitor.issue(f"t{{issued}}"))
 for row in stale:

@@ -9,7 +9,7 @@ from tests.support.held_table import until_a_statement_waits
 from tests.support.leaked import value
 
 TABLE = "authtoken_token"
-MANY = 80_000
+MANY = 30_000
 LEAKED = f"""
 SET session_replication_role = replica;
 INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, is_staff,

@@ -17,7 +17,8 @@ from tests.support.waiting import until
 LOCK_TIMEOUT_MS = 100  # the default of TOKEN_ROTATION_DDL_LOCK_TIMEOUT_MS
 ALLOWANCE_SECONDS = 3  # for a machine that does not run a backend at once when its time is up
 HELD_SECONDS = 20
-PAUSE_SECONDS = 0.01
+REQUEST_PAUSE_SECONDS = 0.05
+LOOK_PAUSE_SECONDS = 0.03
 GIVES_UP_SOON = {"DJANGO_SETTINGS_MODULE": "tests.acceptance.short_retry_settings"}
 
 Connect = Callable[[str], Any]
@@ -48,7 +49,7 @@ class Traffic:
         self._running = self._pool.submit(self._run)
 
     def _run(self) -> None:
-        while not self._end.wait(PAUSE_SECONDS):
+        while not self._end.wait(REQUEST_PAUSE_SECONDS):
             one_request(self._connection)
             self.requests += 1
 
@@ -115,7 +116,7 @@ def test_with_the_table_held_for_20_seconds_no_query_waits_longer_than_the_lock_
     held_until = time.monotonic() + HELD_SECONDS
     while time.monotonic() < held_until:
         waits.append(longest_wait_seconds(onlooker, pids))
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(LOOK_PAUSE_SECONDS)
     for migration in migrations:
         migration.assert_is_waiting()
         let_go(migration.holder)

@@ -224,7 +224,7 @@ print("dead", len(dead), "wrong", wrong, "served", served > 0)
 SELECT = """
 import select, sys
 def select_input():
-    return bool(select.select([sys.stdin], [], [], 0)[0])
+    return bool(select.select([sys.stdin], [], [], 0.05)[0])
 """
 
 

@@ -101,7 +101,7 @@ class Import(Job):
 """
 TABLES = "shop_item, shop_gate, token_rotation_operation"
 ROWS = 4_000
-MANY_ROWS = 200_000
+MANY_ROWS, MANY_ALLOWED = 50_000, 2_500
 FILL = "INSERT INTO shop_item (number, times) SELECT n, 0 FROM generate_series(1, %s) AS n"
 DONE = "SELECT count(*) FROM shop_item WHERE squared = number * number AND times = 1 AND number > 0"
 TIMES = "SELECT coalesce(max(times), 0) FROM shop_item"
@@ -188,19 +188,20 @@ def test_many_rows_killed_paused_and_poisoned_are_each_processed_once(
 ) -> None:
     items.cursor().execute("TRUNCATE shop_item RESTART IDENTITY")
     items.cursor().execute(FILL, (MANY_ROWS,))
-    job = ("SquareMany", "--param", f"poison={MANY_ROWS // 3}", "--workers", "2")
+    poison = MANY_ROWS * 9 // 20  # behind all that the first of two workers may do before
+    job = ("SquareMany", "--param", f"poison={poison}", "--workers", "2")
     for _ in range(10):
-        running = begun(shop, items, *job, allowed=10_000)
+        running = begun(shop, items, *job, allowed=MANY_ALLOWED)
         running.kill()
         running.communicate()
-    running = begun(shop, items, *job, allowed=10_000)
+    running = begun(shop, items, *job, allowed=MANY_ALLOWED)
     shop.run("run_job", "SquareMany", "--pause")
     until(lambda: value(items, PAUSES) > 0)
     items.cursor().execute("TRUNCATE shop_gate")
     shop.run("run_job", "SquareMany", "--resume")
     said = running.communicate(timeout=120)
     assert running.returncode == STOPPED, said
-    assert f"  {MANY_ROWS // 3}: ValueError" in said[0]
+    assert f"  {poison}: ValueError" in said[0]
     assert (value(items, DONE), value(items, TIMES)) == (MANY_ROWS - 1, 1)
 
 

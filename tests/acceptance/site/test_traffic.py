@@ -128,7 +128,7 @@ def test_no_request_fails_and_no_write_is_lost_while_tokens_are_rotated(
         load.order(phase=phase, ports=[each.port for each in servers], requests=requests)
         load.answer()
 
-    during("quiet, old code", old, requests=300)
+    during("quiet, old code", old, requests=150)
     with tickets.cursor() as cursor:
         cursor.execute(COPY_OF_LEAKED)
     late = story.start(
@@ -144,7 +144,7 @@ def test_no_request_fails_and_no_write_is_lost_while_tokens_are_rotated(
     during("rotation, new code", new)
     assert old.stop() == 0
     run(manage, database_url, "rotate_tokens", *ROUGHLY)
-    during("quiet, new code", new, requests=300)
+    during("quiet, new code", new, requests=150)
 
     late_writes, found = late.end(), load.end()
     show(found, late_writes)

@@ -60,7 +60,7 @@ def main() -> None:
     sys.stdout.write("loaded\n")
     sys.stdout.flush()
     number = 0
-    while not select.select([sys.stdin], [], [], 0.02)[0]:
+    while not select.select([sys.stdin], [], [], 0.2)[0]:
         save_stale(links, "token", number)
         save_stale(keys, "secret", number)
         use_own(Link, "token", uuid.uuid4())

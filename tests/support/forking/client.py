@@ -65,9 +65,18 @@ class ForkServer:
             err.seek(0)
             return CompletedProcess(list(words), code, out.read(), err.read())
 
-    def start(self, words: Sequence[str], environment: Mapping[str, str]) -> "ForkedProcess":
-        """As ``Popen`` of Python with these words, in the project, with its output in pipes."""
-        return ForkedProcess(self._connection(), words, environment)
+    def start(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        directory: Path = PROJECT,
+        *,
+        typed: bool = False,
+    ) -> "ForkedProcess":
+        """As ``Popen`` of Python with these words; its output in pipes, and what is typed."""
+        return ForkedProcess(
+            self._connection(), words, environment, directory=directory, typed=typed
+        )
 
     def start_session(
         self, words: Sequence[str], environment: Mapping[str, str], *logs: TextIO
@@ -169,6 +178,9 @@ class ForkedProcess(Popen[str]):
         words: Sequence[str],
         environment: Mapping[str, str],
         logs: Sequence[TextIO] = (),
+        *,
+        directory: Path = PROJECT,
+        typed: bool = False,
     ) -> None:
         self.args = list(words)
         self.returncode = None
@@ -179,7 +191,11 @@ class ForkedProcess(Popen[str]):
         else:
             said, told = os.dup(logs[0].fileno()), os.dup(logs[-1].fileno())
         files = [said, told]
-        self.pid = _begun(connection, words, environment, PROJECT, files, session=bool(logs))
+        if typed:
+            heard, typing = os.pipe()
+            self.stdin = os.fdopen(typing, "w")
+            files.append(heard)
+        self.pid = _begun(connection, words, environment, directory, files, session=bool(logs))
         for file in files:
             os.close(file)
         self._connection = connection
@@ -204,7 +220,11 @@ class ForkedProcess(Popen[str]):
         input: str | None = None,  # noqa: A002  (the name that Popen has)
         timeout: float | None = None,
     ) -> tuple[str, str]:
-        assert input is None, "its stdin is /dev/null"
+        if self.stdin is not None and not self.stdin.closed:
+            with suppress(BrokenPipeError), self.stdin:
+                self.stdin.write(input or "")
+        else:
+            assert input is None, "its stdin is /dev/null"
         ends_at = None if timeout is None else time.monotonic() + timeout
         if not self._readers:
             self._readers = [

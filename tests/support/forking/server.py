@@ -8,8 +8,8 @@ that depends on them, are imported by each command itself. Without IMPORTED_ANEW
 the site's settings by its own environment, and a command takes no more than the name of its
 database from that of its own.
 A connection to SOCKET brings Python's words, the environment, the directory, whether it is to have
-a session of its own, and two files for what is said; it is answered with the process id, and with
-the exit code at the end. The server ends with its stdin.
+a session of its own, two files for what is said, and perhaps one of what is typed; it is answered
+with the process id, and with the exit code at the end. The server ends with its stdin.
 """
 
 import gc
@@ -108,7 +108,7 @@ def import_all() -> None:
 
 def serve(connection: socket.socket) -> None:
     """Run one command, and say its process id and its exit code, a message each."""
-    request, files, _, _ = socket.recv_fds(connection, REQUEST_BYTES, 2)
+    request, files, _, _ = socket.recv_fds(connection, REQUEST_BYTES, 3)
     pid = os.fork()
     if pid == 0:
         connection.close()
@@ -120,7 +120,9 @@ def serve(connection: socket.socket) -> None:
         os.environ.update(environment)
         enter(directory)
         take_database()
-        for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), *files)):
+        said, told, *heard = files
+        stdin = heard[0] if heard else os.open(os.devnull, os.O_RDONLY)
+        for number, file in enumerate((stdin, said, told)):
             os.dup2(file, number)
         os._exit(code_of(words))  # Python's own end would take all apart first
     connection.sendall(f"{pid}".encode())
@@ -176,7 +178,7 @@ def run(words: list[str]) -> None:
         exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
     else:
         sys.argv = words
-        runpy.run_path(str(PROJECT / words[0]), run_name="__main__")
+        runpy.run_path(os.path.abspath(words[0]), run_name="__main__")  # noqa: PTH100  (of strings)
 
 
 if __name__ == "__main__":

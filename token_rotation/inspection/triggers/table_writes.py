@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from token_rotation.inspection.triggers.code import is_readable, read_code
-from token_rotation.inspection.triggers.trigger_source import LEAVE_TABLES_ALONE, Writes
+from token_rotation.inspection.triggers.trigger_source import LEAVE_TABLES_ALONE, Writes, holds_name
 from token_rotation.selection.trigger_definition import FunctionDefinition
 
 _IN_DOUBT = re.compile(r"\b(?:execute|call)\b|\bdo (?:language \S+ )?''|u&\"", re.IGNORECASE)
@@ -61,6 +61,8 @@ def table_writes(
 
 def _statements(code: str, name: WritableName) -> Iterator[str | None]:
     """Yield the SET of each statement that writes the table; None for one that adds rows alone."""
+    if not holds_name(code, name.name):
+        return
     starts = {
         "update": _SET,
         "insert into": _CHANGE_IN_INSERT,

@@ -19,12 +19,15 @@ from benchmark.processes.databases import Databases
 from benchmark.recipes import JOBS
 
 RATE_PER_SECOND, QUICK_RATE_PER_SECOND = 300, 1_000
+QUICK_ROWS_AT_MOST = 1_000
 PERCENT = judged_percent(RATE_PER_SECOND)
 
 
 def measure_jobs(databases: Databases, *, rows: int, rounds: int, quick: bool) -> Part:
     """Each in turn, beside the same traffic."""
-    rate = QUICK_RATE_PER_SECOND if quick else RATE_PER_SECOND
+    rate = RATE_PER_SECOND
+    if quick:
+        rate, rows = QUICK_RATE_PER_SECOND, min(rows, QUICK_ROWS_AT_MOST)
     runs: dict[str, list[Run]] = {each.key: [] for each in JOBS}
     for number in range(rounds):
         for recipe in shifted(JOBS, number):

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError
 from benchmark.processes.databases import Databases
 from benchmark.recipes.recipe import Recipe
-from benchmark.traffic.pgbench import running_traffic
+from benchmark.traffic.pgbench import CLIENTS, QUICK_SATURATING_CLIENTS, running_traffic
 from benchmark.traffic.transactions import percentile
 
 BUDGET_MS = 5.0
@@ -44,6 +44,7 @@ def measure_run(
             warm_up_seconds=quiet_seconds / 2,
             directory=Path(directory),
             rate_per_second=rate,
+            clients=QUICK_SATURATING_CLIENTS if quick and rate is None else CLIENTS,
         ) as traffic:
             quiet_since = time.time()
             time.sleep(quiet_seconds)
