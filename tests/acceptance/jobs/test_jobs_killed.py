@@ -101,7 +101,7 @@ class Import(Job):
 """
 TABLES = "shop_item, shop_gate, token_rotation_operation"
 ROWS = 4_000
-MANY_ROWS, MANY_ALLOWED = 50_000, 2_500
+MANY_ROWS, MANY_ALLOWED = 200_000, 10_000
 FILL = "INSERT INTO shop_item (number, times) SELECT n, 0 FROM generate_series(1, %s) AS n"
 DONE = "SELECT count(*) FROM shop_item WHERE squared = number * number AND times = 1 AND number > 0"
 TIMES = "SELECT coalesce(max(times), 0) FROM shop_item"
