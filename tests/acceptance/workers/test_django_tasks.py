@@ -1,5 +1,6 @@
 """What Celery's workers promise, by those of Django's Tasks framework: its database, and RQ."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,8 @@ def backend(env: dict[str, str], alias: str, django_db_blocker: Any) -> Iterator
         yield
         with django_db_blocker.unblock(), connection.schema_editor() as editor:
             editor.delete_model(DBTaskResult)
+    # The other backend has tasks of another class.
+    sys.modules.pop("token_rotation.operations.django_task", None)
 
 
 @pytest.fixture(scope="module")
