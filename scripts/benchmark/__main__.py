@@ -103,7 +103,9 @@ def _parts(databases: Databases, arguments: Arguments) -> Iterator[Part]:
         "resume": lambda: measure_resume(some, recipes, rows=rows, rounds=rounds),
         "inserts": lambda: measure_insert_cost(some, rows=rows, rounds=rounds, warm_up=warm_up),
         "derived": lambda: measure_derived_cost(some, rows=rows, rounds=rounds),
-        "checksum": lambda: measure_checksum_cost(some, rows=rows, rounds=rounds),
+        "checksum": lambda: measure_checksum_cost(
+            some, rows=rows, rounds=rounds, quick=arguments.quick
+        ),
         "bookkeeping": lambda: measure_bookkeeping(some, rows=rows, rounds=rounds),
         "scale": lambda: measure_scale(some, arguments.sizes, rounds=rounds, warm_up=warm_up),
         "large": lambda: measure_large(some, rows=arguments.large_rows),

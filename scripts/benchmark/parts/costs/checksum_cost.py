@@ -2,9 +2,9 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 from matrix.programs import installed
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  (it is the class)
@@ -21,7 +21,6 @@ from token_rotation.tokens.formats import TokenFormat, prefixed, urlsafe
 ROWS_AT_MOST = 200_000
 BATCH_ROWS = 4_000
 LEAST_SECONDS = 0.01  # the clock of processor time ticks so
-WITHOUT_CRC32 = "15"
 PLAIN, CHECKED = urlsafe(), prefixed("tkt_")
 FUNCTION = import_module("token_rotation.migrations.0005_with_checksum").WITH_CHECKSUM
 TABLE = (
@@ -47,30 +46,33 @@ FROM_PYTHON = (
 )
 
 
-def measure_checksum_cost(databases: Databases, *, rows: int, rounds: int) -> Part:
+def measure_checksum_cost(databases: Databases, *, rows: int, rounds: int, quick: bool) -> Part:
     """Rows a second of `prefixed` to those of `urlsafe`, with crc32() and without.
 
     They are those of processor time: the difference is smaller than what others' work makes.
+    All older versions that are installed have no crc32(); if ``quick``, one of them is measured.
     """
     rows = min(rows, ROWS_AT_MOST)
     with databases.clone(rows) as url:
         servers = {databases.server_version(): _measure(url, rows, rounds)}
-    with _older_server() as older:
-        if older is not None:
-            servers[str(one_value(older, "SHOW server_version"))] = _measure(older, rows, rounds)
+    for version, programs in _without_crc32()[: 1 if quick else None]:
+        announce(f"checksum: PostgreSQL {version}")
+        with temporary_server({}, programs) as cluster:
+            servers[_version_of(cluster.url())] = _measure(cluster.url(), rows, rounds)
     return Part("checksum", {"measured_rows": rows, "servers": servers})
 
 
-@contextmanager
-def _older_server() -> Iterator[str | None]:
-    """Yield the URL of a server, or None."""
-    programs = installed().get(WITHOUT_CRC32)
-    if programs is None:
-        announce(f"checksum: PostgreSQL {WITHOUT_CRC32} is not installed, and not measured")
-        yield None
-        return
-    with temporary_server({}, programs) as cluster:
-        yield cluster.url()
+def _without_crc32() -> list[tuple[str, Path]]:
+    """Return the installed versions whose server has no crc32(), and their programs."""
+    found = sorted(installed().items())
+    if not found:
+        announce("checksum: no PostgreSQL before 18 is installed, and none is measured")
+    return found
+
+
+def _version_of(url: str) -> str:
+    """Return a version such as 15.18, without what a distribution adds."""
+    return str(one_value(url, "SHOW server_version")).split()[0]
 
 
 def _measure(url: str, rows: int, rounds: int) -> dict[str, object]:
