@@ -36,16 +36,14 @@ try:
     )
     LOOKUP_LIMIT_STORAGE = env.str("LOOKUP_LIMIT_STORAGE", default="database://")
     METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-    TOKEN_ROTATION_INTAKE_PUBLIC_KEYS_URL = (
-        env.str("TOKEN_ROTATION_INTAKE_PUBLIC_KEYS_URL", default="") or None
+    TOKEN_ROTATION_INTAKE_PUBLIC_KEYS_URL = env.str(
+        "TOKEN_ROTATION_INTAKE_PUBLIC_KEYS_URL", default=None
     )
     TOKEN_ROTATION_INTAKE_BEARER = env.str("TOKEN_ROTATION_INTAKE_BEARER", default="")
-    TOKEN_ROTATION_EVIDENCE_SIGNING_KEY = (
-        env.str("TOKEN_ROTATION_EVIDENCE_SIGNING_KEY", default="") or None
+    TOKEN_ROTATION_EVIDENCE_SIGNING_KEY = env.str(
+        "TOKEN_ROTATION_EVIDENCE_SIGNING_KEY", default=None
     )
-    TOKEN_ROTATION_EVIDENCE_PUBLIC_KEY = (
-        env.str("TOKEN_ROTATION_EVIDENCE_PUBLIC_KEY", default="") or None
-    )
+    TOKEN_ROTATION_EVIDENCE_PUBLIC_KEY = env.str("TOKEN_ROTATION_EVIDENCE_PUBLIC_KEY", default=None)
     _VAR_DIRECTORY = env.str("TICKETS_VAR_DIR", default=str(BASE_DIR / "var"))
     _DATABASE_URL = env.str("DATABASE_URL", default=None)
     _DATABASE_PARTS = DatabaseParts(

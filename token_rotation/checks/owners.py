@@ -9,10 +9,10 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db.models import DateTimeField
 
+from token_rotation.jobs.collection.secret_keys import is_key_a_token
 from token_rotation.owners.declaration import OwnerNotice
 from token_rotation.owners.registry import every_notice
 from token_rotation.owners.triggers import OfANotice
-from token_rotation.triggers.guard import guards_of
 
 
 @register(Tags.models)
@@ -54,5 +54,5 @@ def _faults(notice: OwnerNotice) -> Iterator[str]:
         notice.triggers
     ):
         yield "Meta.triggers lacks its triggers"
-    if any(pair.update.token == meta.pk.name for pair in guards_of(listed)):
+    if is_key_a_token(notice.model):
         yield "the primary key is the token, which no record may hold"

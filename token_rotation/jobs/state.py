@@ -110,8 +110,8 @@ def read_state(value: Any) -> JobState:
             failed=int(value["failed"]),
             set_aside=tuple(SetAside(**each) for each in value["set_aside"]),
             split=str(value["split"]),
-            shares=int(value["shares"]),
+            shares=int(value.get("shares", 1)),
             is_complete=bool(value["is_complete"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return JobState()

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError
 from django.db.models import QuerySet
 
+from token_rotation.errors import NotReadyError
 from token_rotation.jobs.attempts.retries import Retries
 from token_rotation.jobs.errors import CollectionError
 from token_rotation.jobs.job import Job
@@ -68,7 +69,10 @@ class TellOwners(Job):
     @cached_property
     def _markers_stay(self) -> bool:
         """Asked once: it reads the catalogue."""
-        gaps = notice_gaps(self.notice, self.database)
+        try:
+            gaps = notice_gaps(self.notice, self.database)
+        except NotReadyError as error:
+            raise CollectionError(str(error)) from None
         if gaps:
             raise CollectionError(f"{'; also: '.join(map(str, gaps))}")
         return True

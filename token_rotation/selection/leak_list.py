@@ -16,9 +16,15 @@ from token_rotation.selection.list_file import cells_of, numbered_lines, open_re
 from token_rotation.selection.list_kinds import Kind
 
 LINES_NAMED = 5
-# A token has none of these; several cells, a quoted cell or a link have. Such a line would be found
-# nowhere, which would prove nothing.
 _NO_VALUE_ALONE = re.compile(r"[\s,;\"]|://").search
+
+
+def is_more_than_a_value(line: str) -> bool:
+    """Return True for several cells, a quoted cell, or a link: a token has none of these.
+
+    Such a line would be found nowhere, which would prove nothing.
+    """
+    return _NO_VALUE_ALONE(line) is not None
 
 
 class LeakList:
@@ -117,7 +123,7 @@ class LeakList:
         if len(chosen) > 1:
             says = " or ".join(kind.option for kind in chosen)
             raise ListError(f"{self.name} may hold {names}: say which with {says}")
-        if not headed and wanted is None and _NO_VALUE_ALONE(first):
+        if not headed and wanted is None and is_more_than_a_value(first):
             raise ListError(
                 f"it is not clear what {self.name} holds: line 1 is more than a value, or a CSV "
                 f"header that names no {names}. If it is one, say {chosen[0].option}"

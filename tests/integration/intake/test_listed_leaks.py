@@ -39,6 +39,18 @@ def test_what_a_list_has_around_a_token_does_not_keep_it_alive(
     assert not Ticket.objects.filter(token=ticket.token).exists()
 
 
+@pytest.mark.parametrize("line", ["7,{}", "https://tickets.example/t/{}/", "token: {}"])
+def test_a_line_that_is_more_than_a_token_is_no_all_clear(
+    line: str, tmp_path: Path, leak_tickets: Leak
+) -> None:
+    first, second = leak_tickets(2)
+    file = tmp_path / "leaked.txt"
+    file.write_text(f"{second.token}\n{line.format(first.token)}\n")
+    assert "1 line was not read, the first is line 2: " in report(file)
+    assert Ticket.objects.filter(token=first.token).exists()
+    assert not Ticket.objects.filter(token=second.token).exists()
+
+
 @pytest.mark.parametrize("how", BREAKS)
 def test_lines_that_cannot_be_read_are_no_all_clear(
     how: str, tmp_path: Path, leak_tickets: Leak

@@ -48,16 +48,21 @@ class CsvFile:
 
     def _go_to(self, cursor: dict[str, Any], size: int) -> None:
         """Read the records before the cursor, unless that is where it stands."""
-        behind, digest = cursor["records"], cursor.get("digest")
-        if size == cursor["bytes"] and (self._records is None or self._at != behind):
-            self._digest, self._records = sha256(), None
-            records = self._read()
-            for _ in islice(records, behind):
-                pass
-            self._records, self._at = records, behind
-        if size != cursor["bytes"] or (digest and digest != self._digest.hexdigest()):
-            self._records = None
-            raise CollectionError(f"{self._path} has changed since the job began")
+        if size == cursor["bytes"]:
+            self._read_up_to(cursor["records"])
+            if cursor.get("digest") in (None, self._digest.hexdigest()):
+                return
+        self._records = None
+        raise CollectionError(f"{self._path} has changed since the job began")
+
+    def _read_up_to(self, behind: int) -> None:
+        if self._records is not None and self._at == behind:
+            return
+        self._digest, self._records = sha256(), None
+        records = self._read()
+        for _ in islice(records, behind):
+            pass
+        self._records, self._at = records, behind
 
     def _size(self) -> int:
         try:

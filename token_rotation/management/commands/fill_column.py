@@ -7,19 +7,15 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from token_rotation.command_line.exit_code import ExitCode
-from token_rotation.jobs.control import Request
 from token_rotation.management.command import TokenCommand, add_database
 from token_rotation.management.pace_flags import BATCH_SIZES, PACE
 from token_rotation.management.request_flags import add_requests
 from token_rotation.management.rotate_flags import PROGRESS
 from token_rotation.management.rotate_request import rotation_options
+from token_rotation.run.filling.ask import ask_fills
 from token_rotation.run.filling.fill import Fill
 from token_rotation.run.filling.report import plan_fill, report_fill
 from token_rotation.run.one_after_another import TargetEnd, one_after_another
-from token_rotation.run.output import Output
-from token_rotation.run.recording.kind import FILLS
-from token_rotation.run.recording.running_pace import set_paused
-from token_rotation.run.recording.stop_running import request_stop
 from token_rotation.selection.shadow import Shadow
 from token_rotation.targets.shadows import find_shadows
 
@@ -78,15 +74,7 @@ class Command(TokenCommand):
         shadows = find_shadows(parsed["database"], parsed["columns"])
         if parsed["request"] is not None:
             labels = [each.label for each in shadows] if parsed["columns"] else []
-            output.say(self._ask(parsed["database"], labels, parsed["request"], output))
+            waits = output.show_waits()
+            output.say(ask_fills(parsed["database"], labels, parsed["request"], observe=waits))
             return ExitCode.DONE
         return one_after_another(shadows, fill, output.warn)
-
-    def _ask(self, database: str, labels: list[str], request: Request, output: Output) -> str:
-        """Ask running fills, and say how many hear it; without ``labels`` all of the database."""
-        waits = output.show_waits()
-        if request is Request.STOP:
-            asked = request_stop(database, labels, kind=FILLS, observe=waits)
-            return asked.as_sentence(database, labels, kind=FILLS)
-        paused = request is Request.PAUSE
-        return set_paused(database, labels, paused=paused, kind=FILLS, observe=waits)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from unicodedata import category
 
 from django.core.management.base import CommandError, CommandParser
 
 from token_rotation.command_line.exit_code import ExitCode
-from token_rotation.intake.report import LeakReport, ReportedToken
+from token_rotation.intake.listed import ListedTokens
+from token_rotation.intake.report import LeakReport
 from token_rotation.intake.sentences import sentences
 from token_rotation.intake.take_in import take_in
 from token_rotation.management.command import TokenCommand
-from token_rotation.selection.list_file import NO_TEXT, numbered_lines, open_rereadable
+from token_rotation.selection.list_file import numbered_lines, open_rereadable
 from token_rotation.wording import things
 
 DOOR = "command"
-OF_UNREAD = ": a line is UTF-8, without control characters, and shorter than 64 KiB"
+OF_UNREAD = ": a line is UTF-8, without control characters, shorter than 64 KiB, and one token"
 
 
 class Command(TokenCommand):
@@ -36,15 +36,14 @@ class Command(TokenCommand):
     def work(self, parsed: dict[str, Any]) -> ExitCode:
         try:
             with open_rereadable(parsed["file"]) as file:
-                lines = list(numbered_lines(file))
+                listed = ListedTokens(tuple(numbered_lines(file)))
         except OSError as error:
             raise CommandError(f"The file cannot be read: {error.strerror}") from error
-        unread = [number for number, text in lines if not _is_text(text)]
-        tokens = tuple(ReportedToken(text) for _, text in lines if _is_text(text))
+        tokens = listed.reported
         if not tokens:
             raise CommandError(f"The file has no line with a token{OF_UNREAD}. Nothing was done")
         outcome = take_in(LeakReport(tokens, DOOR))
-        output = self.output()
+        output, unread = self.output(), listed.unread(outcome.found)
         for sentence in sentences(outcome):
             output.say(sentence)
         if unread:
@@ -53,8 +52,3 @@ class Command(TokenCommand):
                 f"{unread[0]}{OF_UNREAD}. Mend that and run it again."
             )
         return ExitCode.of(outcome.is_complete and not outcome.unsearched and not unread)
-
-
-def _is_text(line: str) -> bool:
-    """Return False for what cannot be read, such as the UTF-16 of some shells and editors."""
-    return line != NO_TEXT and not any(category(each) == "Cc" for each in line)
