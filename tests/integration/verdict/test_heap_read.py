@@ -14,6 +14,9 @@ from tests.support.waiting import until
 from token_rotation.inspection.verdict import heap_read
 from token_rotation.inspection.verdict.heap_read import HeapRead
 from token_rotation.inspection.verdict.verdict import Unread, Verdict
+from token_rotation.postgres import statements
+from token_rotation.postgres.connection import Connection
+from token_rotation.postgres.driver import sql
 from token_rotation.postgres.reading import reading
 from token_rotation.run.verify import verify
 from token_rotation.selection.leak_list import LeakList
@@ -146,6 +149,25 @@ def test_a_read_that_takes_too_long_or_is_stopped_says_so(tickets: Any, target: 
     verdict = read(target, at_most_seconds=1.0, clock=lambda: float(next(ticks)))
     assert verdict == Unread("the read was given up after 1 s")
     assert read(target, stopped=lambda: True) == Unread("the read was stopped")
+
+
+def test_no_time_limit_of_a_read_is_left_at_its_commit(
+    tickets: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One that runs out there cancels the next statement, which had no limit.
+    limits: list[str] = []
+    send = Connection._send
+
+    def look_at_commit(self: Connection, query: Any, values: Any = None) -> None:
+        if query is statements.COMMIT:
+            limits.append(self.value(sql.SQL("SHOW statement_timeout")))
+        send(self, query, values)
+
+    monkeypatch.setattr(Connection, "_send", look_at_commit)
+    leak(tickets, 10)
+    for ends in ({"at_most_seconds": 60.0}, {"at_most_seconds": 60.0, "stopped": lambda: True}):
+        read(target, **ends)
+    assert limits == ["0", "0"]
 
 
 def test_a_table_that_others_keep_locked_is_not_waited_for_longer_than_allowed(

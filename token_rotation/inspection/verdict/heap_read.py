@@ -117,7 +117,10 @@ class HeapRead:
                 *settings, values=bounds, begin=statements.BEGIN_ONE_SNAPSHOT
             ):
                 now = self._connection.row(verdict_sql.SNAPSHOT) or ()
-                return self._read(ReadServer(*before, *now))
+                found = self._read(ReadServer(*before, *now))
+                # A limit that runs out during COMMIT cancels the session's next statement.
+                self._connection.change(statements.NO_STATEMENT_TIMEOUT)
+                return found
         except driver.Error as error:
             if self._is_over() and fault_of(error) in {Fault.TIMED_OUT, Fault.LOCKED}:
                 return self._too_long()
