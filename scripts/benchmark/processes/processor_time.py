@@ -1,6 +1,7 @@
 """The processor time of a rotation in this process, and of its server on this machine."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -38,16 +39,12 @@ class ProcessorTime:
     @staticmethod
     def thread_seconds(thread: Thread) -> float:
         """Return what a thread of this process has used, 0 where it runs no more."""
-        return sum(
-            each.user_time + each.system_time
-            for each in psutil.Process(os.getpid()).threads()
-            if each.id == thread.native_id
-        )
+        return _precise_seconds_of(Path(f"/proc/{os.getpid()}/task/{thread.native_id}"))
 
     @staticmethod
     def session_seconds(session: Any) -> float:
         """Return what the server's process behind a connection of the driver has used."""
-        return _seconds_of(psutil.Process(session.info.backend_pid))
+        return _precise_seconds_of(Path(f"/proc/{session.info.backend_pid}"))
 
 
 def _seconds_of(process: psutil.Process) -> float:
@@ -56,6 +53,17 @@ def _seconds_of(process: psutil.Process) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return used.user + used.system
+
+
+def _precise_seconds_of(entry: Path) -> float:
+    """Read Linux's own sum of what runs for a thousandth of a second at a time, 0 where it ended.
+
+    Ticks of a hundredth, which `psutil` reads, count such a run as none or as ten.
+    """
+    with suppress(FileNotFoundError, ProcessLookupError):
+        nanoseconds, *_ = (entry / "schedstat").read_text().split()
+        return int(nanoseconds) / 1e9
+    return 0.0
 
 
 def _seconds_of_ended(server: psutil.Process) -> float:

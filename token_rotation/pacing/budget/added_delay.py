@@ -15,6 +15,8 @@ BASE_SECONDS = 30.0
 FEWEST_AT_REST = 8
 RECENT_SECONDS = 1.0
 FEWEST_RECENT = 4
+SELDOM_SECONDS = 1.5
+"""The fewest may be so old, where probes are seldom."""
 STEADY_SECONDS = 6.0
 FEWEST_STEADY = 20
 
@@ -118,7 +120,7 @@ class AddedDelay:
         ``too_late_seconds``.
         """
         at_rest = self._at_rest.seconds(now)
-        recent = self._beside.seconds(now, RECENT_SECONDS)
+        recent = self._recent(now)
         if len(at_rest) < FEWEST_AT_REST:
             self.blind_because = "too few probes at rest"
             return None
@@ -135,3 +137,9 @@ class AddedDelay:
             added = max(added, quantile(steady, HIGH_PART) - base)
         by_statements = TAIL * (self._statements.added_seconds(now) or 0.0)
         return Added(by_statements, "statements") if by_statements > added else Added(added)
+
+    def _recent(self, now: float) -> list[float]:
+        recent = self._beside.seconds(now, RECENT_SECONDS)
+        if len(recent) >= FEWEST_RECENT:
+            return recent
+        return self._beside.seconds(now, SELDOM_SECONDS)[-FEWEST_RECENT:]

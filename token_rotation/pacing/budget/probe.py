@@ -7,7 +7,7 @@ from threading import Event, Thread
 from django.db import OperationalError
 
 from token_rotation.errors import DatabaseGoneError
-from token_rotation.pacing.budget.queues import Sessions
+from token_rotation.pacing.budget.seen_sessions import SeenSession, number_of_this, others_among
 from token_rotation.pacing.budget.statement_reader import OWN_SESSIONS, StatementReader
 from token_rotation.pacing.budget.traffic_budget import TrafficBudget
 from token_rotation.postgres import driver
@@ -54,11 +54,11 @@ class Probe:
         try:
             self._connection.open()
             self._budget.probe_begins()
-            row = self._connection.row(self._query, {"own": OWN_SESSIONS})
-            seconds, at_work, waiting, hidden, number, *_ = row or (0.0, 0, 0, 0, None)
-            others = Sessions(at_work, waiting, hidden)
-            wait_seconds = self._budget.probe_ends(float(seconds), others)
-            self._statements.leave_out(number)
+            rows = self._connection.rows(self._query)
+            seen = [SeenSession(*columns) for _, *columns, _, _, _ in rows]
+            others = others_among(seen, OWN_SESSIONS)
+            wait_seconds = self._budget.probe_ends(rows[0][0], others)
+            self._statements.leave_out(number_of_this(seen))
             self._statements.read_if_due(self._connection)
         except (driver.Error, OperationalError, DatabaseGoneError):
             self._budget.probe_failed()

@@ -6,9 +6,12 @@ import math
 
 PERIOD_SECONDS = 2.0
 LEAD_SECONDS = 0.05
-"""Another machine's last batch may take so long into a slot. A probe counts after it."""
+"""Another machine's last batch may take so long into a slot, or as long as the last one here. A
+probe counts after it."""
+LONGEST_LEAD_SECONDS = 0.3
 PROBES_A_SLOT = 4
-PROBES_AT_FIRST = 10
+PROBES_WHILE_ALONE = 2
+PROBES_AT_FIRST = 8
 LONGEST_SECONDS = 0.6
 CLOCK_STEP_SECONDS = 0.5
 
@@ -26,7 +29,10 @@ class RestSlots:
         self._slot: int | None = None
         self._began_at = now
         self._probes_left = PROBES_AT_FIRST
+        self._lead_seconds = LEAD_SECONDS
         self.is_first = True
+        self.is_alone = False
+        """No probe has met others lately: what a slot costs helps nobody, so fewer do."""
 
     def sync(self, server_seconds: float, began_at: float, now: float) -> bool:
         """Take the server's clock, as read between the two; return True where it has stepped."""
@@ -47,8 +53,24 @@ class RestSlots:
 
     def counts(self, began_at: float) -> bool:
         """Return True for a probe of a slot that began after all were at rest."""
-        lead = 0.0 if self.is_first else LEAD_SECONDS
-        return self._probes_left > 0 and began_at >= self._began_at + lead
+        return self._probes_left > 0 and began_at >= self._counts_from
+
+    @property
+    def _counts_from(self) -> float:
+        return self._began_at + (0.0 if self.is_first else self._lead_seconds)
+
+    def worked(self, seconds: float) -> None:
+        """Note how long a batch took."""
+        self._lead_seconds = min(LONGEST_LEAD_SECONDS, max(LEAD_SECONDS, seconds))
+
+    def seconds_to_probe(self, now: float) -> float:
+        """Return the time until a probe may count; endless while no slot can be known."""
+        if self.is_on(now):
+            return max(0.0, self._counts_from - now)
+        if self._ahead_seconds is None:
+            return math.inf
+        at = now + self._ahead_seconds
+        return PERIOD_SECONDS - at % PERIOD_SECONDS + self._lead_seconds
 
     def probed(self) -> None:
         """Note that a probe of this slot has ended."""
@@ -64,4 +86,5 @@ class RestSlots:
         elif current > slot:
             self._slot = current
             self._began_at = now - at % PERIOD_SECONDS
-            self._probes_left, self.is_first = PROBES_A_SLOT, False
+            self._probes_left = PROBES_WHILE_ALONE if self.is_alone else PROBES_A_SLOT
+            self.is_first = False

@@ -15,9 +15,10 @@ from token_rotation.pacing.budget.statement_times import Totals
 
 FIRST_ROWS = 200
 PROBE_EVERY_SECONDS = 0.08
-PROBE_WHILE_ALONE_SECONDS = 0.23
-"""At full speed, while no probe of the last half minute met a session of others. The first that
-meets one is answered within a second still."""
+PROBE_WHILE_ALONE_SECONDS = 0.125
+"""While no probe of the last half minute met a session of others."""
+PROBE_AT_FULL_SPEED_SECONDS = 0.33
+"""The same, once nothing can grow. The first that meets one is answered within a second still."""
 PROBE_AT_REST_SECONDS = 0.02
 LOOK_AGAIN_SECONDS = 0.02
 LATE_SECONDS = 0.1
@@ -117,6 +118,7 @@ class TrafficBudget:
             now = self._clock()
             self._batches -= 1
             self._batch_at = now
+            self._slots.worked(now - began_at)
             rest = self._intensity.actuators.rest if self.is_on else 0.0
             self._rest_until = max(self._rest_until, now + rest * (now - began_at))
 
@@ -153,11 +155,24 @@ class TrafficBudget:
                 if is_idle and self._slots.counts(began_at):
                     self._controller.felt.add(delay, at_rest=True, is_first=self._slots.is_first)
                     self._slots.probed()
-                return PROBE_AT_REST_SECONDS
-            self._controller.felt.add(delay, at_rest=False)
-            self._decide(now, 0.0)
-            is_alone = self._intensity.is_full and self._controller.felt.met_nobody(now)
-            return PROBE_WHILE_ALONE_SECONDS if is_alone else PROBE_EVERY_SECONDS
+            else:
+                self._controller.felt.add(delay, at_rest=False)
+                self._decide(now, 0.0)
+            return self._seconds_to_next(now)
+
+    def _seconds_to_next(self, now: float) -> float:
+        """Probe seldom while nobody is met: it costs, and spares nobody.
+
+        A rest lasts until its probes have ended, so none of them is late.
+        """
+        to_rest = self._slots.seconds_to_probe(now)
+        if self._slots.is_on(now):
+            return max(PROBE_AT_REST_SECONDS, to_rest)
+        self._slots.is_alone = self._controller.felt.met_nobody(now)
+        if not self._slots.is_alone:
+            return min(PROBE_EVERY_SECONDS, to_rest)
+        seldom = self._intensity.is_full
+        return min(PROBE_AT_FULL_SPEED_SECONDS if seldom else PROBE_WHILE_ALONE_SECONDS, to_rest)
 
     def probe_failed(self) -> None:
         with self._lock:

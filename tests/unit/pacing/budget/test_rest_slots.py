@@ -4,10 +4,12 @@ import pytest
 
 from token_rotation.pacing.budget.rest_slots import (
     LEAD_SECONDS,
+    LONGEST_LEAD_SECONDS,
     LONGEST_SECONDS,
     PERIOD_SECONDS,
     PROBES_A_SLOT,
     PROBES_AT_FIRST,
+    PROBES_WHILE_ALONE,
     RestSlots,
 )
 
@@ -77,6 +79,37 @@ def test_a_probe_counts_once_the_last_batch_of_another_machine_is_over() -> None
     assert not slots.counts(at - 0.01)
     assert not slots.counts(at + LEAD_SECONDS - 0.01)
     assert slots.counts(at + LEAD_SECONDS + 0.01)
+
+
+def test_while_nobody_is_met_a_slot_has_fewer_probes() -> None:
+    slots = synced(0)
+    slots.is_alone = True
+    at = (SERVER_AT // PERIOD_SECONDS + 1) * PERIOD_SECONDS
+    for _ in range(PROBES_WHILE_ALONE):
+        assert slots.is_on(at + 0.1)
+        slots.probed()
+    assert not slots.is_on(at + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("batch_seconds", "lead"),
+    [(0.001, LEAD_SECONDS), (0.2, 0.2), (60.0, LONGEST_LEAD_SECONDS)],
+)
+def test_where_batches_are_slow_a_probe_counts_later(batch_seconds: float, lead: float) -> None:
+    slots = synced(0)
+    slots.worked(batch_seconds)
+    at = (SERVER_AT // PERIOD_SECONDS + 1) * PERIOD_SECONDS
+    assert slots.seconds_to_probe(at - 1.0) == pytest.approx(1.0 + lead)
+    assert slots.seconds_to_probe(at + 0.01) == pytest.approx(lead - 0.01)
+    assert not slots.counts(at + lead - 0.001)
+    assert slots.counts(at + lead + 0.001)
+    assert slots.seconds_to_probe(at + lead + 0.001) == 0
+
+
+def test_the_first_slots_probes_wait_for_nothing_and_no_other_is_known() -> None:
+    slots = RestSlots(50.0)
+    assert slots.seconds_to_probe(50.0) == 0
+    assert slots.seconds_to_probe(52.0) == float("inf")
 
 
 def test_without_the_servers_clock_there_is_no_slot_but_the_first() -> None:

@@ -121,7 +121,26 @@ def test_statements_are_read_in_rests_of_all_and_not_in_the_first() -> None:
     assert rests
     assert clock.now - 50 > 4
     assert min(rests) >= 0.05
-    assert max(rests) < 0.3
+    assert max(rests) < 0.15, "however seldom it probes, no rest waits for a probe"
+
+
+def test_it_probes_seldom_once_nothing_can_grow_and_nobody_is_met() -> None:
+    quiet, busy = ModelledServer(), ModelledServer()
+    busy.others = lambda _: Sessions(at_work=1)
+    alone, beside = quiet.add(BUDGET_MS), busy.add(BUDGET_MS)
+    quiet.play(30)
+    busy.play(30)
+    assert alone.probes(10, 30) <= 0.4 * beside.probes(10, 30)
+    assert beside.probes(10, 30) >= 200
+    assert alone.rows(10, 30) >= beside.rows(10, 30)
+
+
+def test_traffic_that_nobody_has_met_is_answered_where_it_is_felt() -> None:
+    server = ModelledServer(per_batch(0.1, begin=20))
+    process = server.add(BUDGET_MS)
+    server.play(30)
+    assert process.rows(18, 20) >= NEARLY * unheld(20, 18, 20)
+    assert any(20 < at <= 22 and ": less" in reason for at, reason in process.told)
 
 
 @pytest.mark.parametrize(("cost_seconds", "budget_ms"), [(0.02, 2), (0.02, 5), (0.1, 5), (0.1, 20)])
