@@ -54,6 +54,7 @@ class AutocommitSession:
             observe=observe,
             startup_options=f"-c vacuum_cost_delay={COST_DELAY_MS}ms "
             f"-c vacuum_cost_limit={cost_limit} -c max_parallel_maintenance_workers=0 "
+            f"-c backend_flush_after={statements.WRITE_BACK_PAGES} "
             "-c statement_timeout=0 -c lock_timeout=0 -c client_min_messages=warning",
         )
 

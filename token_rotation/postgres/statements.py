@@ -83,6 +83,16 @@ Where statistics know of few pending rows, the planner would otherwise make a bi
 and sort them, for each batch.
 """
 
+WRITE_BACK_PAGES = 16
+
+WRITE_BACK_SOON = sql.SQL("SET LOCAL backend_flush_after = {}").format(
+    sql.Literal(WRITE_BACK_PAGES)
+)
+"""Let the kernel write soon what this session evicts from the server's memory.
+
+It would keep that until a checkpoint syncs all of it, and every COMMIT would wait for the disk.
+"""
+
 AVOID_NESTED_LOOPS = sql.SQL("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
 """Join rows with tokens by hash or merge.
 
@@ -135,6 +145,15 @@ def bounded(statement: Statement) -> sql.Composed:
     Reads need that too: behind an ALTER TABLE even a SELECT waits.
     """
     return together(LIMIT_LOCK_WAIT, READ_IN_KEY_ORDER, statement)
+
+
+WHILE_WRITING = (LIMIT_LOCK_WAIT, READ_IN_KEY_ORDER, WRITE_BACK_SOON)
+"""The settings of a batch."""
+
+
+def writing(statement: Statement) -> sql.Composed:
+    """``bounded`` for a batch."""
+    return together(*WHILE_WRITING, statement)
 
 
 def looking(statement: Statement) -> sql.Composed:

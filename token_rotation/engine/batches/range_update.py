@@ -86,7 +86,7 @@ class RangeUpdate:
         """
         tokens = self._writer.for_range()
         query = statements.together(
-            statements.LIMIT_STATEMENT, statements.bounded(tokens.update_range(keys))
+            statements.LIMIT_STATEMENT, statements.writing(tokens.update_range(keys))
         )
         values = {
             **tokens.values,
@@ -140,8 +140,8 @@ class RangeUpdate:
             "batch_rows": batch_rows if tokens.rows is None else tokens.rows,
         }
         if not tokens.settings:
-            return self._committed(self._row_update.run(statements.bounded(query), values))
-        settings = (statements.LIMIT_LOCK_WAIT, statements.READ_IN_KEY_ORDER, *tokens.settings)
+            return self._committed(self._row_update.run(statements.writing(query), values))
+        settings = (*statements.WHILE_WRITING, *tokens.settings)
         with self._connection.transaction(*settings, values=values):
             changed = self._row_update.run(query, values)
         return self._committed(changed)
