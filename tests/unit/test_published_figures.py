@@ -22,6 +22,7 @@ MISSED = {
     "bookkeeping": {"bookkeeping's share of the processor time"},
     "bursts": {"seconds until a burst is inside the budget"},
     "large": {"seconds of a resume, 95 % done / 5 % done"},
+    "slow": {"ms added to p95 with a budget of 2"},
 }
 """The page says so, too."""
 JUDGED = {

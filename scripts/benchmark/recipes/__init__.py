@@ -79,10 +79,11 @@ COMPARED: tuple[Recipe, ...] = (
 BUDGET_OF_2_MS = Recipe("budget-2", "budget of 2 ms", rotate_tokens("--traffic-budget-ms", "2"))
 GENTLEST = Recipe(
     "gentlest",
-    "a budget that nothing keeps",
-    rotate_tokens("--traffic-budget-ms", "0.01"),
-    rows_at_most=60_000,
+    "15 rows, then 20 ms of rest",
+    rotate_tokens("--traffic-budget-ms", "0", "--batch-rows", "15", "--pause-seconds", "0.02"),
+    rows_at_most=20_000,
 )
+"""As a rotation works that nothing allows to grow: for a twentieth of the time."""
 PACED: tuple[Recipe, ...] = (
     ONE_WORKER,
     BUDGET_OF_2_MS,
